@@ -1,0 +1,140 @@
+"""The command line: `hatidata serve` and its companions. Parses, configures, reports; decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from proxy import config
+
+app = typer.Typer(
+    help=__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _hatidata() -> None:
+    """One Postgres endpoint: Snowflake SQL on DuckDB, a governed agent runtime on Postgres."""
+
+
+def _help(name: str) -> str:
+    return config.Settings.model_fields[name].description or ""
+
+
+def _flag(name: str) -> typer.models.OptionInfo:
+    """An option of `serve` for one setting; not given, the environment and the file decide."""
+    default = config.Settings.model_fields[name].default
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=_help(name),
+        show_default=str(default) if default not in (None, ()) else False,
+    )
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, _flag("host")] = None,
+    port: Annotated[int | None, _flag("port")] = None,
+    data_dir: Annotated[Path | None, _flag("data_dir")] = None,
+    postgres: Annotated[str | None, _flag("postgres")] = None,
+    log_level: Annotated[str | None, _flag("log_level")] = None,
+    extensions: Annotated[list[str] | None, _flag("extensions")] = None,
+    memory_limit: Annotated[str | None, _flag("memory_limit")] = None,
+    max_connections: Annotated[int | None, _flag("max_connections")] = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", envvar="HATIDATA_CONFIG", help="TOML file of settings."),
+    ] = None,
+) -> None:
+    """Run the server until SIGTERM or SIGINT."""
+    flags = {name: value for name, value in locals().items() if name != "config_file"}
+    flags["extensions"] = extensions or None
+    try:
+        settings = config.load(config_file, **flags)
+    except ValidationError as error:
+        for problem in error.errors():
+            print(f"hatidata: {_where(problem['loc'])}{_reason(problem)}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        print(f"hatidata: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    _configure_logs(settings.log_level)
+    raise typer.Exit(_run(settings))
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    return f"setting {'.'.join(map(str, location))}: " if location else ""
+
+
+def _reason(problem: object) -> str:
+    message = str(problem["msg"])  # type: ignore[index]
+    return message.removeprefix("Value error, ")
+
+
+def _run(settings: config.Settings) -> int:
+    from proxy.server import Server, StartError
+
+    server = Server(settings)
+    try:
+        server.prepare()
+    except StartError as error:
+        print(f"hatidata: {error}", file=sys.stderr)
+        return 1
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(server.serve(lambda url: print(f"ready {url}", flush=True)))
+    finally:
+        server.close()
+    return 0
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _configure_logs(level: str) -> None:
+    """Logs go to standard error, one line an event."""
+    number = getattr(logging, level.upper())
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+    )
+
+
+@app.command()
+def demo() -> None:
+    """Show the main job: TPC-H in Snowflake's dialect, and two agents at work, on a server of its own."""
+    from proxy.demo import run
+
+    raise typer.Exit(run(Console()))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

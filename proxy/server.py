@@ -1,0 +1,267 @@
+"""The running server: what it starts, in which order, whom it lets in, and how it goes down.
+
+Order matters: the data directory is locked and the port bound before anything is started, so that a
+second server changes nothing; connections are accepted only once both engines answer. Going down
+runs the other way round, and lets running statements end first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import itertools
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import psycopg
+import structlog
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+import runtime_sql
+from catalog import roles
+from proxy.config import Settings
+from proxy.engines.duck import DuckEngine
+from proxy.engines.embedded import EmbeddedPostgres
+from proxy.engines.postgres import ControlPlane
+from proxy.engines.relay import Login
+from proxy.errors import SqlError
+from proxy.link import ClientLink
+from proxy.session import Services, Session
+from proxy.sql.control_plane import declare_runtime_functions
+from proxy.sql.plan import PlanCache
+from proxy.sql.snowflake import macro_scripts
+from proxy.wire import messages as m
+
+log = structlog.get_logger()
+
+_DATABASE = "hatidata"  # in the embedded Postgres, and the catalog name of DuckDB's file
+_GRACE = 10.0  # seconds that running statements get when the server stops
+
+
+class StartError(Exception):
+    """The server cannot start; the text is for the person who started it."""
+
+
+class Server:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cleanup = ExitStack()
+        self._sessions: dict[int, tuple[Session, bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._live: set[Session] = set()
+        self._pids = itertools.count(1)
+        self._logins: dict[str, Login] = {}
+
+    # --- start --------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Starts both engines; blocks. Raises `StartError`; whatever was started is stopped again."""
+        with ExitStack() as undo:
+            self._directory = self._settings.data_dir.resolve()
+            undo.callback(_lock(self._directory).close)
+            self._socket = undo.enter_context(_bind(self._settings.host, self._settings.port))
+            conninfo = self._start_postgres(undo)
+            try:
+                runtime_sql.migrate(conninfo)
+                self._shared = None if self._embedded else roles.shared_login(conninfo)
+                with psycopg.connect(conninfo) as connection:
+                    info = connection.info
+                    self._server_parameters = {
+                        name: value
+                        for name in ("server_version", "in_hot_standby")
+                        if (value := info.parameter_status(name)) is not None
+                    }
+                    self._server_parameters["server_version_num"] = str(info.server_version)
+            except (psycopg.Error, runtime_sql.MigrationError) as error:
+                raise StartError(f"the control-plane Postgres cannot be prepared: {error}") from error
+            self._conninfo = conninfo
+            self._control = _control_plane(conninfo)
+            declare_runtime_functions(*_runtime_functions())
+            try:
+                self._duck = DuckEngine(
+                    self._directory / f"{_DATABASE}.duckdb",
+                    extensions=self._settings.extensions,
+                    macros=macro_scripts(),
+                    memory_limit=self._settings.memory_limit,
+                    threads=self._settings.max_connections + 8,
+                )
+            except SqlError as error:
+                raise StartError(f"DuckDB cannot open the data directory: {error.message}") from error
+            undo.callback(self._duck.close)
+            self._services = Services(
+                self._duck,
+                self._control,
+                PlanCache(),
+                self._login,
+                self._server_parameters,
+                self._register,
+                self._unregister,
+                self._cancel,
+            )
+            self._cleanup = undo.pop_all()
+
+    def _start_postgres(self, undo: ExitStack) -> str:
+        self._embedded = self._settings.postgres is None
+        if self._settings.postgres is not None:
+            return self._settings.postgres
+        try:
+            postgres = EmbeddedPostgres(self._directory / "postgres")
+        except (RuntimeError, OSError) as error:
+            raise StartError(str(error)) from error
+        undo.callback(postgres.stop)
+        return _own_database(postgres.conninfo)
+
+    async def serve(self, ready: Callable[[str], None]) -> None:
+        """Accepts clients until SIGTERM or SIGINT. ready: told the connection URL."""
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        listener = await loop.create_server(
+            lambda: ClientLink(self._accept), sock=self._socket, backlog=1024
+        )
+        ready(self._url())
+        await stopping.wait()
+        log.info("stopping", connections=len(self._tasks))
+        listener.close()
+        await self._drain()
+
+    def close(self) -> None:
+        """Stops both engines; blocks."""
+        self._cleanup.close()
+
+    def _url(self) -> str:
+        host, port = self._socket.getsockname()[:2]
+        return f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{_DATABASE}"
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _accept(self, link: ClientLink) -> None:
+        if len(self._tasks) >= self._settings.max_connections:
+            error = SqlError("53300", "sorry, too many clients already", severity="FATAL")
+            link.write(m.error_response(error))
+            link.close()
+            return
+        session = Session(self._services, link)
+        task = asyncio.get_running_loop().create_task(session.run())
+        self._tasks.add(task)
+        self._live.add(session)
+        task.add_done_callback(lambda task: self._ended(task, session))
+
+    def _ended(self, task: asyncio.Task[None], session: Session) -> None:
+        self._tasks.discard(task)
+        self._live.discard(session)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("session ended by an error", exc_info=error)
+
+    def _register(self, session: Session) -> tuple[int, bytes]:
+        while (pid := next(self._pids) & 0x7FFF_FFFF) in self._sessions:
+            pass
+        key = secrets.token_bytes(4)
+        self._sessions[pid] = (session, key)
+        return pid, key
+
+    def _unregister(self, session: Session) -> None:
+        self._sessions.pop(session.pid, None)
+
+    async def _cancel(self, pid: int, key: bytes) -> None:
+        session, right = self._sessions.get(pid, (None, b""))
+        if session is not None and secrets.compare_digest(key, right):
+            await session.cancel()
+
+    async def _login(self, user: str) -> Login:
+        """The Postgres role that this client acts as. Raises `SqlError` 28000, 08006."""
+        if self._shared is not None:
+            return Login(*self._shared)
+        if (login := self._logins.get(user)) is None:
+            try:
+                made = await asyncio.to_thread(roles.login_for, self._conninfo, user)
+            except roles.RoleRefused as error:
+                raise SqlError("28000", str(error)) from error
+            except psycopg.OperationalError as error:
+                raise SqlError(
+                    "08006", "the control-plane Postgres cannot be reached", detail=str(error)
+                ) from error
+            login = self._logins[user] = Login(*made)
+        return login
+
+    async def _drain(self) -> None:
+        """Lets running statements end, then ends every session."""
+        for session in list(self._live):
+            session.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GRACE)
+        for session in list(self._live):
+            session.abandon()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GRACE)
+
+
+def _lock(directory: Path) -> IO[str]:
+    """Holds the data directory for this process; the lock goes with the process, however it ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "hatidata.lock").open("a+")
+    except OSError as error:
+        raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip()
+        file.close()
+        raise StartError(
+            f"the data directory {directory} is in use by another server (pid {holder or 'unknown'})"
+        ) from None
+    file.seek(0)
+    file.truncate()
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(address)
+        bound.listen(0)  # so that a second server on the same port fails here, not later
+    except OSError as error:
+        bound.close()
+        raise StartError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    bound.setblocking(False)
+    return bound
+
+
+def _own_database(conninfo: str) -> str:
+    """Makes the database on a new embedded Postgres; returns its connection string."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
+        if found.fetchone() is None:
+            connection.execute(f"CREATE DATABASE {_DATABASE}")
+    return make_conninfo(conninfo, dbname=_DATABASE)
+
+
+def _control_plane(conninfo: str) -> ControlPlane:
+    given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
+    return ControlPlane(
+        host=given.get("host", "/var/run/postgresql"),
+        port=int(given.get("port", 5432)),
+        database=given.get("dbname", "postgres"),
+        sslmode=given.get("sslmode", "prefer"),
+    )
+
+
+def _runtime_functions() -> tuple[set[str], set[str]]:
+    """Names of the runtime's functions, and of those among them with side effects."""
+    return (
+        set(runtime_sql.FUNCTIONS),
+        {name for name, has_effects in runtime_sql.FUNCTIONS.items() if has_effects},
+    )

@@ -1,0 +1,203 @@
+"""The statements that a session answers itself: transactions, settings, names it keeps.
+
+One table from action to method. Each returns an `Outcome` for the client, or raises. Nothing here
+reaches an engine but through the transaction and the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proxy.errors import SqlError
+from proxy.portal import Outcome
+from proxy.session_settings import known
+from proxy.sql import session_actions as act
+from proxy.sql.statement import Route, Statement
+from proxy.transaction import Block
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+
+_ENDS = (act.Commit, act.Rollback, act.RollbackTo)
+_SETTINGS = (act.Set, act.Reset, act.Show)
+
+
+def not_supported(what: str, hint: str | None = None) -> SqlError:
+    return SqlError("0A000", f"{what} is not supported", hint=hint)
+
+
+def is_postgres_setting(plan: Statement) -> bool:
+    """SET, RESET or SHOW of a name that only Postgres can judge: such a statement is relayed."""
+    action = plan.action
+    return isinstance(action, _SETTINGS) and action.name is not None and not known(action.name)
+
+
+class SessionStatements:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @staticmethod
+    def ends_transaction(plan: Statement) -> bool:
+        """What a failed transaction still accepts."""
+        return isinstance(plan.action, _ENDS)
+
+    def columns(self, plan: Statement) -> Sequence[str]:
+        """The result columns of a statement that returns rows, all of them text."""
+        if isinstance(plan.action, act.Show):
+            return _SHOW_ALL if plan.action.name is None else (_shown(plan.action.name),)
+        return ()
+
+    async def run(self, plan: Statement) -> Outcome:
+        assert plan.route is Route.SESSION
+        action = plan.action
+        step = _STEPS.get(type(action))
+        if step is None:
+            raise not_supported(plan.kind or type(action).__name__.upper())
+        outcome = await step(self, action)
+        return outcome if outcome is not None else Outcome(plan.tag)
+
+    # --- transactions -------------------------------------------------------------------------
+
+    async def _begin(self, action: act.Begin) -> None:
+        warning = self._session.transaction.begin(action)
+        if warning is not None:
+            self._session.notice(warning)
+
+    async def _commit(self, action: act.Commit) -> Outcome | None:
+        return await self._end(action.chain, self._session.transaction.commit)
+
+    async def _rollback(self, action: act.Rollback) -> Outcome | None:
+        return await self._end(action.chain, self._session.transaction.rollback)
+
+    async def _end(self, chain: bool, end: Callable[[], Awaitable[bool | None]]) -> Outcome | None:
+        """COMMIT or ROLLBACK; what had failed answers ROLLBACK to either."""
+        transaction = self._session.transaction
+        if transaction.block is not Block.EXPLICIT:
+            if chain:
+                raise SqlError("25P01", "COMMIT AND CHAIN can only be used in transaction blocks")
+            self._session.notice(SqlError("25P01", "there is no transaction in progress"))
+        modes = transaction.modes
+        await self._session.close_portals()
+        done = await end()
+        if chain:
+            transaction.begin(modes)
+        return Outcome("ROLLBACK") if done is False else None
+
+    async def _set_transaction(self, action: act.SetTransaction) -> None:
+        modes, settings = action.modes, self._session.settings
+        if action.characteristics:
+            if modes.isolation:
+                settings.set("default_transaction_isolation", modes.isolation)
+            if modes.read_only is not None:
+                settings.set("default_transaction_read_only", "on" if modes.read_only else "off")
+            if modes.deferrable is not None:
+                settings.set("default_transaction_deferrable", "on" if modes.deferrable else "off")
+            return
+        if self._session.transaction.block is not Block.EXPLICIT:
+            self._session.notice(
+                SqlError("25P01", "SET TRANSACTION can only be used in transaction blocks")
+            )
+            return
+        self._session.transaction.set_modes(
+            act.Begin(modes.isolation, modes.read_only, modes.deferrable)
+        )
+
+    # --- settings -----------------------------------------------------------------------------
+
+    async def _set(self, action: act.Set) -> None:
+        session = self._session
+        if action.name == "transaction_isolation" and action.value is not None:
+            session.transaction.set_modes(act.Begin(isolation=action.value))
+        if action.local and session.transaction.block is Block.NONE:
+            session.notice(SqlError("25P01", "SET LOCAL can only be used in transaction blocks"))
+            return
+        session.settings.set(action.name, action.value, action.local)
+
+    async def _reset(self, action: act.Reset) -> None:
+        if action.name is None:
+            self._session.settings.reset_all()
+        else:
+            self._session.settings.set(action.name, None)
+
+    async def _show(self, action: act.Show) -> Outcome:
+        session = self._session
+        if action.name is None:
+            rows = [(name, value, "") for name, value in session.settings.show_all()]
+            return Outcome("SHOW", _SHOW_ALL, rows)
+        if action.name in ("transaction_isolation", "transaction isolation level"):
+            value = session.transaction.isolation
+        elif action.name == "transaction_read_only":
+            value = "on" if session.transaction.read_only else "off"
+        else:
+            value = session.settings.get(action.name)
+        return Outcome("SHOW", (_shown(action.name),), [(value,)])
+
+    async def _alter_session(self, action: act.AlterSession) -> None:
+        for name, value in action.set:
+            self._session.settings.set(name, value)
+        for name in action.unset:
+            self._session.settings.set(name, None)
+
+    async def _use(self, action: act.Use) -> None:
+        settings = self._session.settings
+        if action.kind == "SCHEMA" or len(action.name) == 2:
+            settings.set("search_path", action.name[-1])
+        elif action.kind in ("WAREHOUSE", "ROLE", "SECONDARY ROLES"):
+            raise not_supported(f"USE {action.kind}")
+        elif action.name[0] != self._session.database:
+            raise SqlError("3D000", f'database "{action.name[0]}" does not exist')
+
+    # --- names --------------------------------------------------------------------------------
+
+    async def _discard(self, action: act.Discard) -> None:
+        session = self._session
+        if action.what == "ALL":
+            if session.transaction.block is not Block.NONE:
+                raise SqlError("25001", "DISCARD ALL cannot run inside a transaction block")
+            await session.close_portals()
+            session.statements.clear()
+            session.settings.reset_all()
+        if session.relay.connected and action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
+            await session.relay.execute(f"DISCARD {action.what}")
+
+    async def _deallocate(self, action: act.Deallocate) -> Outcome:
+        statements = self._session.statements
+        if action.name is None:
+            for name in [name for name in statements if name]:
+                await self._session.forget_statement(name)
+            return Outcome("DEALLOCATE ALL")
+        if action.name not in statements:
+            raise SqlError("26000", f'prepared statement "{action.name}" does not exist')
+        await self._session.forget_statement(action.name)
+        return Outcome("DEALLOCATE")
+
+
+_SHOW_ALL = ("name", "setting", "description")
+
+
+def _shown(name: str) -> str:
+    """What SHOW calls its column."""
+    return {
+        "time zone": "TimeZone",
+        "timezone": "TimeZone",
+        "datestyle": "DateStyle",
+        "intervalstyle": "IntervalStyle",
+        "transaction isolation level": "transaction_isolation",
+        "session authorization": "session_authorization",
+    }.get(name, name)
+
+
+_STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | None]]] = {
+    act.Begin: SessionStatements._begin,
+    act.Commit: SessionStatements._commit,
+    act.Rollback: SessionStatements._rollback,
+    act.SetTransaction: SessionStatements._set_transaction,
+    act.Set: SessionStatements._set,
+    act.Reset: SessionStatements._reset,
+    act.Show: SessionStatements._show,
+    act.AlterSession: SessionStatements._alter_session,
+    act.Use: SessionStatements._use,
+    act.Discard: SessionStatements._discard,
+    act.Deallocate: SessionStatements._deallocate,
+}

@@ -1,0 +1,286 @@
+"""Statements about rights, files, extensions and upkeep: who may answer them, and who may not.
+
+They have no syntax tree worth the name, so they are judged by their tokens: by the leading words
+and by the names of objects in them. What concerns only the control plane goes to Postgres as it
+is, which then speaks for itself; what opens the file system, loads code or reaches another
+database from SQL is refused whatever the dialect; upkeep goes to the engine whose tables it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+from proxy.sql import control_plane
+from proxy.sql.control_plane import name_set
+from proxy.sql.utility import Words
+
+
+@dataclass(slots=True)
+class Judgement:
+    """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB."""
+
+    kind: str
+    engine: str = "duckdb"
+    sql: str = ""
+    refused: SqlError | None = None
+    writes: bool = True
+
+
+def _names(tokens: list[Token]) -> Iterator[tuple[str, ...]]:
+    """Dotted names of two parts and more, folded."""
+    parts: list[str] = []
+    expecting = True
+    for token in tokens:
+        kind = token.token_type
+        if kind == TokenType.DOT and parts and not expecting:
+            expecting = True
+            continue
+        is_name = kind == TokenType.IDENTIFIER or token.text[:1].isalpha() or token.text[:1] == "_"
+        if is_name and expecting and parts:
+            parts.append(token.text if kind == TokenType.IDENTIFIER else token.text.lower())
+            expecting = False
+            continue
+        if len(parts) > 1:
+            yield tuple(parts)
+        parts = []
+        expecting = False
+        if is_name:
+            parts = [token.text if kind == TokenType.IDENTIFIER else token.text.lower()]
+    if len(parts) > 1:
+        yield tuple(parts)
+
+
+_BEFORE_NAME = name_set("FROM JOIN INTO UPDATE TABLE ON ONLY SCHEMA VIEW INDEX SEQUENCE")
+
+
+def concerns_only_control_plane(tokens: list[Token]) -> bool:
+    """Whether every object that the tokens name is in a schema of the control plane, one at least.
+
+    For statements that no parser here understands. Unqualified names where a relation may stand
+    count as analytical, unless they are a system relation's or a control-plane schema's own.
+    """
+    found = False
+    for parts in _names(tokens):
+        if parts[0] in control_plane.CONTROL_SCHEMAS:
+            found = True
+    for index in range(1, len(tokens)):
+        if tokens[index - 1].text.upper() not in _BEFORE_NAME:
+            continue
+        token = tokens[index]
+        name = token.text if token.token_type == TokenType.IDENTIFIER else token.text.lower()
+        after = tokens[index + 1].token_type if index + 1 < len(tokens) else None
+        system = name in control_plane.SYSTEM_RELATIONS and after != TokenType.DOT
+        if system or name in control_plane.CONTROL_SCHEMAS:
+            found = True
+        elif token.text.upper() not in _BEFORE_NAME and token.token_type in _NAME_TOKENS:
+            return False
+    return found
+
+
+_NAME_TOKENS = frozenset({TokenType.IDENTIFIER, TokenType.VAR})
+
+
+def _to_postgres(words: Words) -> Judgement:
+    kind = words.step().text.upper()
+    words.rest()
+    return Judgement(kind, "postgres")
+
+
+def _notification(words: Words) -> Judgement:
+    kind = words.step().text.upper()
+    words.rest()
+    return Judgement(kind, "postgres", writes=False)
+
+
+def _forbidden(sqlstate: str, what: str, hint: str) -> Callable[[Words], Judgement]:
+    def read(words: Words) -> Judgement:
+        words.rest()
+        return Judgement(what, refused=SqlError(sqlstate, f"{what} is not allowed", hint=hint))
+
+    return read
+
+
+_FILES_HINT = "The server's file system and network are out of a client's reach."
+_EXTENSIONS_HINT = "The server loads the extensions it ships with."
+_SETTINGS_HINT = "DuckDB's settings belong to the server; SET changes the session's own."
+
+
+def _unsupported(what: str, hint: str | None = None) -> Callable[[Words], Judgement]:
+    def read(words: Words) -> Judgement:
+        words.rest()
+        return Judgement(what, refused=SqlError("0A000", f"{what} is not supported", hint=hint))
+
+    return read
+
+
+def _grant(words: Words) -> Judgement:
+    kind = words.word
+    tokens = words.tokens
+    words.rest()
+    has_object = any(token.token_type == TokenType.ON for token in tokens)
+    if not has_object or concerns_only_control_plane(tokens):
+        return Judgement(kind, "postgres")
+    message = f"{kind} on analytical tables is not supported yet"
+    return Judgement(kind, refused=SqlError("0A000", message))
+
+
+def _do(words: Words) -> Judgement:
+    words.rest()
+    hint = "Its body could touch both engines; send its statements one by one."
+    return Judgement("DO", refused=SqlError("0A000", "DO is not supported", hint=hint))
+
+
+def _quoted(parts: tuple[str, ...]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def _upkeep_target(words: Words) -> tuple[str, ...] | None:
+    """The one table of VACUUM and ANALYZE, after their options; None where none is named."""
+    if words.word == "(":
+        words.list_in_brackets()
+    while words.accept_any("FULL", "FREEZE", "VERBOSE", "ANALYZE", "ANALYSE"):
+        pass
+    if words.token is None:
+        return None
+    table = words.dotted()
+    if words.word == "(":
+        words.list_in_brackets()
+    words.end()
+    return table
+
+
+def _upkeep(words: Words) -> Judgement:
+    kind = words.step().text.upper()
+    kind = "ANALYZE" if kind == "ANALYSE" else kind
+    analyze = kind == "ANALYZE" or words.word in ("ANALYZE", "ANALYSE", "FULL")
+    table = _upkeep_target(words)
+    if table is None:
+        return Judgement(kind, sql=kind, writes=False)
+    if is_control_relation(table):
+        return Judgement(kind, "postgres")
+    parts = tuple("main" if part == "public" else part for part in table[:-1]) + table[-1:]
+    command = "VACUUM ANALYZE" if kind == "VACUUM" and analyze else kind
+    return Judgement(kind, sql=f"{command} {_quoted(parts)}", writes=False)
+
+
+def is_control_relation(parts: tuple[str, ...]) -> bool:
+    """Whether a relation's (folded) name is one of the control plane's."""
+    if len(parts) > 1:
+        return parts[-2] in control_plane.CONTROL_SCHEMAS
+    return parts[0] in control_plane.SYSTEM_RELATIONS
+
+
+def _checkpoint(words: Words) -> Judgement:
+    words.step()
+    words.end()
+    return Judgement("CHECKPOINT", sql="CHECKPOINT", writes=False)
+
+
+def _lock(words: Words) -> Judgement:
+    words.step()
+    words.accept("TABLE")
+    words.accept("ONLY")
+    table = words.dotted()
+    words.rest() if words.token is not None else None
+    if is_control_relation(table):
+        return Judgement("LOCK TABLE", "postgres", writes=False)
+    hint = "DuckDB runs transactions optimistically: a conflicting one fails with 40001."
+    refused = SqlError("0A000", "LOCK TABLE is not supported on analytical tables", hint=hint)
+    return Judgement("LOCK TABLE", refused=refused)
+
+
+_GENERATORS = frozenset({"dbgen", "dsdgen"})
+
+
+def _call(words: Words) -> Judgement:
+    words.step()
+    name = words.dotted()
+    arguments = words.list_in_brackets() if words.word == "(" else ()
+    words.end()
+    if name[-1] in control_plane.RUNTIME_FUNCTIONS or name[0] == control_plane.RUNTIME_SCHEMA:
+        return Judgement("CALL", "postgres")
+    if len(name) == 1 and name[0] in _GENERATORS:
+        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})")
+    refused = SqlError("0A000", "stored procedures are not supported yet")
+    return Judgement("CALL", refused=refused)
+
+
+def _comment(words: Words) -> Judgement | None:
+    tokens = words.tokens
+    if concerns_only_control_plane(tokens) or words.word_at(2) in ("ROLE", "DATABASE"):
+        words.rest()
+        return Judgement("COMMENT", "postgres")
+    return None
+
+
+READERS: dict[str, Callable[[Words], Judgement | None]] = {
+    "LISTEN": _notification,
+    "UNLISTEN": _notification,
+    "NOTIFY": _notification,
+    "GRANT": _grant,
+    "REVOKE": _grant,
+    "REASSIGN": _to_postgres,
+    "SECURITY": _to_postgres,
+    "COMMENT": _comment,
+    "CALL": _call,
+    "DO": _do,
+    "LOCK": _lock,
+    "VACUUM": _upkeep,
+    "ANALYZE": _upkeep,
+    "ANALYSE": _upkeep,
+    "CHECKPOINT": _checkpoint,
+    "REINDEX": _unsupported("REINDEX"),
+    "CLUSTER": _unsupported("CLUSTER"),
+    "REFRESH": _unsupported("REFRESH MATERIALIZED VIEW"),
+    "IMPORT": _forbidden("42501", "IMPORT DATABASE", _FILES_HINT),
+    "EXPORT": _forbidden("42501", "EXPORT DATABASE", _FILES_HINT),
+    "ATTACH": _forbidden("42501", "ATTACH", _FILES_HINT),
+    "DETACH": _forbidden("42501", "DETACH", _FILES_HINT),
+    "INSTALL": _forbidden("42501", "INSTALL", _EXTENSIONS_HINT),
+    "LOAD": _forbidden("42501", "LOAD", _EXTENSIONS_HINT),
+    "UPDATE EXTENSIONS": _forbidden("42501", "UPDATE EXTENSIONS", _EXTENSIONS_HINT),
+    "PRAGMA": _forbidden("42501", "PRAGMA", _SETTINGS_HINT),
+    "CREATE SECRET": _forbidden("42501", "CREATE SECRET", _FILES_HINT),
+    "DROP SECRET": _forbidden("42501", "DROP SECRET", _FILES_HINT),
+    "CREATE ROLE": _to_postgres,
+    "ALTER ROLE": _to_postgres,
+    "DROP ROLE": _to_postgres,
+    "CREATE USER": _to_postgres,
+    "ALTER USER": _to_postgres,
+    "DROP USER": _to_postgres,
+    "CREATE GROUP": _to_postgres,
+    "DROP GROUP": _to_postgres,
+    "PUT": _unsupported("PUT"),
+    "GET": _unsupported("GET"),
+    "LIST": _unsupported("LIST"),
+    "LS": _unsupported("LS"),
+    "REMOVE": _unsupported("REMOVE"),
+    "RM": _unsupported("RM"),
+    "UNDROP": _unsupported("UNDROP"),
+    "KILL": _unsupported("KILL"),
+    "CACHE": _unsupported("CACHE"),
+    "UNCACHE": _unsupported("UNCACHE"),
+}
+"""Leading word (or two, modifiers such as OR REPLACE left out) -> reader.
+
+A reader may return None: the statement is then parsed like any other.
+"""
+
+_MODIFIERS = name_set(
+    "OR REPLACE ALTER TEMP TEMPORARY PERSISTENT SECURE TRANSIENT LOCAL GLOBAL VOLATILE"
+)
+
+
+def leading_words(words: Words) -> tuple[str, str]:
+    """The first word of a statement, and the first with its object, as in `CREATE SECRET`."""
+    first = words.word
+    if first not in ("CREATE", "ALTER", "DROP", "UPDATE"):
+        return first, first
+    ahead = 1
+    while words.word_at(ahead) in _MODIFIERS:
+        ahead += 1
+    return first, f"{first} {words.word_at(ahead)}"

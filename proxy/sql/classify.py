@@ -1,0 +1,143 @@
+"""Where one statement ends and the next begins, and what kind each is.
+
+Statements are slices of the client's text between semicolon *tokens*: strings, comments and
+dollar quotes are the tokenizer's business. A Snowflake Scripting block contains semicolons of its
+own; it is recognised by its first words and kept in one piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+
+@dataclass(slots=True)
+class Slice:
+    """One statement: its tokens, and its place in the message (end exclusive)."""
+
+    tokens: list[Token]
+    start: int
+    end: int
+    block: str = ""
+
+
+_TRANSACTION_WORDS = frozenset(
+    {"TRANSACTION", "WORK", "TRAN", "ISOLATION", "READ", "NOT", "DEFERRABLE", "NAME", ","}
+)
+_CURSOR_OPTIONS = frozenset({"BINARY", "INSENSITIVE", "ASENSITIVE", "NO", "SCROLL"})
+
+
+def _word(tokens: list[Token], index: int) -> str:
+    if index >= len(tokens) or tokens[index].token_type == TokenType.SEMICOLON:
+        return ""
+    token = tokens[index]
+    return "" if token.token_type == TokenType.IDENTIFIER else token.text.upper()
+
+
+def _block_at(tokens: list[Token], index: int) -> str:
+    """'BEGIN' or 'DECLARE' if a scripting block begins at this token, '' if not."""
+    first = _word(tokens, index)
+    if first == "BEGIN":
+        after = index + 1
+        if after < len(tokens) and tokens[after].token_type != TokenType.SEMICOLON:
+            return "" if _word(tokens, after) in _TRANSACTION_WORDS else "BEGIN"
+    elif first == "DECLARE":
+        after = index + 2
+        while _word(tokens, after) in _CURSOR_OPTIONS:
+            after += 1
+        return "" if _word(tokens, after) == "CURSOR" else "DECLARE"
+    return ""
+
+
+def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
+    """The statements of a message; statements without a token are dropped.
+
+    A slice reaches from the end of the one before, white space trimmed, so that a leading comment
+    stays with its statement. scripting: whether blocks are recognised (Snowflake's dialect).
+    """
+    slices: list[Slice] = []
+    start = first = 0
+    for index, token in enumerate(tokens):
+        if index == first and scripting:
+            block = _block_at(tokens, index)
+            if block:
+                slices.append(_slice(text, tokens[first:], start, len(text), block))
+                return slices
+        if token.token_type == TokenType.SEMICOLON:
+            if index > first:
+                slices.append(_slice(text, tokens[first:index], start, token.start))
+            first = index + 1
+            start = token.end + 1
+    if first < len(tokens):
+        slices.append(_slice(text, tokens[first:], start, len(text)))
+    return slices
+
+
+def _slice(text: str, tokens: list[Token], start: int, end: int, block: str = "") -> Slice:
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return Slice(tokens, start, start + len(piece.strip()), block)
+
+
+def highest_parameter(tokens: list[Token]) -> int:
+    """The highest n among `$n`, 0 without any."""
+    highest = 0
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.PARAMETER and index + 1 < len(tokens):
+            number = tokens[index + 1]
+            if number.token_type == TokenType.NUMBER and number.start == token.end + 1:
+                highest = max(highest, int(number.text))
+    return highest
+
+
+_KINDS: dict[type, tuple[str, str]] = {
+    exp.Insert: ("INSERT", "INSERT 0"),
+    exp.Update: ("UPDATE", "UPDATE"),
+    exp.Delete: ("DELETE", "DELETE"),
+    exp.Merge: ("MERGE", "MERGE"),
+    exp.Comment: ("COMMENT", "COMMENT"),
+    exp.TruncateTable: ("TRUNCATE TABLE", "TRUNCATE TABLE"),
+    exp.Describe: ("DESCRIBE", "SELECT"),
+    exp.Summarize: ("SUMMARIZE", "SELECT"),
+    exp.Pivot: ("PIVOT", "SELECT"),
+}
+_SCHEMA_CHANGES = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
+
+
+def kind_and_tag(tree: exp.Expr) -> tuple[str, str] | None:
+    """The kind of a statement and its command tag; None for a tree that is no statement."""
+    if isinstance(tree, exp.Query):
+        return ("SELECT", "SELECT")
+    if isinstance(tree, exp.Values):
+        return ("SELECT", "SELECT")
+    found = _KINDS.get(tree.__class__)
+    if found is not None:
+        return found
+    if isinstance(tree, exp.Create):
+        kind = f"CREATE {_object(tree)}"
+        if tree.kind == "TABLE" and isinstance(tree.expression, exp.Query):
+            return "CREATE TABLE AS", "SELECT"
+        return kind, kind
+    if isinstance(tree, exp.Drop):
+        kind = f"DROP {_object(tree)}"
+        return kind, kind
+    if isinstance(tree, exp.Alter):
+        kind = f"ALTER {_object(tree)}"
+        return kind, kind
+    return None
+
+
+def _object(tree: exp.Expr) -> str:
+    kind = str(tree.args.get("kind") or "").upper()
+    if tree.args.get("materialized") or (
+        kind == "VIEW" and tree.find(exp.MaterializedProperty) is not None
+    ):
+        return f"MATERIALIZED {kind}"
+    return kind
+
+
+def is_ddl(tree: exp.Expr) -> bool:
+    """Whether a tree changes the schema."""
+    return isinstance(tree, _SCHEMA_CHANGES)

@@ -1,0 +1,219 @@
+"""Names of the columns that a query gives without saying so.
+
+Snowflake calls the column of `SELECT COUNT(*)` COUNT(*), DuckDB count_star(), Postgres count. The
+clients here are Postgres clients, and code written for them reads `row["count"]`; so in Snowflake's
+and in Postgres's dialect unnamed columns are named as Postgres names them:
+
+- a function: its name (`count`, `iff`), the last part of a qualified one;
+- a cast: the name of what is cast, or the type's Postgres name (`int4`) if that has none;
+- CASE: the name of its ELSE if that is a column, or `case`;
+- a path into a VARIANT (`v:a.b`): its last key;
+- a scalar subquery: the name of its column; EXISTS, ARRAY and a few more: their keyword;
+- everything else: `?column?`.
+
+Only the outermost query is named, and only its first branch if it is a UNION. The name is added as
+an alias; where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name for a
+column, an alias would change what they mean, and the column keeps DuckDB's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+UNNAMED = "?column?"
+
+_TYPE_NAMES: dict[exp.DType, str] = {
+    exp.DType.TINYINT: "int2",
+    exp.DType.SMALLINT: "int2",
+    exp.DType.INT: "int4",
+    exp.DType.BIGINT: "int8",
+    exp.DType.DECIMAL: "numeric",
+    exp.DType.FLOAT: "float4",
+    exp.DType.DOUBLE: "float8",
+    exp.DType.CHAR: "bpchar",
+    exp.DType.BPCHAR: "bpchar",
+    exp.DType.NCHAR: "bpchar",
+    exp.DType.BOOLEAN: "bool",
+    exp.DType.DATETIME: "timestamp",
+    exp.DType.TIMESTAMPNTZ: "timestamp",
+    exp.DType.TIMESTAMPLTZ: "timestamptz",
+    exp.DType.BINARY: "bytea",
+    exp.DType.VARBINARY: "bytea",
+}
+_CASTS = frozenset({"cast", "try_cast", "safe_cast", "convert"})
+_SPELLED_OTHERWISE = {"trim": "btrim"}
+
+# Strength, as in Postgres's FigureColnameInternal: 2 a real name, 1 a type's or a keyword.
+Named = tuple[str, int]
+
+
+def _function(node: exp.Expr, text: str) -> Named | None:
+    meta = node._meta
+    start = meta.get("start") if meta else None
+    if start is None:
+        if isinstance(node, exp.Func):
+            name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+            return name.lower(), 2
+        return None
+    word = text[start : meta["end"] + 1]
+    if word[:1] == '"':
+        return word[1:-1].replace('""', '"'), 2
+    word = word.lower()
+    return _SPELLED_OTHERWISE.get(word, word), 2
+
+
+def _cast(node: exp.Expr, text: str) -> Named:
+    written = _function(node, text) if node._meta and "start" in node._meta else None
+    if written is not None and written[0] not in _CASTS:
+        return written
+    inner = _figure(node.this, text)
+    if inner is not None and inner[1] > 1:
+        return inner
+    to = node.args.get("to")
+    if isinstance(to, exp.DataType):
+        return _TYPE_NAMES.get(to.this, str(to.this.value).lower()), 1
+    return (to.name.lower() if to is not None else UNNAMED), 1
+
+
+def _case(node: exp.Expr, text: str) -> Named:
+    default = node.args.get("default")
+    inner = _figure(default, text) if default is not None else None
+    return inner if inner is not None and inner[1] > 1 else ("case", 1)
+
+
+def _column(node: exp.Expr, text: str) -> Named | None:
+    this = node.this
+    if isinstance(this, exp.Identifier):
+        return (this.this if this.args.get("quoted") else this.this.lower()), 2
+    return None
+
+
+def _path(node: exp.Expr, text: str) -> Named | None:
+    path = node.args.get("expression")
+    if isinstance(path, exp.JSONPath):
+        for part in reversed(path.expressions):
+            if isinstance(part, exp.JSONPathKey) and isinstance(part.this, str):
+                return part.this if part.args.get("quoted") else part.this.lower(), 2
+    return _figure(node.this, text)
+
+
+def _inner(node: exp.Expr, text: str) -> Named | None:
+    return _figure(node.this, text)
+
+
+def _subquery(node: exp.Expr, text: str) -> Named | None:
+    query = node.this
+    while isinstance(query, (exp.SetOperation, exp.Subquery)):
+        query = query.this
+    if not isinstance(query, exp.Select) or not query.expressions:
+        return None
+    first = query.expressions[0]
+    return (first.alias, 2) if first.alias else _figure(first, text)
+
+
+def _keyword(word: str) -> Callable[[exp.Expr, str], Named]:
+    def named(node: exp.Expr, text: str) -> Named:
+        return word, 2
+
+    return named
+
+
+def _bracket(node: exp.Expr, text: str) -> Named | None:
+    keys = node.expressions
+    if len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string:
+        return keys[0].this, 2
+    return _figure(node.this, text)
+
+
+def _dot(node: exp.Expr, text: str) -> Named | None:
+    return _figure(node.args.get("expression"), text)
+
+
+def _identifier(node: exp.Expr, text: str) -> Named:
+    return (node.this if node.args.get("quoted") else node.this.lower()), 2
+
+
+_FIGURES: dict[type, Callable[[exp.Expr, str], Named | None]] = {
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.Case: _case,
+    exp.Column: _column,
+    exp.JSONExtract: _path,
+    exp.Paren: _inner,
+    exp.Window: _inner,
+    exp.Filter: _inner,
+    exp.WithinGroup: _inner,
+    exp.IgnoreNulls: _inner,
+    exp.RespectNulls: _inner,
+    exp.Collate: _inner,
+    exp.Subquery: _subquery,
+    exp.Exists: _keyword("exists"),
+    exp.Array: _keyword("array"),
+    exp.Interval: _keyword("interval"),
+    exp.AtTimeZone: _keyword("timezone"),
+    exp.Tuple: _keyword("row"),
+    exp.Bracket: _bracket,
+    exp.Dot: _dot,
+    exp.Identifier: _identifier,
+}
+_OPERATORS = (exp.Condition, exp.Literal)
+
+
+def _figure(node: exp.Expr | None, text: str) -> Named | None:
+    if node is None:
+        return None
+    figure = _FIGURES.get(node.__class__)
+    if figure is not None:
+        return figure(node, text)
+    if isinstance(node, exp.Func) and not isinstance(node, (exp.And, exp.Or)):
+        return _function(node, text)
+    if isinstance(node, exp.Binary) and node._meta and "start" in node._meta:
+        return _function(node, text)
+    return None
+
+
+def outermost_select(tree: exp.Expr) -> exp.Select | None:
+    """The SELECT whose projections name a query's columns: the first branch of a UNION."""
+    node = tree
+    while isinstance(node, (exp.SetOperation, exp.Subquery)):
+        node = node.this
+    return node if isinstance(node, exp.Select) else None
+
+
+_CLAUSES = ("order", "group", "having", "qualify")
+
+
+def _names_in_clauses(tree: exp.Expr, select: exp.Select) -> set[str]:
+    names: set[str] = set()
+    for query in (tree, select) if tree is not select else (select,):
+        for clause in _CLAUSES:
+            part = query.args.get(clause)
+            if part is not None:
+                for column in part.find_all(exp.Column):
+                    if column.args.get("table") is None:
+                        names.add(column.name.lower())
+    return names
+
+
+def name_columns(tree: exp.Expr, text: str) -> None:
+    """Give the unnamed columns of a query their names, in place."""
+    select = outermost_select(tree)
+    if select is None:
+        return
+    taken: set[str] | None = None
+    for index, projection in enumerate(select.expressions):
+        if projection.__class__ in _ALREADY or projection.is_star:
+            continue
+        figured = _figure(projection, text)
+        name = figured[0] if figured is not None else UNNAMED
+        if taken is None:
+            taken = _names_in_clauses(tree, select)
+        if name.lower() in taken:
+            continue
+        alias = exp.Alias(this=projection, alias=exp.Identifier(this=name, quoted=True))
+        select.set("expressions", alias, index=index)
+
+
+_ALREADY = frozenset({exp.Alias, exp.Aliases, exp.Column, exp.Star})

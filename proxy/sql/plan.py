@@ -1,0 +1,62 @@
+"""Text in, plan out: what becomes of each statement of a message, kept by its text.
+
+A plan says which engine runs a statement, what that engine is given, and what the session does
+itself. It depends on the text and on the few settings in `Dialect`, on nothing else: no catalog is
+read and nothing is executed, so a plan can be kept and shared by all sessions.
+
+The whole message is split and parsed first, as Postgres does: a syntax error anywhere is raised
+before anything runs (42601, with the position in the message). What cannot be done faithfully is
+not raised but kept in `Statement.refused`, to be met when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from proxy.sql.planning import plan_message
+from proxy.sql.statement import Dialect, Route, Statement
+
+
+class PlanCache:
+    """Plans by text and dialect, least recently used out first.
+
+    capacity bounds the number of entries, max_bytes the characters of their texts; a text longer
+    than `MAX_TEXT` is planned and not kept. Belongs to one thread.
+    """
+
+    MAX_TEXT = 64 * 1024
+
+    def __init__(self, capacity: int = 4096, max_bytes: int = 16 * 1024 * 1024) -> None:
+        self._plans: OrderedDict[tuple[str, Dialect], tuple[Statement, ...]] = OrderedDict()
+        self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    def plan(self, text: str, dialect: Dialect) -> tuple[Statement, ...]:
+        """The statements of a message; raises SqlError 42601 for what is not SQL."""
+        key = (text, dialect)
+        found = self._plans.get(key)
+        if found is not None:
+            self.hits += 1
+            self._plans.move_to_end(key)
+            return found
+        self.misses += 1
+        made = plan_message(text, dialect)
+        if len(text) <= self.MAX_TEXT:
+            self._keep(key, made)
+        return made
+
+    def _keep(self, key: tuple[str, Dialect], made: tuple[Statement, ...]) -> None:
+        self._plans[key] = made
+        self._bytes += len(key[0])
+        while len(self._plans) > self._capacity or self._bytes > self._max_bytes:
+            (text, _), _ = self._plans.popitem(last=False)
+            self._bytes -= len(text)
+
+
+__all__ = ["Dialect", "PlanCache", "Route", "Statement", "plan_message"]

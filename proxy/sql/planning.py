@@ -1,0 +1,320 @@
+"""How a plan is made: split, read, route, rewrite.
+
+The order is the file's order: `plan_message` splits, `_plan` tries the readers of session
+statements and of administration by the leading word, and what is left is parsed, judged by
+`proxy.sql.route` and rewritten for DuckDB. The session's grammar is tried first and Postgres's
+after it, so that what Postgres clients send unasked (psql's catalog queries, ORMs' casts) works in
+every dialect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+from proxy.sql import administration, postgres, snowflake
+from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
+from proxy.sql.control_plane import name_set
+from proxy.sql.copying import read_copy
+from proxy.sql.output_names import name_columns
+from proxy.sql.reading import (
+    POSTGRES,
+    READERS,
+    Reader,
+    SyntaxFailure,
+    at_or_near,
+    too_complex,
+    write_duckdb,
+)
+from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
+from proxy.sql.route import Facts, decide, visit
+from proxy.sql.session_actions import CopyStatement
+from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.utility import PARSERS, Utility, Words, scripting
+
+
+def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
+    """The statements of a message, in order; () if it holds none.
+
+    Raises SqlError 42601 for what cannot be read, 54001 for what is nested too deep.
+    """
+    reader = READERS[dialect.name]
+    if reader is POSTGRES:
+        return _plan_all(text, dialect, reader, reader.tokenize(text))
+    try:
+        return _plan_all(text, dialect, reader, reader.tokenize(text))
+    except SyntaxFailure as failure:
+        # Postgres's comments nest and its backslashes are plain: where that moves the ends of
+        # statements, the message may still be good Postgres.
+        again = _tokens_as_postgres(text)
+        if again is None:
+            raise
+        try:
+            return _plan_all(text, dialect, POSTGRES, again)
+        except SyntaxFailure:
+            raise failure from None
+
+
+def _tokens_as_postgres(text: str) -> list[Token] | None:
+    try:
+        return POSTGRES.tokenize(text)
+    except SyntaxFailure:
+        return None
+
+
+def _plan_all(
+    text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
+) -> tuple[Statement, ...]:
+    snowflake_rules = dialect.name == "snowflake"
+    slices = split(tokens, text, scripting=snowflake_rules)
+    return tuple(_plan(text, piece, dialect, reader) for piece in slices)
+
+
+def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
+    words = Words(text, piece.tokens, session_variables=dialect.name == "snowflake")
+    if piece.block:
+        return _session(text, piece, scripting(piece.block))
+    first, phrase = administration.leading_words(words)
+    special = _SPECIAL.get(first)
+    if special is not None:
+        return special(text, piece, dialect, reader, words)
+    parser = PARSERS.get(phrase) or PARSERS.get(first)
+    if parser is not None:
+        return _session(text, piece, parser(words))
+    read = administration.READERS.get(phrase) or administration.READERS.get(first)
+    if read is not None:
+        judgement = read(words)
+        if judgement is not None:
+            return Statement(
+                Route(judgement.engine),
+                judgement.kind,
+                text[piece.start : piece.end],
+                piece.start,
+                sql=judgement.sql,
+                tag=judgement.kind,
+                writes=judgement.writes,
+                refused=judgement.refused,
+            )
+    return _query(text, piece, dialect, reader)
+
+
+def _session(text: str, piece: Slice, utility: Utility) -> Statement:
+    return Statement(
+        Route.SESSION,
+        utility.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        action=utility.action,
+        tag=utility.tag,
+        refused=utility.refused,
+    )
+
+
+def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    utility = read_copy(words)
+    statement = _session(text, piece, utility)
+    action = utility.action
+    if not isinstance(action, CopyStatement):
+        return statement
+    writes = action.direction == "FROM"
+    if action.table is not None:
+        if administration.is_control_relation(action.table):
+            return replace(statement, route=Route.POSTGRES, action=None, writes=writes)
+        if action.table[0] == "public":
+            action = replace(action, table=("main", *action.table[1:]))
+    else:
+        inner = _query(text, _bracketed(piece), dialect, reader)
+        if inner.route is Route.POSTGRES:
+            return replace(statement, route=Route.POSTGRES, action=None, writes=inner.writes)
+        if inner.refused is not None:
+            return replace(statement, refused=inner.refused)
+        action = replace(action, query=inner.sql)
+        writes = inner.writes
+    refused = utility.refused or SqlError("0A000", "COPY is not supported yet")
+    return replace(statement, route=Route.DUCKDB, action=action, writes=writes, refused=refused)
+
+
+def _bracketed(piece: Slice) -> Slice:
+    """The statement within the first brackets of `piece`."""
+    tokens = piece.tokens
+    start = next(i for i, token in enumerate(tokens) if token.token_type == TokenType.L_PAREN)
+    depth = 0
+    for index in range(start, len(tokens)):
+        kind = tokens[index].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth == 0:
+            inner = tokens[start + 1 : index]
+            return Slice(inner, tokens[start].end + 1, tokens[index].start)
+    raise AssertionError("brackets were matched when COPY was read")
+
+
+_EXPLAIN_OPTIONS = name_set(
+    "analyze verbose costs settings generic_plan buffers serialize wal timing summary memory"
+)
+
+
+def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    words.step()
+    analyze, layout = False, ""
+    if words.word == "(" and words.word_at(1) not in ("SELECT", "WITH", "(", "VALUES"):
+        for option in words.list_in_brackets():
+            name, _, value = option.partition(" ")
+            on = value.strip().lower() not in ("off", "false", "0")
+            if name.lower() == "format":
+                layout = value.strip().lower()
+            elif name.lower() == "analyze":
+                analyze = on
+            elif name.lower() not in _EXPLAIN_OPTIONS:
+                raise SqlError("42601", f'unrecognized EXPLAIN option "{name}"')
+    elif words.accept("USING"):
+        layout = words.name()
+    else:
+        analyze = bool(words.accept_any("ANALYZE", "ANALYSE"))
+        words.accept("VERBOSE")
+    if words.token is None:
+        raise words.fail()
+    rest = [token for token in piece.tokens if token.start >= words.token.start]
+    inner = _plan(text, Slice(rest, rest[0].start, piece.end), dialect, reader)
+    whole = replace(
+        inner,
+        kind="EXPLAIN",
+        text=text[piece.start : piece.end],
+        start=piece.start,
+        tag="EXPLAIN",
+        action=None,
+        writes=analyze and inner.writes,
+        ddl=False,
+    )
+    if inner.route is not Route.DUCKDB:
+        return whole
+    if inner.sql == "" and inner.refused is None:
+        raise at_or_near(text, rest[0])
+    keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
+    shape = "(FORMAT JSON) " if layout == "json" else ""
+    return replace(whole, sql=f"{keyword} {shape}{inner.sql}")
+
+
+def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    """`TABLE t` is `SELECT * FROM t`."""
+    at = piece.tokens[0]
+    spelled = [(TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM")]
+    tokens = [Token(kind, word, at.line, at.col, at.start, at.end) for kind, word in spelled]
+    return _query(text, replace(piece, tokens=tokens + piece.tokens[1:]), dialect, reader)
+
+
+_SPECIAL = {"COPY": _copy, "EXPLAIN": _explain, "TABLE": _table}
+
+_PARSED_STARTS = name_set(
+    """
+    SELECT WITH VALUES INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE COMMENT FROM DESCRIBE
+    DESC SUMMARIZE PIVOT UNPIVOT (
+    """
+)
+
+
+def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | None:
+    """The tree and the grammar that read it; None for what only Postgres can read.
+
+    A tree may be `exp.Command`: known by its first words and by nothing else.
+    """
+    failure: SyntaxFailure | None = None
+    tree: exp.Expr | None = None
+    try:
+        tree = reader.parse(text, piece.tokens)
+        if kind_and_tag(tree) is not None:
+            return tree, reader
+        if not isinstance(tree, exp.Command):
+            failure = at_or_near(text, piece.tokens[0])
+    except SyntaxFailure as error:
+        failure = error
+    if reader is not POSTGRES:
+        # Blanks in place of what comes before keep the offsets those of the message.
+        alone = " " * piece.start + text[piece.start : piece.end]
+        try:
+            again = POSTGRES.parse(alone, POSTGRES.tokenize(alone))
+            if kind_and_tag(again) is not None:
+                return again, POSTGRES
+        except SyntaxFailure as error:
+            if failure is not None and error.offset > failure.offset:
+                failure = error
+    if administration.concerns_only_control_plane(piece.tokens):
+        return None
+    if failure is not None:
+        raise failure
+    return tree, reader
+
+
+def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
+    source = text[piece.start : piece.end]
+    if not piece.tokens or piece.tokens[0].text.upper() not in _PARSED_STARTS:
+        raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
+    read = _read(text, piece, reader)
+    if read is None:
+        word = piece.tokens[0].text.upper()
+        return Statement(Route.POSTGRES, word, source, piece.start, tag=word, writes=True)
+    tree, grammar = read
+    if isinstance(tree, exp.Command):
+        return _unknown(text, piece)
+    kind, tag = kind_and_tag(tree)
+    facts = Facts()
+    try:
+        nodes = list(tree.dfs())
+        for node in nodes:
+            visit(node, facts)
+        engine, refused = decide(facts)
+        sql = ""
+        if engine != POSTGRES_ENGINE and refused is None:
+            sql = _write(tree, nodes, source, text, dialect, grammar)
+    except SqlError as error:
+        engine, refused, sql = "duckdb", error, ""
+    except RecursionError as error:
+        raise too_complex() from error
+    return Statement(
+        Route(engine),
+        kind,
+        source,
+        piece.start,
+        sql=sql,
+        tag=tag,
+        writes=facts.writes,
+        ddl=is_ddl(tree),
+        parameters=highest_parameter(piece.tokens),
+        refused=refused,
+    )
+
+
+def _write(
+    tree: exp.Expr,
+    nodes: list[exp.Expr],
+    source: str,
+    text: str,
+    dialect: Dialect,
+    grammar: Reader,
+) -> str:
+    if not dialect.transpile or dialect.name == "duckdb":
+        if grammar.name == "duckdb" and not postgres.names_public(nodes):
+            return source
+        return write_duckdb(postgres.rewrite(tree, nodes))
+    name_columns(tree, text)
+    if grammar.name == "snowflake":
+        return write_duckdb(snowflake.rewrite(tree, dialect))
+    return write_duckdb(postgres.rewrite(tree, nodes))
+
+
+_UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
+
+
+def _unknown(text: str, piece: Slice) -> Statement:
+    """A statement of which only the first words are known."""
+    words = [token.text.upper() for token in piece.tokens[:3]]
+    if words[0] not in _UNSUPPORTED_STARTS:
+        raise at_or_near(text, piece.tokens[0])
+    kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
+    refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
+    source = text[piece.start : piece.end]
+    return Statement(
+        Route.DUCKDB, kind, source, piece.start, tag=kind, writes=True, ddl=True, refused=refused
+    )

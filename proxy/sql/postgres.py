@@ -1,0 +1,92 @@
+"""Postgres's dialect on DuckDB, and what every dialect shares.
+
+sqlglot reads Postgres and writes DuckDB well; the rules here mend what it leaves: division of
+integers, `E'...'` strings, the schema `public` (another name for DuckDB's `main`), and constructs
+that it would drop without a word, which are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+
+Rule = Callable[[exp.Expr], exp.Expr | None]
+
+
+def byte_string(node: exp.ByteString) -> exp.Expr:
+    """`E'...'` is a string; the tokenizer has resolved its escapes."""
+    return exp.Literal.string(node.this)
+
+
+def public_is_main(node: exp.Table | exp.Column) -> None:
+    """`public.t` is `main.t`."""
+    schema = node.args.get("db")
+    if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+        schema.set("this", "main")
+
+
+def refuse_lock(node: exp.Lock) -> None:
+    """Row locks have no counterpart in DuckDB's optimistic transactions."""
+    raise SqlError(
+        "0A000",
+        "SELECT ... FOR UPDATE or SHARE is not supported on analytical tables",
+        hint="A conflicting transaction fails with 40001 at commit; retry it.",
+    )
+
+
+def _division(node: exp.Div) -> exp.Expr | None:
+    if not node.args.get("typed"):
+        return None
+    return call("pg_div", node.this, node.expression)
+
+
+def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """A call of one of the macros that the engine installs."""
+    return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
+
+
+_RULES: dict[type, Rule] = {
+    exp.ByteString: byte_string,
+    exp.Table: public_is_main,
+    exp.Column: public_is_main,
+    exp.Lock: refuse_lock,
+    exp.Div: _division,
+}
+
+
+def names_public(nodes: list[exp.Expr]) -> bool:
+    """Whether a name is qualified by `public`."""
+    for node in nodes:
+        if node.__class__ in (exp.Table, exp.Column):
+            schema = node.args.get("db")
+            if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+                return True
+    return False
+
+
+def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
+    """The tree for DuckDB, changed in place; `nodes` are its nodes, parents first."""
+    return apply(tree, nodes, _RULES)
+
+
+def apply(tree: exp.Expr, nodes: list[exp.Expr], rules: dict[type, Rule]) -> exp.Expr:
+    """Run `rules` over `nodes`, children before parents; a rule returns a new node or None."""
+    get = rules.get
+    for node in reversed(nodes):
+        rule = get(node.__class__)
+        if rule is None:
+            continue
+        # The rule may put the node into a new one, which changes its parent: note it before.
+        parent, key, index = node.parent, node.arg_key, node.index
+        made = rule(node)
+        if made is None or made is node:
+            continue
+        if parent is None:
+            tree = made
+            made.parent = None
+        else:
+            parent.set(key, made, index=index)
+    return tree

@@ -1,0 +1,183 @@
+"""From text to tokens to a tree, in three grammars, with Postgres's own syntax errors.
+
+sqlglot's compiled parsers are used as they are; this module adds what a server needs of them:
+tokens of the whole message with their offsets (so that statements are slices of what the client
+sent), no fall-back to an opaque command, and errors that say `syntax error at or near "x"` with
+the position in the message. A reader keeps one tokenizer and one parser: they are reset by each
+use, so a reader belongs to one thread.
+
+The Snowflake grammar is a little wider than Snowflake's: it also reads `E'...'` strings,
+dollar-quoting with a tag and RETURNING, which Postgres clients send without thinking.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects import DuckDB, Postgres, Snowflake
+from sqlglot.dialects.dialect import Dialect as SqlglotDialect
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+
+# sqlglot warns about statements it does not know and about what a generator drops; both are
+# errors of ours, raised where they are met.
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+
+NAME_KEY = "name"
+"""Key of `node.meta` under which a known function's name is kept as it was written."""
+
+MAX_NESTING = 400
+"""Brackets within brackets; deeper, the parsers would run out of stack."""
+
+
+class _SnowflakeDialect(Snowflake):
+    ORIGINAL_NAME_META_KEY = NAME_KEY
+
+    class Tokenizer(Snowflake.Tokenizer):
+        COMMANDS: ClassVar[set[TokenType]] = set()
+        BYTE_STRINGS: ClassVar[list[tuple[str, str]]] = [("e'", "'"), ("E'", "'")]
+        HEREDOC_STRINGS: ClassVar[list[str]] = ["$"]
+        HEREDOC_TAG_IS_IDENTIFIER = True
+        HEREDOC_STRING_ALTERNATIVE = TokenType.PARAMETER
+        KEYWORDS: ClassVar[dict[str, TokenType]] = {
+            **Snowflake.Tokenizer.KEYWORDS,
+            "RETURNING": TokenType.RETURNING,
+            "SESSION_USER": TokenType.VAR,
+            "INT8": TokenType.BIGINT,
+        }
+
+
+class _PostgresDialect(Postgres):
+    ORIGINAL_NAME_META_KEY = NAME_KEY
+
+    class Tokenizer(Postgres.Tokenizer):
+        COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+class _DuckDialect(DuckDB):
+    ORIGINAL_NAME_META_KEY = NAME_KEY
+
+    class Tokenizer(DuckDB.Tokenizer):
+        COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+class SyntaxFailure(SqlError):
+    """A syntax error; `offset` (0-based) lets two grammars' complaints be compared."""
+
+    def __init__(self, message: str, offset: int, *, at_end: bool = False) -> None:
+        super().__init__("42601", message, position=None if at_end else offset + 1)
+        self.offset = offset
+
+
+def too_complex() -> SqlError:
+    """The error for a statement that is nested deeper than the parsers can follow."""
+    return SqlError(
+        "54001",
+        "stack depth limit exceeded",
+        hint=f"Brackets may be nested {MAX_NESTING} deep.",
+    )
+
+
+def at_or_near(text: str, token: Token | None) -> SyntaxFailure:
+    """Postgres's complaint about a token of `text`, or about its end where there is none."""
+    if token is None:
+        return SyntaxFailure("syntax error at end of input", len(text), at_end=True)
+    word = text[token.start : token.end + 1]
+    return SyntaxFailure(f'syntax error at or near "{word}"', token.start)
+
+
+_UNTERMINATED = (
+    ("/*", "unterminated /* comment"),
+    ('"', "unterminated quoted identifier"),
+    ("$", "unterminated dollar-quoted string"),
+)
+
+
+class Reader:
+    """One grammar: its tokenizer, its parser, their errors."""
+
+    __slots__ = ("_parser", "_tokenizer", "dialect", "name")
+
+    def __init__(self, name: str, dialect: SqlglotDialect) -> None:
+        self.name = name
+        self.dialect = dialect
+        self._tokenizer = dialect.tokenizer()
+        self._parser = dialect.parser()
+
+    def tokenize(self, text: str) -> list[Token]:
+        """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
+        try:
+            found = self._tokenizer.tokenize(text)
+        except TokenError as error:
+            start = self._tokenizer._core._start
+            complaint = next(
+                (what for opening, what in _UNTERMINATED if text.startswith(opening, start)),
+                "unterminated quoted string",
+            )
+            raise SyntaxFailure(f'{complaint} at or near "{text[start:]}"', start) from error
+        depth = 0
+        for token in found:
+            kind = token.token_type
+            if kind in _OPENING:
+                depth += 1
+                if depth > MAX_NESTING:
+                    raise too_complex()
+            elif kind in _CLOSING:
+                depth -= 1
+        return found
+
+    def parse(self, text: str, found: list[Token]) -> exp.Expr:
+        """The tree of one statement, whose tokens are `found` in `text`.
+
+        Raises SyntaxFailure; `exp.Command`, the parser's way to give up, is returned for the
+        caller to judge.
+        """
+        parser = self._parser
+        try:
+            trees = parser.parse(found, text)
+        except ParseError as error:
+            token = parser._curr
+            raise at_or_near(text, token if token else None) from error
+        except RecursionError as error:
+            raise too_complex() from error
+        tree = trees[0] if trees else None
+        if tree is None or len(trees) > 1:
+            raise at_or_near(text, found[0] if found else None)
+        return tree
+
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+SNOWFLAKE = Reader("snowflake", _SnowflakeDialect())
+POSTGRES = Reader("postgres", _PostgresDialect())
+DUCKDB = Reader("duckdb", _DuckDialect())
+
+READERS: dict[str, Reader] = {reader.name: reader for reader in (SNOWFLAKE, POSTGRES, DUCKDB)}
+
+_generator = DuckDB().generator(comments=False)
+
+
+def write_duckdb(tree: exp.Expr) -> str:
+    """The tree as DuckDB's SQL. The tree is spent: the generator may change it."""
+    try:
+        return _generator.generate(tree, copy=False)
+    except RecursionError as error:
+        raise too_complex() from error
+
+
+__all__ = [
+    "DUCKDB",
+    "NAME_KEY",
+    "POSTGRES",
+    "READERS",
+    "SNOWFLAKE",
+    "Reader",
+    "SyntaxFailure",
+    "at_or_near",
+    "write_duckdb",
+]

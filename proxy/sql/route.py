@@ -1,0 +1,293 @@
+"""Which engine a statement is for, from what its tree names.
+
+`Facts` are collected in one walk: relations (CTE names and aliases are not relations), functions,
+casts to catalog types, and what may write. `decide` turns them into a route:
+
+- relations of the control plane only, or functions that only Postgres has: Postgres, as it is;
+- analytical relations, or none at all: DuckDB;
+- both: federated, refused for now, and always when it would write or call the runtime.
+
+Guarded functions (files, secrets, SQL in strings) are found in the same walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql import control_plane, guard
+
+DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a tree names; names folded to lower case unless quoted."""
+
+    control: list[str] = field(default_factory=list)
+    analytical: list[str] = field(default_factory=list)
+    system: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
+    runtime: list[str] = field(default_factory=list)
+    catalog_types: bool = False
+    only_common: bool = True
+    writes: bool = False
+    refused: SqlError | None = None
+
+    def refuse(self, error: SqlError) -> None:
+        """Keep the first refusal: statements are judged by the first thing that is wrong."""
+        if self.refused is None:
+            self.refused = error
+
+
+def folded(identifier: exp.Expr | str | None) -> str:
+    """The name of an identifier as the engines compare it."""
+    if identifier is None:
+        return ""
+    if isinstance(identifier, str):
+        return identifier.lower()
+    if isinstance(identifier, exp.Identifier):
+        name = identifier.this
+        return name if identifier.args.get("quoted") else name.lower()
+    return identifier.name.lower()
+
+
+def position(node: exp.Expr) -> int | None:
+    """1-based offset of a node in the message, where the parser noted it."""
+    for found in node.walk():
+        start = found._meta.get("start") if found._meta else None
+        if start is not None:
+            return start + 1
+    return None
+
+
+def _bound_by_cte(table: exp.Table, name: str) -> bool:
+    node: exp.Expr | None = table.parent
+    while node is not None:
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            for cte in with_.expressions:
+                if cte.alias.lower() == name.lower():
+                    return True
+        node = node.parent
+    return False
+
+
+def _table(node: exp.Table, facts: Facts) -> None:
+    this = node.this
+    if not isinstance(this, exp.Identifier):
+        _unusual_table(node, this, facts)
+        return
+    name = folded(this)
+    schema = node.args.get("db")
+    if schema is not None:
+        qualified = f"{folded(schema)}.{name}"
+        if folded(schema) in control_plane.CONTROL_SCHEMAS:
+            facts.control.append(qualified)
+        else:
+            facts.analytical.append(qualified)
+        return
+    if _bound_by_cte(node, name):
+        return
+    if name in control_plane.SYSTEM_RELATIONS:
+        facts.control.append(name)
+        return
+    refused = guard.table_name(name, this, position(this))
+    if refused is not None:
+        facts.refuse(refused)
+    facts.analytical.append(name)
+
+
+def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None:
+    if isinstance(this, exp.Literal):
+        facts.refuse(guard.file(this.name, position(node)))
+    elif isinstance(this, (exp.Parameter, exp.Placeholder, exp.DynamicIdentifier)):
+        message = "a table's name cannot be an expression"
+        facts.refuse(SqlError("0A000", message, position=position(node)))
+    elif isinstance(this, exp.Var):
+        facts.refuse(SqlError("0A000", "stages are not supported yet", position=position(node)))
+    elif node.args.get("db") is not None and not isinstance(this, exp.Func):
+        _schema(node, facts)
+
+
+def _schema(node: exp.Table, facts: Facts) -> None:
+    name = folded(node.args["db"])
+    (facts.control if name in control_plane.CONTROL_SCHEMAS else facts.analytical).append(name)
+
+
+def _schema_of(node: exp.Expr) -> str:
+    parent = node.parent
+    if isinstance(parent, exp.Dot) and parent.expression is node:
+        left = parent.this
+        return folded(left.expression if isinstance(left, exp.Dot) else left)
+    if isinstance(parent, exp.Table) and parent.this is node:
+        return folded(parent.args.get("db"))
+    return ""
+
+
+def _function(node: exp.Expr, facts: Facts, name: str) -> None:
+    schema = _schema_of(node)
+    if schema == control_plane.RUNTIME_SCHEMA or (
+        not schema and name in control_plane.RUNTIME_FUNCTIONS
+    ):
+        facts.runtime.append(name)
+        if name in control_plane.SIDE_EFFECTS:
+            facts.writes = True
+        return
+    if schema == "information_schema" or (
+        schema in ("", "pg_catalog") and control_plane.is_system_function(name)
+    ):
+        facts.system.append(name)
+        return
+    if name in control_plane.SHARED_FUNCTIONS:
+        facts.shared.append(name)
+        return
+    if schema == "pg_catalog":
+        facts.shared.append(name)
+        return
+    if name in ("nextval", "setval"):
+        facts.writes = True
+    if not control_plane.is_common_function(name):
+        facts.only_common = False
+    refused = guard.function(name, position(node))
+    if refused is not None:
+        facts.refuse(refused)
+
+
+def _anonymous(node: exp.Anonymous, facts: Facts) -> None:
+    this = node.this
+    _function(node, facts, folded(this))
+
+
+def _known(name: str) -> Callable[[exp.Expr, Facts], None]:
+    def visit(node: exp.Expr, facts: Facts) -> None:
+        _function(node, facts, name)
+
+    return visit
+
+
+def _column(node: exp.Column, facts: Facts) -> None:
+    if node.args.get("table") is None:
+        this = node.this
+        if (
+            isinstance(this, exp.Identifier)
+            and not this.args.get("quoted")
+            and this.this.lower() in control_plane.PARAMETERLESS
+        ):
+            facts.shared.append(this.this.lower())
+
+
+def _cast(node: exp.Cast, facts: Facts) -> None:
+    to = node.args.get("to")
+    if isinstance(to, exp.ObjectIdentifier):
+        facts.catalog_types = True
+
+
+def _writing(node: exp.Expr, facts: Facts) -> None:
+    facts.writes = True
+
+
+def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
+    if node.this is None:
+        facts.refuse(
+            SqlError(
+                "42601",
+                'syntax error at or near "?"',
+                hint="Parameters are written $1, $2, ...",
+                position=position(node),
+            )
+        )
+    else:
+        facts.refuse(SqlError("0A000", f"bind variable :{node.name} is not supported here"))
+
+
+_VISITS: dict[type, Callable[[exp.Expr, Facts], None]] = {
+    exp.Table: _table,
+    exp.Anonymous: _anonymous,
+    exp.Column: _column,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.Insert: _writing,
+    exp.Update: _writing,
+    exp.Delete: _writing,
+    exp.Merge: _writing,
+    exp.Create: _writing,
+    exp.Drop: _writing,
+    exp.Alter: _writing,
+    exp.TruncateTable: _writing,
+    exp.Comment: _writing,
+    exp.Into: _writing,
+    exp.NextValueFor: _writing,
+    exp.Placeholder: _placeholder,
+    exp.CurrentDatabase: _known("current_database"),
+    exp.CurrentCatalog: _known("current_catalog"),
+    exp.CurrentSchema: _known("current_schema"),
+    exp.CurrentSchemas: _known("current_schemas"),
+    exp.CurrentUser: _known("current_user"),
+    exp.CurrentRole: _known("current_role"),
+    exp.SessionUser: _known("session_user"),
+    exp.CurrentVersion: _known("version"),
+}
+
+
+def _func_class_visits() -> None:
+    """Guarded functions that sqlglot knows by a class of their own, found by their SQL names."""
+    names = guard.FUNCTIONS
+    for name, cls in exp.FUNCTION_BY_NAME.items():
+        if name.lower() in names:
+            _VISITS.setdefault(cls, _known(name.lower()))
+
+
+_func_class_visits()
+
+
+def visit(node: exp.Expr, facts: Facts) -> None:
+    """Add what one node says to `facts`."""
+    found = _VISITS.get(node.__class__)
+    if found is not None:
+        found(node, facts)
+    elif isinstance(node, exp.Func) and facts.only_common:
+        facts.only_common = node.sql_name().lower() in _COMMON_NODES
+
+
+_COMMON_NODES = frozenset({"count", "coalesce", "exists", "upper", "lower", "concat", "max", "min"})
+
+
+def _first(names: list[str]) -> str:
+    return f'"{names[0]}"'
+
+
+def _left_to_postgres(facts: Facts) -> bool:
+    """Whether all that a statement asks is who and where it is."""
+    plain = facts.only_common and facts.refused is None
+    return bool(facts.shared) and not facts.analytical and plain
+
+
+def decide(facts: Facts) -> tuple[str, SqlError | None]:
+    """The route, and the error that the statement meets when its turn comes."""
+    postgres_only = bool(facts.system or facts.runtime or facts.catalog_types)
+    if facts.control:
+        if not facts.analytical:
+            return POSTGRES, None
+        what = f"relations of the control plane ({_first(facts.control)}) and analytical ones"
+        what = f"{what} ({_first(facts.analytical)})"
+    elif facts.analytical and postgres_only:
+        names = facts.runtime or facts.system or ["regclass"]
+        what = f"functions of the control plane ({_first(names)}) and analytical relations"
+        what = f"{what} ({_first(facts.analytical)})"
+    elif postgres_only or _left_to_postgres(facts):
+        return POSTGRES, None
+    else:
+        return DUCKDB, facts.refused
+    reason = "is not supported yet"
+    hint = "Ask the two sides one after the other."
+    effects = [name for name in facts.runtime if name in control_plane.SIDE_EFFECTS]
+    if effects:
+        reason = f"is not allowed: {effects[0]} changes the runtime"
+    elif facts.writes:
+        reason = "is not supported in a statement that writes"
+    message = f"one statement over {what} {reason}"
+    return FEDERATED, SqlError("0A000", message, hint=hint)

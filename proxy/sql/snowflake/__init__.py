@@ -1,0 +1,44 @@
+"""Snowflake's SQL on DuckDB.
+
+sqlglot's compiled parser reads a statement, one walk over the tree applies the rules of the family
+files (`registry`), and sqlglot's compiled generator writes it. Functions that need a body are
+DuckDB macros in `macros/*.sql`, which the engine installs once per process in an attached
+in-memory database called `_sf`, so that every cursor sees them whatever its schema.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from sqlglot import exp
+
+from proxy.sql.classify import split
+from proxy.sql.postgres import apply
+from proxy.sql.reading import DUCKDB
+from proxy.sql.snowflake import core, registry
+from proxy.sql.statement import Dialect
+
+MACRO_DATABASE = "_sf"
+"""The attached in-memory database that holds the macros."""
+
+_FAMILIES = (core,)
+
+
+def macro_scripts() -> list[str]:
+    """The statements that create the macros, one each, to be run in order.
+
+    They name the database `_sf`: `ATTACH ':memory:' AS _sf` must come first.
+    """
+    folder = resources.files(__package__) / "macros"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    statements: list[str] = []
+    for file in files:
+        text = file.read_text("utf-8")
+        pieces = split(DUCKDB.tokenize(text), text, scripting=False)
+        statements.extend(text[piece.start : piece.end] for piece in pieces)
+    return statements
+
+
+def rewrite(tree: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """The tree for DuckDB, changed in place. Raises SqlError 0A000 for what has no faithful form."""
+    return apply(tree, list(tree.dfs()), registry.NODES)

@@ -1,0 +1,57 @@
+"""What a plan is made of: the values that the session reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from proxy.errors import SqlError
+from proxy.sql.session_actions import SessionAction
+
+
+class Route(StrEnum):
+    """Who answers a statement."""
+
+    DUCKDB = "duckdb"
+    POSTGRES = "postgres"
+    FEDERATED = "federated"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a message.
+
+    kind: its leading words in upper case ('SELECT', 'CREATE TABLE', 'CREATE TABLE AS', ...).
+    text: the slice of the client's text, unchanged; start: its 0-based offset in the message.
+    sql: what DuckDB runs, '' on other routes. action: what the session does on route SESSION.
+    tag: Postgres's command tag without the row count ('SELECT', 'INSERT 0', 'CREATE TABLE', ...).
+    writes: it may change data or schema; ddl: it may change the schema.
+    parameters: the highest n among its $n.
+    refused: the error it meets when its turn comes, None if it can run.
+    """
+
+    route: Route
+    kind: str
+    text: str
+    start: int
+    sql: str = ""
+    action: SessionAction | None = None
+    tag: str = ""
+    writes: bool = False
+    ddl: bool = False
+    parameters: int = 0
+    refused: SqlError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The settings of a session that change plans: a part of the cache's key.
+
+    name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
+    (it is still routed and guarded). parameters: session parameters that change results.
+    """
+
+    name: str = "snowflake"
+    transpile: bool = True
+    parameters: tuple[tuple[str, str], ...] = ()

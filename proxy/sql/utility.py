@@ -1,0 +1,674 @@
+"""Statements about the session, read from tokens.
+
+sqlglot keeps most of these as opaque commands, and what it does parse it parses as another
+dialect's. They are small: each is read here by a function of its own from a table keyed by the
+leading word, over the same tokens that split the message, so quoting and comments cannot confuse
+it. Both spellings are accepted, Postgres's and Snowflake's.
+
+A reader returns a `Utility`; what it cannot read is a syntax error at the token where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+from proxy.sql import control_plane
+from proxy.sql.control_plane import name_set
+from proxy.sql.reading import at_or_near
+from proxy.sql.session_actions import (
+    AlterSession,
+    Begin,
+    CloseCursor,
+    Commit,
+    Deallocate,
+    Declare,
+    Discard,
+    Execute,
+    Fetch,
+    Move,
+    Prepare,
+    Release,
+    Reset,
+    Rollback,
+    RollbackTo,
+    Savepoint,
+    SessionAction,
+    Set,
+    SetConstraints,
+    SetRole,
+    SetSessionAuthorization,
+    SetTransaction,
+    Show,
+    TransactionModes,
+    Use,
+)
+
+_STRINGS = frozenset(
+    {
+        TokenType.STRING,
+        TokenType.RAW_STRING,
+        TokenType.HEREDOC_STRING,
+        TokenType.BYTE_STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.UNICODE_STRING,
+    }
+)
+_PUNCTUATION = frozenset("(),.;=+-*/<>[]{}:%^!|&~#@?$")
+
+
+@dataclass(slots=True)
+class Utility:
+    """A statement that is not an engine's query: its name, what to do, or why not."""
+
+    kind: str
+    tag: str = ""
+    action: SessionAction | None = None
+    refused: SqlError | None = None
+
+    def __post_init__(self) -> None:
+        self.tag = self.tag or self.kind
+
+
+class Words:
+    """A cursor over one statement's tokens.
+
+    session_variables: whether `SET x = 1` of an unknown name makes one (Snowflake's dialect).
+    """
+
+    __slots__ = ("_at", "session_variables", "text", "tokens")
+
+    def __init__(self, text: str, found: list[Token], *, session_variables: bool = False) -> None:
+        self.text = text
+        self.tokens = found
+        self.session_variables = session_variables
+        self._at = 0
+
+    @property
+    def token(self) -> Token | None:
+        """The token ahead, None at the end."""
+        return self.tokens[self._at] if self._at < len(self.tokens) else None
+
+    @property
+    def word(self) -> str:
+        """The keyword ahead in upper case; '' for strings, quoted identifiers and the end."""
+        return self.word_at(0)
+
+    def word_at(self, ahead: int) -> str:
+        index = self._at + ahead
+        if index >= len(self.tokens):
+            return ""
+        token = self.tokens[index]
+        if token.token_type in _STRINGS or token.token_type == TokenType.IDENTIFIER:
+            return ""
+        return token.text.upper()
+
+    def fail(self) -> SqlError:
+        """The syntax error at this point."""
+        return at_or_near(self.text, self.token)
+
+    def step(self) -> Token:
+        token = self.token
+        if token is None:
+            raise self.fail()
+        self._at += 1
+        return token
+
+    def accept(self, *words: str) -> bool:
+        """Step over `words` if they come next, all of them."""
+        for ahead, word in enumerate(words):
+            if self.word_at(ahead) != word:
+                return False
+        self._at += len(words)
+        return True
+
+    def accept_any(self, *words: str) -> str:
+        """Step over one of `words`; '' where none comes next."""
+        word = self.word
+        if word and word in words:
+            self._at += 1
+            return word
+        return ""
+
+    def expect(self, *words: str) -> None:
+        for word in words:
+            if not self.accept(word):
+                raise self.fail()
+
+    def end(self) -> None:
+        if self.token is not None:
+            raise self.fail()
+
+    def is_string(self) -> bool:
+        token = self.token
+        return token is not None and token.token_type in _STRINGS
+
+    def string(self) -> str:
+        if not self.is_string():
+            raise self.fail()
+        return self.step().text
+
+    def name(self) -> str:
+        """An identifier, folded as Postgres folds it."""
+        token = self.token
+        if token is None or token.token_type in _STRINGS:
+            raise self.fail()
+        if token.token_type == TokenType.IDENTIFIER:
+            self._at += 1
+            return token.text
+        if token.text in _PUNCTUATION or token.token_type == TokenType.NUMBER:
+            raise self.fail()
+        self._at += 1
+        return token.text.lower()
+
+    def dotted(self) -> tuple[str, ...]:
+        """A name of several parts."""
+        parts = [self.name()]
+        while self.accept("."):
+            parts.append(self.name())
+        return tuple(parts)
+
+    def integer(self) -> int:
+        negative = bool(self.accept("-")) or (self.accept("+") and False)
+        token = self.token
+        if token is None or token.token_type != TokenType.NUMBER or not token.text.isdigit():
+            raise self.fail()
+        self._at += 1
+        return -int(token.text) if negative else int(token.text)
+
+    def rest(self) -> tuple[str, int]:
+        """The remaining text and its 0-based offset; the cursor goes to the end."""
+        if self.token is None:
+            raise self.fail()
+        start = self.tokens[self._at].start
+        end = self.tokens[-1].end + 1
+        self._at = len(self.tokens)
+        return self.text[start:end], start
+
+    def list_in_brackets(self) -> tuple[str, ...]:
+        """`(a, b(c, d), ...)` as the texts between the commas at its own level."""
+        self.expect("(")
+        items: list[str] = []
+        if self.accept(")"):
+            return ()
+        first = last = self.token
+        depth = 0
+        while True:
+            token = self.step()
+            kind = token.token_type
+            if depth == 0 and kind in (TokenType.COMMA, TokenType.R_PAREN):
+                if first is token:
+                    raise at_or_near(self.text, token)
+                items.append(self.text[first.start : last.end + 1])
+                if kind == TokenType.R_PAREN:
+                    return tuple(items)
+                first = self.token
+            elif kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
+                depth += 1
+            elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET):
+                depth -= 1
+            last = token
+
+
+_ISOLATION = {
+    ("SERIALIZABLE",): "serializable",
+    ("REPEATABLE", "READ"): "repeatable read",
+    ("READ", "COMMITTED"): "read committed",
+    ("READ", "UNCOMMITTED"): "read uncommitted",
+}
+
+
+def _modes(words: Words) -> TransactionModes:
+    isolation: str | None = None
+    read_only: bool | None = None
+    deferrable: bool | None = None
+    while words.token is not None:
+        if words.accept("ISOLATION", "LEVEL"):
+            for spelled, level in _ISOLATION.items():
+                if words.accept(*spelled):
+                    isolation = level
+                    break
+            else:
+                raise words.fail()
+        elif words.accept("READ", "ONLY"):
+            read_only = True
+        elif words.accept("READ", "WRITE"):
+            read_only = False
+        elif words.accept("NOT", "DEFERRABLE"):
+            deferrable = False
+        elif words.accept("DEFERRABLE"):
+            deferrable = True
+        else:
+            raise words.fail()
+        words.accept(",")
+    return TransactionModes(isolation, read_only, deferrable)
+
+
+def _begin(words: Words) -> Utility:
+    words.step()
+    words.accept_any("WORK", "TRANSACTION", "TRAN")
+    if words.accept("NAME"):
+        words.name()
+    return _begun("BEGIN", words)
+
+
+def _start(words: Words) -> Utility:
+    words.expect("START", "TRANSACTION")
+    if words.accept("NAME"):
+        words.name()
+    return _begun("START TRANSACTION", words)
+
+
+def _begun(kind: str, words: Words) -> Utility:
+    modes = _modes(words)
+    return Utility(kind, "", Begin(modes.isolation, modes.read_only, modes.deferrable))
+
+
+def _chain(words: Words) -> bool:
+    words.accept_any("WORK", "TRANSACTION")
+    chain = not words.accept("AND", "NO", "CHAIN") and words.accept("AND", "CHAIN")
+    words.end()
+    return chain
+
+
+def _commit(words: Words) -> Utility:
+    words.step()
+    if words.accept("PREPARED"):
+        return _no_two_phase("COMMIT PREPARED")
+    return Utility("COMMIT", "", Commit(_chain(words)))
+
+
+def _rollback(words: Words) -> Utility:
+    words.step()
+    if words.accept("PREPARED"):
+        return _no_two_phase("ROLLBACK PREPARED")
+    words.accept_any("WORK", "TRANSACTION")
+    if words.accept("TO"):
+        words.accept("SAVEPOINT")
+        name = words.name()
+        words.end()
+        return Utility("ROLLBACK", "", RollbackTo(name))
+    return Utility("ROLLBACK", "", Rollback(_chain(words)))
+
+
+def _no_two_phase(kind: str) -> Utility:
+    return Utility(kind, refused=SqlError("0A000", f"{kind} is not supported"))
+
+
+def _savepoint(words: Words) -> Utility:
+    words.step()
+    name = words.name()
+    words.end()
+    return Utility("SAVEPOINT", "", Savepoint(name))
+
+
+def _release(words: Words) -> Utility:
+    words.step()
+    words.accept("SAVEPOINT")
+    name = words.name()
+    words.end()
+    return Utility("RELEASE", "", Release(name))
+
+
+def _setting_value(words: Words) -> str:
+    if words.is_string():
+        return words.string()
+    sign = words.accept_any("-", "+").replace("+", "")
+    token = words.token
+    if token is not None and token.token_type == TokenType.NUMBER:
+        return sign + words.step().text
+    if sign:
+        raise words.fail()
+    return words.name()
+
+
+def _setting_values(words: Words) -> tuple[str, ...]:
+    values = [_setting_value(words)]
+    while words.accept(","):
+        values.append(_setting_value(words))
+    words.end()
+    return tuple(values)
+
+
+def _set_to(name: str, words: Words, local: bool) -> Utility:
+    if words.accept("DEFAULT"):
+        words.end()
+        return Utility("SET", "", Set(name, None, local))
+    values = _setting_values(words)
+    return Utility("SET", "", Set(name, ", ".join(values), local, values))
+
+
+def _time_zone(words: Words, local: bool) -> Utility:
+    if words.accept("LOCAL"):
+        words.end()
+        return Utility("SET", "", Set("timezone", None, local))
+    if words.accept("INTERVAL"):
+        value = words.string()
+        words.accept("HOUR") and words.accept("TO", "MINUTE")
+        words.end()
+        return Utility("SET", "", Set("timezone", value, local, (value,)))
+    return _set_to("timezone", words, local)
+
+
+def _set(words: Words) -> Utility:
+    words.step()
+    if words.word == "(" and words.session_variables:
+        return _session_variables()
+    scope = words.accept_any("SESSION", "LOCAL", "GLOBAL") if words.word_at(1) != "=" else ""
+    local = scope == "LOCAL"
+    if scope == "SESSION" and words.accept("CHARACTERISTICS", "AS", "TRANSACTION"):
+        return Utility("SET", "", SetTransaction(_modes(words), characteristics=True))
+    if words.accept("AUTHORIZATION") or words.accept("SESSION", "AUTHORIZATION"):
+        name = None if words.accept("DEFAULT") else _setting_value(words)
+        words.end()
+        return Utility("SET", "", SetSessionAuthorization(name, local))
+    if words.accept("TRANSACTION"):
+        if words.accept("SNAPSHOT"):
+            refused = SqlError("0A000", "SET TRANSACTION SNAPSHOT is not supported")
+            return Utility("SET", refused=refused)
+        return Utility("SET", "", SetTransaction(_modes(words)))
+    if words.accept("TIME", "ZONE"):
+        return _time_zone(words, local)
+    if words.word_at(1) not in ("=", "TO", "."):
+        special = _SPECIAL_SETS.get(words.word)
+        if special is not None:
+            words.step()
+            return special(words, local)
+    name = ".".join(words.dotted())
+    if words.accept("TO"):
+        return _set_to(name, words, local)
+    words.expect("=")
+    # Snowflake spells a session variable as Postgres spells a setting; only the name tells.
+    if words.session_variables and not scope and not control_plane.is_setting(name):
+        return _session_variables(name)
+    return _set_to(name, words, local)
+
+
+def _set_names(words: Words, local: bool) -> Utility:
+    if words.token is None or words.accept("DEFAULT"):
+        words.end()
+        return Utility("SET", "", Set("client_encoding", None, local))
+    value = words.string()
+    words.end()
+    return Utility("SET", "", Set("client_encoding", value, local, (value,)))
+
+
+def _set_schema(words: Words, local: bool) -> Utility:
+    value = words.string()
+    words.end()
+    return Utility("SET", "", Set("search_path", value, local, (value,)))
+
+
+def _set_role(words: Words, local: bool) -> Utility:
+    name = None if words.accept_any("NONE", "DEFAULT") else _setting_value(words)
+    words.end()
+    return Utility("SET", "", SetRole(name, local))
+
+
+def _set_constraints(words: Words, local: bool) -> Utility:
+    if not words.accept("ALL"):
+        words.dotted()
+        while words.accept(","):
+            words.dotted()
+    when = words.accept_any("DEFERRED", "IMMEDIATE")
+    if not when:
+        raise words.fail()
+    words.end()
+    return Utility("SET CONSTRAINTS", "", SetConstraints(when == "DEFERRED"))
+
+
+_SPECIAL_SETS: dict[str, Callable[[Words, bool], Utility]] = {
+    "NAMES": _set_names,
+    "SCHEMA": _set_schema,
+    "ROLE": _set_role,
+    "CONSTRAINTS": _set_constraints,
+}
+
+
+def _session_variables(name: str = "") -> Utility:
+    message = "session variables are not supported yet"
+    if name:
+        message = f'"{name}" is not a setting, and {message}'
+    return Utility("SET", refused=SqlError("0A000", message))
+
+
+def _unset(words: Words) -> Utility:
+    return Utility("UNSET", refused=SqlError("0A000", "session variables are not supported yet"))
+
+
+def _setting_name(words: Words) -> str | None:
+    """The name in RESET and SHOW, with Postgres's names of several words; None for ALL."""
+    for spelled, name in _LONG_NAMES.items():
+        if words.accept(*spelled):
+            words.end()
+            return name
+    if words.word == "ALL" and words.word_at(1) == "":
+        words.step()
+        words.end()
+        return None
+    name = ".".join(words.dotted())
+    words.end()
+    return name
+
+
+_LONG_NAMES = {
+    ("TRANSACTION", "ISOLATION", "LEVEL"): "transaction_isolation",
+    ("SESSION", "AUTHORIZATION"): "session_authorization",
+    ("TIME", "ZONE"): "timezone",
+}
+
+
+def _reset(words: Words) -> Utility:
+    words.step()
+    return Utility("RESET", "", Reset(_setting_name(words)))
+
+
+_SNOWFLAKE_SHOW = name_set(
+    """
+    TABLES VIEWS SCHEMAS DATABASES COLUMNS OBJECTS PRIMARY IMPORTED EXPORTED UNIQUE SEQUENCES
+    STAGES FILE FUNCTIONS PROCEDURES WAREHOUSES USERS ROLES GRANTS PARAMETERS STREAMS TASKS PIPES
+    TRANSACTIONS LOCKS VARIABLES REGIONS SHARES TAGS USER EXTERNAL MATERIALIZED DYNAMIC MASKING
+    NETWORK INTEGRATIONS ORGANIZATION RESOURCE TERSE ICEBERG EVENT ALERTS SECRETS CONNECTIONS
+    """
+)
+
+
+def _show(words: Words) -> Utility:
+    words.step()
+    word = words.word
+    if word in _SNOWFLAKE_SHOW and words.word_at(1) != ".":
+        words.rest()
+        message = f"SHOW {word} is not supported yet"
+        hint = "Query information_schema or pg_catalog instead."
+        return Utility("SHOW", refused=SqlError("0A000", message, hint=hint))
+    return Utility("SHOW", "", Show(_setting_name(words)))
+
+
+def _discard(words: Words) -> Utility:
+    words.step()
+    what = words.accept_any("ALL", "PLANS", "SEQUENCES", "TEMP", "TEMPORARY")
+    if not what:
+        raise words.fail()
+    words.end()
+    what = "TEMP" if what == "TEMPORARY" else what
+    return Utility(f"DISCARD {what}", "", Discard(what))
+
+
+def _prepare(words: Words) -> Utility:
+    words.step()
+    if words.accept("TRANSACTION"):
+        return _no_two_phase("PREPARE TRANSACTION")
+    name = words.name()
+    types = words.list_in_brackets() if words.word == "(" else ()
+    words.expect("AS")
+    text, start = words.rest()
+    return Utility("PREPARE", "", Prepare(name, types, text, start))
+
+
+def _execute(words: Words) -> Utility:
+    words.step()
+    if words.accept("IMMEDIATE"):
+        words.rest()
+        return scripting("EXECUTE IMMEDIATE")
+    name = words.name()
+    args = words.list_in_brackets() if words.word == "(" else ()
+    words.end()
+    return Utility("EXECUTE", "", Execute(name, args))
+
+
+def _deallocate(words: Words) -> Utility:
+    words.step()
+    words.accept("PREPARE")
+    if words.accept("ALL"):
+        words.end()
+        return Utility("DEALLOCATE ALL", "", Deallocate(None))
+    name = words.name()
+    words.end()
+    return Utility("DEALLOCATE", "", Deallocate(name))
+
+
+def _declare(words: Words) -> Utility:
+    words.step()
+    name = words.name()
+    binary, scroll, hold = False, None, False
+    while not words.accept("CURSOR"):
+        if words.accept("BINARY"):
+            binary = True
+        elif words.accept("NO", "SCROLL"):
+            scroll = False
+        elif words.accept("SCROLL"):
+            scroll = True
+        elif not words.accept_any("INSENSITIVE", "ASENSITIVE"):
+            raise words.fail()
+    if words.accept("WITH", "HOLD"):
+        hold = True
+    else:
+        words.accept("WITHOUT", "HOLD")
+    words.expect("FOR")
+    query, start = words.rest()
+    action = Declare(name, query, start, binary, scroll, hold)
+    return Utility("DECLARE CURSOR", "", action)
+
+
+_DIRECTIONS: dict[str, tuple[str, int]] = {
+    "NEXT": ("forward", 1),
+    "PRIOR": ("backward", 1),
+    "FIRST": ("absolute", 1),
+    "LAST": ("absolute", -1),
+}
+
+
+def _direction(words: Words) -> tuple[str, int | None]:
+    # A cursor may be called `next`: a direction is one only if something follows it.
+    if words.word_at(1) or (words.token is not None and words.word in ("-", "+")):
+        if words.word in _DIRECTIONS:
+            return _DIRECTIONS[words.accept_any(*_DIRECTIONS)]
+        how = words.accept_any("ABSOLUTE", "RELATIVE")
+        if how:
+            return how.lower(), words.integer()
+        if words.accept("ALL"):
+            return "forward", None
+        how = words.accept_any("FORWARD", "BACKWARD").lower() or "forward"
+        if words.accept("ALL"):
+            return how, None
+        token = words.token
+        if token is not None and (token.token_type == TokenType.NUMBER or words.word in ("-", "+")):
+            count = words.integer()
+            if count < 0:
+                return ("backward" if how == "forward" else "forward"), -count
+            return how, count
+        return how, 1
+    return "forward", 1
+
+
+def _fetch(words: Words) -> Utility:
+    kind = words.step().text.upper()
+    direction, count = _direction(words)
+    words.accept_any("FROM", "IN")
+    cursor = words.name()
+    words.end()
+    action = Fetch if kind == "FETCH" else Move
+    return Utility(kind, "", action(cursor, direction, count))
+
+
+def _close(words: Words) -> Utility:
+    words.step()
+    if words.accept("ALL"):
+        words.end()
+        return Utility("CLOSE", "CLOSE CURSOR ALL", CloseCursor(None))
+    name = words.name()
+    words.end()
+    return Utility("CLOSE", "CLOSE CURSOR", CloseCursor(name))
+
+
+def _use(words: Words) -> Utility:
+    words.step()
+    kind = ""
+    if words.accept("SECONDARY", "ROLES"):
+        kind = "SECONDARY ROLES"
+    elif words.word_at(1):
+        kind = words.accept_any("SCHEMA", "DATABASE", "CATALOG", "WAREHOUSE", "ROLE")
+    elif words.token is not None and words.word in ("SCHEMA", "DATABASE", "WAREHOUSE", "ROLE"):
+        kind = words.accept_any("SCHEMA", "DATABASE", "WAREHOUSE", "ROLE")
+    kind = "DATABASE" if kind == "CATALOG" else kind
+    parts = [words.string()] if words.is_string() else list(words.dotted())
+    while words.accept(","):
+        parts.append(words.name())
+    words.end()
+    return Utility("USE", "", Use(kind, tuple(parts)))
+
+
+def _alter_session(words: Words) -> Utility:
+    words.expect("ALTER", "SESSION")
+    if words.accept("UNSET"):
+        names = [words.name()]
+        while words.token is not None:
+            words.accept(",")
+            names.append(words.name())
+        return Utility("ALTER SESSION", "", AlterSession(unset=tuple(names)))
+    words.expect("SET")
+    pairs: list[tuple[str, str]] = []
+    while words.token is not None:
+        name = words.name()
+        words.expect("=")
+        pairs.append((name, _setting_value(words)))
+        words.accept(",")
+    if not pairs:
+        raise words.fail()
+    return Utility("ALTER SESSION", "", AlterSession(set=tuple(pairs)))
+
+
+def scripting(what: str) -> Utility:
+    """The refusal of Snowflake Scripting."""
+    message = f"Snowflake Scripting is not supported yet: {what}"
+    return Utility(what, refused=SqlError("0A000", message))
+
+
+PARSERS: dict[str, Callable[[Words], Utility]] = {
+    "BEGIN": _begin,
+    "START": _start,
+    "COMMIT": _commit,
+    "END": _commit,
+    "ROLLBACK": _rollback,
+    "ABORT": _rollback,
+    "SAVEPOINT": _savepoint,
+    "RELEASE": _release,
+    "SET": _set,
+    "UNSET": _unset,
+    "RESET": _reset,
+    "SHOW": _show,
+    "DISCARD": _discard,
+    "PREPARE": _prepare,
+    "EXECUTE": _execute,
+    "DEALLOCATE": _deallocate,
+    "DECLARE": _declare,
+    "FETCH": _fetch,
+    "MOVE": _fetch,
+    "CLOSE": _close,
+    "USE": _use,
+    "ALTER SESSION": _alter_session,
+}
+"""Leading word -> reader; `ALTER SESSION` is the one statement that needs two."""

@@ -1,0 +1,20 @@
+CREATE OR REPLACE FUNCTION hd_runtime._lane(task_class text, agent_type text, priority smallint) RETURNS int
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_id int;
+BEGIN
+    LOOP
+        SELECT l.id INTO v_id FROM hd_runtime.queue_lanes l
+        WHERE l.task_class = _lane.task_class AND l.agent_type = _lane.agent_type AND l.priority = _lane.priority;
+        IF FOUND THEN
+            RETURN v_id;
+        END IF;
+        INSERT INTO hd_runtime.queue_lanes (task_class, agent_type, priority)
+        VALUES (_lane.task_class, _lane.agent_type, _lane.priority)
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION hd_runtime._lane(text, text, smallint) IS
+'The lane for a class, agent type and priority; made when it is first used.';

@@ -1,0 +1,31 @@
+CREATE OR REPLACE FUNCTION hd_runtime._lease_lost(attempt_id uuid, lease_token text) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_attempt hd_runtime.task_attempts;
+BEGIN
+    IF _lease_lost.attempt_id IS NULL OR _lease_lost.lease_token IS NULL THEN
+        RAISE EXCEPTION '% must not be null',
+            CASE WHEN _lease_lost.attempt_id IS NULL THEN 'attempt_id' ELSE 'lease_token' END
+            USING ERRCODE = 'HD006', HINT = 'claim_next_task returns both.';
+    END IF;
+    SELECT * INTO v_attempt FROM hd_runtime.task_attempts a WHERE a.id = _lease_lost.attempt_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no attempt %', _lease_lost.attempt_id USING ERRCODE = 'HD004',
+            HINT = 'claim_next_task returns attempt_id; task_id is another column.';
+    END IF;
+    RAISE EXCEPTION 'lease lost: % of attempt %',
+        CASE WHEN v_attempt.lease_token IS DISTINCT FROM hd_runtime._token_digest(_lease_lost.lease_token)
+             THEN 'this is not the lease token'
+             WHEN v_attempt.lease_check_at IS NULL THEN 'this lease token has ended with the run'
+             ELSE 'this lease token has expired' END,
+        _lease_lost.attempt_id
+        USING ERRCODE = 'HD001',
+        DETAIL = format('attempt %s of task %s is %s; lease %s', v_attempt.id, v_attempt.task_id, v_attempt.status,
+                        CASE WHEN v_attempt.lease_expires IS NULL THEN 'none'
+                             ELSE 'until ' || v_attempt.lease_expires END),
+        HINT = 'Stop working on it: nothing this worker does for it counts any more. Claim again for new work.';
+END
+$$;
+COMMENT ON FUNCTION hd_runtime._lease_lost(uuid, text) IS
+'Raises the error that says why an attempt and a lease token did not match a live lease: HD006 null, HD004 no such attempt, else HD001. Never returns.';

@@ -1,0 +1,6 @@
+CREATE OR REPLACE FUNCTION hd_runtime._token_digest(lease_token text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT 'sha256:' || encode(sha256(convert_to(lease_token, 'UTF8')), 'hex')
+$$;
+COMMENT ON FUNCTION hd_runtime._token_digest(text) IS
+'What task_attempts.lease_token holds for a lease token.';
