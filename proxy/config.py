@@ -42,13 +42,16 @@ class Settings(BaseSettings):
         description="DSN of the control-plane Postgres (a role that may create roles). "
         "Default: an embedded one under the data directory.",
     )
-    log_level: LogLevel = Field("info", description="debug, info, warning or error; logs go to stderr.")
+    log_level: LogLevel = Field(
+        "info", description="debug, info, warning or error; logs go to stderr."
+    )
     extensions: tuple[str, ...] = Field(
         (),
         description="DuckDB extensions to load at start, from their wheels (tpch, fts, vss, ...).",
     )
     memory_limit: str | None = Field(
-        None, description="DuckDB's memory limit, e.g. `4GB`. Default: DuckDB's, 80 % of the machine."
+        None,
+        description="DuckDB's memory limit, e.g. `4GB`. Default: DuckDB's, 80 % of the machine.",
     )
     max_connections: int = Field(
         1000, ge=1, description="Client connections at most; one more is refused with 53300."

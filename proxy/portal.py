@@ -67,9 +67,7 @@ def _data_row(values: Sequence[str | None]) -> bytes:
     return m.frame(b"D", len(values).to_bytes(2, "big") + cells)
 
 
-def columns_of(
-    row_types: Sequence[tuple[str, DuckType]], formats: Sequence[int]
-) -> list[m.Column]:
+def columns_of(row_types: Sequence[tuple[str, DuckType]], formats: Sequence[int]) -> list[m.Column]:
     """The fields of RowDescription for a DuckDB result."""
     columns = []
     for (name, duck), code in zip(row_types, formats, strict=True):

@@ -79,7 +79,9 @@ class Server:
                     }
                     self._server_parameters["server_version_num"] = str(info.server_version)
             except (psycopg.Error, runtime_sql.MigrationError) as error:
-                raise StartError(f"the control-plane Postgres cannot be prepared: {error}") from error
+                raise StartError(
+                    f"the control-plane Postgres cannot be prepared: {error}"
+                ) from error
             self._conninfo = conninfo
             self._control = _control_plane(conninfo)
             declare_runtime_functions(*_runtime_functions())
@@ -92,7 +94,9 @@ class Server:
                     threads=self._settings.max_connections + 8,
                 )
             except SqlError as error:
-                raise StartError(f"DuckDB cannot open the data directory: {error.message}") from error
+                raise StartError(
+                    f"DuckDB cannot open the data directory: {error.message}"
+                ) from error
             undo.callback(self._duck.close)
             self._services = Services(
                 self._duck,

@@ -18,7 +18,8 @@ import structlog
 
 from proxy import portal as portals
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckEngine, DuckPortal
+from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
+from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import Login, Relay, RelayedStatement, Told
 from proxy.errors import SqlError
 from proxy.link import ClientLink
@@ -27,6 +28,7 @@ from proxy.session_settings import Scope, SessionSettings, Setting
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.positions import source_position
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -337,7 +339,10 @@ class Session:
             self.link.protocol.ready()
 
     async def _simple_duck(self, plan: Statement) -> None:
-        running, encoder, piece = await self.duck.call(self._start_duck, plan)
+        try:
+            running, encoder, piece = await self.duck.call(self._start_duck, plan)
+        except EngineError as error:
+            raise self._located(error, plan, plan.sql) from error
         try:
             if encoder is None:
                 self.link.write(portals.complete(plan.tag, running.rows_changed))
@@ -350,6 +355,13 @@ class Session:
             self.link.write(portals.complete(plan.tag, sent))
         finally:
             await self._end_duck(running)
+
+    def _located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
+        """The error with the position of what it complains about in the client's text."""
+        if error.offset is not None and error.position is None:
+            place = source_position(sql, error.offset, plan.text, self._dialect.name)
+            error.position = place + plan.start if place is not None else None
+        return error
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
@@ -422,15 +434,12 @@ class Session:
             statement.relayed = RelayedStatement(message.statement, m.frame(b"P", self._body))
             await self.relay.parse(statement.relayed, self.transaction.postgres_begin())
         elif plan.route is not Route.SESSION:
-            await self.duck.call(self._prepare_duck, statement, plan, message.parameter_oids)
+            await self._prepare_duck(statement, plan, message.parameter_oids)
 
-    def _prepare_duck(
+    async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
     ) -> None:
-        """Blocks. Binds the statement; what neither client nor DuckDB can type is text."""
-        self._apply_to_duck()
-        if begin := self.transaction.duck_begin():
-            self.duck.run(begin)
+        """Binds the statement without running it; what neither client nor DuckDB can type is text."""
         given = {n: oid for n, oid in enumerate(oids, start=1) if oid}
         casts = {
             n: duck
@@ -438,21 +447,35 @@ class Session:
             # A cast to numeric would need digits that only the value has; it brings its own type.
             if oid not in _NUMERIC_OIDS and (duck := duck_type_name(oid)) is not None
         }
-        prepared = self.duck.prepare(cast_parameters(plan.sql, casts) if casts else plan.sql)
+        prepared = await self._duck_statement(plan, casts)
         unknown = {
             n: "VARCHAR"
             for n, kind in enumerate(prepared.parameters, start=1)
             if kind.id in ("INVALID", "SQLNULL", "ANY") and n not in given
         }
         if unknown:
-            prepared.close()
-            prepared = self.duck.prepare(cast_parameters(plan.sql, casts | unknown))
+            await self.duck.call(prepared.close)
+            prepared = await self._duck_statement(plan, casts | unknown)
         statement.duck = prepared
         statement.row_types = portals.row_types_of(plan, prepared)
         statement.parameter_oids = tuple(
             given.get(n) or (_TEXT_OID if n in unknown else wire_type(kind).oid)
             for n, kind in enumerate(prepared.parameters, start=1)
         )
+
+    async def _duck_statement(self, plan: Statement, casts: dict[int, str]) -> DuckStatement:
+        sql = cast_parameters(plan.sql, casts) if casts else plan.sql
+
+        def prepare() -> DuckStatement:
+            self._apply_to_duck()
+            if begin := self.transaction.duck_begin():
+                self.duck.run(begin)
+            return self.duck.prepare(sql)
+
+        try:
+            return await self.duck.call(prepare)
+        except EngineError as error:
+            raise self._located(error, plan, sql) from error
 
     def _statement(self, name: str) -> PreparedStatement:
         if (statement := self.statements.get(name)) is None:
@@ -658,4 +681,3 @@ class Session:
         m.CopyDone: _stray_copy,
         m.CopyFail: _stray_copy,
     }
-

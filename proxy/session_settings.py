@@ -74,7 +74,9 @@ def _always(only: str) -> Callable[[str, str], str]:
 
     def check(name: str, value: str) -> str:
         if _switch(name, value) != only:
-            raise SqlError("0A000", f"{name} = {value} is not supported", hint=f"It is always {only}.")
+            raise SqlError(
+                "0A000", f"{name} = {value} is not supported", hint=f"It is always {only}."
+            )
         return only
 
     return check
@@ -112,7 +114,8 @@ def milliseconds(name: str, value: str) -> str:
         ) from None
     if not 0 <= amount <= 2_147_483_647:
         raise SqlError(
-            "22023", f'{amount} ms is outside the valid range for parameter "{name}" (0 ms .. 2147483647 ms)'
+            "22023",
+            f'{amount} ms is outside the valid range for parameter "{name}" (0 ms .. 2147483647 ms)',
         )
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
         if amount and amount % size == 0:
@@ -172,7 +175,7 @@ def _date_style(name: str, value: str) -> str:
 
 
 def _encoding(name: str, value: str) -> str:
-    folded = value.casefold().replace("-", "").replace("_", "")
+    folded = "".join(filter(str.isalnum, value.casefold()))  # as Postgres reads such names
     if folded in ("utf8", "unicode"):
         return "UTF8"
     if folded == "sqlascii":

@@ -56,7 +56,9 @@ def _read(link: ClientLink, startup: m.Startup) -> Greeting:
         link.write(m.negotiate_protocol_version(0, extensions))
     user = parameters.pop("user", "")
     if not user:
-        raise SqlError("28000", "no PostgreSQL user name specified in startup packet", severity="FATAL")
+        raise SqlError(
+            "28000", "no PostgreSQL user name specified in startup packet", severity="FATAL"
+        )
     database = parameters.pop("database", "") or user
     if parameters.pop("replication", "false").lower() not in ("false", "off", "no", "0"):
         raise SqlError("0A000", "replication connections are not supported", severity="FATAL")
@@ -77,13 +79,13 @@ def _options(text: str) -> list[tuple[str, str]]:
     for word in words:
         if word == "-c":
             word = next(words, "")
-        elif word.startswith("-c"):
-            word = word[2:]
-        elif word.startswith("--"):
+        elif word.startswith(("-c", "--")):
             word = word[2:]
         else:
             raise SqlError(
-                "42601", f"invalid command-line argument for server process: {word}", severity="FATAL"
+                "42601",
+                f"invalid command-line argument for server process: {word}",
+                severity="FATAL",
             )
         name, equals, value = word.partition("=")
         if not equals or not name:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
-from uuid import UUID
 
 import psycopg
 from rich.console import Console
@@ -36,7 +35,6 @@ SCALE_FACTOR = 0.1
 
 AGENTS = ("agent-1", "agent-2")
 TASKS = 6
-PROJECT = UUID("00000000-0000-0000-0000-000000000001")
 
 SHOWN_DIFFERENCES = 5
 """How many differences of one wrong answer are printed."""
@@ -68,7 +66,7 @@ def run(console: Console) -> int:
         console.print("[yellow]Interrupted; server stopped, files removed.[/]")
         return 130
     except (ServerError, psycopg.Error) as error:
-        console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+        console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         return 1
 
 
@@ -177,7 +175,7 @@ def _print_outcomes(console: Console, outcomes: list[Outcome]) -> None:
 def _compete(console: Console, url: str) -> list[str]:
     """Create tasks, let the agents compete for them, print who got which and one task's events."""
     with psycopg.connect(url, autocommit=True) as connection:
-        created = agents.create_tasks(connection, PROJECT, TASKS)
+        created = agents.create_tasks(connection, TASKS)
         claims = agents.compete(url, AGENTS)
         found = agents.problems(connection, created, claims)
         history = agents.events(connection, created[0])

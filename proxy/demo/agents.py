@@ -21,8 +21,6 @@ from psycopg.types.json import Jsonb
 
 __all__ = ["Claim", "Event", "compete", "create_tasks", "events", "problems"]
 
-TASK_CLASS = "demo.sum"
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -48,13 +46,13 @@ class Event:
     actor: str | None
 
 
-def create_tasks(connection: psycopg.Connection, project_id: UUID, count: int) -> list[UUID]:
+def create_tasks(connection: psycopg.Connection, count: int) -> list[UUID]:
     """Queue `count` tasks, numbered from 1 in their payload; their ids in that order."""
     created = []
     for number in range(1, count + 1):
         row = connection.execute(
-            "SELECT task_id FROM create_task(%s::uuid, 'worker', %s, %s::jsonb)",
-            [project_id, TASK_CLASS, Jsonb({"task": number, "numbers": [number, 40]})],
+            "SELECT task_id FROM create_task(create_project('demo'), 'worker', 'research', %s::jsonb)",
+            [Jsonb({"task": number, "numbers": [number, 40]})],
         ).fetchone()
         assert row is not None
         created.append(row[0])
@@ -91,9 +89,8 @@ def compete(url: str, agents: Sequence[str]) -> list[Claim]:
 def _do_one(connection: psycopg.Connection, agent: str) -> Claim | None:
     began = time.perf_counter()
     row = connection.execute(
-        "SELECT task_id, attempt_id, payload, lease_token, lease_epoch"
-        " FROM claim_next_task(%s, %s::text[])",
-        [agent, [TASK_CLASS]],
+        "SELECT task_id, attempt_id, payload, lease_token, lease_epoch FROM claim_next_task(%s)",
+        [agent],
     ).fetchone()
     if row is None:
         return None

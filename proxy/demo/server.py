@@ -89,6 +89,10 @@ class ServerProcess:
         """What the server has written to its standard error so far."""
         return self._log.read_text(encoding="utf-8", errors="replace").strip()
 
+    def wait(self) -> int:
+        """Waits for a server that was told to stop, or killed; its exit code."""
+        return self._process.wait(STOP_SECONDS)
+
     def _await_ready(self) -> str:
         assert self._process.stdout is not None
         urls: SimpleQueue[str | None] = SimpleQueue()

@@ -268,7 +268,9 @@ class DuckPortal:
         if not batches:
             return None, False
         whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-        fit = min(limit, rows, max(1, rows * _PIECE_BYTES // size) if size > 2 * _PIECE_BYTES else rows)
+        fit = min(
+            limit, rows, max(1, rows * _PIECE_BYTES // size) if size > 2 * _PIECE_BYTES else rows
+        )
         if fit < rows:
             self._rest, whole, more = whole.slice(fit), whole.slice(0, fit), True
         return whole, more

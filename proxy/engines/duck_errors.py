@@ -95,12 +95,21 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def sql_error(error: DuckError) -> SqlError:
-    """What the client is told; no position (it would point into DuckDB's text, not the client's)."""
-    if error.kind == "INTERRUPT":
-        return SqlError("57014", "canceling statement due to user request")
+class EngineError(SqlError):
+    """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so."""
+
+    offset: int | None = None
+
+
+def sql_error(error: DuckError) -> EngineError:
+    """What the client is told; the position in the client's own text is for the caller to find."""
+    if error.kind in ("INTERRUPT", "Interrupt"):
+        return EngineError("57014", "canceling statement due to user request")
     message, hint = _split_hint(error)
-    return SqlError(_sqlstate(error), message, hint=hint)
+    told = EngineError(_sqlstate(error), message, hint=hint)
+    if (offset := error.fields.get("position", "")).isdigit():
+        told.offset = int(offset)
+    return told
 
 
 def _sqlstate(error: DuckError) -> str:

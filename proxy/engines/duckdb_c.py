@@ -128,12 +128,50 @@ _api = _Api()
 VERSION: str = _api.library_version().decode()
 
 # `duckdb_type` -> the name that `DuckType` uses.
-_TYPE_NAMES = (
-    "INVALID BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE "
-    "TIMESTAMP DATE TIME INTERVAL HUGEINT VARCHAR BLOB DECIMAL TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS "
-    "ENUM LIST STRUCT MAP UUID UNION BIT TIME_TZ TIMESTAMP_TZ UHUGEINT ARRAY ANY BIGNUM SQLNULL VARCHAR "
-    "BIGINT TIME_NS GEOMETRY VARIANT"
-).split()
+_TYPE_NAMES = [
+    "INVALID",
+    "BOOLEAN",
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "TIMESTAMP",
+    "DATE",
+    "TIME",
+    "INTERVAL",
+    "HUGEINT",
+    "VARCHAR",
+    "BLOB",
+    "DECIMAL",
+    "TIMESTAMP_S",
+    "TIMESTAMP_MS",
+    "TIMESTAMP_NS",
+    "ENUM",
+    "LIST",
+    "STRUCT",
+    "MAP",
+    "UUID",
+    "UNION",
+    "BIT",
+    "TIME_TZ",
+    "TIMESTAMP_TZ",
+    "UHUGEINT",
+    "ARRAY",
+    "ANY",
+    "BIGNUM",
+    "SQLNULL",
+    "VARCHAR",
+    "BIGINT",
+    "TIME_NS",
+    "GEOMETRY",
+    "VARIANT",
+]
 
 # `duckdb_statement_type`, as far as anyone asks.
 STATEMENT_EXPLAIN = 5
@@ -189,7 +227,11 @@ def _take_type(handle: int | None) -> DuckType:
     if not handle:
         return DuckType("INVALID")
     try:
-        name = _TYPE_NAMES[number] if (number := _api.get_type_id(handle)) < len(_TYPE_NAMES) else "INVALID"
+        name = (
+            _TYPE_NAMES[number]
+            if (number := _api.get_type_id(handle)) < len(_TYPE_NAMES)
+            else "INVALID"
+        )
         alias = _owned_text(_api.logical_type_get_alias(handle)) or None
         if name == "DECIMAL":
             return DuckType(name, alias, _api.decimal_width(handle), _api.decimal_scale(handle))
@@ -230,6 +272,7 @@ _CHILDREN: dict[str, Any] = {
     "STRUCT": lambda h: _members("struct_type_child", _api.struct_type_child_count, h),
     "UNION": lambda h: _members("union_type_member", _api.union_type_member_count, h),
 }
+
 
 class Database:
     """One open database file (or `:memory:`): one per process."""

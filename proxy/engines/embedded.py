@@ -40,7 +40,9 @@ class EmbeddedPostgres:
             except (subprocess.SubprocessError, AssertionError) as error:
                 log = directory / "log"
                 tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-                raise RuntimeError(f"the embedded Postgres does not start: {error}\n{tail}") from error
+                raise RuntimeError(
+                    f"the embedded Postgres does not start: {error}\n{tail}"
+                ) from error
 
     @property
     def conninfo(self) -> str:

@@ -172,9 +172,7 @@ class Backend(asyncio.Protocol):
             elif sslmode == "verify-ca":
                 context.check_hostname = False
             loop = asyncio.get_running_loop()
-            secured = await loop.start_tls(
-                self._transport, self, context, server_hostname=host
-            )
+            secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
             assert secured is not None
             self._transport = secured
         elif sslmode != "prefer":
@@ -206,7 +204,9 @@ class Backend(asyncio.Protocol):
     async def _startup_frame(self) -> tuple[bytes, bytes]:
         try:
             header = await self._startup.readexactly(5)
-            return header[:1], await self._startup.readexactly(int.from_bytes(header[1:], "big") - 4)
+            return header[:1], await self._startup.readexactly(
+                int.from_bytes(header[1:], "big") - 4
+            )
         except asyncio.IncompleteReadError:
             raise unreachable("Postgres closed the connection at startup") from None
 
@@ -217,7 +217,9 @@ class Backend(asyncio.Protocol):
         if code == 0:
             return None
         if password is None:
-            raise SqlError("28000", f'the control-plane Postgres wants a password for role "{user}"')
+            raise SqlError(
+                "28000", f'the control-plane Postgres wants a password for role "{user}"'
+            )
         assert self._transport is not None
         if code == 3:
             answer = m.cstring(password)
@@ -235,7 +237,9 @@ class Backend(asyncio.Protocol):
             scram.set_server_final(data.decode())
             return None
         else:
-            raise SqlError("28000", f"the control-plane Postgres wants authentication method {code}")
+            raise SqlError(
+                "28000", f"the control-plane Postgres wants authentication method {code}"
+            )
         self._transport.write(m.frame(b"p", answer))
         return scram
 

@@ -102,7 +102,6 @@ class Relay:
             statement.backend = backend
         self._send(backend, frame, reply)
 
-
     def _send(self, backend: pg.Backend, frame: bytes, reply: pg.Reply) -> None:
         self._unsynced = True
         backend.send(frame, reply)
@@ -223,4 +222,3 @@ def _query(text: str) -> bytes:
 def _literal(text: str) -> str:
     """A string constant that means the same whatever `standard_conforming_strings` says."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-

@@ -65,6 +65,33 @@ class _DuckDialect(DuckDB):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
+# sqlglot reads `$1,$` in `($1,$2)` as the opening of a string with the tag `1,`. Where that happens
+# the text is tokenized without tagged dollar-quoting: parameters and tags do not occur together.
+class _UntaggedSnowflake(_SnowflakeDialect):
+    class Tokenizer(_SnowflakeDialect.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str]] = []
+
+
+class _UntaggedPostgres(_PostgresDialect):
+    class Tokenizer(_PostgresDialect.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str]] = []
+        RAW_STRINGS: ClassVar[list[str]] = ["$$"]
+        SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {
+            **_PostgresDialect.Tokenizer.SINGLE_TOKENS,
+            "$": TokenType.PARAMETER,
+        }
+
+
+class _UntaggedDuck(_DuckDialect):
+    class Tokenizer(_DuckDialect.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str]] = []
+        RAW_STRINGS: ClassVar[list[str]] = ["$$"]
+        SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {
+            **_DuckDialect.Tokenizer.SINGLE_TOKENS,
+            "$": TokenType.PARAMETER,
+        }
+
+
 class SyntaxFailure(SqlError):
     """A syntax error; `offset` (0-based) lets two grammars' complaints be compared."""
 
@@ -100,25 +127,18 @@ _UNTERMINATED = (
 class Reader:
     """One grammar: its tokenizer, its parser, their errors."""
 
-    __slots__ = ("_parser", "_tokenizer", "dialect", "name")
+    __slots__ = ("_parser", "_tokenizer", "_untagged", "dialect", "name")
 
-    def __init__(self, name: str, dialect: SqlglotDialect) -> None:
+    def __init__(self, name: str, dialect: SqlglotDialect, untagged: SqlglotDialect) -> None:
         self.name = name
         self.dialect = dialect
         self._tokenizer = dialect.tokenizer()
+        self._untagged = untagged.tokenizer()
         self._parser = dialect.parser()
 
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
-        try:
-            found = self._tokenizer.tokenize(text)
-        except TokenError as error:
-            start = self._tokenizer._core._start
-            complaint = next(
-                (what for opening, what in _UNTERMINATED if text.startswith(opening, start)),
-                "unterminated quoted string",
-            )
-            raise SyntaxFailure(f'{complaint} at or near "{text[start:]}"', start) from error
+        found = self._tokens(text)
         depth = 0
         for token in found:
             kind = token.token_type
@@ -129,6 +149,31 @@ class Reader:
             elif kind in _CLOSING:
                 depth -= 1
         return found
+
+    def _tokens(self, text: str) -> list[Token]:
+        try:
+            found = self._tokenizer.tokenize(text)
+        except TokenError:
+            return self._tokens_untagged(text)
+        for token in found:
+            if (
+                token.token_type == TokenType.HEREDOC_STRING
+                and text[token.start + 1 : token.start + 2].isdigit()
+            ):
+                return self._tokens_untagged(text)
+        return found
+
+    def _tokens_untagged(self, text: str) -> list[Token]:
+        tokenizer = self._untagged
+        try:
+            return tokenizer.tokenize(text)
+        except TokenError as error:
+            start = tokenizer._core._start
+            complaint = next(
+                (what for opening, what in _UNTERMINATED if text.startswith(opening, start)),
+                "unterminated quoted string",
+            )
+            raise SyntaxFailure(f'{complaint} at or near "{text[start:]}"', start) from error
 
     def parse(self, text: str, found: list[Token]) -> exp.Expr:
         """The tree of one statement, whose tokens are `found` in `text`.
@@ -153,9 +198,9 @@ class Reader:
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 
-SNOWFLAKE = Reader("snowflake", _SnowflakeDialect())
-POSTGRES = Reader("postgres", _PostgresDialect())
-DUCKDB = Reader("duckdb", _DuckDialect())
+SNOWFLAKE = Reader("snowflake", _SnowflakeDialect(), _UntaggedSnowflake())
+POSTGRES = Reader("postgres", _PostgresDialect(), _UntaggedPostgres())
+DUCKDB = Reader("duckdb", _DuckDialect(), _UntaggedDuck())
 
 READERS: dict[str, Reader] = {reader.name: reader for reader in (SNOWFLAKE, POSTGRES, DUCKDB)}
 

@@ -10,10 +10,11 @@ that it answers, or - for a type or value that DuckDB cannot hold - an error tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from proxy.errors import SqlError
-from proxy.wire.decoders import datetimes, documents, numbers, plain
+from proxy.wire.decoders import arrays, datetimes, documents, intervals, numbers, plain
 from proxy.wire.decoders.values import LeftOver, Value, utf8
 from proxy.wire.types import BY_NAME, BY_OID
 
@@ -52,10 +53,27 @@ _DECODERS: dict[str, tuple[_TextDecoder, _BinaryDecoder]] = {
     "timetz": (datetimes.timetz_text, datetimes.timetz_binary),
     "timestamp": (datetimes.timestamp_text, datetimes.timestamp_binary),
     "timestamptz": (datetimes.timestamptz_text, datetimes.timestamptz_binary),
+    "interval": (intervals.interval_text, intervals.interval_binary),
 }
 
+
+def _with_arrays() -> Iterator[tuple[int, tuple[_TextDecoder, _BinaryDecoder]]]:
+    for name, decoders in _DECODERS.items():
+        kind = BY_NAME[name]
+        yield kind.oid, decoders
+        if kind.array_oid:
+            text, binary = decoders
+            yield (
+                kind.array_oid,
+                (
+                    partial(arrays.array_text, kind.oid, text),
+                    partial(arrays.array_binary, kind.oid, binary),
+                ),
+            )
+
+
 # OID -> decoders; 0 is a parameter whose type nobody named.
-_BY_OID = {BY_NAME[name].oid: decoders for name, decoders in _DECODERS.items()} | {0: _STRING}
+_BY_OID = dict(_with_arrays()) | {0: _STRING}
 
 
 def decode(

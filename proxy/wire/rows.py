@@ -27,6 +27,7 @@ from proxy.wire.encoders.cells import (
     side_by_side,
 )
 from proxy.wire.encoders.families import encoder
+from proxy.wire.encoders.few import FEW_ROWS, Few, few
 from proxy.wire.encoders.style import TextStyle
 from proxy.wire.types import DuckType
 
@@ -48,25 +49,54 @@ class RowEncoder:
     Raises SqlError 0A000 for a type that the wire has no form for, 22023 for an unknown setting.
     """
 
-    __slots__ = ("_encoders",)
+    __slots__ = ("_binary", "_encoders", "_few", "_style", "_types")
 
     def __init__(
         self, types: Sequence[DuckType], formats: Sequence[int], style: TextStyle | None = None
     ) -> None:
-        style = style or TextStyle()
+        self._style = style or TextStyle()
+        self._types = tuple(types)
+        self._binary = [form == BINARY for form in formats]
         self._encoders = [
-            encoder(duck, binary=form == BINARY, style=style)
-            for duck, form in zip(types, formats, strict=True)
+            encoder(duck, binary=binary, style=self._style)
+            for duck, binary in zip(self._types, self._binary, strict=True)
         ]
+        self._few: list[Few] | None = None
 
     def encode(self, batch: pa.RecordBatch) -> pa.Buffer | memoryview | bytes:
         """All rows of the batch as consecutive DataRow messages.
 
         Raises SqlError where a value has no representation, and 54000 for a row of over 2 GiB.
         """
+        if batch.num_rows <= FEW_ROWS:
+            return self._encode_few(batch)
         parts: list[pa.Buffer | memoryview] = []
         self._encode(batch, parts)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _encode_few(self, batch: pa.RecordBatch) -> bytes:
+        if self._few is None:
+            each = zip(self._types, self._binary, self._encoders, strict=True)
+            self._few = [
+                few(duck, binary=binary, style=self._style, encoder=encoder)
+                for duck, binary, encoder in each
+            ]
+        columns = [f(c) for f, c in zip(self._few, batch.columns, strict=True)]
+        out: list[bytes] = []
+        for i in range(batch.num_rows):
+            row = [b"D", b"", len(columns).to_bytes(2, "big")]
+            for column in columns:
+                value = column[i]
+                if value is None:
+                    row.append(b"\xff\xff\xff\xff")
+                else:
+                    row += [len(value).to_bytes(4, "big"), value]
+            length = sum(map(len, row)) + 3
+            if length > MAX_BYTES:
+                raise SqlError("54000", "row is too large for a message")
+            row[1] = length.to_bytes(4, "big")
+            out += row
+        return b"".join(out)
 
     def _encode(self, batch: pa.RecordBatch, parts: list[pa.Buffer | memoryview]) -> None:
         n = batch.num_rows

@@ -42,7 +42,7 @@ which as an expectation is any value and as the last one is any number of furthe
 Sent
     Query sql... (joined) | Parse name sql [type...] | Bind portal statement [value...] [formats=0,1]
     [results=1] | Describe statement|portal name | Execute portal [limit] | Close
-    statement|portal name | Flush | Sync | Terminate | CopyData bytes | CopyDone | CopyFail reason |
+    statement|portal name | Flush | Sync | Terminate | CopyData bytes... | CopyDone | CopyFail reason |
     Startup 3.0 [name=value...] | SSLRequest | GSSENCRequest | CancelRequest pid secret |
     Message type payload... | Bytes bytes... | Hangup (closes the socket)
 Expected

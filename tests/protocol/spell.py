@@ -136,7 +136,7 @@ ENCODERS: dict[str, Callable[..., bytes]] = {
     "Flush": client.flush,
     "Sync": client.sync,
     "Terminate": client.terminate,
-    "CopyData": lambda data: client.copy_data(_bytes(data)),
+    "CopyData": lambda *data: client.copy_data(b"".join(_bytes(part) for part in data)),
     "CopyDone": client.copy_done,
     "CopyFail": lambda reason: client.copy_fail(_bytes(reason)),
     "Startup": _startup,

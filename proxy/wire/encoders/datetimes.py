@@ -7,6 +7,8 @@ nanoseconds that are not whole microseconds, raise 22008 rather than lose anythi
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -89,6 +91,7 @@ def timestamp_text(unit: str) -> Encoder:
     return encode
 
 
+@lru_cache(maxsize=64)
 def timestamptz_text(time_zone: str) -> Encoder:
     """Instants in the local time of this zone, with the offset that is in force at each of them."""
     place = zone(time_zone)

@@ -1,0 +1,22 @@
+"""hd_runtime, the governed agent runtime: SQL that a DBA can read, and what applies it.
+
+The runtime *is* its SQL: `migrations/` (tables, numbered, forward only), `functions/` and `views/`
+(one file each, replaced when changed) and `grants.sql`. This package only brings it into a database
+(`migrate`), says what is there (`status`) and whether it is sound (`check`), and moves old months of
+the audit trail out of it (`archive`). It knows nothing of the proxy.
+"""
+
+from runtime_sql.migrate import MigrationError, MigrationReport, migrate
+from runtime_sql.status import FileStatus, Status, check, status
+from runtime_sql.surface import FUNCTIONS
+
+__all__ = [
+    "FUNCTIONS",
+    "FileStatus",
+    "MigrationError",
+    "MigrationReport",
+    "Status",
+    "check",
+    "migrate",
+    "status",
+]

@@ -1,0 +1,89 @@
+"""One real server for the whole run: a child process, as a user starts it, on a free port.
+
+Tests that break servers start their own with `start_server`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from proxy.demo.server import ServerProcess
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that accepts connections. url: as it printed it, with a user."""
+
+    process: ServerProcess
+
+    @property
+    def url(self) -> str:
+        parts = urlsplit(self.process.url)
+        return f"postgresql://tester@{parts.netloc}{parts.path}"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def connect(self, **options: object) -> psycopg.Connection:
+        return psycopg.connect(self.url, **{"autocommit": True, **options})
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    with (
+        tempfile.TemporaryDirectory(prefix="hd") as directory,
+        ServerProcess(Path(directory)) as up,
+    ):
+        yield Running(up)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts a server of the test's own, on a data directory of its own unless options name one."""
+    started: list[ServerProcess] = []
+
+    def start(*options: str) -> Running:
+        directory = tmp_path / f"server{len(started)}"
+        directory.mkdir()
+        process = ServerProcess(directory, *options)
+        process.__enter__()
+        started.append(process)
+        return Running(process)
+
+    yield start
+    for process in reversed(started):
+        process.__exit__(None, None, None)
+
+
+@pytest.fixture
+def connection(server: Running) -> Iterator[psycopg.Connection]:
+    with server.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def schema(connection: psycopg.Connection) -> Iterator[str]:
+    """An empty schema, first in the connection's search_path, dropped afterwards."""
+    connection.execute("DROP SCHEMA IF EXISTS scratch CASCADE")
+    connection.execute("CREATE SCHEMA scratch")
+    connection.execute("SET search_path = scratch")
+    yield "scratch"
+    connection.rollback()
+    connection.execute("RESET search_path")
+    connection.execute("DROP SCHEMA scratch CASCADE")

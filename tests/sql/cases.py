@@ -1,0 +1,267 @@
+"""Runs the documented Snowflake cases of `tests/data/snowflake_cases.jsonl` on a DuckDB.
+
+Each case gets a schema of its own. Its statements go through the planner as a client's would; what
+the session would do itself (transactions, USE) is done here in a line each. An outcome is
+
+- `right`: the documented rows, or an error where an error is documented;
+- `refused`: 0A000, said before anything ran;
+- `error`: the engine raised where Snowflake gives a value;
+- `wrong`: other rows than the documented ones. There must be none.
+
+`python tests/sql/cases.py [area|id ...]` prints the counts by area and what is not right.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from proxy.errors import SqlError
+from proxy.sql import session_actions as act
+from proxy.sql.plan import Dialect, PlanCache, Route
+from proxy.sql.snowflake import macro_scripts
+
+DATA = Path(__file__).parent.parent / "data"
+CASES = DATA / "snowflake_cases.jsonl"
+
+Case = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case: its verdict and, where not right, what was seen."""
+
+    verdict: str
+    seen: str = ""
+
+
+class NotPlanned(Exception):
+    """A statement that this runner has no session for."""
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A DuckDB as the engine sets it up."""
+    connection = duckdb.connect()
+    connection.execute("ATTACH ':memory:' AS _sf")
+    for script in macro_scripts():
+        connection.execute(script)
+    connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET GLOBAL TimeZone = 'America/Los_Angeles'")
+    return connection
+
+
+def read_cases() -> Iterator[Case]:
+    """All cases, `{DATA}` replaced."""
+    files = str(DATA / "files")
+    with CASES.open() as lines:
+        for line in lines:
+            yield json.loads(line.replace("{DATA}", files))
+
+
+class Runner:
+    """Runs statements as a session of the Snowflake dialect would."""
+
+    def __init__(self, dialect: str = "snowflake") -> None:
+        self.connection = connect()
+        self.cache = PlanCache()
+        self.dialect = Dialect(dialect)
+        self._number = 0
+
+    def fresh(self) -> None:
+        """A new, empty schema; whatever transaction was open is gone."""
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.Error:
+            pass
+        self._number += 1
+        self.connection.execute(f"CREATE SCHEMA memory.case_{self._number}")
+        self.connection.execute(f"USE memory.case_{self._number}")
+
+    def run(self, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of the last statement of `text`."""
+        columns: list[str] = []
+        rows: list[tuple[Any, ...]] = []
+        for statement in self.cache.plan(text, self.dialect):
+            if statement.refused is not None:
+                raise statement.refused
+            if statement.route is Route.SESSION:
+                self._session(statement.action)
+            elif statement.route is Route.DUCKDB:
+                result = self.connection.execute(statement.sql)
+                columns = [column[0] for column in result.description or ()]
+                rows = result.fetchall()
+            else:
+                raise NotPlanned(f"{statement.route}: {text}")
+        return columns, rows
+
+    def _session(self, action: act.SessionAction | None) -> None:
+        match action:
+            case act.Begin():
+                self.connection.execute("BEGIN")
+            case act.Commit():
+                self.connection.execute("COMMIT")
+            case act.Rollback():
+                self.connection.execute("ROLLBACK")
+            case act.Use(kind="SCHEMA" | "", name=name):
+                self.connection.execute(f"USE memory.{name[-1]}")
+            case act.AlterSession():
+                pass
+            case _:
+                raise NotPlanned(f"session action {action}")
+
+
+def run_case(runner: Runner, case: Case) -> Outcome:
+    """The outcome of one case in a fresh schema."""
+    runner.fresh()
+    try:
+        for text in case["setup"]:
+            runner.run(text)
+        columns, rows = runner.run(case["sql"])
+    except SqlError as error:
+        if error.sqlstate == "0A000":
+            return Outcome("refused", error.message)
+        return Outcome("right" if "error" in case else "error", str(error))
+    except NotPlanned as error:
+        return Outcome("refused", str(error))
+    except duckdb.Error as error:
+        return Outcome("right" if "error" in case else "error", str(error).split("\n")[0])
+    if "error" in case:
+        return Outcome("wrong", f"no error, but {rows}")
+    if "check" in case:
+        return _checked(case["check"], columns, rows)
+    if case.get("cols") and [c.lower() for c in case["cols"]] != [c.lower() for c in columns]:
+        return Outcome("wrong", f"columns {columns}, not {case['cols']}")
+    expected = case["expected"]
+    tol = case.get("tol")
+    if _same_rows(expected, rows, tol) or (
+        not case.get("ordered") and _same_rows_unordered(expected, rows, tol)
+    ):
+        return Outcome("right")
+    return Outcome("wrong", f"{rows}, not {expected}")
+
+
+def _checked(check: dict[str, Any], columns: list[str], rows: list[tuple[Any, ...]]) -> Outcome:
+    names = [column.lower() for column in columns]
+    if not {column.lower() for column in check.get("cols", ())} <= set(names):
+        return Outcome("wrong", f"columns {columns}")
+    wanted = check.get("any_row")
+    if wanted is None:
+        return Outcome("right")
+    for row in rows:
+        found = dict(zip(names, row, strict=True))
+        if all(str(found.get(k.lower())).lower() == str(v).lower() for k, v in wanted.items()):
+            return Outcome("right")
+    return Outcome("wrong", f"no row {wanted} in {rows[:5]}")
+
+
+def _same_rows(expected: list[list[Any]], rows: list[tuple[Any, ...]], tol: float | None) -> bool:
+    return len(expected) == len(rows) and all(
+        len(want) == len(got) and all(same(w, g, tol) for w, g in zip(want, got, strict=True))
+        for want, got in zip(expected, rows, strict=True)
+    )
+
+
+def _same_rows_unordered(
+    expected: list[list[Any]], rows: list[tuple[Any, ...]], tol: float | None
+) -> bool:
+    left = list(rows)
+    for want in expected:
+        for index, got in enumerate(left):
+            if _same_rows([want], [got], tol):
+                del left[index]
+                break
+        else:
+            return False
+    return not left
+
+
+def same(want: Any, got: Any, tol: float | None = None) -> bool:
+    """Whether a value is the documented one; see tests/data for the notation."""
+    if isinstance(want, dict):
+        ((kind, value),) = want.items()
+        return _TAGGED[kind](value, got, tol)
+    if want is None or got is None:
+        return want is got
+    if isinstance(want, bool) or isinstance(got, bool):
+        return want is got
+    if isinstance(want, (int, float)) and isinstance(got, (int, float, Decimal)):
+        if tol is not None:
+            return abs(float(want) - float(got)) <= tol
+        return want == got or math.isclose(float(want), float(got), rel_tol=1e-12)
+    return want == got
+
+
+def _timestamp(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+def _json(want: Any, got: Any, tol: float | None) -> bool:
+    if not isinstance(got, str):
+        return False
+    try:
+        return same_json(want, json.loads(got), tol)
+    except ValueError:
+        return False
+
+
+def same_json(want: Any, got: Any, tol: float | None) -> bool:
+    """Whether two semi-structured values are equal, numbers by value."""
+    if isinstance(want, list) and isinstance(got, list):
+        return len(want) == len(got) and all(
+            same_json(w, g, tol) for w, g in zip(want, got, strict=True)
+        )
+    if isinstance(want, dict) and isinstance(got, dict):
+        return want.keys() == got.keys() and all(same_json(want[k], got[k], tol) for k in want)
+    if isinstance(want, (list, dict)) or isinstance(got, (list, dict)):
+        return False
+    return same(want, got, tol)
+
+
+_TAGGED = {
+    "$v": _json,
+    "$date": lambda want, got, tol: got == datetime.date.fromisoformat(want),
+    "$ts": lambda want, got, tol: (
+        isinstance(got, datetime.datetime) and got.tzinfo is None and got == _timestamp(want)
+    ),
+    "$tz": lambda want, got, tol: (
+        isinstance(got, datetime.datetime)
+        and got.tzinfo is not None
+        and got == _timestamp(want)
+    ),
+    "$time": lambda want, got, tol: got == datetime.time.fromisoformat(want),
+    "$bin": lambda want, got, tol: isinstance(got, bytes) and got.hex() == want.lower(),
+}
+
+
+def main(wanted: list[str]) -> None:
+    """Print the counts by area, and each case that is not right."""
+    runner = Runner()
+    counts: dict[str, Counter[str]] = {}
+    for case in read_cases():
+        if wanted and case["area"] not in wanted and case["id"] not in wanted:
+            continue
+        outcome = run_case(runner, case)
+        counts.setdefault(case["area"], Counter())[outcome.verdict] += 1
+        if outcome.verdict != "right":
+            sql = " ;; ".join([*case["setup"], case["sql"]])
+            print(f"{outcome.verdict:8} {case['area']}/{case['id']}: {sql}\n    {outcome.seen}")
+    total: Counter[str] = Counter()
+    for area, found in sorted(counts.items()):
+        total += found
+        print(f"{area:14}", dict(found))
+    print("all           ", dict(total))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
