@@ -18,28 +18,24 @@ import structlog
 
 from proxy import portal as portals
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
+from proxy.engines.duck import DuckEngine, DuckPortal
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.relay import Login, Relay, RelayedStatement, Told
+from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
+from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
-from proxy.portal import Outcome, Portal, PreparedStatement
+from proxy.portal import Outcome
 from proxy.session_settings import Scope, SessionSettings, Setting
 from proxy.session_statements import SessionStatements, is_postgres_setting
-from proxy.sql.parameters import cast_parameters
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.positions import source_position
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
-from proxy.wire import params
 from proxy.wire.rows import RowEncoder, TextStyle
-from proxy.wire.types import BY_NAME, duck_type_name, wire_type
 
 log = structlog.get_logger()
 
-_TEXT_OID = BY_NAME["text"].oid
-_NUMERIC_OIDS = frozenset((BY_NAME["numeric"].oid, BY_NAME["numeric"].array_oid))
 _SHUTDOWN = SqlError(
     "57P01", "terminating connection due to administrator command", severity="FATAL"
 )
@@ -77,15 +73,15 @@ class Session:
             self._parameter_from_postgres,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
-        self.statements: dict[str, PreparedStatement] = {}
-        self.portals: dict[str, Portal] = {}
+        self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
+        self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
         self._dialect = Dialect()
         self._started = False
-        self._body = b""  # of the frame being taken
+        self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
         self._busy = self._stopping = self._closing = False
         link.on_lost = self.abandon
@@ -166,10 +162,10 @@ class Session:
     async def _take(self, kind: bytes, body: bytes) -> None:
         """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave."""
         extended = kind != b"Q"
-        self._body = body
+        self.body = body
         try:
             message = m.decode(kind, body)
-            await self._STEPS[type(message)](self, message)
+            await self._steps[type(message)](message)
         except Told:
             await self._failed(extended)
         except SqlError as error:
@@ -194,16 +190,16 @@ class Session:
         await self._failed(extended)
 
     async def _failed(self, extended: bool) -> None:
-        await self.close_portals()
+        await self.extended.close_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
         if extended:
             self.link.protocol.skip_until_sync()
         else:
             self.link.protocol.ready()
-            self._ready_for_query()
+            self.ready_for_query()
 
-    def _ready_for_query(self) -> None:
+    def ready_for_query(self) -> None:
         self.link.write(m.READY[self.transaction.status])
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
@@ -242,19 +238,19 @@ class Session:
     async def _login(self) -> Login:
         return await self.services.login(self.user)
 
-    def _apply_to_duck(self) -> None:
+    def apply_to_duck(self) -> None:
         """Blocks. Brings DuckDB's connection in step with the session's settings."""
         while self._duck_stale:
             name, value = next(iter(self._duck_stale.items()))
             self.duck.apply(name, value)
             del self._duck_stale[name]
 
-    async def _apply_to_postgres(self) -> None:
+    async def apply_to_postgres(self) -> None:
         while self._postgres_stale:
             name, value = self._postgres_stale.popitem()
             await self.relay.apply(name, value)
 
-    def _style(self) -> TextStyle:
+    def style(self) -> TextStyle:
         get = self.settings.get
         return TextStyle(
             time_zone=get("TimeZone"),
@@ -265,11 +261,9 @@ class Session:
     # --- simple query -------------------------------------------------------------------------
 
     async def _query(self, message: m.Query) -> None:
-        await self.forget_statement("")
-        if (unnamed := self.portals.pop("", None)) is not None:
-            await self._close_portal(unnamed)
+        await self.extended.forget_unnamed()
         await self.query(message.sql)
-        self._ready_for_query()
+        self.ready_for_query()
 
     async def query(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
@@ -298,16 +292,16 @@ class Session:
         return plans
 
     async def _simple(self, plan: Statement, sql: str) -> None:
-        self._admit(plan)
+        self.admit(plan)
         if plan.route is Route.SESSION:
-            self._send_outcome(await self.own.run(plan), describe=True)
+            self.send_outcome(await self.own.run(plan), describe=True)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
             await self._relay_query(" " * plan.start + plan.text)
         else:
             await self._simple_duck(plan)
 
-    def _admit(self, plan: Statement) -> None:
+    def admit(self, plan: Statement) -> None:
         """Refuses what cannot run now: 25P02, or what the planner refused."""
         if not self.own.ends_transaction(plan):
             self.transaction.check()
@@ -315,7 +309,7 @@ class Session:
             raise plan.refused
 
     async def _relay_query(self, sql: str) -> None:
-        await self._apply_to_postgres()
+        await self.apply_to_postgres()
         await self.relay.query(sql, self.transaction.postgres_begin())
         if self.relay.copying:
             await self._relay_copy()
@@ -342,7 +336,7 @@ class Session:
         try:
             running, encoder, piece = await self.duck.call(self._start_duck, plan)
         except EngineError as error:
-            raise self._located(error, plan, plan.sql) from error
+            raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
                 self.link.write(portals.complete(plan.tag, running.rows_changed))
@@ -354,9 +348,9 @@ class Session:
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
         finally:
-            await self._end_duck(running)
+            await self.end_duck(running)
 
-    def _located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
+    def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with the position of what it complains about in the client's text."""
         if error.offset is not None and error.position is None:
             place = source_position(sql, error.offset, plan.text, self._dialect.name)
@@ -365,7 +359,7 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
-        self._apply_to_duck()
+        self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.run(begin)
         statement = self.duck.prepare(plan.sql)
@@ -377,7 +371,7 @@ class Session:
                 running.finish()
                 return running, None, None
             types = [kind for _, kind in row_types]
-            encoder = RowEncoder(types, (0,) * len(types), self._style())
+            encoder = RowEncoder(types, (0,) * len(types), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:
             running.close()
@@ -395,289 +389,32 @@ class Session:
             await self.link.drain()
             piece = await self.duck.call(running.fetch, encoder)
 
-    async def _end_duck(self, running: DuckPortal) -> None:
+    async def end_duck(self, running: DuckPortal) -> None:
         if not running.done:
             await self.duck.call(running.close)
 
-    def _send_outcome(self, outcome: Outcome, describe: bool) -> None:
+    def send_outcome(self, outcome: Outcome, describe: bool) -> None:
         if outcome.columns:
             if describe:
                 self.link.write(outcome.row_description())
             self.link.write(outcome.data_rows())
         self.link.write(m.command_complete(outcome.tag))
 
-    # --- extended protocol --------------------------------------------------------------------
-
-    async def _parse(self, message: m.Parse) -> None:
-        name = message.statement
-        if name and name in self.statements:
-            raise SqlError("42P05", f'prepared statement "{name}" already exists')
-        if not name:
-            await self.forget_statement("")
-        plans = self.plan(message.sql)
-        if len(plans) > 1:
-            raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
-        statement = PreparedStatement(name, plans[0] if plans else None)
-        if plans:
-            await self._prepare(statement, plans[0], message)
-        if statement.relayed is None:
-            await self.relay.settle()
-            self.link.write(m.PARSE_COMPLETE)
-        self.statements[name] = statement
-
-    async def _prepare(
-        self, statement: PreparedStatement, plan: Statement, message: m.Parse
-    ) -> None:
-        self._admit(plan)
-        if plan.route is Route.POSTGRES:
-            await self._apply_to_postgres()
-            statement.relayed = RelayedStatement(message.statement, m.frame(b"P", self._body))
-            await self.relay.parse(statement.relayed, self.transaction.postgres_begin())
-        elif plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, message.parameter_oids)
-
-    async def _prepare_duck(
-        self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
-    ) -> None:
-        """Binds the statement without running it; what neither client nor DuckDB can type is text."""
-        given = {n: oid for n, oid in enumerate(oids, start=1) if oid}
-        casts = {
-            n: duck
-            for n, oid in given.items()
-            # A cast to numeric would need digits that only the value has; it brings its own type.
-            if oid not in _NUMERIC_OIDS and (duck := duck_type_name(oid)) is not None
-        }
-        prepared = await self._duck_statement(plan, casts)
-        unknown = {
-            n: "VARCHAR"
-            for n, kind in enumerate(prepared.parameters, start=1)
-            if kind.id in ("INVALID", "SQLNULL", "ANY") and n not in given
-        }
-        if unknown:
-            await self.duck.call(prepared.close)
-            prepared = await self._duck_statement(plan, casts | unknown)
-        statement.duck = prepared
-        statement.row_types = portals.row_types_of(plan, prepared)
-        statement.parameter_oids = tuple(
-            given.get(n) or (_TEXT_OID if n in unknown else wire_type(kind).oid)
-            for n, kind in enumerate(prepared.parameters, start=1)
-        )
-
-    async def _duck_statement(self, plan: Statement, casts: dict[int, str]) -> DuckStatement:
-        sql = cast_parameters(plan.sql, casts) if casts else plan.sql
-
-        def prepare() -> DuckStatement:
-            self._apply_to_duck()
-            if begin := self.transaction.duck_begin():
-                self.duck.run(begin)
-            return self.duck.prepare(sql)
-
-        try:
-            return await self.duck.call(prepare)
-        except EngineError as error:
-            raise self._located(error, plan, sql) from error
-
-    def _statement(self, name: str) -> PreparedStatement:
-        if (statement := self.statements.get(name)) is None:
-            what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
-            raise SqlError("26000", f"{what} does not exist")
-        return statement
-
-    def _portal(self, name: str) -> Portal:
-        if (found := self.portals.get(name)) is None:
-            raise SqlError("34000", f'portal "{name}" does not exist')
-        return found
-
-    async def _bind(self, message: m.Bind) -> None:
-        statement = self._statement(message.statement)
-        if message.portal and message.portal in self.portals:
-            raise SqlError("42P03", f'cursor "{message.portal}" already exists')
-        if (replaced := self.portals.pop(message.portal, None)) is not None:
-            await self._close_portal(replaced)
-        if statement.plan is not None:
-            self._admit(statement.plan)
-        bound = Portal(statement)
-        if statement.relayed is not None:
-            await self._forward(b"B", pg.BIND, statement.relayed)
-        else:
-            self._bind_values(bound, message)
-            await self.relay.settle()
-            self.link.write(m.BIND_COMPLETE)
-        self.portals[message.portal] = bound
-
-    def _bind_values(self, bound: Portal, message: m.Bind) -> None:
-        oids = bound.statement.parameter_oids
-        if len(message.parameters) != len(oids):
-            raise m.protocol_violation(
-                f"bind message supplies {len(message.parameters)} parameters, but prepared "
-                f'statement "{message.statement}" requires {len(oids)}'
-            )
-        formats = portals.result_formats(message.parameter_formats, len(oids))
-        zone = self.settings.get("TimeZone")
-        bound.values = [
-            (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
-            for number, (raw, code, oid) in enumerate(
-                zip(message.parameters, formats, oids, strict=True), start=1
-            )
-        ]
-        rows = bound.statement.row_types
-        bound.formats = portals.result_formats(message.result_formats, len(rows)) if rows else ()
-
-    async def _describe(self, message: m.Describe) -> None:
-        if message.kind == "S":
-            statement, formats = self._statement(message.name), None
-        else:
-            bound = self._portal(message.name)
-            statement, formats = bound.statement, bound.formats
-        if statement.relayed is not None:
-            await self._forward(b"D", pg.DESCRIBE, statement.relayed)
-            return
-        await self.relay.settle()
-        if message.kind == "S":
-            self.link.write(m.parameter_description(statement.parameter_oids))
-        rows = statement.row_types
-        if statement.plan is not None and statement.plan.route is Route.SESSION:
-            columns = self.own.columns(statement.plan)
-            self.link.write(Outcome("", columns).row_description() if columns else m.NO_DATA)
-        elif rows is None:
-            self.link.write(m.NO_DATA)
-        else:
-            shown = formats if formats is not None else (0,) * len(rows)
-            self.link.write(m.row_description(portals.columns_of(rows, shown)))
-
-    async def _execute(self, message: m.Execute) -> None:
-        bound = self._portal(message.portal)
-        plan = bound.statement.plan
-        if plan is not None:
-            self._admit(plan)
-        if bound.statement.relayed is not None:
-            await self._forward(b"E", pg.EXECUTE, None)
-            return
-        await self.relay.settle()
-        if plan is None:
-            self.link.write(m.EMPTY_QUERY)
-        elif plan.route is Route.SESSION:
-            await self._execute_own(bound, plan)
-        else:
-            await self._execute_duck(bound, plan, max(message.max_rows, 0))
-
-    async def _execute_own(self, bound: Portal, plan: Statement) -> None:
-        if bound.outcome is None:
-            bound.outcome = await self.own.run(plan)
-            self._send_outcome(bound.outcome, describe=False)
-
-    async def _execute_duck(self, bound: Portal, plan: Statement, limit: int) -> None:
-        if not self.link.protocol.next_is(b"S"):
-            self.transaction.open(Block.PIPELINE)
-        if bound.finished:
-            self.link.write(portals.complete(plan.tag, 0))
-            return
-        sent = 0
-        while True:
-            left = limit - sent if limit else 0
-            data, rows, more = await self.duck.call(self._continue_duck, bound, plan, left)
-            self.link.write(data)
-            sent += rows
-            if not more or (limit and sent >= limit):
-                break
-            await self.link.drain()
-        running = bound.running
-        assert running is not None
-        if limit and sent >= limit:
-            self.link.write(m.PORTAL_SUSPENDED)
-            return
-        bound.finished = True
-        if bound.statement.row_types is None:
-            sent = running.rows_changed
-        self.link.write(portals.complete(plan.tag, sent))
-        await self._end_duck(running)
-
-    def _continue_duck(self, bound: Portal, plan: Statement, limit: int) -> tuple[Any, int, bool]:
-        """Blocks. Starts the portal's statement when it has not started, and fetches the next rows."""
-        statement = bound.statement
-        assert statement.duck is not None
-        if bound.running is None:
-            self._apply_to_duck()
-            if begin := self.transaction.duck_begin():
-                self.duck.run(begin)
-            bound.running = self.duck.start(statement.duck, bound.values)
-            if statement.row_types is None:
-                bound.running.finish()
-                return b"", 0, False
-            types = [kind for _, kind in statement.row_types]
-            bound.encoder = RowEncoder(types, bound.formats, self._style())
-        return bound.running.fetch(bound.encoder, limit)
-
-    async def _close_message(self, message: m.Close) -> None:
-        kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
-        found = kept.pop(message.name, None)
-        statement = found.statement if isinstance(found, Portal) else found
-        if statement is not None and statement.relayed is not None and self.relay.connected:
-            await self._forward(b"C", pg.CLOSE, None)
-            return
-        await self.relay.settle()
-        if isinstance(found, Portal):
-            await self._close_portal(found)
-        elif found is not None and found.duck is not None:
-            await self.duck.call(found.duck.close)
-        self.link.write(m.CLOSE_COMPLETE)
-
-    async def _flush(self, message: m.Flush) -> None:
-        await self.relay.settle()
-
-    async def _sync(self, message: m.Sync) -> None:
-        self.link.protocol.ready()
-        try:
-            await self.relay.sync()
-            if self.transaction.block is Block.PIPELINE:
-                await self.close_portals()
-                await self.transaction.commit()
-        except Told:
-            await self.transaction.fail()
-        except SqlError as error:
-            self.link.write(m.error_response(error))
-            await self.transaction.fail()
-        if self.transaction.block is Block.NONE:
-            await self.close_portals()
-        self._ready_for_query()
-
-    async def _forward(
-        self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
-    ) -> None:
-        """Hands the client's message on as it came."""
-        await self._apply_to_postgres()
-        begin = self.transaction.postgres_begin()
-        await self.relay.forward(m.frame(kind, self._body), reply, statement, begin)
-
-    async def forget_statement(self, name: str) -> None:
-        """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
-        found = self.statements.pop(name, None)
-        if found is not None and found.duck is not None:
-            await self.duck.call(found.duck.close)
-
-    async def close_portals(self) -> None:
-        """Portals end with their transaction."""
-        open_portals, self.portals = list(self.portals.values()), {}
-        for open_portal in open_portals:
-            await self._close_portal(open_portal)
-
-    async def _close_portal(self, closing: Portal) -> None:
-        if closing.running is not None and not closing.running.done:
-            await self.duck.call(closing.running.close)
-
     async def _stray_copy(self, message: Any) -> None:
         """COPY frames outside a COPY: Postgres drops them, the protocol already did."""
 
-    _STEPS: dict[type, Callable[[Session, Any], Awaitable[None]]] = {
-        m.Query: _query,
-        m.Parse: _parse,
-        m.Bind: _bind,
-        m.Describe: _describe,
-        m.Execute: _execute,
-        m.Close: _close_message,
-        m.Flush: _flush,
-        m.Sync: _sync,
-        m.CopyData: _stray_copy,
-        m.CopyDone: _stray_copy,
-        m.CopyFail: _stray_copy,
-    }
+    def _take_steps(self) -> dict[type, Callable[[Any], Awaitable[None]]]:
+        extended = self.extended
+        return {
+            m.Query: self._query,
+            m.Parse: extended.parse,
+            m.Bind: extended.bind,
+            m.Describe: extended.describe,
+            m.Execute: extended.execute,
+            m.Close: extended.close,
+            m.Flush: extended.flush,
+            m.Sync: extended.sync,
+            m.CopyData: self._stray_copy,
+            m.CopyDone: self._stray_copy,
+            m.CopyFail: self._stray_copy,
+        }

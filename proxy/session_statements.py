@@ -78,7 +78,7 @@ class SessionStatements:
                 raise SqlError("25P01", "COMMIT AND CHAIN can only be used in transaction blocks")
             self._session.notice(SqlError("25P01", "there is no transaction in progress"))
         modes = transaction.modes
-        await self._session.close_portals()
+        await self._session.extended.close_portals()
         done = await end()
         if chain:
             transaction.begin(modes)
@@ -155,21 +155,19 @@ class SessionStatements:
         if action.what == "ALL":
             if session.transaction.block is not Block.NONE:
                 raise SqlError("25001", "DISCARD ALL cannot run inside a transaction block")
-            await session.close_portals()
-            session.statements.clear()
+            await session.extended.close_portals()
+            await session.extended.forget_statements()
             session.settings.reset_all()
         if session.relay.connected and action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
             await session.relay.execute(f"DISCARD {action.what}")
 
     async def _deallocate(self, action: act.Deallocate) -> Outcome:
-        statements = self._session.statements
+        extended = self._session.extended
         if action.name is None:
-            for name in [name for name in statements if name]:
-                await self._session.forget_statement(name)
+            await extended.forget_statements()
             return Outcome("DEALLOCATE ALL")
-        if action.name not in statements:
-            raise SqlError("26000", f'prepared statement "{action.name}" does not exist')
-        await self._session.forget_statement(action.name)
+        extended.statement(action.name)
+        await extended.forget_statement(action.name)
         return Outcome("DEALLOCATE")
 
 

@@ -200,16 +200,15 @@ def _print_claims(console: Console, claims: list[agents.Claim]) -> None:
 
 def _print_events(console: Console, history: list[agents.Event]) -> None:
     table = Table(title="What happened to task 1 (hd_runtime.workflow_events)")
-    for heading in ("seq", "at", "type", "from", "to", "actor"):
+    for heading in ("seq", "at", "type", "new status", "actor"):
         table.add_column(heading, justify="right" if heading == "seq" else "left")
     for event in history:
         table.add_row(
             str(event.seq),
-            f"{event.happened_at:%H:%M:%S.%f}",
+            f"{event.happened_at:%H:%M:%S.%f}"[:-3],
             event.type,
-            event.from_status or "",
-            event.to_status or "",
-            event.actor or "",
+            event.to_status,
+            event.actor,
         )
     console.print(table)
 

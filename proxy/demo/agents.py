@@ -36,14 +36,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of `hd_runtime.workflow_events`."""
+    """One row of `hd_runtime.workflow_events`: a change of an attempt's status, and who made it."""
 
     seq: int
     happened_at: datetime
     type: str
-    from_status: str | None
-    to_status: str | None
-    actor: str | None
+    to_status: str
+    actor: str
 
 
 def create_tasks(connection: psycopg.Connection, count: int) -> list[UUID]:
@@ -128,7 +127,7 @@ def events(connection: psycopg.Connection, task_id: UUID) -> list[Event]:
     """What happened to a task, oldest first."""
     with connection.cursor(row_factory=class_row(Event)) as cursor:
         return cursor.execute(
-            "SELECT seq, ts AS happened_at, type, from_status, to_status, actor"
+            "SELECT seq, ts AS happened_at, type, to_status, actor"
             " FROM hd_runtime.workflow_events WHERE task_id = %s::uuid ORDER BY id",
             [task_id],
         ).fetchall()

@@ -287,9 +287,10 @@ class DuckPortal:
             self._result.close()
 
     def finish(self) -> None:
-        """Blocks. Runs a statement without rows to its end."""
-        for _ in self._result:
-            pass
+        """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""
+        for batch in self._result:
+            if batch.schema.names == ["Count"]:
+                self.rows_changed = batch.column(0)[0].as_py()
         self.close()
 
     def owns(self, statement: DuckStatement) -> None:

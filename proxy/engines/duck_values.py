@@ -31,7 +31,7 @@ from proxy.wire.decoders.values import (
     Uuid,
     Value,
 )
-from proxy.wire.types import BY_OID, DuckType
+from proxy.wire.types import BY_OID
 
 _lib = c.CDLL(_duckdb.__file__)
 _ptr = c.c_void_p
@@ -320,12 +320,29 @@ _NAMES: dict[int, str] = {
 } | {0: "VARCHAR"}
 
 
-def make(value: Value, oid: int, planned: DuckType | None = None) -> int:
+def type_name(value: Value, oid: int) -> str:
+    """DuckDB's SQL name of the type of `make(value, oid)`: `DECIMAL(3,2)`, `INTEGER[]`...
+
+    A plan whose parameters are cast to these types is used as it is; any other is made anew.
+    Raises as `make`.
+    """
+    kind = BY_OID.get(oid)
+    is_array = kind is not None and kind.element_oid != 0
+    name = _name(kind.element_oid if is_array else oid)
+    if name == "DECIMAL" and value is not None:
+        leaves = _leaves(value.items) if is_array else (value,)
+        width, scale = _fitting([item for item in leaves if item is not None])
+        name = f"DECIMAL({width},{scale})"
+    elif name == "DECIMAL":
+        name = "DECIMAL(1,0)"
+    depth = (len(value.dims) if value and value.dims else 1) if is_array else 0
+    return name + "[]" * depth
+
+
+def make(value: Value, oid: int) -> int:
     """A `duckdb_value` of the DuckDB type of `oid`; the caller destroys it.
 
     value: what `proxy.wire.params.decode` gave for the same OID.
-    planned: the type that DuckDB's plan has for the parameter. A numeric takes it if that loses
-        nothing, because a value of another DECIMAL makes DuckDB plan again.
 
     Raises SqlError 0A000 for a type or value that DuckDB does not have, 22003 for a numeric array
     whose elements have no DECIMAL in common.
@@ -333,16 +350,18 @@ def make(value: Value, oid: int, planned: DuckType | None = None) -> int:
     kind = BY_OID.get(oid)
     if kind is not None and kind.element_oid:
         return _make_array(value, kind.element_oid)
-    name = _NAMES.get(oid)
-    if name is None:
-        raise SqlError("0A000", f"type {kind.name if kind else oid} has no DuckDB value")
+    name = _name(oid)
     if value is None:
         return _api.get_list_child(_NULLS[name], 0)
-    if name == "DECIMAL" and planned is not None and planned.id == "DECIMAL":
-        before, after = _digits(value)
-        if after <= planned.scale and before <= planned.width - planned.scale:
-            return _decimal(value, planned.width, planned.scale)
     return _MAKERS[name](value)
+
+
+def _name(oid: int) -> str:
+    name = _NAMES.get(oid)
+    if name is None:
+        known = BY_OID.get(oid)
+        raise SqlError("0A000", f"type {known.name if known else oid} has no DuckDB value")
+    return name
 
 
 # --- LIST ----------------------------------------------------------------------------------------
@@ -350,9 +369,7 @@ def make(value: Value, oid: int, planned: DuckType | None = None) -> int:
 
 def _make_array(value: Array | None, element_oid: int) -> int:
     """A LIST, of LISTs if the array has more dimensions."""
-    name = _NAMES.get(element_oid)
-    if name is None:
-        raise SqlError("0A000", f"arrays of {BY_OID[element_oid].name} have no DuckDB value")
+    name = _name(element_oid)
     made_types: list[int] = []
     element, make_one = _TYPES[name], _MAKERS[name]
     if name == "DECIMAL" and value is not None:

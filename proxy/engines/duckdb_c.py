@@ -15,7 +15,6 @@ from __future__ import annotations
 import ctypes as c
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import _duckdb
@@ -379,16 +378,10 @@ class Prepared:
             _take_type(_api.param_logical_type(handle, i + 1)) for i in range(_api.nparams(handle))
         ]
 
-    @cached_property
-    def _planned(self) -> list[DuckType]:
-        return self.parameters
-
     def bind(self, values: Sequence[tuple[int, Value]]) -> None:
         """(OID of the type, value) for each of $1..$n, as `duck_values.make` takes them."""
-        planned = self._planned
         for index, (oid, value) in enumerate(values, start=1):
-            kind = planned[index - 1] if index <= len(planned) else None
-            made = _ptr(duck_values.make(value, oid, kind))
+            made = _ptr(duck_values.make(value, oid))
             failed = _api.bind_value(self._handle, index, made)
             _api.destroy_value(c.byref(made))
             if failed:

@@ -85,6 +85,12 @@ def _skip(text: str, at: int) -> int:
 
 def _items(text: str, at: int, decode: Callable[[str], Value]) -> tuple[tuple, tuple[int, ...]]:
     """The nested tuples of the braces that open at `at`, and their dimensions."""
+    body = text[at + 1 : -1]
+    if text[-1] == "}" and body and _SPECIAL.isdisjoint(body):
+        flat = [item.strip(SPACES) for item in body.split(",")]
+        if all(flat):
+            row = tuple(None if item.upper() == "NULL" else decode(item) for item in flat)
+            return row, (len(row),)
     open_lists: list[list[Any]] = []
     depth_of_leaves = 0
     expecting_item = True  # an item or a `{` may come; otherwise a comma or a `}`
@@ -94,8 +100,10 @@ def _items(text: str, at: int, decode: Callable[[str], Value]) -> tuple[tuple, t
             raise _Malformed("Unexpected end of input.")
         character = text[at]
         if character == "{":
-            if not expecting_item or len(open_lists) + 1 == depth_of_leaves + 1 > 1:
+            if not expecting_item:
                 raise _Malformed('Unexpected "{" character.')
+            if depth_of_leaves and len(open_lists) >= depth_of_leaves:
+                raise _Malformed(_RAGGED)
             open_lists.append([])
             _check_depth(len(open_lists))
             at += 1
@@ -128,6 +136,9 @@ def _items(text: str, at: int, decode: Callable[[str], Value]) -> tuple[tuple, t
     return (_tuples(done), dims) if prod(dims) else ((), ())
 
 
+# What makes an array more than a row of plain elements.
+_SPECIAL = frozenset('{}"\\')
+
 _RAGGED = "Multidimensional arrays must have sub-arrays with matching dimensions."
 
 
@@ -156,31 +167,28 @@ def _tuples(items: list[Any]) -> tuple:
     )
 
 
-_ENDS_ITEM = frozenset('{},"' + SPACES)
-
-
 def _item(text: str, at: int) -> tuple[str | None, int]:
     """The element at `at`, None for NULL, and where it ends."""
     if text[at] == '"':
         return _quoted(text, at + 1)
     out: list[str] = []
     written = 0  # how much of `out` is kept although spaces follow
-    escaped = False
-    while at < len(text) and text[at] not in "{},":
-        character = text[at]
+    any_escape = False
+    while at < len(text) and (character := text[at]) not in "{},":
         if character == '"':
             raise _Malformed("Incorrectly quoted array element.")
-        if character == "\\":
-            at, escaped = at + 1, True
+        if escaped := character == "\\":
+            any_escape = True
+            at += 1
             if at == len(text):
                 raise _Malformed("Unexpected end of input.")
             character = text[at]
         out.append(character)
         at += 1
-        if text[at - 1] not in SPACES or text[at - 2] == "\\":
+        if escaped or character not in SPACES:
             written = len(out)
     item = "".join(out[:written])
-    return (None if not escaped and item.upper() == "NULL" else item), at
+    return (None if not any_escape and item.upper() == "NULL" else item), at
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:

@@ -174,7 +174,7 @@ def _number(text: str) -> str:
         return "0" if text == "-0" else _without_sign_of_zero(text)
     mantissa, _, exponent = text.lower().partition("e")
     if len(exponent.lstrip("+-0")) > 6:
-        if mantissa.strip("-0."):
+        if mantissa.strip("-0.") or len(exponent.lstrip("+-0")) > 9:
             raise SqlError("22003", "value overflows numeric format")
         exponent = "0"
     value = Decimal(f"{mantissa}e{exponent}")

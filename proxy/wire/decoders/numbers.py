@@ -25,28 +25,28 @@ MAX_NUMERIC_DIGITS = 38
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)([ \t\n\v\f\r]*)", re.ASCII)
 
 
-def _out_of_range(kind: str, text: str) -> SqlError:
-    return SqlError("22003", f'value "{text}" is out of range for type {kind}')
-
-
 def integer_text(kind: str, bits: int) -> Callable[[str, str], int]:
     """Decoder of a signed integer type; `kind` is its long name."""
     least, most = -(1 << bits - 1), (1 << bits - 1) - 1
 
     def decode(text: str, _: str) -> int:
-        found = _INTEGER.match(text)
-        if found is None:
-            raise bad_syntax(kind, text)
-        # Digits are counted before they are read: Python refuses to read thousands of them. Like
-        # Postgres, a number that has grown too large is too large whatever follows it.
-        digits = found[1].lstrip("+-").lstrip("0")
-        if len(digits) > 19 or not least <= (value := int(found[1])) <= most:
-            raise _out_of_range(kind, text)
-        if found.end() != len(text):
-            raise bad_syntax(kind, text)
-        return value
+        return _integer(kind, text, least, most)
 
     return decode
+
+
+def _integer(kind: str, text: str, least: int, most: int) -> int:
+    found = _INTEGER.match(text)
+    if found is None:
+        raise bad_syntax(kind, text)
+    # Digits are counted before they are read: Python refuses to read thousands of them. Like
+    # Postgres, a number that has grown too large is too large whatever follows it.
+    digits = found[1].lstrip("+-").lstrip("0")
+    if len(digits) > 19 or not least <= (value := int(found[1])) <= most:
+        raise SqlError("22003", f'value "{text}" is out of range for type {kind}')
+    if found.end() != len(text):
+        raise bad_syntax(kind, text)
+    return value
 
 
 def integer_binary(code: str) -> Callable[[bytes], int]:
@@ -61,13 +61,7 @@ def integer_binary(code: str) -> Callable[[bytes], int]:
 
 def oid_text(text: str, _: str) -> int:
     """oid reads like C's strtoul: -1 is 4294967295."""
-    found = _INTEGER.fullmatch(text)
-    if found is None:
-        raise bad_syntax("oid", text)
-    digits = found[1].lstrip("+-").lstrip("0")
-    if len(digits) > 19 or not -(2**31) <= (value := int(found[1])) < 2**32:
-        raise _out_of_range("oid", text)
-    return value % 2**32
+    return _integer("oid", text, -(2**31), 2**32 - 1) % 2**32
 
 
 # --- floats --------------------------------------------------------------------------------------
@@ -106,7 +100,8 @@ def _float(kind: str, text: str, narrow: Callable[[float], float]) -> float:
     else:
         value = narrow(_double(found, exact=narrow is not _to_real))
         if math.isinf(value) or (value == 0 and _is_not_zero(found)):
-            raise SqlError("22003", f'"{found["number"]}" is out of range for type {kind}')
+            shown = found["number"] if narrow is not _to_real else text
+            raise SqlError("22003", f'"{shown}" is out of range for type {kind}')
     if found["rest"].strip(SPACES):
         raise bad_syntax(kind, text)
     return value
@@ -178,7 +173,7 @@ def numeric_text(text: str, _: str) -> Decimal:
     mantissa, _, exponent = number.lower().partition("e")
     # Thousands of zeros are not worth making only to be refused.
     if len(exponent.lstrip("+-0")) > 6:
-        if mantissa.strip("+-0."):
+        if mantissa.strip("+-0.") or len(exponent.lstrip("+-0")) > 9:
             raise SqlError("22003", "value overflows numeric format")
         exponent = "0"
     return _decimal(Decimal(f"{mantissa}e{exponent or 0}"))

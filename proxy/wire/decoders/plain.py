@@ -43,7 +43,13 @@ def bool_text(text: str, _: str) -> bool:
 
 
 def bool_binary(raw: bytes) -> bool:
-    return sized(raw, 1) != b"\0"
+    return _one_byte(raw) != 0
+
+
+def _one_byte(raw: bytes) -> int:
+    if not raw:
+        raise SqlError("08P01", "no data left in message")
+    return sized(raw, 1)[0]
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -77,18 +83,18 @@ def name_binary(raw: bytes) -> str:
     return text
 
 
-_OCTAL = re.compile(r"\\([0-3])([0-7])([0-7])")
+_OCTAL = re.compile(r"\\([0-7])([0-7])([0-7])")
 
 
 def char_text(text: str, _: str) -> str:
     """pg_type's "char", one byte: the first one of the text, or `\\ooo`."""
     if found := _OCTAL.fullmatch(text):
-        return _byte(int("".join(found.groups()), 8))
+        return _byte(int("".join(found.groups()), 8) & 0xFF)
     return _byte(text.encode()[0]) if text else ""
 
 
 def char_binary(raw: bytes) -> str:
-    return _byte(sized(raw, 1)[0])
+    return _byte(_one_byte(raw))
 
 
 def _byte(value: int) -> str:

@@ -142,10 +142,8 @@ def narrow(array: pa.Array) -> pa.Array:
     text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     try:
         return array.cast(pa.string() if text else pa.binary())
-    except pa.ArrowException as error:
-        if len(array) > 1:
-            raise TooManyBytes from error
-        raise
+    except pa.ArrowInvalid as error:
+        raise TooManyBytes from error
 
 
 # --- building cells ------------------------------------------------------------------------------

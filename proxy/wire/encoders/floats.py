@@ -60,27 +60,35 @@ _ARROW_FIXED = 1e10
 _ARROW_SMALL = 1e-9
 
 _POWERS = 10 ** np.arange(20, dtype="u8")
-# 'e+00' ... at index exponent + 400, five bytes each, and their lengths.
+# 'e+00' ... at index exponent + 400: four or five bytes.
 _EXPONENTS = [b"e%+03d" % e for e in range(-400, 401)]
-_EXPONENT_TEXT = np.frombuffer(b"".join(e.ljust(5, b" ") for e in _EXPONENTS), "u1").reshape(-1, 5)
+_EXPONENT_TEXT = np.frombuffer(b"".join(e.ljust(5) for e in _EXPONENTS), void(5))
 _EXPONENT_LENGTH = np.array([len(e) for e in _EXPONENTS], "i4")
-# The widest texts: Arrow's -0.0000012345678901234567, ours -1.2345678901234567e-300.
-_PARSED, _WRITTEN = 25, 24
-# As many as fit in a uint64 whatever they are.
+# The widest text is Arrow's -0.0000012345678901234567.
+_WIDTH = 25
+# Digits that are kept of a number: as many as fit in a uint64 whatever they are.
 _DIGITS = 19
+_PLACES = np.arange(_WIDTH, dtype="i1")
+_ZERO, _DOT, _MINUS, _E = b"0.-e"
 
 
 @dataclass(slots=True)
-class _Decimal:
-    """Decimal numbers `digits * 10 ** (exponent - count + 1)`, arrays of shape (n,).
+class _Decimals:
+    """Decimal numbers, arrays of shape (n,).
 
-    digits: uint64 without trailing zeros; count: how many; exponent: of the first digit.
+    digits: the significant ones from the left as uint8 (n, 19) of '0' to '9', then zeros.
+    count: how many they are, without zeros at the end, at least 1. exponent: of the first digit.
     """
 
     negative: np.ndarray
     digits: np.ndarray
     count: np.ndarray
     exponent: np.ndarray
+
+    def numbers(self, rows: np.ndarray) -> np.ndarray:
+        """The significant digits of these rows as uint64."""
+        each = (self.digits[rows] - np.uint8(48)).astype("u8")
+        return (each @ _POWERS[_DIGITS - 1 :: -1]) // _POWERS[_DIGITS - self.count[rows]]
 
 
 def float_text(kind: str, extra_float_digits: int) -> Encoder:
@@ -93,6 +101,9 @@ def float_text(kind: str, extra_float_digits: int) -> Encoder:
 
 def _shortest(width: _Float) -> Encoder:
     fixed = min(10.0**width.fixed, _ARROW_FIXED)
+    # From the greater line on both write exponents; half-way texts begin with 2 ** mantissa.
+    large = 10.0**width.fixed if width.fixed > 10 else np.inf
+    half_way = 2.0**width.mantissa
     small = np.dtype(width.dtype).type(_ARROW_SMALL)
 
     def encode(array: pa.Array) -> Cells:
@@ -102,12 +113,14 @@ def _shortest(width: _Float) -> Encoder:
         size = np.abs(numbers)
         with np.errstate(invalid="ignore"):
             same = (size >= 1e-4) & (size < fixed) | (size < small)
+            same |= (size >= large) & (size < half_way)
         if same.all():
             return Cells(ragged=written, nulls=nulls)
         redo = ~same
-        texts = written.filter(pa.array(redo))
         numbers = numbers[redo]
-        again = _write(_inside(_parse(texts), numbers, width), numbers, width.fixed)
+        decimals = _parse(written.filter(pa.array(redo)))
+        _step_inside(decimals, numbers, width)
+        again = _write(decimals, numbers, width.fixed)
         return Cells(ragged=_replaced(written, redo, again), nulls=nulls)
 
     return encode
@@ -117,8 +130,8 @@ def _rounded(width: _Float, precision: int) -> Encoder:
     def encode(array: pa.Array) -> Cells:
         nulls = null_mask(array)
         numbers = zero_nulls(values(array, width.dtype), nulls)
-        texts = pa.array(numbers).cast(pa.string())
-        decimals = _round(_parse(texts), numbers, precision, width)
+        decimals = _parse(pa.array(numbers).cast(pa.string()))
+        _round(decimals, numbers, precision, width)
         return Cells(ragged=_write(decimals, numbers, precision), nulls=nulls)
 
     return encode
@@ -130,61 +143,78 @@ def _replaced(texts: pa.Array, redo: np.ndarray, again: pa.Array) -> pa.Array:
     return pc.replace_with_mask(texts.view(pa.binary()), pa.array(redo), again)
 
 
-def _parse(texts: pa.Array) -> _Decimal:
-    """Arrow's text of finite numbers taken apart; of others anything."""
+# --- taking apart --------------------------------------------------------------------------------
+
+
+def _parse(texts: pa.Array) -> _Decimals:
+    """Texts of finite numbers, Arrow's or ours, taken apart; of others anything."""
     n = len(texts)
     offsets, _ = binary_parts(texts)
-    chars = padded(texts, _PARSED).view("u1").reshape(n, _PARSED)
-    column = np.arange(_PARSED, dtype="i4")
-    end = np.diff(offsets)
-    inside = column < end[:, None]
-    e_at = _index_of(chars, inside, ord("e"), end)
-    mantissa = column < e_at[:, None]
-    dot = _index_of(chars, mantissa, ord("."), e_at)
-    values_ = chars - np.uint8(48)
-    is_digit = (values_ < 10) & inside
-    digits, power = np.zeros(n, "u8"), np.zeros(n, "i4")
-    for j in range(_PARSED):
-        ours, digit = is_digit[:, j], values_[:, j]
-        digits = np.where(ours & mantissa[:, j], digits * np.uint64(10) + digit, digits)
-        power = np.where(ours & ~mantissa[:, j], power * 10 + digit, power)
-    rows = np.arange(n)
-    minus = chars[rows, np.minimum(e_at + 1, _PARSED - 1)] == ord("-")
-    power = np.where(minus & (e_at < end), -power, power)
-    power = power - np.maximum(e_at - dot - 1, 0)
-    return _normal(chars[:, 0] == ord("-"), digits, power)
+    chars = padded(texts, _WIDTH).view("u1").reshape(n, _WIDTH)
+    flat, row = chars.reshape(-1), np.arange(n) * _WIDTH
+    size = np.minimum(np.diff(offsets), _WIDTH)
+    # An exponent is one to three digits behind a sign; the text ends with it.
+    end, power = size, np.zeros(n, "i4")
+    for digits in (1, 2, 3):
+        at = np.maximum(size - digits - 2, 0)
+        found = np.flatnonzero((flat[row + at] == _E) & (size > digits + 2))
+        if len(found):
+            first = row[found] + at[found]
+            number = np.zeros(len(found), "i4")
+            for k in range(digits):
+                number = number * 10 + (flat[first + 2 + k] - 48)
+            end = end.copy()
+            end[found] = at[found]
+            power[found] = np.where(flat[first + 1] == _MINUS, -number, number)
+    negative = chars[:, 0] == _MINUS
+    start = negative.astype("i4")
+    dots = (chars == _DOT) & (_PLACES < end[:, None])
+    dot = np.where(dots.any(axis=1), dots.argmax(axis=1), end)
+    before = dot - start
+    joined = np.where(
+        _PLACES[: _DIGITS + 4] < before[:, None],
+        _bytes(shifted(rows_of(chars), start))[:, : _DIGITS + 4],
+        _bytes(shifted(rows_of(chars), start + 1))[:, : _DIGITS + 4],
+    )
+    total = end - start - (dot < end)
+    joined[_PLACES[: _DIGITS + 4] >= total[:, None]] = _ZERO
+    significant = joined != _ZERO
+    leading = significant.argmax(axis=1)
+    last = np.where(
+        significant.any(axis=1),
+        significant.shape[1] - significant[:, ::-1].argmax(axis=1),
+        leading + 1,
+    )
+    if leading.any():
+        joined = _bytes(shifted(rows_of(joined), leading))
+        # What came in from the next row.
+        joined[_PLACES[: _DIGITS + 4] >= (last - leading)[:, None]] = _ZERO
+    return _Decimals(
+        negative,
+        np.ascontiguousarray(joined[:, :_DIGITS]),
+        (last - leading).astype("i4"),
+        power + np.where(significant.any(axis=1), before - 1 - leading, 0),
+    )
 
 
-def _index_of(chars: np.ndarray, inside: np.ndarray, char: int, absent: np.ndarray) -> np.ndarray:
-    found = (chars == char) & inside
-    return np.where(found.any(axis=1), found.argmax(axis=1), absent).astype("i4")
+def _bytes(items: np.ndarray) -> np.ndarray:
+    return items.view("u1").reshape(len(items), -1)
 
 
-def _normal(negative: np.ndarray, digits: np.ndarray, power: np.ndarray) -> _Decimal:
-    """digits * 10 ** power without trailing zeros."""
-    for step in (8, 4, 2, 1, 1):
-        rest = digits // _POWERS[step]
-        whole = (rest * _POWERS[step] == digits) & (digits != 0)
-        if whole.any():
-            digits = np.where(whole, rest, digits)
-            power = np.where(whole, power + step, power)
-    count = np.maximum(np.searchsorted(_POWERS, digits, side="right"), 1).astype("i4")
-    return _Decimal(negative, digits, count, np.where(digits == 0, 0, power + count - 1))
-
-
-def _inside(decimals: _Decimal, numbers: np.ndarray, width: _Float) -> _Decimal:
-    """Decimals that lie exactly half-way to a neighbour are given more digits.
+def _step_inside(decimals: _Decimals, numbers: np.ndarray, width: _Float) -> None:
+    """Gives more digits to decimals that lie exactly half-way to a neighbouring float.
 
     Such a text reads back as the number only because ties go to even. Arrow takes it for the
     shortest; Postgres does not rely on ties: it writes 1e23 as 9.999999999999999e+22. It takes an
-    integer of more bits than the mantissa has, so there are few to look at.
+    integer of more bits than the mantissa has, so smaller numbers need no look.
     """
     power = decimals.exponent - decimals.count + 1
-    suspect = (np.abs(numbers) >= 2.0**width.mantissa) & np.isfinite(numbers) & (power > 0)
-    rows = np.flatnonzero(suspect & (power < 28))
+    # 5 ** 28 has more bits than any odd number that lies half-way.
+    suspect = (np.abs(numbers) >= 2.0**width.mantissa) & np.isfinite(numbers)
+    rows = np.flatnonzero(suspect & (power > 0) & (power < 28))
     if not len(rows):
-        return decimals
-    digits, power = decimals.digits[rows], power[rows]
+        return
+    digits, power = decimals.numbers(rows), power[rows]
     odd = digits // (digits & (~digits + np.uint64(1)))
     fits = odd.astype("f8") * 5.0**power < 2.0 ** (width.mantissa + 3)
     odd = odd * np.where(fits, np.uint64(5) ** np.where(fits, power, 0).astype("u8"), 0)
@@ -192,93 +222,151 @@ def _inside(decimals: _Decimal, numbers: np.ndarray, width: _Float) -> _Decimal:
     bits = numbers[rows].view(width.bits).astype("u8")
     mantissa = (bits & (hidden - np.uint64(1))) | hidden
     half_way = (odd == 2 * mantissa + 1) | (odd == 2 * mantissa - 1) | (odd == 4 * mantissa - 1)
-    for row in rows[half_way & fits]:
-        digits_, power_ = _shortest_inside(int(abs(numbers[row])), width.mantissa)
-        decimals.digits[row], decimals.count[row] = digits_, len(str(digits_))
-        decimals.exponent[row] = power_ + len(str(digits_)) - 1
-    return decimals
+    rows, power = rows[half_way & fits], power[half_way & fits]
+    size = np.abs(numbers[rows]).astype("f8")
+    wide = size >= 2.0**62
+    inside = rows[~wide]
+    found, exponents = _nearer(size[~wide].astype("i8"), power[~wide], width.mantissa)
+    _put(decimals, inside, found.astype("u8"), exponents)
+    for row, number in zip(rows[wide], size[wide], strict=True):
+        digits_, exponent = _nearer_wide(int(number), width.mantissa)
+        _put(decimals, np.array([row]), np.array([digits_], "u8"), np.array([exponent]))
 
 
-def _shortest_inside(number: int, mantissa: int) -> tuple[int, int]:
-    """Fewest digits (and their power of ten) nearer to `number` than half-way to a neighbour."""
+def _nearer(numbers: np.ndarray, power: np.ndarray, mantissa: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fewest digits, and their power of ten, nearer to these integers than half-way to a neighbour.
+
+    numbers: int64 below 2**62; power: where to begin, there are none with a higher one.
+    """
+    bits = np.frexp(numbers.astype("f8"))[1]
+    gap = np.int64(1) << np.maximum(bits - mantissa, 0).astype("i8")
+    # The neighbour below a power of two is at half the distance.
+    below = np.where(numbers & (numbers - 1) == 0, gap // 2, gap)
+    power, digits = power.copy(), np.zeros(len(numbers), "i8")
+    todo = np.arange(len(numbers))
+    while len(todo):
+        unit = _POWERS[power[todo]].astype("i8")
+        number = numbers[todo]
+        low = number // unit
+        down, up = number - low * unit, (low + 1) * unit - number
+        takes_low, takes_high = 2 * down < below[todo], 2 * up < gap[todo]
+        takes_low &= ~takes_high | (down < up) | ((down == up) & (low % 2 == 0))
+        digits[todo] = np.where(takes_low, low, low + 1)
+        todo = todo[~(takes_low | takes_high)]
+        power[todo] -= 1
+    return digits, power
+
+
+def _nearer_wide(number: int, mantissa: int) -> tuple[int, int]:
+    """The same for one integer of any size."""
     gap = 1 << (number.bit_length() - mantissa)
-    # In quarters of the gap; the neighbour below a power of two is at half the distance.
-    below = 1 if number & (number - 1) == 0 else 2
+    below = gap // 2 if number & (number - 1) == 0 else gap
     for power in range(len(str(number)) - 1, -1, -1):
         low = number // 10**power
-        candidates = [
-            (abs(digits * 10**power - number), digits)
-            for digits, quarters in ((low, below), (low + 1, 2))
-            if 4 * abs(digits * 10**power - number) < quarters * gap and digits
+        down, up = number - low * 10**power, (low + 1) * 10**power - number
+        near = [
+            (distance, digits)
+            for distance, digits, room in ((down, low, below), (up, low + 1, gap))
+            if 2 * distance < room
         ]
-        if candidates:
-            return min(candidates)[1], power
+        if near:
+            return min(near)[1], power
     return number, 0
 
 
-def _round(decimals: _Decimal, numbers: np.ndarray, precision: int, width: _Float) -> _Decimal:
+def _put(decimals: _Decimals, rows: np.ndarray, digits: np.ndarray, power: np.ndarray) -> None:
+    """Sets these rows to digits * 10 ** power (uint64, int)."""
+    if not len(rows):
+        return
+    count = np.maximum(np.searchsorted(_POWERS, digits, side="right"), 1).astype("i4")
+    rest = digits * _POWERS[_DIGITS - count]
+    out = np.empty((len(rows), 1 + _DIGITS), "u1")
+    for at in (16, 12, 8, 4, 0):
+        above = rest // np.uint64(10000)
+        slot(out, at, "u4")[...] = FOUR_DIGITS[rest - above * np.uint64(10000)]
+        rest = above
+    written = out[:, 1:]
+    shown = _DIGITS - (written[:, ::-1] != _ZERO).argmax(axis=1)
+    decimals.digits[rows] = written
+    decimals.count[rows] = np.where(digits == 0, 1, shown)
+    decimals.exponent[rows] = np.where(digits == 0, 0, power + count - 1)
+
+
+def _round(decimals: _Decimals, numbers: np.ndarray, precision: int, width: _Float) -> None:
     """To `precision` significant digits, correctly rounded from the binary number.
 
     Rounding the shortest digits gives the same as rounding the number itself, unless they end
     exactly in the middle, or the number is so small that it has fewer bits: those few are rounded
     by the C library.
     """
-    drop = np.maximum(decimals.count - precision, 0)
-    unit = _POWERS[drop]
-    kept = decimals.digits // unit
-    rest = decimals.digits - kept * unit
-    kept = kept + ((2 * rest > unit) & (drop > 0))
-    # A carry into a new digit leaves 1 and zeros, which normalising takes away.
-    power = decimals.exponent - decimals.count + 1 + drop
     tiny = (np.abs(numbers) < np.finfo(width.dtype).tiny) & (numbers != 0)
-    middle = (2 * rest == unit) & (drop > 0) & np.isfinite(numbers)
-    for row in np.flatnonzero(tiny | middle):
-        digits, _, exponent = f"{abs(float(numbers[row])):.{precision - 1}e}".partition("e")
-        kept[row] = int(digits.replace(".", ""))
-        power[row] = int(exponent) - precision + 1
-    return _normal(decimals.negative, kept, power)
+    rows = np.flatnonzero((decimals.count > precision) | tiny)
+    if not len(rows):
+        return
+    digits, count = decimals.numbers(rows), decimals.count[rows]
+    drop = np.maximum(count - precision, 0)
+    unit = _POWERS[drop]
+    kept = digits // unit
+    rest = digits - kept * unit
+    kept = kept + ((2 * rest > unit) & (drop > 0))
+    power = decimals.exponent[rows] - count + 1 + drop
+    for i in np.flatnonzero(tiny[rows] | ((2 * rest == unit) & np.isfinite(numbers[rows]))):
+        text, _, exponent = f"{abs(float(numbers[rows[i]])):.{precision - 1}e}".partition("e")
+        kept[i] = int(text.replace(".", ""))
+        power[i] = int(exponent) - precision + 1
+    _put(decimals, rows, kept, power)
 
 
-def _digit_items(decimals: _Decimal) -> np.ndarray:
-    """The digits from the left, zeros after them: items of `_DIGITS` bytes."""
-    n = len(decimals.digits)
-    out = np.empty((n, 1 + _DIGITS), "u1")
-    rest = decimals.digits * _POWERS[_DIGITS - decimals.count]
-    for at in (16, 12, 8, 4, 0):
-        above = rest // np.uint64(10000)
-        slot(out, at, "u4")[...] = FOUR_DIGITS[rest - above * np.uint64(10000)]
-        rest = above
-    return rows_of(np.ascontiguousarray(out[:, 1:]))
+# --- writing -------------------------------------------------------------------------------------
 
 
-def _write(decimals: _Decimal, numbers: np.ndarray, fixed: int) -> pa.Array:
+def _write(decimals: _Decimals, numbers: np.ndarray, fixed: int) -> pa.Array:
     """As `%g` writes it: exponents from -4 to below `fixed` without `e`."""
     n = len(numbers)
-    negative = decimals.negative.astype("i4")
-    count, exponent = decimals.count, decimals.exponent
+    count, exponent, negative = decimals.count, decimals.exponent, decimals.negative
     with_e = (exponent < -4) | (exponent >= fixed)
-    # '0.000' before the first digit of a small number.
-    lead = np.where(~with_e & (exponent < 0), 1 - exponent, 0)
-    before_dot = np.where(with_e, 1, np.where(exponent < 0, 99, exponent + 1))
-    shown = np.where(with_e | (exponent < 0), count, np.maximum(count, exponent + 1))
-    mantissa = negative + lead + shown + (shown > before_dot)
-    source = _digit_items(decimals).view("u1").reshape(n, _DIGITS)
-    out = np.empty((n, _WRITTEN), "u1")
-    rows = np.arange(n)
-    tail = _EXPONENT_TEXT[exponent + 400]
-    for column in range(out.shape[1]):
-        k = column - negative - lead
-        digit = source[rows, np.clip(k - (k > before_dot), 0, _DIGITS - 1)]
-        char = np.where(k == before_dot, ord("."), digit)
-        char = np.where(k < 0, np.where(column - negative == 1, ord("."), ord("0")), char)
-        after = column - mantissa
-        char = np.where(after >= 0, tail[rows, np.clip(after, 0, 4)], char)
-        out[:, column] = char
-    out[decimals.negative, 0] = ord("-")
-    lengths = mantissa + np.where(with_e, _EXPONENT_LENGTH[exponent + 400], 0)
-    if not np.isfinite(numbers).all():
-        _write_special(out, lengths, numbers)
-    return trimmed(rows_of(out), lengths)
+    # Zeros in front of the digits, and how many characters stand before the dot.
+    zeros = np.where(~with_e & (exponent < 0), -exponent, 0)
+    before = np.where(with_e | (exponent < 0), 1, exponent + 1)
+    source = np.full((n, 24), _ZERO, "u1")
+    source[:, 4:23] = decimals.digits
+    source = _bytes(shifted(rows_of(source), 4 - zeros))
+    total = np.maximum(zeros + count, before)
+    out = np.empty((n, 25), "u1")
+    out[:, 0] = _MINUS
+    out[:, 1:] = np.where(_PLACES[:24] < before[:, None], source, np.roll(source, 1, axis=1))
+    out.reshape(-1)[np.arange(n) * 25 + 1 + before] = _DOT
+    lengths = total + (total > before) + negative
+    start = (~negative).astype("i4")
+    text = shifted(rows_of(out), start)
+    special = ~np.isfinite(numbers)
+    if special.any():
+        with_e = with_e & ~special
+        text, lengths = _names(text, lengths, numbers, special)
+    if not with_e.any():
+        return trimmed(text, lengths)
+    index = exponent + 400
+    sizes = _EXPONENT_LENGTH[index]
+    if with_e.all() and (sizes == 4).all():
+        suffix = np.ascontiguousarray(_bytes(_EXPONENT_TEXT)[index][:, :4])
+        return trimmed(text, lengths, rows_of(suffix))
+    suffix = trimmed(_EXPONENT_TEXT[index], np.where(with_e, sizes, 0))
+    return concat(n, [trimmed(text, lengths), suffix])
+
+
+def _names(
+    text: np.ndarray, lengths: np.ndarray, numbers: np.ndarray, special: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """NaN and the infinities by name."""
+    chars, lengths = _bytes(text).copy(), lengths.copy()
+    for name, rows in (
+        (b"NaN", np.isnan(numbers)),
+        (b"Infinity", np.isposinf(numbers)),
+        (b"-Infinity", np.isneginf(numbers)),
+    ):
+        chars[rows, : len(name)] = np.frombuffer(name, "u1")
+        lengths[rows] = len(name)
+    return rows_of(chars), lengths
 
 
 _EXPONENT_OR_NAME = np.zeros(256, bool)
@@ -303,13 +391,14 @@ def without_exponent(texts: pa.Array) -> pa.Array:
     n = len(some)
     decimals = _parse(some)
     exponent, count = decimals.exponent, decimals.count
-    digits = _digit_items(decimals)
+    digits = rows_of(decimals.digits)
+    is_zero = decimals.digits[:, 0] == _ZERO
     whole = np.clip(exponent + 1, 0, count)
     zeros = np.frombuffer(b"0." + b"0" * 400, void(402)).repeat(n)
     written = concat(
         n,
         [
-            choice([b"", b"-"], (decimals.negative & (decimals.digits != 0)).view("i1")),
+            choice([b"", b"-"], (decimals.negative & ~is_zero).view("i1")),
             trimmed(digits, whole),
             trimmed(shifted(zeros, np.full(n, 2)), np.maximum(exponent + 1 - count, 0)),
             trimmed(zeros, np.where(exponent < 0, 1 - exponent, 0)),
@@ -320,13 +409,3 @@ def without_exponent(texts: pa.Array) -> pa.Array:
     if named.any():
         written = pc.if_else(pa.array(named), concat(n, [b'"', some, b'"']), written)
     return _replaced(texts, redo, written)
-
-
-def _write_special(out: np.ndarray, lengths: np.ndarray, numbers: np.ndarray) -> None:
-    for text, rows in (
-        (b"NaN", np.isnan(numbers)),
-        (b"Infinity", np.isposinf(numbers)),
-        (b"-Infinity", np.isneginf(numbers)),
-    ):
-        out[rows, : len(text)] = np.frombuffer(text, "u1")
-        lengths[rows] = len(text)
