@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +16,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from proxy import config
+
+# numpy's BLAS would keep threads spinning that nobody here gives work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     help=__doc__,

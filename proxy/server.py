@@ -91,7 +91,6 @@ class Server:
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
                     memory_limit=self._settings.memory_limit,
-                    threads=self._settings.max_connections + 8,
                 )
             except SqlError as error:
                 raise StartError(

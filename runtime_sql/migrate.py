@@ -173,20 +173,31 @@ def _apply_definitions(conn: psycopg.Connection, definitions: list[Definition]) 
 
 
 def check_bodies(conn: psycopg.Connection) -> None:
-    """Let Postgres compile every function of hd_runtime; MigrationError names the one that fails."""
+    """Let Postgres compile every function of hd_runtime; MigrationError names the one that fails.
+
+    Each under the search_path that it will run with: its own, or none.
+    """
     rows = conn.execute(
-        "SELECT p.oid, p.oid::regprocedure::text, l.lanname FROM pg_proc p"
-        " JOIN pg_language l ON l.oid = p.prolang"
+        "SELECT p.oid, p.oid::regprocedure::text, l.lanname, coalesce("
+        "   (SELECT substring(c FROM 13) FROM unnest(p.proconfig) AS c"
+        "    WHERE starts_with(c, 'search_path=')), '')"
+        " FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
         " WHERE p.pronamespace = 'hd_runtime'::regnamespace AND l.lanname IN ('sql', 'plpgsql')"
         " ORDER BY 2"
     ).fetchall()
     validators = {"sql": "fmgr_sql_validator", "plpgsql": "plpgsql_validator"}
-    for oid, signature, language in rows:
-        check = sql.SQL("SELECT {}(%s)").format(sql.Identifier("pg_catalog", validators[language]))
-        try:
-            conn.execute(check, (oid,))
-        except psycopg.Error as error:
-            raise MigrationError(f"function {signature} does not compile: {error}") from error
+    with conn.transaction(force_rollback=True):
+        for oid, signature, language, search_path in rows:
+            check = sql.SQL("SELECT {}(%s)").format(
+                sql.Identifier("pg_catalog", validators[language])
+            )
+            try:
+                conn.execute("SELECT set_config('search_path', %s, true)", (search_path,))
+                conn.execute(check, (oid,))
+            except psycopg.Error as error:
+                raise MigrationError(
+                    f"function {signature} does not compile: {error.diag.message_primary}"
+                ) from error
 
 
 def _replace(conn: psycopg.Connection, definition: Definition) -> None:

@@ -79,8 +79,8 @@ def _run(console: Console, directory: Path) -> int:
         started = time.perf_counter() - began
         console.print(f"Server ready at [bold]{escape(server.url)}[/] after {started:.1f} s")
         try:
-            outcomes = _analyse(console, server.url)
-            task_problems = _compete(console, server.url)
+            outcomes = _analyse(console, server)
+            task_problems = _compete(console, server)
         except psycopg.Error:
             if log := server.log():
                 console.print(f"The server's log:\n{log}", markup=False)
@@ -100,9 +100,9 @@ def _run(console: Console, directory: Path) -> int:
     return 0 if all(verdicts.values()) else 1
 
 
-def _analyse(console: Console, url: str) -> list[Outcome]:
+def _analyse(console: Console, server: ServerProcess) -> list[Outcome]:
     """Generate TPC-H, run its queries with a progress bar, print what came out."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with server.connect("demo") as connection:
         began = time.perf_counter()
         connection.execute(f"CALL dbgen(sf = {SCALE_FACTOR})")
         console.print(
@@ -172,11 +172,11 @@ def _print_outcomes(console: Console, outcomes: list[Outcome]) -> None:
             console.print(f"Q{outcome.query.number}: and {more} more differences")
 
 
-def _compete(console: Console, url: str) -> list[str]:
+def _compete(console: Console, server: ServerProcess) -> list[str]:
     """Create tasks, let the agents compete for them, print who got which and one task's events."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with server.connect("demo") as connection:
         created = agents.create_tasks(connection, TASKS)
-        claims = agents.compete(url, AGENTS)
+        claims = agents.compete(server, AGENTS)
         found = agents.problems(connection, created, claims)
         history = agents.events(connection, created[0])
     _print_claims(console, claims)

@@ -19,6 +19,8 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from proxy.demo.server import ServerProcess
+
 __all__ = ["Claim", "Event", "compete", "create_tasks", "events", "problems"]
 
 
@@ -58,7 +60,7 @@ def create_tasks(connection: psycopg.Connection, count: int) -> list[UUID]:
     return created
 
 
-def compete(url: str, agents: Sequence[str]) -> list[Claim]:
+def compete(server: ServerProcess, agents: Sequence[str]) -> list[Claim]:
     """Let the agents empty the queue together; what each of them did, in the order of completion.
 
     Raises `psycopg.Error` when an agent's statement fails.
@@ -72,10 +74,7 @@ def compete(url: str, agents: Sequence[str]) -> list[Claim]:
             claims.append(claim)
 
     with ExitStack() as opened, ThreadPoolExecutor(len(agents)) as threads:
-        connections = [
-            opened.enter_context(psycopg.connect(url, autocommit=True, application_name=agent))
-            for agent in agents
-        ]
+        connections = [opened.enter_context(server.connect(agent)) for agent in agents]
         running = [
             threads.submit(work, agent, connection)
             for agent, connection in zip(agents, connections, strict=True)

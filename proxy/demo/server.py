@@ -17,6 +17,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import IO, Self
 
+import psycopg
+
 import proxy
 
 __all__ = ["ServerError", "ServerProcess"]
@@ -56,7 +58,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._directory,
-                env=_environment(),
+                env=_environment(self._directory),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -79,6 +81,15 @@ class ServerProcess:
         traceback: TracebackType | None,
     ) -> None:
         self._stop()
+
+    def connect(self, user: str) -> psycopg.Connection:
+        """A client's connection, in autocommit mode. Raises `psycopg.OperationalError`.
+
+        The caller's `PGUSER` and `PGSSLMODE` are for the caller's own servers, too.
+        """
+        return psycopg.connect(
+            self.url, user=user, application_name=user, sslmode="prefer", autocommit=True
+        )
 
     @property
     def pid(self) -> int:
@@ -121,16 +132,18 @@ class ServerProcess:
             _stop_orphaned_postgres(self.data_directory)
 
 
-def _environment() -> dict[str, str]:
+def _environment(directory: Path) -> dict[str, str]:
     """The caller's environment without settings meant for the caller's own server.
 
-    `HATIDATA_POSTGRES`, say, would point the demonstration at a database that is in use.
+    `HATIDATA_POSTGRES`, say, would point the demonstration at a database that is in use. Temporary
+    files (the embedded Postgres's library leaves a lock file) go where they will be removed.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("HATIDATA_")
     }
     source = str(Path(proxy.__file__).parents[1])
     others = environment.get("PYTHONPATH")
+    environment["TMPDIR"] = str(directory)
     environment["PYTHONPATH"] = os.pathsep.join([source, others] if others else [source])
     return environment
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from proxy.engines import duckdb_c
 from proxy.engines.duck_errors import sql_error
+from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.wire.rows import RowEncoder
 from proxy.wire.types import DuckType
@@ -29,6 +30,7 @@ T = TypeVar("T")
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
 _PIECE_ROWS = 1 << 16
 _PIECE_BYTES = 1 << 22
+_PIECE_SECONDS = 0.02  # a slow statement's rows are not held back longer for the sake of more
 
 # Set on the instance before any client is let in. External access goes last: it cannot come back.
 _INSTANCE_SETTINGS = (
@@ -53,12 +55,10 @@ class DuckEngine:
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
         memory_limit: str | None = None,
-        threads: int = 1024,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
-        threads: how many statements may run at once; threads are made when needed.
         """
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
@@ -76,14 +76,14 @@ class DuckEngine:
                 connection.close()
         except duckdb_c.DuckError as error:
             raise sql_error(error) from error
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="duck")
+        self._workers = Workers("duck")
 
     def session(self) -> DuckSession:
-        return DuckSession(self._database.connect(), self._pool)
+        return DuckSession(self._database.connect(), self._workers)
 
     def close(self) -> None:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
-        self._pool.shutdown(wait=True)
+        self._workers.close()
         self._database.close()
 
 
@@ -104,9 +104,9 @@ def _extension_file(name: str) -> Path:
 class DuckSession:
     """One client's connection to the engine. Its blocking methods are for `call` alone."""
 
-    def __init__(self, connection: duckdb_c.Connection, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: duckdb_c.Connection, workers: Workers) -> None:
         self._connection = connection
-        self._pool = pool
+        self._workers = workers
         self._running = 0
         self._closed = False
         self._streaming: DuckPortal | None = None
@@ -117,8 +117,7 @@ class DuckSession:
         If the caller is cancelled the statement is interrupted and its end awaited, so that no
         thread is left working on a connection that somebody else believes idle.
         """
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, self._translate, function, *arguments)
+        future = self._workers.submit(self._translate, function, *arguments)
         self._running += 1
         try:
             return await asyncio.shield(future)
@@ -228,7 +227,6 @@ class DuckPortal:
         self._result = result
         self._rest: pa.RecordBatch | None = None
         self._taken: list[pa.RecordBatch] | None = None  # once detached: the rows still to come
-        self._pieces = 0
         self._owned: DuckStatement | None = None
         self.done = False
         self.columns = columns
@@ -238,15 +236,16 @@ class DuckPortal:
     def fetch(self, encoder: RowEncoder, max_rows: int = 0) -> tuple[Any, int, bool]:
         """Blocks. The next piece: (DataRow bytes, rows in it, whether more may follow).
 
-        At most `max_rows` rows (0: no limit). The first piece is one chunk, so that a first row is
-        not held back for the sake of the millionth.
+        At most `max_rows` rows (0: no limit). A portal that has given its last row closes itself.
         """
         batch, more = self._next_piece(max_rows)
-        if batch is None:
-            return b"", 0, False
-        return encoder.encode(batch), batch.num_rows, more
+        data = encoder.encode(batch) if batch is not None else b""
+        if not more:
+            self.close()
+        return data, batch.num_rows if batch is not None else 0, more
 
     def _next_piece(self, max_rows: int) -> tuple[pa.RecordBatch | None, bool]:
+        """Chunks until there are enough rows or bytes, or until it takes too long to wait for more."""
         limit = min(max_rows, _PIECE_ROWS) if max_rows else _PIECE_ROWS
         batches: list[pa.RecordBatch] = []
         rows = size = 0
@@ -254,8 +253,8 @@ class DuckPortal:
         if self._rest is not None:
             batches, rows, size = [self._rest], self._rest.num_rows, self._rest.nbytes
             self._rest = None
-        enough = 1 if self._pieces == 0 else limit
-        while rows < enough and size < _PIECE_BYTES:
+        patience = time.monotonic() + _PIECE_SECONDS
+        while rows < limit and size < _PIECE_BYTES:
             batch = self._next_batch()
             if batch is None:
                 more = False
@@ -264,13 +263,14 @@ class DuckPortal:
                 batches.append(batch)
                 rows += batch.num_rows
                 size += batch.nbytes
-        self._pieces += 1
+                if time.monotonic() > patience:
+                    break
         if not batches:
             return None, False
         whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-        fit = min(
-            limit, rows, max(1, rows * _PIECE_BYTES // size) if size > 2 * _PIECE_BYTES else rows
-        )
+        fit = min(limit, rows)
+        if size > 2 * _PIECE_BYTES:
+            fit = max(1, min(fit, rows * _PIECE_BYTES // size))
         if fit < rows:
             self._rest, whole, more = whole.slice(fit), whole.slice(0, fit), True
         return whole, more

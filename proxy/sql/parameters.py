@@ -1,12 +1,22 @@
 """Types for the parameters of a statement that is already DuckDB's SQL.
 
-A client may say at Parse what type a parameter has, and DuckDB cannot infer a type everywhere; in
-both cases the type is written into the SQL as a cast around the parameter.
+Why it exists: DuckDB's C API has no way to say of what type a parameter is; it takes the type from
+the statement's text, or plans anew for the value that comes. A client may name types at Parse, and
+where it does not they are inferred once; either way the type is written into the text as a cast
+around *each* place of the parameter. That is what makes a plan usable as it is - and safe: where
+one place of a parameter has a type and another has none (`SELECT typeof($1), $1::INTEGER`), a value
+of just that type makes DuckDB 1.5 run a plan that was never finished, which ends in an internal
+error that invalidates the database.
+
+Only tokens are looked at, so strings, comments, quoted identifiers and dollar-quoted strings stay
+as they are. A parameter that the text casts already (`$1::INTEGER`) is cast twice, which is
+harmless: the inner type is the one that the value has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from sqlglot.tokens import TokenType
 
@@ -14,18 +24,50 @@ from proxy.sql.reading import DUCKDB
 
 
 def cast_parameters(sql: str, types: Mapping[int, str]) -> str:
-    """`sql` with each `$n` in `types` written `CAST($n AS type)`; types are DuckDB's names."""
-    tokens = DUCKDB.tokenize(sql)
+    """`sql` with each `$n` in `types` written `CAST($n AS type)`; types are DuckDB's names.
+
+    Raises SyntaxFailure (42601) for a text that has no tokens.
+    """
+    return _replaced(sql, {n: f"CAST(${n} AS {kind})" for n, kind in types.items()})
+
+
+def null_parameters(sql: str, types: Mapping[int, str]) -> str:
+    """`sql` with each `$n` in `types` written `CAST(NULL AS type)`: for its result types alone.
+
+    Functions that read a constant while they are bound (strftime's format) leave a statement with
+    parameters without result types; with NULL in their place DuckDB knows them.
+    """
+    return _replaced(sql, {n: f"CAST(NULL AS {kind})" for n, kind in types.items()})
+
+
+def parameter_count(sql: str) -> int:
+    """The highest n of `$n` in DuckDB's SQL, 0 if there is none."""
+    return max((number for number, _, _ in _parameters(sql)), default=0)
+
+
+def _replaced(sql: str, texts: Mapping[int, str]) -> str:
     pieces: list[str] = []
     copied = 0
-    for dollar, number in zip(tokens, tokens[1:], strict=False):
-        if dollar.token_type != TokenType.PARAMETER or number.token_type != TokenType.NUMBER:
+    for number, start, end in _parameters(sql):
+        if number in texts:
+            pieces += sql[copied:start], texts[number]
+            copied = end
+    return "".join([*pieces, sql[copied:]])
+
+
+def _parameters(sql: str) -> Iterator[tuple[int, int, int]]:
+    """(n, offset, offset behind it) of each `$n`, in the order of the text."""
+    tokens = DUCKDB.tokenize(sql)
+    for dollar, number in pairwise(tokens):
+        if dollar.token_type != TokenType.PARAMETER or number.start != dollar.end + 1:
             continue
-        kind = types.get(int(number.text))
-        if kind is None or number.start != dollar.end + 1:
-            continue
-        pieces.append(sql[copied : dollar.start])
-        pieces.append(f"CAST(${number.text} AS {kind})")
-        copied = number.end + 1
-    pieces.append(sql[copied:])
-    return "".join(pieces)
+        end = number.end + 1
+        written = sql[number.start : end]
+        # `$1e5` and `$1a` are no parameters of ours; whatever they are, DuckDB says so.
+        followed = sql[end : end + 1]
+        if (
+            written.isascii()
+            and written.isdecimal()
+            and not (followed.isalnum() or followed == "_")
+        ):
+            yield int(written), dollar.start, end

@@ -40,7 +40,7 @@ def refuse_lock(node: exp.Lock) -> None:
 def _division(node: exp.Div) -> exp.Expr | None:
     if not node.args.get("typed"):
         return None
-    return call("pg_div", node.this, node.expression)
+    return call("pg_div_", node.this, node.expression)
 
 
 def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:

@@ -151,7 +151,9 @@ def decode_text(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        wrong = " ".join(f"0x{byte:02x}" for byte in raw[error.start : max(error.end, error.start + 1)])
+        wrong = " ".join(
+            f"0x{byte:02x}" for byte in raw[error.start : max(error.end, error.start + 1)]
+        )
         raise SqlError("22021", f'invalid byte sequence for encoding "UTF8": {wrong}') from None
 
 

@@ -26,7 +26,7 @@ from proxy.wire.encoders.cells import (
     join,
     side_by_side,
 )
-from proxy.wire.encoders.families import encoder
+from proxy.wire.encoders.families import check_layout, encoder
 from proxy.wire.encoders.few import FEW_ROWS, Few, few
 from proxy.wire.encoders.style import TextStyle
 from proxy.wire.types import DuckType
@@ -49,7 +49,7 @@ class RowEncoder:
     Raises SqlError 0A000 for a type that the wire has no form for, 22023 for an unknown setting.
     """
 
-    __slots__ = ("_binary", "_encoders", "_few", "_style", "_types")
+    __slots__ = ("_binary", "_checked", "_encoders", "_few", "_style", "_types")
 
     def __init__(
         self, types: Sequence[DuckType], formats: Sequence[int], style: TextStyle | None = None
@@ -62,12 +62,17 @@ class RowEncoder:
             for duck, binary in zip(self._types, self._binary, strict=True)
         ]
         self._few: list[Few] | None = None
+        self._checked = False
 
     def encode(self, batch: pa.RecordBatch) -> pa.Buffer | memoryview | bytes:
         """All rows of the batch as consecutive DataRow messages.
 
         Raises SqlError where a value has no representation, and 54000 for a row of over 2 GiB.
         """
+        if not self._checked:
+            for duck, column in zip(self._types, batch.columns, strict=True):
+                check_layout(duck, column.type)
+            self._checked = True
         if batch.num_rows <= FEW_ROWS:
             return self._encode_few(batch)
         parts: list[pa.Buffer | memoryview] = []
@@ -130,10 +135,8 @@ def data_rows(n: int, columns: Sequence[Cells]) -> pa.Buffer | memoryview:
             continue
         array, length = cells.compact()
         lengths = lengths + length
-        word = length.astype(">i4")
-        if cells.nulls is not None:
-            word[cells.nulls] = -1
-        runs[-1].append(word)
+        word = length if cells.nulls is None else np.where(cells.nulls, np.int32(-1), length)
+        runs[-1].append(word.astype(">i4"))
         ragged.append(array)
         runs.append([])
     if not ragged:

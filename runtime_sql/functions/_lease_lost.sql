@@ -14,12 +14,11 @@ BEGIN
         RAISE EXCEPTION 'there is no attempt %', _lease_lost.attempt_id USING ERRCODE = 'HD004',
             HINT = 'claim_next_task returns attempt_id; task_id is another column.';
     END IF;
-    RAISE EXCEPTION 'lease lost: % of attempt %',
+    RAISE EXCEPTION 'lease lost: attempt % %', _lease_lost.attempt_id,
         CASE WHEN v_attempt.lease_token IS DISTINCT FROM hd_runtime._token_digest(_lease_lost.lease_token)
-             THEN 'this is not the lease token'
-             WHEN v_attempt.lease_check_at IS NULL THEN 'this lease token has ended with the run'
-             ELSE 'this lease token has expired' END,
-        _lease_lost.attempt_id
+             THEN 'has another lease token'
+             WHEN v_attempt.lease_check_at IS NULL THEN 'is ' || v_attempt.status
+             ELSE 'was not kept alive: its lease has expired' END
         USING ERRCODE = 'HD001',
         DETAIL = format('attempt %s of task %s is %s; lease %s', v_attempt.id, v_attempt.task_id, v_attempt.status,
                         CASE WHEN v_attempt.lease_expires IS NULL THEN 'none'

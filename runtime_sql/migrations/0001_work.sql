@@ -207,6 +207,7 @@ CREATE TABLE hd_runtime.task_attempts (
     lease_check_at    timestamptz,
     heartbeat_at      timestamptz,
     cancel_requested  boolean NOT NULL DEFAULT false,
+    cancel_reason     text,
     failure_kind      text,
     result            jsonb,
     created_at        timestamptz NOT NULL DEFAULT now(),
@@ -257,6 +258,7 @@ COMMENT ON COLUMN hd_runtime.task_attempts.lease_expires IS 'When the lease ends
 COMMENT ON COLUMN hd_runtime.task_attempts.lease_check_at IS 'When the reaper looks at the lease next; set by the claim, moved on by the reaper and not by heartbeats. Null while nobody holds a lease.';
 COMMENT ON COLUMN hd_runtime.task_attempts.heartbeat_at IS 'The last heartbeat.';
 COMMENT ON COLUMN hd_runtime.task_attempts.cancel_requested IS 'An operator asked to stop; heartbeat tells the worker.';
+COMMENT ON COLUMN hd_runtime.task_attempts.cancel_reason IS 'Who asked to stop, and why.';
 COMMENT ON COLUMN hd_runtime.task_attempts.failure_kind IS 'Why it failed, of failure_kinds or the worker''s own word. Null when it did not fail, or was given back or cancelled.';
 COMMENT ON COLUMN hd_runtime.task_attempts.result IS 'What complete_attempt was given; at most 1 MiB. Dependents get it with their claim.';
 COMMENT ON COLUMN hd_runtime.task_attempts.created_at IS 'When the attempt was made.';

@@ -23,6 +23,8 @@ QUIET = 0.25
 
 def _answers(run: Run, name: str) -> Iterator[Message]:
     wire = run.session(name)
+    yield from run.arrived[name]
+    run.arrived[name].clear()
     while wire.readable(QUIET):
         yield (answer := wire.read())
         if isinstance(answer, Closed):
@@ -31,8 +33,7 @@ def _answers(run: Run, name: str) -> Iterator[Message]:
 
 def record(case: script.Case, lines: list[str], target: Target) -> Iterator[str]:
     """The lines of a case, with the answers of the target in place of the script's."""
-    drops = [f"drop table if exists {table}" for table in case.tables]
-    execute(target, drops + case.setup)
+    execute(target, case.clean + case.setup)
     run = Run(case, target)
     steps = {step.line: step for step in case.steps}
     asked: script.Step | None = None
@@ -51,11 +52,11 @@ def record(case: script.Case, lines: list[str], target: Target) -> Iterator[str]
         step = steps.get(number)
         if step is None:
             yield line
-        elif step.way in (">", "cancel"):
+        elif step.way in (">", "send", "cancel"):
             yield line
             if step.applies(target.name, target.version):
                 WAYS[step.way](run, step)
-                asked = step
+                asked = step if step.session else asked
         elif step.kind == "Byte":
             run.flush()
             yield f"< {show(run.session(step.session).read_byte())}"
@@ -65,7 +66,7 @@ def record(case: script.Case, lines: list[str], target: Target) -> Iterator[str]
     yield from listen()
     for wire in run.sessions.values():
         wire.close()
-    execute(target, drops)
+    execute(target, case.clean)
 
 
 def main() -> None:

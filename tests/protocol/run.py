@@ -7,6 +7,7 @@ was said on every session until then. It never waits for time to pass, only for 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -85,7 +86,7 @@ class Run:
         self.target = target
         self.sessions: dict[str, Wire] = {}
         self.pending: dict[str, bytes] = {}
-        self.held: dict[str, Message] = {}
+        self.arrived: defaultdict[str, deque[Message]] = defaultdict(deque)
         self.last: dict[str, Message] = {}
         self.transcript: list[str] = []
 
@@ -132,8 +133,11 @@ class Run:
         self.pending.clear()
 
     def receive(self, step: Step) -> Message:
-        if step.session in self.held:
-            return self.held.pop(step.session)
+        if self.arrived[step.session]:
+            return self.arrived[step.session].popleft()
+        return self.read(step)
+
+    def read(self, step: Step) -> Message:
         wire = self.session(step.session)
         try:
             message = wire.read_byte() if step.kind == "Byte" else wire.read()
@@ -157,13 +161,13 @@ class Run:
         self.flush()
         message = self.receive(step)
         if not matches(step.kind, step.tokens, message):
-            self.held[step.session] = message
+            self.arrived[step.session].appendleft(message)
 
     def allow_any(self, step: Step) -> None:
         self.flush()
         while matches(step.kind, step.tokens, message := self.receive(step)):
             pass
-        self.held[step.session] = message
+        self.arrived[step.session].appendleft(message)
 
     def expect_started(self, step: Step) -> None:
         authentication = self.receive(step)
@@ -199,20 +203,27 @@ class Run:
         assert wire.key is not None
         self.transcript.append(f"    {step.text}")
         if step.kind == "wrong-key":
-            flipped = bytes([wire.key.secret[0] ^ 0xFF]) + wire.key.secret[1:]
-            answer = wire.cancel(flipped)
-        else:
-            answer = wire.cancel()
-            while answer == client.Closed() and not wire.readable(CANCEL_INTERVAL):
-                answer = wire.cancel()
+            secret = bytes([wire.key.secret[0] ^ 0xFF]) + wire.key.secret[1:]
+            self.request_cancel(step, secret)
+            return
+        while True:
+            self.request_cancel(step, wire.key.secret)
+            while wire.readable(CANCEL_INTERVAL):
+                message = self.read(step)
+                self.arrived[step.session].append(message)
+                if isinstance(message, client.ErrorResponse | client.ReadyForQuery):
+                    return
+
+    def request_cancel(self, step: Step, secret: bytes) -> None:
+        answer = self.session(step.session).cancel(secret)
         if answer != client.Closed():
             raise self.mismatch(f"came: {show(answer)}", step)
 
     def check_idle(self) -> None:
         """Nothing is left over: a Sync is answered by ReadyForQuery at once."""
         for name, wire in self.sessions.items():
-            if name in self.held:
-                raise self.mismatch(f"left over on {name}: {show(self.held[name])}")
+            if self.arrived[name]:
+                raise self.mismatch(f"left over on {name}: {show(self.arrived[name][0])}")
             if isinstance(self.last.get(name), client.ReadyForQuery):
                 wire.send(client.sync())
                 message = wire.read()
@@ -232,6 +243,7 @@ WAYS = {
     "<": Run.expect,
     "<?": Run.allow,
     "<*": Run.allow_any,
+    "send": lambda run, _: run.flush(),
     "cancel": Run.cancel,
 }
 SPECIAL = {
@@ -245,9 +257,8 @@ def run_case(case: Case, target: Target) -> None:
     """Runs a case. Raises Mismatch where the server and the script part."""
     if not any(step.way != ">" for step in case.steps):
         raise ScriptError(f"{case.id} expects nothing")
-    drops = [f"drop table if exists {table}" for table in case.tables]
-    execute(target, drops + case.setup)
+    execute(target, case.clean + case.setup)
     try:
         Run(case, target).run()
     finally:
-        execute(target, drops)
+        execute(target, case.clean)

@@ -23,9 +23,11 @@ Lines of a case
     `<? Message ...`        may be the next message: versions of Postgres differ there.
     `<* Message ...`        any number of such messages, none included.
     `b> ...`, `b< ...`      the same on a second session (any letter; `a` where none is given).
-    `cancel a`              CancelRequests with a's key until something arrives for a.
+    `send`                  what is pending goes out now, in a piece of its own.
+    `cancel a`              CancelRequests with a's key until a has an error or is ready.
     `cancel a wrong-key`    one CancelRequest with a changed secret: closed without an answer.
     `tables: t u`           dropped before and after the case, on a session apart.
+    `clean: sql`            run before and after the case, where a table is not all there is to drop.
     `setup: sql`            run before the case, on a session apart.
     `only: hatidata`        the whole case is for one target (and the reason stands beside it).
     `connect: none`         sessions begin with the socket alone: nothing is sent for them.
@@ -86,7 +88,7 @@ _STEP = re.compile(
     r"(?:\[(?P<target>\w+)(?:(?P<op><|>=)(?P<version>\d+))?\]\s*)?"
     r"(?P<session>[a-z])?(?P<way>>|<[?*]?)\s+(?:(?P<count>\d+)\s+)?(?P<kind>[\w?]+)(?P<rest>.*)"
 )
-_DIRECTIVES = ("tables", "setup", "only", "connect")
+_DIRECTIVES = ("tables", "clean", "setup", "only", "connect")
 
 
 class ScriptError(ValueError):
@@ -95,7 +97,7 @@ class ScriptError(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """One line. `way` is `>` (send), `<` (expect), `<?` (optional), `<*` (any number) or `cancel`."""
+    """One line. `way` is `>` (send), `<` (expect), `<?` (optional), `<*` (any number), `send` or `cancel`."""
 
     line: int
     text: str
@@ -124,7 +126,7 @@ class Case:
     title: str
     line: int
     steps: list[Step] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
+    clean: list[str] = field(default_factory=list)
     setup: list[str] = field(default_factory=list)
     only: str | None = None
     connect: bool = True
@@ -167,6 +169,8 @@ def tokens(text: str) -> tuple[Token, ...]:
 
 
 def _step(line: int, text: str) -> Step:
+    if text == "send":
+        return Step(line, text, "", "send", "")
     if text.startswith("cancel "):
         session, *flags = text.split()[1:]
         return Step(line, text, session, "cancel", flags[0] if flags else "key")
@@ -190,7 +194,9 @@ def _step(line: int, text: str) -> Step:
 def _directive(case: Case, name: str, value: str) -> None:
     match name:
         case "tables":
-            case.tables += value.split()
+            case.clean += [f"drop table if exists {table}" for table in value.split()]
+        case "clean":
+            case.clean.append(value)
         case "setup":
             case.setup.append(value)
         case "only":

@@ -22,7 +22,7 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
 
 @node(exp.Div)
 def _division(division: exp.Div) -> exp.Expr:
-    return sf("div", division.this, division.expression)
+    return sf("div_", division.this, division.expression)
 
 
 @node(exp.Identifier)

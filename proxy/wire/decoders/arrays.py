@@ -109,7 +109,7 @@ def _items(text: str, at: int, decode: Callable[[str], Value]) -> tuple[tuple, t
             at += 1
         elif character == "}":
             done = open_lists.pop()
-            if expecting_item and done:
+            if expecting_item and (done or open_lists):
                 raise _Malformed('Unexpected "}" character.')
             at += 1
             if not open_lists:
@@ -234,7 +234,7 @@ def array_binary(element: int, decode: Callable[[bytes], Value], raw: bytes) -> 
         (length,) = _unpack(_LENGTH, raw, at)
         at += 4
         if length < -1 or length > len(raw) - at:
-            raise insufficient()
+            raise SqlError("22P03", "insufficient data left in message")
         if length < 0:
             values.append(None)
             continue

@@ -32,7 +32,7 @@ DAY = 86_400_000_000
 _EPOCH_MICROS = _EPOCH_DAYS * DAY
 
 _FIRST_DAY = -2440588  # 4713-11-24 BC: day 0 of the Julian calendar
-_LAST_DAY = 2145042541  # 5874897-12-31
+_LAST_DAY = 2145042905  # 5874897-12-31
 _FIRST_MICRO = _FIRST_DAY * DAY
 # Postgres goes on to the end of 294276; DuckDB counts from 1970 and so stops 30 years before.
 _LAST_MICRO = TIMESTAMP_INFINITY - 1
@@ -45,26 +45,26 @@ _DATE = (
 )
 _TIME = (
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2})"
-    r"(?::(?P<second>[0-9]{1,2})(?P<fraction>[.,][0-9]*)?)?"
-    r"|(?P<h6>[0-9]{2})(?P<n6>[0-9]{2})(?P<s6>[0-9]{2})(?P<f6>\.[0-9]*)?"
+    r"(?::(?P<second>[0-9]{1,2}))?(?P<fraction>\.[0-9]*)?"
+    r"|(?P<h6>[0-9]{2})(?P<n6>[0-9]{2})(?:(?P<s6>[0-9]{2})(?P<f6>\.[0-9]*)?)?"
 )
-_NOON = r"(?:[ ]*(?P<noon>[ap]m))?"
-# Offsets, abbreviations and names such as America/Port-au-Prince, Etc/GMT+8, EST5EDT.
+_NOON = r"(?:[ ]*(?P<noon>[ap]m)(?![a-z]))?"
+# Offsets, abbreviations and names such as America/Port-au-Prince, Etc/GMT+8, EST5EDT, UTC+3.
 _ZONE = (
-    r"(?:[ ]*(?P<zone>[+-][0-9:]+"
-    r"|(?!(?:bc|ad|am|pm)(?![a-z]))[a-z][a-z0-9_]*(?:/[a-z0-9_+-]+)*))?"
+    r"(?:[ ]*(?P<zone>[+-][ ]*[0-9][0-9:]*"
+    r"|(?!(?:bc|ad|am|pm)(?![a-z]))[a-z][a-z0-9_]*(?:/[a-z0-9_+-]+)*(?:[+-][0-9:]+)?))?"
 )
-_ERA = r"(?:[ ]*(?P<era>bc|ad))?"
 
 _FLAGS = re.ASCII | re.IGNORECASE
 _MOMENT = re.compile(
     rf"(?:{_DATE})(?:[ ]+(?P<early>bc|ad)(?=[ ]))?"
-    rf"(?:(?:[ ]*t[ ]*|[ ]+)(?:{_TIME}){_NOON})?{_ZONE}{_ERA}",
+    rf"(?:(?:[ ]*t[ ]*|[ ]+)(?:{_TIME}){_NOON})?"
+    rf"(?:[ ]*(?P<middle>bc|ad)(?=[ ]))?{_ZONE}(?:[ ]*(?P<late>bc|ad))?",
     _FLAGS,
 )
 _OF_DAY = re.compile(rf"(?:(?:{_DATE})(?:[ ]*t[ ]*|[ ]+)|t)?(?:{_TIME}){_NOON}{_ZONE}", _FLAGS)
 
-_INFINITIES = {"infinity": 1, "+infinity": 1, "-infinity": -1}
+_INFINITIES = {"infinity": 1, "-infinity": -1}
 _NEEDS_A_CLOCK = frozenset({"now", "today", "tomorrow", "yesterday"})
 _BLANKS = str.maketrans(dict.fromkeys(SPACES, " "))
 
@@ -132,11 +132,8 @@ def timetz_text(text: str, time_zone: str) -> TimeTz:
         now = datetime.now(UTC).astimezone(zones.zone(time_zone)).utcoffset()
         return TimeTz(micros, round(now.total_seconds()) if now else 0)
     where = _fixed_or_named(name, text, kind)
-    if isinstance(where, int):
-        return TimeTz(micros, where)
-    if day is None:
-        raise _bad(text, kind)
-    return TimeTz(micros, zones.local_offset(day, micros, where))
+    east = where if isinstance(where, int) else zones.local_offset(day or 0, micros, where)
+    return TimeTz(micros, east)
 
 
 def _word(text: str, kind: str) -> str:
@@ -171,9 +168,12 @@ def _in_range(micros: int, text: str) -> int:
 
 def _read(text: str, word: str, kind: str) -> _Moment:
     found = _MOMENT.fullmatch(word)
-    if found is None or (found["early"] and found["era"]):
+    if found is None:
         raise _bad(text, kind)
-    days = _day(found, text, era=found["early"] or found["era"])
+    eras = [era for era in (found["early"], found["middle"], found["late"]) if era]
+    if len(eras) > 1:
+        raise _bad(text, kind)
+    days = _day(found, text, era=eras[0] if eras else None)
     return _Moment(days, _micros(found, text) if found["hour"] or found["h6"] else 0, found["zone"])
 
 
@@ -187,8 +187,13 @@ def _time_of_day(text: str, kind: str) -> tuple[int, str | None, int | None]:
         raise _bad(text, kind)
     day = _day(found, text, era=None) if found["year"] or found["y8"] else None
     if found["zone"]:
-        _fixed_or_named(found["zone"], text, kind)
-    return _micros(found, text), found["zone"], day
+        where = _fixed_or_named(found["zone"], text, kind)
+        if day is None and not isinstance(where, int):
+            raise _bad(text, kind)  # summer or winter?
+    micros = _micros(found, text)
+    if micros > DAY:
+        raise _field_overflow(text)
+    return micros, found["zone"], day
 
 
 def _day(found: re.Match[str], text: str, *, era: str | None) -> int:
@@ -219,26 +224,31 @@ def days_from_civil(year: int, month: int, day: int) -> int:
 
 
 def _micros(found: re.Match[str], text: str) -> int:
-    """Micros into the day of the time in `found`: 24:00:00 and a 60th second are allowed."""
+    """Micros into the day of the time in `found`: 24:00:00 and a 60th second are allowed, `mm:ss.f` too."""
     names = ("hour", "minute", "second") if found["hour"] else ("h6", "n6", "s6")
     hour, minute, second = (int(found[name] or 0) for name in names)
-    fraction = (found["fraction"] or found["f6"] or "").replace(",", ".")
+    fraction = found["fraction"] or found["f6"] or ""
+    if found["fraction"] and not found["second"]:
+        hour, minute, second = 0, hour, minute
     if noon := found["noon"]:
-        if not 1 <= hour <= 12:
+        if hour > 12:
             raise _field_overflow(text)
         hour = hour % 12 + 12 * (noon == "pm")
     micros = round(float("0" + fraction) * 1_000_000) if len(fraction) > 1 else 0
     if minute > 59 or second > 60:
         raise _field_overflow(text)
     total = (3600 * hour + 60 * minute + second) * 1_000_000 + micros
-    if hour > 24 or (second == 60 and micros) or total > DAY:
+    if hour > 24 or (hour == 24 and total > DAY):
         raise _field_overflow(text)
     return total
 
 
 def _fixed_or_named(name: str, text: str, kind: str) -> int | tzinfo:
     """Seconds east, or the zone whose clock knows. Raises 22009, 22023 or 22007."""
-    east = zones.offset(name)
+    try:
+        east = zones.offset(name)
+    except ValueError:
+        raise SqlError("22009", f'time zone displacement out of range: "{text}"') from None
     if east is not None:
         return east
     try:

@@ -68,8 +68,10 @@ class _Count:
 
     def value(self, *, negate: bool) -> Interval:
         sign = -1 if negate else 1
-        parts = self.years * 12 + self.months, self.days, self.micros
-        return Interval(_int32(sign * parts[0]), _int32(sign * parts[1]), _int64(sign * parts[2]))
+        months = sign * (self.years * 12 + self.months)
+        if not -(2**31) <= months < 2**31:
+            raise SqlError("22008", "interval out of range")
+        return Interval(months, _int32(sign * self.days), _int64(sign * self.micros))
 
 
 def _int32(value: int) -> int:
@@ -126,7 +128,7 @@ _TOKEN = re.compile(
     (?P<time>[+-]?[0-9]+:[0-9]*(?::[0-9]*)?(?:\.[0-9]*)?)
   | (?P<ym>[+-]?[0-9]+-[0-9]+)
   | (?P<number>[+-]?[0-9]+(?:\.[0-9]*)?|\.[0-9]+)
-  | (?P<word>[a-z]+)
+  | (?P<word>[a-z]+)(?![0-9])
   | (?P<skip>[ @,\t\n\v\f\r]+)
     """,
     re.ASCII | re.VERBOSE,

@@ -3,63 +3,69 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from proxy.errors import SqlError
 
 MAX_OFFSET = 16 * 3600 - 1
 """Seconds; Postgres and DuckDB agree on 15:59:59."""
 
-_OFFSET = re.compile(r"([+-])([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}))?)?", re.ASCII)
-_JOINED = re.compile(r"([+-])([0-9]{3,})", re.ASCII)
+_OFFSET = re.compile(r"([+-]) *([0-9]{1,2})(?::([0-9]{0,2})(?::([0-9]{1,2}))?)?", re.ASCII)
+_JOINED = re.compile(r"([+-]) *([0-9]{3,})", re.ASCII)
+# POSIX counts hours *west*: UTC+3 is -03.
+_POSIX = re.compile(r"[a-z]{3,}([+-])([0-9]{1,2})(?::([0-9]{2}))?", re.ASCII | re.IGNORECASE)
 
-# The abbreviations that Postgres knows without asking the zone database and that one meets in
-# timestamps; seconds east. A name that is not here is looked up as a zone.
-_HOURS: dict[str, float] = {
-    "z": 0,
-    "zulu": 0,
-    "utc": 0,
-    "ut": 0,
-    "uct": 0,
-    "gmt": 0,
-    "wet": 0,
-    "west": 1,
-    "bst": 1,
-    "cet": 1,
-    "met": 1,
-    "mez": 1,
-    "cest": 2,
-    "cetdst": 2,
-    "mest": 2,
-    "mesz": 2,
-    "eet": 2,
-    "eest": 3,
-    "msk": 3,
-    "est": -5,
-    "edt": -4,
-    "cst": -6,
-    "cdt": -5,
-    "mst": -7,
-    "mdt": -6,
-    "pst": -8,
-    "pdt": -7,
-    "akst": -9,
-    "akdt": -8,
-    "hst": -10,
-    "jst": 9,
-    "kst": 9,
-    "nzst": 12,
-    "nzdt": 13,
+# The abbreviations of Postgres's default set whose meaning never changed: hours east -> names. An
+# abbreviation that meant different offsets over the years (MSK) is refused: write the offset.
+_BY_HOURS: dict[float, str] = {
+    -10: "hst taht",
+    -9.5: "mart",
+    -9: "akst gamt",
+    -8: "akdt pst",
+    -7: "mst pdt",
+    -6: "cst mdt galt",
+    -5: "act cot cdt est pet",
+    -4: "bot edt amt ast",
+    -3.5: "nft nst",
+    -3: "bra brt clst gft pmst pyst uyt wgt adt",
+    -2.5: "ndt",
+    -2: "brst fnt pmdt uyst wgst",
+    -1: "egt fnst azot",
+    0: "egst azost gmt uct ut utc z zulu wet",
+    1: "wat bst cet met mez wetdst",
+    2: "sast ist bdst cest cetdst eet mest mesz metdst",
+    3: "eat idt eest eetdst fet",
+    3.5: "irt",
+    4: "msd mut ret sct",
+    4.5: "aft",
+    5: "pkt tjt uzt must mvt tft",
+    5.75: "npt",
+    6: "almt bdt btt kgst pkst uzst xjt yekst",
+    6.5: "mmt",
+    7: "almst ict wast cxt",
+    8: "bnt bort cct hkt myt pht awst wadt",
+    8.75: "acwst",
+    9: "jayt jst kst ulast awsst wdt pwt",
+    9.5: "acst cast",
+    10: "ddut kdt aest ligt chut mpt pgt trut yapt",
+    10.5: "acsst acdt cadt lhst sadt",
+    11: "aesst aedt pont vut",
+    12: "nzt fjt gilt mht nzst tvt wakt wft",
+    12.75: "chast",
+    13: "fjst nzdt tot",
+    13.75: "chadt",
 }
-ABBREVIATIONS: dict[str, int] = {name: round(3600 * hours) for name, hours in _HOURS.items()}
+ABBREVIATIONS: dict[str, int] = {
+    name: round(3600 * hours) for hours, names in _BY_HOURS.items() for name in names.split()
+}
 
 
 def offset(text: str) -> int | None:
     """Seconds east that `+02`, `-0530`, `+05:30:15` or an abbreviation stands for, else None.
 
-    Raises 22009 for an offset beyond 15:59:59.
+    Raises ValueError for an offset beyond 15:59:59.
     """
     if found := _OFFSET.fullmatch(text):
         sign, hours, minutes, seconds = found[1], *(int(part or 0) for part in found.groups()[1:])
@@ -68,7 +74,7 @@ def offset(text: str) -> int | None:
     else:
         return ABBREVIATIONS.get(text.lower())
     if hours > 15 or minutes > 59 or seconds > 59:
-        raise SqlError("22009", f'time zone displacement out of range: "{text}"')
+        raise ValueError(text)
     total = 3600 * hours + 60 * minutes + seconds
     return -total if sign == "-" else total
 
@@ -78,12 +84,22 @@ def zone(name: str) -> tzinfo:
     """The zone of this name, in any case. Raises 22023."""
     if name.upper() in ("UTC", "GMT"):
         return UTC
-    for spelling in (name, name.title(), name.upper()):
-        try:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        if spelling := _spellings().get(name.lower()):
             return ZoneInfo(spelling)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
+    if found := _POSIX.fullmatch(name):
+        west = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+        if west < timedelta(hours=24):
+            return timezone(west if found[1] == "-" else -west)
     raise SqlError("22023", f'time zone "{name}" not recognized')
+
+
+@lru_cache(maxsize=1)
+def _spellings() -> dict[str, str]:
+    """The names of all zones by their lower case."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def local_offset(days: int, micros: int, where: tzinfo) -> int:

@@ -171,7 +171,7 @@ def quoted(texts: pa.Array) -> pa.Array:
     needs = (special[offsets[1:]] != special[offsets[:-1]]) | (lengths == 0)
     four = np.flatnonzero(lengths == 4)
     if len(four):
-        words = padded(texts.take(pa.array(four)), 4).view("u4") | np.uint32(0x20202020)
+        words = padded(texts.take(pa.array(four)), 4).view("u4")[:, 0] | np.uint32(0x20202020)
         needs[four] |= words == np.frombuffer(b"null", "u4")[0]
     if not needs.any():
         return texts

@@ -71,7 +71,7 @@ class Cells:
         array = self.ragged
         offsets, data = binary_parts(array)
         lengths = offsets[1:] - offsets[:-1]
-        if nulls is not None and lengths[nulls].any():
+        if nulls is not None and (nulls & (lengths != 0)).any():
             array = pc.if_else(pa.array(nulls), _EMPTY, binary_from(offsets, data))
             offsets, data = binary_parts(array)
             lengths = offsets[1:] - offsets[:-1]
@@ -228,14 +228,17 @@ def shifted(padded: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return every[np.arange(0, n * width, width) + starts]
 
 
-def padded(array: pa.Array, width: int) -> np.ndarray:
-    """The first `width` bytes of every value as one item; what follows a shorter one is garbage."""
+def padded(array: pa.Array, width: int, skip: np.ndarray | int = 0) -> np.ndarray:
+    """`width` bytes of every value from byte `skip` on: uint8 (n, width).
+
+    What follows a shorter value is garbage.
+    """
     offsets, data = binary_parts(array)
-    first, last = int(offsets[0]), int(offsets[-1])
-    source = np.empty(last - first + width, "u1")
+    n, first, last = len(offsets) - 1, int(offsets[0]), int(offsets[-1])
+    source = np.empty(last - first + width + 1, "u1")
     source[: last - first] = data[first:last]
-    every = np.ndarray((last - first + 1,), void(width), source, 0, (1,))
-    return every[offsets[:-1] - first]
+    every = np.ndarray((last - first + 2,), void(width), source, 0, (1,))
+    return every[offsets[:-1] - first + skip].view("u1").reshape(n, width)
 
 
 def choice(texts: Sequence[bytes], index: np.ndarray) -> pa.Array:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from proxy.errors import SqlError
 from proxy.wire.encoders import arrays, datetimes, floats, jsons, numerics, plain, times
 from proxy.wire.encoders.cells import Encoder
@@ -135,3 +137,91 @@ def encoder(duck: DuckType, *, binary: bool, style: TextStyle) -> Encoder:
     if build is None:
         raise SqlError("0A000", f"type {duck} has no representation on the wire")
     return build(duck, style)
+
+
+# --- what a column must look like ----------------------------------------------------------------
+
+Looks = Callable[[pa.DataType], bool]
+
+
+def _is(*kinds: pa.DataType) -> Looks:
+    return lambda kind: kind in kinds
+
+
+def _ticks(unit: str, family: Looks) -> Looks:
+    return lambda kind: family(kind) and kind.unit == unit
+
+
+_STRINGS = (pa.string(), pa.large_string(), pa.string_view())
+_BYTES = (pa.binary(), pa.large_binary(), pa.binary_view())
+
+
+def _a_list(kind: pa.DataType) -> bool:
+    return any(
+        is_kind(kind)
+        for is_kind in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    )
+
+
+# DuckDB type -> whether an Arrow type (an extension's storage) is what the encoders read.
+_LOOKS: dict[str, Looks] = {
+    "BOOLEAN": _is(pa.int8(), pa.bool_()),
+    "TINYINT": _is(pa.int8()),
+    "SMALLINT": _is(pa.int16()),
+    "INTEGER": _is(pa.int32()),
+    "BIGINT": _is(pa.int64()),
+    "UTINYINT": _is(pa.uint8()),
+    "USMALLINT": _is(pa.uint16()),
+    "UINTEGER": _is(pa.uint32()),
+    "UBIGINT": _is(pa.uint64()),
+    "HUGEINT": _is(pa.binary(16)),
+    "UHUGEINT": _is(pa.binary(16)),
+    "BIGNUM": _is(*_BYTES),
+    "DECIMAL": pa.types.is_decimal128,
+    "FLOAT": _is(pa.float32()),
+    "DOUBLE": _is(pa.float64()),
+    "VARCHAR": _is(*_STRINGS),
+    "ENUM": pa.types.is_dictionary,
+    "BLOB": _is(*_BYTES),
+    "GEOMETRY": _is(*_BYTES),
+    "UUID": _is(pa.binary(16)),
+    "BIT": _is(*_BYTES),
+    "DATE": _is(pa.date32()),
+    "TIME": _ticks("us", pa.types.is_time64),
+    "TIME_NS": _ticks("ns", pa.types.is_time64),
+    "TIME_TZ": _is(pa.binary(8)),
+    "TIMESTAMP": _ticks("us", pa.types.is_timestamp),
+    "TIMESTAMP_S": _ticks("s", pa.types.is_timestamp),
+    "TIMESTAMP_MS": _ticks("ms", pa.types.is_timestamp),
+    "TIMESTAMP_NS": _ticks("ns", pa.types.is_timestamp),
+    "TIMESTAMP_TZ": _ticks("us", pa.types.is_timestamp),
+    "INTERVAL": _is(pa.month_day_nano_interval()),
+    "LIST": _a_list,
+    "ARRAY": _a_list,
+    "STRUCT": pa.types.is_struct,
+    "MAP": pa.types.is_map,
+    "UNION": pa.types.is_union,
+    "VARIANT": _is(*_STRINGS),
+    "SQLNULL": lambda kind: True,
+}
+
+
+def check_layout(duck: DuckType, kind: pa.DataType) -> None:
+    """Raises SqlError XX000 if a column of this Arrow type would be misread as `duck`.
+
+    The encoders look at buffers, not at values: a layout that they do not expect is garbage.
+    """
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if duck.id in _JSONB and kind in _STRINGS:
+        return
+    if not _LOOKS[duck.id](kind) or (duck.id == "DECIMAL" and kind.scale != duck.scale):
+        raise SqlError("XX000", f"the engine delivered {kind} for a column of type {duck}")
+    if duck.id == "MAP":
+        inner = [kind.key_type, kind.item_type]
+    elif duck.id in LISTS:
+        inner = [kind.value_type]
+    else:
+        inner = [kind.field(i).type for i in range(kind.num_fields)] if duck.children else []
+    for child, child_kind in zip(duck.children, inner, strict=True):
+        check_layout(child, child_kind)

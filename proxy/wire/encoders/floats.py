@@ -64,19 +64,22 @@ _POWERS = 10 ** np.arange(20, dtype="u8")
 _EXPONENTS = [b"e%+03d" % e for e in range(-400, 401)]
 _EXPONENT_TEXT = np.frombuffer(b"".join(e.ljust(5) for e in _EXPONENTS), void(5))
 _EXPONENT_LENGTH = np.array([len(e) for e in _EXPONENTS], "i4")
-# The widest text is Arrow's -0.0000012345678901234567.
-_WIDTH = 25
+# Texts are handled in 24 bytes, three words: the widest is Arrow's -0.0000012345678901234567
+# without its sign and one zero.
+_WIDTH = 24
 # Digits that are kept of a number: as many as fit in a uint64 whatever they are.
 _DIGITS = 19
-_PLACES = np.arange(_WIDTH, dtype="i1")
 _ZERO, _DOT, _MINUS, _E = b"0.-e"
+# The first k bytes of a row, as a mask: uint64 (25, 3).
+_FIRST = np.tril(np.full((_WIDTH + 1, _WIDTH), 255, "u1"), -1).view("u8")
+_ZEROS = np.full(_WIDTH, _ZERO, "u1").view("u8")
 
 
 @dataclass(slots=True)
 class _Decimals:
     """Decimal numbers, arrays of shape (n,).
 
-    digits: the significant ones from the left as uint8 (n, 19) of '0' to '9', then zeros.
+    digits: the significant ones from the left as uint8 (n, 24) of '0' to '9', then zeros.
     count: how many they are, without zeros at the end, at least 1. exponent: of the first digit.
     """
 
@@ -87,7 +90,7 @@ class _Decimals:
 
     def numbers(self, rows: np.ndarray) -> np.ndarray:
         """The significant digits of these rows as uint64."""
-        each = (self.digits[rows] - np.uint8(48)).astype("u8")
+        each = (self.digits[rows, :_DIGITS] - np.uint8(48)).astype("u8")
         return (each @ _POWERS[_DIGITS - 1 :: -1]) // _POWERS[_DIGITS - self.count[rows]]
 
 
@@ -148,53 +151,66 @@ def _replaced(texts: pa.Array, redo: np.ndarray, again: pa.Array) -> pa.Array:
 
 def _parse(texts: pa.Array) -> _Decimals:
     """Texts of finite numbers, Arrow's or ours, taken apart; of others anything."""
-    n = len(texts)
     offsets, _ = binary_parts(texts)
-    chars = padded(texts, _WIDTH).view("u1").reshape(n, _WIDTH)
-    flat, row = chars.reshape(-1), np.arange(n) * _WIDTH
-    size = np.minimum(np.diff(offsets), _WIDTH)
-    # An exponent is one to three digits behind a sign; the text ends with it.
-    end, power = size, np.zeros(n, "i4")
+    size = np.diff(offsets)
+    negative = padded(texts, 1)[:, 0] == _MINUS
+    # The sign is left out from here on.
+    chars = padded(texts, _WIDTH, negative)
+    size = size - negative
+    end, power = _exponents(chars, size)
+    dot = (chars == _DOT).argmax(axis=1)
+    dot = np.where((dot == 0) | (dot > end), end, dot)
+    digits = _either(dot, chars, _moved(chars, 1))
+    total = end - (dot < end)
+    # Zeros in front occur below 1, zeros at the end in integers.
+    below_one = np.flatnonzero((chars[:, 0] == _ZERO) & (total > 1))
+    if len(below_one):
+        leading = (digits[below_one] != _ZERO).argmax(axis=1)
+        digits[below_one] = _bytes(shifted(rows_of(digits[below_one]), leading))
+        total[below_one] -= leading
+        dot = dot.copy()
+        dot[below_one] -= leading
+    digits = _either(total, digits, None)
+    integer = np.flatnonzero((dot == total) & (total > 1))
+    if len(integer):
+        total[integer] = _WIDTH - (digits[integer, ::-1] != _ZERO).argmax(axis=1)
+    return _Decimals(
+        negative, digits, np.minimum(total, _DIGITS), np.where(total > 0, power + dot - 1, 0)
+    )
+
+
+def _exponents(chars: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the mantissa ends, and the exponent: one to three digits behind a sign, at the end."""
+    end, power = size.copy(), np.zeros(len(size), "i4")
+    flat, row = chars.reshape(-1), np.arange(len(size)) * _WIDTH
     for digits in (1, 2, 3):
-        at = np.maximum(size - digits - 2, 0)
+        at = np.clip(size - digits - 2, 0, _WIDTH - 1)
         found = np.flatnonzero((flat[row + at] == _E) & (size > digits + 2))
         if len(found):
             first = row[found] + at[found]
             number = np.zeros(len(found), "i4")
             for k in range(digits):
                 number = number * 10 + (flat[first + 2 + k] - 48)
-            end = end.copy()
             end[found] = at[found]
             power[found] = np.where(flat[first + 1] == _MINUS, -number, number)
-    negative = chars[:, 0] == _MINUS
-    start = negative.astype("i4")
-    dots = (chars == _DOT) & (_PLACES < end[:, None])
-    dot = np.where(dots.any(axis=1), dots.argmax(axis=1), end)
-    before = dot - start
-    joined = np.where(
-        _PLACES[: _DIGITS + 4] < before[:, None],
-        _bytes(shifted(rows_of(chars), start))[:, : _DIGITS + 4],
-        _bytes(shifted(rows_of(chars), start + 1))[:, : _DIGITS + 4],
-    )
-    total = end - start - (dot < end)
-    joined[_PLACES[: _DIGITS + 4] >= total[:, None]] = _ZERO
-    significant = joined != _ZERO
-    leading = significant.argmax(axis=1)
-    last = np.where(
-        significant.any(axis=1),
-        significant.shape[1] - significant[:, ::-1].argmax(axis=1),
-        leading + 1,
-    )
-    if leading.any():
-        joined = _bytes(shifted(rows_of(joined), leading))
-        # What came in from the next row.
-        joined[_PLACES[: _DIGITS + 4] >= (last - leading)[:, None]] = _ZERO
-    return _Decimals(
-        negative,
-        np.ascontiguousarray(joined[:, :_DIGITS]),
-        (last - leading).astype("i4"),
-        power + np.where(significant.any(axis=1), before - 1 - leading, 0),
-    )
+    return end, power
+
+
+def _either(counts: np.ndarray, first: np.ndarray, rest: np.ndarray | None) -> np.ndarray:
+    """Per row the first `counts` bytes of one, then those of another (None: zeros): (n, 24)."""
+    mask = _FIRST[np.clip(counts, 0, _WIDTH)]
+    other = _ZEROS if rest is None else rest.view("u8")
+    return ((first.view("u8") & mask) | (other & ~mask)).view("u1")
+
+
+def _moved(chars: np.ndarray, left: int) -> np.ndarray:
+    """Every row moved by so many bytes, to the right if negative; '0' where nothing came."""
+    out = np.full_like(chars, _ZERO)
+    if left > 0:
+        out[:, :-left] = chars[:, left:]
+    else:
+        out[:, -left:] = chars[:, :left]
+    return out
 
 
 def _bytes(items: np.ndarray) -> np.ndarray:
@@ -280,13 +296,13 @@ def _put(decimals: _Decimals, rows: np.ndarray, digits: np.ndarray, power: np.nd
         return
     count = np.maximum(np.searchsorted(_POWERS, digits, side="right"), 1).astype("i4")
     rest = digits * _POWERS[_DIGITS - count]
-    out = np.empty((len(rows), 1 + _DIGITS), "u1")
+    out = np.full((len(rows), 1 + _WIDTH), _ZERO, "u1")
     for at in (16, 12, 8, 4, 0):
         above = rest // np.uint64(10000)
         slot(out, at, "u4")[...] = FOUR_DIGITS[rest - above * np.uint64(10000)]
         rest = above
     written = out[:, 1:]
-    shown = _DIGITS - (written[:, ::-1] != _ZERO).argmax(axis=1)
+    shown = _WIDTH - (written[:, ::-1] != _ZERO).argmax(axis=1)
     decimals.digits[rows] = written
     decimals.count[rows] = np.where(digits == 0, 1, shown)
     decimals.exponent[rows] = np.where(digits == 0, 0, power + count - 1)
@@ -328,17 +344,18 @@ def _write(decimals: _Decimals, numbers: np.ndarray, fixed: int) -> pa.Array:
     # Zeros in front of the digits, and how many characters stand before the dot.
     zeros = np.where(~with_e & (exponent < 0), -exponent, 0)
     before = np.where(with_e | (exponent < 0), 1, exponent + 1)
-    source = np.full((n, 24), _ZERO, "u1")
-    source[:, 4:23] = decimals.digits
-    source = _bytes(shifted(rows_of(source), 4 - zeros))
+    source = decimals.digits
+    if zeros.any():
+        # At most four zeros, and the digits' own last five are zeros.
+        source = _bytes(shifted(rows_of(_moved(source, -4)), 4 - zeros))
     total = np.maximum(zeros + count, before)
-    out = np.empty((n, 25), "u1")
+    out = np.empty((n, 1 + _WIDTH), "u1")
     out[:, 0] = _MINUS
-    out[:, 1:] = np.where(_PLACES[:24] < before[:, None], source, np.roll(source, 1, axis=1))
-    out.reshape(-1)[np.arange(n) * 25 + 1 + before] = _DOT
+    out[:, 1:] = _either(before, source, _moved(source, -1))
+    out.reshape(-1)[np.arange(n) * (1 + _WIDTH) + 1 + before] = _DOT
     lengths = total + (total > before) + negative
-    start = (~negative).astype("i4")
-    text = shifted(rows_of(out), start)
+    text = rows_of(out)
+    text = shifted(text, 1 - negative) if negative.any() else rows_of(out[:, 1:].copy())
     special = ~np.isfinite(numbers)
     if special.any():
         with_e = with_e & ~special
@@ -381,7 +398,7 @@ def without_exponent(texts: pa.Array) -> pa.Array:
     np.cumsum(_EXPONENT_OR_NAME[data], out=seen[1:])
     redo = seen[offsets[1:]] != seen[offsets[:-1]]
     two = np.flatnonzero(np.diff(offsets) == 2)
-    redo[two] |= padded(texts.take(pa.array(two)), 2).view("S2") == b"-0"
+    redo[two] |= padded(texts.take(pa.array(two)), 2).view("S2")[:, 0] == b"-0"
     if not redo.any():
         return texts
     some = texts.filter(pa.array(redo))
@@ -394,14 +411,17 @@ def without_exponent(texts: pa.Array) -> pa.Array:
     digits = rows_of(decimals.digits)
     is_zero = decimals.digits[:, 0] == _ZERO
     whole = np.clip(exponent + 1, 0, count)
-    zeros = np.frombuffer(b"0." + b"0" * 400, void(402)).repeat(n)
+    behind = np.maximum(exponent + 1 - count, 0)
+    in_front = np.where(exponent < 0, 1 - exponent, 0)
+    zeros = b"0." + b"0" * max(int(behind.max()), int(in_front.max()))
+    zeros = np.frombuffer(zeros, void(len(zeros))).repeat(n)
     written = concat(
         n,
         [
             choice([b"", b"-"], (decimals.negative & ~is_zero).view("i1")),
             trimmed(digits, whole),
-            trimmed(shifted(zeros, np.full(n, 2)), np.maximum(exponent + 1 - count, 0)),
-            trimmed(zeros, np.where(exponent < 0, 1 - exponent, 0)),
+            trimmed(shifted(zeros, np.full(n, 2)), behind),
+            trimmed(zeros, in_front),
             choice([b"", b"."], ((exponent >= 0) & (count > whole)).view("i1")),
             trimmed(shifted(digits, whole), count - whole),
         ],

@@ -23,8 +23,10 @@ from proxy.wire.encoders.cells import (
     offsets_of,
     replaced_bytes,
     rows_of,
+    slot,
     storage,
     values,
+    void,
 )
 
 _BOOL_TEXT = np.frombuffer(b"ft", "S1")
@@ -142,7 +144,7 @@ def uuid_text(array: pa.Array) -> Cells:
     digits = _HEX[values(storage(array), "V16").view("u1")].view("u1").reshape(n, 32)
     out = np.full((n, 36), ord("-"), "u1")
     for first, count, column in _UUID_RUNS:
-        out[:, column : column + 2 * count] = digits[:, 2 * first : 2 * (first + count)]
+        slot(out, column, void(2 * count))[...] = slot(digits, 2 * first, void(2 * count))
     return Cells(fixed=rows_of(out), nulls=null_mask(array))
 
 

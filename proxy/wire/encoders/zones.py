@@ -57,13 +57,23 @@ class Zone:
         return np.searchsorted(self.starts, seconds, side="right") - 1
 
 
+_UTC = Zone(np.array([np.iinfo("i8").min]), np.zeros(1, "i8"), False)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+
+
 @lru_cache(maxsize=256)
 def zone(name: str) -> Zone:
     """The zone of this IANA name, in any case. Raises SqlError 22023 if there is none."""
     data = _read(name)
     if data is None:
-        raise SqlError("22023", f'invalid value for parameter "TimeZone": "{name}"')
-    return _parse(data)
+        # Listing all zones takes milliseconds, so it waits until a name is not found as it is.
+        known = zone_name(name)
+        data = _read(known) if known else None
+    if data is not None:
+        return _parse(data)
+    if name.casefold() == "utc":
+        return _UTC
+    raise SqlError("22023", f'invalid value for parameter "TimeZone": "{name}"')
 
 
 def zone_name(name: str) -> str | None:
@@ -73,20 +83,24 @@ def zone_name(name: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
-    return {name.casefold(): name for name in available_timezones()}
+    return {name.casefold(): name for name in available_timezones() | {"UTC"}}
 
 
 def _read(name: str) -> bytes | None:
-    known = zone_name(name)
-    if known is None:
+    """The TZif file of exactly this name, from the system or else from the package `tzdata`."""
+    if not _PLAIN_NAME.fullmatch(name):
         return None
     for folder in TZPATH:
-        path = Path(folder, known)
+        path = Path(folder, name)
         if path.is_file():
-            return path.read_bytes()
-    folder, _, file = known.rpartition("/")
+            data = path.read_bytes()
+            return data if data.startswith(b"TZif") else None
+    folder, _, file = name.rpartition("/")
     package = ".".join(["tzdata", "zoneinfo", *filter(None, folder.split("/"))])
-    return resources.files(package).joinpath(file).read_bytes()
+    try:
+        return resources.files(package).joinpath(file).read_bytes()
+    except (ImportError, OSError):
+        return None
 
 
 _HEADER = struct.Struct(">4sc15x6I")

@@ -3,22 +3,45 @@
 -- A macro does not know the types of its arguments when it is written. Two functions that DuckDB
 -- resolves when it binds let one body serve them all: cast_to_type(x, t) casts to the type of `t`
 -- (which is never evaluated), and typeof(x), a constant, chooses a branch of a CASE.
+--
+-- A macro whose name ends in _ is a part of other macros and rules; every other macro is the
+-- Snowflake function of its name.
 
 -- The type of a / b: FLOAT if one of them is, else NUMBER of scale
 -- greatest(s1, least(s1 + 6, 12)), 38 digits wide.
-CREATE OR REPLACE MACRO _sf.main.div_type(a, b) AS
+CREATE OR REPLACE MACRO _sf.main.quotient_type_(a, b) AS
   coalesce(round(a * CAST(1 AS DECIMAL(31, 6)), 12), a, trunc(b));
 
-CREATE OR REPLACE MACRO _sf.main.is_float(x) AS typeof(x) IN ('DOUBLE', 'FLOAT');
+CREATE OR REPLACE MACRO _sf.main.is_float_(x) AS typeof(x) IN ('DOUBLE', 'FLOAT');
 
 -- The quotient without the check for zero. NUMBER is exact, rounded half away from zero: a first
 -- quotient comes from floating point, then what remains of `a` is divided again.
-CREATE OR REPLACE MACRO _sf.main.quotient(a, b) AS
-  cast_to_type(a / b, _sf.main.div_type(a, b))
-  + CASE WHEN _sf.main.is_float(_sf.main.div_type(a, b)) THEN 0
+CREATE OR REPLACE MACRO _sf.main.quotient_(a, b) AS
+  cast_to_type(a / b, _sf.main.quotient_type_(a, b))
+  + CASE WHEN _sf.main.is_float_(_sf.main.quotient_type_(a, b)) THEN 0
          ELSE cast_to_type(
-                (a - cast_to_type(a / b, _sf.main.div_type(a, b)) * b) / b,
-                _sf.main.div_type(a, b)) END;
+                (a - cast_to_type(a / b, _sf.main.quotient_type_(a, b)) * b) / b,
+                _sf.main.quotient_type_(a, b)) END;
 
-CREATE OR REPLACE MACRO _sf.main.div(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient(a, b) END;
+CREATE OR REPLACE MACRO _sf.main.div_(a, b) AS
+  CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient_(a, b) END;
+
+CREATE OR REPLACE MACRO _sf.main.div0(a, b) AS
+  CASE WHEN a IS NULL OR b IS NULL THEN NULL
+       WHEN b = 0 THEN 0 ELSE _sf.main.quotient_(a, b) END;
+CREATE OR REPLACE MACRO _sf.main.div0null(a, b) AS
+  CASE WHEN a IS NULL THEN NULL
+       WHEN coalesce(b, 0) = 0 THEN 0 ELSE _sf.main.quotient_(a, b) END;
+
+CREATE OR REPLACE MACRO _sf.main.zeroifnull(x) AS coalesce(x, 0);
+CREATE OR REPLACE MACRO _sf.main.nullifzero(x) AS nullif(x, 0);
+CREATE OR REPLACE MACRO _sf.main.square(x) AS CAST(x AS DOUBLE) * CAST(x AS DOUBLE);
+CREATE OR REPLACE MACRO _sf.main.cot(x) AS 1 / tan(x);
+CREATE OR REPLACE MACRO _sf.main.haversine(lat1, lon1, lat2, lon2) AS
+  2 * 6371 * asin(sqrt(pow(sin(radians(lat2 - lat1) / 2), 2)
+    + cos(radians(lat1)) * cos(radians(lat2)) * pow(sin(radians(lon2 - lon1) / 2), 2)));
+CREATE OR REPLACE MACRO _sf.main.width_bucket(x, low, high, n) AS
+  CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
+       ELSE CAST(floor(CAST(x - low AS DOUBLE) * n / CAST(high - low AS DOUBLE)) AS BIGINT) + 1 END;
+
+CREATE OR REPLACE MACRO _sf.main.getbit(x, n) AS (CAST(x AS HUGEINT) >> CAST(n AS HUGEINT)) & 1;

@@ -1,0 +1,138 @@
+-- Casts. A VARIANT is DuckDB's JSON; taking a scalar out of one drops the quotes of a string and
+-- turns JSON null into NULL.
+
+CREATE OR REPLACE MACRO _sf.main.is_json_(x) AS typeof(x) = 'JSON';
+
+-- x::VARCHAR
+CREATE OR REPLACE MACRO _sf.main.to_varchar_(x) AS
+  CASE typeof(x)
+    WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+    WHEN 'TIMESTAMP' THEN strftime(CAST(x AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g')
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN
+      strftime(CAST(x AS TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S.%g %z')
+    WHEN 'DOUBLE' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
+    WHEN 'FLOAT' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
+    WHEN 'BLOB' THEN hex(CAST(x AS BLOB))
+    ELSE CAST(x AS VARCHAR) END;
+
+-- x::VARCHAR(n): too long is an error, not a cut.
+CREATE OR REPLACE MACRO _sf.main.checked_length_(s, n) AS
+  CASE WHEN length(s) > n
+       THEN error('String ''' || s || ''' is too long and would be truncated in cast')
+       ELSE s END;
+
+-- x::NUMBER(38, 0) and the types that mean it, carried as BIGINT; rounded half away from zero.
+CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
+  CASE typeof(x)
+    WHEN 'DOUBLE' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
+    WHEN 'FLOAT' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
+    WHEN 'JSON' THEN CASE json_type(to_json(x))
+      WHEN 'DOUBLE' THEN CAST(CAST(json_extract_string(to_json(x), '$') AS DOUBLE) AS BIGINT)
+      ELSE CAST(to_json(x) AS BIGINT) END
+    ELSE CAST(x AS BIGINT) END;
+CREATE OR REPLACE MACRO _sf.main.try_to_int_(x) AS TRY(_sf.main.to_int_(x));
+
+-- A string that names a truth value, whatever its case.
+CREATE OR REPLACE MACRO _sf.main.try_truth_(s) AS
+  CASE WHEN lower(trim(s)) IN ('true', 't', 'yes', 'y', 'on', '1') THEN true
+       WHEN lower(trim(s)) IN ('false', 'f', 'no', 'n', 'off', '0') THEN false END;
+CREATE OR REPLACE MACRO _sf.main.truth_(s) AS
+  CASE WHEN s IS NOT NULL AND _sf.main.try_truth_(s) IS NULL
+       THEN error('Boolean value ''' || s || ''' is not recognized')
+       ELSE _sf.main.try_truth_(s) END;
+CREATE OR REPLACE MACRO _sf.main.to_boolean(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN _sf.main.truth_(CAST(x AS VARCHAR))
+    WHEN 'JSON' THEN _sf.main.truth_(json_extract_string(to_json(x), '$'))
+    ELSE CAST(x AS BOOLEAN) END;
+CREATE OR REPLACE MACRO _sf.main.try_to_boolean(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN _sf.main.try_truth_(CAST(x AS VARCHAR))
+    WHEN 'JSON' THEN _sf.main.try_truth_(json_extract_string(to_json(x), '$'))
+    ELSE TRY_CAST(x AS BOOLEAN) END;
+
+-- Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size.
+CREATE OR REPLACE MACRO _sf.main.since_epoch_(n) AS
+  CASE WHEN abs(n) < 31536000000 THEN make_timestamp(CAST(n AS BIGINT) * 1000000)
+       WHEN abs(n) < 31536000000000 THEN make_timestamp(CAST(n AS BIGINT) * 1000)
+       WHEN abs(n) < 31536000000000000 THEN make_timestamp(CAST(n AS BIGINT))
+       ELSE make_timestamp(CAST(n AS BIGINT) // 1000) END;
+
+-- A timestamp without zone is what the clock shows: an offset in the text is dropped.
+CREATE OR REPLACE MACRO _sf.main.without_offset_(s) AS
+  CASE WHEN contains(s, ':')
+       THEN regexp_replace(trim(s), '\s*([Zz]|[+-][0-9]{2}:?[0-9]{2})$', '') ELSE trim(s) END;
+-- The formats that Snowflake's AUTO recognises, besides ISO 8601.
+CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
+  CASE WHEN regexp_full_match(trim(s), '-?[0-9]+')
+       THEN _sf.main.since_epoch_(CAST(trim(s) AS BIGINT))
+       ELSE coalesce(
+         TRY_CAST(_sf.main.without_offset_(s) AS TIMESTAMP),
+         try_strptime(_sf.main.without_offset_(s), [
+           '%a, %d %b %Y %H:%M:%S', '%a, %d %b %Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y',
+           '%d-%b-%Y', '%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
+           '%Y-%m-%d %H']),
+         CAST(s AS TIMESTAMP)) END;
+CREATE OR REPLACE MACRO _sf.main.seconds_since_epoch_(n) AS
+  make_timestamp(CAST(round(n * 1000000) AS BIGINT));
+
+CREATE OR REPLACE MACRO _sf.main.to_timestamp_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN _sf.main.auto_timestamp_(CAST(x AS VARCHAR))
+    WHEN 'JSON' THEN _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$'))
+    WHEN 'DATE' THEN TRY_CAST(x AS TIMESTAMP)
+    WHEN 'TIMESTAMP' THEN TRY_CAST(x AS TIMESTAMP)
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMP)
+    ELSE _sf.main.seconds_since_epoch_(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 9))) END;
+CREATE OR REPLACE MACRO _sf.main.to_date_(x) AS
+  CASE typeof(x)
+    WHEN 'DATE' THEN TRY_CAST(x AS DATE)
+    WHEN 'VARCHAR' THEN coalesce(
+      TRY_CAST(CAST(x AS VARCHAR) AS DATE),
+      CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS DATE))
+    ELSE CAST(_sf.main.to_timestamp_(x) AS DATE) END;
+CREATE OR REPLACE MACRO _sf.main.to_time_(x) AS
+  CASE typeof(x)
+    WHEN 'TIME' THEN TRY_CAST(x AS TIME)
+    WHEN 'VARCHAR' THEN coalesce(
+      TRY_CAST(CAST(x AS VARCHAR) AS TIME),
+      CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
+    ELSE CAST(_sf.main.to_timestamp_(x) AS TIME) END;
+-- A text without an offset is in the session's zone.
+CREATE OR REPLACE MACRO _sf.main.to_timestamptz_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN CASE
+      WHEN regexp_full_match(trim(CAST(x AS VARCHAR)), '.*:.*([Zz]|[+-][0-9]{2}:?[0-9]{2})')
+      THEN TRY_CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS VARCHAR) || regexp_extract(
+        replace(upper(trim(CAST(x AS VARCHAR))), 'Z', '+00:00'), '[+-][0-9]{2}:?[0-9]{2}$')
+      ELSE CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS VARCHAR) END
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS VARCHAR)
+    ELSE CAST(_sf.main.to_timestamp_(x) AS VARCHAR) END;
+
+CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
+  CASE upper(format)
+    WHEN 'HEX' THEN unhex(s)
+    WHEN 'BASE64' THEN from_base64(s)
+    WHEN 'UTF-8' THEN encode(s)
+    WHEN 'UTF8' THEN encode(s)
+    ELSE error('Invalid format ' || format) END;
+CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
+  CASE typeof(s) WHEN 'BLOB' THEN CAST(s AS BLOB)
+    ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
+CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
+  TRY(CASE upper(format) WHEN 'HEX' THEN unhex(s) WHEN 'BASE64' THEN from_base64(s)
+    ELSE encode(s) END);
+
+CREATE OR REPLACE MACRO _sf.main.base64_encode(x) AS
+  CASE typeof(x) WHEN 'BLOB' THEN to_base64(CAST(x AS BLOB))
+    ELSE to_base64(encode(CAST(x AS VARCHAR))) END;
+CREATE OR REPLACE MACRO _sf.main.base64_decode_string(s) AS decode(from_base64(s));
+CREATE OR REPLACE MACRO _sf.main.base64_decode_binary(s) AS from_base64(s);
+CREATE OR REPLACE MACRO _sf.main.try_base64_decode_string(s) AS TRY(decode(from_base64(s)));
+CREATE OR REPLACE MACRO _sf.main.try_base64_decode_binary(s) AS TRY(from_base64(s));
+CREATE OR REPLACE MACRO _sf.main.hex_encode(x, upper_ := 1) AS
+  CASE WHEN upper_ = 0 THEN lower(hex(x)) ELSE hex(x) END;
+CREATE OR REPLACE MACRO _sf.main.hex_decode_string(s) AS decode(unhex(s));
+CREATE OR REPLACE MACRO _sf.main.hex_decode_binary(s) AS unhex(s);
+CREATE OR REPLACE MACRO _sf.main.try_hex_decode_string(s) AS TRY(decode(unhex(s)));
+CREATE OR REPLACE MACRO _sf.main.try_hex_decode_binary(s) AS TRY(unhex(s));

@@ -1,0 +1,267 @@
+-- VARIANT, OBJECT and ARRAY, carried as DuckDB's JSON. SQL NULL inside an array is JSON null.
+
+CREATE OR REPLACE MACRO _sf.main.to_variant(x) AS to_json(x);
+CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
+  CASE typeof(s) WHEN 'JSON' THEN to_json(s)
+    ELSE CAST(json(nullif(trim(CAST(s AS VARCHAR)), '')) AS JSON) END;
+CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS TRY(_sf.main.parse_json(s));
+CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
+  CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
+
+-- The elements of an array, and the path to one key of an object.
+CREATE OR REPLACE MACRO _sf.main.elements_(x) AS
+  CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_extract(to_json(x), '$[*]') AS JSON[]) END;
+CREATE OR REPLACE MACRO _sf.main.key_(k) AS '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"';
+CREATE OR REPLACE MACRO _sf.main.entries_(x) AS
+  list_transform(json_keys(x), lambda k: {'k': k, 'v': json_extract(x, _sf.main.key_(k))});
+-- An object of entries {k, v}; entries without a key or a value are left out, keys are sorted.
+CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
+  to_json(map_from_entries(list_transform(
+    list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
+    lambda e: (e.k, e.v))));
+
+-- v:path.to[0]."element" and v[i]: NULL for what is not there.
+CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
+  CASE typeof(i)
+    WHEN 'VARCHAR' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
+    WHEN 'JSON' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
+    ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
+      THEN json_extract(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
+  END;
+
+CREATE OR REPLACE MACRO _sf.main.number_type_(text) AS
+  CASE WHEN contains(lower(text), 'e') THEN 'DOUBLE'
+       WHEN contains(text, '.') THEN 'DECIMAL' ELSE 'INTEGER' END;
+CREATE OR REPLACE MACRO _sf.main.json_typeof_(x) AS
+  CASE json_type(x)
+    WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'VARCHAR' THEN 'VARCHAR'
+    WHEN 'ARRAY' THEN 'ARRAY' WHEN 'OBJECT' THEN 'OBJECT'
+    WHEN NULL THEN NULL
+    ELSE _sf.main.number_type_(CAST(x AS VARCHAR)) END;
+-- What TYPEOF says of a value of a SQL type that becomes a VARIANT.
+CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
+  CASE WHEN x IS NULL THEN NULL
+    WHEN typeof(x) = 'JSON' THEN _sf.main.json_typeof_(to_json(x))
+    WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT') THEN 'INTEGER'
+    WHEN typeof(x) LIKE 'DECIMAL%' THEN
+      CASE WHEN x = trunc(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 10)))
+           THEN 'INTEGER' ELSE 'DECIMAL' END
+    WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN 'DOUBLE'
+    WHEN typeof(x) = 'TIMESTAMP' THEN 'TIMESTAMP_NTZ'
+    WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ'
+    WHEN typeof(x) = 'BLOB' THEN 'BINARY'
+    ELSE typeof(x) END;
+CREATE OR REPLACE MACRO _sf.main.typeof(x) AS
+  CASE typeof(x) WHEN 'JSON' THEN _sf.main.json_typeof_(to_json(x))
+    ELSE _sf.main.sql_typeof_(x) END;
+
+-- IS_type(v): NULL of NULL.
+CREATE OR REPLACE MACRO _sf.main.is_array(x) AS _sf.main.typeof(x) = 'ARRAY';
+CREATE OR REPLACE MACRO _sf.main.is_object(x) AS _sf.main.typeof(x) = 'OBJECT';
+CREATE OR REPLACE MACRO _sf.main.is_boolean(x) AS _sf.main.typeof(x) = 'BOOLEAN';
+CREATE OR REPLACE MACRO _sf.main.is_null_value(x) AS _sf.main.typeof(x) = 'NULL_VALUE';
+CREATE OR REPLACE MACRO _sf.main.is_varchar(x) AS _sf.main.typeof(x) = 'VARCHAR';
+CREATE OR REPLACE MACRO _sf.main.is_char(x) AS _sf.main.typeof(x) = 'VARCHAR';
+CREATE OR REPLACE MACRO _sf.main.is_integer(x) AS _sf.main.typeof(x) = 'INTEGER';
+CREATE OR REPLACE MACRO _sf.main.is_decimal(x) AS _sf.main.typeof(x) IN ('INTEGER', 'DECIMAL');
+CREATE OR REPLACE MACRO _sf.main.is_double(x) AS
+  _sf.main.typeof(x) IN ('INTEGER', 'DECIMAL', 'DOUBLE');
+CREATE OR REPLACE MACRO _sf.main.is_real(x) AS
+  _sf.main.typeof(x) IN ('INTEGER', 'DECIMAL', 'DOUBLE');
+CREATE OR REPLACE MACRO _sf.main.is_date(x) AS _sf.main.typeof(x) = 'DATE';
+CREATE OR REPLACE MACRO _sf.main.is_date_value(x) AS _sf.main.typeof(x) = 'DATE';
+CREATE OR REPLACE MACRO _sf.main.is_time(x) AS _sf.main.typeof(x) = 'TIME';
+CREATE OR REPLACE MACRO _sf.main.is_binary(x) AS _sf.main.typeof(x) = 'BINARY';
+CREATE OR REPLACE MACRO _sf.main.is_timestamp_ntz(x) AS _sf.main.typeof(x) = 'TIMESTAMP_NTZ';
+CREATE OR REPLACE MACRO _sf.main.is_timestamp_ltz(x) AS _sf.main.typeof(x) = 'TIMESTAMP_LTZ';
+CREATE OR REPLACE MACRO _sf.main.is_timestamp_tz(x) AS _sf.main.typeof(x) = 'TIMESTAMP_TZ';
+
+-- AS_type(v): the value if the VARIANT is of that type, else NULL.
+CREATE OR REPLACE MACRO _sf.main.as_array(x) AS CASE WHEN _sf.main.is_array(x) THEN to_json(x) END;
+CREATE OR REPLACE MACRO _sf.main.as_object(x) AS CASE WHEN _sf.main.is_object(x) THEN to_json(x) END;
+CREATE OR REPLACE MACRO _sf.main.as_boolean(x) AS
+  CASE WHEN _sf.main.is_boolean(x) THEN CAST(to_json(x) AS BOOLEAN) END;
+CREATE OR REPLACE MACRO _sf.main.as_varchar(x) AS
+  CASE WHEN _sf.main.is_varchar(x) THEN json_extract_string(to_json(x), '$') END;
+CREATE OR REPLACE MACRO _sf.main.as_char(x) AS _sf.main.as_varchar(x);
+CREATE OR REPLACE MACRO _sf.main.as_integer(x) AS
+  CASE WHEN _sf.main.is_integer(x) THEN CAST(to_json(x) AS BIGINT) END;
+CREATE OR REPLACE MACRO _sf.main.as_double(x) AS
+  CASE WHEN _sf.main.is_double(x) THEN CAST(to_json(x) AS DOUBLE) END;
+CREATE OR REPLACE MACRO _sf.main.as_real(x) AS _sf.main.as_double(x);
+CREATE OR REPLACE MACRO _sf.main.as_date(x) AS
+  CASE WHEN _sf.main.is_date(x) THEN CAST(json_extract_string(to_json(x), '$') AS DATE) END;
+CREATE OR REPLACE MACRO _sf.main.as_time(x) AS
+  CASE WHEN _sf.main.is_time(x) THEN CAST(json_extract_string(to_json(x), '$') AS TIME) END;
+CREATE OR REPLACE MACRO _sf.main.as_timestamp_ntz(x) AS
+  CASE WHEN _sf.main.is_timestamp_ntz(x)
+       THEN CAST(json_extract_string(to_json(x), '$') AS TIMESTAMP) END;
+
+CREATE OR REPLACE MACRO _sf.main.strip_null_value(x) AS
+  CASE json_type(to_json(x)) WHEN 'NULL' THEN NULL ELSE to_json(x) END;
+
+-- Objects.
+CREATE OR REPLACE MACRO _sf.main.object_keys(x) AS to_json(list_sort(json_keys(to_json(x))));
+CREATE OR REPLACE MACRO _sf.main.map_keys(x) AS _sf.main.object_keys(x);
+CREATE OR REPLACE MACRO _sf.main.map_size(x) AS len(json_keys(to_json(x)));
+CREATE OR REPLACE MACRO _sf.main.map_contains_key(k, x) AS
+  list_contains(json_keys(to_json(x)), CAST(k AS VARCHAR));
+CREATE OR REPLACE MACRO _sf.main.to_object(x) AS
+  CASE json_type(to_json(x))
+    WHEN 'OBJECT' THEN to_json(x) WHEN 'NULL' THEN NULL WHEN NULL THEN NULL
+    ELSE error('Failed to cast variant value ' || CAST(to_json(x) AS VARCHAR) || ' to OBJECT') END;
+CREATE OR REPLACE MACRO _sf.main.object_insert(x, k, v, replace_ := false) AS
+  CASE WHEN x IS NULL OR k IS NULL THEN NULL
+       WHEN v IS NULL THEN to_json(x)
+       WHEN NOT replace_ AND list_contains(json_keys(to_json(x)), k)
+         THEN error('Duplicate field key ''' || k || '''')
+       ELSE _sf.main.object_of_(list_append(
+         list_filter(_sf.main.entries_(to_json(x)), lambda e: e.k <> k),
+         {'k': CAST(k AS VARCHAR), 'v': to_json(v)})) END;
+CREATE OR REPLACE MACRO _sf.main.object_delete_(x, keys) AS
+  _sf.main.object_of_(list_filter(_sf.main.entries_(to_json(x)),
+    lambda e: NOT list_contains(keys, e.k)));
+CREATE OR REPLACE MACRO _sf.main.object_pick_(x, keys) AS
+  _sf.main.object_of_(list_filter(_sf.main.entries_(to_json(x)),
+    lambda e: list_contains(keys, e.k)));
+-- The keys of OBJECT_PICK, given as one array or one by one.
+CREATE OR REPLACE MACRO _sf.main.texts_(x) AS
+  list_transform(_sf.main.elements_(x), lambda e: json_extract_string(e, '$'));
+CREATE OR REPLACE MACRO _sf.main.arrays_to_object(keys, vals) AS
+  _sf.main.object_of_(list_transform(
+    list_zip(_sf.main.texts_(keys), _sf.main.elements_(vals)),
+    lambda e: {'k': e[1], 'v': e[2]}));
+
+-- Arrays.
+CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
+  CASE WHEN x IS NULL THEN NULL
+       WHEN json_type(to_json(x)) = 'ARRAY' THEN to_json(x)
+       WHEN json_type(to_json(x)) = 'NULL' THEN NULL ELSE json_array(x) END;
+CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
+  CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
+CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
+  to_json(list_append(_sf.main.elements_(x), to_json(v)));
+CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
+  to_json(list_prepend(to_json(v), _sf.main.elements_(x)));
+CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
+  CASE WHEN x IS NOT NULL AND y IS NOT NULL
+       THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
+CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
+  to_json(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
+CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
+  list_contains(_sf.main.elements_(x), to_json(v));
+CREATE OR REPLACE MACRO _sf.main.array_position(v, x) AS
+  CAST(list_position(_sf.main.elements_(x), to_json(v)) - 1 AS BIGINT);
+CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS
+  to_json(list_filter(_sf.main.elements_(x),
+    lambda e, i: list_position(_sf.main.elements_(x), e) = i));
+CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS to_json(list_reverse(_sf.main.elements_(x)));
+-- The k-th occurrence of an element is dropped (kept) if the other array has it k times or more.
+CREATE OR REPLACE MACRO _sf.main.array_except(x, y) AS
+  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+    len(list_filter(_sf.main.elements_(x)[1:i], lambda p: p = e))
+    > len(list_filter(_sf.main.elements_(y), lambda q: q = e))));
+CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
+  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+    len(list_filter(_sf.main.elements_(x)[1:i], lambda p: p = e))
+    <= len(list_filter(_sf.main.elements_(y), lambda q: q = e))));
+CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
+  list_has_any(_sf.main.elements_(x), _sf.main.elements_(y));
+CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
+  to_json(list_concat(list_concat(
+    list_resize(_sf.main.elements_(x),
+      CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END, CAST('null' AS JSON)),
+    [to_json(v)]),
+    _sf.main.elements_(x)
+      [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:]));
+CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
+  CASE WHEN v IS NOT NULL
+       THEN to_json(list_filter(_sf.main.elements_(x), lambda e: e <> to_json(v))) END;
+CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
+  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+    i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END));
+CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
+  to_json(_sf.main.elements_(x)
+    [CASE WHEN a < 0 THEN greatest(len(_sf.main.elements_(x)) + a, 0) ELSE a END + 1
+     :CASE WHEN b < 0 THEN len(_sf.main.elements_(x)) + b ELSE b END]);
+CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
+  CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
+    list_transform(_sf.main.elements_(x), lambda e: coalesce(json_extract_string(e, '$'), '')), d),
+    CASE WHEN x IS NOT NULL THEN '' END) END;
+CREATE OR REPLACE MACRO _sf.main.array_flatten(x) AS
+  to_json(flatten(list_transform(_sf.main.elements_(x), lambda e: _sf.main.elements_(e))));
+CREATE OR REPLACE MACRO _sf.main.array_generate_range(a, b, step := 1) AS
+  to_json(CASE WHEN step = 0 THEN error('step must not be 0')
+    ELSE range(CAST(a AS BIGINT), CAST(b AS BIGINT), CAST(step AS BIGINT)) END);
+-- Numbers before text; NULL last, or first when descending, unless told otherwise.
+CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS
+  CASE json_type(e) WHEN 'NULL' THEN NULL
+    ELSE {'n': TRY_CAST(CASE json_type(e) WHEN 'VARCHAR' THEN NULL ELSE CAST(e AS VARCHAR) END
+                        AS DOUBLE),
+          's': json_extract_string(e, '$'), 'e': e} END;
+CREATE OR REPLACE MACRO _sf.main.sort_keys_(x) AS
+  list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e));
+CREATE OR REPLACE MACRO _sf.main.sorted_(x, ascending, nulls_first) AS
+  CASE WHEN ascending AND nulls_first
+         THEN list_sort(_sf.main.sort_keys_(x), 'ASC', 'NULLS FIRST')
+       WHEN ascending THEN list_sort(_sf.main.sort_keys_(x), 'ASC', 'NULLS LAST')
+       WHEN nulls_first THEN list_sort(_sf.main.sort_keys_(x), 'DESC', 'NULLS FIRST')
+       ELSE list_sort(_sf.main.sort_keys_(x), 'DESC', 'NULLS LAST') END;
+CREATE OR REPLACE MACRO _sf.main.array_sort(x, ascending := true, nulls_first := NULL) AS
+  to_json(list_transform(
+    _sf.main.sorted_(x, ascending, coalesce(nulls_first, NOT ascending)),
+    lambda k: coalesce(k.e, CAST('null' AS JSON))));
+CREATE OR REPLACE MACRO _sf.main.array_max(x) AS
+  list_max(list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e))).e;
+CREATE OR REPLACE MACRO _sf.main.array_min(x) AS
+  list_min(list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e))).e;
+CREATE OR REPLACE MACRO _sf.main.split(s, d) AS
+  CASE WHEN s IS NOT NULL AND d IS NOT NULL
+       THEN to_json(CASE WHEN d = '' THEN [s] ELSE string_split(s, d) END) END;
+CREATE OR REPLACE MACRO _sf.main.strtok_to_array(s, d := ' ') AS
+  to_json(list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''));
+
+-- The rows of FLATTEN(x), without recursion; `p` is the path to x in what the query named.
+CREATE OR REPLACE MACRO _sf.main.flat_array_(x, p) AS
+  list_transform(_sf.main.elements_(x), lambda e, i: {
+    'seq': CAST(1 AS BIGINT), 'key': CAST(NULL AS VARCHAR), 'path': p || '[' || (i - 1) || ']',
+    'index': CAST(i - 1 AS BIGINT), 'value': e, 'this': to_json(x)});
+CREATE OR REPLACE MACRO _sf.main.member_(p, k) AS
+  CASE WHEN regexp_full_match(k, '[A-Za-z_][A-Za-z0-9_$]*')
+       THEN CASE p WHEN '' THEN k ELSE p || '.' || k END
+       ELSE p || '[''' || k || ''']' END;
+CREATE OR REPLACE MACRO _sf.main.flat_object_(x, p) AS
+  list_transform(list_sort(json_keys(to_json(x))), lambda k: {
+    'seq': CAST(1 AS BIGINT), 'key': k, 'path': _sf.main.member_(p, k),
+    'index': CAST(NULL AS BIGINT), 'value': json_extract(to_json(x), _sf.main.key_(k)),
+    'this': to_json(x)});
+CREATE OR REPLACE MACRO _sf.main.flat_(x, p, outer_, mode) AS
+  CASE
+    WHEN json_type(to_json(x)) = 'ARRAY' AND mode IN ('ARRAY', 'BOTH')
+      AND json_array_length(to_json(x)) > 0 THEN _sf.main.flat_array_(x, p)
+    WHEN json_type(to_json(x)) = 'OBJECT' AND mode IN ('OBJECT', 'BOTH')
+      AND len(json_keys(to_json(x))) > 0 THEN _sf.main.flat_object_(x, p)
+    WHEN outer_ THEN [{
+      'seq': CAST(1 AS BIGINT), 'key': CAST(NULL AS VARCHAR), 'path': CAST(NULL AS VARCHAR),
+      'index': CAST(NULL AS BIGINT), 'value': CAST(NULL AS JSON), 'this': to_json(x)}]
+    ELSE [] END;
+CREATE OR REPLACE MACRO _sf.main.flatten_(x, p, outer_, mode) AS TABLE
+  SELECT unnest(_sf.main.flat_(x, p, outer_, mode), max_depth := 2);
+-- With recursion: each node after its parent.
+CREATE OR REPLACE MACRO _sf.main.flatten_deep_(x, p, outer_, mode) AS TABLE
+  WITH RECURSIVE nodes AS (
+    SELECT unnest(_sf.main.flat_(x, p, outer_, mode), max_depth := 2)
+    UNION ALL
+    SELECT inner_.* FROM nodes, LATERAL (
+      SELECT unnest(_sf.main.flat_(nodes.value, nodes.path, false, mode), max_depth := 2)) inner_
+  )
+  SELECT * FROM nodes;
+CREATE OR REPLACE MACRO _sf.main.split_to_table_(s, d) AS TABLE
+  SELECT unnest(list_transform(string_split(s, d), lambda e, i: {
+    'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}), max_depth := 2);
+CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
+  SELECT unnest(list_transform(
+    list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''),
+    lambda e, i: {'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}),
+    max_depth := 2);

@@ -1,0 +1,48 @@
+CREATE OR REPLACE FUNCTION hd_runtime.record_llm_invocation(
+    decision_id uuid, lease_token text, provider text, model text, input_tokens bigint DEFAULT 0,
+    output_tokens bigint DEFAULT 0, cached_tokens bigint DEFAULT 0, cost_usd numeric DEFAULT 0,
+    latency_ms bigint DEFAULT NULL, prompt_hash text DEFAULT NULL, status text DEFAULT 'ok', error text DEFAULT NULL,
+    OUT id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_attempt task_attempts;
+BEGIN
+    IF record_llm_invocation.decision_id IS NULL OR record_llm_invocation.lease_token IS NULL THEN
+        RAISE EXCEPTION 'decision_id and lease_token must not be null' USING ERRCODE = 'HD006';
+    END IF;
+    SELECT a.* INTO v_attempt FROM model_decisions d JOIN task_attempts a ON a.id = d.attempt_id
+    WHERE d.id = record_llm_invocation.decision_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no model decision %', record_llm_invocation.decision_id USING ERRCODE = 'HD004',
+            HINT = 'record_model_decision returns its id.';
+    END IF;
+    IF v_attempt.lease_token IS DISTINCT FROM _token_digest(record_llm_invocation.lease_token) THEN
+        PERFORM _lease_lost(v_attempt.id, record_llm_invocation.lease_token);
+    END IF;
+    IF coalesce(record_llm_invocation.provider, '') = '' OR coalesce(record_llm_invocation.model, '') = ''
+       OR coalesce(record_llm_invocation.status, '') NOT IN ('ok', 'error', 'timeout', 'rate_limited', 'cancelled')
+       OR coalesce(least(record_llm_invocation.input_tokens, record_llm_invocation.output_tokens,
+                         record_llm_invocation.cached_tokens, record_llm_invocation.latency_ms), 0) < 0
+       OR num_nulls(record_llm_invocation.input_tokens, record_llm_invocation.output_tokens,
+                    record_llm_invocation.cached_tokens, record_llm_invocation.cost_usd) > 0
+       OR record_llm_invocation.cost_usd NOT BETWEEN 0 AND 999999 THEN
+        RAISE EXCEPTION 'an invocation needs a provider, a model, a status, and counts and a cost that are not negative'
+            USING ERRCODE = 'HD006', HINT = 'status is ok, error, timeout, rate_limited or cancelled.';
+    END IF;
+    IF record_llm_invocation.cost_usd <> round(record_llm_invocation.cost_usd, 6) THEN
+        RAISE EXCEPTION 'cost_usd has more than six decimals: %', record_llm_invocation.cost_usd USING ERRCODE = 'HD006',
+            HINT = 'Round it as the bill does.';
+    END IF;
+    INSERT INTO llm_invocations (id, decision_id, provider, model, input_tokens, output_tokens, cached_tokens, cost_usd,
+                                 latency_ms, prompt_hash, status, error, stale)
+    VALUES (_new_id(), record_llm_invocation.decision_id, record_llm_invocation.provider, record_llm_invocation.model,
+            record_llm_invocation.input_tokens, record_llm_invocation.output_tokens, record_llm_invocation.cached_tokens,
+            record_llm_invocation.cost_usd, record_llm_invocation.latency_ms, record_llm_invocation.prompt_hash,
+            record_llm_invocation.status, record_llm_invocation.error,
+            coalesce(v_attempt.lease_expires <= clock_timestamp(), true))
+    RETURNING llm_invocations.id INTO record_llm_invocation.id;
+END
+$$;
+COMMENT ON FUNCTION hd_runtime.record_llm_invocation(uuid, text, text, text, bigint, bigint, bigint, numeric, bigint, text, text, text) IS
+'Records one call of a model. A worker whose lease has ended may still report a call that it made: it costs money all the same, and is marked stale. Returns its id. Errors: HD001 not the token of that attempt, HD004 no such decision, HD006 nothing named, a negative number, a cost with more than six decimals.';
