@@ -36,11 +36,11 @@ from proxy.session import Services, Session
 from proxy.sql.control_plane import declare_runtime_functions
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
-from proxy.wire import messages as m
 
 log = structlog.get_logger()
 
 _DATABASE = "hatidata"  # in the embedded Postgres, and the catalog name of DuckDB's file
+_STRANGERS = 100  # connections beyond the limit that may still say who they are, or cancel
 _GRACE = 10.0  # seconds that running statements get when the server stops
 
 
@@ -146,9 +146,7 @@ class Server:
     # --- connections --------------------------------------------------------------------------
 
     def _accept(self, link: ClientLink) -> None:
-        if len(self._tasks) >= self._settings.max_connections:
-            error = SqlError("53300", "sorry, too many clients already", severity="FATAL")
-            link.write(m.error_response(error))
+        if len(self._tasks) >= self._settings.max_connections + _STRANGERS:
             link.close()
             return
         session = Session(self._services, link)
@@ -164,6 +162,8 @@ class Server:
             log.error("session ended by an error", exc_info=error)
 
     def _register(self, session: Session) -> tuple[int, bytes]:
+        if len(self._sessions) >= self._settings.max_connections:
+            raise SqlError("53300", "sorry, too many clients already", severity="FATAL")
         while (pid := next(self._pids) & 0x7FFF_FFFF) in self._sessions:
             pass
         key = secrets.token_bytes(4)

@@ -36,6 +36,7 @@ from proxy.wire.rows import RowEncoder, TextStyle
 
 log = structlog.get_logger()
 
+_STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _SHUTDOWN = SqlError(
     "57P01", "terminating connection due to administrator command", severity="FATAL"
 )
@@ -92,13 +93,14 @@ class Session:
     async def run(self) -> None:
         self._task = asyncio.current_task()
         try:
-            greeting = await greet(self.link, self.services.cancel)
+            async with asyncio.timeout(_STARTUP_SECONDS):
+                greeting = await greet(self.link, self.services.cancel)
             if greeting is not None:
                 self._start(greeting)
                 await self._serve()
         except SqlError as error:
             self.link.write(m.error_response(error))
-        except (ConnectionError, asyncio.CancelledError):
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
             pass
         finally:
             self._closing = True

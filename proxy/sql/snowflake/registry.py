@@ -9,10 +9,12 @@ and shared by the process; a compiled parser cannot be subclassed.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sqlglot import exp
 from sqlglot.dialects import Snowflake
+
+from proxy.errors import SqlError
 
 NodeRule = Callable[[exp.Expr], exp.Expr | None]
 FunctionRule = Callable[[list[exp.Expr]], exp.Expr]
@@ -41,32 +43,20 @@ def function(*names: str) -> Callable[[FunctionRule], FunctionRule]:
     def register(rule: FunctionRule) -> FunctionRule:
         for name in names:
             FUNCTIONS[name] = rule
-            _as_written(name)
+            Snowflake.Parser.FUNCTIONS.pop(name, None)
+            Snowflake.Parser.FUNCTION_PARSERS.pop(name, None)
         return rule
 
     return register
 
 
-def _as_written(name: str) -> None:
-    Snowflake.Parser.FUNCTIONS.pop(name, None)
-    Snowflake.Parser.FUNCTION_PARSERS.pop(name, None)
-
-
-def macros(names: Iterable[str], prefix: str = "") -> None:
-    """Names whose calls become calls of the macro of the same name, `_sf.name`."""
-    for name in names:
-        function(name.upper())(_macro_call(prefix + name.lower()))
-
-
 def renamed(names: dict[str, str]) -> None:
-    """Functions that DuckDB has under another name, with the same arguments and meaning."""
+    """Functions that are another one under another name, with the same arguments.
+
+    The other name is a macro's where it begins with `_sf.`, DuckDB's otherwise.
+    """
     for name, other in names.items():
-        function(name.upper())(_call(other))
-
-
-def _macro_call(name: str) -> FunctionRule:
-    qualified = f"_sf.{name}"
-    return lambda arguments: exp.Anonymous(this=qualified, expressions=arguments)
+        function(name)(_call(other))
 
 
 def _call(name: str) -> FunctionRule:
@@ -81,3 +71,39 @@ def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 def duck(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """A call of a function of DuckDB's, whatever sqlglot would make of the name."""
     return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def text(value: str) -> exp.Literal:
+    """A string literal."""
+    return exp.Literal.string(value)
+
+
+def number(value: int) -> exp.Literal:
+    """A number literal."""
+    return exp.Literal.number(value)
+
+
+def data_type(kind: exp.DType, *parameters: int) -> exp.DataType:
+    """A type with its parameters, as in DECIMAL(38, 0)."""
+    return exp.DataType(
+        this=kind, expressions=[exp.DataTypeParam(this=number(p)) for p in parameters]
+    )
+
+
+def cast(value: exp.Expr, kind: exp.DType, *parameters: int) -> exp.Cast:
+    """DuckDB's own CAST, to be left as it is by the rule for Snowflake's."""
+    made = exp.Cast(this=value, to=data_type(kind, *parameters))
+    made.meta["plain"] = True
+    return made
+
+
+def unsupported(what: str, at: exp.Expr | None = None, hint: str | None = None) -> SqlError:
+    """The refusal of a construct, with its position where the tree knows it."""
+    position = None
+    if at is not None:
+        for found in at.walk():
+            start = found._meta.get("start") if found._meta else None
+            if start is not None:
+                position = start + 1
+                break
+    return SqlError("0A000", f"{what} is not supported", hint=hint, position=position)

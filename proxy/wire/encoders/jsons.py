@@ -153,14 +153,22 @@ def _struct(duck: DuckType, text_of: TextOf) -> ToJson:
     before = [(b", " if i else b"{") + key for i, key in enumerate(keys)]
 
     def write(array: pa.Array) -> pa.Array:
-        # flatten() hands the NULL of a struct down to its members, whose slots hold anything.
         pieces: list[Piece] = []
-        for mark, member, column in zip(before, members, array.flatten(), strict=True):
+        for mark, member, column in zip(before, members, _members(array), strict=True):
             pieces += [mark, member(column)]
         texts = concat(len(array), [*(pieces or [b"{"]), b"}"])
         return _nulls_in(Cells(ragged=texts, nulls=null_mask(array)))
 
     return write
+
+
+def _members(array: pa.StructArray) -> list[pa.Array]:
+    """The columns of a struct; where it is NULL, so are they, as far as they can be."""
+    columns = [array.field(i) for i in range(array.type.num_fields)]
+    # flatten() would hand the NULLs down to a union too, which has none, and ends the process.
+    if array.null_count == 0 or any(pa.types.is_union(c.type) for c in columns):
+        return columns
+    return array.flatten()
 
 
 def _map(duck: DuckType, text_of: TextOf) -> ToJson:
@@ -169,8 +177,7 @@ def _map(duck: DuckType, text_of: TextOf) -> ToJson:
 
     def write(array: pa.Array) -> pa.Array:
         offsets, entries = split(array)
-        keys, items = entries.flatten()
-        pairs = concat(len(entries), [key(keys), b": ", value(items)])
+        pairs = concat(len(entries), [key(entries.field(0)), b": ", value(entries.field(1))])
         texts = concat(len(array), [b"{", join_lists(offsets, pairs, b", "), b"}"])
         return _nulls_in(Cells(ragged=texts, nulls=null_mask(array)))
 

@@ -136,3 +136,4 @@ CREATE OR REPLACE MACRO _sf.main.hex_decode_string(s) AS decode(unhex(s));
 CREATE OR REPLACE MACRO _sf.main.hex_decode_binary(s) AS unhex(s);
 CREATE OR REPLACE MACRO _sf.main.try_hex_decode_string(s) AS TRY(decode(unhex(s)));
 CREATE OR REPLACE MACRO _sf.main.try_hex_decode_binary(s) AS TRY(unhex(s));
+CREATE OR REPLACE MACRO _sf.main.text_if_fits_(s, n) AS CASE WHEN length(s) <= n THEN s END;

@@ -265,3 +265,10 @@ CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
     list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''),
     lambda e, i: {'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}),
     max_depth := 2);
+
+-- A VARIANT as a value of the type of `t`.
+CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
+  cast_to_type(CASE WHEN typeof(t) = 'JSON' THEN CAST(to_json(x) AS VARCHAR)
+                    ELSE json_extract_string(to_json(x), '$') END, t);
+CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
+CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS json_extract(to_json(x), '$.' || p);

@@ -1,0 +1,276 @@
+"""VARIANT, OBJECT and ARRAY: paths, literals, and what their place makes of them.
+
+A path into a VARIANT is a VARIANT. Where it stands in a place that wants a text, a number or a
+truth value, Snowflake casts it; DuckDB would compare and concatenate JSON text. So the rule for a
+path looks at its parent and casts accordingly; what is compared with a typed value takes that
+value's type.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.sql.snowflake.registry import cast, duck, function, node, sf, text, unsupported
+
+_VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
+_VARIANT_CALLS = frozenset({"json_extract", "_sf.get_", "_sf.parse_json"})
+
+_TEXT_PLACES = (
+    exp.DPipe,
+    exp.Concat,
+    exp.ConcatWs,
+    exp.Like,
+    exp.ILike,
+    exp.RegexpLike,
+    exp.Upper,
+    exp.Lower,
+    exp.Trim,
+    exp.Length,
+    exp.Substring,
+    exp.Left,
+    exp.Right,
+    exp.Replace,
+    exp.StartsWith,
+    exp.EndsWith,
+    exp.Contains,
+    exp.StrPosition,
+    exp.SplitPart,
+    exp.Initcap,
+    exp.Reverse,
+    exp.Pad,
+    exp.GroupConcat,
+)
+_NUMBER_PLACES = (
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Mod,
+    exp.Neg,
+    exp.Sum,
+    exp.Abs,
+    exp.Round,
+    exp.Floor,
+    exp.Ceil,
+    exp.Sqrt,
+)
+_TRUTH_PLACES = (exp.Where, exp.And, exp.Or, exp.Not, exp.Having, exp.Qualify)
+_COMPARISONS = (
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+)
+
+
+def is_variant(value: exp.Expr | None) -> bool:
+    """Whether the syntax alone says that a value is a VARIANT."""
+    while isinstance(value, exp.Paren):
+        value = value.this
+    if isinstance(value, exp.Anonymous):
+        return value.this in _VARIANT_CALLS
+    return isinstance(value, _VARIANT_NODES)
+
+
+def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
+    """A VARIANT as the place that it stands in wants it; `key` is its argument's name there."""
+    if isinstance(parent, _TEXT_PLACES):
+        return as_text(value)
+    if isinstance(parent, _NUMBER_PLACES) or isinstance(parent, exp.Div):
+        return cast(value, exp.DType.DOUBLE)
+    if isinstance(parent, exp.Avg):
+        return cast(value, exp.DType.DOUBLE)
+    if isinstance(parent, _TRUTH_PLACES):
+        return sf("to_boolean", value)
+    if isinstance(parent, (exp.If, exp.Join)) and key in ("this", "on"):
+        if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
+            return as_text(value)
+        return sf("to_boolean", value)
+    if isinstance(parent, exp.Ordered):
+        return sf("sort_key_", value)
+    if isinstance(parent, _COMPARISONS):
+        other = parent.expression if key == "this" else parent.this
+        return value if is_variant(other) else _typed_as(value, other)
+    if isinstance(parent, exp.Between) and key == "this":
+        return _typed_as(value, parent.args["low"])
+    if isinstance(parent, exp.In) and key == "this" and parent.expressions:
+        return _typed_as(value, parent.expressions[0])
+    return value
+
+
+def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
+    if isinstance(other, exp.Literal):
+        return as_text(value) if other.is_string else cast(value, exp.DType.DOUBLE)
+    return sf("typed_as_", value, other.copy())
+
+
+def as_text(value: exp.Anonymous) -> exp.Expr:
+    """The text of a VARIANT, without quotes; NULL for JSON null."""
+    if value.this == "json_extract":
+        value.set("this", "json_extract_string")
+        return value
+    return duck("json_extract_string", value, text("$"))
+
+
+def path_text(path: exp.JSONPath) -> str:
+    """A path as DuckDB's JSON functions read it."""
+    parts = ["$"]
+    for part in path.expressions:
+        if isinstance(part, exp.JSONPathKey) and isinstance(part.this, str):
+            key = part.this.replace("\\", "\\\\").replace('"', '\\"')
+            parts.append(f'."{key}"')
+        elif isinstance(part, exp.JSONPathSubscript) and isinstance(part.this, int):
+            parts.append(f"[{part.this}]")
+        elif not isinstance(part, exp.JSONPathRoot):
+            raise unsupported("this path into a VARIANT", path)
+    return "".join(parts)
+
+
+@node(exp.JSONExtract)
+def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
+    path = extract.expression
+    if isinstance(path, exp.JSONPath):
+        made = duck("json_extract", extract.this, text(path_text(path)))
+    elif extract.args.get("variant_extract"):
+        raise unsupported("this path into a VARIANT", extract)
+    else:
+        made = sf("get_path_", extract.this, path)
+    return in_place(made, extract.parent, extract.arg_key)
+
+
+def _element(value: exp.Expr, index: exp.Expr) -> exp.Anonymous:
+    if isinstance(index, exp.Literal):
+        if index.is_string:
+            key = index.this.replace("\\", "\\\\").replace('"', '\\"')
+            return duck("json_extract", value, text(f'$."{key}"'))
+        if index.this.isdigit():
+            return duck("json_extract", value, text(f"$[{index.this}]"))
+    return sf("get_", value, index)
+
+
+@node(exp.Bracket)
+def _bracket(bracket: exp.Bracket) -> exp.Expr:
+    keys = bracket.expressions
+    if len(keys) != 1 or isinstance(keys[0], exp.Slice):
+        raise unsupported("a slice of an array", bracket, "Use ARRAY_SLICE.")
+    return in_place(_element(bracket.this, keys[0]), bracket.parent, bracket.arg_key)
+
+
+@node(exp.GetExtract)
+def _get(get: exp.GetExtract) -> exp.Expr:
+    return in_place(_element(get.this, get.expression), get.parent, get.arg_key)
+
+
+@node(exp.Array)
+def _array(array: exp.Array) -> exp.Expr:
+    return duck("json_array", *array.expressions)
+
+
+@node(exp.Struct)
+def _object(struct: exp.Struct) -> exp.Expr:
+    pairs: list[tuple[exp.Expr, exp.Expr]] = []
+    for item in struct.expressions:
+        if not isinstance(item, exp.PropertyEQ):
+            raise unsupported("this form of object", struct)
+        key = item.this
+        if isinstance(key, exp.Identifier):
+            key = text(key.this)
+        pairs.append((key, item.expression))
+    return object_of(pairs)
+
+
+def object_of(pairs: list[tuple[exp.Expr, exp.Expr]]) -> exp.Expr:
+    """An OBJECT of keys and values; a pair with a NULL is left out."""
+    if not pairs:
+        return cast(text("{}"), exp.DType.JSON)
+    entries = [sf("entry_", key, value) for key, value in pairs]
+    return sf("object_of_", duck("list_value", *entries))
+
+
+@function("OBJECT_CONSTRUCT")
+def _object_construct(arguments: list[exp.Expr]) -> exp.Expr:
+    if len(arguments) == 1:
+        raise unsupported("OBJECT_CONSTRUCT(*)", arguments[0])
+    return object_of(list(zip(arguments[::2], arguments[1::2], strict=True)))
+
+
+@function("OBJECT_CONSTRUCT_KEEP_NULL")
+def _object_construct_keep_null(arguments: list[exp.Expr]) -> exp.Expr:
+    if len(arguments) == 1:
+        raise unsupported("OBJECT_CONSTRUCT_KEEP_NULL(*)", arguments[0])
+    return duck("json_object", *arguments)
+
+
+@function("ARRAY_CONSTRUCT")
+def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
+    return duck("json_array", *arguments)
+
+
+@function("ARRAY_CONSTRUCT_COMPACT")
+def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("array_compact", duck("json_array", *arguments))
+
+
+def _keys(arguments: list[exp.Expr]) -> exp.Expr:
+    """The keys of OBJECT_DELETE and OBJECT_PICK: one by one, or as one array."""
+    if len(arguments) == 2 and not isinstance(arguments[1], exp.Literal):
+        return sf("texts_", sf("to_array", arguments[1]))
+    return duck("list_value", *arguments[1:])
+
+
+@function("OBJECT_DELETE")
+def _object_delete(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("object_delete_", arguments[0], _keys(arguments))
+
+
+@function("OBJECT_PICK")
+def _object_pick(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("object_pick_", arguments[0], _keys(arguments))
+
+
+@function("TYPEOF")
+def _typeof(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("typeof", _without_to_variant(arguments[0]))
+
+
+def _without_to_variant(value: exp.Expr) -> exp.Expr:
+    """What was made a VARIANT on the spot still has its SQL type to tell."""
+    if isinstance(value, exp.Anonymous) and value.this == "_sf.to_variant":
+        return value.expressions[0]
+    return value
+
+
+def _of_type(name: str) -> None:
+    @function(name.upper())
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        return sf(name, _without_to_variant(arguments[0]), *arguments[1:])
+
+
+for _name in (
+    *("array", "object", "boolean", "varchar", "char", "integer", "double", "real", "date", "time"),
+    *("timestamp_ntz",),
+):
+    _of_type(f"is_{_name}")
+    _of_type(f"as_{_name}")
+for _name in ("is_decimal", "is_date_value", "is_binary", "is_timestamp_ltz", "is_timestamp_tz"):
+    _of_type(_name)
+
+
+def _over_elements(list_function: str, arguments: list[exp.Expr]) -> exp.Expr:
+    lambda_ = arguments[1]
+    if not isinstance(lambda_, exp.Lambda):
+        raise unsupported("a higher-order function without a lambda", lambda_)
+    return duck("to_json", duck(list_function, sf("elements_", arguments[0]), lambda_))
+
+
+@node(exp.ArrayFilter)
+def _filter(call: exp.ArrayFilter) -> exp.Expr:
+    return _over_elements("list_filter", [call.this, call.expression])
+
+
+@node(exp.Transform)
+def _transform(call: exp.Transform) -> exp.Expr:
+    return _over_elements("list_transform", [call.this, call.expression])
