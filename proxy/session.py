@@ -81,7 +81,8 @@ class Session:
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
         self._dialect = Dialect()
-        self._started = False
+        self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
+        self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
         self._busy = self._stopping = self._closing = False
@@ -148,13 +149,13 @@ class Session:
                 error.severity = "FATAL"
                 raise
         self.pid, key = self.services.register(self)
-        self._started = True
+        self._reported = dict(self.settings.reported())
         self.link.protocol.ready()
         self.link.write(
             b"".join(
                 (
                     m.AUTHENTICATION_OK,
-                    *(m.parameter_status(*pair) for pair in self.settings.reported()),
+                    *(m.parameter_status(*pair) for pair in self._reported.items()),
                     m.backend_key_data(self.pid, key),
                     m.READY["I"],
                 )
@@ -202,6 +203,12 @@ class Session:
             self.ready_for_query()
 
     def ready_for_query(self) -> None:
+        """ReadyForQuery, and before it what changed of the settings that drivers follow."""
+        while self._to_report:
+            name = self._to_report.pop()
+            if (value := self.settings.get(name)) != self._reported.get(name):
+                self._reported[name] = value
+                self.link.write(m.parameter_status(name, value))
         self.link.write(m.READY[self.transaction.status])
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
@@ -224,11 +231,12 @@ class Session:
             self._duck_stale[setting.name] = value
         if Scope.POSTGRES in setting.scope and self.relay.connected:
             self._postgres_stale[setting.name] = value
-        if setting.reported and self._started:
-            self.link.write(m.parameter_status(setting.name, value))
+        if setting.reported:
+            self._to_report.add(setting.name)
 
     def _parameter_from_postgres(self, name: str, value: str) -> None:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
+        self._reported[name] = value  # the relay has passed it on
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 

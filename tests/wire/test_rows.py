@@ -350,7 +350,10 @@ def test_array_elements_are_quoted_as_postgres_quotes(
         ("[[], []]::integer[][]", "'{}'::integer[]"),
         ("[[1, 2], [3, 4]]::integer[2][2]", "ARRAY[[1, 2], [3, 4]]"),
         ("[[1], [2]]::integer[1][]", "ARRAY[[1], [2]]"),
-        ("[['a'::blob, '\\x00'::blob], [NULL, '']]", "ARRAY[['a'::bytea, '\\x00'], [NULL, '']]"),
+        (
+            "[['a'::blob, '\\x00'::blob], [NULL, ''::blob]]",
+            "ARRAY[['a'::bytea, '\\x00'::bytea], [NULL, ''::bytea]]",
+        ),
         (
             "[date '2024-01-01', date '0044-03-15 (BC)', 'infinity']",
             "ARRAY['2024-01-01'::date, '0044-03-15 BC', 'infinity']",
@@ -586,8 +589,6 @@ def test_wide_offsets_and_views_are_read_too() -> None:
         ("'2024-01-01 12:00:00.123456789'::timestamp_ns", "22008"),
         ("'12:00:00.123456789'::time_ns", "22008"),
         ("interval '3562047 hours'", "22008"),
-        ("to_microseconds(9223372036854775807)", "22008"),
-        ("repeat('9', 131073)::bignum", "22003"),
     ],
 )
 def test_a_value_without_representation_is_an_error(
@@ -604,9 +605,18 @@ def test_a_value_without_representation_is_an_error(
 def test_a_very_long_bignum_keeps_all_its_digits(
     duck: Connection, postgres: psycopg.Connection, form: int
 ) -> None:
-    texts = ["9" * 131072, "-" + "1234567890" * 1000, "1" + "0" * 999, "7", None]
+    texts = ["9" * 20_000, "-" + "1234567890" * 1000, "1" + "0" * 999, "7", None]
     ours = encode(duck, f"SELECT v::bignum FROM {listed(texts)}", form)
     assert_same(texts, ours, judge(postgres, f"SELECT v::numeric {FROM_TEXTS}", form, texts))
+
+
+def test_a_bignum_beyond_numeric_is_an_error() -> None:
+    size = 54_500  # bytes of 131,247 digits; numeric ends at 131,072
+    stored = (0x800000 | size).to_bytes(3, "big") + b"\xff" * size
+    batch = pa.record_batch([pa.array([stored])], ["n"])
+    with pytest.raises(SqlError) as refused:
+        RowEncoder([DuckType("BIGNUM")], [0]).encode(batch)
+    assert refused.value.sqlstate == "22003"
 
 
 def test_a_layout_that_is_not_the_types_own_is_refused() -> None:

@@ -42,7 +42,7 @@ def duck() -> Iterator[Connection]:
 
 def test_the_table_is_the_catalog_of_postgres(postgres: psycopg.Connection) -> None:
     rows = postgres.execute(
-        "SELECT oid::int, typname, typlen, typarray::int, CASE WHEN typcategory = 'A' THEN typelem::int"
+        "SELECT oid::int, typname, typlen, typarray::int, CASE WHEN typname LIKE '\\_%%' THEN typelem::int"
         " ELSE 0 END FROM pg_type WHERE oid = ANY(%s)",
         [list(BY_OID)],
     ).fetchall()
@@ -91,7 +91,7 @@ def test_a_name_that_nobody_knows_is_none() -> None:
         *(("INTEGER[]", "integer[]"), ("INTEGER[3]", "integer[]"), ("INTEGER[][]", "integer[]")),
         *(("DECIMAL(9,2)[]", "numeric(9,2)[]"), ("STRUCT(a INTEGER)[]", "jsonb[]")),
         *(("MAP(VARCHAR, INTEGER)[]", "jsonb[]"), ("JSON[]", "json[]"), ("UUID[][3]", "uuid[]")),
-        *(("GEOMETRY", "bytea"), ('"NULL"', "text")),
+        ("GEOMETRY", "bytea"),
     ],
 )
 def test_a_duckdb_type_is_described_by_its_postgres_type(

@@ -49,9 +49,9 @@ def decimals(width: int, scale: int, count: int = 400) -> Callable[[Random], Ite
         for unscaled in (0, 1, -1, most, -most):
             yield _point(unscaled, scale)
         for _ in range(count):
-            number = random.randrange(-most, most + 1) // 10 ** random.randrange(width)
+            size = random.randrange(most + 1) // 10 ** random.randrange(width)
             zeros = 10 ** random.randrange(min(width, 5))
-            yield _point(number // zeros * zeros, scale)
+            yield _point(random.choice((1, -1)) * (size // zeros) * zeros, scale)
 
     return texts
 

@@ -15,13 +15,24 @@ from sqlglot import exp
 from proxy.sql.classify import split
 from proxy.sql.postgres import apply
 from proxy.sql.reading import DUCKDB
-from proxy.sql.snowflake import core, registry
+from proxy.sql.snowflake import (
+    aggregate,
+    conversion,
+    core,
+    datetime,
+    ddl,
+    registry,
+    select,
+    semistructured,
+    strings,
+    types,
+)
 from proxy.sql.statement import Dialect
 
 MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""
 
-_FAMILIES = (core,)
+_FAMILIES = (aggregate, conversion, core, datetime, ddl, select, semistructured, strings, types)
 
 
 def macro_scripts() -> list[str]:
@@ -37,6 +48,20 @@ def macro_scripts() -> list[str]:
         pieces = split(DUCKDB.tokenize(text), text, scripting=False)
         statements.extend(text[piece.start : piece.end] for piece in pieces)
     return statements
+
+
+def _register_macros() -> None:
+    """Every macro whose name does not end in _ is the Snowflake function of its name."""
+    names = set()
+    for statement in macro_scripts():
+        words = statement.split("(", 1)[0].split()
+        names.add(words[-1].rpartition(".")[2])
+    for name in names:
+        if not name.endswith("_") and name.upper() not in registry.FUNCTIONS:
+            registry.renamed({name.upper(): f"_sf.{name}"})
+
+
+_register_macros()
 
 
 def rewrite(tree: exp.Expr, dialect: Dialect) -> exp.Expr:

@@ -32,6 +32,7 @@ from proxy.wire.encoders.cells import (
     replaced_bytes,
     side_by_side,
     trimmed,
+    values,
 )
 
 _BRACE, _END = b"{", b"}"
@@ -68,25 +69,26 @@ def split(array: pa.Array) -> tuple[np.ndarray, pa.Array]:
         if nulls is not None:
             lengths[nulls] = 0
         return offsets_of(lengths), array.flatten()
-    if pa.types.is_map(array.type):
-        array = _entries(array)
-    elif not pa.types.is_list(array.type):
+    if not pa.types.is_list(array.type):
         array = array.cast(pa.list_(array.type.value_type))
-    n = len(array)
-    if n == 0:
-        return np.zeros(1, "i4"), array.flatten()
-    offsets = np.frombuffer(array.buffers()[1], "i4")[array.offset : array.offset + n + 1]
-    if nulls is None:
-        return offsets - offsets[0], array.flatten()
-    lengths = np.diff(offsets)
-    lengths[nulls] = 0
-    return offsets_of(lengths), array.flatten()
+    offsets = _offsets(array)
+    if nulls is not None and (nulls & (offsets[1:] != offsets[:-1])).any():
+        lengths = np.where(nulls, 0, np.diff(offsets))
+        return offsets_of(lengths), array.flatten()
+    return offsets - offsets[0], array.values.slice(offsets[0], offsets[-1] - offsets[0])
 
 
-def _entries(array: pa.MapArray) -> pa.ListArray:
-    """A map column as lists of structs, which more kernels know."""
-    key = pa.field("key", array.type.key_type, nullable=False)
-    return array.cast(pa.list_(pa.struct([key, pa.field("value", array.type.item_type)])))
+def split_map(array: pa.MapArray) -> tuple[np.ndarray, pa.Array, pa.Array]:
+    """Offsets from 0 (int32, n + 1), keys and items of a column of maps."""
+    offsets = _offsets(array)
+    first, count = offsets[0], offsets[-1] - offsets[0]
+    return offsets - first, array.keys.slice(first, count), array.items.slice(first, count)
+
+
+def _offsets(array: pa.ListArray | pa.MapArray) -> np.ndarray:
+    if len(array) == 0:
+        return np.zeros(1, "i4")
+    return values(array, "i4", extra=1)
 
 
 def peel(array: pa.Array, levels: int) -> Rectangles:

@@ -104,12 +104,15 @@ def null_mask(array: pa.Array) -> np.ndarray | None:
     return bits[start:] == 0
 
 
-def values(array: pa.Array, dtype: str) -> np.ndarray:
-    """The values buffer of a fixed-width array as numpy, without a copy; NULLs hold anything."""
+def values(array: pa.Array, dtype: str, extra: int = 0) -> np.ndarray:
+    """The values buffer of a fixed-width array as numpy, without a copy; NULLs hold anything.
+
+    extra: how many more items than values there are (1 for a buffer of offsets).
+    """
     if len(array) == 0:
         return np.empty(0, dtype)
     found = np.frombuffer(array.buffers()[1], dtype)
-    return found[array.offset : array.offset + len(array)]
+    return found[array.offset : array.offset + len(array) + extra]
 
 
 def zero_nulls(numbers: np.ndarray, nulls: np.ndarray | None) -> np.ndarray:
@@ -191,7 +194,7 @@ def void(width: int) -> str:
 def slot(matrix: np.ndarray, at: int, dtype: str) -> np.ndarray:
     """The items that start at byte `at` of every row of a uint8 matrix: shape (n,), writable."""
     n, width = matrix.shape
-    return np.ndarray((n,), dtype, matrix, at, (width,))
+    return np.ndarray((n,), dtype, matrix, at, (width,)) if n else np.empty(0, dtype)
 
 
 def rows_of(matrix: np.ndarray) -> np.ndarray:
@@ -288,6 +291,8 @@ def concat(n: int, pieces: Sequence[Piece]) -> pa.Array:
         else:
             run.append(piece)
     flush()
+    if not inputs:
+        return binary_of_fixed(np.empty(n, void(0)))
     return inputs[0] if len(inputs) == 1 else join(inputs)
 
 

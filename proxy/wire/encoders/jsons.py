@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from proxy.wire.encoders import floats, plain
-from proxy.wire.encoders.arrays import join_lists, split
+from proxy.wire.encoders.arrays import join_lists, split, split_map
 from proxy.wire.encoders.cells import (
     Cells,
     Encoder,
@@ -176,8 +176,8 @@ def _map(duck: DuckType, text_of: TextOf) -> ToJson:
     key, value = _map_key(key_type, text_of), _json(value_type, text_of)
 
     def write(array: pa.Array) -> pa.Array:
-        offsets, entries = split(array)
-        pairs = concat(len(entries), [key(entries.field(0)), b": ", value(entries.field(1))])
+        offsets, keys, items = split_map(array)
+        pairs = concat(len(keys), [key(keys), b": ", value(items)])
         texts = concat(len(array), [b"{", join_lists(offsets, pairs, b", "), b"}"])
         return _nulls_in(Cells(ragged=texts, nulls=null_mask(array)))
 

@@ -336,5 +336,6 @@ def _long_binary(value: int) -> bytes:
     numbers = quads @ np.array([1000, 100, 10, 1])
     used = np.flatnonzero(numbers)
     sign = _NEGATIVE if value < 0 else _POSITIVE
-    header = np.array([used[-1] + 1, len(numbers) - 1, sign, 0], ">i2")
+    # Postgres lets the count of digits wrap around in its 16 bits, and so do its readers.
+    header = np.array([used[-1] + 1, len(numbers) - 1, sign, 0], ">u2")
     return header.tobytes() + numbers[: used[-1] + 1].astype(">i2").tobytes()

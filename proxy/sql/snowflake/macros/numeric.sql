@@ -45,3 +45,6 @@ CREATE OR REPLACE MACRO _sf.main.width_bucket(x, low, high, n) AS
        ELSE CAST(floor(CAST(x - low AS DOUBLE) * n / CAST(high - low AS DOUBLE)) AS BIGINT) + 1 END;
 
 CREATE OR REPLACE MACRO _sf.main.getbit(x, n) AS (CAST(x AS HUGEINT) >> CAST(n AS HUGEINT)) & 1;
+-- Any 64-bit integer.
+CREATE OR REPLACE MACRO _sf.main.random_() AS
+  CAST(floor((random() - 0.5) * 18446744073709549568.0) AS BIGINT);

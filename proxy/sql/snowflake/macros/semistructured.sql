@@ -272,3 +272,5 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
                     ELSE json_extract_string(to_json(x), '$') END, t);
 CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS json_extract(to_json(x), '$.' || p);
+CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
+  coalesce(to_json(list_), CAST('[]' AS JSON));

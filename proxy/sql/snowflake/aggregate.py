@@ -1,0 +1,125 @@
+"""Aggregates and window functions."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.sql.snowflake.registry import cast, duck, function, node, number, sf, text, unsupported
+from proxy.sql.snowflake.semistructured import is_variant
+
+_WRAPPERS = (exp.Window, exp.Filter)
+
+
+def _wrapped(aggregate: exp.Expr) -> exp.Expr:
+    """The aggregate with its FILTER and OVER."""
+    outer = aggregate
+    while isinstance(outer.parent, _WRAPPERS) and outer.arg_key == "this":
+        outer = outer.parent
+    return outer
+
+
+def _sum_by_count(average: exp.Avg) -> exp.Expr:
+    """AVG is SUM / COUNT with the scale of a division."""
+    outer = _wrapped(average)
+    value = average.this
+    if outer is average:
+        total: exp.Expr = exp.Sum(this=value)
+        count: exp.Expr = exp.Count(this=value.copy())
+    else:
+        total, count = outer.copy(), outer
+        total.find(exp.Avg).replace(exp.Sum(this=value.copy()))
+        count.find(exp.Avg).replace(exp.Count(this=value))
+    return sf("div_", total, duck("nullif", count, number(0)))
+
+
+@node(exp.Avg)
+def _avg(average: exp.Avg) -> exp.Expr | None:
+    return _sum_by_count(average) if _wrapped(average) is average else None
+
+
+@node(exp.Filter)
+def _filter(filter_: exp.Filter) -> exp.Expr | None:
+    if isinstance(filter_.this, exp.Avg) and not isinstance(filter_.parent, exp.Window):
+        return _sum_by_count(filter_.this)
+    return None
+
+
+@node(exp.Window)
+def _window(window: exp.Window) -> exp.Expr | None:
+    inner = window.this
+    while isinstance(inner, exp.Filter):
+        inner = inner.this
+    if isinstance(inner, exp.Avg):
+        return _sum_by_count(inner)
+    if isinstance(inner, exp.NthValue) and inner.args.get("from_first") is False:
+        raise unsupported("NTH_VALUE FROM LAST", window)
+    return None
+
+
+@node(exp.Max, exp.Min)
+def _extreme(aggregate: exp.Max | exp.Min) -> exp.Expr | None:
+    """VARIANTs are ordered by value, not by their text."""
+    value = aggregate.this
+    if not is_variant(value):
+        return None
+    name = "arg_max" if isinstance(aggregate, exp.Max) else "arg_min"
+    return duck(name, value, sf("sort_key_", value.copy()))
+
+
+@node(exp.GroupConcat)
+def _listagg(call: exp.GroupConcat) -> exp.Expr | None:
+    """LISTAGG of no rows is the empty string."""
+    outer = _wrapped(call)
+    if outer is not call:
+        return None
+    return duck("coalesce", call.copy(), text(""))
+
+
+@node(exp.ArrayAgg)
+def _array_agg(call: exp.ArrayAgg) -> exp.Expr | None:
+    """ARRAY_AGG skips NULL and gives an ARRAY, [] of no rows."""
+    if isinstance(call.parent, exp.WithinGroup):
+        return None
+    if isinstance(call.parent, _WRAPPERS):
+        raise unsupported("ARRAY_AGG with OVER or FILTER", call)
+    return _as_array(call.this, None)
+
+
+@node(exp.WithinGroup)
+def _within_group(group: exp.WithinGroup) -> exp.Expr | None:
+    call = group.this
+    if not isinstance(call, exp.ArrayAgg):
+        return None
+    if isinstance(group.parent, _WRAPPERS):
+        raise unsupported("ARRAY_AGG with OVER or FILTER", call)
+    return _as_array(call.this, group.expression)
+
+
+def _as_array(value: exp.Expr, order: exp.Expr | None) -> exp.Expr:
+    tested = value.expressions[0] if isinstance(value, exp.Distinct) else value
+    tested = tested.copy()
+    inner = exp.Order(this=value, expressions=order.expressions) if order is not None else value
+    collected = exp.Filter(
+        this=duck("list", inner),
+        expression=exp.Where(this=exp.Not(this=exp.Is(this=tested, expression=exp.Null()))),
+    )
+    return sf("array_of_", collected)
+
+
+@function("OBJECT_AGG", "OBJECTAGG")
+def _object_agg(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("object_of_", duck("list", sf("entry_", *arguments)))
+
+
+@function("RATIO_TO_REPORT")
+def _ratio_to_report(arguments: list[exp.Expr]) -> exp.Expr:
+    raise unsupported("RATIO_TO_REPORT", arguments[0])
+
+
+@node(exp.ArgMax, exp.ArgMin)
+def _arg_extreme(call: exp.ArgMax | exp.ArgMin) -> exp.Expr | None:
+    count = call.args.get("count")
+    name = "arg_max" if isinstance(call, exp.ArgMax) else "arg_min"
+    if count is None:
+        return None
+    return duck("to_json", duck(name, call.this, call.expression, cast(count, exp.DType.BIGINT)))

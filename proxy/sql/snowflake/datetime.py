@@ -1,0 +1,305 @@
+"""Dates and times.
+
+A unit may be written bare or as a string, in any of Snowflake's spellings. Adding a day to a DATE
+gives a DATE and an hour a TIMESTAMP; differences count the boundaries crossed, of weeks too.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.sql.snowflake.formats import strftime_model
+from proxy.sql.snowflake.registry import (
+    cast,
+    data_type,
+    duck,
+    function,
+    node,
+    number,
+    sf,
+    text,
+    unsupported,
+)
+from proxy.sql.snowflake.types import cast_to, try_cast_to
+
+_D = exp.DType
+
+
+def _spellings(table: dict[str, str]) -> dict[str, str]:
+    return {spelling: unit for unit, all_ in table.items() for spelling in all_.split()}
+
+
+UNITS = _spellings(
+    {
+        "year": "YEAR Y YY YYY YYYY YR YEARS YRS",
+        "quarter": "QUARTER Q QTR QTRS QUARTERS",
+        "month": "MONTH MM MON MONS MONTHS",
+        "week": "WEEK W WK WEEKOFYEAR WOY WY",
+        "weekiso": "WEEK_ISO WEEKISO WEEKOFYEARISO WEEKOFYEAR_ISO",
+        "day": "DAY D DD DAYS DAYOFMONTH",
+        "dayofweek": "DAYOFWEEK WEEKDAY DOW DW",
+        "dayofweekiso": "DAYOFWEEKISO WEEKDAY_ISO DOW_ISO DW_ISO DAYOFWEEK_ISO",
+        "dayofyear": "DAYOFYEAR YEARDAY DOY DY",
+        "yearofweek": "YEAROFWEEK",
+        "yearofweekiso": "YEAROFWEEKISO",
+        "hour": "HOUR H HH HR HOURS HRS",
+        "minute": "MINUTE M MI MIN MINUTES MINS",
+        "second": "SECOND S SEC SECONDS SECS",
+        "millisecond": "MILLISECOND MS MSEC MILLISECONDS",
+        "microsecond": "MICROSECOND US USEC MICROSECONDS",
+        "nanosecond": "NANOSECOND NS NSEC NANOSEC NSECOND NANOSECONDS NANOSECS NSECONDS",
+        "epoch_second": "EPOCH_SECOND EPOCH EPOCH_SECONDS",
+        "epoch_millisecond": "EPOCH_MILLISECOND EPOCH_MILLISECONDS",
+        "epoch_microsecond": "EPOCH_MICROSECOND EPOCH_MICROSECONDS",
+        "epoch_nanosecond": "EPOCH_NANOSECOND EPOCH_NANOSECONDS",
+        "timezone_hour": "TIMEZONE_HOUR TZH",
+        "timezone_minute": "TIMEZONE_MINUTE TZM",
+    }
+)
+
+
+def unit_of(part: exp.Expr) -> str:
+    """The unit that a part names; 42601 would be Snowflake's answer to any other."""
+    name = part.name.upper()
+    if isinstance(part, exp.Column) and part.args.get("table") is not None:
+        name = ""
+    unit = UNITS.get(name)
+    if unit is None:
+        raise unsupported(f'the date or time part "{part.name}"', part)
+    return unit
+
+
+def moment(value: exp.Expr) -> exp.Expr:
+    """A value where a date or time is wanted: a literal is a timestamp, a parameter too."""
+    if isinstance(value, exp.Literal):
+        return sf("to_timestamp_", value)
+    if isinstance(value, exp.Parameter):
+        return cast(value, _D.TIMESTAMP)
+    if isinstance(value, exp.Anonymous) and value.this in ("json_extract", "_sf.get_"):
+        return sf("to_timestamp_", value)
+    return value
+
+
+_INTERVALS: dict[str, tuple[str, int]] = {
+    "year": ("to_years", 1),
+    "quarter": ("to_months", 3),
+    "month": ("to_months", 1),
+    "week": ("to_days", 7),
+    "weekiso": ("to_days", 7),
+    "day": ("to_days", 1),
+    "dayofyear": ("to_days", 1),
+    "dayofweek": ("to_days", 1),
+    "hour": ("to_hours", 1),
+    "minute": ("to_minutes", 1),
+    "second": ("to_seconds", 1),
+    "millisecond": ("to_milliseconds", 1),
+    "microsecond": ("to_microseconds", 1),
+}
+_CALENDAR = frozenset({"to_years", "to_months", "to_days"})
+
+
+def _steps(count: exp.Expr, factor: int, kind: exp.DType) -> exp.Expr:
+    if isinstance(count, exp.Literal) and not count.is_string and count.this.isdigit():
+        return number(int(count.this) * factor)
+    whole = cast(count, kind)
+    return exp.Mul(this=whole, expression=number(factor)) if factor != 1 else whole
+
+
+@function("DATEADD", "TIMEADD", "TIMESTAMPADD", "DATE_ADD")
+def _dateadd(arguments: list[exp.Expr]) -> exp.Expr:
+    part, count, value = arguments
+    unit = unit_of(part)
+    if unit == "nanosecond":
+        steps = exp.Paren(this=exp.IntDiv(this=cast(count, _D.BIGINT), expression=number(1000)))
+        return exp.Paren(
+            this=exp.Add(this=moment(value), expression=duck("to_microseconds", steps))
+        )
+    if unit not in _INTERVALS:
+        raise unsupported(f"DATEADD of {unit}", part)
+    interval, factor = _INTERVALS[unit]
+    kind = _D.INT if interval in _CALENDAR else _D.BIGINT
+    step = duck(interval, _steps(count, factor, kind))
+    if interval in _CALENDAR:
+        return sf("plus_", moment(value), step)
+    return exp.Paren(this=exp.Add(this=moment(value), expression=step))
+
+
+@function("ADD_MONTHS")
+def _add_months(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("add_months_", moment(arguments[0]), cast(arguments[1], _D.INT))
+
+
+@function("DATEDIFF", "TIMEDIFF", "TIMESTAMPDIFF", "DATE_DIFF")
+def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
+    part, start, end = arguments
+    unit = unit_of(part)
+    start, end = moment(start), moment(end)
+    if unit in ("week", "weekiso"):
+        week = text("week")
+        start, end = duck("date_trunc", week, start), duck("date_trunc", week.copy(), end)
+        unit = "week"
+    elif unit == "nanosecond":
+        micros = duck("date_diff", text("microsecond"), start, end)
+        return exp.Paren(this=exp.Mul(this=micros, expression=number(1000)))
+    elif unit not in _INTERVALS:
+        raise unsupported(f"DATEDIFF of {unit}", part)
+    unit = "day" if unit.startswith("dayof") else unit
+    return duck("date_diff", text(unit), start, end)
+
+
+def _truncated(part: exp.Expr, value: exp.Expr) -> exp.Expr:
+    unit = unit_of(part)
+    unit = {"weekiso": "week"}.get(unit, unit)
+    if unit == "nanosecond":
+        return moment(value)
+    if unit not in _INTERVALS or unit.startswith("dayof"):
+        raise unsupported(f"DATE_TRUNC to {unit}", part)
+    return sf("date_trunc_", text(unit), moment(value))
+
+
+@function("DATE_TRUNC")
+def _date_trunc(arguments: list[exp.Expr]) -> exp.Expr:
+    return _truncated(*arguments)
+
+
+@function("TRUNC", "TRUNCATE")
+def _trunc(arguments: list[exp.Expr]) -> exp.Expr:
+    if len(arguments) == 2:
+        second = arguments[1]
+        bare = isinstance(second, exp.Column) and second.args.get("table") is None
+        if isinstance(second, exp.Literal) and second.is_string:
+            return _truncated(second, arguments[0])
+        if bare and second.name.upper() in UNITS:
+            return _truncated(second, arguments[0])
+        return duck("trunc", arguments[0], cast(second, _D.INT))
+    return duck("trunc", *arguments)
+
+
+_PARTS: dict[str, str] = {
+    "year": "year",
+    "quarter": "quarter",
+    "month": "month",
+    "week": "week",
+    "weekiso": "week",
+    "day": "day",
+    "dayofweek": "dow",
+    "dayofweekiso": "isodow",
+    "dayofyear": "doy",
+    "yearofweek": "isoyear",
+    "yearofweekiso": "isoyear",
+    "hour": "hour",
+    "minute": "minute",
+    "second": "second",
+    "timezone_hour": "timezone_hour",
+    "timezone_minute": "timezone_minute",
+}
+_PART_MACROS = frozenset(
+    {
+        *("epoch_second", "epoch_millisecond", "epoch_microsecond", "epoch_nanosecond"),
+        *("nanosecond", "microsecond", "millisecond"),
+    }
+)
+
+
+def part_of(unit: str, value: exp.Expr) -> exp.Expr:
+    """The number that a part of a date or time is."""
+    if unit in _PART_MACROS:
+        return sf(f"{unit}_", moment(value))
+    return duck("date_part", text(_PARTS[unit]), moment(value))
+
+
+@node(exp.Extract)
+def _extract(extract: exp.Extract) -> exp.Expr:
+    return part_of(unit_of(extract.this), extract.expression)
+
+
+def _part_function(name: str, unit: str) -> None:
+    @function(name)
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        return part_of(unit, arguments[0])
+
+
+for _name, _unit in {
+    "YEAR": "year",
+    "QUARTER": "quarter",
+    "MONTH": "month",
+    "DAY": "day",
+    "DAYOFMONTH": "day",
+    "WEEK": "week",
+    "WEEKOFYEAR": "week",
+    "WEEKISO": "weekiso",
+    "YEAROFWEEK": "yearofweek",
+    "YEAROFWEEKISO": "yearofweekiso",
+    "DAYOFWEEK": "dayofweek",
+    "DAYOFWEEKISO": "dayofweekiso",
+    "DAYOFYEAR": "dayofyear",
+    "HOUR": "hour",
+    "MINUTE": "minute",
+    "SECOND": "second",
+}.items():
+    _part_function(_name, _unit)
+
+
+@function("LAST_DAY")
+def _last_day(arguments: list[exp.Expr]) -> exp.Expr:
+    unit = unit_of(arguments[1]) if len(arguments) > 1 else "month"
+    if unit not in ("year", "quarter", "month", "week", "weekiso"):
+        raise unsupported(f"LAST_DAY of {unit}", arguments[1])
+    return sf(f"last_day_of_{unit.removesuffix('iso')}_", moment(arguments[0]))
+
+
+@function("NEXT_DAY")
+def _next_day(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("next_day_", moment(arguments[0]), arguments[1])
+
+
+@function("PREVIOUS_DAY")
+def _previous_day(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("previous_day_", moment(arguments[0]), arguments[1])
+
+
+def _is_auto(model: exp.Expr) -> bool:
+    return isinstance(model, exp.Literal) and model.is_string and model.this.upper() == "AUTO"
+
+
+def _is_scale(argument: exp.Expr) -> bool:
+    return isinstance(argument, exp.Literal) and not argument.is_string
+
+
+def _conversion(kind: exp.DType, *, safe: bool) -> object:
+    """TO_DATE and its kin: of one argument a cast, with a model strptime, with a scale an epoch."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        value = arguments[0]
+        target = data_type(kind)
+        if len(arguments) == 1 or _is_auto(arguments[1]):
+            made = try_cast_to(value, target) if safe else cast_to(value, target)
+            return made or exp.Cast(this=value, to=target)
+        if _is_scale(arguments[1]):
+            scaled = cast(value, _D.DECIMAL, 38, 0)
+            power = number(10 ** int(arguments[1].this))
+            made = sf("seconds_since_epoch_", exp.Div(this=scaled, expression=power))
+            return cast(made, kind) if kind == _D.DATE else made
+        model = strftime_model(arguments[1], reading=True)
+        if model is None:
+            raise unsupported("this date or time format", arguments[1])
+        parse = "try_strptime" if safe else "strptime"
+        parsed = duck(parse, cast(value, _D.VARCHAR), text(model))
+        kept = {_D.TIMESTAMPNTZ: _D.TIMESTAMP, _D.TIMESTAMPLTZ: _D.TIMESTAMPTZ}.get(kind, kind)
+        return cast(parsed, kept)
+
+    return rule
+
+
+for _name, _kind in {
+    "DATE": _D.DATE,
+    "TIME": _D.TIME,
+    "TIMESTAMP": _D.TIMESTAMP,
+    "TIMESTAMP_NTZ": _D.TIMESTAMP,
+    "TIMESTAMP_LTZ": _D.TIMESTAMPLTZ,
+    "TIMESTAMP_TZ": _D.TIMESTAMPTZ,
+}.items():
+    function(f"TO_{_name}")(_conversion(_kind, safe=False))
+    function(f"TRY_TO_{_name}")(_conversion(_kind, safe=True))
+function("DATE")(_conversion(_D.DATE, safe=False))
+function("TO_DATETIME")(_conversion(_D.TIMESTAMP, safe=False))

@@ -1,0 +1,157 @@
+"""CREATE, ALTER, DROP: what is kept, what has no meaning here and is left out, what is refused."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.sql.snowflake.registry import node, number, text, unsupported
+from proxy.sql.snowflake.types import TEXTS, carrier, length_of
+
+_CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "SEQUENCE", "INDEX"})
+
+_LEFT_OUT = (
+    exp.TransientProperty,
+    exp.ClusterProperty,
+    exp.Cluster,
+    exp.SchemaCommentProperty,
+    exp.CopyGrantsProperty,
+    exp.SecureProperty,
+    exp.MaterializedProperty,
+    exp.Tags,
+)
+_LEFT_OUT_NAMES = frozenset(
+    {
+        *("data_retention_time_in_days", "max_data_extension_time_in_days", "change_tracking"),
+        *("default_ddl_collation", "enable_schema_evolution", "comment"),
+    }
+)
+_KEPT = (
+    exp.TemporaryProperty,
+    exp.SequenceProperties,
+    exp.LikeProperty,
+)
+
+
+@node(exp.Create)
+def _create(create: exp.Create) -> exp.Expr | None:
+    kind = str(create.args.get("kind") or "").upper()
+    if kind not in _CREATED:
+        raise unsupported(f"CREATE {kind}", create)
+    clone = create.args.get("clone")
+    if clone is not None:
+        if kind != "TABLE":
+            raise unsupported(f"CREATE {kind} ... CLONE", create)
+        create.set("clone", None)
+        create.set("expression", exp.select("*").from_(clone.this))
+    properties = create.args.get("properties")
+    if properties is None:
+        return None
+    kept = []
+    for one in properties.expressions:
+        if isinstance(one, _KEPT):
+            kept.append(one)
+        elif not isinstance(one, _LEFT_OUT) and one.name.lower() not in _LEFT_OUT_NAMES:
+            name = one.name.upper() if type(one) is exp.Property else one.sql("snowflake")
+            raise unsupported(f"CREATE {kind} with {name}", create)
+    if len(kept) == 1 and isinstance(kept[0], exp.LikeProperty):
+        source = exp.select("*").from_(kept[0].this).limit(0)
+        create.set("expression", source)
+        kept = []
+    if kept:
+        properties.set("expressions", kept)
+    else:
+        create.set("properties", None)
+    return None
+
+
+@node(exp.ColumnDef)
+def _column(column: exp.ColumnDef) -> None:
+    kind = column.args.get("kind")
+    constraints = list(column.args.get("constraints") or ())
+    kept = []
+    for constraint in constraints:
+        what = constraint.args.get("kind")
+        if isinstance(what, exp.GeneratedAsIdentityColumnConstraint):
+            raise unsupported("AUTOINCREMENT", column, "Use a sequence: DEFAULT s.NEXTVAL.")
+        if isinstance(what, _LEFT_OUT_CONSTRAINTS):
+            continue
+        kept.append(constraint)
+    if isinstance(kind, exp.DataType):
+        if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
+            length = length_of(kind)
+            if length is not None:
+                kept.append(_at_most(column.this, length))
+        other = carrier(kind)
+        if other is not None:
+            column.set("kind", other)
+    if kept != constraints:
+        column.set("constraints", kept)
+
+
+# Foreign keys are not enforced; comments and collations of columns are not kept by this engine.
+_LEFT_OUT_CONSTRAINTS = (
+    exp.Reference,
+    exp.CommentColumnConstraint,
+    exp.MaskingPolicyColumnConstraint,
+    exp.ProjectionPolicyColumnConstraint,
+)
+
+
+def _at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
+    """CHECK (length(name) <= n): DuckDB's VARCHAR has no limit of its own."""
+    size = exp.Length(this=exp.Column(this=name.copy()))
+    check = exp.CheckColumnConstraint(this=exp.LTE(this=size, expression=number(length)))
+    return exp.ColumnConstraint(kind=check)
+
+
+@node(exp.Schema)
+def _schema(schema: exp.Schema) -> None:
+    """FOREIGN KEY clauses are not enforced."""
+    items = schema.expressions
+    kept = [item for item in items if not _is_foreign_key(item)]
+    if len(kept) != len(items):
+        schema.set("expressions", kept)
+
+
+def _is_foreign_key(item: exp.Expr) -> bool:
+    if isinstance(item, exp.Constraint):
+        return any(isinstance(part, exp.ForeignKey) for part in item.expressions)
+    return isinstance(item, exp.ForeignKey)
+
+
+@node(exp.Alter)
+def _alter(alter: exp.Alter) -> exp.Expr | None:
+    actions = alter.args.get("actions") or []
+    if len(actions) > 1:
+        raise unsupported("several changes in one ALTER TABLE", alter)
+    if actions and isinstance(actions[0], exp.AlterSet):
+        comment = actions[0].find(exp.SchemaCommentProperty)
+        if comment is None:
+            raise unsupported("ALTER TABLE ... SET of this property", alter)
+        kind = str(alter.args.get("kind") or "TABLE")
+        return exp.Comment(this=alter.this, kind=kind, expression=text(comment.name))
+    return None
+
+
+@node(exp.TruncateTable)
+def _truncate(truncate: exp.TruncateTable) -> None:
+    if len(truncate.expressions) > 1:
+        raise unsupported("TRUNCATE of several tables", truncate)
+    truncate.set("exists", None)
+
+
+@node(exp.Drop)
+def _drop(drop: exp.Drop) -> None:
+    if len(drop.args.get("tables") or ()) > 1:
+        raise unsupported("DROP of several objects", drop)
+
+
+@node(exp.Insert)
+def _insert(insert: exp.Insert) -> None:
+    if insert.args.get("overwrite"):
+        raise unsupported("INSERT OVERWRITE", insert, "TRUNCATE and INSERT in one transaction.")
+
+
+@node(exp.Describe)
+def _describe(describe: exp.Describe) -> None:
+    raise unsupported("DESCRIBE", describe, "Query information_schema.columns.")

@@ -1,0 +1,2 @@
+from ..protocol.run import Target
+def test_x(): assert Target.__module__ == "tests.protocol.run"
