@@ -221,11 +221,14 @@ class ExtendedProtocol:
         running = bound.running
         assert running is not None
         if limit and sent >= limit:
+            bound.rows += sent
             self._session.link.write(m.PORTAL_SUSPENDED)
             return
         bound.finished = True
         if bound.statement.row_types is None:
             sent = running.rows_changed
+        if plan.writes and bound.statement.duck is not None:
+            self._session.transaction.wrote(bound.statement.duck.sql, bound.values, bound.rows + sent)
         self._session.link.write(portals.complete(plan.tag, sent))
         await self._session.end_duck(running)
 

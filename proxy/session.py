@@ -350,6 +350,8 @@ class Session:
         try:
             if encoder is None:
                 self.link.write(portals.complete(plan.tag, running.rows_changed))
+                if plan.writes:
+                    self.transaction.wrote(plan.sql, (), running.rows_changed)
                 return
             description = m.row_description(
                 portals.columns_of(running.columns, (0,) * len(running.columns))
@@ -357,6 +359,8 @@ class Session:
             self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
+            if plan.writes:
+                self.transaction.wrote(plan.sql, (), sent)
         finally:
             await self.end_duck(running)
 

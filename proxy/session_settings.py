@@ -325,11 +325,21 @@ class SessionSettings:
     def rollback(self) -> None:
         self._restore({})
 
+    def savepoint(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The values now, for `rollback_to`."""
+        return dict(self._values), dict(self._lasting)
+
+    def rollback_to(self, saved: tuple[dict[str, str], dict[str, str]]) -> None:
+        self._go_back(saved[0])
+        self._lasting = dict(saved[1])
+
     def _restore(self, lasting: dict[str, str]) -> None:
         before, self._before = self._before, None
         if before is None:
             return
-        target = before | lasting
+        self._go_back(before | lasting)
+
+    def _go_back(self, target: dict[str, str]) -> None:
         for name in set(self._values) | set(target):
             if (value := target.get(name, self._default(name))) != self._values.get(name):
                 self._assign(name, value)

@@ -84,6 +84,16 @@ class SessionStatements:
             transaction.begin(modes)
         return Outcome("ROLLBACK") if done is False else None
 
+    async def _savepoint(self, action: act.Savepoint) -> None:
+        await self._session.transaction.savepoint(action.name)
+
+    async def _release(self, action: act.Release) -> None:
+        await self._session.transaction.release(action.name)
+
+    async def _rollback_to(self, action: act.RollbackTo) -> None:
+        await self._session.extended.close_portals()
+        await self._session.transaction.rollback_to(action.name)
+
     async def _set_transaction(self, action: act.SetTransaction) -> None:
         modes, settings = action.modes, self._session.settings
         if action.characteristics:
@@ -190,6 +200,9 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | None]]
     act.Begin: SessionStatements._begin,
     act.Commit: SessionStatements._commit,
     act.Rollback: SessionStatements._rollback,
+    act.Savepoint: SessionStatements._savepoint,
+    act.Release: SessionStatements._release,
+    act.RollbackTo: SessionStatements._rollback_to,
     act.SetTransaction: SessionStatements._set_transaction,
     act.Set: SessionStatements._set,
     act.Reset: SessionStatements._reset,

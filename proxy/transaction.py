@@ -8,13 +8,19 @@ DuckDB; docs/architecture.md says what a crash between the two means.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import structlog
 
+from proxy import savepoints
 from proxy.engines.duck import DuckSession
+from proxy.engines.duckdb_c import DuckError
 from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
+from proxy.savepoints import WriteLog
 from proxy.session_settings import SessionSettings
 from proxy.sql.session_actions import Begin
 
@@ -28,6 +34,15 @@ class Block(Enum):
     EXPLICIT = "explicit"  # until COMMIT or ROLLBACK
 
 
+@dataclass(slots=True)
+class Savepoint:
+    """writes: how many of the log's were there; None while DuckDB's transaction was not open."""
+
+    name: str
+    writes: int | None
+    settings: tuple[dict[str, str], dict[str, str]]
+
+
 class Transaction:
     def __init__(self, duck: DuckSession, relay: Relay, settings: SessionSettings) -> None:
         self._duck, self._relay, self._settings = duck, relay, settings
@@ -35,6 +50,8 @@ class Transaction:
         self.failed = False
         self.duck_open = False
         self._modes = Begin()
+        self._savepoints: list[Savepoint] = []
+        self._log = WriteLog()
 
     @property
     def status(self) -> str:
@@ -72,6 +89,9 @@ class Transaction:
         if self.block is Block.NONE or self.duck_open:
             return None
         self.duck_open = True
+        return self._duck_begin_text()
+
+    def _duck_begin_text(self) -> str:
         return "BEGIN TRANSACTION READ ONLY" if self.read_only else "BEGIN TRANSACTION"
 
     def postgres_begin(self) -> str | None:
@@ -85,7 +105,8 @@ class Transaction:
             words.append("READ ONLY" if modes.read_only else "READ WRITE")
         if modes.deferrable is not None:
             words.append("DEFERRABLE" if modes.deferrable else "NOT DEFERRABLE")
-        return " ".join(words)
+        marks = (f"; SAVEPOINT {_quoted(mark.name)}" for mark in self._savepoints)
+        return " ".join(words) + "".join(marks)
 
     # --- moves --------------------------------------------------------------------------------
 
@@ -152,6 +173,9 @@ class Transaction:
         """A statement failed: the block is dead on both engines, and waits for the client to say so."""
         if self.block is Block.NONE:
             return
+        if self._savepoints:  # the client may still go back to one
+            self.failed = True
+            return
         await self._undo()
         if self.block is Block.EXPLICIT:
             self.failed = True
@@ -176,3 +200,87 @@ class Transaction:
         self.block = Block.NONE
         self.failed = False
         self._modes = Begin()
+        self._savepoints.clear()
+        self._log = WriteLog()
+
+    # --- savepoints ---------------------------------------------------------------------------
+
+    def wrote(self, sql: str, values: Sequence[Any], rows: int) -> None:
+        """A statement of DuckDB's changed something inside the client's block."""
+        if self.block is Block.EXPLICIT:
+            self._log.add(sql, values, rows)
+
+    def wrote_once(self, what: str) -> None:
+        """... and cannot be repeated."""
+        if self.block is Block.EXPLICIT:
+            self._log.add_unrepeatable(what)
+
+    async def savepoint(self, name: str) -> None:
+        self._in_block("SAVEPOINT")
+        if self._relay.in_transaction:
+            await self._relay.execute(f"SAVEPOINT {_quoted(name)}")
+        writes = len(self._log) if self.duck_open else None
+        self._savepoints.append(Savepoint(name, writes, self._settings.savepoint()))
+
+    async def release(self, name: str) -> None:
+        self._in_block("RELEASE SAVEPOINT")
+        index = self._find(name)
+        if self._relay.in_transaction:
+            await self._relay.execute(f"RELEASE SAVEPOINT {_quoted(name)}")
+        del self._savepoints[index:]
+
+    async def rollback_to(self, name: str) -> None:
+        """Back to the savepoint on both engines. Raises 0A000, 40001 when DuckDB cannot go back."""
+        self._in_block("ROLLBACK TO SAVEPOINT")
+        index = self._find(name)
+        mark = self._savepoints[index]
+        if self.duck_open:
+            await self._restore_duck(mark)
+        if self._relay.in_transaction:
+            await self._relay.execute(f"ROLLBACK TO SAVEPOINT {_quoted(name)}")
+        del self._savepoints[index + 1 :]
+        self._settings.rollback_to(mark.settings)
+        self.failed = False
+
+    async def _restore_duck(self, mark: Savepoint) -> None:
+        duck, log = self._duck, self._log
+        if mark.writes is None:
+            await duck.call(savepoints.defaults, duck)
+            self.duck_open, self._log = False, WriteLog()
+            return
+        untouched = len(log) == mark.writes and log.refusal is None
+        if untouched and await duck.call(_healthy, duck):
+            return
+        if self.isolation not in ("read committed", "read uncommitted"):
+            raise savepoints.not_restorable(f"the transaction is {self.isolation.upper()}")
+        if log.refusal is not None:
+            raise savepoints.not_restorable(log.refusal)
+        kept = log.writes[: mark.writes]
+        names = savepoints.repeatable(kept)
+        found = await duck.call(savepoints.defaults, duck)
+        savepoints.check_defaults(found, names)
+        await duck.call(savepoints.repeat, duck, self._duck_begin_text(), kept)
+        del log.writes[mark.writes :]
+
+    def _find(self, name: str) -> int:
+        for index in reversed(range(len(self._savepoints))):
+            if self._savepoints[index].name == name:
+                return index
+        raise SqlError("3B001", f'savepoint "{name}" does not exist')
+
+    def _in_block(self, what: str) -> None:
+        if self.block is not Block.EXPLICIT:
+            raise SqlError("25P01", f"{what} can only be used in transaction blocks")
+
+
+def _healthy(duck: DuckSession) -> bool:
+    """Blocks. Whether DuckDB's transaction outlived the error."""
+    try:
+        duck.run("SELECT 1")
+    except (SqlError, DuckError):
+        return False
+    return True
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

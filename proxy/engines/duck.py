@@ -156,7 +156,7 @@ class DuckSession:
     def prepare(self, sql: str) -> DuckStatement:
         """Blocks. Binds without running."""
         self._detach()
-        return DuckStatement(self._connection.prepare(sql))
+        return DuckStatement(self._connection.prepare(sql), sql)
 
     def start(self, statement: DuckStatement, values: Sequence[Any] = ()) -> DuckPortal:
         """Blocks. Runs it up to its first rows. values: (OID, value) for each of $1..$n."""
@@ -205,8 +205,9 @@ def _literal(text: str) -> str:
 class DuckStatement:
     """A prepared statement and what is known of it without running it."""
 
-    def __init__(self, prepared: duckdb_c.Prepared) -> None:
+    def __init__(self, prepared: duckdb_c.Prepared, sql: str) -> None:
         self._prepared = prepared
+        self.sql = sql
         self.columns: list[tuple[str, DuckType]] = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
 
@@ -292,6 +293,12 @@ class DuckPortal:
             if batch.schema.names == ["Count"]:
                 self.rows_changed = batch.column(0)[0].as_py()
         self.close()
+
+    def run_out(self) -> int:
+        """Blocks. Runs it to its end without its rows; how many rows it changed or gave."""
+        rows = sum(batch.num_rows for batch in self._result) if self.returns_rows else 0
+        self.finish()
+        return rows if self.returns_rows else self.rows_changed
 
     def owns(self, statement: DuckStatement) -> None:
         """The statement is this portal's alone, and is closed with it."""

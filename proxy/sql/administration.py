@@ -254,6 +254,8 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "DROP USER": _to_postgres,
     "CREATE GROUP": _to_postgres,
     "DROP GROUP": _to_postgres,
+    "INSERT ALL": _unsupported("INSERT ALL", "Write one INSERT for each table."),
+    "INSERT FIRST": _unsupported("INSERT FIRST", "Write one INSERT for each table."),
     "PUT": _unsupported("PUT"),
     "GET": _unsupported("GET"),
     "LIST": _unsupported("LIST"),
@@ -278,7 +280,7 @@ _MODIFIERS = name_set(
 def leading_words(words: Words) -> tuple[str, str]:
     """The first word of a statement, and the first with its object, as in `CREATE SECRET`."""
     first = words.word
-    if first not in ("CREATE", "ALTER", "DROP", "UPDATE"):
+    if first not in ("CREATE", "ALTER", "DROP", "UPDATE", "INSERT"):
         return first, first
     ahead = 1
     while words.word_at(ahead) in _MODIFIERS:

@@ -638,7 +638,33 @@ def _alter_session(words: Words) -> Utility:
         words.accept(",")
     if not pairs:
         raise words.fail()
-    return Utility("ALTER SESSION", "", AlterSession(set=tuple(pairs)))
+    refused = None
+    for name, value in pairs:
+        default = _RESULT_PARAMETERS.get(name)
+        if default is not None and value.upper() != default:
+            refused = SqlError("0A000", f"ALTER SESSION SET {name.upper()} is not supported yet")
+    return Utility("ALTER SESSION", "", AlterSession(set=tuple(pairs)), refused)
+
+
+_RESULT_PARAMETERS = {
+    "week_start": "0",
+    "week_of_year_policy": "0",
+    "timestamp_type_mapping": "TIMESTAMP_NTZ",
+    "date_output_format": "YYYY-MM-DD",
+    "time_output_format": "HH24:MI:SS",
+    "timestamp_output_format": "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM",
+    "timestamp_ntz_output_format": "YYYY-MM-DD HH24:MI:SS.FF3",
+    "timestamp_ltz_output_format": "",
+    "timestamp_tz_output_format": "",
+    "date_input_format": "AUTO",
+    "time_input_format": "AUTO",
+    "timestamp_input_format": "AUTO",
+    "binary_input_format": "HEX",
+    "binary_output_format": "HEX",
+    "two_digit_century_start": "1970",
+    "error_on_nondeterministic_merge": "TRUE",
+}
+"""Parameters that change results, and the one value of each that plans are made for."""
 
 
 def scripting(what: str) -> Utility:

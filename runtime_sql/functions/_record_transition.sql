@@ -28,7 +28,7 @@ BEGIN
                               CASE WHEN NEW.attempt_no = 1 THEN 'task.created' ELSE 'attempt.created' END),
                      coalesce(NEW.event_actor, session_user::text)) AS e (ts, type, actor)
         RETURNING hash INTO NEW.event_hash;
-    ELSE
+    ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
         NEW.event_seq := OLD.event_seq + 1;
         INSERT INTO hd_runtime.workflow_events
             (task_id, attempt_id, seq, ts, type, from_status, to_status, actor, detail, prev_hash, hash)
@@ -48,6 +48,14 @@ BEGIN
                 HINT = 'SELECT * FROM hd_runtime.attempt_transitions lists the legal changes.';
         END IF;
     END IF;
+    -- No leased attempt escapes the reaper. Not a CHECK constraint: Postgres parses those anew in every statement.
+    IF (NEW.lease_check_at IS NOT NULL) <> (NEW.status IN (
+            'context_resolved', 'model_selected', 'cache_checked', 'executing',
+            'artifact_validating', 'evidence_collecting', 'verifier_pending')) THEN
+        RAISE EXCEPTION 'lease_check_at does not fit status %', NEW.status USING ERRCODE = 'HD002',
+            DETAIL = format('attempt %s, task %s', NEW.id, NEW.task_id),
+            HINT = 'Use the functions of schema hd_runtime; \df+ hd_runtime.* lists them.';
+    END IF;
     NEW.event_type := NULL;
     NEW.event_actor := NULL;
     NEW.event_detail := NULL;
@@ -60,7 +68,6 @@ COMMENT ON FUNCTION hd_runtime._record_transition() IS
 CREATE OR REPLACE TRIGGER record_creation BEFORE INSERT ON hd_runtime.task_attempts
     FOR EACH ROW EXECUTE FUNCTION hd_runtime._record_transition();
 COMMENT ON TRIGGER record_creation ON hd_runtime.task_attempts IS 'The first event of an attempt.';
-CREATE OR REPLACE TRIGGER record_transition BEFORE UPDATE ON hd_runtime.task_attempts
-    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION hd_runtime._record_transition();
+CREATE OR REPLACE TRIGGER record_transition BEFORE UPDATE OF status ON hd_runtime.task_attempts
+    FOR EACH ROW EXECUTE FUNCTION hd_runtime._record_transition();
 COMMENT ON TRIGGER record_transition ON hd_runtime.task_attempts IS 'Every further event of an attempt.';

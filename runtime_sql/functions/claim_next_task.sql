@@ -16,6 +16,8 @@ DECLARE
     v_now timestamptz;
     v_head record;
     v_ids uuid[];
+    v_id uuid;
+    v_token text := gen_random_uuid();
     v_visited bigint;
 BEGIN
     PERFORM _check_claimer(claim_next_task.agent_run_id);
@@ -37,16 +39,16 @@ BEGIN
                    + pg_stat_get_xact_tuples_returned('idx_project_queue'::regclass);
         IF claim_next_task.project_id IS NULL THEN
             FOR v_head IN
-                SELECT l.id, mark.position AS mark, greatest(v_now, mark.position) AS until
+                SELECT l.id, coalesce(mark.position, '-infinity') AS mark, greatest(v_now, mark.position) AS until
                 FROM queue_lanes l
-                CROSS JOIN LATERAL (SELECT coalesce(
-                    (SELECT m.position FROM queue_marks m
-                     WHERE m.lane_id = l.id AND m.project_id = '00000000-0000-0000-0000-000000000000'
-                     ORDER BY m.position DESC LIMIT 1), '-infinity')) AS mark (position)
+                LEFT JOIN LATERAL (
+                    SELECT m.position FROM queue_marks m
+                    WHERE m.lane_id = l.id AND m.project_id = '00000000-0000-0000-0000-000000000000'
+                    ORDER BY m.position DESC LIMIT 1) AS mark ON true
                 CROSS JOIN LATERAL (
                     SELECT a.available_at FROM task_attempts a
                     WHERE a.status = 'queued' AND a.lane_id = l.id
-                      AND a.available_at >= mark.position AND a.available_at <= greatest(v_now, mark.position)
+                      AND a.available_at >= coalesce(mark.position, '-infinity') AND a.available_at <= greatest(v_now, mark.position)
                     ORDER BY a.available_at LIMIT 1) AS head
                 WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
                   AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
@@ -58,23 +60,25 @@ BEGIN
                       AND a.available_at >= v_head.mark AND a.available_at <= v_head.until
                     ORDER BY a.available_at LIMIT v_left FOR UPDATE SKIP LOCKED) AS taken;
                 IF v_ids IS NOT NULL THEN
-                    RETURN QUERY SELECT * FROM _lease_attempts(v_ids, claim_next_task.agent_run_id);
+                    FOREACH v_id IN ARRAY v_ids LOOP
+                        RETURN NEXT _lease(v_id, claim_next_task.agent_run_id, v_token);
+                    END LOOP;
                     v_left := v_left - cardinality(v_ids);
                     EXIT WHEN v_left = 0;
                 END IF;
             END LOOP;
         ELSE
             FOR v_head IN
-                SELECT l.id, mark.position AS mark, greatest(v_now, mark.position) AS until
+                SELECT l.id, coalesce(mark.position, '-infinity') AS mark, greatest(v_now, mark.position) AS until
                 FROM queue_lanes l
-                CROSS JOIN LATERAL (SELECT coalesce(
-                    (SELECT m.position FROM queue_marks m
-                     WHERE m.lane_id = l.id AND m.project_id = claim_next_task.project_id
-                     ORDER BY m.position DESC LIMIT 1), '-infinity')) AS mark (position)
+                LEFT JOIN LATERAL (
+                    SELECT m.position FROM queue_marks m
+                    WHERE m.lane_id = l.id AND m.project_id = claim_next_task.project_id
+                    ORDER BY m.position DESC LIMIT 1) AS mark ON true
                 CROSS JOIN LATERAL (
                     SELECT a.available_at FROM task_attempts a
                     WHERE a.status = 'queued' AND a.project_id = claim_next_task.project_id AND a.lane_id = l.id
-                      AND a.available_at >= mark.position AND a.available_at <= greatest(v_now, mark.position)
+                      AND a.available_at >= coalesce(mark.position, '-infinity') AND a.available_at <= greatest(v_now, mark.position)
                     ORDER BY a.available_at LIMIT 1) AS head
                 WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
                   AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
@@ -86,7 +90,9 @@ BEGIN
                       AND a.available_at >= v_head.mark AND a.available_at <= v_head.until
                     ORDER BY a.available_at LIMIT v_left FOR UPDATE SKIP LOCKED) AS taken;
                 IF v_ids IS NOT NULL THEN
-                    RETURN QUERY SELECT * FROM _lease_attempts(v_ids, claim_next_task.agent_run_id);
+                    FOREACH v_id IN ARRAY v_ids LOOP
+                        RETURN NEXT _lease(v_id, claim_next_task.agent_run_id, v_token);
+                    END LOOP;
                     v_left := v_left - cardinality(v_ids);
                     EXIT WHEN v_left = 0;
                 END IF;

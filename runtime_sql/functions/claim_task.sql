@@ -23,7 +23,7 @@ BEGIN
     WHERE a.task_id = claim_task.task_id AND a.status = 'queued' AND a.available_at <= clock_timestamp()
     FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-        RETURN QUERY SELECT * FROM _lease_attempts(ARRAY[v_id], claim_task.agent_run_id);
+        RETURN NEXT _lease(v_id, claim_task.agent_run_id, gen_random_uuid()::text);
     END IF;
 END
 $$;

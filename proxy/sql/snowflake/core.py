@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.postgres import byte_string, public_is_main, refuse_lock
-from proxy.sql.snowflake.registry import FUNCTIONS, NODES, cast, node, sf
+from proxy.sql.snowflake.registry import FUNCTIONS, NODES, cast, function, node, sf, unsupported
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
@@ -18,11 +18,6 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
         return None
     rule = FUNCTIONS.get(name.upper())
     return rule(call.expressions) if rule is not None else None
-
-
-@node(exp.Div)
-def _division(division: exp.Div) -> exp.Expr:
-    return sf("div_", division.this, division.expression)
 
 
 @node(exp.Identifier)
@@ -55,9 +50,27 @@ def _whole(value: exp.Expr) -> int | None:
     return None
 
 
-@node(exp.Add, exp.Sub, exp.Mul)
+def _number_in(value: exp.Expr) -> exp.Expr | None:
+    """The number that a string literal spells, as a literal; arithmetic on strings takes it."""
+    if isinstance(value, exp.Literal) and value.is_string:
+        spelled = value.this.strip()
+        if spelled.lstrip("+-").replace(".", "", 1).isdigit():
+            sign = exp.Neg if spelled.startswith("-") else None
+            literal = exp.Literal.number(spelled.lstrip("+-"))
+            return sign(this=literal) if sign else literal
+    return None
+
+
+@node(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Div)
 def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
-    """Numbers are 38 digits wide: literals must not make DuckDB count in 32 bits."""
+    """Strings are read as numbers; literals must not make DuckDB count in 32 bits."""
+    for key in ("this", "expression"):
+        spelled = _number_in(operation.args[key])
+        other = operation.args["expression" if key == "this" else "this"]
+        if spelled is not None and not isinstance(other, exp.Interval):
+            operation.set(key, spelled)
+    if isinstance(operation, exp.Div):
+        return divided("div_", operation.this, operation.expression)
     left = _whole(operation.this)
     if left is None:
         return None
@@ -68,3 +81,32 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
             operation.set("this", cast(operation.this, exp.DType.BIGINT))
     return None
+
+
+def divided(macro: str, left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """A division by one of the macros; of a NULL that has no type, NULL of a number's."""
+    if isinstance(left, exp.Null) or (isinstance(right, exp.Null) and macro != "div0null_"):
+        return cast(exp.Null(), exp.DType.DECIMAL, 38, 6)
+    if isinstance(right, exp.Null):
+        return exp.Case(ifs=[exp.If(this=_not_null(left), true=exp.Literal.number(0))])
+    return sf(macro, left, right)
+
+
+def _not_null(value: exp.Expr) -> exp.Expr:
+    return exp.Not(this=exp.Is(this=value, expression=exp.Null()))
+
+
+@function("DIV0")
+def _div0(arguments: list[exp.Expr]) -> exp.Expr:
+    return divided("div0_", *arguments)
+
+
+@function("DIV0NULL")
+def _div0null(arguments: list[exp.Expr]) -> exp.Expr:
+    return divided("div0null_", *arguments)
+
+
+@node(exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
+def _who(call: exp.Expr) -> None:
+    name = call.sql_name()
+    raise unsupported(f"{name} in a query on the engine", call, f"Ask SELECT {name} on its own.")

@@ -130,6 +130,16 @@ def _alter(alter: exp.Alter) -> exp.Expr | None:
             raise unsupported("ALTER TABLE ... SET of this property", alter)
         kind = str(alter.args.get("kind") or "TABLE")
         return exp.Comment(this=alter.this, kind=kind, expression=text(comment.name))
+    if actions and isinstance(actions[0], exp.AlterColumn):
+        comment = actions[0].args.get("comment")
+        if comment is not None:
+            column = exp.Column(
+                this=actions[0].this,
+                table=alter.this.this,
+                db=alter.this.args.get("db"),
+                catalog=alter.this.args.get("catalog"),
+            )
+            return exp.Comment(this=column, kind="COLUMN", expression=comment)
     return None
 
 

@@ -66,6 +66,8 @@ def strftime_model(model: exp.Expr, *, reading: bool) -> str | None:
             continue
         if element == "FF" and rest[2:3].isdigit():
             raise unsupported(f"format element {rest[:3]}", model)
+        if element.startswith("TZ") and not reading:
+            raise unsupported("the offset of a zone in a format", model)
         found = True
         parts.append(_READING.get(element, _ELEMENTS[element]) if reading else _ELEMENTS[element])
         at += len(element)

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.transforms import eliminate_join_marks
 
 from proxy.sql.postgres import public_is_main
 from proxy.sql.snowflake.registry import node, number, sf, text, unsupported
+
+
+def without_join_marks(tree: exp.Expr) -> exp.Expr:
+    """The tree with outer joins in place of `a.x = b.x (+)`."""
+    try:
+        return eliminate_join_marks(tree)
+    except (AssertionError, SqlglotError) as error:
+        hint = "Qualify the columns, or write LEFT JOIN."
+        raise unsupported("this use of (+)", tree, hint) from error
 
 
 @node(exp.Table)
@@ -35,7 +46,7 @@ def _pivot(pivot: exp.Pivot) -> None:
         for value in getattr(field, "expressions", ()):
             if isinstance(value, exp.PivotAny):
                 raise unsupported("PIVOT over ANY", pivot)
-    if pivot.args.get("default_on_null") is not None:
+    if pivot.args.get("default_on_null"):
         raise unsupported("PIVOT with DEFAULT ON NULL", pivot)
 
 

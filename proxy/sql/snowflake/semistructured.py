@@ -45,8 +45,10 @@ _NUMBER_PLACES = (
     exp.Sub,
     exp.Mul,
     exp.Mod,
+    exp.Div,
     exp.Neg,
     exp.Sum,
+    exp.Avg,
     exp.Abs,
     exp.Round,
     exp.Floor,
@@ -79,9 +81,7 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     """A VARIANT as the place that it stands in wants it; `key` is its argument's name there."""
     if isinstance(parent, _TEXT_PLACES):
         return as_text(value)
-    if isinstance(parent, _NUMBER_PLACES) or isinstance(parent, exp.Div):
-        return cast(value, exp.DType.DOUBLE)
-    if isinstance(parent, exp.Avg):
+    if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
         return sf("to_boolean", value)
@@ -263,7 +263,7 @@ def _over_elements(list_function: str, arguments: list[exp.Expr]) -> exp.Expr:
     lambda_ = arguments[1]
     if not isinstance(lambda_, exp.Lambda):
         raise unsupported("a higher-order function without a lambda", lambda_)
-    return duck("to_json", duck(list_function, sf("elements_", arguments[0]), lambda_))
+    return duck("to_json", duck(list_function, sf("items_", arguments[0]), lambda_))
 
 
 @node(exp.ArrayFilter)

@@ -90,6 +90,8 @@ _EXACT = (exp.Add, exp.Sub, exp.Mul, exp.Count, exp.Boolean)
 
 
 def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    if has_offset(value):
+        raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or _is_number(value):
         made: exp.Expr = cast(value, _D.VARCHAR)
@@ -115,7 +117,14 @@ def _macro(name: str) -> Callable[[exp.Expr, exp.DataType], exp.Expr]:
 
 
 def _to_timestamptz(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
-    return cast(sf("to_timestamptz_", value), _D.TIMESTAMPTZ)
+    made = cast(sf("to_timestamptz_", value), _D.TIMESTAMPTZ)
+    made.meta["offset"] = kind.this == _D.TIMESTAMPTZ
+    return made
+
+
+def has_offset(value: exp.Expr) -> bool:
+    """Whether a value is a TIMESTAMP_TZ made on the spot: its offset is lost, and must not show."""
+    return bool(isinstance(value, exp.Cast) and value._meta and value._meta.get("offset"))
 
 
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
@@ -143,6 +152,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if isinstance(value, (exp.Null, exp.Parameter)):
         made = carrier(kind)
         return exp.Cast(this=value, to=made) if made is not None else None
+    if kind.expressions and kind.this in (_D.OBJECT, _D.ARRAY, _D.MAP):
+        raise unsupported(f"structured type {kind.this.value}", kind)
     how = _CASTS.get(kind.this)
     if how is not None and not (kind.this == _D.ARRAY and kind.args.get("values")):
         return how(value, kind)

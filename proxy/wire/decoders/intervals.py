@@ -174,9 +174,9 @@ def _words(text: str) -> Interval:
             if named:
                 unit, named = None, False
             years, months = token.lstrip("+-").split("-")
-            if int(months) > 11:
+            if _whole(months) > 11:
                 raise _Overflow
-            total = int(years) * 12 + int(months)
+            total = _whole(years) * 12 + _whole(months)
             _mark(seen, "month")
             count.add_months(-total if token[0] == "-" else total, 0.0, 1)
             unit = "month"
@@ -218,13 +218,22 @@ def _number(token: str) -> tuple[int, float]:
     """The whole part and the fraction, both with the sign."""
     whole, _, fraction = token.partition(".")
     part = float(f"0.{fraction}") if fraction else 0.0
-    return _int64(int(whole or 0)), -part if token[0] == "-" else part
+    size = _whole(whole.lstrip("+-"))
+    return (-size, -part) if token[0] == "-" else (size, part)
+
+
+def _whole(digits: str) -> int:
+    """The digits as a number; Python refuses to read thousands of them, and none are 0."""
+    digits = digits.lstrip("0")
+    if len(digits) > 19:
+        raise _Overflow
+    return int(digits or 0)
 
 
 def _time(token: str) -> int:
     """Micros of `h:mm`, `h:mm:ss.ffffff`, or `mm:ss.ffffff`."""
     clock, dot, fraction = token.lstrip("+-").partition(".")
-    parts = [int(part or 0) for part in clock.split(":")]
+    parts = [_whole(part) for part in clock.split(":")]
     if len(parts) == 2:
         parts = [0, *parts] if dot else [*parts, 0]
     hours, minutes, seconds = parts

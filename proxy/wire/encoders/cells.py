@@ -138,15 +138,22 @@ def binary_parts(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def narrow(array: pa.Array) -> pa.Array:
-    """A string or binary array of any layout as one with 32-bit offsets."""
+    """A string or binary array of any layout as one with 32-bit offsets; NULLs may be lost."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         return array
-    text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    try:
-        return array.cast(pa.string() if text else pa.binary())
-    except pa.ArrowInvalid as error:
-        raise TooManyBytes from error
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        array = array.cast(pa.large_binary())
+    n = len(array)
+    if n == 0:
+        return pa.array([], pa.binary())
+    offsets = values(array, "i8", extra=1)
+    first, size = int(offsets[0]), int(offsets[-1] - offsets[0])
+    check_bytes(size)
+    data = array.buffers()[2]
+    used = pa.py_buffer(b"") if data is None else data.slice(first, size)
+    starts = pa.py_buffer((offsets - first).astype("i4"))
+    return pa.Array.from_buffers(pa.binary(), n, [None, starts, used])
 
 
 # --- building cells ------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ CREATE OR REPLACE MACRO _sf.main.to_varchar_(x) AS
     WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
     WHEN 'TIMESTAMP' THEN strftime(CAST(x AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g')
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN
-      strftime(CAST(x AS TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S.%g %z')
+      strftime(CAST(x AS TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S.%g ') || printf('%+03d%02d',
+        timezone_hour(CAST(x AS TIMESTAMPTZ)), abs(timezone_minute(CAST(x AS TIMESTAMPTZ))))
     WHEN 'DOUBLE' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
     WHEN 'FLOAT' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
     WHEN 'BLOB' THEN hex(CAST(x AS BLOB))

@@ -10,7 +10,7 @@
 -- The type of a / b: FLOAT if one of them is, else NUMBER of scale
 -- greatest(s1, least(s1 + 6, 12)), 38 digits wide.
 CREATE OR REPLACE MACRO _sf.main.quotient_type_(a, b) AS
-  coalesce(round(a * CAST(1 AS DECIMAL(31, 6)), 12), a, trunc(b));
+  round(a * CAST(1 AS DECIMAL(31, 6)), 12) + a + trunc(b);
 
 CREATE OR REPLACE MACRO _sf.main.is_float_(x) AS typeof(x) IN ('DOUBLE', 'FLOAT');
 
@@ -26,10 +26,10 @@ CREATE OR REPLACE MACRO _sf.main.quotient_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.div_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient_(a, b) END;
 
-CREATE OR REPLACE MACRO _sf.main.div0(a, b) AS
+CREATE OR REPLACE MACRO _sf.main.div0_(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL
        WHEN b = 0 THEN 0 ELSE _sf.main.quotient_(a, b) END;
-CREATE OR REPLACE MACRO _sf.main.div0null(a, b) AS
+CREATE OR REPLACE MACRO _sf.main.div0null_(a, b) AS
   CASE WHEN a IS NULL THEN NULL
        WHEN coalesce(b, 0) = 0 THEN 0 ELSE _sf.main.quotient_(a, b) END;
 

@@ -21,6 +21,10 @@ CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
     list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
     lambda e: (e.k, e.v))));
 
+-- The elements as a lambda sees them: a JSON null is NULL.
+CREATE OR REPLACE MACRO _sf.main.items_(x) AS
+  list_transform(_sf.main.elements_(x), lambda e: CASE json_type(e) WHEN 'NULL' THEN NULL ELSE e END);
+
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
   CASE typeof(i)
@@ -34,10 +38,10 @@ CREATE OR REPLACE MACRO _sf.main.number_type_(text) AS
   CASE WHEN contains(lower(text), 'e') THEN 'DOUBLE'
        WHEN contains(text, '.') THEN 'DECIMAL' ELSE 'INTEGER' END;
 CREATE OR REPLACE MACRO _sf.main.json_typeof_(x) AS
-  CASE json_type(x)
+  CASE coalesce(json_type(x), '')
+    WHEN '' THEN NULL
     WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'VARCHAR' THEN 'VARCHAR'
     WHEN 'ARRAY' THEN 'ARRAY' WHEN 'OBJECT' THEN 'OBJECT'
-    WHEN NULL THEN NULL
     ELSE _sf.main.number_type_(CAST(x AS VARCHAR)) END;
 -- What TYPEOF says of a value of a SQL type that becomes a VARIANT.
 CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
@@ -109,8 +113,8 @@ CREATE OR REPLACE MACRO _sf.main.map_contains_key(k, x) AS
   list_contains(json_keys(to_json(x)), CAST(k AS VARCHAR));
 CREATE OR REPLACE MACRO _sf.main.to_object(x) AS
   CASE json_type(to_json(x))
-    WHEN 'OBJECT' THEN to_json(x) WHEN 'NULL' THEN NULL WHEN NULL THEN NULL
-    ELSE error('Failed to cast variant value ' || CAST(to_json(x) AS VARCHAR) || ' to OBJECT') END;
+    WHEN 'OBJECT' THEN to_json(x) WHEN 'NULL' THEN NULL
+    ELSE CASE WHEN x IS NULL THEN NULL ELSE error('Failed to cast variant value ' || CAST(to_json(x) AS VARCHAR) || ' to OBJECT') END END;
 CREATE OR REPLACE MACRO _sf.main.object_insert(x, k, v, replace_ := false) AS
   CASE WHEN x IS NULL OR k IS NULL THEN NULL
        WHEN v IS NULL THEN to_json(x)
@@ -150,7 +154,7 @@ CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
 CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
   to_json(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
 CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
-  list_contains(_sf.main.elements_(x), to_json(v));
+  list_contains(_sf.main.elements_(x), coalesce(to_json(v), CAST('null' AS JSON)));
 CREATE OR REPLACE MACRO _sf.main.array_position(v, x) AS
   CAST(list_position(_sf.main.elements_(x), to_json(v)) - 1 AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS

@@ -1,0 +1,140 @@
+"""Savepoints over an engine that has none: DuckDB's transaction is begun anew and its writes repeated.
+
+DuckDB knows no SAVEPOINT, and most run-time errors end its transaction. What a client did in the
+block up to a savepoint can be done again, though, when doing it again must give the same: the block
+is READ COMMITTED, the writes are few, and no part of them draws on chance, clock or sequence. Then
+ROLLBACK TO rolls back, begins, repeats the writes before the savepoint and compares how many rows
+each changed. Whatever does not fit is refused (0A000) or, where the repetition came out differently,
+failed (40001); a row is never kept or lost in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.engines.duck import DuckSession
+from proxy.engines.duckdb_c import DuckError
+from proxy.errors import SqlError
+from proxy.sql.reading import DUCKDB
+
+_MOST_WRITES = 1000
+_MOST_CHARACTERS = 4 << 20
+
+# Names whose value changes from one execution to the next. A write that spells one of them, or that
+# touches a table with such a DEFAULT, is not repeated.
+_VOLATILE = frozenset(
+    ["random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval", "setseed", "now", "today", "get_current_time", "get_current_timestamp", "current_timestamp", "current_time", "current_date", "localtime", "localtimestamp", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "txid_current", "current_localtimestamp", "current_localtime", "randstr", "uniform", "normal", "zipf", "seq1", "seq2", "seq4", "seq8", "uuid_string", "read_csv", "read_parquet", "read_json", "reservoir", "bernoulli", "system", "sample", "tablesample", "using_sample"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed."""
+
+    sql: str
+    values: Sequence[Any]
+    rows: int
+
+
+@dataclass(slots=True)
+class WriteLog:
+    """The writes of the open DuckDB transaction, in order. `refusal` says why they cannot be repeated."""
+
+    writes: list[Write] = field(default_factory=list)
+    refusal: str | None = None
+    _characters: int = 0
+
+    def add(self, sql: str, values: Sequence[Any], rows: int) -> None:
+        self._characters += len(sql) + sum(len(str(value)) for value in values)
+        if len(self.writes) >= _MOST_WRITES or self._characters > _MOST_CHARACTERS:
+            self.refusal = "the transaction has written too much to repeat it"
+        if self.refusal is None:
+            self.writes.append(Write(sql, values, rows))
+
+    def add_unrepeatable(self, what: str) -> None:
+        """A write that came from the client's stream, or from elsewhere, once."""
+        self.refusal = self.refusal or f"{what} cannot be repeated"
+
+    def __len__(self) -> int:
+        return len(self.writes)
+
+
+def not_restorable(reason: str) -> SqlError:
+    return SqlError(
+        "0A000",
+        f"cannot roll back to the savepoint: {reason}",
+        hint="ROLLBACK the transaction. Savepoints on analytical tables are restored by repeating "
+        "the writes before them.",
+    )
+
+
+def repeatable(writes: Sequence[Write]) -> set[str]:
+    """The names that `writes` mention. Raises 0A000 for what would come out differently."""
+    names: set[str] = set()
+    for write in writes:
+        for token in DUCKDB.tokenize(write.sql):
+            word = token.text.casefold()
+            if word in _VOLATILE and token.token_type not in _TEXTS:
+                raise not_restorable(f'"{token.text}" gives something else each time')
+            if _is_name(token):
+                names.add(word)
+    return names
+
+
+_TEXTS = frozenset((TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING))
+_NO_NAMES = _TEXTS | {TokenType.NUMBER}
+
+
+def _is_name(token: Token) -> bool:
+    return token.token_type not in _NO_NAMES and token.text[:1].isidentifier()
+
+
+def defaults(duck: DuckSession) -> list[tuple[str, str]]:
+    """Blocks. Gives the lost transaction up, and reads the (table, DEFAULT) pairs that were there before."""
+    with contextlib.suppress(SqlError, DuckError):  # DuckDB may have given it up itself
+        duck.run("ROLLBACK")
+    return [(table, default) for table, default in duck.run(_DEFAULTS)]
+
+
+def check_defaults(found: Sequence[tuple[str, str]], names: set[str]) -> None:
+    """Raises 0A000 when a table among `names` has a DEFAULT that would differ."""
+    for table, default in found:
+        if table.casefold() in names and not _constant(default):
+            raise not_restorable(
+                f'table "{table}" has a DEFAULT that gives something else each time'
+            )
+
+
+def repeat(duck: DuckSession, begin: str, writes: Sequence[Write]) -> None:
+    """Blocks. Begins DuckDB's transaction anew and repeats `writes` in it.
+
+    Raises 40001 when a write changes another number of rows than it did.
+    """
+    duck.run(begin)
+    for write in writes:
+        statement = duck.prepare(write.sql)
+        try:
+            changed = duck.start(statement, write.values).run_out()
+        finally:
+            statement.close()
+        if changed != write.rows:
+            raise SqlError(
+                "40001",
+                "could not roll back to the savepoint: another transaction changed what it rests on",
+                hint="Retry the transaction.",
+            )
+
+
+_DEFAULTS = "SELECT table_name, column_default FROM duckdb_columns() WHERE column_default IS NOT NULL"
+
+
+def _constant(default: str) -> bool:
+    return all(
+        token.text.casefold() not in _VOLATILE or token.token_type in _TEXTS
+        for token in DUCKDB.tokenize(default)
+    )
