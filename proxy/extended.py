@@ -7,28 +7,37 @@ themselves; the session's own statements are run by the session. Describe never 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
+from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckStatement
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
+from proxy.named import Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
-from proxy.sql.parameters import cast_parameters
+from proxy.sql.parameters import cast_parameters, null_parameters
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
 from proxy.wire.rows import RowEncoder
-from proxy.wire.types import BY_NAME, duck_type_name, wire_type
+from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.session import Session
 
 _TEXT_OID = BY_NAME["text"].oid
-_NUMERIC_OIDS = frozenset((BY_NAME["numeric"].oid, BY_NAME["numeric"].array_oid))
+_NUMERIC = BY_NAME["numeric"]
+_NUMERIC_OIDS = frozenset((_NUMERIC.oid, _NUMERIC.array_oid))
+# What stands for a numeric whose digits are not known yet.
+_ANY_NUMERIC = {_NUMERIC.oid: "DECIMAL(18,1)", _NUMERIC.array_oid: "DECIMAL(18,1)[]"}
+_UNKNOWN = DuckType("INVALID")
+_MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
 class ExtendedProtocol:
@@ -48,67 +57,91 @@ class ExtendedProtocol:
         plans = self._session.plan(message.sql)
         if len(plans) > 1:
             raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
-        statement = PreparedStatement(name, plans[0] if plans else None)
-        if plans:
-            await self._prepare(statement, plans[0], message)
+        statement = PreparedStatement(name, self._session.resolve(plans[0]) if plans else None)
+        if statement.plan is not None:
+            await self._parse_planned(statement, statement.plan, message)
         if statement.relayed is None:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
 
-    async def _prepare(
+    async def _parse_planned(
         self, statement: PreparedStatement, plan: Statement, message: m.Parse
     ) -> None:
+        session = self._session
+        if plan.route is not Route.POSTGRES:
+            await self.prepare(statement, plan, message.parameter_oids)
+            return
+        session.admit(plan)
+        await session.apply_to_postgres()
+        frame = m.frame(b"P", session.body)
+        statement.relayed = RelayedStatement(message.statement, frame)
+        await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
+
+    async def prepare(
+        self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
+    ) -> None:
+        """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
-        if plan.route is Route.POSTGRES:
-            await self._session.apply_to_postgres()
-            statement.relayed = RelayedStatement(
-                message.statement, m.frame(b"P", self._session.body)
-            )
-            await self._session.relay.parse(
-                statement.relayed, self._session.transaction.postgres_begin()
-            )
-        elif plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, message.parameter_oids)
+        if plan.route is not Route.SESSION:
+            await self._prepare_duck(statement, plan, oids)
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
     ) -> None:
-        """Binds the statement without running it; what neither client nor DuckDB can type is text."""
-        given = {n: oid for n, oid in enumerate(oids, start=1) if oid}
-        casts = {
-            n: duck
-            for n, oid in given.items()
-            # A cast to numeric would need digits that only the value has; it brings its own type.
-            if oid not in _NUMERIC_OIDS and (duck := duck_type_name(oid)) is not None
-        }
-        prepared = await self._duck_statement(plan, casts)
-        unknown = {
-            n: "VARCHAR"
-            for n, kind in enumerate(prepared.parameters, start=1)
-            if kind.id in ("INVALID", "SQLNULL", "ANY") and n not in given
-        }
-        if unknown:
-            await self._session.duck.call(prepared.close)
-            prepared = await self._duck_statement(plan, casts | unknown)
-        statement.duck = prepared
-        statement.row_types = portals.row_types_of(plan, prepared)
-        statement.parameter_oids = tuple(
-            given.get(n) or (_TEXT_OID if n in unknown else wire_type(kind).oid)
-            for n, kind in enumerate(prepared.parameters, start=1)
-        )
+        """Types the parameters and binds the statement, without running it.
 
-    async def _duck_statement(self, plan: Statement, casts: dict[int, str]) -> DuckStatement:
-        sql = cast_parameters(plan.sql, casts) if casts else plan.sql
+        Every place of a parameter is cast to one type, also where DuckDB would infer it: it would
+        infer place by place, and run a plan in which the places disagree.
+        """
+        count = max(plan.parameters, len(oids))
+        inferred: list[DuckType] = []
+        if count and not (len(oids) >= count and all(oids)):
+            first = await self._duck_statement(plan, plan.sql)
+            inferred = first.parameters
+            await self._session.duck.call(first.close)
+        types: dict[int, str] = {}
+        found: list[int] = []
+        for n in range(1, count + 1):
+            given = oids[n - 1] if n <= len(oids) else 0
+            kind = inferred[n - 1] if n <= len(inferred) else _UNKNOWN
+            known = kind.id not in ("INVALID", "SQLNULL", "ANY")
+            oid = given or (wire_type(kind).oid if known else _TEXT_OID)
+            found.append(oid)
+            if oid not in _NUMERIC_OIDS:
+                types[n] = duck_values.type_name(None, oid)
+            else:
+                types[n] = str(kind) if known and not given else _ANY_NUMERIC[oid]
+        sql = cast_parameters(plan.sql, types) if types else plan.sql
+        statement.sql = sql
+        statement.duck = await self._duck_statement(plan, sql)
+        statement.parameter_oids = tuple(found)
+        statement.parameter_types = tuple(types.values())
+        statement.row_types = portals.row_types_of(plan, statement.duck)
+        if statement.row_types is not None and types:
+            await self._settle_row_types(statement, plan, types)
 
-        def prepare() -> DuckStatement:
-            self._session.apply_to_duck()
-            if begin := self._session.transaction.duck_begin():
-                self._session.duck.run(begin)
-            return self._session.duck.prepare(sql)
+    async def _settle_row_types(
+        self, statement: PreparedStatement, plan: Statement, types: dict[int, str]
+    ) -> None:
+        """Result types where they hang on the parameters' values."""
+        rows = statement.row_types
+        assert rows is not None
+        if any(kind.id == "INVALID" for _, kind in rows):
+            told = await self._duck_statement(plan, null_parameters(plan.sql, types))
+            rows = told.columns
+            await self._session.duck.call(told.close)
+        if not _NUMERIC_OIDS.isdisjoint(statement.parameter_oids):
+            # The digits of a numeric value are not known before Bind, nor are those of the result.
+            rows = [
+                (name, replace(kind, width=0, scale=0) if kind.id == "DECIMAL" else kind)
+                for name, kind in rows
+            ]
+        statement.row_types = rows
 
+    async def _duck_statement(self, plan: Statement, sql: str) -> DuckStatement:
         try:
-            return await self._session.duck.call(prepare)
+            return await self._session.on_duck(self._session.duck.prepare, sql)
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
@@ -135,12 +168,12 @@ class ExtendedProtocol:
         if statement.relayed is not None:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
-            self._bind_values(bound, message)
+            self.bind_values(bound, message)
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
 
-    def _bind_values(self, bound: Portal, message: m.Bind) -> None:
+    def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
         if len(message.parameters) != len(oids):
             raise m.protocol_violation(
@@ -155,7 +188,11 @@ class ExtendedProtocol:
                 zip(message.parameters, formats, oids, strict=True), start=1
             )
         ]
-        rows = bound.statement.row_types
+        bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
+        plan = bound.statement.plan
+        if plan is not None and bound.types != bound.statement.parameter_types:
+            bound.sql = cast_parameters(plan.sql, dict(enumerate(bound.types, start=1)))
+        rows = self._row_types(bound.statement)
         bound.formats = portals.result_formats(message.result_formats, len(rows)) if rows else ()
 
     async def describe(self, message: m.Describe) -> None:
@@ -170,83 +207,143 @@ class ExtendedProtocol:
         await self._session.relay.settle()
         if message.kind == "S":
             self._session.link.write(m.parameter_description(statement.parameter_oids))
-        rows = statement.row_types
-        if statement.plan is not None and statement.plan.route is Route.SESSION:
-            columns = self._session.own.columns(statement.plan)
-            self._session.link.write(
-                Outcome("", columns).row_description() if columns else m.NO_DATA
-            )
-        elif rows is None:
+        rows = self._row_types(statement)
+        if rows is None:
             self._session.link.write(m.NO_DATA)
         else:
             shown = formats if formats is not None else (0,) * len(rows)
             self._session.link.write(m.row_description(portals.columns_of(rows, shown)))
 
     async def execute(self, message: m.Execute) -> None:
+        session = self._session
         bound = self._portal(message.portal)
         plan = bound.statement.plan
+        limit = max(message.max_rows, 0)
         if plan is not None:
-            self._session.admit(plan)
+            session.admit(plan)
         if bound.statement.relayed is not None:
             await self._forward(b"E", pg.EXECUTE, None)
             return
-        await self._session.relay.settle()
+        await session.relay.settle()
         if plan is None:
-            self._session.link.write(m.EMPTY_QUERY)
+            session.link.write(m.EMPTY_QUERY)
         elif plan.route is Route.SESSION:
-            await self._execute_own(bound, plan)
+            await self._execute_own(bound, plan, limit)
         else:
-            await self._execute_duck(bound, plan, max(message.max_rows, 0))
+            await self._execute_duck(bound, plan, limit)
 
-    async def _execute_own(self, bound: Portal, plan: Statement) -> None:
-        if bound.outcome is None:
-            bound.outcome = await self._session.own.run(plan)
-            self._session.send_outcome(bound.outcome, describe=False)
+    async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
+        if bound.answer is None:
+            bound.answer = await self._session.own.run(plan)
+            if isinstance(bound.answer, Rows):
+                bound.left = bound.answer.limit
+        if isinstance(bound.answer, Outcome):
+            if not bound.finished:
+                self._session.send_outcome(bound.answer, describe=False)
+            bound.finished = True
+            return
+        rows = bound.answer
+        wanted = min(limit, rows.limit) if limit and rows.limit else limit or rows.limit
+        if limit and (not bound.left or limit < bound.left):
+            sent = await self.run(rows.portal, limit, bound.formats)
+            bound.rows += sent
+            bound.left = max(0, bound.left - sent)
+            if sent >= limit:
+                self._session.link.write(m.PORTAL_SUSPENDED)
+                return
+        else:
+            bound.rows += await self.run(rows.portal, wanted, bound.formats, rows.send)
+        tag = rows.tag or rows.portal.statement.plan.tag
+        self._session.link.write(portals.complete(tag, bound.rows))
 
     async def _execute_duck(self, bound: Portal, plan: Statement, limit: int) -> None:
-        if not self._session.link.protocol.next_is(b"S"):
-            self._session.transaction.open(Block.PIPELINE)
-        if bound.finished:
-            self._session.link.write(portals.complete(plan.tag, 0))
-            return
-        sent = 0
-        while True:
-            left = limit - sent if limit else 0
-            data, rows, more = await self._session.duck.call(self._continue_duck, bound, plan, left)
-            self._session.link.write(data)
-            sent += rows
-            if not more or (limit and sent >= limit):
-                break
-            await self._session.link.drain()
-        running = bound.running
-        assert running is not None
-        if limit and sent >= limit:
-            bound.rows += sent
-            self._session.link.write(m.PORTAL_SUSPENDED)
-            return
-        bound.finished = True
-        if bound.statement.row_types is None:
-            sent = running.rows_changed
-        if plan.writes and bound.statement.duck is not None:
-            self._session.transaction.wrote(bound.statement.duck.sql, bound.values, bound.rows + sent)
-        self._session.link.write(portals.complete(plan.tag, sent))
-        await self._session.end_duck(running)
+        session = self._session
+        if not session.link.protocol.next_is(b"S"):
+            session.transaction.open(Block.PIPELINE)
+        sent = await self.run(bound, limit, bound.formats)
+        if limit and sent >= limit and bound.statement.row_types is not None:
+            session.link.write(m.PORTAL_SUSPENDED)
+        else:
+            session.link.write(portals.complete(plan.tag, sent))
 
-    def _continue_duck(self, bound: Portal, plan: Statement, limit: int) -> tuple[Any, int, bool]:
-        """Blocks. Starts the portal's statement when it has not started, and fetches the next rows."""
-        statement = bound.statement
-        assert statement.duck is not None
-        if bound.running is None:
-            self._session.apply_to_duck()
-            if begin := self._session.transaction.duck_begin():
-                self._session.duck.run(begin)
-            bound.running = self._session.duck.start(statement.duck, bound.values)
+    async def run(
+        self, bound: Portal, limit: int, formats: Sequence[int] = (), send: bool = True
+    ) -> int:
+        """Runs a portal on, and sends its next rows: at most `limit`, all with 0, none with -1.
+
+        Returns how many; for a statement without rows, how many it changed. The last row reached,
+        the portal gives no more.
+        """
+        session, statement = self._session, bound.statement
+        if bound.finished or limit < 0:
+            return 0
+        encoder: RowEncoder | None = None
+        sent = 0
+        try:
+            if bound.running is None:
+                await session.on_duck(self.start, bound)
+            running = bound.running
+            assert running is not None
             if statement.row_types is None:
-                bound.running.finish()
-                return b"", 0, False
-            types = [kind for _, kind in statement.row_types]
-            bound.encoder = RowEncoder(types, bound.formats, self._session.style())
-        return bound.running.fetch(bound.encoder, limit)
+                sent = running.rows_changed
+            else:
+                types = [kind for _, kind in running.columns]
+                codes = portals.result_formats(formats, len(types))
+                encoder = RowEncoder(types, codes, session.style())
+            while encoder is not None and not (limit and sent >= limit):
+                left = limit - sent if limit else 0
+                data, rows, more = await session.duck.call(running.fetch, encoder, left)
+                if send:
+                    session.link.write(data)
+                sent += rows
+                if not more:
+                    break
+                await session.link.drain()
+        except EngineError as error:
+            assert statement.plan is not None
+            raise session.located(error, statement.plan, bound.sql or statement.sql) from error
+        bound.rows += sent
+        if statement.row_types is None or running.done:
+            bound.finished = True
+            if statement.plan is not None and statement.plan.writes:
+                sql = bound.sql or statement.sql
+                session.transaction.wrote(sql, bound.values, bound.rows)
+        return sent
+
+    def start(self, bound: Portal) -> None:
+        """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
+        bound.running = self._session.duck.start(self._planned(bound), bound.values)
+        if bound.statement.row_types is None:
+            bound.running.finish()
+
+    async def keep(self, bound: Portal) -> None:
+        """A cursor WITH HOLD outlives its transaction: its rows are taken into memory."""
+        if bound.running is not None:
+            await self._session.duck.call(bound.running.detach)
+        bound.kept = True
+
+    def _planned(self, bound: Portal) -> DuckStatement:
+        """Blocks. The statement planned for the types of the portal's values."""
+        statement = bound.statement
+        if not bound.sql:
+            assert statement.duck is not None
+            return statement.duck
+        if (found := statement.variants.get(bound.types)) is None:
+            if len(statement.variants) >= _MOST_VARIANTS:
+                statement.variants.pop(next(iter(statement.variants))).close()
+            found = statement.variants[bound.types] = self._session.duck.prepare(bound.sql)
+        return found
+
+    def _row_types(self, statement: PreparedStatement) -> list[tuple[str, DuckType]] | None:
+        """The result columns, which for EXECUTE and FETCH are another statement's."""
+        if statement.plan is not None and statement.plan.route is Route.SESSION:
+            return self._session.own.row_types(statement.plan)
+        return statement.row_types
+
+    def cursor(self, name: str) -> Portal:
+        if (found := self.portals.get(name)) is None:
+            raise SqlError("34000", f'cursor "{name}" does not exist')
+        return found
 
     async def close(self, message: m.Close) -> None:
         kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
@@ -263,7 +360,7 @@ class ExtendedProtocol:
         if isinstance(found, Portal):
             await self.close_portal(found)
         elif found is not None and found.duck is not None:
-            await self._session.duck.call(found.duck.close)
+            await self._session.duck.call(found.close_plans)
         self._session.link.write(m.CLOSE_COMPLETE)
 
     async def flush(self, message: m.Flush) -> None:
@@ -274,7 +371,7 @@ class ExtendedProtocol:
         try:
             await self._session.relay.sync()
             if self._session.transaction.block is Block.PIPELINE:
-                await self.close_portals()
+                await self.close_portals(committed=True)
                 await self._session.transaction.commit()
         except Told:
             await self._session.transaction.fail()
@@ -299,7 +396,7 @@ class ExtendedProtocol:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
         found = self.statements.pop(name, None)
         if found is not None and found.duck is not None:
-            await self._session.duck.call(found.duck.close)
+            await self._session.duck.call(found.close_plans)
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""
@@ -312,11 +409,16 @@ class ExtendedProtocol:
         if (unnamed := self.portals.pop("", None)) is not None:
             await self.close_portal(unnamed)
 
-    async def close_portals(self) -> None:
-        """Portals end with their transaction."""
-        open_portals, self.portals = list(self.portals.values()), {}
-        for open_portal in open_portals:
-            await self.close_portal(open_portal)
+    async def close_portals(self, *, committed: bool = False) -> None:
+        """Portals end with their transaction; cursors WITH HOLD outlive one that is committed."""
+        open_portals, self.portals = self.portals, {}
+        for name, open_portal in open_portals.items():
+            if open_portal.hold and committed and not open_portal.kept:
+                await self.keep(open_portal)
+            if open_portal.kept:
+                self.portals[name] = open_portal
+            else:
+                await self.close_portal(open_portal)
 
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:

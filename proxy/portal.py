@@ -24,21 +24,35 @@ class PreparedStatement:
     name: str
     plan: Statement | None
     parameter_oids: tuple[int, ...] = ()
-    duck: DuckStatement | None = None
+    sql: str = ""  # what DuckDB was given for it
+    duck: DuckStatement | None = None  # planned for `parameter_types`
+    parameter_types: tuple[str, ...] = ()  # DuckDB's names
+    variants: dict[tuple[str, ...], DuckStatement] = field(default_factory=dict)  # for others
     relayed: RelayedStatement | None = None
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
+
+    def close_plans(self) -> None:
+        """Blocks. Frees what DuckDB holds for it."""
+        for plan in (self.duck, *self.variants.values()):
+            if plan is not None:
+                plan.close()
 
 
 @dataclass(slots=True)
 class Portal:
     statement: PreparedStatement
-    values: Sequence[Any] = ()
+    values: Sequence[tuple[int, Any]] = ()  # (OID, value)
+    types: tuple[str, ...] = ()  # DuckDB's types of the values
+    sql: str = ""  # the statement's text for those types, where it must be planned anew
     formats: tuple[int, ...] = ()
     running: DuckPortal | None = None
-    encoder: Any = None
-    rows: int = 0  # sent so far
+    rows: int = 0  # given so far
     finished: bool = False
-    outcome: Outcome | None = None
+    hold: bool = False  # a cursor WITH HOLD
+    kept: bool = False  # ... whose transaction has committed
+    binary: bool = False  # a BINARY cursor
+    answer: Any = None  # what the session's own statement answered: `Outcome` or `Rows`
+    left: int = 0  # of a FETCH: rows that it has still to give
 
 
 @dataclass(slots=True)

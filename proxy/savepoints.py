@@ -28,7 +28,49 @@ _MOST_CHARACTERS = 4 << 20
 # Names whose value changes from one execution to the next. A write that spells one of them, or that
 # touches a table with such a DEFAULT, is not repeated.
 _VOLATILE = frozenset(
-    ["random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval", "setseed", "now", "today", "get_current_time", "get_current_timestamp", "current_timestamp", "current_time", "current_date", "localtime", "localtimestamp", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "txid_current", "current_localtimestamp", "current_localtime", "randstr", "uniform", "normal", "zipf", "seq1", "seq2", "seq4", "seq8", "uuid_string", "read_csv", "read_parquet", "read_json", "reservoir", "bernoulli", "system", "sample", "tablesample", "using_sample"]
+    [
+        "random",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+        "gen_random_uuid",
+        "nextval",
+        "currval",
+        "setseed",
+        "now",
+        "today",
+        "get_current_time",
+        "get_current_timestamp",
+        "current_timestamp",
+        "current_time",
+        "current_date",
+        "localtime",
+        "localtimestamp",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "clock_timestamp",
+        "txid_current",
+        "current_localtimestamp",
+        "current_localtime",
+        "randstr",
+        "uniform",
+        "normal",
+        "zipf",
+        "seq1",
+        "seq2",
+        "seq4",
+        "seq8",
+        "uuid_string",
+        "read_csv",
+        "read_parquet",
+        "read_json",
+        "reservoir",
+        "bernoulli",
+        "system",
+        "sample",
+        "tablesample",
+        "using_sample",
+    ]
 )
 
 
@@ -130,7 +172,9 @@ def repeat(duck: DuckSession, begin: str, writes: Sequence[Write]) -> None:
             )
 
 
-_DEFAULTS = "SELECT table_name, column_default FROM duckdb_columns() WHERE column_default IS NOT NULL"
+_DEFAULTS = (
+    "SELECT table_name, column_default FROM duckdb_columns() WHERE column_default IS NOT NULL"
+)
 
 
 def _constant(default: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -24,8 +24,9 @@ from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.named import Rows
 from proxy.portal import Outcome
-from proxy.session_settings import Scope, SessionSettings, Setting
+from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.positions import source_position
@@ -36,7 +37,13 @@ from proxy.wire.rows import RowEncoder, TextStyle
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
+_TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
+_IDLE_TOO_LONG = SqlError(
+    "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
+)
 _SHUTDOWN = SqlError(
     "57P01", "terminating connection due to administrator command", severity="FATAL"
 )
@@ -81,6 +88,8 @@ class Session:
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
         self._dialect = Dialect()
+        self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
+        self._timed_out = False
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -108,12 +117,39 @@ class Session:
             await self._close()
 
     async def _serve(self) -> None:
-        while (frame := await self.link.next_frame()) is not None and frame[0] != b"X":
+        while (frame := await self._next_frame()) is not None and frame[0] != b"X":
             self._busy = True
-            await self._take(*frame)
+            await self._take_in_time(*frame)
             self._busy = False
             if self._stopping and not self.link.protocol.buffered:
                 raise _SHUTDOWN
+
+    async def _next_frame(self) -> tuple[bytes, bytes] | None:
+        limit = self._timeouts.get("idle_in_transaction_session_timeout")
+        if not limit or self.transaction.status == "I":
+            return await self.link.next_frame()
+        try:
+            async with asyncio.timeout(limit):
+                return await self.link.next_frame()
+        except TimeoutError:
+            raise _IDLE_TOO_LONG from None
+
+    async def _take_in_time(self, kind: bytes, body: bytes) -> None:
+        """`_take` under the session's statement_timeout."""
+        limit = self._timeouts.get("statement_timeout")
+        if not limit:
+            await self._take(kind, body)
+            return
+        timer = asyncio.get_running_loop().call_later(limit, self._time_out)
+        try:
+            await self._take(kind, body)
+        finally:
+            timer.cancel()
+            self._timed_out = False
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self.duck.interrupt()
 
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
@@ -184,6 +220,8 @@ class Session:
             )
 
     async def _answer_error(self, error: SqlError, extended: bool) -> None:
+        if self._timed_out and error.sqlstate == "57014":
+            error = SqlError("57014", "canceling statement due to statement timeout")
         try:
             await self.relay.settle()
         except (Told, SqlError) as other:
@@ -227,6 +265,8 @@ class Session:
                 name=self.settings.get("hatidata.dialect"),
                 transpile=self.settings.get("hatidata.transpile") == "on",
             )
+        if setting.name in _TIMEOUTS:
+            self._timeouts[setting.name] = in_milliseconds(value) / 1000
         if Scope.DUCKDB in setting.scope:
             self._duck_stale[setting.name] = value
         if Scope.POSTGRES in setting.scope and self.relay.connected:
@@ -290,6 +330,7 @@ class Session:
         for plan in plans:
             await self._simple(plan, sql)
         if self.transaction.block is Block.MESSAGE:
+            await self.extended.close_portals(committed=True)
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
@@ -302,14 +343,43 @@ class Session:
         return plans
 
     async def _simple(self, plan: Statement, sql: str) -> None:
+        plan = self.resolve(plan)
         self.admit(plan)
         if plan.route is Route.SESSION:
-            self.send_outcome(await self.own.run(plan), describe=True)
+            answer = await self.own.run(plan)
+            if isinstance(answer, Rows):
+                await self._send_rows_of(answer)
+            else:
+                self.send_outcome(answer, describe=True)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
             await self._relay_query(" " * plan.start + plan.text)
         else:
             await self._simple_duck(plan)
+
+    def resolve(self, plan: Statement) -> Statement:
+        return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
+
+    async def _send_rows_of(self, rows: Rows) -> None:
+        """EXECUTE, FETCH or MOVE as a simple query."""
+        inner = rows.portal.statement
+        codes = (int(rows.portal.binary),) * len(inner.row_types or ())
+        if inner.row_types is not None and rows.send:
+            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+        count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
+        assert inner.plan is not None
+        self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
+
+    async def on_duck(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
+        return await self.duck.call(self._in_step, function, *arguments)
+
+    def _in_step(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Blocks."""
+        self.apply_to_duck()
+        if begin := self.transaction.duck_begin():
+            self.duck.run(begin)
+        return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
         """Refuses what cannot run now: 25P02, or what the planner refused."""
@@ -344,7 +414,7 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         try:
-            running, encoder, piece = await self.duck.call(self._start_duck, plan)
+            running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
             raise self.located(error, plan, plan.sql) from error
         try:
@@ -373,9 +443,6 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
-        self.apply_to_duck()
-        if begin := self.transaction.duck_begin():
-            self.duck.run(begin)
         statement = self.duck.prepare(plan.sql)
         row_types = portals.row_types_of(plan, statement)
         running = self.duck.start(statement)

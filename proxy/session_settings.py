@@ -261,7 +261,8 @@ class SessionSettings:
     def start(self, name: str, value: str) -> None:
         """A value that the session begins with: RESET comes back to it. Raises 22023, 55P02."""
         folded = self._fold(name)
-        self._values[folded] = self._initial[folded] = self._checked(folded, name, value)
+        self._initial[folded] = checked = self._checked(folded, name, value)
+        self._assign(folded, checked)
 
     def fix(self, name: str, value: str) -> None:
         """Sets what a client may only read."""

@@ -7,18 +7,31 @@ reaches an engine but through the transaction and the settings.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
+from proxy.named import Named, Rows
 from proxy.portal import Outcome
 from proxy.session_settings import known
 from proxy.sql import session_actions as act
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
+from proxy.wire.types import DuckType
 
 if TYPE_CHECKING:
     from proxy.session import Session
 
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """EXPLAIN of a statement of DuckDB's, answered in the shape of Postgres's."""
+
+    sql: str
+
+
+_EXPLAIN = ("QUERY PLAN",)
+_NAMED = (act.Execute, act.Deallocate, act.Fetch, act.Move, act.CloseCursor)
 _ENDS = (act.Commit, act.Rollback, act.RollbackTo)
 _SETTINGS = (act.Set, act.Reset, act.Show)
 
@@ -36,26 +49,57 @@ def is_postgres_setting(plan: Statement) -> bool:
 class SessionStatements:
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.named = Named(session)
 
     @staticmethod
     def ends_transaction(plan: Statement) -> bool:
         """What a failed transaction still accepts."""
         return isinstance(plan.action, _ENDS)
 
-    def columns(self, plan: Statement) -> Sequence[str]:
-        """The result columns of a statement that returns rows, all of them text."""
-        if isinstance(plan.action, act.Show):
-            return _SHOW_ALL if plan.action.name is None else (_shown(plan.action.name),)
-        return ()
+    def row_types(self, plan: Statement) -> list[tuple[str, DuckType]] | None:
+        """The result columns of a statement that returns rows, without running it."""
+        action, extended = plan.action, self._session.extended
+        if isinstance(action, act.Execute):
+            return extended.statement(action.name).row_types
+        if isinstance(action, act.Fetch):
+            return extended.cursor(action.cursor).statement.row_types
+        if isinstance(action, act.Show):
+            return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
+        return _texts(_EXPLAIN) if isinstance(action, Explain) else None
 
-    async def run(self, plan: Statement) -> Outcome:
+    async def run(self, plan: Statement) -> Outcome | Rows:
         assert plan.route is Route.SESSION
         action = plan.action
         step = _STEPS.get(type(action))
         if step is None:
             raise not_supported(plan.kind or type(action).__name__.upper())
-        outcome = await step(self, action)
-        return outcome if outcome is not None else Outcome(plan.tag)
+        answer = await step(self, action)
+        return answer if answer is not None else Outcome(plan.tag)
+
+    def resolve(self, plan: Statement) -> Statement:
+        """Where a statement belongs that names something only this session knows."""
+        action, extended = plan.action, self._session.extended
+        if isinstance(action, act.Prepare | act.Declare):
+            text = action.statement_text if isinstance(action, act.Prepare) else action.query
+            relayed = all(inner.route is Route.POSTGRES for inner in self._session.plan(text))
+        elif isinstance(action, act.Execute | act.Deallocate):
+            relayed = action.name is not None and action.name not in extended.statements
+        elif isinstance(action, act.Fetch | act.Move):
+            relayed = action.cursor not in extended.portals
+        elif isinstance(action, act.CloseCursor):
+            relayed = action.name is not None and action.name not in extended.portals
+        else:
+            if plan.kind == "EXPLAIN" and plan.route is Route.DUCKDB:
+                return replace(plan, route=Route.SESSION, action=Explain(plan.sql))
+            return plan
+        if not relayed or (isinstance(action, _NAMED) and not self._session.relay.connected):
+            return plan
+        return replace(plan, route=Route.POSTGRES)
+
+    async def _explain(self, action: Explain) -> Outcome:
+        rows = await self._session.on_duck(self._session.duck.run, action.sql)
+        lines = [line for _, text in rows for line in text.rstrip().split("\n")]
+        return Outcome("EXPLAIN", _EXPLAIN, [(line,) for line in lines])
 
     # --- transactions -------------------------------------------------------------------------
 
@@ -65,12 +109,14 @@ class SessionStatements:
             self._session.notice(warning)
 
     async def _commit(self, action: act.Commit) -> Outcome | None:
-        return await self._end(action.chain, self._session.transaction.commit)
+        return await self._end(action.chain, self._session.transaction.commit, rolled_back=False)
 
     async def _rollback(self, action: act.Rollback) -> Outcome | None:
-        return await self._end(action.chain, self._session.transaction.rollback)
+        return await self._end(action.chain, self._session.transaction.rollback, rolled_back=True)
 
-    async def _end(self, chain: bool, end: Callable[[], Awaitable[bool | None]]) -> Outcome | None:
+    async def _end(
+        self, chain: bool, end: Callable[[], Awaitable[bool | None]], *, rolled_back: bool
+    ) -> Outcome | None:
         """COMMIT or ROLLBACK; what had failed answers ROLLBACK to either."""
         transaction = self._session.transaction
         if transaction.block is not Block.EXPLICIT:
@@ -78,7 +124,8 @@ class SessionStatements:
                 raise SqlError("25P01", "COMMIT AND CHAIN can only be used in transaction blocks")
             self._session.notice(SqlError("25P01", "there is no transaction in progress"))
         modes = transaction.modes
-        await self._session.extended.close_portals()
+        committed = not rolled_back and not transaction.failed
+        await self._session.extended.close_portals(committed=committed)
         done = await end()
         if chain:
             transaction.begin(modes)
@@ -196,7 +243,18 @@ def _shown(name: str) -> str:
     }.get(name, name)
 
 
-_STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | None]]] = {
+def _texts(names: Sequence[str]) -> list[tuple[str, DuckType]]:
+    return [(name, DuckType("VARCHAR")) for name in names]
+
+
+_STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows | None]]] = {
+    Explain: SessionStatements._explain,
+    act.Prepare: lambda own, action: own.named.prepare(action),
+    act.Execute: lambda own, action: own.named.execute(action),
+    act.Declare: lambda own, action: own.named.declare(action),
+    act.Fetch: lambda own, action: own.named.fetch(action),
+    act.Move: lambda own, action: own.named.move(action),
+    act.CloseCursor: lambda own, action: own.named.close_cursor(action),
     act.Begin: SessionStatements._begin,
     act.Commit: SessionStatements._commit,
     act.Rollback: SessionStatements._rollback,

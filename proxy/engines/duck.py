@@ -215,7 +215,9 @@ class DuckStatement:
         """Blocks. See `DuckSession.start`, the way to call it."""
         if values:
             self._prepared.bind(values)
-        return DuckPortal(self._prepared.execute(), self.columns)
+        result = self._prepared.execute()
+        unsure = any(kind.id == "INVALID" for _, kind in self.columns)
+        return DuckPortal(result, result.columns if unsure else self.columns)
 
     def close(self) -> None:
         self._prepared.close()

@@ -421,6 +421,16 @@ class Result:
         return _api.rows_changed(c.byref(self._result))
 
     @property
+    def columns(self) -> list[tuple[str, DuckType]]:
+        """Name and type of each column, also where preparing could not tell."""
+        assert self._result is not None
+        result = c.byref(self._result)
+        return [
+            (_text(_api.column_name(result, i)), _take_type(_api.column_logical_type(result, i)))
+            for i in range(_api.column_count(result))
+        ]
+
+    @property
     def schema(self) -> pa.Schema:
         """The Arrow schema; needs `SET arrow_lossless_conversion`, or hugeint and uuid lose their type."""
         if self._schema is None:

@@ -57,8 +57,12 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     A slice reaches from the end of the one before, white space trimmed, so that a leading comment
     stays with its statement. scripting: whether blocks are recognised (Snowflake's dialect).
     """
+    if not tokens:
+        return []
     slices: list[Slice] = []
     start = first = 0
+    if ";" not in text and not (scripting and _block_at(tokens, 0)):
+        return [_slice(text, tokens, 0, len(text))]
     for index, token in enumerate(tokens):
         if index == first and scripting:
             block = _block_at(tokens, index)

@@ -61,10 +61,8 @@ _FILE_ENDINGS = (
 )
 
 
-def function(name: str, position: int | None) -> SqlError | None:
-    """The refusal of a guarded function, None for all others."""
-    if name not in FUNCTIONS:
-        return None
+def function(name: str, position: int | None) -> SqlError:
+    """The refusal of one of `FUNCTIONS`."""
     reason = next(reason for names, reason in _REASONS if name in names)
     return SqlError("42501", f"function {name} is not allowed", hint=reason, position=position)
 
@@ -79,11 +77,8 @@ def file(name: str, position: int | None) -> SqlError:
     )
 
 
-def table_name(name: str, identifier: exp.Identifier, position: int | None) -> SqlError | None:
-    """The refusal of an unqualified name that DuckDB would open as a file."""
+def is_file(name: str, identifier: exp.Identifier) -> bool:
+    """Whether DuckDB would open an unqualified name as a file, if there is no such table."""
     if not identifier.args.get("quoted"):
-        return None
-    lowered = name.lower()
-    if lowered.endswith(_FILE_ENDINGS) or "/" in name or "\\" in name or "*" in name:
-        return file(name, position)
-    return None
+        return False
+    return name.lower().endswith(_FILE_ENDINGS) or any(mark in name for mark in "/\\*")

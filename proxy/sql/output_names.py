@@ -73,7 +73,8 @@ def _cast(node: exp.Expr, text: str) -> Named:
         return inner
     to = node.args.get("to")
     if isinstance(to, exp.DataType):
-        return _TYPE_NAMES.get(to.this, str(to.this.value).lower()), 1
+        kind = to.this
+        return _TYPE_NAMES.get(kind) or str(getattr(kind, "value", kind)).lower(), 1
     return (to.name.lower() if to is not None else UNNAMED), 1
 
 

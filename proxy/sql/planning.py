@@ -30,7 +30,7 @@ from proxy.sql.reading import (
     write_duckdb,
 )
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
-from proxy.sql.route import Facts, decide, visit
+from proxy.sql.route import collect, decide
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, Words, scripting
@@ -41,7 +41,7 @@ def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
 
     Raises SqlError 42601 for what cannot be read, 54001 for what is nested too deep.
     """
-    reader = READERS[dialect.name]
+    reader = READERS[dialect.name if dialect.transpile else "duckdb"]
     if reader is POSTGRES:
         return _plan_all(text, dialect, reader, reader.tokenize(text))
     try:
@@ -65,16 +65,19 @@ def _tokens_as_postgres(text: str) -> list[Token] | None:
         return None
 
 
+def _is_snowflake(dialect: Dialect) -> bool:
+    return dialect.transpile and dialect.name == "snowflake"
+
+
 def _plan_all(
     text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
 ) -> tuple[Statement, ...]:
-    snowflake_rules = dialect.name == "snowflake"
-    slices = split(tokens, text, scripting=snowflake_rules)
+    slices = split(tokens, text, scripting=_is_snowflake(dialect))
     return tuple(_plan(text, piece, dialect, reader) for piece in slices)
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
-    words = Words(text, piece.tokens, session_variables=dialect.name == "snowflake")
+    words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _session(text, piece, scripting(piece.block))
     first, phrase = administration.leading_words(words)
@@ -243,6 +246,10 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     if administration.concerns_only_control_plane(piece.tokens):
         return None
     if failure is not None:
+        rest = text[piece.end :]
+        semicolon = len(text) - len(rest.lstrip())
+        if failure.offset == len(text) and text[semicolon : semicolon + 1] == ";":
+            raise SyntaxFailure('syntax error at or near ";"', semicolon)
         raise failure
     return tree, reader
 
@@ -259,19 +266,21 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
     kind, tag = kind_and_tag(tree)
-    facts = Facts()
+    rewritten = dialect.transpile and dialect.name != "duckdb"
     try:
+        if rewritten:
+            name_columns(tree, text)
         nodes = list(tree.dfs())
-        for node in nodes:
-            visit(node, facts)
+        facts = collect(nodes)
         engine, refused = decide(facts)
-        sql = ""
-        if engine != POSTGRES_ENGINE and refused is None:
-            sql = _write(tree, nodes, source, text, dialect, grammar)
-    except SqlError as error:
-        engine, refused, sql = "duckdb", error, ""
     except RecursionError as error:
         raise too_complex() from error
+    sql = ""
+    if engine != POSTGRES_ENGINE and refused is None:
+        try:
+            sql = _write(tree, nodes, source, dialect, grammar)
+        except SqlError as error:
+            refused = error
     return Statement(
         Route(engine),
         kind,
@@ -281,26 +290,22 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
-        parameters=highest_parameter(piece.tokens),
+        parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
     )
 
 
 def _write(
-    tree: exp.Expr,
-    nodes: list[exp.Expr],
-    source: str,
-    text: str,
-    dialect: Dialect,
-    grammar: Reader,
+    tree: exp.Expr, nodes: list[exp.Expr], source: str, dialect: Dialect, grammar: Reader
 ) -> str:
     if not dialect.transpile or dialect.name == "duckdb":
         if grammar.name == "duckdb" and not postgres.names_public(nodes):
             return source
         return write_duckdb(postgres.rewrite(tree, nodes))
-    name_columns(tree, text)
     if grammar.name == "snowflake":
-        return write_duckdb(snowflake.rewrite(tree, dialect))
+        return write_duckdb(snowflake.rewrite(tree, nodes))
+    if dialect.name == "snowflake":
+        return write_duckdb(snowflake.rewrite_postgres(tree, nodes))
     return write_duckdb(postgres.rewrite(tree, nodes))
 
 

@@ -24,7 +24,11 @@ def byte_string(node: exp.ByteString) -> exp.Expr:
 def public_is_main(node: exp.Table | exp.Column) -> None:
     """`public.t` is `main.t`."""
     schema = node.args.get("db")
-    if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+    if (
+        schema is not None
+        and isinstance(schema, exp.Identifier)
+        and schema.this.lower() == "public"
+    ):
         schema.set("this", "main")
 
 
@@ -48,7 +52,15 @@ def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
 
 
-_RULES: dict[type, Rule] = {
+def fold(identifier: exp.Identifier) -> None:
+    """Unquoted names are lower case."""
+    name = identifier.this
+    if not name.islower() and not identifier.args.get("quoted"):
+        identifier.set("this", name.lower())
+
+
+RULES: dict[type, Rule] = {
+    exp.Identifier: fold,
     exp.ByteString: byte_string,
     exp.Table: public_is_main,
     exp.Column: public_is_main,
@@ -69,7 +81,7 @@ def names_public(nodes: list[exp.Expr]) -> bool:
 
 def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """The tree for DuckDB, changed in place; `nodes` are its nodes, parents first."""
-    return apply(tree, nodes, _RULES)
+    return apply(tree, nodes, RULES)
 
 
 def apply(tree: exp.Expr, nodes: list[exp.Expr], rules: dict[type, Rule]) -> exp.Expr:

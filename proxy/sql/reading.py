@@ -95,8 +95,8 @@ class _UntaggedDuck(_DuckDialect):
 class SyntaxFailure(SqlError):
     """A syntax error; `offset` (0-based) lets two grammars' complaints be compared."""
 
-    def __init__(self, message: str, offset: int, *, at_end: bool = False) -> None:
-        super().__init__("42601", message, position=None if at_end else offset + 1)
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__("42601", message, position=offset + 1)
         self.offset = offset
 
 
@@ -112,7 +112,7 @@ def too_complex() -> SqlError:
 def at_or_near(text: str, token: Token | None) -> SyntaxFailure:
     """Postgres's complaint about a token of `text`, or about its end where there is none."""
     if token is None:
-        return SyntaxFailure("syntax error at end of input", len(text), at_end=True)
+        return SyntaxFailure("syntax error at end of input", len(text))
     word = text[token.start : token.end + 1]
     return SyntaxFailure(f'syntax error at or near "{word}"', token.start)
 
@@ -139,6 +139,8 @@ class Reader:
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
         found = self._tokens(text)
+        if sum(map(text.count, "([{")) <= MAX_NESTING:
+            return found
         depth = 0
         for token in found:
             kind = token.token_type
@@ -155,6 +157,8 @@ class Reader:
             found = self._tokenizer.tokenize(text)
         except TokenError:
             return self._tokens_untagged(text)
+        if "$" not in text:
+            return found
         for token in found:
             if (
                 token.token_type == TokenType.HEREDOC_STRING

@@ -12,7 +12,7 @@ Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -95,9 +95,8 @@ def _table(node: exp.Table, facts: Facts) -> None:
     if name in control_plane.SYSTEM_RELATIONS:
         facts.control.append(name)
         return
-    refused = guard.table_name(name, this, position(this))
-    if refused is not None:
-        facts.refuse(refused)
+    if guard.is_file(name, this):
+        facts.refuse(guard.file(name, position(this)))
     facts.analytical.append(name)
 
 
@@ -152,9 +151,8 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         facts.writes = True
     if not control_plane.is_common_function(name):
         facts.only_common = False
-    refused = guard.function(name, position(node))
-    if refused is not None:
-        facts.refuse(refused)
+    if name in guard.FUNCTIONS:
+        facts.refuse(guard.function(name, position(node)))
 
 
 def _anonymous(node: exp.Anonymous, facts: Facts) -> None:
@@ -204,7 +202,9 @@ def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
         facts.refuse(SqlError("0A000", f"bind variable :{node.name} is not supported here"))
 
 
-_VISITS: dict[type, Callable[[exp.Expr, Facts], None]] = {
+_Visit = Callable[[exp.Expr, Facts], None] | None
+
+_VISITS: dict[type, _Visit] = {
     exp.Table: _table,
     exp.Anonymous: _anonymous,
     exp.Column: _column,
@@ -244,16 +244,33 @@ def _func_class_visits() -> None:
 _func_class_visits()
 
 
-def visit(node: exp.Expr, facts: Facts) -> None:
-    """Add what one node says to `facts`."""
-    found = _VISITS.get(node.__class__)
-    if found is not None:
-        found(node, facts)
-    elif isinstance(node, exp.Func) and facts.only_common:
-        facts.only_common = node.sql_name().lower() in _COMMON_NODES
-
-
 _COMMON_NODES = frozenset({"count", "coalesce", "exists", "upper", "lower", "concat", "max", "min"})
+
+
+def _uncommon(node: exp.Expr, facts: Facts) -> None:
+    facts.only_common = False
+
+
+def _visit_of(kind: type) -> _Visit:
+    """What to do with nodes of a type that was not met before; None: nothing."""
+    if issubclass(kind, exp.Func) and kind.sql_name().lower() not in _COMMON_NODES:
+        return _uncommon
+    return None
+
+
+def collect(nodes: Iterable[exp.Expr]) -> Facts:
+    """What all nodes of a tree say together."""
+    facts = Facts()
+    visits = _VISITS
+    for node in nodes:
+        kind = node.__class__
+        try:
+            visit = visits[kind]
+        except KeyError:
+            visit = visits[kind] = _visit_of(kind)
+        if visit is not None:
+            visit(node, facts)
+    return facts
 
 
 def _first(names: list[str]) -> str:

@@ -226,17 +226,18 @@ def _modes(words: Words) -> TransactionModes:
     read_only: bool | None = None
     deferrable: bool | None = None
     while words.token is not None:
-        if words.accept("ISOLATION", "LEVEL"):
+        if words.accept("ISOLATION"):
+            words.expect("LEVEL")
             for spelled, level in _ISOLATION.items():
                 if words.accept(*spelled):
                     isolation = level
                     break
             else:
                 raise words.fail()
-        elif words.accept("READ", "ONLY"):
-            read_only = True
-        elif words.accept("READ", "WRITE"):
-            read_only = False
+        elif words.accept("READ"):
+            read_only = words.accept("ONLY")
+            if not read_only:
+                words.expect("WRITE")
         elif words.accept("NOT", "DEFERRABLE"):
             deferrable = False
         elif words.accept("DEFERRABLE"):

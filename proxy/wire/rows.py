@@ -2,7 +2,8 @@
 
 Why it exists: a Python object per value costs more than everything else that a server does for a
 row. Here each column becomes `Cells` by array kernels, and the cells of all columns are joined per
-row, length words between them, so that the joined array's value buffer *is* the wire payload.
+row, length words between them, so that the joined array's value buffer *is* the wire payload. Only
+a batch of a few rows goes value by value, because a kernel's price is paid per call.
 
 What it promises: the bytes are those that Postgres 15 sends for the same values, in both formats.
 A value that Postgres cannot represent raises SqlError before any of its batch has been returned.
@@ -11,6 +12,7 @@ A value that Postgres cannot represent raises SqlError before any of its batch h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +76,8 @@ class RowEncoder:
                 check_layout(duck, column.type)
             self._checked = True
         if batch.num_rows <= FEW_ROWS:
-            return self._encode_few(batch)
+            with suppress(TooManyBytes, pa.ArrowCapacityError):
+                return self._encode_few(batch)
         parts: list[pa.Buffer | memoryview] = []
         self._encode(batch, parts)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -98,7 +101,7 @@ class RowEncoder:
                     row += [len(value).to_bytes(4, "big"), value]
             length = sum(map(len, row)) + 3
             if length > MAX_BYTES:
-                raise SqlError("54000", "row is too large for a message")
+                raise TooManyBytes
             row[1] = length.to_bytes(4, "big")
             out += row
         return b"".join(out)
@@ -125,7 +128,7 @@ def data_rows(n: int, columns: Sequence[Cells]) -> pa.Buffer | memoryview:
     runs: list[list[bytes | np.ndarray]] = [[]]
     ragged: list[pa.Array] = []
     constant = _HEADER - 1
-    lengths: np.ndarray | int = 0
+    lengths = np.zeros(1, "i8")
     for cells in columns:
         constant += 4
         if cells.fixed is not None and cells.nulls is None:
@@ -134,7 +137,7 @@ def data_rows(n: int, columns: Sequence[Cells]) -> pa.Buffer | memoryview:
             runs[-1] += [width.to_bytes(4, "big"), cells.fixed]
             continue
         array, length = cells.compact()
-        lengths = lengths + length
+        lengths = lengths + length.astype("i8")
         word = length if cells.nulls is None else np.where(cells.nulls, np.int32(-1), length)
         runs[-1].append(word.astype(">i4"))
         ragged.append(array)
@@ -143,7 +146,7 @@ def data_rows(n: int, columns: Sequence[Cells]) -> pa.Buffer | memoryview:
         header = b"D" + constant.to_bytes(4, "big") + len(columns).to_bytes(2, "big")
         return as_bytes(side_by_side(n, [header, *runs[0]])).data
     count = len(columns).to_bytes(2, "big")
-    total = lengths.astype("i8") + constant
+    total = lengths + constant
     if int(total.max()) > MAX_BYTES or int(total.sum()) + n > MAX_BYTES:
         raise TooManyBytes
     runs[0] = [b"D", total.astype(">i4"), count, *runs[0]]

@@ -277,6 +277,6 @@ def duck_type_name(oid: int) -> str | None:
 
 
 def _modifier(duck: DuckType) -> int:
-    if duck.id == "DECIMAL":
+    if duck.id == "DECIMAL" and duck.width:
         return ((duck.width << 16) | duck.scale) + 4
     return -1

@@ -1,5 +1,8 @@
 """psycopg 3: the driver that uses most of the protocol, in text and in binary."""
 
+# What must raise is often the end of a block, so the block stands inside `pytest.raises`.
+# ruff: noqa: PT012
+
 from __future__ import annotations
 
 import asyncio
@@ -53,7 +56,8 @@ VALUES = [
 
 
 @pytest.fixture
-def conn(libpq: dict[str, Any]) -> Iterator[Connection]:
+def conn(libpq: dict[str, Any], table: str) -> Iterator[Connection]:
+    """Closed before `table` is dropped: an open transaction would hold it."""
     with psycopg.connect(**libpq, autocommit=True) as conn:
         yield conn
 
@@ -343,10 +347,13 @@ def test_a_transaction_in_a_pipeline(conn: Connection, table: str) -> None:
     with conn.pipeline(), conn.transaction():
         conn.execute(f"insert into {table} values (1)")
         conn.execute(f"insert into {table} values (2)")
-    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-        with conn.pipeline(), conn.transaction():
-            conn.execute(f"insert into {table} values (3)")
-            conn.execute("select %s::int4", ["x"])
+    with (
+        pytest.raises(psycopg.errors.InvalidTextRepresentation),
+        conn.pipeline(),
+        conn.transaction(),
+    ):
+        conn.execute(f"insert into {table} values (3)")
+        conn.execute("select %s::int4", ["x"])
     assert conn.execute(f"select id from {table} order by id").fetchall() == [(1,), (2,)]
 
 
@@ -404,7 +411,9 @@ def test_copy_in_rows(conn: Connection, table: str) -> None:
 
 
 def test_copy_in_binary_rows(conn: Connection, table: str) -> None:
-    conn.execute(f"create table {table} (id int8, name text, price numeric(18, 4), d date, f float8)")
+    conn.execute(
+        f"create table {table} (id int8, name text, price numeric(18, 4), d date, f float8)"
+    )
     rows = [
         (1, "one", Decimal("1.5000"), dt.date(2024, 2, 29), 0.5),
         (2, None, Decimal("-12345678901234.5678"), dt.date(1, 1, 1), float("inf")),
@@ -447,27 +456,26 @@ def test_copy_from_one_table_to_another(libpq: dict[str, Any], table: str) -> No
 
 def test_an_error_in_copied_data_leaves_nothing(conn: Connection, table: str) -> None:
     conn.execute(f"create table {table} (id int4)")
-    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-        with conn.cursor().copy(f"copy {table} from stdin") as copy:
-            copy.write("1\n2\nx\n")
+    refused = pytest.raises(psycopg.errors.InvalidTextRepresentation)
+    with refused, conn.cursor().copy(f"copy {table} from stdin") as copy:
+        copy.write("1\n2\nx\n")
     assert conn.execute(f"select count(*) from {table}").fetchone() == (0,)
 
 
 def test_an_exception_in_the_client_ends_copy(conn: Connection, table: str) -> None:
     conn.execute(f"create table {table} (id int4)")
-    with pytest.raises(ZeroDivisionError):
-        with conn.cursor().copy(f"copy {table} from stdin") as copy:
-            copy.write("1\n")
-            raise ZeroDivisionError
+    command = f"copy {table} from stdin"
+    with pytest.raises(ZeroDivisionError), conn.cursor().copy(command) as copy:
+        copy.write("1\n")
+        raise ZeroDivisionError
     assert conn.execute(f"select count(*) from {table}").fetchone() == (0,)
 
 
 def test_leaving_copy_out_early_keeps_the_session(conn: Connection) -> None:
-    query = "select i from generate_series(1, 200000) g(i)"
-    with pytest.raises(ZeroDivisionError):
-        with conn.cursor().copy(f"copy ({query}) to stdout") as out:
-            assert next(iter(out))
-            raise ZeroDivisionError
+    command = "copy (select i from generate_series(1, 200000) g(i)) to stdout"
+    with pytest.raises(ZeroDivisionError), conn.cursor().copy(command) as out:
+        assert next(iter(out))
+        raise ZeroDivisionError
     assert conn.execute("select 1").fetchone() == (1,)
 
 

@@ -288,7 +288,7 @@ def show(message: Message, fields: Collection[Token] | None = None) -> str:
             assert isinstance(token, bytes)
             name, _, value = token.partition(b"=")
             if fields is None or name in fields:
-                    shown.append(f"{name.decode()}={show_token(value)}")
+                shown.append(f"{name.decode()}={show_token(value)}")
     else:
         shown = [_show_bare(token) if kind in _BARE else show_token(token) for token in tokens]
     return " ".join([kind, *shown])

@@ -13,6 +13,7 @@ the session would do itself (transactions, USE) is done here in a line each. An 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import math
@@ -80,10 +81,8 @@ class Runner:
 
     def fresh(self) -> None:
         """A new, empty database; whatever transaction was open is gone."""
-        try:
+        with contextlib.suppress(duckdb.Error):
             self.connection.execute("ROLLBACK")
-        except duckdb.Error:
-            pass
         self._number += 1
         self.connection.execute("USE memory")
         if self._number > 1:

@@ -23,7 +23,7 @@ from .judged import (
     listed,
     literal,
 )
-from .values import KINDS, Kind
+from .values import KINDS, Kind, nested
 
 FORMATS = pytest.mark.parametrize("form", [0, 1], ids=["text", "binary"])
 
@@ -91,6 +91,10 @@ def test_array_elements_are_quoted_as_postgres_quotes(
         ("[[], []]::integer[][]", "'{}'::integer[]"),
         ("[[1, 2], [3, 4]]::integer[2][2]", "ARRAY[[1, 2], [3, 4]]"),
         ("[[1], [2]]::integer[1][]", "ARRAY[[1], [2]]"),
+        (
+            "['000000000000000000000000000000ff', NULL]::uuid[2]",
+            "ARRAY['000000000000000000000000000000ff'::uuid, NULL]",
+        ),
         (
             "[['a'::blob, '\\x00'::blob], [NULL, ''::blob]]",
             "ARRAY[['a'::bytea, '\\x00'::bytea], [NULL, ''::bytea]]",
@@ -206,3 +210,13 @@ def test_json_that_an_engine_made_of_a_value_is_sent_as_it_is() -> None:
         DuckType("STRUCT", children=(DuckType("VARIANT"),), names=("a",)),
     ):
         assert decode(RowEncoder([duck_type], [1]).encode(batch)) == [(b'\1{"a": 1}',), (None,)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_container_says_what_duckdb_itself_says_of_it(duck: Connection, seed: int) -> None:
+    random = Random(seed)
+    kind, make = nested(random, 3)
+    rows = ", ".join(f"({i}, {{'w': {make()}}}::STRUCT(w {kind}))" for i in range(60))
+    query = f"SELECT x, to_json(x)::varchar FROM (VALUES {rows}) AS t(i, x) ORDER BY i"
+    for ours, theirs in encode(duck, query):
+        assert json.loads(ours or b"") == json.loads(theirs or b"")

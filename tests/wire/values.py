@@ -226,3 +226,55 @@ KINDS = [
     Kind("TIMESTAMP", "timestamp", moments, expression="make_timestamp(v::bigint)"),
     Kind("INTERVAL", "interval", intervals),
 ]
+
+
+def nested(random: Random, depth: int) -> tuple[str, Callable[[], str]]:
+    """A random type of containers and a maker of its values, as SQL of DuckDB; a fifth are NULL."""
+    kind = random.choice([*_LEAVES, *(["LIST", "ARRAY", "STRUCT", "MAP", "UNION"] * bool(depth))])
+    if kind in _LEAVES:
+        duck = kind
+        make = lambda: random.choice(_LEAVES[kind])  # noqa: E731
+    elif kind in ("STRUCT", "UNION"):
+        members = [nested(random, depth - 1) for _ in range(random.randrange(1, 4))]
+        names = ", ".join(f"m{i} {member}" for i, (member, _) in enumerate(members))
+        makers, duck = [maker for _, maker in members], f"{kind}({names})"
+        write = _struct if kind == "STRUCT" else _union
+        make = lambda: write(random, makers)  # noqa: E731
+    else:
+        inner, maker = nested(random, depth - 1)
+        size = random.randrange(1, 4)
+        duck, write = {
+            "LIST": (f"{inner}[]", lambda: _list(maker, random.randrange(4))),
+            "ARRAY": (f"{inner}[{size}]", lambda: _list(maker, size)),
+            "MAP": (f"MAP(VARCHAR, {inner})", lambda: _map(maker, random.randrange(3))),
+        }[kind]
+        make = write
+    return duck, lambda: "NULL" if random.random() < 0.2 else f"{make()}::{duck}"
+
+
+def _list(make: Callable[[], str], size: int) -> str:
+    return f"[{', '.join(make() for _ in range(size))}]"
+
+
+def _map(make: Callable[[], str], size: int) -> str:
+    return "MAP {" + ", ".join(f"'k{i}': {make()}" for i in range(size)) + "}"
+
+
+def _struct(random: Random, makers: list[Callable[[], str]]) -> str:
+    return "{" + ", ".join(f"'m{i}': {make()}" for i, make in enumerate(makers)) + "}"
+
+
+def _union(random: Random, makers: list[Callable[[], str]]) -> str:
+    tag = random.randrange(len(makers))
+    # Arrow cannot tell a NULL of the first member from a NULL union.
+    value = next(v for v in iter(makers[tag], "") if v != "NULL")
+    return f"union_value(m{tag} := {value})"
+
+
+_LEAVES = {
+    "INTEGER": ["0", "-7", "2147483647"],
+    "VARCHAR": ["''", "'a\"b\\'", "'x\ny'", "'é'", "'null'"],
+    "BOOLEAN": ["true", "false"],
+    "UUID": ["'00000000-0000-0000-0000-0000000000ff'"],
+    "HUGEINT": ["170141183460469231731687303715884105727", "-1"],
+}

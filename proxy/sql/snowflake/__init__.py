@@ -12,6 +12,7 @@ from importlib import resources
 
 from sqlglot import exp
 
+from proxy.sql import postgres
 from proxy.sql.classify import split
 from proxy.sql.postgres import apply
 from proxy.sql.reading import DUCKDB
@@ -27,7 +28,6 @@ from proxy.sql.snowflake import (
     strings,
     types,
 )
-from proxy.sql.statement import Dialect
 
 MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""
@@ -64,10 +64,20 @@ def _register_macros() -> None:
 _register_macros()
 
 
-def rewrite(tree: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """The tree for DuckDB, changed in place. Raises SqlError 0A000 for what has no faithful form."""
-    nodes = list(tree.dfs())
-    if any(node.__class__ is exp.Column and node.args.get("join_mark") for node in nodes):
+def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
+    """The tree for DuckDB, changed in place; `nodes` are its nodes, parents first.
+
+    Raises SqlError 0A000 for what has no faithful form.
+    """
+    if any(node.__class__ is exp.Column and "join_mark" in node.args for node in nodes):
         tree = select.without_join_marks(tree)
         nodes = list(tree.dfs())
     return apply(tree, nodes, registry.NODES)
+
+
+_OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
+
+
+def rewrite_postgres(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
+    """As `rewrite`, of a tree that only Postgres's grammar could read: 7 / 2 is 3.5 here too."""
+    return apply(tree, nodes, _OVER_POSTGRES)

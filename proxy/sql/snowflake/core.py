@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.postgres import byte_string, public_is_main, refuse_lock
-from proxy.sql.snowflake.registry import FUNCTIONS, NODES, cast, function, node, sf, unsupported
+from proxy.sql.postgres import byte_string, fold, public_is_main, refuse_lock
+from proxy.sql.snowflake.registry import (
+    FUNCTIONS,
+    NODES,
+    cast,
+    duck,
+    function,
+    node,
+    sf,
+    unsupported,
+)
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
+NODES[exp.Identifier] = fold
 
 
 @node(exp.Anonymous)
@@ -20,23 +30,17 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
     return rule(call.expressions) if rule is not None else None
 
 
-@node(exp.Identifier)
-def _identifier(identifier: exp.Identifier) -> None:
-    name = identifier.this
-    if not identifier.args.get("quoted") and not name.islower():
-        identifier.set("this", name.lower())
-
-
 @node(exp.Column)
 def _column(column: exp.Column) -> exp.Expr | None:
+    sequence = column.args.get("table")
+    if sequence is None:
+        return None
     public_is_main(column)
     name = column.this
-    if isinstance(name, exp.Identifier) and name.this.lower() in ("nextval", "currval"):
-        sequence = column.args.get("table")
-        if sequence is not None and not name.args.get("quoted"):
-            parts = [column.args.get("catalog"), column.args.get("db"), sequence]
-            path = ".".join(part.sql() for part in parts if part is not None)
-            return exp.Anonymous(this="nextval", expressions=[exp.Literal.string(path)])
+    if isinstance(name, exp.Identifier) and name.this.lower() == "nextval":
+        parts = [column.args.get("catalog"), column.args.get("db"), sequence]
+        path = ".".join(part.sql() for part in parts if part is not None)
+        return duck("nextval", exp.Literal.string(path))
     return None
 
 

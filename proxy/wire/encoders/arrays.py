@@ -62,19 +62,18 @@ class Rectangles:
 
 
 def split(array: pa.Array) -> tuple[np.ndarray, pa.Array]:
-    """Offsets from 0 (int32, n + 1) and elements of a column of lists; a NULL has none."""
-    nulls = null_mask(array)
+    """Offsets from 0 (int32, n + 1) and elements of a column of lists.
+
+    What a NULL spans is left in: dropping it would copy the elements, which Arrow cannot do for
+    every type. DuckDB gives a NULL LIST no elements, and a NULL ARRAY elements that are NULL.
+    """
     if pa.types.is_fixed_size_list(array.type):
-        lengths = np.full(len(array), array.type.list_size, "i4")
-        if nulls is not None:
-            lengths[nulls] = 0
-        return offsets_of(lengths), array.flatten()
+        n, size = len(array), array.type.list_size
+        elements = array.values.slice(array.offset * size, n * size)
+        return offsets_of(np.full(n, size, "i4")), elements
     if not pa.types.is_list(array.type):
         array = array.cast(pa.list_(array.type.value_type))
     offsets = _offsets(array)
-    if nulls is not None and (nulls & (offsets[1:] != offsets[:-1])).any():
-        lengths = np.where(nulls, 0, np.diff(offsets))
-        return offsets_of(lengths), array.flatten()
     return offsets - offsets[0], array.values.slice(offsets[0], offsets[-1] - offsets[0])
 
 
@@ -102,13 +101,16 @@ def peel(array: pa.Array, levels: int) -> Rectangles:
     # Of each row: offsets of its lists of the current level.
     bounds = first
     for level in range(1, levels):
-        if inner.null_count:
+        counts = np.diff(bounds)
+        counted = True if nulls is None else np.repeat(~nulls, counts)
+        missing = null_mask(inner)
+        if missing is not None and (missing & counted).any():
             raise _not_rectangular("a NULL stands where a list belongs")
         next_offsets, inner = split(inner)
         lengths = np.diff(next_offsets)
-        some = np.flatnonzero(bounds[1:] > bounds[:-1])
+        some = np.flatnonzero(counts)
         sizes[some, level] = lengths[bounds[some]]
-        if (lengths != np.repeat(sizes[:, level], np.diff(bounds))).any():
+        if ((lengths != np.repeat(sizes[:, level], counts)) & counted).any():
             raise _not_rectangular("lists within one value differ in length")
         offsets.append(next_offsets)
         bounds = next_offsets[bounds]

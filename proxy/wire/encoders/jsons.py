@@ -33,6 +33,7 @@ from proxy.wire.encoders.cells import (
     null_mask,
     replaced_bytes,
     storage,
+    values,
 )
 from proxy.wire.types import DATES, EXACT_NUMBERS, FLOATS, LISTS, TIMES, DuckType
 
@@ -215,13 +216,15 @@ def union_nulls(array: pa.Array) -> np.ndarray | None:
     first member, and so a first member that is NULL counts as a NULL union."""
     if _is_text(array):
         return null_mask(array)
-    first = null_mask(array.field(0))
+    member = array.field(0)
+    first = union_nulls(member) if pa.types.is_union(member.type) else null_mask(member)
     nulls = None if first is None else first & (_tags(array) == 0)
     return nulls if nulls is not None and nulls.any() else None
 
 
 def _tags(array: pa.Array) -> np.ndarray:
-    return array.type_codes.to_numpy()
+    # Not `type_codes`, which forgets where a slice begins.
+    return values(array, "i1")
 
 
 _CONTAINERS: dict[str, Callable[[DuckType, TextOf], ToJson]] = {

@@ -65,8 +65,9 @@ def clock(micros: np.ndarray, before: bytes = b"") -> tuple[np.ndarray, np.ndarr
         slot(out, 0, f"S{at}")[...] = before
     slot(out, at, "u8")[...] = text
     slot(out, at + 8, "u1")[...] = ord(".")
-    slot(out, at + 9, "u4")[...] = FOUR_DIGITS[fraction // 100]
-    slot(out, at + 13, "u2")[...] = TWO_DIGITS[fraction % 100]
+    hundreds = fraction // 100
+    slot(out, at + 9, "u4")[...] = FOUR_DIGITS[hundreds]
+    slot(out, at + 13, "u2")[...] = TWO_DIGITS[fraction - hundreds * 100]
     milli = fraction // 1000
     shown = fraction - milli * 1000
     shown = np.where(shown != 0, 12 + _SHOWN[shown], np.where(milli != 0, 9 + _SHOWN[milli], 8))

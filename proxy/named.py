@@ -1,0 +1,176 @@
+"""SQL's own names for prepared statements and cursors: PREPARE, EXECUTE, DECLARE, FETCH, MOVE, CLOSE.
+
+They live where the extended protocol's statements and portals live, under the same names: what is
+prepared in SQL can be bound by the protocol, and a portal of the protocol can be fetched from. What
+Postgres prepared or declared is Postgres's to execute and to fetch; `Session.resolve` sends it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.errors import SqlError
+from proxy.portal import Portal, PreparedStatement
+from proxy.sql import session_actions as act
+from proxy.sql.statement import Route, Statement
+from proxy.transaction import Block
+from proxy.wire import messages as m
+from proxy.wire.rows import RowEncoder
+from proxy.wire.types import pg_type_named
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows of another portal as a statement's answer.
+
+    limit: at most so many, 0 for all that are left. tag: FETCH or MOVE with their count, or None for
+    the tag of the portal's own statement. send: False for MOVE.
+    """
+
+    portal: Portal
+    limit: int = 0
+    tag: str | None = None
+    send: bool = True
+
+
+class Named:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # --- statements ---------------------------------------------------------------------------
+
+    async def prepare(self, action: act.Prepare) -> None:
+        extended = self._session.extended
+        if action.name in extended.statements:
+            raise SqlError("42P05", f'prepared statement "{action.name}" already exists')
+        statement = PreparedStatement(action.name, self._one(action.statement_text))
+        assert statement.plan is not None
+        await extended.prepare(statement, statement.plan, tuple(map(_oid, action.types)))
+        extended.statements[action.name] = statement
+
+    async def execute(self, action: act.Execute) -> Rows:
+        extended = self._session.extended
+        statement = extended.statement(action.name)
+        wanted = len(statement.parameter_oids)
+        if len(action.args) != wanted:
+            raise SqlError(
+                "42601",
+                f'wrong number of parameters for prepared statement "{action.name}"',
+                detail=f"Expected {wanted} parameters but got {len(action.args)}.",
+            )
+        values = await self._evaluate(action.args)
+        bound = Portal(statement)
+        extended.bind_values(bound, m.Bind("", action.name, (), values, ()))
+        return Rows(bound)
+
+    async def _evaluate(self, arguments: tuple[str, ...]) -> tuple[bytes | None, ...]:
+        """The arguments' values, as the texts that Bind would carry."""
+        if not arguments:
+            return ()
+        plan = self._one("SELECT " + ", ".join(f"({argument})" for argument in arguments))
+        if plan.route is not Route.DUCKDB:
+            raise SqlError("0A000", "an argument of EXECUTE may not read from the control plane")
+        self._session.admit(plan)
+        return await self._session.on_duck(self._read_one_row, plan.sql)
+
+    def _read_one_row(self, sql: str) -> tuple[bytes | None, ...]:
+        """Blocks."""
+        duck = self._session.duck
+        statement = duck.prepare(sql)
+        running = duck.start(statement)
+        running.owns(statement)
+        try:
+            types = [kind for _, kind in running.columns]
+            encoder = RowEncoder(types, (0,) * len(types), self._session.style())
+            row, _, _ = running.fetch(encoder, 1)
+        finally:
+            running.close()
+        return _cells(bytes(row))
+
+    # --- cursors ------------------------------------------------------------------------------
+
+    async def declare(self, action: act.Declare) -> None:
+        session, extended = self._session, self._session.extended
+        if session.transaction.block in (Block.NONE, Block.PIPELINE) and not action.hold:
+            raise SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+        if action.name in extended.portals:
+            raise SqlError("42P03", f'cursor "{action.name}" already exists')
+        if action.scroll:
+            raise SqlError(
+                "0A000", "SCROLL cursors are not supported", hint="They go forward only."
+            )
+        plan = self._one(action.query)
+        session.admit(plan)
+        if plan.writes or plan.route not in (Route.DUCKDB, Route.FEDERATED):
+            raise SqlError("42601", "DECLARE CURSOR needs a query")
+        statement = PreparedStatement("", plan)
+        await extended.prepare(statement, plan, ())
+        if statement.row_types is None:
+            raise SqlError("42601", "DECLARE CURSOR needs a query")
+        bound = Portal(statement, hold=action.hold, binary=action.binary)
+        # It runs from here on: what the cursor sees is what is there now.
+        await session.on_duck(extended.start, bound)
+        if action.hold and session.transaction.block is Block.NONE:
+            await extended.keep(bound)
+        extended.portals[action.name] = bound
+
+    async def fetch(self, action: act.Fetch) -> Rows:
+        return self._move(action, "FETCH", send=True)
+
+    async def move(self, action: act.Move) -> Rows:
+        return self._move(action, "MOVE", send=False)
+
+    def _move(self, action: act.Fetch | act.Move, tag: str, *, send: bool) -> Rows:
+        cursor = self._session.extended.cursor(action.cursor)
+        count = action.count
+        if action.direction not in ("forward", "relative") or (count is not None and count <= 0):
+            if action.direction == "forward" and count == 0 and not cursor.rows:
+                return Rows(cursor, _NO_ROWS, tag, send)
+            raise SqlError(
+                "55000",
+                "cursor can only scan forward",
+                hint="Declare it with SCROLL option to enable backward scan.",
+            )
+        if action.direction == "relative" and count is not None and count > 1:
+            raise SqlError("0A000", "FETCH RELATIVE is supported for the next row only")
+        return Rows(cursor, count or 0, tag, send)
+
+    async def close_cursor(self, action: act.CloseCursor) -> None:
+        extended = self._session.extended
+        names = list(extended.portals) if action.name is None else [action.name]
+        for name in names:
+            closing = extended.cursor(name)
+            del extended.portals[name]
+            await extended.close_portal(closing)
+
+    def _one(self, text: str) -> Statement:
+        plans = self._session.plan(text)
+        if len(plans) != 1:
+            raise SqlError("42601", "exactly one statement is expected here")
+        return plans[0]
+
+
+_NO_ROWS = -1
+
+
+def _oid(name: str) -> int:
+    found = pg_type_named(name.casefold())
+    if found is None:
+        raise SqlError("42704", f'type "{name}" does not exist')
+    return found.oid
+
+
+def _cells(row: bytes) -> tuple[bytes | None, ...]:
+    """The values of one DataRow message."""
+    cells: list[bytes | None] = []
+    at = 7
+    for _ in range(int.from_bytes(row[5:7], "big")):
+        length = int.from_bytes(row[at : at + 4], "big", signed=True)
+        at += 4
+        cells.append(None if length < 0 else row[at : at + length])
+        at += max(length, 0)
+    return tuple(cells)
