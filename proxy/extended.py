@@ -18,7 +18,7 @@ from proxy.engines.duck import DuckStatement
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
-from proxy.named import Rows
+from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.parameters import cast_parameters, null_parameters
 from proxy.sql.statement import Route, Statement
@@ -230,34 +230,38 @@ class ExtendedProtocol:
         elif plan.route is Route.SESSION:
             await self._execute_own(bound, plan, limit)
         else:
-            await self._execute_duck(bound, plan, limit)
+            await self._execute_duck(message.portal, bound, plan, limit)
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
             bound.answer = await self._session.own.run(plan)
             if isinstance(bound.answer, Rows):
-                bound.left = bound.answer.limit
+                bound.left = max(bound.answer.limit, 0)
         if isinstance(bound.answer, Outcome):
             if not bound.finished:
                 self._session.send_outcome(bound.answer, describe=False)
             bound.finished = True
             return
         rows = bound.answer
-        wanted = min(limit, rows.limit) if limit and rows.limit else limit or rows.limit
-        if limit and (not bound.left or limit < bound.left):
-            sent = await self.run(rows.portal, limit, bound.formats)
-            bound.rows += sent
-            bound.left = max(0, bound.left - sent)
-            if sent >= limit:
-                self._session.link.write(m.PORTAL_SUSPENDED)
-                return
+        if limit:
+            ask = min(limit, bound.left) if rows.limit > 0 else limit
         else:
-            bound.rows += await self.run(rows.portal, wanted, bound.formats, rows.send)
-        tag = rows.tag or rows.portal.statement.plan.tag
-        self._session.link.write(portals.complete(tag, bound.rows))
+            ask = bound.left
+        if rows.limit and not bound.left:
+            ask = NO_ROWS  # the FETCH has had its rows
+        sent = await self.run(rows.portal, ask, bound.formats, rows.send)
+        bound.left -= sent
+        if limit and sent >= limit and rows.send:
+            self._session.link.write(m.PORTAL_SUSPENDED)
+            return
+        inner = rows.portal.statement.plan
+        assert inner is not None
+        self._session.link.write(portals.complete(rows.tag or inner.tag, sent))
 
-    async def _execute_duck(self, bound: Portal, plan: Statement, limit: int) -> None:
+    async def _execute_duck(self, name: str, bound: Portal, plan: Statement, limit: int) -> None:
         session = self._session
+        if bound.finished and bound.statement.row_types is None:
+            raise SqlError("55000", f'portal "{name}" cannot be run')
         if not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         sent = await self.run(bound, limit, bound.formats)
@@ -275,7 +279,7 @@ class ExtendedProtocol:
         the portal gives no more.
         """
         session, statement = self._session, bound.statement
-        if bound.finished or limit < 0:
+        if bound.finished or limit == NO_ROWS:
             return 0
         encoder: RowEncoder | None = None
         sent = 0
@@ -359,8 +363,6 @@ class ExtendedProtocol:
         await self._session.relay.settle()
         if isinstance(found, Portal):
             await self.close_portal(found)
-        elif found is not None and found.duck is not None:
-            await self._session.duck.call(found.close_plans)
         self._session.link.write(m.CLOSE_COMPLETE)
 
     async def flush(self, message: m.Flush) -> None:
@@ -394,9 +396,8 @@ class ExtendedProtocol:
 
     async def forget_statement(self, name: str) -> None:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
-        found = self.statements.pop(name, None)
-        if found is not None and found.duck is not None:
-            await self._session.duck.call(found.close_plans)
+        # A portal made of it goes on; its plans are freed with the last that uses them.
+        self.statements.pop(name, None)
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""
@@ -409,16 +410,26 @@ class ExtendedProtocol:
         if (unnamed := self.portals.pop("", None)) is not None:
             await self.close_portal(unnamed)
 
-    async def close_portals(self, *, committed: bool = False) -> None:
-        """Portals end with their transaction; cursors WITH HOLD outlive one that is committed."""
+    async def close_portals(self, *, committed: bool = False, kept: bool = False) -> None:
+        """Portals end with their transaction; cursors WITH HOLD outlive one that is committed.
+
+        kept: those too that outlived an earlier one.
+        """
         open_portals, self.portals = self.portals, {}
         for name, open_portal in open_portals.items():
             if open_portal.hold and committed and not open_portal.kept:
                 await self.keep(open_portal)
-            if open_portal.kept:
+            if open_portal.kept and not kept:
                 self.portals[name] = open_portal
             else:
                 await self.close_portal(open_portal)
+
+    def drop_all(self) -> None:
+        """The session ends: frees all plans, so that the connection can close."""
+        for statement in self.statements.values():
+            statement.close_plans()
+        for open_portal in self.portals.values():
+            open_portal.statement.close_plans()
 
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:

@@ -79,7 +79,7 @@ class ClientLink(asyncio.Protocol):
     # --- for the session ----------------------------------------------------------------------
 
     async def startup_packet(self) -> bytes | None:
-        """The next packet before any frame; None when the client has gone."""
+        """The next packet before any frame; None when the client has gone, or never was one."""
         while (packet := self.protocol.startup_packet()) is None:
             if not await self._more():
                 return None

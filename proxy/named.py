@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 
+NO_ROWS = -1
+
+
 @dataclass(slots=True)
 class Rows:
     """Rows of another portal as a statement's answer.
@@ -129,7 +132,7 @@ class Named:
         count = action.count
         if action.direction not in ("forward", "relative") or (count is not None and count <= 0):
             if action.direction == "forward" and count == 0 and not cursor.rows:
-                return Rows(cursor, _NO_ROWS, tag, send)
+                return Rows(cursor, NO_ROWS, tag, send)
             raise SqlError(
                 "55000",
                 "cursor can only scan forward",
@@ -152,9 +155,6 @@ class Named:
         if len(plans) != 1:
             raise SqlError("42601", "exactly one statement is expected here")
         return plans[0]
-
-
-_NO_ROWS = -1
 
 
 def _oid(name: str) -> int:

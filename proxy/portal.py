@@ -102,7 +102,7 @@ def result_formats(given: Sequence[int], count: int) -> tuple[int, ...]:
 
 
 # What DuckDB calls the result of a statement that returns no rows.
-_COUNT_ONLY = [("Count", DuckType("BIGINT"))]
+_NO_ROWS = ([("Count", DuckType("BIGINT"))], [("Success", DuckType("BOOLEAN"))])
 _CHANGES_ROWS = frozenset(("INSERT 0", "UPDATE", "DELETE", "MERGE"))
 
 
@@ -110,7 +110,7 @@ def row_types_of(plan: Statement, statement: DuckStatement) -> list[tuple[str, D
     """The result columns, or None for a statement that only reports a count or nothing."""
     if plan.ddl or not statement.columns:
         return None
-    if plan.tag in _CHANGES_ROWS and statement.columns == _COUNT_ONLY:
+    if plan.tag != "SELECT" and statement.columns in _NO_ROWS:
         return None
     return statement.columns
 

@@ -33,6 +33,7 @@ from proxy.sql.positions import source_position
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
+from proxy.wire.protocol import NoClient
 from proxy.wire.rows import RowEncoder, TextStyle
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
+_ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _IDLE_TOO_LONG = SqlError(
     "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
@@ -110,7 +112,7 @@ class Session:
                 await self._serve()
         except SqlError as error:
             self.link.write(m.error_response(error))
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+        except (ConnectionError, TimeoutError, NoClient, asyncio.CancelledError):
             pass
         finally:
             self._closing = True
@@ -167,10 +169,12 @@ class Session:
         self.services.unregister(self)
         self.relay.close()
         self.link.close()
+        self.extended.drop_all()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
+        self.link.write(m.AUTHENTICATION_OK)
         self.user, self.database = greeting.user, greeting.database
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
@@ -190,7 +194,6 @@ class Session:
         self.link.write(
             b"".join(
                 (
-                    m.AUTHENTICATION_OK,
                     *(m.parameter_status(*pair) for pair in self._reported.items()),
                     m.backend_key_data(self.pid, key),
                     m.READY["I"],
@@ -200,7 +203,7 @@ class Session:
 
     async def _take(self, kind: bytes, body: bytes) -> None:
         """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave."""
-        extended = kind != b"Q"
+        extended = kind not in _ANSWERED_BY_READY
         self.body = body
         try:
             message = m.decode(kind, body)
@@ -250,7 +253,10 @@ class Session:
         self.link.write(m.READY[self.transaction.status])
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
-        self.link.write(m.notice_response(warning, severity))
+        """Tells the client, unless client_min_messages keeps such news away."""
+        least = self.settings.get("client_min_messages")
+        if least != "error" and not (least == "warning" and severity == "NOTICE"):
+            self.link.write(m.notice_response(warning, severity))
 
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
@@ -325,10 +331,10 @@ class Session:
             self.transaction.check()
             await self._relay_query(sql)
             return
-        if len(plans) > 1:
-            self.transaction.open(Block.MESSAGE)
         for plan in plans:
-            await self._simple(plan, sql)
+            if len(plans) > 1:
+                self.transaction.open(Block.MESSAGE)
+            await self._simple(plan)
         if self.transaction.block is Block.MESSAGE:
             await self.extended.close_portals(committed=True)
             await self.transaction.commit()
@@ -342,7 +348,7 @@ class Session:
             )
         return plans
 
-    async def _simple(self, plan: Statement, sql: str) -> None:
+    async def _simple(self, plan: Statement) -> None:
         plan = self.resolve(plan)
         self.admit(plan)
         if plan.route is Route.SESSION:
@@ -413,6 +419,8 @@ class Session:
             self.link.protocol.ready()
 
     async def _simple_duck(self, plan: Statement) -> None:
+        if plan.parameters:
+            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
         try:
             running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:

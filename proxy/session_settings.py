@@ -180,9 +180,16 @@ def _encoding(name: str, value: str) -> str:
         return "UTF8"
     if folded == "sqlascii":
         return "SQL_ASCII"
+    if folded not in _OTHER_ENCODINGS and not folded.startswith(("latin", "iso8859", "win")):
+        raise invalid(name, value)
     raise SqlError(
         "0A000", f'client encoding "{value}" is not supported', hint="Use UTF8 or SQL_ASCII."
     )
+
+
+_OTHER_ENCODINGS = frozenset(
+    ["big5", "euccn", "eucjis2004", "eucjp", "euckr", "euctw", "gb18030", "gbk", "johab", "koi8", "koi8r", "koi8u", "muleinternal", "shiftjis2004", "sjis", "mskanji", "shiftjis", "uhc", "abc", "alt", "tcvn", "tcvn5712", "vscii"]
+)
 
 
 _ISOLATION = _choice("serializable", "repeatable read", "read committed", "read uncommitted")

@@ -174,7 +174,7 @@ class SessionStatements:
     async def _reset(self, action: act.Reset) -> None:
         if action.name is None:
             self._session.settings.reset_all()
-        else:
+        elif action.name not in ("session_authorization", "role"):  # which a client cannot change
             self._session.settings.set(action.name, None)
 
     async def _show(self, action: act.Show) -> Outcome:
@@ -212,9 +212,11 @@ class SessionStatements:
         if action.what == "ALL":
             if session.transaction.block is not Block.NONE:
                 raise SqlError("25001", "DISCARD ALL cannot run inside a transaction block")
-            await session.extended.close_portals()
+            await session.extended.close_portals(kept=True)
             await session.extended.forget_statements()
             session.settings.reset_all()
+        if action.what in ("ALL", "TEMP"):
+            await session.on_duck(session.duck.drop_temporary)
         if session.relay.connected and action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
             await session.relay.execute(f"DISCARD {action.what}")
 

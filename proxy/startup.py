@@ -30,9 +30,17 @@ async def greet(
 
     Raises FATAL errors: 08P01 for garbage, 0A000 for another protocol, 28000 without a user.
     """
+    declined: set[type] = set()
     while (packet := await link.startup_packet()) is not None:
         request = m.decode_startup(packet)
         if isinstance(request, m.SslRequest | m.GssEncRequest):
+            if type(request) in declined:  # asked again it is no known version of the protocol
+                return _read(link, m.Startup(1234, 5679, {}))
+            if link.protocol.buffered:
+                raise m.protocol_violation(
+                    "received unencrypted data after SSL request", severity="FATAL"
+                )
+            declined.add(type(request))
             link.write(b"N")
         elif isinstance(request, m.CancelRequest):
             await cancel(request.pid, request.key)

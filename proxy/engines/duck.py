@@ -169,6 +169,11 @@ class DuckSession:
         self._detach()
         return self._connection.run(sql)
 
+    def drop_temporary(self) -> None:
+        """Blocks. Drops the session's temporary tables and views."""
+        for kind, name in self.run(_TEMPORARY):
+            self.run(f'DROP {kind} IF EXISTS temp."{name.replace(chr(34), chr(34) * 2)}"')
+
     def apply(self, name: str, value: str) -> None:
         """Blocks. Sets on DuckDB what a session's setting of this name means there."""
         if name == "TimeZone":
@@ -192,6 +197,10 @@ class DuckSession:
             self._connection.close()
 
 
+_TEMPORARY = (
+    "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
+    "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
+)
 _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
     "AND NOT internal OR schema_name = 'main'"

@@ -68,7 +68,11 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Constraint", "Duplicate key", "23505"),
     ("Constraint", "violates primary key constraint", "23505"),
     ("Constraint", "violates unique constraint", "23505"),
-    ("Constraint", "foreign key", "23503"),
+    ("Constraint", "PRIMARY KEY or UNIQUE constraint violation", "23505"),
+    ("Constraint", "oreign key", "23503"),
+    ("Binder", "does not have a column with name", "42703"),
+    ("Binder", "LIMIT/OFFSET cannot be negative", "2201W"),
+    ("Binder", "Duplicate alias", "42712"),
     ("Binder", "Ambiguous reference to column", "42702"),
     ("Binder", "must appear in the GROUP BY clause", "42803"),
     ("Binder", "aggregate", "42803"),
@@ -79,14 +83,36 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Binder", "Cannot compare values of type", "42883"),
     ("Catalog", "Column with name", "42701"),
     ("Catalog", "because schema", "3F000"),
+    ("Catalog", "Schema with name", "3F000"),
     ("Conversion", "out of range for the destination type", "22003"),
+    ("Conversion", "value is out of range", "22003"),
+    ("Conversion", "Unimplemented type for cast", "42846"),
     ("Conversion", "out of range: ", "22008"),
     ("Conversion", "invalid date field", "22007"),
     ("Conversion", "invalid timestamp field", "22007"),
     ("Conversion", "Could not cast value", "22003"),
+    ("Invalid Input", "More than one row returned by a subquery", "21000"),
+    *(
+        ("Invalid Input", complaint, "2201B")  # RE2's
+        for complaint in (
+            "missing )",
+            "missing ]",
+            "unexpected )",
+            "trailing \\",
+            "no argument for repetition",
+            "bad repetition operator",
+            "invalid escape sequence",
+            "invalid character class",
+            "invalid perl operator",
+            "invalid repetition",
+            "invalid named capture",
+        )
+    ),
+    ("Invalid Input", "read-only mode", "25006"),
     ("Invalid Input", "division by zero", "22012"),
     ("Invalid Input", "Division by zero", "22012"),
     ("TransactionContext", "onflict", "40001"),
+    ("TransactionContext", "read-only mode", "25006"),
     ("TransactionContext", "Current transaction is aborted", "25P02"),
     ("TransactionContext", "Cannot start a transaction within", "25001"),
     ("TransactionContext", "no transaction is active", "25P01"),
@@ -113,8 +139,9 @@ def sql_error(error: DuckError) -> EngineError:
 
 
 def _sqlstate(error: DuckError) -> str:
+    taken = error.fields.get("error_subtype") == "ENTRY_ALREADY_EXISTS"
     for kind, wording, sqlstate in _WORDINGS:
-        if kind == error.kind and wording in error.message:
+        if kind == error.kind and wording in error.message and not taken:
             return sqlstate
     subtype, entry = error.fields.get("error_subtype", ""), error.fields.get("type", "")
     for key in (f"{subtype} {entry}", entry if subtype == "MISSING_ENTRY" else subtype, ""):
@@ -125,7 +152,7 @@ def _sqlstate(error: DuckError) -> str:
 
 def _split_hint(error: DuckError) -> tuple[str, str | None]:
     """DuckDB's first line is the message; its suggestions, where they help a client, the hint."""
-    message, _, rest = error.message.partition("\n")
+    message, _, rest = (error.message or "DuckDB gave no reason").partition("\n")
     if error.fields.get("error_subtype") == "MISSING_ENTRY" and error.fields.get("type") in (
         "Table",
         "View",

@@ -405,6 +405,8 @@ class Prepared:
         if self._handle:
             _api.destroy_prepare(c.byref(self._handle))
 
+    __del__ = close
+
 
 class Result:
     """An iterator of Arrow record batches of at most 2,048 rows each, DuckDB's own chunks."""

@@ -55,7 +55,7 @@ def _function(node: exp.Expr, text: str) -> Named | None:
     if start is None:
         if isinstance(node, exp.Func):
             name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
-            return name.lower(), 2
+            return _SPELLED_OTHERWISE.get(name.lower(), name.lower()), 2
         return None
     word = text[start : meta["end"] + 1]
     if word[:1] == '"':

@@ -52,6 +52,37 @@ def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
 
 
+def values(values: exp.Values) -> exp.Expr | None:
+    """The columns of VALUES are column1, column2, ..."""
+    if not isinstance(values.parent, (exp.From, exp.Join, exp.Subquery)) and values.parent:
+        return None
+    rows = values.expressions
+    width = len(rows[0].expressions) if rows and isinstance(rows[0], exp.Tuple) else 1
+    names = [exp.Identifier(this=f"column{i}") for i in range(1, width + 1)]
+    alias = values.args.get("alias")
+    if values.parent is None or isinstance(values.parent, exp.Subquery):
+        inner = exp.Values(
+            expressions=rows,
+            alias=exp.TableAlias(this=exp.Identifier(this="_values"), columns=names),
+        )
+        return exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner))
+    if alias is None:
+        values.set("alias", exp.TableAlias(this=exp.Identifier(this="_values"), columns=names))
+    elif not alias.columns:
+        alias.set("columns", names)
+    return None
+
+
+def current_date(node: exp.CurrentDate) -> exp.Expr | None:
+    """DuckDB reads `current_date AS current_date` as a column that refers to itself."""
+    return exp.Anonymous(this="today") if node.this is None else None
+
+
+def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
+    """As `current_date`; the precision asked for is the one there is."""
+    return None if node.args.get("sysdate") else exp.Anonymous(this="now")
+
+
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
     name = identifier.this
@@ -60,7 +91,10 @@ def fold(identifier: exp.Identifier) -> None:
 
 
 RULES: dict[type, Rule] = {
+    exp.CurrentDate: current_date,
+    exp.CurrentTimestamp: current_timestamp,
     exp.Identifier: fold,
+    exp.Values: values,
     exp.ByteString: byte_string,
     exp.Table: public_is_main,
     exp.Column: public_is_main,

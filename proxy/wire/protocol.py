@@ -33,7 +33,13 @@ _ALLOWED: dict[State, tuple[frozenset[bytes], frozenset[bytes]]] = {
 
 MAX_STARTUP_PACKET = 10_000
 MAX_MESSAGE = 0x3FFF_FFFF  # as Postgres: one byte less than a gigabyte
+MAX_SMALL_MESSAGE = 10_000  # ... and for messages that have no reason to be long
+_LARGE = frozenset((b"Q", b"P", b"B", b"F", b"d"))
 _HEADER = 5
+
+
+class NoClient(Exception):
+    """What came is no startup packet: a port scan, a browser. Hang up without a word."""
 
 
 class FrontendProtocol:
@@ -57,12 +63,12 @@ class FrontendProtocol:
         return len(self._buffer) - self._at
 
     def startup_packet(self) -> bytes | None:
-        """The next startup packet's body, or None. Raises FATAL 08P01 for a senseless length."""
+        """The next startup packet's body, or None. Raises `NoClient` for a senseless length."""
         if self.buffered < 4:
             return None
         length = int.from_bytes(self._buffer[self._at : self._at + 4], "big", signed=True)
         if not 8 <= length <= MAX_STARTUP_PACKET:
-            raise m.protocol_violation("invalid length of startup packet", severity="FATAL")
+            raise NoClient
         if self.buffered < length:
             return None
         return self._take(length)[4:]
@@ -84,7 +90,7 @@ class FrontendProtocol:
                     f"invalid frontend message type {kind[0]}", severity="FATAL"
                 )
             length = int.from_bytes(buffer[at + 1 : at + _HEADER], "big", signed=True)
-            if not 4 <= length <= MAX_MESSAGE:
+            if not 4 <= length <= (MAX_MESSAGE if kind in _LARGE else MAX_SMALL_MESSAGE):
                 self._close()
                 raise m.protocol_violation("invalid message length", severity="FATAL")
             if len(buffer) - at <= length:

@@ -4,13 +4,18 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_status text;
+    v_ttl interval;
     v_id uuid;
 BEGIN
-    PERFORM _check_claimer(claim_task.agent_run_id);
+    IF claim_task.agent_run_id IS NULL OR claim_task.agent_run_id = ''
+       OR length(claim_task.agent_run_id) > 200 OR position(E'\n' IN claim_task.agent_run_id) > 0 THEN
+        PERFORM _bad_claimer();
+    END IF;
     IF claim_task.task_id IS NULL THEN
         RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006';
     END IF;
-    SELECT t.status INTO v_status FROM tasks t WHERE t.id = claim_task.task_id;
+    SELECT t.status, c.lease_ttl INTO v_status, v_ttl
+    FROM tasks t JOIN task_classes c ON c.name = t.task_class WHERE t.id = claim_task.task_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no task %', claim_task.task_id USING ERRCODE = 'HD004';
     END IF;
@@ -23,7 +28,7 @@ BEGIN
     WHERE a.task_id = claim_task.task_id AND a.status = 'queued' AND a.available_at <= clock_timestamp()
     FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-        RETURN NEXT _lease(v_id, claim_task.agent_run_id, gen_random_uuid()::text);
+        RETURN NEXT _lease(v_id, claim_task.task_id, claim_task.agent_run_id, gen_random_uuid()::text, v_ttl);
     END IF;
 END
 $$;

@@ -6,8 +6,12 @@ SET search_path = hd_runtime, pg_temp SET plan_cache_mode = force_generic_plan A
 DECLARE
     v_task uuid;
 BEGIN
-    PERFORM _require_read_committed();
-    PERFORM _check_size('result', complete_attempt.result);
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM _require_read_committed();
+    END IF;
+    IF complete_attempt.result IS NOT NULL THEN
+        PERFORM _check_size('result', complete_attempt.result);
+    END IF;
     UPDATE task_attempts a
     SET status = 'completed_verified', result = complete_attempt.result, completed_at = clock_timestamp(),
         lease_expires = NULL, lease_check_at = NULL, event_actor = a.agent_run_id

@@ -52,8 +52,31 @@ def _window(window: exp.Window) -> exp.Expr | None:
     if isinstance(inner, exp.Avg):
         return _sum_by_count(inner)
     if isinstance(inner, exp.NthValue) and inner.args.get("from_first") is False:
-        raise unsupported("NTH_VALUE FROM LAST", window)
+        return _from_last(window, inner)
+    if isinstance(inner, exp.GroupConcat):
+        return duck("coalesce", window, text(""))
+    if isinstance(inner, exp.Anonymous) and inner.this == _RATIO:
+        (value,) = inner.expressions
+        total = window.copy()
+        total.set("this", exp.Sum(this=value.copy()))
+        return sf("div_", value, duck("nullif", total, number(0)))
     return None
+
+
+def _from_last(window: exp.Window, call: exp.NthValue) -> exp.Expr | None:
+    """The n-th from the last, over a whole partition, is the n-th in the opposite order."""
+    order, spec = window.args.get("order"), window.args.get("spec")
+    whole = spec is not None and spec.args.get("start") == spec.args.get("end") == "UNBOUNDED"
+    if order is None or not whole:
+        raise unsupported("NTH_VALUE FROM LAST of a part of the partition", window)
+    call.set("from_first", None)
+    for ordered in order.expressions:
+        ordered.set("desc", not ordered.args.get("desc"))
+        ordered.set("nulls_first", not ordered.args.get("nulls_first"))
+    return None
+
+
+_RATIO = "ratio_to_report"
 
 
 @node(exp.Max, exp.Min)
@@ -72,7 +95,7 @@ def _listagg(call: exp.GroupConcat) -> exp.Expr | None:
     outer = _wrapped(call)
     if outer is not call:
         return None
-    return duck("coalesce", call.copy(), text(""))
+    return duck("coalesce", call, text(""))
 
 
 @node(exp.ArrayAgg)
@@ -113,7 +136,7 @@ def _object_agg(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("RATIO_TO_REPORT")
 def _ratio_to_report(arguments: list[exp.Expr]) -> exp.Expr:
-    raise unsupported("RATIO_TO_REPORT", arguments[0])
+    return duck(_RATIO, *arguments)
 
 
 @node(exp.ArgMax, exp.ArgMin)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.postgres import byte_string, fold, public_is_main, refuse_lock
+from proxy.sql.postgres import (
+    byte_string,
+    current_date,
+    current_timestamp,
+    fold,
+    public_is_main,
+    refuse_lock,
+)
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
     NODES,
@@ -19,6 +26,8 @@ from proxy.sql.snowflake.registry import (
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
 NODES[exp.Identifier] = fold
+NODES[exp.CurrentDate] = current_date
+NODES[exp.CurrentTimestamp] = current_timestamp
 
 
 @node(exp.Anonymous)
@@ -73,6 +82,8 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         other = operation.args["expression" if key == "this" else "this"]
         if spelled is not None and not isinstance(other, exp.Interval):
             operation.set(key, spelled)
+    if isinstance(operation, (exp.Add, exp.Sub)) and isinstance(operation.expression, exp.Interval):
+        return _calendar_step(operation)
     if isinstance(operation, exp.Div):
         return divided("div_", operation.this, operation.expression)
     left = _whole(operation.this)
@@ -85,6 +96,19 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
             operation.set("this", cast(operation.this, exp.DType.BIGINT))
     return None
+
+
+_CALENDAR = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY"})
+
+
+def _calendar_step(operation: exp.Binary) -> exp.Expr | None:
+    """A DATE and an interval of days or longer give a DATE."""
+    interval = operation.expression
+    unit = interval.args.get("unit")
+    if unit is None or unit.name.upper().removesuffix("S") not in _CALENDAR:
+        return None
+    name = "plus_" if isinstance(operation, exp.Add) else "minus_"
+    return sf(name, operation.this, interval)
 
 
 def divided(macro: str, left: exp.Expr, right: exp.Expr) -> exp.Expr:

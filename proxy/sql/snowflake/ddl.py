@@ -71,7 +71,7 @@ def _column(column: exp.ColumnDef) -> None:
     kept = []
     for constraint in constraints:
         what = constraint.args.get("kind")
-        if isinstance(what, exp.GeneratedAsIdentityColumnConstraint):
+        if isinstance(what, _COUNTERS):
             raise unsupported("AUTOINCREMENT", column, "Use a sequence: DEFAULT s.NEXTVAL.")
         if isinstance(what, _LEFT_OUT_CONSTRAINTS):
             continue
@@ -88,6 +88,7 @@ def _column(column: exp.ColumnDef) -> None:
         column.set("constraints", kept)
 
 
+_COUNTERS = (exp.GeneratedAsIdentityColumnConstraint, exp.AutoIncrementColumnConstraint)
 # Foreign keys are not enforced; comments and collations of columns are not kept by this engine.
 _LEFT_OUT_CONSTRAINTS = (
     exp.Reference,

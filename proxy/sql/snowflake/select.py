@@ -6,8 +6,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.transforms import eliminate_join_marks
 
-from proxy.sql.postgres import public_is_main
-from proxy.sql.snowflake.registry import node, number, sf, text, unsupported
+from proxy.sql.postgres import public_is_main, values
+from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
+
+NODES[exp.Values] = values
 
 
 def without_join_marks(tree: exp.Expr) -> exp.Expr:
@@ -48,28 +50,6 @@ def _pivot(pivot: exp.Pivot) -> None:
                 raise unsupported("PIVOT over ANY", pivot)
     if pivot.args.get("default_on_null"):
         raise unsupported("PIVOT with DEFAULT ON NULL", pivot)
-
-
-@node(exp.Values)
-def _values(values: exp.Values) -> exp.Expr | None:
-    """The columns of VALUES are column1, column2, ..."""
-    if not isinstance(values.parent, (exp.From, exp.Join, exp.Subquery)) and values.parent:
-        return None
-    rows = values.expressions
-    width = len(rows[0].expressions) if rows and isinstance(rows[0], exp.Tuple) else 1
-    names = [exp.Identifier(this=f"column{i}") for i in range(1, width + 1)]
-    alias = values.args.get("alias")
-    if values.parent is None or isinstance(values.parent, exp.Subquery):
-        inner = exp.Values(
-            expressions=rows,
-            alias=exp.TableAlias(this=exp.Identifier(this="_values"), columns=names),
-        )
-        return exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner))
-    if alias is None:
-        values.set("alias", exp.TableAlias(this=exp.Identifier(this="_values"), columns=names))
-    elif not alias.columns:
-        alias.set("columns", names)
-    return None
 
 
 @node(exp.With)

@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.registry import duck, function, node, sf, unsupported
+from proxy.sql.snowflake.registry import duck, function, node, renamed, sf, unsupported
+from proxy.sql.snowflake.types import as_text
+
+renamed(
+    {
+        "VECTOR_INNER_PRODUCT": "array_inner_product",
+        "VECTOR_L2_DISTANCE": "array_distance",
+        "VECTOR_COSINE_SIMILARITY": "array_cosine_similarity",
+    }
+)
+
+
+@node(exp.DPipe)
+def _concatenation(pipe: exp.DPipe) -> None:
+    """What is no text yet becomes one as a cast makes it: 1.0::FLOAT is '1'."""
+    for key in ("this", "expression"):
+        pipe.set(key, as_text(pipe.args[key]))
+
+
+@node(exp.Concat)
+def _concat(call: exp.Concat) -> None:
+    call.set("expressions", [as_text(value) for value in call.expressions])
 
 
 @function("SHA2", "SHA2_HEX", "SHA2_BINARY")
@@ -44,7 +65,7 @@ def _regexp_instr(call: exp.RegexpInstr) -> None:
 def _regexp_extract_all(call: exp.RegexpExtractAll) -> exp.Expr | None:
     if call.args.get("parameters") is not None:
         raise unsupported("REGEXP_SUBSTR_ALL with parameters", call)
-    return duck("to_json", call.copy())
+    return duck("to_json", call)
 
 
 @function("RANDOM")

@@ -89,6 +89,22 @@ def _is_number(value: exp.Expr) -> bool:
 _EXACT = (exp.Add, exp.Sub, exp.Mul, exp.Count, exp.Boolean)
 
 
+_TEXT_NODES = (exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.RawString)
+_TEXT_CALLS = frozenset({"json_extract_string", "_sf.to_varchar_", "strftime", "chr"})
+
+
+def as_text(value: exp.Expr) -> exp.Expr:
+    """A value where a text is wanted: what may be none yet is cast as Snowflake casts it."""
+    inner = value
+    while isinstance(inner, exp.Paren):
+        inner = inner.this
+    if _is_text(inner) or isinstance(inner, (*_TEXT_NODES, exp.Null)):
+        return value
+    if isinstance(inner, exp.Anonymous) and inner.this in _TEXT_CALLS:
+        return value
+    return sf("to_varchar_", value)
+
+
 def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     if has_offset(value):
         raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)

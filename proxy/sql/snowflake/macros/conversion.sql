@@ -28,7 +28,8 @@ CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
     WHEN 'DOUBLE' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
     WHEN 'FLOAT' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
     WHEN 'JSON' THEN CASE json_type(to_json(x))
-      WHEN 'DOUBLE' THEN CAST(CAST(json_extract_string(to_json(x), '$') AS DOUBLE) AS BIGINT)
+      WHEN 'DOUBLE'
+        THEN CAST(round(CAST(json_extract_string(to_json(x), '$') AS DOUBLE)) AS BIGINT)
       ELSE CAST(to_json(x) AS BIGINT) END
     ELSE CAST(x AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_int_(x) AS TRY(_sf.main.to_int_(x));

@@ -2,6 +2,7 @@
 
 -- A calendar step keeps the type: DATE plus a month is a DATE.
 CREATE OR REPLACE MACRO _sf.main.plus_(x, step) AS cast_to_type(x + step, x);
+CREATE OR REPLACE MACRO _sf.main.minus_(x, step) AS cast_to_type(x - step, x);
 -- The last day of a month plus months is the last day of a month.
 CREATE OR REPLACE MACRO _sf.main.add_months_(x, n) AS
   cast_to_type(
