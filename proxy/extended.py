@@ -85,6 +85,10 @@ class ExtendedProtocol:
         self._session.admit(plan)
         if plan.route is not Route.SESSION:
             await self._prepare_duck(statement, plan, oids)
+        elif (inner := self._session.own.inner(plan)) is not None:
+            statement.inner = PreparedStatement("", inner)
+            await self.prepare(statement.inner, inner, oids)
+            statement.parameter_oids = statement.inner.parameter_oids
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -192,6 +196,10 @@ class ExtendedProtocol:
         plan = bound.statement.plan
         if plan is not None and bound.types != bound.statement.parameter_types:
             bound.sql = cast_parameters(plan.sql, dict(enumerate(bound.types, start=1)))
+        if bound.statement.inner is not None:
+            bound.inner = Portal(bound.statement.inner, bound.values, bound.types, bound.sql)
+            if (inner := bound.statement.inner.plan) is not None and bound.sql:
+                bound.inner.sql = cast_parameters(inner.sql, dict(enumerate(bound.types, start=1)))
         rows = self._row_types(bound.statement)
         bound.formats = portals.result_formats(message.result_formats, len(rows)) if rows else ()
 
@@ -211,7 +219,7 @@ class ExtendedProtocol:
         if rows is None:
             self._session.link.write(m.NO_DATA)
         else:
-            shown = formats if formats is not None else (0,) * len(rows)
+            shown = portals.result_formats(formats or (), len(rows))
             self._session.link.write(m.row_description(portals.columns_of(rows, shown)))
 
     async def execute(self, message: m.Execute) -> None:
@@ -234,7 +242,7 @@ class ExtendedProtocol:
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
-            bound.answer = await self._session.own.run(plan)
+            bound.answer = await self._session.own.run(plan, bound.inner)
             if isinstance(bound.answer, Rows):
                 bound.left = max(bound.answer.limit, 0)
         if isinstance(bound.answer, Outcome):
@@ -264,11 +272,13 @@ class ExtendedProtocol:
             raise SqlError("55000", f'portal "{name}" cannot be run')
         if not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
+        idle = not bound.running and await session.existence_notice(plan)
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
         else:
-            session.link.write(portals.complete(plan.tag, sent))
+            tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if idle else plan.tag
+            session.link.write(portals.complete(tag, sent))
 
     async def run(
         self, bound: Portal, limit: int, formats: Sequence[int] = (), send: bool = True
@@ -319,6 +329,12 @@ class ExtendedProtocol:
         bound.running = self._session.duck.start(self._planned(bound), bound.values)
         if bound.statement.row_types is None:
             bound.running.finish()
+
+    def plan_texts(self, bound: Portal) -> list[str]:
+        """Blocks. What EXPLAIN gives: the texts of its plans."""
+        self.start(bound)
+        assert bound.running is not None
+        return bound.running.column_texts(1)
 
     async def keep(self, bound: Portal) -> None:
         """A cursor WITH HOLD outlives its transaction: its rows are taken into memory."""

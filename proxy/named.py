@@ -50,7 +50,7 @@ class Named:
         extended = self._session.extended
         if action.name in extended.statements:
             raise SqlError("42P05", f'prepared statement "{action.name}" already exists')
-        statement = PreparedStatement(action.name, self._one(action.statement_text))
+        statement = PreparedStatement(action.name, self.one(action.statement_text))
         assert statement.plan is not None
         await extended.prepare(statement, statement.plan, tuple(map(_oid, action.types)))
         extended.statements[action.name] = statement
@@ -74,7 +74,7 @@ class Named:
         """The arguments' values, as the texts that Bind would carry."""
         if not arguments:
             return ()
-        plan = self._one("SELECT " + ", ".join(f"({argument})" for argument in arguments))
+        plan = self.one("SELECT " + ", ".join(f"({argument})" for argument in arguments))
         if plan.route is not Route.DUCKDB:
             raise SqlError("0A000", "an argument of EXECUTE may not read from the control plane")
         self._session.admit(plan)
@@ -96,7 +96,8 @@ class Named:
 
     # --- cursors ------------------------------------------------------------------------------
 
-    async def declare(self, action: act.Declare) -> None:
+    async def declare(self, action: act.Declare, bound: Portal) -> None:
+        """bound: the cursor's query, prepared and with its parameters."""
         session, extended = self._session, self._session.extended
         if session.transaction.block in (Block.NONE, Block.PIPELINE) and not action.hold:
             raise SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
@@ -106,15 +107,10 @@ class Named:
             raise SqlError(
                 "0A000", "SCROLL cursors are not supported", hint="They go forward only."
             )
-        plan = self._one(action.query)
-        session.admit(plan)
-        if plan.writes or plan.route not in (Route.DUCKDB, Route.FEDERATED):
+        plan = bound.statement.plan
+        if plan is None or plan.writes or bound.statement.row_types is None:
             raise SqlError("42601", "DECLARE CURSOR needs a query")
-        statement = PreparedStatement("", plan)
-        await extended.prepare(statement, plan, ())
-        if statement.row_types is None:
-            raise SqlError("42601", "DECLARE CURSOR needs a query")
-        bound = Portal(statement, hold=action.hold, binary=action.binary)
+        bound.hold, bound.binary = action.hold, action.binary
         # It runs from here on: what the cursor sees is what is there now.
         await session.on_duck(extended.start, bound)
         if action.hold and session.transaction.block is Block.NONE:
@@ -150,7 +146,7 @@ class Named:
             del extended.portals[name]
             await extended.close_portal(closing)
 
-    def _one(self, text: str) -> Statement:
+    def one(self, text: str) -> Statement:
         plans = self._session.plan(text)
         if len(plans) != 1:
             raise SqlError("42601", "exactly one statement is expected here")

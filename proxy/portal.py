@@ -22,13 +22,14 @@ class PreparedStatement:
     """plan: None for an empty query. Exactly one of `duck` and `relayed` for an engine's statement."""
 
     name: str
-    plan: Statement | None
+    plan: Statement | None = None
     parameter_oids: tuple[int, ...] = ()
     sql: str = ""  # what DuckDB was given for it
     duck: DuckStatement | None = None  # planned for `parameter_types`
     parameter_types: tuple[str, ...] = ()  # DuckDB's names
     variants: dict[tuple[str, ...], DuckStatement] = field(default_factory=dict)  # for others
     relayed: RelayedStatement | None = None
+    inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
 
     def close_plans(self) -> None:
@@ -51,6 +52,7 @@ class Portal:
     hold: bool = False  # a cursor WITH HOLD
     kept: bool = False  # ... whose transaction has committed
     binary: bool = False  # a BINARY cursor
+    inner: Portal | None = None  # bound, of DECLARE and EXPLAIN
     answer: Any = None  # what the session's own statement answered: `Outcome` or `Rows`
     left: int = 0  # of a FETCH: rows that it has still to give
 
@@ -114,6 +116,9 @@ def row_types_of(plan: Statement, statement: DuckStatement) -> list[tuple[str, D
         return None
     return statement.columns
 
+
+# CREATE TABLE IF NOT EXISTS ... AS counts no rows when the table is there.
+IDLE_TAGS = {"CREATE TABLE AS": "CREATE TABLE AS"}
 
 _COUNTED = _CHANGES_ROWS | {"SELECT", "FETCH", "MOVE", "COPY"}
 

@@ -28,6 +28,7 @@ from proxy.named import Rows
 from proxy.portal import Outcome
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
+from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.positions import source_position
 from proxy.startup import Greeting, greet
@@ -335,7 +336,7 @@ class Session:
             if len(plans) > 1:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
-        if self.transaction.block is Block.MESSAGE:
+        if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
             await self.extended.close_portals(committed=True)
             await self.transaction.commit()
 
@@ -375,6 +376,24 @@ class Session:
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
+
+    async def existence_notice(self, plan: Statement) -> bool:
+        """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
+        about = existence(plan.text, self._dialect.name) if plan.ddl else None
+        if about is None:
+            return False
+        there = await self.on_duck(self.duck.has, about.kind, about.name)
+        if there != about.creates:
+            return False
+        name = about.name[-1]
+        if about.creates:
+            what = f'schema "{name}"' if about.kind == "SCHEMA" else f'relation "{name}"'
+            code = "42P06" if about.kind == "SCHEMA" else "42P07"
+            self.notice(SqlError(code, f"{what} already exists, skipping"), "NOTICE")
+        else:
+            what = f'{about.kind.lower()} "{name}" does not exist, skipping'
+            self.notice(SqlError("00000", what), "NOTICE")
+        return True
 
     async def on_duck(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
@@ -421,13 +440,15 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+        nothing_to_do = await self.existence_notice(plan)
         try:
             running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
-                self.link.write(portals.complete(plan.tag, running.rows_changed))
+                tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
+                self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
                 return

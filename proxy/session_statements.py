@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
 from proxy.named import Named, Rows
-from proxy.portal import Outcome
+from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
 from proxy.sql import session_actions as act
 from proxy.sql.statement import Route, Statement
@@ -31,6 +31,7 @@ class Explain:
 
 
 _EXPLAIN = ("QUERY PLAN",)
+_WITH_INNER = (Explain, act.Declare)
 _NAMED = (act.Execute, act.Deallocate, act.Fetch, act.Move, act.CloseCursor)
 _ENDS = (act.Commit, act.Rollback, act.RollbackTo)
 _SETTINGS = (act.Set, act.Reset, act.Show)
@@ -67,9 +68,29 @@ class SessionStatements:
             return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
         return _texts(_EXPLAIN) if isinstance(action, Explain) else None
 
-    async def run(self, plan: Statement) -> Outcome | Rows:
+    def inner(self, plan: Statement) -> Statement | None:
+        """The statement inside DECLARE and EXPLAIN, whose parameters are theirs."""
+        if isinstance(plan.action, act.Declare):
+            return self.named.one(plan.action.query)
+        if isinstance(plan.action, Explain):
+            return replace(plan, route=Route.DUCKDB, action=None)
+        return None
+
+    async def run(self, plan: Statement, inner: Portal | None = None) -> Outcome | Rows:
+        """inner: what Bind made of `inner(plan)`; without it there are no parameters."""
         assert plan.route is Route.SESSION
         action = plan.action
+        if isinstance(action, _WITH_INNER):
+            if inner is None:
+                statement = PreparedStatement("")
+                statement.plan = self.inner(plan)
+                assert statement.plan is not None
+                await self._session.extended.prepare(statement, statement.plan, ())
+                inner = Portal(statement)
+            if isinstance(action, Explain):
+                return await self._explain(inner)
+            await self.named.declare(action, inner)
+            return Outcome(plan.tag)
         step = _STEPS.get(type(action))
         if step is None:
             raise not_supported(plan.kind or type(action).__name__.upper())
@@ -96,9 +117,9 @@ class SessionStatements:
             return plan
         return replace(plan, route=Route.POSTGRES)
 
-    async def _explain(self, action: Explain) -> Outcome:
-        rows = await self._session.on_duck(self._session.duck.run, action.sql)
-        lines = [line for _, text in rows for line in text.rstrip().split("\n")]
+    async def _explain(self, inner: Portal) -> Outcome:
+        texts = await self._session.on_duck(self._session.extended.plan_texts, inner)
+        lines = [line for text in texts for line in text.rstrip().split("\n")]
         return Outcome("EXPLAIN", _EXPLAIN, [(line,) for line in lines])
 
     # --- transactions -------------------------------------------------------------------------
@@ -250,10 +271,8 @@ def _texts(names: Sequence[str]) -> list[tuple[str, DuckType]]:
 
 
 _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows | None]]] = {
-    Explain: SessionStatements._explain,
     act.Prepare: lambda own, action: own.named.prepare(action),
     act.Execute: lambda own, action: own.named.execute(action),
-    act.Declare: lambda own, action: own.named.declare(action),
     act.Fetch: lambda own, action: own.named.fetch(action),
     act.Move: lambda own, action: own.named.move(action),
     act.CloseCursor: lambda own, action: own.named.close_cursor(action),

@@ -169,6 +169,19 @@ class DuckSession:
         self._detach()
         return self._connection.run(sql)
 
+    def has(self, kind: str, name: tuple[str, ...]) -> bool:
+        """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""
+        table, column = _CATALOG[kind]
+        schemas = ["main" if part == "public" else part for part in name[:-1][-1:]]
+        where = [f"lower({column}) = lower({_literal(name[-1])})"]
+        if kind == "SCHEMA":
+            where = [f"{column} = {_literal('main' if name[-1] == 'public' else name[-1])}"]
+        elif schemas:
+            where.append(f"lower(schema_name) = lower({_literal(schemas[0])})")
+        else:
+            where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
+        return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
+
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
         for kind, name in self.run(_TEMPORARY):
@@ -197,6 +210,14 @@ class DuckSession:
             self._connection.close()
 
 
+_CATALOG = {
+    "TABLE": ("duckdb_tables", "table_name"),
+    "VIEW": ("duckdb_views", "view_name"),
+    "SCHEMA": ("duckdb_schemas", "schema_name"),
+    "SEQUENCE": ("duckdb_sequences", "sequence_name"),
+    "INDEX": ("duckdb_indexes", "index_name"),
+    "TYPE": ("duckdb_types", "type_name"),
+}
 _TEMPORARY = (
     "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
     "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
@@ -304,6 +325,12 @@ class DuckPortal:
             if batch.schema.names == ["Count"]:
                 self.rows_changed = batch.column(0)[0].as_py()
         self.close()
+
+    def column_texts(self, index: int) -> list[str]:
+        """Blocks. All of one text column, for results that are few and ours."""
+        texts = [text for batch in self._result for text in batch.column(index).to_pylist()]
+        self.close()
+        return texts
 
     def run_out(self) -> int:
         """Blocks. Runs it to its end without its rows; how many rows it changed or gave."""

@@ -114,7 +114,7 @@ BEGIN
         -- then one of the claims moves the marks past them.
         IF pg_stat_get_xact_blocks_fetched('idx_queue'::regclass)
            + pg_stat_get_xact_blocks_fetched('idx_project_queue'::regclass)
-           + pg_stat_get_xact_blocks_fetched('task_attempts'::regclass) - v_blocks > 100 + 20 * (max_tasks - v_left)
+           + pg_stat_get_xact_blocks_fetched('task_attempts'::regclass) - v_blocks > 50 + 20 * (max_tasks - v_left)
            AND random() < 0.125 THEN
             PERFORM _advance_marks(
                 ARRAY(SELECT l.id FROM queue_lanes l

@@ -6,7 +6,7 @@ CREATE TABLE hd_runtime.queue_lanes (
     agent_type text NOT NULL,
     priority   smallint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (task_class, agent_type, priority)
+    UNIQUE (priority, task_class, agent_type)
 );
 COMMENT ON TABLE hd_runtime.queue_lanes IS 'The lanes of the queue: one per task class, agent type and priority in use. Within a lane the oldest goes first, so its head is one probe of idx_queue, whatever the backlog; a claim looks at the heads of the lanes it may take from and never sorts what waits. Rows are made by create_task and never deleted.';
 COMMENT ON COLUMN hd_runtime.queue_lanes.id IS 'As in task_attempts.lane_id. 24 bits: it is part of an advisory lock''s key (see _queue_position).';

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.errors import SqlError
 from proxy.sql.postgres import (
     byte_string,
     current_date,
@@ -19,6 +20,7 @@ from proxy.sql.snowflake.registry import (
     duck,
     function,
     node,
+    position_of,
     sf,
     unsupported,
 )
@@ -36,7 +38,14 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
     if not isinstance(name, str):
         return None
     rule = FUNCTIONS.get(name.upper())
-    return rule(call.expressions) if rule is not None else None
+    if rule is None:
+        return None
+    try:
+        return rule(call.expressions)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        # A rule takes its arguments apart by number and by name: these are not the function's.
+        message = f"function {name.lower()} does not exist with these arguments"
+        raise SqlError("42883", message, position=position_of(call)) from error
 
 
 @node(exp.Column)

@@ -97,13 +97,16 @@ def cast(value: exp.Expr, kind: exp.DType, *parameters: int) -> exp.Cast:
     return made
 
 
+def position_of(at: exp.Expr) -> int | None:
+    """1-based offset of a node in the message, where the tree knows it."""
+    for found in at.walk():
+        start = found._meta.get("start") if found._meta else None
+        if start is not None:
+            return start + 1
+    return None
+
+
 def unsupported(what: str, at: exp.Expr | None = None, hint: str | None = None) -> SqlError:
     """The refusal of a construct, with its position where the tree knows it."""
-    position = None
-    if at is not None:
-        for found in at.walk():
-            start = found._meta.get("start") if found._meta else None
-            if start is not None:
-                position = start + 1
-                break
+    position = position_of(at) if at is not None else None
     return SqlError("0A000", f"{what} is not supported", hint=hint, position=position)
