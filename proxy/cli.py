@@ -56,6 +56,8 @@ def serve(
     log_level: Annotated[str | None, _flag("log_level")] = None,
     extensions: Annotated[list[str] | None, _flag("extensions")] = None,
     memory_limit: Annotated[str | None, _flag("memory_limit")] = None,
+    tls_cert: Annotated[Path | None, _flag("tls_cert")] = None,
+    tls_key: Annotated[Path | None, _flag("tls_key")] = None,
     max_connections: Annotated[int | None, _flag("max_connections")] = None,
     config_file: Annotated[
         Path | None,

@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         None,
         description="DuckDB's memory limit, e.g. `4GB`. Default: DuckDB's, 80 % of the machine.",
     )
+    tls_cert: Path | None = Field(
+        None,
+        description="PEM file of the server's certificate (chain); offers TLS. Read again on SIGHUP.",
+    )
+    tls_key: Path | None = Field(
+        None, description="PEM file of its private key. Default: in the certificate's file."
+    )
     max_connections: int = Field(
         1000, ge=1, description="Client connections at most; one more is refused with 53300."
     )

@@ -251,10 +251,7 @@ class ExtendedProtocol:
             bound.finished = True
             return
         rows = bound.answer
-        if limit:
-            ask = min(limit, bound.left) if rows.limit > 0 else limit
-        else:
-            ask = bound.left
+        ask = min(limit, bound.left) if limit and rows.limit > 0 else limit or bound.left
         if rows.limit and not bound.left:
             ask = NO_ROWS  # the FETCH has had its rows
         sent = await self.run(rows.portal, ask, bound.formats, rows.send)

@@ -8,9 +8,11 @@ do, writing tells it to wait while the client does not read.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import cast
 
+from proxy.tls import CLIENT_HELLO, ServerTls, TlsLayer
 from proxy.wire.protocol import FrontendProtocol
 
 _READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
@@ -20,12 +22,16 @@ _WRITE_AHEAD = 1 << 20  # bytes waiting for a client that does not read
 class ClientLink(asyncio.Protocol):
     """`accepted` is called once the connection stands, and starts the session."""
 
-    def __init__(self, accepted: Callable[[ClientLink], None]) -> None:
+    def __init__(
+        self, accepted: Callable[[ClientLink], None], tls: ServerTls | None = None
+    ) -> None:
         self.protocol = FrontendProtocol()
         self.on_lost: Callable[[], None] = _nothing
         self.on_pause: Callable[[], None] = _nothing
         self.on_resume: Callable[[], None] = _nothing
         self.lost = False
+        self.tls = tls  # what the server offers
+        self._layer: TlsLayer | None = None
         self._accepted = accepted
         self._transport: asyncio.Transport | None = None
         self._arrival: asyncio.Future[None] | None = None
@@ -33,6 +39,7 @@ class ClientLink(asyncio.Protocol):
         self._paused_reading = False
         self._paused_writing = False
         self._eof = False
+        self._untouched = True  # nothing has come yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -40,6 +47,19 @@ class ClientLink(asyncio.Protocol):
         self._accepted(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.tls is not None and self._untouched and data[0] == CLIENT_HELLO:
+            self.secure()
+        self._untouched = False
+        if self._layer is not None:
+            try:
+                data = self._layer.receive(data)
+            except ssl.SSLError:
+                self._flush_tls()
+                self.close()
+                return
+            self._flush_tls()
+            if not data:
+                return
         self.protocol.receive(data)
         if self._arrival is not None:
             self._wake(self._arrival)
@@ -106,9 +126,25 @@ class ClientLink(asyncio.Protocol):
             self._arrival = None
         return True
 
+    def secure(self) -> None:
+        """From here on both directions are TLS."""
+        assert self.tls is not None
+        self._layer = TlsLayer(self.tls.context)
+
+    @property
+    def secured(self) -> bool:
+        return self._layer is not None
+
+    def _flush_tls(self) -> None:
+        if self._layer is not None and (data := self._layer.pending()) and not self.lost:
+            assert self._transport is not None
+            self._transport.write(data)
+
     def write(self, data: bytes | memoryview) -> None:
         if not self.lost:
             assert self._transport is not None
+            if self._layer is not None:
+                data = self._layer.send(data)
             self._transport.write(data)
 
     async def drain(self) -> None:

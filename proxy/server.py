@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ from proxy.session import Services, Session
 from proxy.sql.control_plane import declare_runtime_functions
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
+from proxy.tls import ServerTls
 
 log = structlog.get_logger()
 
@@ -65,6 +67,7 @@ class Server:
         with ExitStack() as undo:
             self._directory = self._settings.data_dir.resolve()
             undo.callback(_lock(self._directory).close)
+            self._tls = _tls(self._settings)
             self._socket = undo.enter_context(_bind(self._settings.host, self._settings.port))
             conninfo = self._start_postgres(undo)
             try:
@@ -126,14 +129,23 @@ class Server:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_tls)
         listener = await loop.create_server(
-            lambda: ClientLink(self._accept), sock=self._socket, backlog=1024
+            lambda: ClientLink(self._accept, self._tls), sock=self._socket, backlog=1024
         )
         ready(self._url())
         await stopping.wait()
         log.info("stopping", connections=len(self._tasks))
         listener.close()
         await self._drain()
+
+    def _reload_tls(self) -> None:
+        """A certificate that cannot be read changes nothing."""
+        if self._tls is not None:
+            try:
+                self._tls.reload()
+            except (OSError, ssl.SSLError) as error:
+                log.error("the TLS certificate was not reloaded", error=str(error))
 
     def close(self) -> None:
         """Stops both engines; blocks."""
@@ -241,6 +253,17 @@ def _bind(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     bound.setblocking(False)
     return bound
+
+
+def _tls(settings: Settings) -> ServerTls | None:
+    if settings.tls_cert is None:
+        if settings.tls_key is not None:
+            raise StartError("tls_key is given without tls_cert")
+        return None
+    try:
+        return ServerTls(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"cannot use the TLS certificate {settings.tls_cert}: {error}") from error
 
 
 def _own_database(conninfo: str) -> str:

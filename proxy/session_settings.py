@@ -188,7 +188,31 @@ def _encoding(name: str, value: str) -> str:
 
 
 _OTHER_ENCODINGS = frozenset(
-    ["big5", "euccn", "eucjis2004", "eucjp", "euckr", "euctw", "gb18030", "gbk", "johab", "koi8", "koi8r", "koi8u", "muleinternal", "shiftjis2004", "sjis", "mskanji", "shiftjis", "uhc", "abc", "alt", "tcvn", "tcvn5712", "vscii"]
+    [
+        "big5",
+        "euccn",
+        "eucjis2004",
+        "eucjp",
+        "euckr",
+        "euctw",
+        "gb18030",
+        "gbk",
+        "johab",
+        "koi8",
+        "koi8r",
+        "koi8u",
+        "muleinternal",
+        "shiftjis2004",
+        "sjis",
+        "mskanji",
+        "shiftjis",
+        "uhc",
+        "abc",
+        "alt",
+        "tcvn",
+        "tcvn5712",
+        "vscii",
+    ]
 )
 
 

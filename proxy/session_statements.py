@@ -81,6 +81,8 @@ class SessionStatements:
         assert plan.route is Route.SESSION
         action = plan.action
         if isinstance(action, _WITH_INNER):
+            if isinstance(action, act.Declare) and self.named.one(action.query).writes:
+                raise SqlError("42601", "DECLARE CURSOR needs a query")
             if inner is None:
                 statement = PreparedStatement("")
                 statement.plan = self.inner(plan)

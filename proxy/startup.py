@@ -1,6 +1,6 @@
 """The first packets of a connection: what a client may ask before it is a session.
 
-Encryption requests are declined, a cancel request is acted on without an answer, protocol 3.2 and
+TLS is begun where the server has a certificate and declined elsewhere, a cancel request is acted on without an answer, protocol 3.2 and
 later are negotiated down to 3.0, and the startup parameters become settings a session begins with.
 """
 
@@ -40,6 +40,10 @@ async def greet(
                 raise m.protocol_violation(
                     "received unencrypted data after SSL request", severity="FATAL"
                 )
+            if isinstance(request, m.SslRequest) and link.tls is not None and not link.secured:
+                link.write(b"S")
+                link.secure()
+                continue
             declined.add(type(request))
             link.write(b"N")
         elif isinstance(request, m.CancelRequest):

@@ -5,8 +5,10 @@ Tests that break servers start their own with `start_server`.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -54,21 +56,20 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def start_server() -> Iterator[Callable[..., Running]]:
     """Starts a server of the test's own, on a data directory of its own unless options name one."""
-    started: list[ServerProcess] = []
+    with ExitStack() as servers:
+        # Not under tmp_path: run as root, the embedded Postgres is another user, and pytest closes
+        # its directories to others whenever a second run begins.
+        root = Path(servers.enter_context(tempfile.TemporaryDirectory(prefix="hd")))
+        names = (str(number) for number in itertools.count())
 
-    def start(*options: str) -> Running:
-        directory = tmp_path / f"server{len(started)}"
-        directory.mkdir()
-        process = ServerProcess(directory, *options)
-        process.__enter__()
-        started.append(process)
-        return Running(process)
+        def start(*options: str) -> Running:
+            directory = root / next(names)
+            directory.mkdir()
+            return Running(servers.enter_context(ServerProcess(directory, *options)))
 
-    yield start
-    for process in reversed(started):
-        process.__exit__(None, None, None)
+        yield start
 
 
 @pytest.fixture

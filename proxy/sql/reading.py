@@ -18,7 +18,7 @@ from typing import ClassVar
 from sqlglot import exp
 from sqlglot.dialects import DuckDB, Postgres, Snowflake
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
-from sqlglot.errors import ParseError, TokenError
+from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
@@ -193,6 +193,9 @@ class Reader:
             raise at_or_near(text, token if token else None) from error
         except RecursionError as error:
             raise too_complex() from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # Its builders take for granted what a wrong statement does not have.
+            raise at_or_near(text, parser._curr or None) from error
         tree = trees[0] if trees else None
         if tree is None or len(trees) > 1:
             raise at_or_near(text, found[0] if found else None)
@@ -214,9 +217,25 @@ _generator = DuckDB().generator(comments=False)
 def write_duckdb(tree: exp.Expr) -> str:
     """The tree as DuckDB's SQL. The tree is spent: the generator may change it."""
     try:
-        return _generator.generate(tree, copy=False)
+        written = _generator.generate(tree, copy=False)
     except RecursionError as error:
         raise too_complex() from error
+    except (SqlglotError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise SqlError("0A000", "this statement cannot be translated", detail=str(error)) from error
+    if _generator.unsupported_messages:
+        # The generator would leave out what it cannot write.
+        reason = "; ".join(_generator.unsupported_messages)
+        raise SqlError("0A000", f"this statement cannot be translated: {reason}")
+    return written
+
+
+def position_of(node: exp.Expr) -> int | None:
+    """1-based offset of a node in the message, where the parser noted it."""
+    for found in node.walk():
+        start = found._meta.get("start") if found._meta else None
+        if start is not None:
+            return start + 1
+    return None
 
 
 __all__ = [
@@ -228,5 +247,6 @@ __all__ = [
     "Reader",
     "SyntaxFailure",
     "at_or_near",
+    "position_of",
     "write_duckdb",
 ]

@@ -19,6 +19,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import control_plane, guard
+from proxy.sql.reading import position_of
 
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
 
@@ -55,15 +56,6 @@ def folded(identifier: exp.Expr | str | None) -> str:
     return identifier.name.lower()
 
 
-def position(node: exp.Expr) -> int | None:
-    """1-based offset of a node in the message, where the parser noted it."""
-    for found in node.walk():
-        start = found._meta.get("start") if found._meta else None
-        if start is not None:
-            return start + 1
-    return None
-
-
 def _bound_by_cte(table: exp.Table, name: str) -> bool:
     node: exp.Expr | None = table.parent
     while node is not None:
@@ -96,18 +88,18 @@ def _table(node: exp.Table, facts: Facts) -> None:
         facts.control.append(name)
         return
     if guard.is_file(name, this):
-        facts.refuse(guard.file(name, position(this)))
+        facts.refuse(guard.file(name, position_of(this)))
     facts.analytical.append(name)
 
 
 def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None:
     if isinstance(this, exp.Literal):
-        facts.refuse(guard.file(this.name, position(node)))
+        facts.refuse(guard.file(this.name, position_of(node)))
     elif isinstance(this, (exp.Parameter, exp.Placeholder, exp.DynamicIdentifier)):
         message = "a table's name cannot be an expression"
-        facts.refuse(SqlError("0A000", message, position=position(node)))
+        facts.refuse(SqlError("0A000", message, position=position_of(node)))
     elif isinstance(this, exp.Var):
-        facts.refuse(SqlError("0A000", "stages are not supported yet", position=position(node)))
+        facts.refuse(SqlError("0A000", "stages are not supported yet", position=position_of(node)))
     elif node.args.get("db") is not None and not isinstance(this, exp.Func):
         _schema(node, facts)
 
@@ -152,7 +144,7 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     if not control_plane.is_common_function(name):
         facts.only_common = False
     if name in guard.FUNCTIONS:
-        facts.refuse(guard.function(name, position(node)))
+        facts.refuse(guard.function(name, position_of(node)))
 
 
 def _anonymous(node: exp.Anonymous, facts: Facts) -> None:
@@ -195,7 +187,7 @@ def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
                 "42601",
                 'syntax error at or near "?"',
                 hint="Parameters are written $1, $2, ...",
-                position=position(node),
+                position=position_of(node),
             )
         )
     else:

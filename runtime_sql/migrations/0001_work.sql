@@ -227,7 +227,7 @@ CREATE TABLE hd_runtime.task_attempts (
 );
 CREATE UNIQUE INDEX idx_one_active_attempt ON hd_runtime.task_attempts (task_id)
     WHERE status NOT IN ('completed_verified', 'terminal_failed');
-CREATE INDEX idx_queue ON hd_runtime.task_attempts (lane_id, available_at)
+CREATE INDEX idx_queue ON hd_runtime.task_attempts (lane_id, available_at) WITH (fillfactor = 15)
     WHERE status = 'queued';
 CREATE INDEX idx_project_queue ON hd_runtime.task_attempts (project_id, lane_id, available_at)
     WHERE status = 'queued';

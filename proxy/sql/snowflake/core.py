@@ -13,6 +13,7 @@ from proxy.sql.postgres import (
     public_is_main,
     refuse_lock,
 )
+from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
     NODES,
@@ -20,7 +21,6 @@ from proxy.sql.snowflake.registry import (
     duck,
     function,
     node,
-    position_of,
     sf,
     unsupported,
 )

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.dialects import Snowflake
 
 from proxy.errors import SqlError
+from proxy.sql.reading import position_of
 
 NodeRule = Callable[[exp.Expr], exp.Expr | None]
 FunctionRule = Callable[[list[exp.Expr]], exp.Expr]
@@ -95,15 +96,6 @@ def cast(value: exp.Expr, kind: exp.DType, *parameters: int) -> exp.Cast:
     made = exp.Cast(this=value, to=data_type(kind, *parameters))
     made.meta["plain"] = True
     return made
-
-
-def position_of(at: exp.Expr) -> int | None:
-    """1-based offset of a node in the message, where the tree knows it."""
-    for found in at.walk():
-        start = found._meta.get("start") if found._meta else None
-        if start is not None:
-            return start + 1
-    return None
 
 
 def unsupported(what: str, at: exp.Expr | None = None, hint: str | None = None) -> SqlError:

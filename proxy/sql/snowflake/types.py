@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from proxy.errors import SqlError
 from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupported
 
 _D = exp.DType
@@ -41,10 +42,16 @@ _REFUSED: dict[exp.DType, str] = {
 }
 
 
+def _size(parameter: exp.Expr) -> int:
+    if not parameter.name.isdigit():
+        raise SqlError("42601", f'"{parameter.name}" is not a size of a type')
+    return int(parameter.name)
+
+
 def length_of(kind: exp.DataType) -> int | None:
     """n of VARCHAR(n), None where it does not limit; CHAR alone is CHAR(1)."""
     if kind.expressions:
-        length = int(kind.expressions[0].name)
+        length = _size(kind.expressions[0])
         return length if length < _MAX_TEXT else None
     return 1 if kind.this in (_D.CHAR, _D.NCHAR) else None
 
@@ -56,9 +63,11 @@ def carrier(kind: exp.DataType) -> exp.DataType | None:
     if refused is not None:
         raise unsupported(refused, kind)
     if what == _D.VECTOR:
+        if len(kind.expressions) != 2:
+            raise unsupported("type VECTOR without element type and dimension", kind)
         element, dimension = kind.expressions
         inner = _D.INT if element.this in INTEGERS else _D.FLOAT
-        size = exp.DataTypeParam(this=number(int(dimension.name)))
+        size = exp.DataTypeParam(this=number(_size(dimension)))
         return exp.DataType(
             this=_D.ARRAY, nested=True, expressions=[exp.DataType(this=inner)], values=[size.this]
         )
