@@ -157,13 +157,8 @@ def _split_hint(error: DuckError) -> tuple[str, str | None]:
         "Table",
         "View",
     ):
-        message = f'relation "{error.fields.get("name", "")}" does not exist'
-        candidates = [
-            name
-            for name in error.fields.get("candidates", "").split(",")
-            if name and not name.startswith(("pg_", "duckdb_", "sqlite_"))
-        ]
-        return message, f"Perhaps you meant {', '.join(candidates)}." if candidates else None
+        # DuckDB names whatever is nearest, however far; Postgres says nothing here either.
+        return f'relation "{error.fields.get("name", "")}" does not exist', None
     if error.fields.get("error_subtype") == "COLUMN_NOT_FOUND":
         message = f'column "{error.fields.get("name", "")}" does not exist'
         candidates = error.fields.get("candidates", "")

@@ -31,7 +31,7 @@ BEGIN
         WHERE x.failed_attempt_id = a.id ORDER BY x.id DESC LIMIT 1) AS r ON true
     LEFT JOIN LATERAL (
         SELECT e.detail FROM hd_runtime.workflow_events e
-        WHERE e.attempt_id = a.id AND e.type IN ('attempt.failed', 'attempt.expired')
+        WHERE e.task_id = a.task_id AND e.attempt_id = a.id AND e.type IN ('attempt.failed', 'attempt.expired')
         ORDER BY e.seq DESC LIMIT 1) AS f ON true
     WHERE a.id = _claim_context.parent_attempt_id AND a.failure_kind IS NOT NULL;
 

@@ -33,7 +33,8 @@ BEGIN
         v_last_no := v_attempt.attempt_no;
         v_seq := 0;
         v_last_status := NULL;
-        FOR v_event IN SELECT e.* FROM workflow_events e WHERE e.attempt_id = v_attempt.id ORDER BY e.seq LOOP
+        FOR v_event IN SELECT e.* FROM workflow_events e
+                       WHERE e.task_id = verify_events.task_id AND e.attempt_id = v_attempt.id ORDER BY e.seq LOOP
             seq := v_event.seq;
             IF v_event.seq <> v_seq + 1 AND NOT (v_prev IS NULL AND v_seq = 0) THEN
                 IF v_seq = 0 AND _archived(v_attempt.created_at, v_event.ts) THEN
@@ -43,10 +44,6 @@ BEGIN
                     problem := format('event %s of the attempt is missing', v_seq + 1);
                     RETURN;
                 END IF;
-            END IF;
-            IF v_event.task_id IS DISTINCT FROM verify_events.task_id THEN
-                problem := format('belongs to task %s', v_event.task_id);
-                RETURN;
             END IF;
             IF v_prev IS NOT NULL AND v_event.prev_hash IS DISTINCT FROM v_prev THEN
                 problem := 'prev_hash is not the hash of the event before';

@@ -138,7 +138,7 @@ CREATE TABLE hd_runtime.tasks (
     updated_at    timestamptz NOT NULL DEFAULT now()
 ) WITH (
     -- Two HOT updates (running, done) find room on the row's own page; no index names status.
-    fillfactor = 75,
+    fillfactor = 90,
     -- A busy queue turns its rows over quickly: vacuum after 2 % and not after 20 %.
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_analyze_scale_factor = 0.05
@@ -220,14 +220,14 @@ CREATE TABLE hd_runtime.task_attempts (
     UNIQUE (task_id, attempt_no)
 ) WITH (
     -- Heartbeats are HOT updates: they need room on the row's own page.
-    fillfactor = 70,
+    fillfactor = 85,
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_scale_factor = 0.05
 );
 CREATE UNIQUE INDEX idx_one_active_attempt ON hd_runtime.task_attempts (task_id)
     WHERE status NOT IN ('completed_verified', 'terminal_failed');
-CREATE INDEX idx_queue ON hd_runtime.task_attempts (lane_id, available_at) WITH (fillfactor = 15)
+CREATE INDEX idx_queue ON hd_runtime.task_attempts (lane_id, available_at)
     WHERE status = 'queued';
 CREATE INDEX idx_project_queue ON hd_runtime.task_attempts (project_id, lane_id, available_at)
     WHERE status = 'queued';

@@ -16,11 +16,10 @@ CREATE TABLE hd_runtime.workflow_events (
     detail      jsonb,
     prev_hash   bytea NOT NULL,
     hash        bytea NOT NULL,
-    PRIMARY KEY (task_id, id, ts)
+    PRIMARY KEY (task_id, attempt_id, seq, ts)
 ) PARTITION BY RANGE (ts);
-CREATE INDEX idx_event_chain ON hd_runtime.workflow_events (attempt_id, seq);
 
-COMMENT ON TABLE hd_runtime.workflow_events IS 'One state transition of an attempt. Append-only: UPDATE, DELETE and TRUNCATE are refused to everybody, the owner too (HD003). Partitioned by month of ts, UTC. No foreign keys: rows are written by the trigger on task_attempts alone, a key would lock the attempt''s row once more for each, and a month must be detachable.';
+COMMENT ON TABLE hd_runtime.workflow_events IS 'One state transition of an attempt. Append-only: UPDATE, DELETE and TRUNCATE are refused to everybody, the owner too (HD003). Partitioned by month of ts, UTC. No foreign keys: rows are written by the trigger on task_attempts alone, a key would lock the attempt''s row once more for each, and a month must be detachable. One index, which begins with task_id: name the task too when you ask for an attempt''s events.';
 COMMENT ON COLUMN hd_runtime.workflow_events.id IS 'Rises along a task''s chain: ORDER BY id is the order in which things happened to the task.';
 COMMENT ON COLUMN hd_runtime.workflow_events.task_id IS 'The task.';
 COMMENT ON COLUMN hd_runtime.workflow_events.attempt_id IS 'The attempt whose status changed.';
@@ -33,7 +32,6 @@ COMMENT ON COLUMN hd_runtime.workflow_events.actor IS 'Who: the worker''s agent_
 COMMENT ON COLUMN hd_runtime.workflow_events.detail IS 'What there is to say about it; null where the transition says all.';
 COMMENT ON COLUMN hd_runtime.workflow_events.prev_hash IS 'Hash of the task''s event before, of whichever attempt; 32 zero bytes for the first.';
 COMMENT ON COLUMN hd_runtime.workflow_events.hash IS 'SHA-256 over prev_hash and the row''s own fields; see event_digest for the exact bytes.';
-COMMENT ON INDEX hd_runtime.idx_event_chain IS 'The events of one attempt, in order.';
 
 CREATE TABLE hd_runtime.workflow_events_default PARTITION OF hd_runtime.workflow_events DEFAULT;
 COMMENT ON TABLE hd_runtime.workflow_events_default IS 'Events of a month whose partition was not there in time: nothing is ever refused for want of a partition. Empty as long as housekeep() runs.';
