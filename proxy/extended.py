@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from proxy import portal as portals
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckStatement
+from proxy.engines.duck import DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
@@ -298,6 +298,7 @@ class ExtendedProtocol:
             if statement.row_types is None:
                 sent = running.rows_changed
             else:
+                self._check_columns(statement, running)
                 types = [kind for _, kind in running.columns]
                 codes = portals.result_formats(formats, len(types))
                 encoder = RowEncoder(types, codes, session.style())
@@ -320,6 +321,13 @@ class ExtendedProtocol:
                 sql = bound.sql or statement.sql
                 session.transaction.wrote(sql, bound.values, bound.rows)
         return sent
+
+    @staticmethod
+    def _check_columns(statement: PreparedStatement, running: DuckPortal) -> None:
+        """Raises 0A000 when the result is not the one that the client was told of."""
+        told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
+        if told != [wire_type(kind).oid for _, kind in running.columns]:
+            raise SqlError("0A000", "cached plan must not change result type")
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""

@@ -238,6 +238,7 @@ class DuckStatement:
     def __init__(self, prepared: duckdb_c.Prepared, sql: str) -> None:
         self._prepared = prepared
         self.sql = sql
+        self._executed = False
         self.columns: list[tuple[str, DuckType]] = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
 
@@ -246,8 +247,11 @@ class DuckStatement:
         if values:
             self._prepared.bind(values)
         result = self._prepared.execute()
-        unsure = any(kind.id == "INVALID" for _, kind in self.columns)
-        return DuckPortal(result, result.columns if unsure else self.columns)
+        if self._executed or any(kind.id == "INVALID" for _, kind in self.columns):
+            # DuckDB plans anew, without a word, for tables that changed since.
+            return DuckPortal(result, result.columns)
+        self._executed = True
+        return DuckPortal(result, self.columns)
 
     def close(self) -> None:
         self._prepared.close()

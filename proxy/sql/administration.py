@@ -16,7 +16,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql import control_plane
 from proxy.sql.control_plane import name_set
-from proxy.sql.utility import Words
+from proxy.sql.words import Words
 
 
 @dataclass(slots=True)
@@ -63,6 +63,7 @@ def concerns_only_control_plane(tokens: list[Token]) -> bool:
     For statements that no parser here understands. Unqualified names where a relation may stand
     count as analytical, unless they are a system relation's or a control-plane schema's own.
     """
+    bound = _bound_names(tokens)
     found = False
     for parts in _names(tokens):
         if parts[0] in control_plane.CONTROL_SCHEMAS:
@@ -76,9 +77,38 @@ def concerns_only_control_plane(tokens: list[Token]) -> bool:
         system = name in control_plane.SYSTEM_RELATIONS and after != TokenType.DOT
         if system or name in control_plane.CONTROL_SCHEMAS:
             found = True
-        elif token.text.upper() not in _BEFORE_NAME and token.token_type in _NAME_TOKENS:
+        elif token.text.upper() in _BEFORE_NAME or token.token_type not in _NAME_TOKENS:
+            continue
+        elif name not in bound and after != TokenType.L_PAREN:
             return False
     return found
+
+
+def _bound_names(tokens: list[Token]) -> set[str]:
+    """Names of common table expressions: `name [(columns)] AS [[NOT] MATERIALIZED] (`."""
+    bound = set()
+    for index in range(1, len(tokens) - 1):
+        if tokens[index].token_type != TokenType.ALIAS:
+            continue
+        after = tokens[index + 1]
+        if after.token_type != TokenType.L_PAREN and after.text.upper() not in _MATERIALIZED:
+            continue
+        before = index - 1
+        if tokens[before].token_type == TokenType.R_PAREN:
+            depth = 0
+            while before > 0:
+                kind = tokens[before].token_type
+                depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
+                before -= 1
+                if depth == 0:
+                    break
+        name = tokens[before]
+        quoted = name.token_type == TokenType.IDENTIFIER
+        bound.add(name.text if quoted else name.text.lower())
+    return bound
+
+
+_MATERIALIZED = frozenset({"NOT", "MATERIALIZED"})
 
 
 _NAME_TOKENS = frozenset({TokenType.IDENTIFIER, TokenType.VAR})

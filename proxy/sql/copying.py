@@ -12,7 +12,8 @@ from sqlglot.tokens import TokenType
 from proxy.errors import SqlError
 from proxy.sql.control_plane import name_set
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.utility import Utility, Words
+from proxy.sql.utility import Utility
+from proxy.sql.words import Words
 
 _COLUMN_LISTS = frozenset({"force_quote", "force_not_null", "force_null"})
 _KNOWN = _COLUMN_LISTS | name_set(

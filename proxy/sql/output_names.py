@@ -12,8 +12,9 @@ and in Postgres's dialect unnamed columns are named as Postgres names them:
 - everything else: `?column?`.
 
 Only the outermost query is named, and only its first branch if it is a UNION. The name is added as
-an alias; where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name for a
-column, an alias would change what they mean, and the column keeps DuckDB's name.
+an alias. Where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name, they must
+go on meaning the column it names: it is qualified by the query's one source, and if there are
+several, the output column keeps DuckDB's name. (Postgres's ORDER BY means the output column.)
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ def _cast(node: exp.Expr, text: str) -> Named:
         return inner
     to = node.args.get("to")
     if isinstance(to, exp.DataType):
+        if to.this == exp.DType.ARRAY and to.expressions:
+            to = to.expressions[0]
         kind = to.this
         return _TYPE_NAMES.get(kind) or str(getattr(kind, "value", kind)).lower(), 1
     return (to.name.lower() if to is not None else UNNAMED), 1
@@ -186,33 +189,51 @@ def outermost_select(tree: exp.Expr) -> exp.Select | None:
 _CLAUSES = ("order", "group", "having", "qualify")
 
 
-def _names_in_clauses(tree: exp.Expr, select: exp.Select) -> set[str]:
-    names: set[str] = set()
-    for query in (tree, select) if tree is not select else (select,):
-        for clause in _CLAUSES:
-            part = query.args.get(clause)
-            if part is not None:
-                for column in part.find_all(exp.Column):
-                    if column.args.get("table") is None:
-                        names.add(column.name.lower())
-    return names
+def _used_in_clauses(select: exp.Select, order_means_output: bool) -> dict[str, list[exp.Column]]:
+    """Bare column names in the clauses after FROM, with the places where they stand."""
+    used: dict[str, list[exp.Column]] = {}
+    for clause in _CLAUSES[1:] if order_means_output else _CLAUSES:
+        part = select.args.get(clause)
+        if part is not None:
+            for column in part.find_all(exp.Column):
+                if column.args.get("table") is None:
+                    used.setdefault(column.name.lower(), []).append(column)
+    return used
 
 
-def name_columns(tree: exp.Expr, text: str) -> None:
-    """Give the unnamed columns of a query their names, in place."""
+def _one_source(select: exp.Select) -> str | None:
+    """The name of the only thing in FROM."""
+    from_ = select.args.get("from_")
+    if from_ is None or select.args.get("joins") or select.args.get("laterals"):
+        return None
+    return from_.this.alias_or_name or None
+
+
+def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
+    """Give the unnamed columns of a query their names, in place.
+
+    postgres: whether a bare name in ORDER BY means an output column first, as in Postgres.
+    """
     select = outermost_select(tree)
     if select is None:
         return
-    taken: set[str] | None = None
+    used: dict[str, list[exp.Column]] | None = None
     for index, projection in enumerate(select.expressions):
         if projection.__class__ in _ALREADY or projection.is_star:
             continue
         figured = _figure(projection, text)
         name = figured[0] if figured is not None else UNNAMED
-        if taken is None:
-            taken = _names_in_clauses(tree, select)
-        if name.lower() in taken:
-            continue
+        if used is None:
+            used = _used_in_clauses(select, postgres or bool(select.args.get("distinct")))
+            chosen = {e.alias.lower() for e in select.expressions if isinstance(e, exp.Alias)}
+        places = used.get(name.lower())
+        if places:
+            source = _one_source(select)
+            if source is None or name.lower() in chosen:
+                continue
+            for column in places:
+                column.set("table", exp.Identifier(this=source, quoted=True))
+            del used[name.lower()]
         alias = exp.Alias(this=projection, alias=exp.Identifier(this=name, quoted=True))
         select.set("expressions", alias, index=index)
 

@@ -47,6 +47,11 @@ class PlanCache:
             return found
         self.misses += 1
         made = plan_message(text, dialect)
+        for statement in made:
+            if statement.refused is not None:
+                # A kept error must not keep the frames and trees that it was raised among.
+                statement.refused.__cause__ = statement.refused.__context__ = None
+                statement.refused.__traceback__ = None
         if len(text) <= self.MAX_TEXT:
             self._keep(key, made)
         return made

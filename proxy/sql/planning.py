@@ -33,7 +33,8 @@ from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
-from proxy.sql.utility import PARSERS, Utility, Words, scripting
+from proxy.sql.utility import PARSERS, Utility, scripting
+from proxy.sql.words import Words
 
 
 def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
@@ -260,8 +261,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        word = piece.tokens[0].text.upper()
-        return Statement(Route.POSTGRES, word, source, piece.start, tag=word, writes=True)
+        return _for_postgres(source, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
@@ -269,7 +269,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     rewritten = dialect.transpile and dialect.name != "duckdb"
     try:
         if rewritten:
-            name_columns(tree, text)
+            name_columns(tree, text, postgres=dialect.name == "postgres")
         nodes = list(tree.dfs())
         facts = collect(nodes)
         engine, refused = decide(facts)
@@ -292,6 +292,29 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         ddl=is_ddl(tree),
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
+    )
+
+
+_CHANGING = frozenset(
+    {
+        *(TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE),
+        *(TokenType.CREATE, TokenType.DROP, TokenType.ALTER, TokenType.TRUNCATE),
+    }
+)
+
+
+def _for_postgres(source: str, piece: Slice) -> Statement:
+    """A statement that only Postgres can read, about nothing but its own relations."""
+    word = piece.tokens[0].text.upper()
+    kind = "SELECT" if word == "WITH" else word
+    return Statement(
+        Route.POSTGRES,
+        kind,
+        source,
+        piece.start,
+        tag=kind,
+        writes=any(token.token_type in _CHANGING for token in piece.tokens),
+        parameters=highest_parameter(piece.tokens),
     )
 
 

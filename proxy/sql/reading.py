@@ -47,6 +47,13 @@ class _SnowflakeDialect(Snowflake):
             **Snowflake.Tokenizer.KEYWORDS,
             "RETURNING": TokenType.RETURNING,
             "SESSION_USER": TokenType.VAR,
+            # Snowflake's integers are one type; Postgres's spellings keep the width they name.
+            **dict.fromkeys(
+                ("INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "BYTEINT", "MEDIUMINT"),
+                TokenType.BIGINT,
+            ),
+            "INT2": TokenType.SMALLINT,
+            "INT4": TokenType.INT,
             "INT8": TokenType.BIGINT,
         }
 

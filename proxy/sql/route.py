@@ -56,6 +56,10 @@ def folded(identifier: exp.Expr | str | None) -> str:
     return identifier.name.lower()
 
 
+_OWN = "_sf"
+"""The database of the macros that every session's plans call."""
+
+
 def _bound_by_cte(table: exp.Table, name: str) -> bool:
     node: exp.Expr | None = table.parent
     while node is not None:
@@ -70,11 +74,13 @@ def _bound_by_cte(table: exp.Table, name: str) -> bool:
 
 def _table(node: exp.Table, facts: Facts) -> None:
     this = node.this
+    schema = node.args.get("db")
+    if schema is not None and _OWN in (folded(schema), folded(node.args.get("catalog"))):
+        facts.refuse(SqlError("42501", f"{_OWN} belongs to the server", position=position_of(node)))
     if not isinstance(this, exp.Identifier):
         _unusual_table(node, this, facts)
         return
     name = folded(this)
-    schema = node.args.get("db")
     if schema is not None:
         qualified = f"{folded(schema)}.{name}"
         if folded(schema) in control_plane.CONTROL_SCHEMAS:

@@ -28,7 +28,8 @@ class Statement:
     tag: Postgres's command tag without the row count ('SELECT', 'INSERT 0', 'CREATE TABLE', ...).
     writes: it may change data or schema; ddl: it may change the schema.
     parameters: the highest n among its $n.
-    refused: the error it meets when its turn comes, None if it can run.
+    refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
+    `with_traceback(None)`, or it collects a traceback with every raise.
     """
 
     route: Route

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sql.cases import Outcome, Runner, read_cases, run_case
+from .cases import Outcome, Runner, read_cases, run_case
 
 RIGHT_AT_LEAST = 401
 """Raised with every case that is won; never lowered."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from proxy.sql.plan import Dialect, plan_message
-from tests.sql.cases import Runner
+
+from .cases import Runner
 
 RECORDED = [
     ("select true", ["?column?"]),
@@ -20,7 +21,7 @@ RECORDED = [
     ("select extract(year from now())", ["extract"]),
     ("select current_date, current_timestamp", ["current_date", "current_timestamp"]),
     (
-        "select 1::int, 1::numeric(10,2), 'x'::varchar(10), 1::float",
+        "select 1::int4, 1::numeric(10,2), 'x'::varchar(10), 1::float",
         ["int4", "numeric", "varchar", "float8"],
     ),
     ("select 't'::bool, now()::timestamptz, '10:00'::time", ["bool", "now", "time"]),
@@ -33,8 +34,8 @@ RECORDED = [
     ("select count(*), sum(1) over ()", ["count", "sum"]),
     ("select trim('a'), substring('abc', 1, 2)", ["btrim", "substring"]),
     ("select 1 in (1,2), 1 between 0 and 2, 'a' like 'b', 1 is null", ["?column?"] * 4),
-    ("select cast(null as int)", ["int4"]),
-    ("select (1+1)::int, coalesce(1,2)::text", ["int4", "coalesce"]),
+    ("select cast(null as int4)", ["int4"]),
+    ("select (1+1)::int4, coalesce(1,2)::text", ["int4", "coalesce"]),
     ("select 1 as a union select 2 as b", ["a"]),
     ("select count(*) union all select 2", ["count"]),
     ("values (1,2)", ["column1", "column2"]),
@@ -80,6 +81,23 @@ def test_a_name_never_changes_what_order_by_means(runners: dict[str, Runner]) ->
         "select a::varchar from (select 10 as a union all select 9) t order by a"
     )
     assert rows == [("9",), ("10",)]
+    columns, rows = runners["snowflake"].run(
+        "select a::varchar, count(*) from (select 10 as a union all select 9) t"
+        " group by a having a > 1 order by a"
+    )
+    assert (columns, rows) == (["a", "count"], [("9", 1), ("10", 1)])
+
+
+def test_in_postgres_order_by_means_the_output_column(runners: dict[str, Runner]) -> None:
+    columns, rows = runners["postgres"].run(
+        "select a::text from (select 10 as a union all select 9) t order by a"
+    )
+    assert (columns, rows) == (["a"], [("10",), ("9",)])
+
+
+def test_a_name_that_several_sources_could_mean_is_not_given() -> None:
+    (statement,) = plan_message("select a::date from t, u order by a", Dialect())
+    assert statement.sql == "SELECT _SF.TO_DATE_(a) FROM t, u ORDER BY a"
 
 
 def test_stars_and_named_columns_are_left_alone() -> None:

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from proxy.sql.plan import Dialect, plan_message
-from tests.sql.cases import Runner
+
+from .cases import Runner
 
 
 @pytest.fixture(scope="module")

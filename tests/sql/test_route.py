@@ -42,6 +42,8 @@ POSTGRES = [
     "SELECT n.nspname FROM pg_catalog.pg_namespace n"
     " WHERE n.nspname !~ '^pg_' AND n.nspname OPERATOR(pg_catalog.~) '^(a)$'"
     " COLLATE pg_catalog.default ORDER BY 1",
+    "with recursive tree (o) as (select t.oid from pg_type t where t.oid = any($1::oid[])"
+    " union all select p.typelem from pg_type p, tree where tree.o = p.oid) select * from tree",
     "listen x",
     "notify x, 'y'",
     "create role r login",
@@ -139,6 +141,10 @@ GUARDED = [
     "select * from json_execute_serialized_sql('{}')",
     "select * from sqlite_scan('a', 'b')",
     "select * from postgres_query('a', 'b')",
+    "create or replace macro _sf.main.div_(a, b) as 42",
+    "create table _sf.main.t (a int)",
+    "create schema _sf.s",
+    "drop schema _sf.main cascade",
     "attach 'x.db' as x",
     "detach x",
     "install httpfs",

@@ -15,7 +15,8 @@ import pytest
 
 from proxy.errors import SqlError
 from proxy.sql.plan import Dialect, plan_message
-from tests.sql.cases import Runner
+
+from .cases import Runner
 
 D = Decimal
 DATE = datetime.date
@@ -42,6 +43,7 @@ ANSWERS: list[tuple[str, Any]] = [
     ("select -1/3", D("-0.333333")),
     ("select 2/3", D("0.666667")),
     ("select 123456789012.34::number(20,2)/7", D("17636684144.62000000")),
+    ("select '\\\\x00ff'::bytea", b"\x00\xff"),
     ("select 98765432109876543210/3", D("32921810703292181070.000000")),
     ("select 1::float/3", 1 / 3),
     ("select 1/3::float", 1 / 3),
@@ -255,7 +257,8 @@ def test_tables_have_snowflakes_types() -> None:
     runner.run(
         "create or replace transient table T (ID int not null, a number, b number(10, 2),"
         " c varchar(3), d string, e variant, f object, g array, h timestamp_ntz, i timestamp_ltz,"
-        " j float, k binary, l boolean, m date, n time, o smallint) cluster by (id) comment = 'x'"
+        " j float, k binary, l boolean, m date, n time, o smallint, p int4, q int2, r int4[])"
+        " cluster by (id) comment = 'x'"
     )
     _, rows = runner.run("select column_name, data_type from duckdb_columns() where table_name='t'")
     assert dict(rows) == {
@@ -271,6 +274,9 @@ def test_tables_have_snowflakes_types() -> None:
         "l": "BOOLEAN",
         "m": "DATE",
         "n": "TIME",
+        "p": "INTEGER",
+        "q": "SMALLINT",
+        "r": "INTEGER[]",
     }
     with pytest.raises(duckdb.ConstraintException):
         runner.run("insert into t (id, c) values (1, 'long')")

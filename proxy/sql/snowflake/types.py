@@ -1,7 +1,8 @@
 """Types and casts.
 
 Snowflake's integers are all NUMBER(38, 0); they are carried as BIGINT, so that Postgres clients see
-integers, and a value that does not fit raises. VARIANT, OBJECT and ARRAY are carried as JSON. A
+integers, and a value that does not fit raises. Postgres's own spellings (int2, int4) mean what they
+name, and `type[]` is a list, as Snowflake's structured ARRAY(type) is. VARIANT, OBJECT and ARRAY are carried as JSON. A
 column may hold a VARIANT without the syntax saying so: casts of columns go through macros that
 look at the type when DuckDB binds them.
 """
@@ -17,13 +18,12 @@ from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupport
 
 _D = exp.DType
 
-INTEGERS = frozenset({_D.INT, _D.BIGINT, _D.SMALLINT, _D.TINYINT, _D.MEDIUMINT})
+INTEGERS = frozenset({_D.BIGINT, _D.INT, _D.SMALLINT})
 TEXTS = frozenset({_D.VARCHAR, _D.TEXT, _D.CHAR, _D.NCHAR, _D.NVARCHAR, _D.BPCHAR})
 _JSON = frozenset({_D.VARIANT, _D.OBJECT, _D.ARRAY, _D.MAP, _D.STRUCT, _D.NESTED})
 _MAX_TEXT = 16_777_216
 
 _CARRIERS: dict[exp.DType, exp.DType] = {
-    **dict.fromkeys(INTEGERS, _D.BIGINT),
     **dict.fromkeys(TEXTS, _D.VARCHAR),
     **dict.fromkeys(_JSON, _D.JSON),
     _D.TIMESTAMPNTZ: _D.TIMESTAMP,
@@ -71,12 +71,12 @@ def carrier(kind: exp.DataType) -> exp.DataType | None:
         return exp.DataType(
             this=_D.ARRAY, nested=True, expressions=[exp.DataType(this=inner)], values=[size.this]
         )
+    if what == _D.ARRAY and kind.expressions:
+        element = kind.expressions[0]
+        inner = carrier(element) if isinstance(element, exp.DataType) else None
+        return exp.DataType(this=_D.ARRAY, nested=True, expressions=[inner or element])
     other = _CARRIERS.get(what)
-    if other is None:
-        return None
-    if what == _D.ARRAY and kind.args.get("values"):
-        return None
-    return exp.DataType(this=other)
+    return exp.DataType(this=other) if other is not None else None
 
 
 @node(exp.DataType)
@@ -133,8 +133,9 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
 
 def _to_integer(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     if _is_number(value) or isinstance(value, _EXACT):
-        return cast(value, _D.BIGINT)
-    return sf("to_int_", value)
+        return cast(value, kind.this)
+    made = sf("to_int_", value)
+    return made if kind.this == _D.BIGINT else cast(made, kind.this)
 
 
 def _macro(name: str) -> Callable[[exp.Expr, exp.DataType], exp.Expr]:
@@ -175,12 +176,14 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
 def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     """Snowflake's cast of `value`; None where DuckDB's own is the same."""
     if isinstance(value, (exp.Null, exp.Parameter)):
+        if kind.this in INTEGERS:
+            return None
         made = carrier(kind)
         return exp.Cast(this=value, to=made) if made is not None else None
-    if kind.expressions and kind.this in (_D.OBJECT, _D.ARRAY, _D.MAP):
+    if kind.expressions and kind.this in (_D.OBJECT, _D.MAP):
         raise unsupported(f"structured type {kind.this.value}", kind)
     how = _CASTS.get(kind.this)
-    if how is not None and not (kind.this == _D.ARRAY and kind.args.get("values")):
+    if how is not None and not (kind.this == _D.ARRAY and kind.expressions):
         return how(value, kind)
     made = carrier(kind)
     return exp.Cast(this=value, to=made) if made is not None else None

@@ -111,9 +111,10 @@ CREATE OR REPLACE MACRO _sf.main.to_timestamptz_(x) AS
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS VARCHAR)
     ELSE CAST(_sf.main.to_timestamp_(x) AS VARCHAR) END;
 
+-- Hexadecimal may have the \x in front that Postgres clients write.
 CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
   CASE upper(format)
-    WHEN 'HEX' THEN unhex(s)
+    WHEN 'HEX' THEN unhex(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END)
     WHEN 'BASE64' THEN from_base64(s)
     WHEN 'UTF-8' THEN encode(s)
     WHEN 'UTF8' THEN encode(s)

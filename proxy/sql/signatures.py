@@ -1,0 +1,289 @@
+"""What Postgres's operators and functions take and give: the facts that parameter types follow from.
+
+Why it exists: DuckDB types an expression as it likes, and a client expects the types that Postgres
+would infer. The rules are those of Postgres's parser (`parse_oper.c`, `parse_func.c`,
+`select_common_type`), as tables, for as much of its operators and functions as leaves a parameter
+no choice. Pure: nothing of trees or engines in here.
+
+A type is its name in pg_type (`int4`, `_text`). UNKNOWN is what a string literal, NULL or a parameter
+has before anything decides; None is a type that is not known here, from which nothing follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+from proxy.wire.types import BY_NAME, BY_OID
+
+Type = str | None
+
+UNKNOWN = "unknown"
+
+_INTEGERS = ("int2", "int4", "int8")
+_NUMBERS = (*_INTEGERS, "numeric", "float4", "float8")
+# Each widens to those behind it, without a cast.
+_WIDENING: tuple[tuple[str, ...], ...] = (
+    _NUMBERS,
+    ("date", "timestamp", "timestamptz"),
+    ("time", "timetz"),
+    ("varchar", "text"),
+    ("json", "jsonb"),
+)
+_RANK: dict[str, tuple[int, int]] = {
+    name: (family, rank)
+    for family, names in enumerate(_WIDENING)
+    for rank, name in enumerate(names)
+}
+
+
+def array_of(kind: Type) -> Type:
+    """The type of an array of `kind`; Postgres's arrays have any number of dimensions."""
+    if kind is None or kind.startswith("_"):
+        return kind
+    return "_" + kind if "_" + kind in BY_NAME else None
+
+
+def element_of(kind: Type) -> Type:
+    """The type of an array's elements, None for what is no array."""
+    return kind.removeprefix("_") if kind is not None and kind.startswith("_") else None
+
+
+def name_of(oid: int) -> Type:
+    found = BY_OID.get(oid)
+    return found.name if found is not None else None
+
+
+def common(kinds: Iterable[Type]) -> Type:
+    """The one type of siblings (UNION, CASE, COALESCE, VALUES, IN): text if none of them has any.
+
+    None where one of them is not known here, or where they have nothing in common.
+    """
+    chosen: Type = UNKNOWN
+    for kind in kinds:
+        if kind is None:
+            return None
+        if kind in (UNKNOWN, chosen):
+            continue
+        if chosen == UNKNOWN:
+            chosen = kind
+            continue
+        one, other = _RANK.get(chosen), _RANK.get(kind)
+        if one is None or other is None or one[0] != other[0]:
+            return None
+        if other > one:
+            chosen = kind
+    return "text" if chosen == UNKNOWN else chosen
+
+
+# --- operators -----------------------------------------------------------------------------------
+
+_ARITHMETIC = frozenset((*_NUMBERS, "interval", "date", "time", "timestamp", "timestamptz"))
+_JOINED = frozenset(("bytea", "json", "jsonb", "bit", "varbit"))
+
+# (operator, the side that is known) -> what the unknown side is. It is of the same type where
+# nothing else is said: that is Postgres's first guess, and it holds if there is such an operator.
+_OTHER_SIDE: dict[tuple[str, str], str] = {
+    ("+", "timestamp"): "interval",
+    ("+", "timestamptz"): "interval",
+    ("+", "time"): "interval",
+    (
+        "+",
+        "date",
+    ): "int4",  # Postgres leaves the choice open; a number of days is what both engines add
+    ("*", "interval"): "float8",
+    ("/", "interval"): "float8",
+    **{("^", kind): "float8" for kind in (*_INTEGERS, "float4")},
+    **{(shift, kind): "int4" for shift in ("<<", ">>") for kind in _INTEGERS},
+}
+
+# Results of what is not a number with a number.
+_RESULTS: dict[tuple[str, str, str], str] = {
+    ("-", "date", "date"): "int4",
+    ("-", "time", "time"): "interval",
+    ("-", "timestamp", "timestamp"): "interval",
+    ("-", "timestamptz", "timestamptz"): "interval",
+    ("+", "date", "time"): "timestamp",
+    ("+", "interval", "interval"): "interval",
+    ("-", "interval", "interval"): "interval",
+    **{(op, "date", kind): "date" for op in "+-" for kind in _INTEGERS},
+    **{("+", kind, "date"): "date" for kind in _INTEGERS},
+    **{
+        (op, kind, "interval"): "timestamp" if kind == "date" else kind
+        for op in "+-"
+        for kind in ("date", "time", "timestamp", "timestamptz")
+    },
+    **{
+        ("+", "interval", kind): "timestamp" if kind == "date" else kind
+        for kind in ("date", "time", "timestamp", "timestamptz")
+    },
+    **{(op, "interval", kind): "interval" for op in "*/" for kind in _NUMBERS},
+    **{("*", kind, "interval"): "interval" for kind in _NUMBERS},
+}
+
+
+def compared(left: Type, right: Type) -> tuple[Type, Type]:
+    """What the sides of a comparison become; text if neither has a type."""
+    if left is None or right is None:
+        return left, right
+    if left == UNKNOWN:
+        left = "text" if right == UNKNOWN else right
+    return left, left if right == UNKNOWN else right
+
+
+def calculated(operator: str, left: Type, right: Type) -> tuple[Type, Type, Type]:
+    """What the sides of `+ - * / % ^ & | # << >> ||` become, and the type of the result.
+
+    UNKNOWN stays where Postgres would find no operator, or several.
+    """
+    if left is None or right is None:
+        return left, right, None
+    if left == right == UNKNOWN:
+        return ("text", "text", "text") if operator == "||" else (left, right, None)
+    if UNKNOWN in (left, right):
+        known = right if left == UNKNOWN else left
+        other = _opposite(operator, known)
+        left, right = (other, right) if left == UNKNOWN else (left, other)
+    return left, right, _result(operator, left, right)
+
+
+def _opposite(operator: str, known: str) -> str:
+    if operator == "||":
+        return known if known in _JOINED or element_of(known) else "text"
+    if known not in _ARITHMETIC:
+        return UNKNOWN
+    return _OTHER_SIDE.get((operator, known), known)
+
+
+def _result(operator: str, left: str, right: str) -> Type:
+    if operator == "||":
+        kept = next((kind for kind in (left, right) if kind in _JOINED or element_of(kind)), None)
+        return kept or "text"
+    if left in _NUMBERS and right in _NUMBERS:
+        if operator in ("<<", ">>"):
+            return left
+        wide = common((left, right))
+        return "float8" if operator == "^" and wide != "numeric" else wide
+    return _RESULTS.get((operator, left, right))
+
+
+# --- functions -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """arguments: what a parameter in that place becomes, None where that is left open.
+
+    result: a type; or `=`, that of the first argument; or the name of a row of `_RESULT_OF`.
+    """
+
+    arguments: tuple[Type, ...]
+    repeated: bool
+    result: str
+
+    def expected(self) -> Iterator[Type]:
+        """The type for each argument, without end."""
+        last = self.arguments[-1] if self.repeated else None
+        return chain(self.arguments, repeat(last))
+
+    def result_for(self, arguments: Sequence[Type]) -> Type:
+        first = arguments[0] if arguments else None
+        if self.result == "=":
+            return first if first != UNKNOWN else None
+        if self.result in _RESULT_OF:
+            return _RESULT_OF[self.result].get(first or "")
+        return self.result
+
+
+_RESULT_OF: dict[str, dict[str, str]] = {
+    "sum": {
+        **dict.fromkeys(("int2", "int4"), "int8"),
+        **dict.fromkeys(("int8", "numeric"), "numeric"),
+        **{kind: kind for kind in ("float4", "float8", "interval")},
+    },
+    "avg": {
+        **dict.fromkeys((*_INTEGERS, "numeric"), "numeric"),
+        **dict.fromkeys(("float4", "float8"), "float8"),
+        "interval": "interval",
+    },
+    "trunc": {kind: kind for kind in ("timestamp", "timestamptz", "interval")},
+    "array": {name: "_" + name for name in BY_NAME if "_" + name in BY_NAME},
+}
+
+# By the parser's name of the node or, for a function that it does not know, by the function's own,
+# with the number of arguments where that matters; arguments in the order of the node. `_` leaves a
+# place open, `*` repeats the last.
+_FUNCTIONS = """
+upper lower reverse md5 initcap trim btrim unaccent: text * -> text
+substring: text int4 int4 -> text
+left right: text int4 -> text
+pad: text int4 text -> text
+repeat: text int4 -> text
+replace translate: text * -> text
+splitpart split_part: text text int4 -> text
+regexpreplace regexp_replace: text text text text -> text
+regexpextract: text text int4 -> text
+regexplike regexpilike regexp_matches: text * -> bool
+startswith endswith: text text -> bool
+strposition: text text -> int4
+length octet_length bit_length ascii unicode levenshtein: text text -> int4
+chr: int4 -> text
+concat concatws format printf: _ -> text
+groupconcat: text text -> text
+split: text text -> _text
+arraytostring: _ text text -> text
+abs: float8 -> =
+round/2 trunc/2: numeric int4 -> =
+round trunc: float8 -> =
+ceil floor sign: float8 -> =
+sqrt cbrt exp ln log radians degrees sin cos tan asin acos atan: float8 -> float8
+random rand pi: -> float8
+sum: _ -> sum
+avg: _ -> avg
+count countif approxdistinct rownumber rank denserank: _ -> int8
+ntile: int4 -> int4
+percentrank cumedist: -> float8
+min max: text -> =
+anyvalue first last firstvalue lastvalue mode: _ -> =
+lag lead: _ int4 _ -> =
+nthvalue: _ int4 -> =
+arrayagg: _ -> array
+logicaland logicalor: bool -> bool
+arraysize cardinality: _ int4 -> int4
+timestamptrunc datetrunc: _ -> trunc
+timetostr: _ text -> text
+strtotime: text text -> timestamp
+unixtotime: float8 -> timestamptz
+extract: _ -> numeric
+now currenttimestamp: -> timestamptz
+currentdate today: -> date
+localtimestamp currentdatetime: -> timestamp
+currenttime: -> timetz
+currentuser currentschema currentcatalog currentdatabase version: -> text
+uuid gen_random_uuid: -> uuid
+jsonextract json_extract: _ text -> json
+jsonextractscalar json_extract_string: _ text -> text
+"""
+
+
+def _read_table(table: str) -> Iterator[tuple[str, Signature]]:
+    for line in table.strip().splitlines():
+        names, _, rest = line.partition(":")
+        arguments, _, result = (part.strip() for part in rest.partition("->"))
+        words = arguments.split()
+        signature = Signature(
+            tuple(None if word == "_" else word for word in words if word != "*"),
+            "*" in words,
+            result,
+        )
+        for name in names.split():
+            yield name, signature
+
+
+FUNCTIONS: dict[str, Signature] = dict(_read_table(_FUNCTIONS))
+
+
+def signature(name: str, arguments: int) -> Signature | None:
+    """Of a function, by its name in lower case and the number of its arguments."""
+    return FUNCTIONS.get(f"{name}/{arguments}") or FUNCTIONS.get(name)
