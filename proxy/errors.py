@@ -13,6 +13,7 @@ class SqlError(Exception):
 
     sqlstate: five characters, from Postgres's appendix A (or `HDxxx`, the runtime's own class).
     position: 1-based character offset into the text that the client sent, where known.
+    routine: the name that Postgres's own source would report, where drivers act on it.
     severity: `ERROR` ends the statement, `FATAL` ends the session.
     """
 
@@ -25,6 +26,7 @@ class SqlError(Exception):
         hint: str | None = None,
         position: int | None = None,
         severity: str = "ERROR",
+        routine: str | None = None,
     ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
@@ -33,6 +35,7 @@ class SqlError(Exception):
         self.hint = hint
         self.position = position
         self.severity = severity
+        self.routine = routine
 
     def __str__(self) -> str:
         return f"{self.sqlstate}: {self.message}"

@@ -216,6 +216,8 @@ class ExtendedProtocol:
         if message.kind == "S":
             self._session.link.write(m.parameter_description(statement.parameter_oids))
         rows = self._row_types(statement)
+        if rows is not None:
+            self._session.transaction.check()
         if rows is None:
             self._session.link.write(m.NO_DATA)
         else:
@@ -327,7 +329,9 @@ class ExtendedProtocol:
         """Raises 0A000 when the result is not the one that the client was told of."""
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in running.columns]:
-            raise SqlError("0A000", "cached plan must not change result type")
+            raise SqlError(
+                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
+            )
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""

@@ -381,6 +381,7 @@ def _fields(error: SqlError, severity: str) -> bytes:
         ("D", error.detail),
         ("H", error.hint),
         ("P", error.position),
+        ("R", error.routine),
     )
     return (
         b"".join(code.encode() + cstring(str(value)) for code, value in fields if value is not None)

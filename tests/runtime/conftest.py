@@ -55,6 +55,7 @@ class Runtime:
     server: Server
     database: str
     connections: list[psycopg.Connection[Any]] = field(default_factory=list)
+    _conn: psycopg.Connection[Any] | None = None
 
     def conninfo(self, user: str = "postgres") -> str:
         return f"{self.server.conninfo(self.database, user)} options='{_SEARCH_PATH}'"
@@ -67,9 +68,9 @@ class Runtime:
     @property
     def conn(self) -> psycopg.Connection[Any]:
         """The connection that most tests need: autocommit, superuser."""
-        if not self.connections:
-            self.connect()
-        return self.connections[0]
+        if self._conn is None:
+            self._conn = self.connect()
+        return self._conn
 
     def rows(self, query: LiteralString, *parameters: Any) -> list[dict[str, Any]]:
         return self.conn.execute(query, parameters or None).fetchall()

@@ -1,4 +1,4 @@
-"""Rows and fields of COPY's text and CSV formats, a chunk at a time.
+"""Rows of COPY's text and CSV formats, a chunk at a time.
 
 Why it exists: the data arrives in any cuts, a row may be wrong in a dozen ways, and what is wrong
 first must be told first, while everything before it counts. So a chunk becomes a `Cut`: the fields
@@ -14,52 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from proxy.errors import SqlError
-from proxy.wire.copying.marks import PAD, Cleaned, Marks, marks
+from proxy.wire.copying.fields import FieldCutter, Fields, Run
+from proxy.wire.copying.marks import PAD, Marks, marks
 from proxy.wire.copying.options import CopyOptions
 from proxy.wire.decoders.values import utf8
 
 _NEWLINE, _RETURN = ord("\n"), ord("\r")
-
-
-class Fields:
-    """Texts of `rows` x `columns` fields as slices of one buffer.
-
-    data: uint8, padded. starts, ends: int64 (rows, columns), ascending. nulls: bool of that shape.
-    """
-
-    __slots__ = ("_every", "data", "ends", "nulls", "starts")
-
-    def __init__(
-        self, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, nulls: np.ndarray
-    ) -> None:
-        self.data, self.starts, self.ends, self.nulls = data, starts, ends, nulls
-        self._every: pa.Array | None = None
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def column(self, at: int) -> pa.Array:
-        """A string array of one column's values."""
-        n, width = self.starts.shape
-        if n == 0:
-            return pa.array([], pa.string())
-        if self._every is None:
-            # Fields and what lies between them are neighbours: one array has them all.
-            offsets = np.empty(2 * n * width, "i4")
-            offsets[0::2] = self.starts.reshape(-1)
-            offsets[1::2] = self.ends.reshape(-1)
-            buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
-            self._every = pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
-        indices = np.arange(2 * at, 2 * n * width, 2 * width, dtype="i4")
-        taken = self._every.take(pa.array(indices))
-        nulls = self.nulls[:, at]
-        if not nulls.any():
-            return taken
-        valid = pa.py_buffer(np.packbits(~nulls, bitorder="little"))
-        return pa.Array.from_buffers(pa.string(), n, [valid, *taken.buffers()[1:]])
 
 
 @dataclass(slots=True)
@@ -93,9 +55,10 @@ class Cut:
 
     def line(self, row: int) -> int:
         """The number of the line on which a row of `fields` ends, as Postgres counts."""
-        return self._line(row, int(self.row_ends[row]))
+        return self.line_at(row, int(self.row_ends[row]))
 
-    def _line(self, row: int, end: int) -> int:
+    def line_at(self, row: int, end: int) -> int:
+        """The number of the line that position `end` is on, within this row."""
         return self.lines_before + row + 1 + int(np.searchsorted(self.hidden_lines, end))
 
 
@@ -108,6 +71,7 @@ class LineReader:
     def __init__(self, options: CopyOptions, columns: Sequence[str]) -> None:
         self.options = options
         self.columns = columns
+        self.cutter = FieldCutter(options, columns)
         self.terminator = b""  # b'\n', b'\r\n' or b'\r' once the first line has ended
         self.in_header = bool(options.header)
         self.lines = 0  # read so far
@@ -154,7 +118,7 @@ class _Chunk:
                 self.faults.append((self.stop, SqlError("22P04", "unterminated CSV quoted field")))
             else:
                 ends = np.append(ends, self.stop)
-                found = np.append(found, self.stop)
+                found = np.append(found[: np.searchsorted(found, self.stop)], self.stop)
         self._check_encoding(int(ends[-1]) if len(ends) else 0)
         return self._rows(found, ends)
 
@@ -189,7 +153,7 @@ class _Chunk:
         return found[self.marks.free(found)]
 
     def _end_at(self, marker: int) -> None:
-        """Text's end-of-copy marker: the data ends there, if the marker is whole and as it must be."""
+        """Text's end-of-copy marker: there the data ends, if the marker is whole and as it must be."""
         terminator = self.reader.terminator
         after = self.raw[marker + 2 : min(marker + 4, self.size)]
         needed = 2 if terminator == b"\r\n" else 1
@@ -212,8 +176,7 @@ class _Chunk:
         row = int(np.flatnonzero(lone)[0])
         self.stop = int(starts[row])
         self.faults = [known for known in self.faults if known[0] < self.stop]
-        if not self.faults:
-            self.reader.ended = self.final = True
+        self.reader.ended = self.final = not self.faults
         return ends[:row]
 
     def _check_terminators(self, ends: np.ndarray) -> np.ndarray:
@@ -249,68 +212,180 @@ class _Chunk:
         """Notes the first byte among whole lines that is not UTF-8, or is zero."""
         at = first_invalid(memoryview(self.raw)[:end])
         if at is not None:
-            self.faults.append((at, _encoding_error(self.raw[at : at + 4])))
+            self.faults.append((at, encoding_error(self.raw[at : min(at + 4, self.size)])))
 
     # --- rows -------------------------------------------------------------------------------------
 
     def _rows(self, found: np.ndarray, ends: np.ndarray) -> Cut:
-        """found: separators, ends: those that end a line. Both beyond the first fault too."""
+        """found: separators; ends: those that end a line. Both may go on beyond the first fault."""
         reader, width = self.reader, len(self.reader.columns)
-        fault_at, error = min(self.faults, key=lambda known: known[0], default=(None, None))
-        if fault_at is not None:
-            ends = ends[: np.searchsorted(ends, fault_at)]
-        last = np.searchsorted(found, ends)
-        counts = np.diff(last, prepend=-1)
-        hidden = self._hidden_lines(int(ends[-1]) if len(ends) else self.stop, ends)
-        cut = Cut(_no_fields(self.data, width), None, 0, reader.lines, ends, hidden)
+        fault_at, error = min(self.faults, key=lambda known: known[0], default=(self.stop, None))
+        ends = ends[: np.searchsorted(ends, fault_at, "right" if error is None else "left")]
+        counts = np.diff(np.searchsorted(found, ends), prepend=-1)
+        none = np.empty(0, "i8")
+        cut = Cut(
+            self._run(none, 0).rows(0, width), None, 0, reader.lines, ends, self._hidden_lines(ends)
+        )
         begin = 0
         if reader.in_header and len(ends):
             reader.in_header = False
-            count = int(counts[0])
-            cut.fault = self._header(found[:count], cut, int(ends[0]))
-            begin, cut.used = self._after(ends[0]), self._after(ends[0])
-            found, counts, ends = found[count:], counts[1:], ends[1:]
-            cut.lines_before, cut.row_ends = cut.lines_before + 1, ends
+            count, begin = int(counts[0]), self._after(ends[0])
+            cut.fault = self._header_fault(cut, self._run(found[:count], 0))
+            found, counts = found[count:], counts[1:]
+            cut.lines_before, cut.row_ends, cut.used = cut.lines_before + 1, ends[1:], begin
         if cut.fault is None:
-            self._fill(cut, found, counts, begin, width)
-        if cut.fault is None and error is not None and fault_at is not None:
-            begun = self._after(ends[-1]) if len(ends) else begin
-            line = cut._line(len(cut.fields), fault_at)
-            whole = fault_at == self.stop and self.marks.open
-            cut.fault = Fault(error, line, self.raw[begun : self.stop] if whole else None)
+            self._fill(cut, found, counts, begin)
+        if cut.fault is None and error is not None:
+            row = len(cut.fields)
+            begun = self._after(cut.row_ends[-1]) if row else begin
+            whole = self.marks.open and fault_at == self.stop
+            text = self.raw[begun : self.stop] if whole else None
+            cut.fault = Fault(error, cut.line_at(row, fault_at), text)
+        good = len(cut.fields)
+        reader.lines = cut.line(good - 1) if good else self._lines_of_header(cut, begin)
         if reader.ended:
             cut.used = self.size
-        good = len(cut.fields)
-        if good:
-            reader.lines = cut.line(good - 1)
-        elif not reader.in_header:
-            reader.lines = max(reader.lines, cut.lines_before)
         return cut
 
-    def _fill(
-        self, cut: Cut, found: np.ndarray, counts: np.ndarray, begin: int, width: int
-    ) -> None:
+    def _lines_of_header(self, cut: Cut, begin: int) -> int:
+        return cut.lines_before + int(np.searchsorted(cut.hidden_lines, begin))
+
+    def _fill(self, cut: Cut, found: np.ndarray, counts: np.ndarray, begin: int) -> None:
         """Gives the cut its rows, up to one that has too many or too few fields."""
-        ends = cut.row_ends
+        ends, width = cut.row_ends, len(self.reader.columns)
         wrong = np.flatnonzero(counts != width)
         good = int(wrong[0]) if len(wrong) else len(counts)
         partial = 0
         if len(wrong):
-            line = cut._line(good, int(ends[good]))
-            starts = self._after(ends[good - 1]) if good else begin
-            text = self.raw[starts : int(ends[good])]
-            partial = int(counts[good]) if counts[good] < width else 0
-            cut.fault = Fault(self._miscounted(int(counts[good])), line, text)
-        fields = self._fields(found[: good * width + partial], begin, width)
-        if isinstance(fields, _Invalid):
-            good, partial = fields.row, 0
-            start = self._after(ends[good - 1]) if good else begin
-            line = cut._line(good, int(ends[good]))
-            cut.fault = Fault(fields.error, line, self.raw[start : int(ends[good])])
-            fields = self._fields(found[: good * width], begin, width)
-            assert isinstance(fields, Cleaned)
-        cut.fields = _rectangle(fields, 0, good, width)
+            count = int(counts[good])
+            cut.fault = self._line_fault(cut, good, begin, self._miscounted(count))
+            partial = count if count < width else 0
+        run = self._run(found[: good * width + partial], begin, width)
+        invalid = _first_invalid_field(run) if run.suspect else None
+        if invalid is not None:
+            good, partial = invalid // width, 0
+            error = encoding_error(run.data[run.starts[invalid] : run.ends[invalid]].tobytes())
+            cut.fault = self._line_fault(cut, good, begin, error)
+        cut.fields = run.rows(good, width)
         if partial and cut.fault is not None:
-            cut.fault.partial = _rectangle(fields, good * width, 1, partial)
+            cut.fault.partial = run.rows(1, partial, first=good * width)
+        cut.row_ends = ends[:good]
         if good:
             cut.used = self._after(ends[good - 1])
+
+    def _run(self, separators: np.ndarray, begin: int, width: int = 0) -> Run:
+        """The fields that end at these separators, the first one beginning at `begin`.
+
+        width: of a row; 0 if they are all of one row.
+        """
+        starts = np.empty(len(separators), "i8")
+        if len(starts):
+            starts[0] = begin
+            starts[1:] = separators[:-1] + 1
+            gap = len(self.reader.terminator) - 1
+            if width and gap > 0:
+                starts[width::width] += gap
+        return self.reader.cutter.run(self.marks, self.data, separators, starts)
+
+    def _line_fault(self, cut: Cut, row: int, begin: int, error: SqlError) -> Fault:
+        """A fault of a row that was read to its end."""
+        end = int(cut.row_ends[row])
+        start = self._after(cut.row_ends[row - 1]) if row else begin
+        return Fault(error, cut.line_at(row, end), self.raw[start:end])
+
+    def _miscounted(self, count: int) -> SqlError:
+        columns = self.reader.columns
+        if count > len(columns):
+            return SqlError("22P04", "extra data after last expected column")
+        return SqlError("22P04", f'missing data for column "{columns[count]}"')
+
+    def _header_fault(self, cut: Cut, run: Run) -> Fault | None:
+        """Where the header must match: what does not."""
+        columns = self.reader.columns
+        error = None
+        if self.options.header != "match":
+            return None
+        if len(run.starts) != len(columns):
+            error = SqlError(
+                "22P04",
+                f"wrong number of fields in header line: got {len(run.starts)}, "
+                f"expected {len(columns)}",
+            )
+        else:
+            names = run.rows(1, len(columns))
+            for at, expected in enumerate(columns):
+                got = names.value(0, at)
+                if got == expected.encode():
+                    continue
+                shown = f'"{got.decode(errors="replace")}"' if got is not None else ""
+                if got is None:
+                    shown = f'null value ("{self.options.null.decode()}")'
+                error = SqlError(
+                    "22P04",
+                    f"column name mismatch in header line field {at + 1}: "
+                    f'got {shown}, expected "{expected}"',
+                )
+                break
+        return self._line_fault(cut, 0, 0, error) if error is not None else None
+
+    def _hidden_lines(self, ends: np.ndarray) -> np.ndarray:
+        """Postgres counts newlines within quotes as lines; those of the first line only as `\\r`."""
+        none = np.empty(0, "i8")
+        if not self.options.csv or self.options.quote not in self.raw:
+            return none
+        newline = _NEWLINE if self.reader.terminator == b"\n" else _RETURN
+        found = self._quoted(newline)
+        if self.reader.lines == 0 and newline == _NEWLINE and len(ends):
+            first = self._quoted(_RETURN)
+            first = first[: np.searchsorted(first, ends[0])]
+            found = np.concatenate([first, found[np.searchsorted(found, ends[0]) :]])
+        return found
+
+    def _quoted(self, byte: int) -> np.ndarray:
+        found = np.flatnonzero(self.data[: self.stop] == byte)
+        return found[~self.marks.free(found)]
+
+
+def _marker_problem(after: bytes, terminator: bytes) -> str | None:
+    """What is wrong with an end-of-copy marker that these two bytes follow (zeros at the end)."""
+    mismatch = "end-of-copy marker does not match previous newline style"
+    corrupt = "end-of-copy marker corrupt"
+    if terminator == b"\r\n":
+        if after[0] == _NEWLINE:
+            return mismatch
+        if after[0] != _RETURN:
+            return corrupt
+        after = after[1:]
+    if after[0] not in (_NEWLINE, _RETURN):
+        return corrupt
+    if terminator and after[0] != terminator[-1]:
+        return mismatch
+    return None
+
+
+def first_invalid(data: memoryview) -> int | None:
+    """Where the first byte is that no Postgres text can hold: not UTF-8, or zero."""
+    raw = bytes(data)
+    zero = raw.find(0)
+    if not raw.isascii():
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            return error.start if zero < 0 else min(zero, error.start)
+    return zero if zero >= 0 else None
+
+
+def encoding_error(raw: bytes) -> SqlError:
+    """22021 for these bytes, which are not valid from the first or a later one on."""
+    try:
+        utf8(raw)
+    except SqlError as error:
+        return error
+    raise AssertionError("the bytes are valid")
+
+
+def _first_invalid_field(run: Run) -> int | None:
+    if not len(run.ends):
+        return None
+    at = first_invalid(memoryview(run.data)[: int(run.ends[-1])])
+    return None if at is None else int(np.searchsorted(run.ends, at, "right"))
