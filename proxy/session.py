@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
+_ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _IDLE_TOO_LONG = SqlError(
     "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
@@ -268,9 +269,15 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         if Scope.PLAN in setting.scope:
+            get = self.settings.get
+            if setting.name == "hatidata.dialect":
+                # Snowflake's strings have backslash escapes unless the client says otherwise.
+                self.settings.adopt(_ESCAPES, "off" if value == "snowflake" else "on")
+                self._to_report.add(_ESCAPES)
             self._dialect = Dialect(
-                name=self.settings.get("hatidata.dialect"),
-                transpile=self.settings.get("hatidata.transpile") == "on",
+                name=get("hatidata.dialect"),
+                transpile=get("hatidata.transpile") == "on",
+                backslashes=get(_ESCAPES) == "off",
             )
         if setting.name in _TIMEOUTS:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
@@ -411,7 +418,7 @@ class Session:
         if not self.own.ends_transaction(plan):
             self.transaction.check()
         if plan.refused is not None:
-            raise plan.refused
+            raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str) -> None:
         await self.apply_to_postgres()

@@ -69,19 +69,6 @@ def _switch(name: str, value: str) -> str:
     return found
 
 
-def _always(only: str) -> Callable[[str, str], str]:
-    """A switch that other servers have in two positions and this one in one."""
-
-    def check(name: str, value: str) -> str:
-        if _switch(name, value) != only:
-            raise SqlError(
-                "0A000", f"{name} = {value} is not supported", hint=f"It is always {only}."
-            )
-        return only
-
-    return check
-
-
 def _integer(low: int, high: int) -> Callable[[str, str], str]:
     def check(name: str, value: str) -> str:
         try:
@@ -232,7 +219,8 @@ _TABLE: tuple[Setting, ...] = (
     Setting("DateStyle", "ISO, MDY", _date_style, Scope.POSTGRES, reported=True),
     Setting("IntervalStyle", "postgres", _choice("postgres"), Scope.POSTGRES, reported=True),
     Setting("TimeZone", "UTC", _time_zone, _BOTH, reported=True),
-    Setting("standard_conforming_strings", "on", _always("on"), reported=True),
+    # Snowflake's strings have backslash escapes; libpq and its kind must know, or they quote wrongly.
+    Setting("standard_conforming_strings", "off", _switch, Scope.PLAN, reported=True),
     Setting("default_transaction_read_only", "off", _switch, Scope.POSTGRES, reported=True),
     Setting("default_transaction_isolation", "read committed", _ISOLATION, Scope.POSTGRES),
     Setting("default_transaction_deferrable", "off", _switch, Scope.POSTGRES),

@@ -192,6 +192,12 @@ class SessionStatements:
         if action.local and session.transaction.block is Block.NONE:
             session.notice(SqlError("25P01", "SET LOCAL can only be used in transaction blocks"))
             return
+        if (
+            action.name == "standard_conforming_strings"
+            and session.settings.get("hatidata.dialect") != "snowflake"
+            and (action.value or "on").casefold() in ("off", "false", "no", "0")
+        ):
+            raise not_supported("standard_conforming_strings = off in this dialect")
         session.settings.set(action.name, action.value, action.local)
 
     async def _reset(self, action: act.Reset) -> None:

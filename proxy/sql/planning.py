@@ -21,8 +21,10 @@ from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.output_names import name_columns
 from proxy.sql.reading import (
+    PLAIN_SNOWFLAKE,
     POSTGRES,
     READERS,
+    SNOWFLAKE,
     Reader,
     SyntaxFailure,
     at_or_near,
@@ -43,6 +45,8 @@ def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
     Raises SqlError 42601 for what cannot be read, 54001 for what is nested too deep.
     """
     reader = READERS[dialect.name if dialect.transpile else "duckdb"]
+    if reader is SNOWFLAKE and not dialect.backslashes:
+        reader = PLAIN_SNOWFLAKE
     if reader is POSTGRES:
         return _plan_all(text, dialect, reader, reader.tokenize(text))
     try:

@@ -58,6 +58,13 @@ class _SnowflakeDialect(Snowflake):
         }
 
 
+class _PlainSnowflakeDialect(_SnowflakeDialect):
+    """With standard_conforming_strings on: a backslash in '...' is a backslash."""
+
+    class Tokenizer(_SnowflakeDialect.Tokenizer):
+        STRING_ESCAPES: ClassVar[list[str]] = ["'"]
+
+
 class _PostgresDialect(Postgres):
     ORIGINAL_NAME_META_KEY = NAME_KEY
 
@@ -76,6 +83,11 @@ class _DuckDialect(DuckDB):
 # the text is tokenized without tagged dollar-quoting: parameters and tags do not occur together.
 class _UntaggedSnowflake(_SnowflakeDialect):
     class Tokenizer(_SnowflakeDialect.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str]] = []
+
+
+class _UntaggedPlainSnowflake(_PlainSnowflakeDialect):
+    class Tokenizer(_PlainSnowflakeDialect.Tokenizer):
         HEREDOC_STRINGS: ClassVar[list[str]] = []
 
 
@@ -213,6 +225,7 @@ _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 
 SNOWFLAKE = Reader("snowflake", _SnowflakeDialect(), _UntaggedSnowflake())
+PLAIN_SNOWFLAKE = Reader("snowflake", _PlainSnowflakeDialect(), _UntaggedPlainSnowflake())
 POSTGRES = Reader("postgres", _PostgresDialect(), _UntaggedPostgres())
 DUCKDB = Reader("duckdb", _DuckDialect(), _UntaggedDuck())
 

@@ -50,9 +50,11 @@ class Dialect:
     """The settings of a session that change plans: a part of the cache's key.
 
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
-    (it is still routed and guarded). parameters: session parameters that change results.
+    (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
+    standard_conforming_strings turns off. parameters: session parameters that change results.
     """
 
     name: str = "snowflake"
     transpile: bool = True
+    backslashes: bool = True
     parameters: tuple[tuple[str, str], ...] = ()
