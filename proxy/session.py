@@ -272,7 +272,7 @@ class Session:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
                 # Snowflake's strings have backslash escapes unless the client says otherwise.
-                self.settings.adopt(_ESCAPES, "off" if value == "snowflake" else "on")
+                self.settings.follow(_ESCAPES, "off" if value == "snowflake" else "on")
                 self._to_report.add(_ESCAPES)
             self._dialect = Dialect(
                 name=get("hatidata.dialect"),

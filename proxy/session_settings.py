@@ -308,10 +308,14 @@ class SessionSettings:
         self._values[folded] = value
         return setting.scope
 
+    def follow(self, name: str, value: str) -> None:
+        """A value that hangs on another setting: it is what RESET goes back to, too."""
+        self._values[name] = self._initial[name] = value
+
     def reset_all(self) -> None:
         for name in [name for name in self._values if name not in self._initial]:
             self.set(name, None)
-        for name, value in self._initial.items():
+        for name, value in list(self._initial.items()):
             if self._values.get(name) != value:
                 self.set(name, None)
 

@@ -36,16 +36,16 @@ async def greet(
         if isinstance(request, m.SslRequest | m.GssEncRequest):
             if type(request) in declined:  # asked again it is no known version of the protocol
                 return _read(link, m.Startup(1234, 5679, {}))
+            begins = isinstance(request, m.SslRequest) and link.tls is not None and not link.secured
+            link.write(b"S" if begins else b"N")
             if link.protocol.buffered:
                 raise m.protocol_violation(
                     "received unencrypted data after SSL request", severity="FATAL"
                 )
-            if isinstance(request, m.SslRequest) and link.tls is not None and not link.secured:
-                link.write(b"S")
+            if begins:
                 link.secure()
-                continue
-            declined.add(type(request))
-            link.write(b"N")
+            else:
+                declined.add(type(request))
         elif isinstance(request, m.CancelRequest):
             await cancel(request.pid, request.key)
             return None

@@ -206,13 +206,15 @@ def _replace(conn: psycopg.Connection, definition: Definition) -> None:
     replaced = True
     if before:
         # What cannot be replaced in place: another result or other argument names
-        # (invalid_function_definition), other columns (invalid_table_definition).
+        # (invalid_function_definition), other columns (invalid_table_definition), other
+        # arguments, where the file then speaks of the function without naming them.
         try:
             with conn.transaction():
                 conn.execute(definition.sql.encode())
         except (
             psycopg.errors.InvalidFunctionDefinition,
             psycopg.errors.InvalidTableDefinition,
+            psycopg.errors.AmbiguousFunction,
         ):
             _drop(conn, definition.kind, definition.object)
             before, replaced = set(), False

@@ -8,7 +8,6 @@ import psycopg
 
 from runtime_sql import sources
 from runtime_sql.migrate import (
-    SEARCH_PATH,
     MigrationError,
     changed_definitions,
     check_bodies,
@@ -29,14 +28,16 @@ class FileStatus:
 class Status:
     """What is in the database of a connection string, held against this package.
 
-    problem: why it cannot be migrated (changed or newer migrations), else None.
+    on_search_path: whether a session of this connection string finds the functions without the
+    schema's name. problem: why it cannot be migrated (changed or newer migrations), else None.
     """
 
     database: str
     server_version: int
     installed: bool
     files: tuple[FileStatus, ...]
-    search_path: str | None
+    search_path: str
+    on_search_path: bool
     problem: str | None
 
     @property
@@ -74,13 +75,16 @@ def status(conninfo: str) -> Status:
         else:
             files = [FileStatus(f"migrations/{m.name}", "pending") for m in migrations]
             files += [FileStatus(d.name, "pending") for d in definitions]
-        row = conn.execute("SELECT current_setting('search_path')").fetchone()
+        [(search_path, on_search_path)] = conn.execute(
+            "SELECT current_setting('search_path'), 'hd_runtime' = ANY (current_schemas(false))"
+        ).fetchall()
         return Status(
             database=conn.info.dbname,
             server_version=conn.info.server_version,
             installed=installed,
             files=tuple(files),
-            search_path=row[0] if row else None,
+            search_path=search_path,
+            on_search_path=on_search_path,
             problem=problem,
         )
 
@@ -166,7 +170,7 @@ def check(conninfo: str) -> list[str]:
     problems += [f"{file.name} is {file.state}" for file in found.files if file.state != "applied"]
     if not found.installed:
         return ["hd_runtime is not installed"]
-    if found.search_path != SEARCH_PATH:
+    if not found.on_search_path:
         problems.append(
             f"search_path is {found.search_path}: the functions need their schema's name there"
         )

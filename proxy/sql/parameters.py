@@ -15,7 +15,7 @@ harmless: the inner type is the one that the value has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from sqlglot.tokens import TokenType
@@ -38,6 +38,16 @@ def null_parameters(sql: str, types: Mapping[int, str]) -> str:
     parameters without result types; with NULL in their place DuckDB knows them.
     """
     return _replaced(sql, {n: f"CAST(NULL AS {kind})" for n, kind in types.items()})
+
+
+def renumber_parameters(sql: str, numbers: Sequence[int]) -> str:
+    """`sql` with `$n` written `$k` for the k-th (from 1) of `numbers`: DuckDB counts without gaps."""
+    return _replaced(sql, {n: f"${k}" for k, n in enumerate(numbers, start=1)})
+
+
+def parameter_places(sql: str) -> list[tuple[int, int]]:
+    """(n, offset) of each `$n`, in the order of the text."""
+    return [(number, start) for number, start, _ in _parameters(sql)]
 
 
 def parameter_count(sql: str) -> int:

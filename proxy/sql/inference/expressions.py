@@ -264,10 +264,9 @@ class Expressions(ABC):
         if len(plain) > 1:
             kinds = [self.kind_of(item, scope) for item in plain]
             shared = common([self._now(left, kind), *kinds])
-            self._coerce_all(plain, shared)
-            self.coerce(left, shared)
+            self._coerce_all((*plain, left), shared)
             if shared is not None:
-                items = [item for item in items if item not in plain]
+                items = [item for item in items if item.find(exp.Column) is not None]
         for item in items:
             self._compare(left, kind, item, scope)
 

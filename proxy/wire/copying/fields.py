@@ -114,7 +114,9 @@ class FieldCutter:
         if self._force_null is not None:
             equal = _equal(clean.data, clean.starts, clean.ends, self._options.null)
             nulls |= equal & self._of_columns(self._force_null, len(nulls))
-        return Run(clean.data, clean.starts, clean.ends, nulls, clean.suspect)
+        # A NULL holds no bytes, so that whoever looks at a column's bytes sees values alone.
+        ends = np.where(nulls, clean.starts, clean.ends) if nulls.any() else clean.ends
+        return Run(clean.data, clean.starts, ends, nulls, clean.suspect)
 
     def _of_columns(self, chosen: np.ndarray, fields: int) -> np.ndarray:
         return chosen[np.arange(fields) % self._width]

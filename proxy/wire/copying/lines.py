@@ -103,8 +103,6 @@ class _Chunk:
             return self._rows(np.empty(0, "i8"), np.empty(0, "i8"))
         if self.marks.marker is not None:
             self._end_at(self.marks.marker)
-        elif self.final and self.marks.dangling:
-            self.stop -= 1
         first = (self.reader.terminator or b"\n")[0]
         found = self.marks.separators(self.options.delimiter[0], first)
         found = found[: np.searchsorted(found, self.stop)]
@@ -117,9 +115,10 @@ class _Chunk:
             if self.marks.open:
                 self.faults.append((self.stop, SqlError("22P04", "unterminated CSV quoted field")))
             else:
-                ends = np.append(ends, self.stop)
-                found = np.append(found[: np.searchsorted(found, self.stop)], self.stop)
-        self._check_encoding(int(ends[-1]) if len(ends) else 0)
+                end = self.stop - self.marks.dangling
+                ends = np.append(ends, end)
+                found = np.append(found[: np.searchsorted(found, end)], end)
+        self._check_encoding(self.stop if self.final else int(ends[-1]) if len(ends) else 0)
         return self._rows(found, ends)
 
     # --- lines ------------------------------------------------------------------------------------

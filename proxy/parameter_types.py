@@ -1,0 +1,138 @@
+"""Of what type each parameter of a statement of DuckDB's is, and what stands for its value.
+
+The client's own word counts first; then what Postgres would infer (`proxy.sql.inference`); then what
+DuckDB's binder infers where that has no answer; and text after all. Nothing is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from proxy.engines import duck_values
+from proxy.engines.duck import DuckSession
+from proxy.engines.duck_errors import EngineError
+from proxy.engines.duckdb_c import DuckError
+from proxy.errors import SqlError
+from proxy.sql import inference
+from proxy.sql.parameters import cast_parameters, parameter_places, renumber_parameters
+from proxy.sql.statement import Statement
+from proxy.wire.types import BY_NAME, LISTS, DuckType, wire_type
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+
+_TEXT_OID = BY_NAME["text"].oid
+_UNSAID = frozenset((0, BY_NAME["unknown"].oid))
+_NUMERIC = BY_NAME["numeric"]
+NUMERIC_OIDS = frozenset((_NUMERIC.oid, _NUMERIC.array_oid))
+
+ANY_DIGITS = "DECIMAL(18,1)"
+"""What stands for a numeric whose digits are not known yet."""
+
+OTHER_DIGITS = ("DECIMAL(38,0)", "DECIMAL(38,38)")
+"""Others that might come: a column that is of one type with all three is so whatever comes."""
+
+# DuckDB's binder has no answer.
+_UNKNOWN = frozenset(("INVALID", "SQLNULL", "ANY"))
+
+
+def numbered(plan: Statement, oids: Sequence[int]) -> tuple[Statement, tuple[int, ...]]:
+    """The statement with parameters $1..$k, without a gap, and the numbers that they had.
+
+    oids: as Parse gives them. Raises 42P02 for $0, 42P18 for a number that nothing gives a type.
+    """
+    numbers = tuple(sorted({n for n, _ in parameter_places(plan.sql)}))
+    if numbers[:1] == (0,):
+        raise _no_parameter_zero(plan)
+    there = frozenset(numbers)
+    for n in range(1, numbers[-1] if numbers else 0):
+        if n not in there and (n > len(oids) or oids[n - 1] in _UNSAID):
+            raise _indeterminate(n)
+    for n in range(numbers[-1] + 1 if numbers else 1, len(oids) + 1):
+        if oids[n - 1] in _UNSAID:
+            raise _indeterminate(n)
+    if numbers and numbers[-1] != len(numbers):
+        plan = replace(plan, sql=renumber_parameters(plan.sql, numbers))
+    return plan, numbers
+
+
+def _indeterminate(n: int) -> SqlError:
+    return SqlError("42P18", f"could not determine data type of parameter ${n}")
+
+
+def _no_parameter_zero(plan: Statement) -> SqlError:
+    position = None
+    with suppress(SqlError):  # another grammar's text: then without its place
+        offset = next(start for n, start in parameter_places(plan.text) if n == 0)
+        position = plan.start + offset + 1
+    return SqlError("42P02", "there is no parameter $0", position=position)
+
+
+async def infer(session: Session, plan: Statement, oids: Sequence[int]) -> list[int]:
+    """The OIDs of $1..$k. oids: what the client says of each, 0 where it says nothing."""
+    found = {n: oid for n, oid in enumerate(oids, start=1) if oid not in _UNSAID}
+    wanted = [n for n in range(1, len(oids) + 1) if n not in found]
+    tree = inference.read(plan.sql) if wanted else None
+    if tree is not None:
+        integer = "int8" if session.settings.get("hatidata.dialect") == "snowflake" else "int4"
+        found |= await session.on_duck(_infer, session.duck, tree, wanted, dict(found), integer)
+    if len(found) < len(oids):
+        types = {n: planned_as(oid) for n, oid in found.items()}
+        with suppress(EngineError):  # it says so again when all have a type
+            told = await session.on_duck(
+                _parameters_of, session.duck, cast_parameters(plan.sql, types)
+            )
+            for n, kind in enumerate(told, start=1):
+                if kind.id not in _UNKNOWN:
+                    with suppress(SqlError):  # no Postgres type: text, which DuckDB casts
+                        found.setdefault(n, wire_type(kind).oid)
+    return [found.get(n, _TEXT_OID) for n in range(1, len(oids) + 1)]
+
+
+def _infer(
+    duck: DuckSession, tree: exp.Expr, wanted: list[int], given: dict[int, int], integer: str
+) -> dict[int, int]:
+    """Blocks."""
+
+    def columns(relation: inference.Relation) -> inference.Columns | None:
+        name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
+        with suppress(DuckError):  # there is no such table: DuckDB will say so
+            return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
+        return None
+
+    return inference.infer(tree, wanted, given, columns, integer=integer)
+
+
+def _parameters_of(duck: DuckSession, sql: str) -> list[DuckType]:
+    """Blocks. What DuckDB's binder infers for $1..$k."""
+    statement = duck.prepare(sql)
+    statement.close()
+    return statement.parameters
+
+
+def columns_of(duck: DuckSession, sql: str) -> list[tuple[str, DuckType]]:
+    """Blocks. The result columns of a statement, which is bound and not run."""
+    statement = duck.prepare(sql)
+    statement.close()
+    return statement.columns
+
+
+def planned_as(oid: int, digits: str = ANY_DIGITS) -> str:
+    """DuckDB's name of the type that a parameter has before its value is known."""
+    if oid in NUMERIC_OIDS:
+        return digits if oid == _NUMERIC.oid else digits + "[]"
+    return duck_values.type_name(None, oid)
+
+
+def without_digits(kind: DuckType) -> DuckType:
+    """A result type whose digits depend on a value that is still to come."""
+    if kind.id == "DECIMAL":
+        return replace(kind, width=0, scale=0)
+    if kind.id in LISTS:
+        return replace(kind, children=tuple(map(without_digits, kind.children)))
+    return kind
