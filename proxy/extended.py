@@ -8,9 +8,9 @@ themselves; the session's own statements are run by the session. Describe never 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from proxy import parameter_types
 from proxy import portal as portals
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
@@ -26,17 +26,11 @@ from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
 from proxy.wire.rows import RowEncoder
-from proxy.wire.types import BY_NAME, DuckType, wire_type
+from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.session import Session
 
-_TEXT_OID = BY_NAME["text"].oid
-_NUMERIC = BY_NAME["numeric"]
-_NUMERIC_OIDS = frozenset((_NUMERIC.oid, _NUMERIC.array_oid))
-# What stands for a numeric whose digits are not known yet.
-_ANY_NUMERIC = {_NUMERIC.oid: "DECIMAL(18,1)", _NUMERIC.array_oid: "DECIMAL(18,1)[]"}
-_UNKNOWN = DuckType("INVALID")
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
@@ -98,50 +92,54 @@ class ExtendedProtocol:
         Every place of a parameter is cast to one type, also where DuckDB would infer it: it would
         infer place by place, and run a plan in which the places disagree.
         """
-        count = max(plan.parameters, len(oids))
-        inferred: list[DuckType] = []
-        if count and not (len(oids) >= count and all(oids)):
-            first = await self._duck_statement(plan, plan.sql)
-            inferred = first.parameters
-            await self._session.duck.call(first.close)
-        types: dict[int, str] = {}
-        found: list[int] = []
-        for n in range(1, count + 1):
-            given = oids[n - 1] if n <= len(oids) else 0
-            kind = inferred[n - 1] if n <= len(inferred) else _UNKNOWN
-            known = kind.id not in ("INVALID", "SQLNULL", "ANY")
-            oid = given or (wire_type(kind).oid if known else _TEXT_OID)
-            found.append(oid)
-            if oid not in _NUMERIC_OIDS:
-                types[n] = duck_values.type_name(None, oid)
-            else:
-                types[n] = str(kind) if known and not given else _ANY_NUMERIC[oid]
+        plan, numbers = parameter_types.numbered(plan, oids)
+        said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
+        found = await parameter_types.infer(self._session, plan, said)
+        types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         sql = cast_parameters(plan.sql, types) if types else plan.sql
-        statement.sql = sql
+        statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
-        statement.parameter_oids = tuple(found)
+        every = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
+        statement.parameter_oids = tuple(every[n] for n in sorted(every))
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
-            await self._settle_row_types(statement, plan, types)
+            await self._settle_row_types(statement, plan, found)
 
     async def _settle_row_types(
-        self, statement: PreparedStatement, plan: Statement, types: dict[int, str]
+        self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]
     ) -> None:
         """Result types where they hang on the parameters' values."""
         rows = statement.row_types
         assert rows is not None
         if any(kind.id == "INVALID" for _, kind in rows):
-            told = await self._duck_statement(plan, null_parameters(plan.sql, types))
-            rows = told.columns
-            await self._session.duck.call(told.close)
-        if not _NUMERIC_OIDS.isdisjoint(statement.parameter_oids):
+            rows = await self._columns_with(plan, oids, parameter_types.ANY_DIGITS)
+        numeric = not parameter_types.NUMERIC_OIDS.isdisjoint(oids)
+        if numeric and any(parameter_types.without_digits(kind) != kind for _, kind in rows):
             # The digits of a numeric value are not known before Bind, nor are those of the result.
+            others = [
+                await self._columns_with(plan, oids, digits)
+                for digits in parameter_types.OTHER_DIGITS
+            ]
             rows = [
-                (name, replace(kind, width=0, scale=0) if kind.id == "DECIMAL" else kind)
-                for name, kind in rows
+                column
+                if all(other[index : index + 1] == [column] for other in others)
+                else (column[0], parameter_types.without_digits(column[1]))
+                for index, column in enumerate(rows)
             ]
         statement.row_types = rows
+
+    async def _columns_with(
+        self, plan: Statement, oids: Sequence[int], digits: str
+    ) -> list[tuple[str, DuckType]]:
+        """The result columns with numeric values of these digits; none where they do not fit."""
+        session = self._session
+        types = {n: parameter_types.planned_as(oid, digits) for n, oid in enumerate(oids, start=1)}
+        sql = null_parameters(plan.sql, types)
+        try:
+            return await session.on_duck(parameter_types.columns_of, session.duck, sql)
+        except EngineError:
+            return []
 
     async def _duck_statement(self, plan: Statement, sql: str) -> DuckStatement:
         try:
@@ -186,20 +184,20 @@ class ExtendedProtocol:
             )
         formats = portals.result_formats(message.parameter_formats, len(oids))
         zone = self._session.settings.get("TimeZone")
-        bound.values = [
+        values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
                 zip(message.parameters, formats, oids, strict=True), start=1
             )
         ]
+        statement = bound.statement.inner or bound.statement
+        bound.values = [values[n - 1] for n in statement.parameter_numbers]
         bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
-        plan = bound.statement.plan
-        if plan is not None and bound.types != bound.statement.parameter_types:
-            bound.sql = cast_parameters(plan.sql, dict(enumerate(bound.types, start=1)))
-        if bound.statement.inner is not None:
-            bound.inner = Portal(bound.statement.inner, bound.values, bound.types, bound.sql)
-            if (inner := bound.statement.inner.plan) is not None and bound.sql:
-                bound.inner.sql = cast_parameters(inner.sql, dict(enumerate(bound.types, start=1)))
+        if statement.plan is not None and bound.types != statement.parameter_types:
+            types = dict(enumerate(bound.types, start=1))
+            bound.sql = cast_parameters(statement.plan.sql, types)
+        if statement is not bound.statement:
+            bound.inner = Portal(statement, bound.values, bound.types, bound.sql)
         rows = self._row_types(bound.statement)
         bound.formats = portals.result_formats(message.result_formats, len(rows)) if rows else ()
 

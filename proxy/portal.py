@@ -24,6 +24,7 @@ class PreparedStatement:
     name: str
     plan: Statement | None = None
     parameter_oids: tuple[int, ...] = ()
+    parameter_numbers: tuple[int, ...] = ()  # of those that the text has: DuckDB's $1, $2...
     sql: str = ""  # what DuckDB was given for it
     duck: DuckStatement | None = None  # planned for `parameter_types`
     parameter_types: tuple[str, ...] = ()  # DuckDB's names

@@ -52,6 +52,31 @@ def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
 
 
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+
+
+def any_of(node: exp.Any) -> None:
+    """`x = ANY(array)` is NULL of an array that is NULL; DuckDB's is false."""
+    brackets = node.this
+    if isinstance(node.parent, _COMPARISONS) and isinstance(brackets, exp.Paren):
+        brackets.set("this", _null_in_array(brackets.this))
+
+
+def all_of(node: exp.Anonymous) -> None:
+    """As ANY; the parser takes ALL of an array for a function."""
+    name, arguments = node.this, node.expressions
+    if isinstance(name, str) and name.upper() == "ALL" and len(arguments) == 1:
+        node.set("expressions", [_null_in_array(arguments[0])])
+
+
+def _null_in_array(array: exp.Expr) -> exp.Expr:
+    """The array, `[NULL]` if there is none: compared with that, everything is NULL."""
+    if isinstance(array, exp.Query | exp.Array):
+        return array
+    nothing = exp.Array(expressions=[exp.Null()])
+    return exp.Coalesce(this=array, expressions=[nothing])
+
+
 def values(values: exp.Values) -> exp.Expr | None:
     """The columns of VALUES are column1, column2, ..."""
     if not isinstance(values.parent, (exp.From, exp.Join, exp.Subquery)) and values.parent:
@@ -91,6 +116,8 @@ def fold(identifier: exp.Identifier) -> None:
 
 
 RULES: dict[type, Rule] = {
+    exp.Any: any_of,
+    exp.Anonymous: all_of,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
     exp.Identifier: fold,

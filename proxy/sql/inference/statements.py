@@ -226,7 +226,7 @@ class Statements(Expressions):
     def _after(self, node: exp.Expr, scope: Scope) -> None:
         """The clauses behind a query."""
         for clause in ("order", "group", "distinct"):
-            if (part := node.args.get(clause)) is not None:
+            if isinstance(part := node.args.get(clause), exp.Expr):  # UNION has a mere flag
                 self.visit_children(part, scope)
         for clause in ("offset", "limit"):
             if (part := node.args.get(clause)) is not None:

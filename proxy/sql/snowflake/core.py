@@ -6,6 +6,8 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.postgres import (
+    all_of,
+    any_of,
     byte_string,
     current_date,
     current_timestamp,
@@ -30,6 +32,22 @@ NODES[exp.Lock] = refuse_lock
 NODES[exp.Identifier] = fold
 NODES[exp.CurrentDate] = current_date
 NODES[exp.CurrentTimestamp] = current_timestamp
+
+
+@node(exp.Any)
+def _any(node: exp.Any) -> None:
+    """Postgres's `= ANY(ARRAY[...])`: the array is a list, not a VARIANT."""
+    array = node.this.this
+    if isinstance(array, exp.Anonymous) and array.this == "json_array":
+        node.this.set("this", exp.Array(expressions=array.expressions))
+    any_of(node)
+
+
+@function("ALL")
+def _all(arguments: list[exp.Expr]) -> exp.Expr:
+    made = duck("ALL", *arguments)
+    all_of(made)
+    return made
 
 
 @node(exp.Anonymous)
