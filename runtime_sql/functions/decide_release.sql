@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hd_runtime.decide_release(
-    gate_evaluation_id uuid, decision text, confidence numeric DEFAULT NULL, reason text DEFAULT NULL)
+    gate_evaluation_id uuid, decision text, confidence double precision DEFAULT NULL, reason text DEFAULT NULL)
 RETURNS hd_runtime.release_decisions
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
@@ -39,5 +39,5 @@ BEGIN
     RETURN v_decision;
 END
 $$;
-COMMENT ON FUNCTION hd_runtime.decide_release(uuid, text, numeric, text) IS
+COMMENT ON FUNCTION hd_runtime.decide_release(uuid, text, double precision, text) IS
 'Ships or blocks on a gate evaluation, once (operator). ship needs an evaluation that was auto_approved, or whose review a human approved. Returns the decision. Errors: HD002 the gate did not let it through, HD003 decided already, HD004 no such evaluation, HD006 no such decision, confidence not between 0 and 1.';

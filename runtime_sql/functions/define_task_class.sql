@@ -2,7 +2,7 @@ CREATE OR REPLACE FUNCTION hd_runtime.define_task_class(
     name text, description text DEFAULT NULL, lease_ttl interval DEFAULT NULL, heartbeat_interval interval DEFAULT NULL,
     max_l1 int DEFAULT NULL, max_l2 int DEFAULT NULL, max_l3 int DEFAULT NULL, max_expiries int DEFAULT NULL,
     backoff interval DEFAULT NULL, backoff_max interval DEFAULT NULL, model_classes text[] DEFAULT NULL,
-    min_confidence numeric DEFAULT NULL, review_within interval DEFAULT NULL)
+    min_confidence double precision DEFAULT NULL, review_within interval DEFAULT NULL)
 RETURNS hd_runtime.task_classes
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
@@ -36,5 +36,5 @@ EXCEPTION WHEN check_violation OR numeric_value_out_of_range THEN
         HINT = '\d+ hd_runtime.task_classes describes the settings.';
 END
 $$;
-COMMENT ON FUNCTION hd_runtime.define_task_class(text, text, interval, interval, int, int, int, int, interval, interval, text[], numeric, interval) IS
+COMMENT ON FUNCTION hd_runtime.define_task_class(text, text, interval, interval, int, int, int, int, interval, interval, text[], double precision, interval) IS
 'Makes a class of task, or changes one (operator). A null leaves a setting as it is, a new class gets the defaults of the table: SELECT define_task_class(''nightly'', lease_ttl => ''30 minutes''). Error HD006: no name, a setting out of range.';

@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION hd_runtime.publish_artifact(
     attempt_id uuid, lease_token text, kind text, artifact_key text, content jsonb DEFAULT NULL, uri text DEFAULT NULL,
-    content_hash text DEFAULT NULL, size_bytes bigint DEFAULT NULL, confidence numeric DEFAULT NULL,
+    content_hash text DEFAULT NULL, size_bytes bigint DEFAULT NULL, confidence double precision DEFAULT NULL,
     branch_id text DEFAULT NULL, OUT id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
@@ -40,5 +40,5 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION hd_runtime.publish_artifact(uuid, text, text, text, jsonb, text, text, bigint, numeric, text) IS
+COMMENT ON FUNCTION hd_runtime.publish_artifact(uuid, text, text, text, jsonb, text, text, bigint, double precision, text) IS
 'Publishes an output of a live attempt: small content in the row, anything else by uri with content_hash and size_bytes. Hash and size of content are computed where they are not given (of its jsonb text). Below the class''s min_confidence, a human is asked. Returns its id. Errors: HD001 lease lost, HD004 no such attempt, HD006 something missing or malformed, content over 1 MiB.';

@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION hd_runtime.record_llm_invocation(
     decision_id uuid, lease_token text, provider text, model text, input_tokens bigint DEFAULT 0,
-    output_tokens bigint DEFAULT 0, cached_tokens bigint DEFAULT 0, cost_usd numeric DEFAULT 0,
+    output_tokens bigint DEFAULT 0, cached_tokens bigint DEFAULT 0, cost_usd double precision DEFAULT 0,
     latency_ms bigint DEFAULT NULL, prompt_hash text DEFAULT NULL, status text DEFAULT 'ok', error text DEFAULT NULL,
     OUT id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
@@ -30,7 +30,8 @@ BEGIN
         RAISE EXCEPTION 'an invocation needs a provider, a model, a status, and counts and a cost that are not negative'
             USING ERRCODE = 'HD006', HINT = 'status is ok, error, timeout, rate_limited or cancelled.';
     END IF;
-    IF record_llm_invocation.cost_usd <> round(record_llm_invocation.cost_usd, 6) THEN
+    -- Any kind of number is taken, for drivers send a float as one; up to 999999.999999, fifteen digits hold it exactly.
+    IF record_llm_invocation.cost_usd::numeric <> round(record_llm_invocation.cost_usd::numeric, 6) THEN
         RAISE EXCEPTION 'cost_usd has more than six decimals: %', record_llm_invocation.cost_usd USING ERRCODE = 'HD006',
             HINT = 'Round it as the bill does.';
     END IF;
@@ -38,11 +39,11 @@ BEGIN
                                  latency_ms, prompt_hash, status, error, stale)
     VALUES (_new_id(), record_llm_invocation.decision_id, record_llm_invocation.provider, record_llm_invocation.model,
             record_llm_invocation.input_tokens, record_llm_invocation.output_tokens, record_llm_invocation.cached_tokens,
-            record_llm_invocation.cost_usd, record_llm_invocation.latency_ms, record_llm_invocation.prompt_hash,
+            record_llm_invocation.cost_usd::numeric, record_llm_invocation.latency_ms, record_llm_invocation.prompt_hash,
             record_llm_invocation.status, record_llm_invocation.error,
             coalesce(v_attempt.lease_expires <= clock_timestamp(), true))
     RETURNING llm_invocations.id INTO record_llm_invocation.id;
 END
 $$;
-COMMENT ON FUNCTION hd_runtime.record_llm_invocation(uuid, text, text, text, bigint, bigint, bigint, numeric, bigint, text, text, text) IS
+COMMENT ON FUNCTION hd_runtime.record_llm_invocation(uuid, text, text, text, bigint, bigint, bigint, double precision, bigint, text, text, text) IS
 'Records one call of a model. A worker whose lease has ended may still report a call that it made: it costs money all the same, and is marked stale. Returns its id. Errors: HD001 not the token of that attempt, HD004 no such decision, HD006 nothing named, a negative number, a cost with more than six decimals.';

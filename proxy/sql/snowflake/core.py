@@ -36,18 +36,24 @@ NODES[exp.CurrentTimestamp] = current_timestamp
 
 @node(exp.Any)
 def _any(node: exp.Any) -> None:
-    """Postgres's `= ANY(ARRAY[...])`: the array is a list, not a VARIANT."""
-    array = node.this.this
-    if isinstance(array, exp.Anonymous) and array.this == "json_array":
-        node.this.set("this", exp.Array(expressions=array.expressions))
+    """Postgres's `= ANY(array)`."""
+    if isinstance(node.this, exp.Paren):
+        node.this.set("this", _list(node.this.this))
     any_of(node)
 
 
 @function("ALL")
 def _all(arguments: list[exp.Expr]) -> exp.Expr:
-    made = duck("ALL", *arguments)
+    made = duck("ALL", *map(_list, arguments))
     all_of(made)
     return made
+
+
+def _list(array: exp.Expr) -> exp.Expr:
+    """`ARRAY[...]` as what it is in Postgres, where it would be a VARIANT."""
+    if isinstance(array, exp.Anonymous) and array.this == "json_array":
+        return exp.Array(expressions=array.expressions)
+    return array
 
 
 @node(exp.Anonymous)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,6 @@ from proxy.wire.copying.columns import (
     ColumnReader,
     Slices,
     Unusual,
-    bitmap,
     cast_usual,
     fixed,
     no_binary_kernel,
@@ -179,7 +178,7 @@ def exact_decimal(duck: DuckType) -> ColumnReader:
     before = _MAX_WIDTH - after
     pattern = rf"^[+-]?([0-9]{{1,{before}}}(\.[0-9]{{0,{after}}})?|\.[0-9]{{1,{after}}})$"
     wide = pa.decimal128(_MAX_WIDTH, after)
-    limit = pa.scalar(Decimal(10) ** (width - scale), pa.decimal128(_MAX_WIDTH, 0))
+    limit = Decimal(10) ** (width - scale)
     rounder = pc.RoundOptions(ndigits=scale, round_mode="half_towards_infinity")
 
     def kernel(texts: pa.Array) -> tuple[pa.Array | None, Unusual]:
@@ -189,12 +188,13 @@ def exact_decimal(duck: DuckType) -> ColumnReader:
             pass
         if before < 1:
             return no_kernel(texts)
-        found, unusual = cast_usual(only(texts, usual(texts, pattern)), wide, pattern)
-        if found is None:
+        try:
+            found = only(texts, usual(texts, pattern)).cast(wide)
+        except pa.ArrowInvalid:
             return no_kernel(texts)
         found = pc.round(found, options=rounder)
         if width - scale < before:
-            fits = pc.less(pc.abs(found), limit.cast(wide))
+            fits = pc.less(pc.abs(found), pa.scalar(limit, wide))
             found = pc.if_else(fits, found, pa.scalar(None, wide))
         unusual = texts.is_valid().to_numpy(zero_copy_only=False) & (
             found.is_null().to_numpy(zero_copy_only=False)
@@ -206,8 +206,12 @@ def exact_decimal(duck: DuckType) -> ColumnReader:
             return _fitted(numbers.numeric_text(text, ""), width, scale)
         except SqlError as error:
             # More digits than DuckDB holds may still round to fewer.
-            if error.sqlstate != "22003" or not (value := _EXACT.create_decimal(text.strip())):
+            if error.sqlstate != "22003":
                 raise
+            try:
+                value = _EXACT.create_decimal(text.strip())
+            except decimal.InvalidOperation:
+                raise error from None
             if not value.is_finite():
                 raise
             return _fitted(value, width, scale)
@@ -307,12 +311,19 @@ def _digit(slices: Slices, rows: np.ndarray, number: Any) -> np.ndarray:
 
 # --- whole numbers beyond int8 --------------------------------------------------------------------
 
-# DuckDB type -> the least and the largest value.
+# DuckDB type -> the least and the largest value, None for no bounds.
 _WHOLE: dict[str, tuple[int, int] | None] = {
     "UBIGINT": (0, 2**64 - 1),
     "HUGEINT": (-(2**127), 2**127 - 1),
     "UHUGEINT": (0, 2**128 - 1),
     "BIGNUM": None,
+}
+# Texts of so many digits are surely within the bounds.
+_PLAIN_WHOLE = {
+    "UBIGINT": "^[0-9]{1,19}$",
+    "HUGEINT": "^-?[0-9]{1,38}$",
+    "UHUGEINT": "^[0-9]{1,38}$",
+    "BIGNUM": "^-?[0-9]{1,1000}$",
 }
 
 
@@ -340,8 +351,7 @@ def whole(duck: DuckType) -> ColumnReader:
         return checked(numbers.numeric_text(text, ""), text)
 
     def kernel(texts: pa.Array) -> tuple[pa.Array, Unusual]:
-        sign = "" if bounds is not None and bounds[0] == 0 else "-?"
-        wanted = usual(texts, f"^{sign}[0-9]{{1,19}}$")
+        wanted = usual(texts, _PLAIN_WHOLE[duck.id])
         return texts, ~wanted & texts.is_valid().to_numpy(zero_copy_only=False)
 
     def from_binary(raw: bytes) -> str:
@@ -373,5 +383,3 @@ READERS: dict[str, Build] = {
     **dict.fromkeys(_WHOLE, whole),
     "DECIMAL": exact_decimal,
 }
-
-__all__ = ["READERS", "Sequence", "bitmap"]

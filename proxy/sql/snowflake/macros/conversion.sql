@@ -63,7 +63,8 @@ CREATE OR REPLACE MACRO _sf.main.since_epoch_(n) AS
 -- A timestamp without zone is what the clock shows: an offset in the text is dropped.
 CREATE OR REPLACE MACRO _sf.main.without_offset_(s) AS
   CASE WHEN contains(s, ':')
-       THEN regexp_replace(trim(s), '\s*([Zz]|[+-][0-9]{2}:?[0-9]{2})$', '') ELSE trim(s) END;
+       THEN regexp_replace(trim(s), '(:[0-9]{2}(\.[0-9]+)?)\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
+       ELSE trim(s) END;
 -- The formats that Snowflake's AUTO recognises, besides ISO 8601.
 CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
   CASE WHEN regexp_full_match(trim(s), '-?[0-9]+')
@@ -104,9 +105,9 @@ CREATE OR REPLACE MACRO _sf.main.to_time_(x) AS
 CREATE OR REPLACE MACRO _sf.main.to_timestamptz_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN CASE
-      WHEN regexp_full_match(trim(CAST(x AS VARCHAR)), '.*:.*([Zz]|[+-][0-9]{2}:?[0-9]{2})')
+      WHEN regexp_full_match(trim(CAST(x AS VARCHAR)), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
       THEN TRY_CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS VARCHAR) || regexp_extract(
-        replace(upper(trim(CAST(x AS VARCHAR))), 'Z', '+00:00'), '[+-][0-9]{2}:?[0-9]{2}$')
+        replace(upper(trim(CAST(x AS VARCHAR))), 'Z', '+00:00'), '[+-][0-9]{2}(:?[0-9]{2})?$')
       ELSE CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS VARCHAR) END
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS VARCHAR)
     ELSE CAST(_sf.main.to_timestamp_(x) AS VARCHAR) END;
