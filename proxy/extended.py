@@ -8,6 +8,7 @@ themselves; the session's own statements are run by the session. Describe never 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
@@ -20,7 +21,7 @@ from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
-from proxy.sql.parameters import cast_parameters, null_parameters
+from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
@@ -135,11 +136,11 @@ class ExtendedProtocol:
         """The result columns with numeric values of these digits; none where they do not fit."""
         session = self._session
         types = {n: parameter_types.planned_as(oid, digits) for n, oid in enumerate(oids, start=1)}
-        sql = null_parameters(plan.sql, types)
-        try:
-            return await session.on_duck(parameter_types.columns_of, session.duck, sql)
-        except EngineError:
-            return []
+        for constants in (sample_parameters, null_parameters):
+            with suppress(EngineError):
+                sql = constants(plan.sql, types)
+                return await session.on_duck(parameter_types.columns_of, session.duck, sql)
+        return []
 
     async def _duck_statement(self, plan: Statement, sql: str) -> DuckStatement:
         try:

@@ -325,6 +325,11 @@ class Session:
     # --- simple query -------------------------------------------------------------------------
 
     async def _query(self, message: m.Query) -> None:
+        try:
+            await self.relay.settle()
+        except Told:  # an error among the extended messages before it: this one is skipped too
+            await self._failed(extended=True)
+            return
         await self.extended.forget_unnamed()
         await self.query(message.sql)
         self.ready_for_query()

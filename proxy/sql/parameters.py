@@ -31,13 +31,37 @@ def cast_parameters(sql: str, types: Mapping[int, str]) -> str:
     return _replaced(sql, {n: f"CAST(${n} AS {kind})" for n, kind in types.items()})
 
 
-def null_parameters(sql: str, types: Mapping[int, str]) -> str:
-    """`sql` with each `$n` in `types` written `CAST(NULL AS type)`: for its result types alone.
+def sample_parameters(sql: str, types: Mapping[int, str]) -> str:
+    """`sql` with a value of its type in place of each `$n` in `types`: for its result types alone.
 
-    Functions that read a constant while they are bound (strftime's format) leave a statement with
-    parameters without result types; with NULL in their place DuckDB knows them.
+    Functions that read a constant while they are bound (strftime's format, typeof) leave a
+    statement with parameters without result types; with values in their place DuckDB knows them.
     """
+    return _replaced(sql, {n: f"CAST('{_sample(kind)}' AS {kind})" for n, kind in types.items()})
+
+
+def null_parameters(sql: str, types: Mapping[int, str]) -> str:
+    """As `sample_parameters` with NULLs, which every function takes; but NULL || 'x' is an INTEGER."""
     return _replaced(sql, {n: f"CAST(NULL AS {kind})" for n, kind in types.items()})
+
+
+# Texts of which DuckDB makes a value; other types' is that of a number.
+_SAMPLES = {
+    **dict.fromkeys(("VARCHAR", "BLOB"), ""),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMPTZ"), "2000-01-01 00:00:00"),
+    "DECIMAL": "0",
+    "BOOLEAN": "true",
+    "JSON": "null",
+    "DATE": "2000-01-01",
+    "TIME": "00:00:00",
+    "TIMETZ": "00:00:00+00",
+    "INTERVAL": "1 day",
+    "UUID": "00000000-0000-0000-0000-000000000000",
+}
+
+
+def _sample(kind: str) -> str:
+    return "[]" if kind.endswith("[]") else _SAMPLES.get(kind.partition("(")[0], "1")
 
 
 def renumber_parameters(sql: str, numbers: Sequence[int]) -> str:

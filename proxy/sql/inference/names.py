@@ -46,11 +46,14 @@ class Scope:
     sources: list[Source] = field(default_factory=list)
     queries: dict[str, list[Output] | None] = field(default_factory=dict)
     aliases: dict[str, Type] = field(default_factory=dict)
+    merged: dict[str, Type] = field(default_factory=dict)  # columns of USING
 
     def column(self, name: str, table: str) -> Type:
         """The type of a column, None if that is not known; table: '' if the name has none."""
         scope: Scope | None = self
         while scope is not None:
+            if not table and name in scope.merged:
+                return scope.merged[name]
             sources = [s for s in scope.sources if not table or s.name == table]
             for source in sources:
                 if found := source.find(name):

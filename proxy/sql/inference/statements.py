@@ -270,6 +270,8 @@ class Statements(Expressions):
                 if source.columns is None:
                     return None
                 expanded += [Output(column.name, column.kind) for column in source.columns]
+        if table is None and scope.merged:
+            return _merged(expanded, scope.merged)
         return expanded
 
     # --- FROM ---------------------------------------------------------------------------------
@@ -284,11 +286,25 @@ class Statements(Expressions):
     def _joins(self, node: exp.Expr, scope: Scope) -> None:
         for join in (*(node.args.get("joins") or ()), *(node.args.get("laterals") or ())):
             if isinstance(join, exp.Join):
-                self._join(join.this, scope)
+                before = list(scope.sources)
+                source = self._join(join.this, scope)
+                self._merge_columns(join, before, source, scope)
                 self.condition(join.args.get("on"), scope)
                 self.condition(join.args.get("match_condition"), scope)
             else:
                 self._join(join, scope)
+
+    def _merge_columns(
+        self, join: exp.Join, before: Sequence[Source], source: Source, scope: Scope
+    ) -> None:
+        """Two columns become one by USING, or by NATURAL."""
+        names = [column.name.lower() for column in join.args.get("using") or ()]
+        if join.args.get("method") == "NATURAL":
+            names = [column.name for column in source.columns or ()]
+        for name in names:
+            found = [kind for one in (*before, source) for kind in one.find(name)[:1]]
+            if len(found) > 1:
+                scope.merged[name] = common(found)
 
     def _source(self, node: exp.Expr, scope: Scope) -> Source:
         alias = node.args.get("alias")
@@ -329,6 +345,16 @@ class Statements(Expressions):
             if defined:
                 return outputs
         return columns_of(self._columns_of(path))
+
+
+def _merged(outputs: Iterable[Output], merged: Mapping[str, Type]) -> list[Output]:
+    """The columns of `*`, of which those of USING stand once."""
+    found: dict[str, Output] = {}
+    for index, output in enumerate(outputs):
+        once = output.name in merged
+        kind = merged[output.name] if once else output.kind
+        found.setdefault(output.name if once else f" {index}", Output(output.name, kind))
+    return list(found.values())
 
 
 def _types_in(columns: list[Output] | None, named: Iterable[exp.Expr]) -> list[Type]:

@@ -203,9 +203,7 @@ def only(texts: pa.Array, wanted: np.ndarray) -> pa.Array:
     return pc.if_else(pa.array(wanted), texts, pa.scalar(None, texts.type))
 
 
-def cast_usual(
-    texts: pa.Array, kind: pa.DataType, pattern: str
-) -> tuple[pa.Array | None, Unusual]:
+def cast_usual(texts: pa.Array, kind: pa.DataType, pattern: str) -> tuple[pa.Array | None, Unusual]:
     """Arrow's own cast, of all texts at once or else of those that match the pattern."""
     try:
         return texts.cast(kind), None

@@ -11,17 +11,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from proxy.errors import SqlError
 from proxy.wire.copying.columns import (
     ColumnReader,
     Slices,
     Unusual,
-    bitmap,
     cast_usual,
     fixed,
-    no_binary_kernel,
     only,
     strings,
 )
@@ -36,7 +33,7 @@ from proxy.wire.decoders.values import (
     TimestampTz,
     TimeTz,
 )
-from proxy.wire.encoders.cells import binary_parts, concat, null_mask, values
+from proxy.wire.encoders.cells import binary_from, binary_parts, concat, null_mask, values
 from proxy.wire.encoders.zones import zone
 from proxy.wire.types import DuckType
 
@@ -68,12 +65,19 @@ def _valid(texts: pa.Array) -> np.ndarray:
     return texts.is_valid().to_numpy(zero_copy_only=False)
 
 
+def _raw(texts: pa.Array) -> pa.Array:
+    """The same bytes without validity, as the joining of columns needs them."""
+    return binary_from(*binary_parts(texts))
+
+
 # --- date -----------------------------------------------------------------------------------------
+
+_DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
 
 def date(duck: DuckType, time_zone: str) -> ColumnReader:
     def kernel(texts: pa.Array) -> tuple[pa.Array | None, Unusual]:
-        array, unusual = cast_usual(texts, pa.date32(), r"^[0-9]{4}-(0[1-9]|1[0-2])-[0-2][0-9]$")
+        array, unusual = cast_usual(texts, pa.date32(), f"^{_DATE}$")
         if array is None:
             return None, unusual
         nulls = null_mask(array)
@@ -107,7 +111,8 @@ def date(duck: DuckType, time_zone: str) -> ColumnReader:
 
 # --- timestamp ------------------------------------------------------------------------------------
 
-_STAMP = r"[0-9]{4}-(0[1-9]|1[0-2])-[0-2][0-9][ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+_STAMP = rf"{_DATE}[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?"
+_OFFSET = r"([+-](0[0-9]|1[0-5])(:[0-5][0-9])?|Z)"
 
 # DuckDB type -> Arrow unit, ticks a second.
 _UNITS: dict[str, tuple[str, int]] = {
@@ -210,15 +215,17 @@ def _zoned(time_zone: str) -> Callable[[pa.Array], tuple[np.ndarray | None, Unus
         zoned = _with_zone(texts)
         valid = _valid(texts)
         if bool((zoned | ~valid).all()):
-            array, unusual = cast_usual(texts, _UTC, rf"^{_STAMP}([+-](0[0-9]|1[0-5])(:[0-5][0-9])?|Z)$")
+            array, unusual = cast_usual(texts, _UTC, f"^{_STAMP}{_OFFSET}$")
             return (None, valid) if array is None else (values(array, "i8"), unusual)
         local, unusual = _unzoned(only(texts, ~zoned))
         if local is None:
             return None, valid
         instants, unsure = _to_utc(local, time_zone)
-        unusual = unsure & valid & ~zoned if unusual is None else unusual | (unsure & valid & ~zoned)
+        unusual = (
+            unsure & valid & ~zoned if unusual is None else unusual | (unsure & valid & ~zoned)
+        )
         if zoned.any():
-            array, more = cast_usual(only(texts, zoned), _UTC, rf"^{_STAMP}(Z|[+-]0[0-9])$")
+            array, more = cast_usual(only(texts, zoned), _UTC, f"^{_STAMP}{_OFFSET}$")
             if array is None:
                 return None, valid
             instants = np.where(zoned, values(array, "i8"), instants)
@@ -230,18 +237,21 @@ def _zoned(time_zone: str) -> Callable[[pa.Array], tuple[np.ndarray | None, Unus
 
 def _with_zone(texts: pa.Array) -> np.ndarray:
     """Which texts are a date, a time and an offset below 16 hours."""
-    lengths, found = _characters(texts, 10, 13, 16, -1, -3, -6, -2, -5)
-    between, first, second, last, third, sixth, after_third, after_sixth = found
+    lengths, found = _characters(texts, 10, 13, 16, -6, -5, -4, -3, -2, -1)
+    between, first, second, *end = found
     colon = ord(":")
     whole = (lengths >= 20) & (first == colon) & (second == colon)
     whole &= (between == ord(" ")) | (between == ord("T"))
-    hours = (lengths >= 22) & _is_sign(third) & (after_third == ord("0"))
-    minutes = (lengths >= 25) & _is_sign(sixth) & (third == colon) & (after_sixth == ord("0"))
-    return whole & ((last == ord("Z")) | hours | minutes)
+    hours = (lengths >= 22) & _is_offset(*end[3:])
+    minutes = (lengths >= 25) & _is_offset(*end[:3]) & (end[3] == colon)
+    return whole & ((end[5] == ord("Z")) | hours | minutes)
 
 
-def _is_sign(byte: np.ndarray) -> np.ndarray:
-    return (byte == ord("+")) | (byte == ord("-"))
+def _is_offset(sign: np.ndarray, tens: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    """Whether these characters are `+00` to `+15` or the same with a minus."""
+    below_ten = (tens == ord("0")) & (ones <= ord("9"))
+    above = (tens == ord("1")) & (ones <= ord("5"))
+    return ((sign == ord("+")) | (sign == ord("-"))) & (ones >= ord("0")) & (below_ten | above)
 
 
 def _to_utc(local: np.ndarray, time_zone: str) -> tuple[np.ndarray, np.ndarray]:
@@ -266,7 +276,7 @@ def time(duck: DuckType, time_zone: str) -> ColumnReader:
 
     def kernel(texts: pa.Array) -> tuple[pa.Array | None, Unusual]:
         # Arrow reads a time only behind a date.
-        dated = strings(concat(len(texts), [b"1970-01-01 ", texts]), ~_valid(texts))
+        dated = strings(concat(len(texts), [b"1970-01-01 ", _raw(texts)]), ~_valid(texts))
         micros, unusual = _unzoned(dated)
         if micros is None:
             return None, unusual
@@ -361,7 +371,8 @@ def _interval_texts(
     # Towards zero, so that neither part goes beyond what both have together.
     seconds = np.where(micros < 0, -(-(micros + 1) // 1_000_000), micros // 1_000_000)
     rest = micros - seconds * 1_000_000
-    written = [pa.array(part.astype("i8")).cast(pa.string()) for part in (months, days, seconds, rest)]
+    parts = (months, days, seconds, rest)
+    written = [_raw(pa.array(part.astype("i8")).cast(pa.string())) for part in parts]
     pieces = [written[0], b" months ", written[1], b" days ", written[2], b" seconds "]
     return strings(concat(len(months), [*pieces, written[3], b" microseconds"]), nulls)
 

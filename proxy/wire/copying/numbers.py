@@ -244,9 +244,7 @@ def _fitted(value: Decimal, width: int, scale: int) -> Decimal:
     return rounded
 
 
-def _decimals(
-    slices: Slices, scale: int, arrow: pa.DataType
-) -> tuple[pa.Array | None, np.ndarray]:
+def _decimals(slices: Slices, scale: int, arrow: pa.DataType) -> tuple[pa.Array | None, np.ndarray]:
     texts, unusual = numeric_texts(slices, scale)
     if texts is None:
         return no_binary_kernel(slices)
@@ -272,7 +270,9 @@ def numeric_texts(slices: Slices, scale: int) -> tuple[pa.Array | None, np.ndarr
     good &= ((sign == 0) | (sign == 0x4000)) & (dscale <= 0x3FFF)
     points = -(-scale // 4)
     # The digits must lie within the groups before the point and those of the scale.
-    good &= (weight < _GROUPS) & (weight - count + 1 >= -points) & ((count == 0) | (weight >= -points))
+    good &= (
+        (weight < _GROUPS) & (weight - count + 1 >= -points) & ((count == 0) | (weight >= -points))
+    )
     # Digits behind the number's own scale would be dropped: they are left to the exact decoder.
     good &= (count == 0) | (4 * (count - 1 - weight) <= dscale + 3)
     matrix = np.zeros((n, _GROUPS + points), "i8")
