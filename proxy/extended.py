@@ -7,7 +7,7 @@ themselves; the session's own statements are run by the session. Describe never 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from proxy.wire.types import DuckType, wire_type
 if TYPE_CHECKING:
     from proxy.session import Session
 
+_CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
@@ -115,6 +116,8 @@ class ExtendedProtocol:
         assert rows is not None
         if any(kind.id == "INVALID" for _, kind in rows):
             rows = await self._columns_with(plan, oids, parameter_types.ANY_DIGITS)
+            nulls = await self._columns_with(plan, oids, parameter_types.ANY_DIGITS, _CONSTANTS[1:])
+            statement.hides_nulls = bool(nulls) and nulls != rows
         numeric = not parameter_types.NUMERIC_OIDS.isdisjoint(oids)
         if numeric and any(parameter_types.without_digits(kind) != kind for _, kind in rows):
             # The digits of a numeric value are not known before Bind, nor are those of the result.
@@ -131,14 +134,21 @@ class ExtendedProtocol:
         statement.row_types = rows
 
     async def _columns_with(
-        self, plan: Statement, oids: Sequence[int], digits: str
+        self,
+        plan: Statement,
+        oids: Sequence[int],
+        digits: str,
+        ways: Sequence[Callable[[str, Mapping[int, str]], str]] = _CONSTANTS,
     ) -> list[tuple[str, DuckType]]:
-        """The result columns with numeric values of these digits; none where they do not fit."""
+        """The result columns with numeric values of these digits; none where they do not fit.
+
+        ways: the first that binds counts.
+        """
         session = self._session
         types = {n: parameter_types.planned_as(oid, digits) for n, oid in enumerate(oids, start=1)}
-        for constants in (sample_parameters, null_parameters):
+        for written in ways:
             with suppress(EngineError):
-                sql = constants(plan.sql, types)
+                sql = written(plan.sql, types)
                 return await session.on_duck(parameter_types.columns_of, session.duck, sql)
         return []
 
@@ -194,9 +204,11 @@ class ExtendedProtocol:
         statement = bound.statement.inner or bound.statement
         bound.values = [values[n - 1] for n in statement.parameter_numbers]
         bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
-        if statement.plan is not None and bound.types != statement.parameter_types:
+        nulls = [n for n, (_, value) in enumerate(bound.values, start=1) if value is None]
+        hidden = nulls if statement.hides_nulls else ()
+        if statement.plan is not None and (bound.types != statement.parameter_types or hidden):
             types = dict(enumerate(bound.types, start=1))
-            bound.sql = cast_parameters(statement.plan.sql, types)
+            bound.sql = cast_parameters(statement.plan.sql, types, hidden)
         if statement is not bound.statement:
             bound.inner = Portal(statement, bound.values, bound.types, bound.sql)
         rows = self._row_types(bound.statement)
@@ -356,10 +368,10 @@ class ExtendedProtocol:
         if not bound.sql:
             assert statement.duck is not None
             return statement.duck
-        if (found := statement.variants.get(bound.types)) is None:
+        if (found := statement.variants.get(bound.sql)) is None:
             if len(statement.variants) >= _MOST_VARIANTS:
                 statement.variants.pop(next(iter(statement.variants))).close()
-            found = statement.variants[bound.types] = self._session.duck.prepare(bound.sql)
+            found = statement.variants[bound.sql] = self._session.duck.prepare(bound.sql)
         return found
 
     def _row_types(self, statement: PreparedStatement) -> list[tuple[str, DuckType]] | None:
@@ -447,6 +459,13 @@ class ExtendedProtocol:
                 self.portals[name] = open_portal
             else:
                 await self.close_portal(open_portal)
+
+    async def stop_portals(self) -> None:
+        """An error: no portal runs on, but their names stand until the transaction ends."""
+        for open_portal in self.portals.values():
+            if not open_portal.kept:
+                await self.close_portal(open_portal)
+                open_portal.finished = True
 
     def drop_all(self) -> None:
         """The session ends: frees all plans, so that the connection can close."""

@@ -28,7 +28,8 @@ class PreparedStatement:
     sql: str = ""  # what DuckDB was given for it
     duck: DuckStatement | None = None  # planned for `parameter_types`
     parameter_types: tuple[str, ...] = ()  # DuckDB's names
-    variants: dict[tuple[str, ...], DuckStatement] = field(default_factory=dict)  # for others
+    variants: dict[str, DuckStatement] = field(default_factory=dict)  # for others, by their text
+    hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows

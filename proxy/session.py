@@ -236,9 +236,11 @@ class Session:
         await self._failed(extended)
 
     async def _failed(self, extended: bool) -> None:
-        await self.extended.close_portals()
+        await self.extended.stop_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
+        if self.transaction.block is Block.NONE:
+            await self.extended.close_portals()
         if extended:
             self.link.protocol.skip_until_sync()
         else:

@@ -15,7 +15,7 @@ harmless: the inner type is the one that the value has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from sqlglot.tokens import TokenType
@@ -23,12 +23,16 @@ from sqlglot.tokens import TokenType
 from proxy.sql.reading import DUCKDB
 
 
-def cast_parameters(sql: str, types: Mapping[int, str]) -> str:
+def cast_parameters(sql: str, types: Mapping[int, str], hidden: Container[int] = ()) -> str:
     """`sql` with each `$n` in `types` written `CAST($n AS type)`; types are DuckDB's names.
 
-    Raises SyntaxFailure (42601) for a text that has no tokens.
+    hidden: those whose value must not be seen while the statement is bound: some functions give
+    another type for a constant NULL. Raises SyntaxFailure (42601) for a text that has no tokens.
     """
-    return _replaced(sql, {n: f"CAST(${n} AS {kind})" for n, kind in types.items()})
+    texts = {n: f"CAST(${n} AS {kind})" for n, kind in types.items()}
+    return _replaced(
+        sql, {n: f"(SELECT {text})" if n in hidden else text for n, text in texts.items()}
+    )
 
 
 def sample_parameters(sql: str, types: Mapping[int, str]) -> str:

@@ -47,6 +47,24 @@ def _division(node: exp.Div) -> exp.Expr | None:
     return call("pg_div_", node.this, node.expression)
 
 
+def _numeric_parameter(node: exp.Cast) -> exp.Expr | None:
+    """`$1::numeric` keeps all digits; DuckDB's bare DECIMAL has three behind the point."""
+    kind = element = node.args["to"]
+    while isinstance(element, exp.DataType) and element.this == exp.DType.ARRAY:
+        element = element.expressions[0] if element.expressions else None
+    if (
+        not isinstance(node.this, exp.Parameter)
+        or not isinstance(element, exp.DataType)
+        or element.this != exp.DType.DECIMAL
+        or element.expressions
+    ):
+        return None
+    one = exp.DataTypeParam(this=exp.Literal.number(1))
+    element.set("expressions", [one, exp.DataTypeParam(this=exp.Literal.number(0))])
+    # The wider of the two; a DECIMAL(1, 0) is the narrowest there is.
+    return exp.Coalesce(this=node.this, expressions=[exp.Cast(this=exp.Null(), to=kind)])
+
+
 def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
     """A call of one of the macros that the engine installs."""
     return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
@@ -116,6 +134,7 @@ def fold(identifier: exp.Identifier) -> None:
 
 
 RULES: dict[type, Rule] = {
+    exp.Cast: _numeric_parameter,
     exp.Any: any_of,
     exp.Anonymous: all_of,
     exp.CurrentDate: current_date,

@@ -179,9 +179,7 @@ def _debian_15(directory: Path) -> Iterator[Server]:
     run(str(_DEBIAN_15 / "initdb"), "-U", "postgres", "--auth=trust", "-E", "UTF8", "-D", str(data))
     options = f"-h '' -k {directory} -p 5415"
     log = directory / "log"
-    run(
-        str(_DEBIAN_15 / "pg_ctl"), "-w", "-D", str(data), "-l", str(log), "-o", options, "start"
-    )
+    run(str(_DEBIAN_15 / "pg_ctl"), "-w", "-D", str(data), "-l", str(log), "-o", options, "start")
     try:
         yield Server(15, _DEBIAN_15, directory, 5415)
     finally:

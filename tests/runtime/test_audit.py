@@ -98,7 +98,9 @@ def test_only_legal_transitions_exist_whoever_asks(rt):
                 continue
             conn = rt.conn
             with conn.transaction(force_rollback=True):
-                task, attempt = rt.rows("SELECT hd_runtime._new_id() AS id FROM generate_series(1, 2)")
+                task, attempt = rt.rows(
+                    "SELECT hd_runtime._new_id() AS id FROM generate_series(1, 2)"
+                )
                 conn.execute(
                     "INSERT INTO hd_runtime.tasks (id, project_id, agent_type, task_class)"
                     " VALUES (%s, default_project(), 'a', 'code')",

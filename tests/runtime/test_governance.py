@@ -81,7 +81,9 @@ def test_outcomes(rt):
     asked = rt.row("SELECT * FROM review_queue")
     assert (asked["subject"], asked["gate_evaluation_id"]) == ("gate", unsure["id"])
 
-    assert evaluate(rt, {"tests": {"failed": 1}, "coverage": {"lines": 0.7}})["outcome"] == "blocked"
+    assert (
+        evaluate(rt, {"tests": {"failed": 1}, "coverage": {"lines": 0.7}})["outcome"] == "blocked"
+    )
     # A fact that is missing does not hold.
     assert evaluate(rt, {"coverage": {"lines": 0.9}})["outcome"] == "blocked"
     # A key with a dot in it is a key.

@@ -23,7 +23,6 @@ from proxy.wire.encoders.cells import (
     binary_from,
     binary_of_fixed,
     binary_parts,
-    choice,
     concat,
     join,
     replaced_bytes,
@@ -118,7 +117,7 @@ class CopyWriter:
         texts, _ = cells.compact()
         forced = self._options.force_quote is None or self._names[at] in self._options.force_quote
         if forced or not (self._types[at].id in _PLAIN and self._texts.harmless):
-            texts = self._texts.marked(texts, forced)
+            texts = self._texts.marked(texts, cells.nulls, forced)
         return texts, cells.nulls
 
 
@@ -145,8 +144,10 @@ class _Texts:
         for escaped in {ord("\\"), delimiter} - set(b"\b\f\n\r\t\v"):
             self._replacements[escaped] = bytes([ord("\\"), escaped])
 
-    def marked(self, texts: pa.Array, forced: bool = False) -> pa.Array:
-        """Binary texts (without NULLs) with escapes, or in quotes where they need them."""
+    def marked(
+        self, texts: pa.Array, nulls: np.ndarray | None = None, forced: bool = False
+    ) -> pa.Array:
+        """Binary texts with escapes, or in quotes where they need them; NULLs stay as they are."""
         if not self._options.csv:
             return replaced_bytes(texts, self._replacements)
         n = len(texts)
@@ -160,6 +161,8 @@ class _Texts:
             needs |= _is(texts, self._options.null)
             if self._alone:
                 needs |= _is(texts, b"\\.")
+        if nulls is not None:
+            needs &= ~nulls
         if not needs.any():
             return texts
         quoted = self._quoted(texts if needs.all() else texts.filter(pa.array(needs)))

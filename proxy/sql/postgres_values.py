@@ -1,0 +1,346 @@
+"""Postgres's literals, casts and operators, where DuckDB's of the same spelling answer otherwise.
+
+Why it exists: DuckDB reads `'2.5'::int` as 3, `'\\xff00'::bytea` as five bytes and `7 % 0` as NULL,
+and cuts no text to `varchar(n)`. Each rule here gives Postgres's value or its error. A cast stays a
+cast around the mended value, so that what reads types off the tree still finds them.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql.reading import position_of
+
+_D = exp.DType
+
+WHOLE = frozenset({_D.SMALLINT, _D.INT, _D.BIGINT})
+TEXTS = frozenset({_D.TEXT, _D.VARCHAR, _D.CHAR, _D.BPCHAR, _D.NAME})
+UNBOUNDED_NUMERIC = (38, 16)
+"""Precision and scale of NUMERIC without any: Postgres's own has no limit."""
+
+
+def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """A call of one of the macros that the engine installs."""
+    return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
+
+
+def duck(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """A call of a function of DuckDB's."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def refused(what: str, at: exp.Expr, hint: str | None = None) -> SqlError:
+    """The refusal of a construct."""
+    message = f"{what} is not supported on analytical tables"
+    return SqlError("0A000", message, hint=hint, position=position_of(at))
+
+
+def is_text(node: exp.Expr | None) -> bool:
+    """Whether a node is a string literal."""
+    return isinstance(node, exp.Literal) and bool(node.is_string)
+
+
+def _unwrapped(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
+# --- casts ------------------------------------------------------------------------------------
+
+_WHOLE_TEXT = re.compile(r"\s*[+-]?\d+\s*")
+_NUMBER_TEXT = re.compile(r"\s*[+-]?(\d*)\.?(\d*)\s*")
+_TRUTHS = {"true": True, "yes": True, "on": True, "1": True}
+_TRUTHS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+def _invalid(kind: str, value: exp.Expr) -> SqlError:
+    message = f'invalid input syntax for type {kind}: "{value.this}"'
+    return SqlError("22P02", message, position=position_of(value))
+
+
+def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    if is_text(value):
+        if not _WHOLE_TEXT.fullmatch(value.this):
+            names = {_D.SMALLINT: "smallint", _D.INT: "integer"}
+            raise _invalid(names.get(to.this, "bigint"), value)
+        return None
+    inner = _unwrapped(value)
+    if isinstance(inner, (exp.Column, exp.JSONExtractScalar, exp.Anonymous, exp.Cast)):
+        return call("pg_whole_", value)
+    return None
+
+
+def _to_truth(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    if not is_text(value):
+        return None
+    word = value.this.strip().lower()
+    found = {truth for name, truth in _TRUTHS.items() if word and name.startswith(word)}
+    if len(found) != 1 or word == "o":
+        raise _invalid("boolean", value)
+    return exp.Boolean(this=found.pop())
+
+
+def _length(to: exp.DataType) -> int | None:
+    """n of varchar(n) and char(n); char alone is char(1)."""
+    if to.expressions:
+        size = to.expressions[0].name
+        if not size.isdigit() or int(size) == 0:
+            raise SqlError("22023", "length for type varchar must be at least 1")
+        return int(size)
+    return 1 if to.this == _D.CHAR else None
+
+
+_TEXT_NODES = (exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim, exp.Substring)
+
+
+def as_text(value: exp.Expr) -> exp.Expr:
+    """A value as Postgres prints it; what is a text already is left."""
+    inner = _unwrapped(value)
+    plain = (exp.Literal, exp.Null, exp.Placeholder, exp.Parameter, exp.JSONExtractScalar)
+    if isinstance(inner, (*plain, *_TEXT_NODES)):
+        return value
+    if isinstance(inner, exp.Cast) and inner.to.this in TEXTS:
+        return value
+    return call("pg_text_", value)
+
+
+def _to_text(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    length = _length(to)
+    if to.this in (_D.CHAR, _D.BPCHAR) and (length or 0) > 1:
+        raise refused("a cast to char(n), which pads with blanks,", to, "Cast to varchar(n).")
+    made = as_text(value)
+    if length is not None:
+        to.set("expressions", None)
+        to.set("this", _D.TEXT)
+        return duck("left", made, exp.Literal.number(length))
+    return None if made is value else made
+
+
+def _bytes_of(value: exp.Expr) -> bytes:
+    """What a bytea literal means, in Postgres's hex or escape format."""
+    spelled = value.this
+    if spelled.startswith("\\x"):
+        digits = "".join(spelled[2:].split())
+        try:
+            return binascii.unhexlify(digits)
+        except (binascii.Error, ValueError):
+            wrong = "odd number of digits" if len(digits) % 2 else "not a digit"
+            message = f"invalid hexadecimal data: {wrong}"
+            raise SqlError("22023", message, position=position_of(value)) from None
+    made = bytearray()
+    at = 0
+    while at < len(spelled):
+        if spelled[at] != "\\":
+            made += spelled[at].encode()
+            at += 1
+        elif spelled[at + 1 : at + 2] == "\\":
+            made += b"\\"
+            at += 2
+        elif re.fullmatch(r"[0-3][0-7]{2}", spelled[at + 1 : at + 4]):
+            made.append(int(spelled[at + 1 : at + 4], 8))
+            at += 4
+        else:
+            raise _invalid("bytea", value)
+    return bytes(made)
+
+
+def _to_bytes(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    if is_text(value):
+        return duck("unhex", exp.Literal.string(_bytes_of(value).hex()))
+    if isinstance(_unwrapped(value), (exp.Placeholder, exp.Parameter, exp.Null)):
+        return None
+    return call("pg_bytea_", value)
+
+
+def _bounded(to: exp.DataType, precision: int, scale: int) -> None:
+    """Give NUMERIC a precision and a scale: DuckDB's without any is DECIMAL(18, 3)."""
+    sizes = (precision, scale)
+    to.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(n)) for n in sizes])
+
+
+def _to_numeric(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    if to.expressions:
+        if len(to.expressions) == 1:
+            _bounded(to, int(to.expressions[0].name), 0)
+        return None
+    if isinstance(value, exp.Literal):
+        found = _NUMBER_TEXT.fullmatch(value.this)
+        if found and len(found[1]) + len(found[2]) in range(1, 39):
+            _bounded(to, max(len(found[1]) + len(found[2]), 1), len(found[2]))
+            return None
+    _bounded(to, *UNBOUNDED_NUMERIC)
+    if isinstance(_unwrapped(value), (exp.Literal, exp.Placeholder, exp.Parameter, exp.Null)):
+        return None
+    return call("pg_numeric_", value)
+
+
+_CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
+    **dict.fromkeys(WHOLE, _to_whole),
+    **dict.fromkeys(TEXTS, _to_text),
+    _D.BOOLEAN: _to_truth,
+    _D.VARBINARY: _to_bytes,
+    _D.BINARY: _to_bytes,
+    _D.DECIMAL: _to_numeric,
+}
+
+
+def cast(node: exp.Cast) -> None:
+    """A cast as Postgres does it; DuckDB's own where that is the same."""
+    to = node.args["to"]
+    how = _CASTS.get(to.this) if isinstance(to, exp.DataType) else None
+    if how is None or (node._meta and node._meta.get("plain")):
+        return
+    made = how(node.this, to)
+    if made is not None:
+        node.set("this", made)
+
+
+def column_definition(column: exp.ColumnDef) -> None:
+    """varchar(n) is checked, DuckDB's VARCHAR has no limit; numeric has a scale."""
+    kind = column.args.get("kind")
+    if not isinstance(kind, exp.DataType):
+        return
+    if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
+        length = _length(kind)
+        if length is not None:
+            size = exp.Length(this=exp.Column(this=column.this.copy()))
+            limit = exp.LTE(this=size, expression=exp.Literal.number(length))
+            check = exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
+            column.set("constraints", [*(column.args.get("constraints") or ()), check])
+    elif kind.this == _D.DECIMAL:
+        if not kind.expressions:
+            _bounded(kind, *UNBOUNDED_NUMERIC)
+        elif len(kind.expressions) == 1:
+            _bounded(kind, int(kind.expressions[0].name), 0)
+
+
+# --- operators and literals ---------------------------------------------------------------------
+
+
+def _is_interval(node: exp.Expr) -> bool:
+    node = _unwrapped(node)
+    if isinstance(node, exp.Cast):
+        return isinstance(node.to, exp.DataType) and node.to.this == _D.INTERVAL
+    return isinstance(node, exp.Interval)
+
+
+def division(node: exp.Div) -> exp.Expr | None:
+    """Integers are divided towards zero, numeric exactly; zero raises."""
+    if not node.args.get("typed"):
+        return None
+    return call("pg_div_", node.this, node.expression)
+
+
+def remainder(node: exp.Mod) -> exp.Expr | None:
+    """DuckDB's x % 0 is NULL."""
+    by = _unwrapped(node.expression)
+    if isinstance(by, exp.Literal) and by.name.strip("0."):
+        return None
+    return call("pg_mod_", node.this, node.expression)
+
+
+def concatenation(pipe: exp.DPipe) -> None:
+    """With a text, everything becomes text as Postgres prints it."""
+    sides = [pipe.this, pipe.expression]
+    if any(isinstance(_unwrapped(side), (exp.Array, exp.Bracket)) for side in sides):
+        return
+    if not any(_says_text(side) for side in sides):
+        pipe.replace(call("pg_pipe_", *sides))
+        return
+    for key in ("this", "expression"):
+        side = pipe.args[key]
+        if as_text(side) is not side:
+            pipe.set(key, call("pg_joined_", side))
+
+
+def _says_text(side: exp.Expr) -> bool:
+    inner = _unwrapped(side)
+    if isinstance(inner, exp.Cast):
+        return isinstance(inner.to, exp.DataType) and inner.to.this in TEXTS
+    return is_text(inner) or isinstance(inner, (*_TEXT_NODES, exp.JSONExtractScalar))
+
+
+def concat(node: exp.Concat | exp.ConcatWs) -> None:
+    """concat() prints truth values as t and f."""
+    plain = (exp.Literal, exp.Null)
+    node.set(
+        "expressions",
+        [v if isinstance(v, plain) else call("pg_printed_", v) for v in node.expressions],
+    )
+
+
+def like(node: exp.Like | exp.ILike) -> exp.Expr | None:
+    """Backslash escapes in a pattern, unless ESCAPE says otherwise."""
+    if isinstance(node.parent, exp.Escape):
+        return None
+    pattern = node.expression
+    if isinstance(pattern, (exp.Any, exp.All, exp.Tuple)) or (
+        isinstance(pattern, exp.Literal) and "\\" not in pattern.this
+    ):
+        return None
+    return exp.Escape(this=node, expression=exp.Literal.string("\\"))
+
+
+_SIMILAR = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\\$"}
+
+
+def similar(node: exp.SimilarTo) -> exp.Expr:
+    """SIMILAR TO a literal, as a regular expression over the whole text."""
+    pattern = node.expression
+    if not is_text(pattern) or any(mark in pattern.this for mark in "\\["):
+        raise refused("SIMILAR TO with this pattern", node, "Use LIKE or ~.")
+    written = "".join(_SIMILAR.get(mark, mark) for mark in pattern.this)
+    return duck("regexp_full_match", node.this, exp.Literal.string(written), _options("s"))
+
+
+def _options(letters: str) -> exp.Literal:
+    return exp.Literal.string(letters)
+
+
+def matches(node: exp.RegexpLike) -> exp.Expr:
+    """In Postgres's regular expressions the dot matches a newline too."""
+    letters = "is" if isinstance(node, exp.RegexpILike) else "s"
+    return duck("regexp_matches", node.this, node.expression, _options(letters))
+
+
+def no_bits(node: exp.BitString | exp.HexString) -> None:
+    """B'101', X'1F': DuckDB's BIT is another type, and 0x1F a number in Postgres."""
+    raise refused("a bit string or hexadecimal literal", node)
+
+
+_UNDERSCORED = re.compile(r"_\d+(_\d+)*")
+
+
+def alias(node: exp.Alias) -> None:
+    """1_000 is read as `1 AS _000`."""
+    name = node.args.get("alias")
+    if (
+        isinstance(node.this, exp.Literal)
+        and not node.this.is_string
+        and isinstance(name, exp.Identifier)
+        and not name.args.get("quoted")
+        and _UNDERSCORED.fullmatch(name.this)
+    ):
+        raise refused("a number with underscores", node)
+
+
+def literal(node: exp.Literal) -> None:
+    """More than 38 digits would become a float."""
+    if not node.is_string and len(node.this) > 38 and "e" not in node.this.lower():
+        raise refused("a number of more than 38 digits", node)
+
+
+_JSON = (_D.JSON, _D.JSONB)
+
+
+def json_equality(node: exp.EQ | exp.NEQ) -> None:
+    """Equal documents may differ as texts."""
+    for side in (_unwrapped(node.this), _unwrapped(node.expression)):
+        if isinstance(side, exp.Cast) and side.to.this in _JSON:
+            raise refused("comparing json documents", node, "Compare values taken out with ->>.")
