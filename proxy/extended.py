@@ -22,6 +22,7 @@ from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
+from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
@@ -79,6 +80,8 @@ class ExtendedProtocol:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
+        if isinstance(plan.action, CopyStatement):
+            return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
             await self._prepare_duck(statement, plan, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
@@ -250,6 +253,8 @@ class ExtendedProtocol:
             session.link.write(m.EMPTY_QUERY)
         elif plan.route is Route.SESSION:
             await self._execute_own(bound, plan, limit)
+        elif isinstance(plan.action, CopyStatement):
+            await self._execute_copy(message.portal, bound, plan)
         else:
             await self._execute_duck(message.portal, bound, plan, limit)
 
@@ -275,6 +280,13 @@ class ExtendedProtocol:
         inner = rows.portal.statement.plan
         assert inner is not None
         self._session.link.write(portals.complete(rows.tag or inner.tag, sent))
+
+    async def _execute_copy(self, name: str, bound: Portal, plan: Statement) -> None:
+        if bound.finished:
+            raise SqlError("55000", f'portal "{name}" cannot be run')
+        bound.finished = True
+        self._session.transaction.open(Block.PIPELINE)
+        await self._session.copying.run(plan)
 
     async def _execute_duck(self, name: str, bound: Portal, plan: Statement, limit: int) -> None:
         session = self._session

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
+from proxy.copying import Copying
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal
 from proxy.engines.duck_errors import EngineError
@@ -31,6 +32,7 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.positions import source_position
+from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -87,6 +89,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
+        self.copying = Copying(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -153,6 +156,7 @@ class Session:
 
     def _time_out(self) -> None:
         self._timed_out = True
+        self.copying.cancel()
         self.duck.interrupt()
 
     def stop(self) -> None:
@@ -264,6 +268,7 @@ class Session:
 
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
+        self.copying.cancel()
         self.duck.interrupt()
         await self.relay.cancel()
 
@@ -372,6 +377,8 @@ class Session:
                 await self._send_rows_of(answer)
             else:
                 self.send_outcome(answer, describe=True)
+        elif isinstance(plan.action, CopyStatement):
+            await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
             await self._relay_query(" " * plan.start + plan.text)

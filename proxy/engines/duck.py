@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from proxy.engines import duckdb_c
+from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
@@ -163,6 +164,11 @@ class DuckSession:
         self._detach()
         self._streaming = statement.start(values)
         return self._streaming
+
+    def appender(self, sql: str, schema: pa.Schema, types: Sequence[DuckType]) -> Appender:
+        """Blocks. Runs `sql` over batches of rows, to which it is the relation `copied`."""
+        self._detach()
+        return Appender(self._connection, sql, schema, types)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Blocks. For statements of our own: BEGIN, COMMIT, SET..."""

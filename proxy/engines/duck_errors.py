@@ -84,6 +84,7 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Catalog", "Column with name", "42701"),
     ("Catalog", "because schema", "3F000"),
     ("Catalog", "Schema with name", "3F000"),
+    ("Binder", "Referenced update column", "42703"),
     ("Conversion", "out of range for the destination type", "22003"),
     ("Conversion", "value is out of range", "22003"),
     ("Conversion", "Unimplemented type for cast", "42846"),
@@ -108,6 +109,12 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
             "invalid named capture",
         )
     ),
+    # What our own macros raise, in Postgres's and Snowflake's words.
+    ("Invalid Input", "invalid input syntax for type", "22P02"),
+    ("Invalid Input", "out of range", "22003"),
+    ("Invalid Input", "is not recognized", "22P02"),
+    ("Invalid Input", "Failed to cast", "22P02"),
+    ("Invalid Input", "too long", "22001"),
     ("Invalid Input", "read-only mode", "25006"),
     ("Invalid Input", "division by zero", "22012"),
     ("Invalid Input", "Division by zero", "22012"),
@@ -131,11 +138,22 @@ def sql_error(error: DuckError) -> EngineError:
     """What the client is told; the position in the client's own text is for the caller to find."""
     if error.kind in ("INTERRUPT", "Interrupt"):
         return EngineError("57014", "canceling statement due to user request")
+    if (limit := _length_limit(error)) is not None:
+        return EngineError("22001", f"value too long for type character varying({limit})")
     message, hint = _split_hint(error)
     told = EngineError(_sqlstate(error), message, hint=hint)
     if (offset := error.fields.get("position", "")).isdigit():
         told.offset = int(offset)
     return told
+
+
+def _length_limit(error: DuckError) -> int | None:
+    """n, when what failed is the CHECK by which VARCHAR(n) is enforced."""
+    if error.kind != "Constraint":
+        return None
+    _, found, expression = error.message.partition("with expression CHECK((length(")
+    limit = expression.rpartition(") <= ")[2].rstrip(")")
+    return int(limit) if found and limit.isdigit() else None
 
 
 def _sqlstate(error: DuckError) -> str:

@@ -110,11 +110,11 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-class _Api:
-    """`_api.prepare(...)` is `duckdb_prepare(...)`; a wheel without a symbol fails at import."""
+class Api:
+    """`api.prepare(...)` is `duckdb_prepare(...)`; a wheel without a symbol fails at import."""
 
-    def __init__(self) -> None:
-        for name, (result_type, argument_types) in _SIGNATURES.items():
+    def __init__(self, signatures: dict[str, tuple[Any, tuple[Any, ...]]]) -> None:
+        for name, (result_type, argument_types) in signatures.items():
             function = getattr(_lib, "duckdb_" + name)
             function.restype, function.argtypes = result_type, argument_types
             setattr(self, name, function)
@@ -123,11 +123,11 @@ class _Api:
         raise AttributeError(name)
 
 
-_api = _Api()
+_api = Api(_SIGNATURES)
 VERSION: str = _api.library_version().decode()
 
 # `duckdb_type` -> the name that `DuckType` uses.
-_TYPE_NAMES = [
+TYPE_NAMES = [
     "INVALID",
     "BOOLEAN",
     "TINYINT",
@@ -211,7 +211,8 @@ def _owned_text(pointer: int | None) -> str | None:
         _api.free(pointer)
 
 
-def _check_error_data(error: int | None) -> None:
+def check_error_data(error: int | None) -> None:
+    """Raises `DuckError` for a `duckdb_error_data` that holds an error, and destroys it."""
     if not error:
         return
     try:
@@ -227,8 +228,8 @@ def _take_type(handle: int | None) -> DuckType:
         return DuckType("INVALID")
     try:
         name = (
-            _TYPE_NAMES[number]
-            if (number := _api.get_type_id(handle)) < len(_TYPE_NAMES)
+            TYPE_NAMES[number]
+            if (number := _api.get_type_id(handle)) < len(TYPE_NAMES)
             else "INVALID"
         )
         alias = _owned_text(_api.logical_type_get_alias(handle)) or None
@@ -307,6 +308,11 @@ class Connection:
 
     def __init__(self, handle: c.c_void_p) -> None:
         self._handle = handle
+
+    @property
+    def handle(self) -> c.c_void_p:
+        """`duckdb_connection`, for what else of this package is bound to the C API."""
+        return self._handle
 
     def prepare(self, sql: str) -> Prepared:
         """One statement, bound but not run. Raises `DuckError`; several statements are an error."""
@@ -443,7 +449,7 @@ class Result:
             names = (c.c_char_p * count)(*(_api.column_name(result, i) for i in range(count)))
             room = c.create_string_buffer(_ARROW_SCHEMA_SIZE)
             try:
-                _check_error_data(
+                check_error_data(
                     _api.to_arrow_schema(self._options, types, names, count, c.addressof(room))
                 )
             finally:
@@ -466,7 +472,7 @@ class Result:
         schema = self.schema
         room = c.create_string_buffer(_ARROW_ARRAY_SIZE)
         try:
-            _check_error_data(_api.data_chunk_to_arrow(self._options, chunk, c.addressof(room)))
+            check_error_data(_api.data_chunk_to_arrow(self._options, chunk, c.addressof(room)))
         finally:
             _api.destroy_data_chunk(c.byref(chunk))
         return pa.RecordBatch._import_from_c(c.addressof(room), schema)

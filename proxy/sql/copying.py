@@ -7,7 +7,7 @@ programs on the server are refused: a client has no business in its file system.
 
 from __future__ import annotations
 
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.control_plane import name_set
@@ -18,8 +18,7 @@ from proxy.sql.words import Words
 _COLUMN_LISTS = frozenset({"force_quote", "force_not_null", "force_null"})
 _KNOWN = _COLUMN_LISTS | name_set(
     """
-    format freeze delimiter null header quote escape encoding default on_error reject_limit
-    log_verbosity
+    format freeze delimiter null header quote escape encoding
     """
 )
 
@@ -55,7 +54,7 @@ def read_copy(words: Words) -> Utility:
         return Utility("COPY", refused=refused)
     if not words.accept_any("STDIN", "STDOUT"):
         raise words.fail()
-    if words.accept("DELIMITERS"):
+    if words.accept("USING", "DELIMITERS") or words.accept("DELIMITERS"):
         options["delimiter"] = words.string()
     words.accept("WITH")
     if words.accept("("):
@@ -99,6 +98,7 @@ def _options(words: Words, options: dict[str, str | tuple[str, ...]]) -> None:
                 f'option "{name}" not recognized',
                 position=at.start + 1 if at else None,
             )
+        _once(name, options, at)
         if name in _COLUMN_LISTS:
             options[name] = _columns(words)
         elif words.word in (",", ")"):
@@ -116,23 +116,34 @@ def _options(words: Words, options: dict[str, str | tuple[str, ...]]) -> None:
 
 def _old_options(words: Words, options: dict[str, str | tuple[str, ...]]) -> None:
     while words.token is not None and words.word != "WHERE":
+        at = words.token
+        value: str | tuple[str, ...]
         if fmt := words.accept_any("BINARY", "CSV"):
-            options["format"] = fmt.lower()
-        elif words.accept("HEADER"):
-            options["header"] = "true"
-        elif words.accept("FREEZE"):
-            options["freeze"] = "true"
+            name, value = "format", fmt.lower()
+        elif flag := words.accept_any("HEADER", "FREEZE"):
+            name, value = flag.lower(), "true"
         elif words.accept("FORCE", "QUOTE"):
-            options["force_quote"] = _old_columns(words)
+            name, value = "force_quote", _old_columns(words)
         elif words.accept("FORCE", "NOT", "NULL"):
-            options["force_not_null"] = _old_columns(words)
+            name, value = "force_not_null", _old_columns(words)
         elif words.accept("FORCE", "NULL"):
-            options["force_null"] = _old_columns(words)
-        elif name := words.accept_any("DELIMITER", "NULL", "QUOTE", "ESCAPE", "ENCODING"):
+            name, value = "force_null", _old_columns(words)
+        elif word := words.accept_any("DELIMITER", "NULL", "QUOTE", "ESCAPE", "ENCODING"):
             words.accept("AS")
-            options[name.lower()] = words.string()
+            name, value = word.lower(), words.string()
         else:
             raise words.fail()
+        _once(name, options, at)
+        options[name] = value
+
+
+def _once(name: str, options: dict[str, str | tuple[str, ...]], at: Token | None) -> None:
+    if name in options:
+        raise SqlError(
+            "42601",
+            "conflicting or redundant options",
+            position=at.start + 1 if at else None,
+        )
 
 
 def _old_columns(words: Words) -> tuple[str, ...]:

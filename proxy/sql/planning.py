@@ -131,18 +131,35 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     if action.table is not None:
         if administration.is_control_relation(action.table):
             return replace(statement, route=Route.POSTGRES, action=None, writes=writes)
-        if action.table[0] == "public":
-            action = replace(action, table=("main", *action.table[1:]))
+        *schema, table = action.table
+        if schema and schema[-1] == "public":
+            action = replace(action, table=(*schema[:-1], "main", table))
+        return replace(statement, route=Route.DUCKDB, action=action, writes=writes)
+    bracketed = _bracketed(piece)
+    first = bracketed.tokens[0] if bracketed.tokens else None
+    if first is not None and first.text.upper() == "TABLE":
+        inner = _table(text, bracketed, dialect, reader, words)
     else:
-        inner = _query(text, _bracketed(piece), dialect, reader)
-        if inner.route is Route.POSTGRES:
-            return replace(statement, route=Route.POSTGRES, action=None, writes=inner.writes)
-        if inner.refused is not None:
-            return replace(statement, refused=inner.refused)
-        action = replace(action, query=inner.sql)
-        writes = inner.writes
-    refused = utility.refused or SqlError("0A000", "COPY is not supported yet")
-    return replace(statement, route=Route.DUCKDB, action=action, writes=writes, refused=refused)
+        inner = _query(text, bracketed, dialect, reader)
+    if inner.route is Route.POSTGRES:
+        return replace(statement, route=Route.POSTGRES, action=None, writes=inner.writes)
+    if inner.kind not in _COPIED:
+        raise at_or_near(text, first)
+    refused = inner.refused
+    if inner.parameters and refused is None:
+        refused = SqlError("42P02", f"there is no parameter ${inner.parameters}")
+    action = replace(action, query=inner.sql)
+    return replace(
+        statement,
+        route=Route.DUCKDB,
+        action=action,
+        sql=inner.sql,
+        writes=inner.writes,
+        refused=statement.refused or refused,
+    )
+
+
+_COPIED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 
 def _bracketed(piece: Slice) -> Slice:
@@ -328,7 +345,7 @@ def _write(
     if not dialect.transpile or dialect.name == "duckdb":
         if grammar.name == "duckdb" and not postgres.names_public(nodes):
             return source
-        return write_duckdb(postgres.rewrite(tree, nodes))
+        return write_duckdb(postgres.rewrite_public(tree, nodes))
     if grammar.name == "snowflake":
         return write_duckdb(snowflake.rewrite(tree, nodes))
     if dialect.name == "snowflake":

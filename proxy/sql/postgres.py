@@ -12,6 +12,10 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql import postgres_functions as functions
+from proxy.sql import postgres_values as on_values
+from proxy.sql.merging import raise_on_second_match
+from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
 
@@ -41,12 +45,6 @@ def refuse_lock(node: exp.Lock) -> None:
     )
 
 
-def _division(node: exp.Div) -> exp.Expr | None:
-    if not node.args.get("typed"):
-        return None
-    return call("pg_div_", node.this, node.expression)
-
-
 def _numeric_parameter(node: exp.Cast) -> exp.Expr | None:
     """`$1::numeric` keeps all digits; DuckDB's bare DECIMAL has three behind the point."""
     kind = element = node.args["to"]
@@ -65,36 +63,6 @@ def _numeric_parameter(node: exp.Cast) -> exp.Expr | None:
     return exp.Coalesce(this=node.this, expressions=[exp.Cast(this=exp.Null(), to=kind)])
 
 
-def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
-    """A call of one of the macros that the engine installs."""
-    return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
-
-
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-
-
-def any_of(node: exp.Any) -> None:
-    """`x = ANY(array)` is NULL of an array that is NULL; DuckDB's is false."""
-    brackets = node.this
-    if isinstance(node.parent, _COMPARISONS) and isinstance(brackets, exp.Paren):
-        brackets.set("this", _null_in_array(brackets.this))
-
-
-def all_of(node: exp.Anonymous) -> None:
-    """As ANY; the parser takes ALL of an array for a function."""
-    name, arguments = node.this, node.expressions
-    if isinstance(name, str) and name.upper() == "ALL" and len(arguments) == 1:
-        node.set("expressions", [_null_in_array(arguments[0])])
-
-
-def _null_in_array(array: exp.Expr) -> exp.Expr:
-    """The array, `[NULL]` if there is none: compared with that, everything is NULL."""
-    if isinstance(array, exp.Query | exp.Array):
-        return array
-    nothing = exp.Array(expressions=[exp.Null()])
-    return exp.Coalesce(this=array, expressions=[nothing])
-
-
 def values(values: exp.Values) -> exp.Expr | None:
     """The columns of VALUES are column1, column2, ..."""
     if not isinstance(values.parent, (exp.From, exp.Join, exp.Subquery)) and values.parent:
@@ -108,7 +76,11 @@ def values(values: exp.Values) -> exp.Expr | None:
             expressions=rows,
             alias=exp.TableAlias(this=exp.Identifier(this="_values"), columns=names),
         )
-        return exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner))
+        made = exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner))
+        for key in ("with_", "order", "limit", "offset"):
+            if values.args.get(key) is not None:
+                made.set(key, values.args[key])
+        return made
     if alias is None:
         values.set("alias", exp.TableAlias(this=exp.Identifier(this="_values"), columns=names))
     elif not alias.columns:
@@ -133,20 +105,70 @@ def fold(identifier: exp.Identifier) -> None:
         identifier.set("this", name.lower())
 
 
+def _table(table: exp.Table) -> None:
+    public_is_main(table)
+    functions.function_in_from(table)
+
+
+def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
+    name = node.this
+    if isinstance(name, str) and name.upper() == "ALL":
+        return all_of(node.expressions)
+    return functions.anonymous(node)
+
+
+def _unnest(node: exp.Unnest) -> exp.Expr | None:
+    functions.function_in_from(node)
+    return unnest_together(node)
+
+
+def _cast(node: exp.Cast) -> exp.Expr | None:
+    return _numeric_parameter(node) or on_values.cast(node)
+
+
 RULES: dict[type, Rule] = {
-    exp.Cast: _numeric_parameter,
+    exp.Alias: on_values.alias,
+    exp.Anonymous: _anonymous,
     exp.Any: any_of,
-    exp.Anonymous: all_of,
+    exp.BitString: on_values.no_bits,
+    exp.ByteString: byte_string,
+    exp.Cast: _cast,
+    exp.Column: public_is_main,
+    exp.ColumnDef: on_values.column_definition,
+    exp.Concat: on_values.concat,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
+    exp.DPipe: on_values.concatenation,
+    exp.Div: on_values.division,
+    exp.EQ: on_values.json_equality,
+    exp.ExplodingGenerateSeries: functions.generate_series,
+    exp.Extract: functions.extract,
+    exp.Fetch: functions.fetch,
+    exp.GenerateSeries: functions.generate_series,
+    exp.Hex: functions.hexadecimal,
+    exp.HexString: on_values.no_bits,
+    exp.ILike: on_values.like,
     exp.Identifier: fold,
-    exp.Values: values,
-    exp.ByteString: byte_string,
-    exp.Table: public_is_main,
-    exp.Column: public_is_main,
+    exp.Lateral: functions.function_in_from,
+    exp.Like: on_values.like,
+    exp.Literal: on_values.literal,
     exp.Lock: refuse_lock,
-    exp.Div: _division,
+    exp.Merge: raise_on_second_match,
+    exp.Mod: on_values.remainder,
+    exp.NEQ: on_values.json_equality,
+    exp.RegexpILike: on_values.matches,
+    exp.RegexpLike: on_values.matches,
+    exp.RegexpReplace: functions.regexp_replace,
+    exp.Round: functions.round_,
+    exp.SimilarTo: on_values.similar,
+    exp.StringToArray: functions.string_to_array,
+    exp.Substring: functions.substring,
+    exp.Table: _table,
+    exp.TimestampTrunc: functions.date_trunc,
+    exp.Unnest: _unnest,
+    exp.Values: values,
 }
+_PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_main}
 
 
 def names_public(nodes: list[exp.Expr]) -> bool:
@@ -162,6 +184,11 @@ def names_public(nodes: list[exp.Expr]) -> bool:
 def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """The tree for DuckDB, changed in place; `nodes` are its nodes, parents first."""
     return apply(tree, nodes, RULES)
+
+
+def rewrite_public(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
+    """As `rewrite`, for DuckDB's own dialect: only the schema's other name is mended."""
+    return apply(tree, nodes, _PUBLIC)
 
 
 def apply(tree: exp.Expr, nodes: list[exp.Expr], rules: dict[type, Rule]) -> exp.Expr:

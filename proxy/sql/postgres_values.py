@@ -51,6 +51,11 @@ def _unwrapped(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def holds_aggregate(*nodes: exp.Expr) -> bool:
+    """Whether an aggregate is among the nodes: DuckDB cannot choose an overload of a macro then."""
+    return any(node.find(exp.AggFunc, exp.Window) is not None for node in nodes)
+
+
 # --- casts ------------------------------------------------------------------------------------
 
 _WHOLE_TEXT = re.compile(r"\s*[+-]?\d+\s*")
@@ -71,7 +76,8 @@ def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             raise _invalid(names.get(to.this, "bigint"), value)
         return None
     inner = _unwrapped(value)
-    if isinstance(inner, (exp.Column, exp.JSONExtractScalar, exp.Anonymous, exp.Cast)):
+    texts = (exp.Column, exp.JSONExtractScalar, exp.Anonymous, exp.Cast)
+    if isinstance(inner, texts) and not holds_aggregate(inner):
         return call("pg_whole_", value)
     return None
 
@@ -177,6 +183,8 @@ def _to_numeric(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     _bounded(to, *UNBOUNDED_NUMERIC)
     if isinstance(_unwrapped(value), (exp.Literal, exp.Placeholder, exp.Parameter, exp.Null)):
         return None
+    if holds_aggregate(value):
+        return exp.cast(value, _D.TEXT)
     return call("pg_numeric_", value)
 
 
@@ -201,6 +209,13 @@ def cast(node: exp.Cast) -> None:
         node.set("this", made)
 
 
+def at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
+    """CHECK (length(name) <= n): DuckDB's VARCHAR has no limit of its own."""
+    size = exp.Length(this=exp.Column(this=name.copy()))
+    limit = exp.LTE(this=size, expression=exp.Literal.number(length))
+    return exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
+
+
 def column_definition(column: exp.ColumnDef) -> None:
     """varchar(n) is checked, DuckDB's VARCHAR has no limit; numeric has a scale."""
     kind = column.args.get("kind")
@@ -209,10 +224,8 @@ def column_definition(column: exp.ColumnDef) -> None:
     if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
         length = _length(kind)
         if length is not None:
-            size = exp.Length(this=exp.Column(this=column.this.copy()))
-            limit = exp.LTE(this=size, expression=exp.Literal.number(length))
-            check = exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
-            column.set("constraints", [*(column.args.get("constraints") or ()), check])
+            constraints = column.args.get("constraints") or ()
+            column.set("constraints", [*constraints, at_most(column.this, length)])
     elif kind.this == _D.DECIMAL:
         if not kind.expressions:
             _bounded(kind, *UNBOUNDED_NUMERIC)
@@ -231,9 +244,14 @@ def _is_interval(node: exp.Expr) -> bool:
 
 
 def division(node: exp.Div) -> exp.Expr | None:
-    """Integers are divided towards zero, numeric exactly; zero raises."""
+    """Integers are divided towards zero, numeric exactly; zero raises.
+
+    Of aggregates, a quotient of numeric is a float.
+    """
     if not node.args.get("typed"):
         return None
+    if holds_aggregate(node):
+        return call("pg_div_of_aggregates_", node.this, node.expression)
     return call("pg_div_", node.this, node.expression)
 
 
@@ -245,18 +263,20 @@ def remainder(node: exp.Mod) -> exp.Expr | None:
     return call("pg_mod_", node.this, node.expression)
 
 
-def concatenation(pipe: exp.DPipe) -> None:
+def concatenation(pipe: exp.DPipe) -> exp.Expr | None:
     """With a text, everything becomes text as Postgres prints it."""
     sides = [pipe.this, pipe.expression]
-    if any(isinstance(_unwrapped(side), (exp.Array, exp.Bracket)) for side in sides):
-        return
-    if not any(_says_text(side) for side in sides):
-        pipe.replace(call("pg_pipe_", *sides))
-        return
+    bare = [_unwrapped(side) for side in sides]
+    if any(isinstance(side, (exp.Array, exp.Bracket)) for side in bare):
+        return None
+    known = any(isinstance(side, (exp.Placeholder, exp.Parameter)) for side in bare)
+    if not known and not any(_says_text(side) for side in sides):
+        return call("pg_pipe_", *sides)
     for key in ("this", "expression"):
         side = pipe.args[key]
         if as_text(side) is not side:
             pipe.set(key, call("pg_joined_", side))
+    return None
 
 
 def _says_text(side: exp.Expr) -> bool:

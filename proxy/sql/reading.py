@@ -231,7 +231,13 @@ DUCKDB = Reader("duckdb", _DuckDialect(), _UntaggedDuck())
 
 READERS: dict[str, Reader] = {reader.name: reader for reader in (SNOWFLAKE, POSTGRES, DUCKDB)}
 
-_generator = DuckDB().generator(comments=False)
+
+class _WrittenDuckDB(DuckDB):
+    # The engine's default_null_order is Postgres's; what differs from it must be written out.
+    NULL_ORDERING = "nulls_are_large"
+
+
+_generator = _WrittenDuckDB().generator(comments=False)
 
 
 def write_duckdb(tree: exp.Expr) -> str:

@@ -38,7 +38,7 @@ BEGIN
     SELECT a.* INTO v_attempt FROM task_attempts a
     WHERE a.task_id = add_dependency.task_id AND a.status IN ('queued', 'preflight_blocked') FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'task % has been started: it cannot need anything more', add_dependency.task_id
+        RAISE EXCEPTION 'task % does not wait in the queue: it cannot need anything more', add_dependency.task_id
             USING ERRCODE = 'HD002', DETAIL = format('task %s is %s', v_task.id, v_task.status);
     END IF;
     INSERT INTO task_dependencies (task_id, needs_task_id)
@@ -57,4 +57,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hd_runtime.add_dependency(uuid, uuid) IS
-'Makes a task that nobody has started need another one of its project (operator). blocked: it waits now. If that one has failed, it fails as blocked at once. Errors: HD002 it has been started, HD004 no such task, HD006 a null or a cycle.';
+'Makes a task that waits in the queue need another one of its project (operator): a worker that finds something missing may give its task back, and it waits for that. blocked: it waits now. If that one has failed, it fails as blocked at once. Errors: HD002 somebody works on it, or it has ended; HD004 no such task, HD006 a null or a cycle.';

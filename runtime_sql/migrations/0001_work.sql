@@ -174,7 +174,7 @@ COMMENT ON COLUMN hd_runtime.open_work_items.task_id IS 'The unfinished task tha
 CREATE TABLE hd_runtime.task_dependencies (
     task_id       uuid NOT NULL REFERENCES hd_runtime.tasks,
     needs_task_id uuid NOT NULL REFERENCES hd_runtime.tasks,
-    created_at    timestamptz NOT NULL DEFAULT now(),
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (task_id, needs_task_id),
     CHECK (task_id <> needs_task_id)
 );

@@ -258,11 +258,11 @@ def test_two_that_are_no_cycle_alone_are_refused_together(rt):
             other.result()
 
 
-def test_what_has_been_started_cannot_need_anything_more(rt):
+def test_what_somebody_works_on_cannot_need_anything_more(rt):
     need = rt.create()
     started = rt.create()
     rt.call("claim_task", started["task_id"], "a")
-    with rt.refused("HD002", "has been started"):
+    with rt.refused("HD002", "does not wait in the queue"):
         rt.call("add_dependency", started["task_id"], need["task_id"])
     with rt.refused("HD004"):
         rt.call("add_dependency", need["task_id"], rt.default_project)

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from proxy.sql.inference.names import Output, Scope
 from proxy.sql.inference.signatures import (
+    INTEGERS,
     UNKNOWN,
     Type,
     array_of,
@@ -47,8 +48,15 @@ _CAST_TYPES: dict[exp.DType, str] = {
     _D.BIT: "varbit",
 }
 
-# DuckDB's own `/`, and the macros of the dialects' divisions: what the quotient of integers is.
-_QUOTIENTS: dict[str, Type] = {"/": "float8", "pg_div_": "=", "div_": None}
+# The dialects' macros that stand for operators, and the result where its sides are integers: `=`
+# is one of their type.
+_MACROS: dict[str, tuple[str, Type]] = {
+    "pg_div_": ("/", "="),
+    "pg_mod_": ("%", "="),
+    "pg_pipe_": ("||", "="),
+    "div_": ("/", None),
+    "mod_": ("%", "="),
+}
 
 
 def bare(node: exp.Expr | None) -> exp.Expr | None:
@@ -293,11 +301,9 @@ class Expressions(ABC):
         return result
 
     def _division(self, node: exp.Div, scope: Scope) -> Type:
-        return self._quotient("/", node.this, node.expression, scope)
-
-    def _quotient(self, name: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
-        kind, whole = self._calculate("/", left, right, scope), _QUOTIENTS[name]
-        return kind if whole == "=" or kind not in ("int2", "int4", "int8") else whole
+        """DuckDB's own `/` of integers is a double."""
+        kind = self._calculate("/", node.this, node.expression, scope)
+        return "float8" if kind in INTEGERS else kind
 
     # --- alternatives -------------------------------------------------------------------------
 
@@ -370,8 +376,10 @@ class Expressions(ABC):
 
     def _anonymous(self, node: exp.Anonymous, scope: Scope) -> Type:
         name = node.name.lower()
-        if name in _QUOTIENTS and len(node.expressions) == 2:
-            return self._quotient(name, *node.expressions, scope)
+        if name in _MACROS and len(node.expressions) == 2:
+            operator, whole = _MACROS[name]
+            kind = self._calculate(operator, *node.expressions, scope)
+            return kind if whole == "=" or kind not in INTEGERS else whole
         return self._call(name, node.expressions, scope)
 
     def _call(self, name: str, arguments: Sequence[exp.Expr | None], scope: Scope) -> Type:

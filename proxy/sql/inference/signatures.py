@@ -21,8 +21,8 @@ Type = str | None
 
 UNKNOWN = "unknown"
 
-_INTEGERS = ("int2", "int4", "int8")
-_NUMBERS = (*_INTEGERS, "numeric", "float4", "float8")
+INTEGERS = ("int2", "int4", "int8")
+_NUMBERS = (*INTEGERS, "numeric", "float4", "float8")
 # Each widens to those behind it, without a cast.
 _WIDENING: tuple[tuple[str, ...], ...] = (
     _NUMBERS,
@@ -94,8 +94,8 @@ _OTHER_SIDE: dict[tuple[str, str], str] = {
     ): "int4",  # Postgres leaves the choice open; a number of days is what both engines add
     ("*", "interval"): "float8",
     ("/", "interval"): "float8",
-    **{("^", kind): "float8" for kind in (*_INTEGERS, "float4")},
-    **{(shift, kind): "int4" for shift in ("<<", ">>") for kind in _INTEGERS},
+    **{("^", kind): "float8" for kind in (*INTEGERS, "float4")},
+    **{(shift, kind): "int4" for shift in ("<<", ">>") for kind in INTEGERS},
 }
 
 # Results of what is not a number with a number.
@@ -107,8 +107,8 @@ _RESULTS: dict[tuple[str, str, str], str] = {
     ("+", "date", "time"): "timestamp",
     ("+", "interval", "interval"): "interval",
     ("-", "interval", "interval"): "interval",
-    **{(op, "date", kind): "date" for op in "+-" for kind in _INTEGERS},
-    **{("+", kind, "date"): "date" for kind in _INTEGERS},
+    **{(op, "date", kind): "date" for op in "+-" for kind in INTEGERS},
+    **{("+", kind, "date"): "date" for kind in INTEGERS},
     **{
         (op, kind, "interval"): "timestamp" if kind == "date" else kind
         for op in "+-"
@@ -175,12 +175,13 @@ def _result(operator: str, left: str, right: str) -> Type:
 class Signature:
     """arguments: what a parameter in that place becomes, None where that is left open.
 
-    result: a type; or `=`, that of the first argument; or the name of a row of `_RESULT_OF`.
+    result: a type; or `=`, that of the argument `of`; or the name of a row of `_RESULT_OF`.
     """
 
     arguments: tuple[Type, ...]
     repeated: bool
     result: str
+    of: int = 0
 
     def expected(self) -> Iterator[Type]:
         """The type for each argument, without end."""
@@ -188,11 +189,11 @@ class Signature:
         return chain(self.arguments, repeat(last))
 
     def result_for(self, arguments: Sequence[Type]) -> Type:
-        first = arguments[0] if arguments else None
+        kind = arguments[self.of] if len(arguments) > self.of else None
         if self.result == "=":
-            return first if first != UNKNOWN else None
+            return kind if kind != UNKNOWN else None
         if self.result in _RESULT_OF:
-            return _RESULT_OF[self.result].get(first or "")
+            return _RESULT_OF[self.result].get(kind or "")
         return self.result
 
 
@@ -203,17 +204,19 @@ _RESULT_OF: dict[str, dict[str, str]] = {
         **{kind: kind for kind in ("float4", "float8", "interval")},
     },
     "avg": {
-        **dict.fromkeys((*_INTEGERS, "numeric"), "numeric"),
+        **dict.fromkeys((*INTEGERS, "numeric"), "numeric"),
         **dict.fromkeys(("float4", "float8"), "float8"),
         "interval": "interval",
     },
     "trunc": {kind: kind for kind in ("timestamp", "timestamptz", "interval")},
+    "pg_trunc": {"timestamp": "timestamp", "interval": "interval"}
+    | dict.fromkeys(("date", "timestamptz"), "timestamptz"),
     "array": {name: "_" + name for name in BY_NAME if "_" + name in BY_NAME},
 }
 
 # By the parser's name of the node or, for a function that it does not know, by the function's own,
 # with the number of arguments where that matters; arguments in the order of the node. `_` leaves a
-# place open, `*` repeats the last.
+# place open, `*` repeats the last. `= 2` is the type of the second argument.
 _FUNCTIONS = """
 upper lower reverse md5 initcap trim btrim unaccent: text * -> text
 substring: text int4 int4 -> text
@@ -264,6 +267,20 @@ currentuser currentschema currentcatalog currentdatabase version: -> text
 uuid gen_random_uuid: -> uuid
 jsonextract json_extract: _ text -> json
 jsonextractscalar json_extract_string: _ text -> text
+pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
+pg_substring_: text int4 int4 -> text
+pg_string_to_array_: text text -> _text
+pg_round_: float8 -> =
+pg_numeric_ pg_seconds_ pg_milliseconds_: _ -> numeric
+pg_bytea_: bytea -> bytea
+pg_whole_: _ -> =
+pg_date_trunc_: _ _ -> pg_trunc 2
+date_trunc_: _ _ -> = 2
+to_int_: _ -> int8
+to_date_: _ -> date
+to_timestamp_: _ -> timestamp
+to_timestamptz_: _ -> timestamptz
+to_boolean: _ -> bool
 """
 
 
@@ -272,10 +289,12 @@ def _read_table(table: str) -> Iterator[tuple[str, Signature]]:
         names, _, rest = line.partition(":")
         arguments, _, result = (part.strip() for part in rest.partition("->"))
         words = arguments.split()
+        result, _, of = result.partition(" ")
         signature = Signature(
             tuple(None if word == "_" else word for word in words if word != "*"),
             "*" in words,
             result,
+            int(of) - 1 if of else 0,
         )
         for name in names.split():
             yield name, signature

@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres import (
-    all_of,
-    any_of,
     byte_string,
     current_date,
     current_timestamp,
@@ -15,6 +14,7 @@ from proxy.sql.postgres import (
     public_is_main,
     refuse_lock,
 )
+from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
@@ -29,7 +29,9 @@ from proxy.sql.snowflake.registry import (
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
+NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
+NODES[exp.Unnest] = unnest_together
 NODES[exp.CurrentDate] = current_date
 NODES[exp.CurrentTimestamp] = current_timestamp
 
@@ -44,9 +46,7 @@ def _any(node: exp.Any) -> None:
 
 @function("ALL")
 def _all(arguments: list[exp.Expr]) -> exp.Expr:
-    made = duck("ALL", *map(_list, arguments))
-    all_of(made)
-    return made
+    return all_of(list(map(_list, arguments)))
 
 
 def _list(array: exp.Expr) -> exp.Expr:
@@ -121,14 +121,24 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         return divided("div_", operation.this, operation.expression)
     left = _whole(operation.this)
     if left is None:
-        return None
+        return _remainder(operation) if isinstance(operation, exp.Mod) else None
     if left > _INT64:
         operation.set("this", cast(operation.this, exp.DType.DECIMAL, 38, 0))
     elif left <= _INT32:
         right = operation.expression
         if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
             operation.set("this", cast(operation.this, exp.DType.BIGINT))
-    return None
+    return _remainder(operation) if isinstance(operation, exp.Mod) else None
+
+
+def _remainder(operation: exp.Mod) -> exp.Expr | None:
+    """DuckDB's x % 0 is NULL."""
+    by = operation.expression
+    if isinstance(by, exp.Literal) and by.name.strip("0."):
+        return None
+    if isinstance(by, exp.Null) or isinstance(operation.this, exp.Null):
+        return None
+    return sf("mod_", operation.this, by)
 
 
 _CALENDAR = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.registry import node, number, text, unsupported
+from proxy.sql.postgres_values import at_most
+from proxy.sql.snowflake.registry import node, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
 _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "SEQUENCE", "INDEX"})
@@ -80,7 +81,7 @@ def _column(column: exp.ColumnDef) -> None:
         if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
             length = length_of(kind)
             if length is not None:
-                kept.append(_at_most(column.this, length))
+                kept.append(at_most(column.this, length))
         other = carrier(kind)
         if other is not None:
             column.set("kind", other)
@@ -96,13 +97,6 @@ _LEFT_OUT_CONSTRAINTS = (
     exp.MaskingPolicyColumnConstraint,
     exp.ProjectionPolicyColumnConstraint,
 )
-
-
-def _at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
-    """CHECK (length(name) <= n): DuckDB's VARCHAR has no limit of its own."""
-    size = exp.Length(this=exp.Column(this=name.copy()))
-    check = exp.CheckColumnConstraint(this=exp.LTE(this=size, expression=number(length)))
-    return exp.ColumnConstraint(kind=check)
 
 
 @node(exp.Schema)

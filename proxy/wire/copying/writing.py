@@ -60,6 +60,10 @@ class CopyWriter:
         self._texts = _Texts(options, len(columns))
         self._headed = self._checked = False
 
+    @property
+    def binary(self) -> bool:
+        return self._options.binary
+
     def head(self) -> bytes:
         """What comes before any row: the header line, if one was asked for."""
         if not self._options.header:

@@ -26,6 +26,9 @@ CREATE OR REPLACE MACRO _sf.main.quotient_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.div_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient_(a, b) END;
 
+CREATE OR REPLACE MACRO _sf.main.mod_(a, b) AS
+  CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
+
 CREATE OR REPLACE MACRO _sf.main.div0_(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL
        WHEN b = 0 THEN 0 ELSE _sf.main.quotient_(a, b) END;

@@ -1,0 +1,333 @@
+"""COPY between a client and DuckDB's tables, for both protocols.
+
+Why it is apart from the session: while a COPY runs the protocol is another one, and bytes arrive
+faster than statements ever do. Frames are gathered on the loop while a worker thread parses the
+ones before and appends their rows, so neither waits for the other and memory holds two chunks.
+
+Promises: a COPY is done or it is not - alone it is a transaction, within a block it fails with the
+block. Blocking work runs in the session's worker alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proxy import portal as portals
+from proxy.engines.duck import DuckPortal
+from proxy.engines.duck_appender import Appender
+from proxy.engines.duck_errors import EngineError, sql_error
+from proxy.engines.duckdb_c import DuckError
+from proxy.errors import SqlError
+from proxy.sql.session_actions import CopyStatement
+from proxy.sql.statement import Statement
+from proxy.transaction import Block
+from proxy.wire import messages as m
+from proxy.wire.copy import CopyOptions, CopyReader, CopyWriter, Piece, copy_options
+from proxy.wire.types import DuckType
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+
+_CANCELED = "canceling statement due to user request"
+
+
+@dataclass(slots=True)
+class _Target:
+    """sql: the relation as DuckDB's SQL names it. columns: those that are copied, in order."""
+
+    sql: str
+    name: str
+    columns: list[tuple[str, DuckType]]
+
+    @property
+    def column_list(self) -> str:
+        return ", ".join(_quoted(name) for name, _ in self.columns)
+
+
+@dataclass(slots=True)
+class _Load:
+    """A COPY FROM under way. rows: inserted so far."""
+
+    target: _Target
+    options: CopyOptions
+    reader: CopyReader
+    appender: Appender
+    rows: int = 0
+
+
+class Copying:
+    """One session's COPY, of which there is never more than one."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._running = self._cancelled = False
+
+    def cancel(self) -> None:
+        """Ends a running COPY with 57014, also where no engine runs that could be interrupted."""
+        self._cancelled = self._running
+
+    async def run(self, plan: Statement) -> None:
+        """A COPY and its whole answer, CommandComplete included. Raises SqlError."""
+        action = plan.action
+        assert isinstance(action, CopyStatement)
+        transaction = self._session.transaction
+        alone = transaction.block is Block.NONE
+        if alone:
+            transaction.open(Block.MESSAGE)
+        self._running, self._cancelled = True, False
+        try:
+            rows = await (self._from if action.direction == "FROM" else self._to)(plan, action)
+        finally:
+            self._running = False
+        if alone:
+            await transaction.commit()
+        self._session.link.write(portals.complete("COPY", rows))
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled:
+            raise SqlError("57014", _CANCELED)
+
+    # --- the relation -----------------------------------------------------------------------------
+
+    def _resolve(self, action: CopyStatement) -> tuple[_Target, CopyOptions]:
+        """Blocks. The table that is copied, and how. Raises 42P01, 42809, 42703, 42701..."""
+        assert action.table is not None
+        duck, incoming = self._session.duck, action.direction == "FROM"
+        target = _Target(".".join(map(_quoted, action.table)), action.table[-1], [])
+        self._check_is_table(target, incoming)
+        if incoming and self._session.transaction.read_only:
+            raise SqlError("25006", "cannot execute COPY FROM in a read-only transaction")
+        options = copy_options(action.options, incoming=incoming)
+        every = duck.prepare(f"SELECT * FROM {target.sql}")
+        try:
+            target.columns = self._chosen(target, every.columns, action.columns)
+        finally:
+            every.close()
+        options.check_columns([name for name, _ in target.columns])
+        return target, options
+
+    def _check_is_table(self, target: _Target, incoming: bool) -> None:
+        """Blocks. An INSERT is planned only for tables, and never opens a file of that name."""
+        try:
+            self._session.duck.prepare(f"INSERT INTO {target.sql} DEFAULT VALUES").close()
+        except DuckError as error:
+            if "is not an table" not in error.message:
+                raise
+            raise SqlError(
+                "42809",
+                f'cannot copy {"to" if incoming else "from"} view "{target.name}"',
+                hint=None if incoming else "Try the COPY (SELECT ...) TO variant.",
+            ) from None
+
+    def _chosen(
+        self, target: _Target, every: list[tuple[str, DuckType]], wanted: tuple[str, ...]
+    ) -> list[tuple[str, DuckType]]:
+        """Blocks. The columns that are named, or all but the generated ones."""
+        if not wanted:
+            if self._insertable(target, [name for name, _ in every]):
+                return every
+            return [column for column in every if self._insertable(target, [column[0]])]
+        exact = dict(every)
+        folded = {name.lower(): (name, duck) for name, duck in every}
+        chosen: list[tuple[str, DuckType]] = []
+        for name in wanted:
+            found = (name, exact[name]) if name in exact else folded.get(name.lower())
+            if found is None:
+                raise SqlError(
+                    "42703", f'column "{name}" of relation "{target.name}" does not exist'
+                )
+            if found in chosen:
+                raise SqlError("42701", f'column "{name}" specified more than once')
+            if not self._insertable(target, [found[0]]):
+                raise SqlError(
+                    "42P10",
+                    f'column "{name}" is a generated column',
+                    detail="Generated columns cannot be used in COPY.",
+                )
+            chosen.append(found)
+        return chosen
+
+    def _insertable(self, target: _Target, names: list[str]) -> bool:
+        """Blocks. Whether none of these columns is generated: only the binder knows."""
+        columns, nulls = ", ".join(map(_quoted, names)), ", ".join(["NULL"] * len(names))
+        sql = f"INSERT INTO {target.sql} ({columns}) VALUES ({nulls})"
+        try:
+            self._session.duck.prepare(sql).close()
+        except DuckError as error:
+            if "generated column" in error.message:
+                return False
+            raise
+        return True
+
+    # --- COPY TO ----------------------------------------------------------------------------------
+
+    async def _to(self, plan: Statement, action: CopyStatement) -> int:
+        session = self._session
+        try:
+            running, writer, piece = await session.on_duck(self._start_out, plan, action)
+        except EngineError as error:
+            if action.table is None:
+                error = session.located(error, plan, plan.sql)
+            raise error from None
+        try:
+            answer = m.copy_response(b"H", writer.binary, len(running.columns))
+            session.link.write(answer + writer.head())
+            sent = 0
+            while True:
+                data, rows, more = piece
+                session.link.write(data)
+                sent += rows
+                if not more:
+                    break
+                await session.link.drain()
+                self._check_cancelled()
+                piece = await session.duck.call(running.fetch, writer)
+            session.link.write(writer.tail() + _COPY_DONE)
+            if plan.writes:
+                session.transaction.wrote_once("COPY")
+            return sent
+        finally:
+            await session.end_duck(running)
+
+    def _start_out(
+        self, plan: Statement, action: CopyStatement
+    ) -> tuple[DuckPortal, CopyWriter, Any]:
+        """Blocks. Up to the first rows, so that an error at the start comes before any answer."""
+        duck = self._session.duck
+        if action.table is not None:
+            target, options = self._resolve(action)
+            sql = f"SELECT {target.column_list} FROM {target.sql}"
+        else:
+            options, sql = copy_options(action.options, incoming=False), plan.sql
+        statement = duck.prepare(sql)
+        if portals.row_types_of(plan, statement) is None:
+            raise SqlError("0A000", "COPY query must have a RETURNING clause")
+        options.check_columns([name for name, _ in statement.columns])
+        running = duck.start(statement)
+        running.owns(statement)
+        try:
+            writer = CopyWriter(running.columns, options, self._session.style())
+            return running, writer, running.fetch(writer)
+        except BaseException:
+            running.close()
+            raise
+
+    # --- COPY FROM --------------------------------------------------------------------------------
+
+    async def _from(self, plan: Statement, action: CopyStatement) -> int:
+        session = self._session
+        load = await session.on_duck(self._start_in, action)
+        try:
+            columns = len(load.target.columns)
+            session.link.write(m.copy_response(b"G", load.options.binary, columns))
+            session.link.protocol.copy_in()
+            await self._receive(load)
+            session.link.protocol.ready()
+        except BaseException:
+            await self._give_up(load)
+            raise
+        await session.duck.call(load.appender.close)
+        if load.rows:
+            session.transaction.wrote_once("COPY FROM STDIN")
+        return load.rows
+
+    def _start_in(self, action: CopyStatement) -> _Load:
+        """Blocks. Everything that can be wrong before any data has come."""
+        target, options = self._resolve(action)
+        zone = self._session.settings.get("TimeZone")
+        reader = CopyReader(target.name, target.columns, options, zone)
+        sql = f"INSERT INTO {target.sql} ({target.column_list}) SELECT * FROM copied"
+        appender = self._session.duck.appender(sql, reader.schema, reader.carriers)
+        return _Load(target, options, reader, appender)
+
+    async def _receive(self, load: _Load) -> None:
+        """Takes frames up to CopyDone and loads them, chunk by chunk."""
+        link, chunk, size = self._session.link, [], 0
+        working: asyncio.Task[None] | None = None
+        try:
+            while True:
+                frame = link.protocol.next_frame() or await link.next_frame()
+                self._check_cancelled()
+                if frame is None:
+                    raise ConnectionResetError("the client has gone")
+                kind, body = frame
+                if kind != b"d":
+                    break
+                chunk.append(body)
+                size += len(body)
+                if size >= load.reader.wants or (working is not None and working.done()):
+                    if working is not None:
+                        done, working = working, None
+                        await done
+                    if size >= load.reader.wants:
+                        working = self._start_loading(load, chunk, last=False)
+                        chunk, size = [], 0
+            if kind != b"c":
+                raise self._ended(kind, body)
+            if working is not None:
+                done, working = working, None
+                await done
+            await self._session.duck.call(self._load, load, chunk, True)
+            self._check_cancelled()
+        finally:
+            if working is not None:
+                working.cancel()
+                with suppress(asyncio.CancelledError, SqlError):
+                    await working
+
+    def _start_loading(self, load: _Load, chunk: list[bytes], last: bool) -> asyncio.Task[None]:
+        return asyncio.ensure_future(self._session.duck.call(self._load, load, chunk, last))
+
+    def _ended(self, kind: bytes, body: bytes) -> SqlError:
+        """What a frame means that is neither data nor its end."""
+        if kind == b"f":
+            message = m.decode(kind, body)
+            assert isinstance(message, m.CopyFail)
+            return SqlError("57014", f"COPY from stdin failed: {message.reason}")
+        # Where the data ends and the next statement begins nobody can tell any more.
+        error = m.protocol_violation(
+            f"unexpected message type 0x{kind[0]:02X} during COPY from stdin"
+        )
+        self._session.link.write(m.error_response(error))
+        return m.protocol_violation(
+            "terminating connection because protocol synchronization was lost", severity="FATAL"
+        )
+
+    def _load(self, load: _Load, chunk: list[bytes], last: bool) -> None:
+        """Blocks. Parses a chunk and inserts the rows before the first error, then raises that."""
+        piece = load.reader.feed(chunk, last)
+        if piece.rows.num_rows:
+            try:
+                load.appender.append(piece.rows)
+            except DuckError as error:
+                raise _located(sql_error(error), piece) from error
+            load.rows += piece.rows.num_rows
+        if piece.error is not None:
+            raise piece.error
+
+    async def _give_up(self, load: _Load) -> None:
+        """Leaves nothing of it: also where a savepoint keeps the transaction open."""
+        session = self._session
+        await session.duck.call(load.appender.close)
+        if load.rows:
+            with suppress(SqlError):
+                await session.duck.call(session.duck.run, "SELECT error('COPY failed')")
+
+
+def _located(error: EngineError, piece: Piece) -> EngineError:
+    """The error with the line of the first NULL where none may be; other rows DuckDB does not name."""
+    if error.sqlstate == "23502":
+        for name in piece.names:
+            if f'"{name}"' in error.message or error.message.endswith(f".{name}"):
+                error.detail = piece.located_null(name) or error.detail
+    return error
+
+
+_COPY_DONE = m.frame(b"c")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

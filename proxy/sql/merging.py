@@ -1,0 +1,63 @@
+"""MERGE, where two rows of the source match one row of the target.
+
+Why it exists: Postgres and Snowflake raise then; DuckDB takes one of the two. The source is made to
+look first: a subquery that depends on nothing outside counts the matches of each target row, once a
+statement, and raises where one that would be changed has two.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+
+_MESSAGE = "MERGE command cannot affect row a second time"
+
+
+def raise_on_second_match(merge: exp.Merge) -> None:
+    """Guard a MERGE in place. Raises 0A000 where the target or the source has no name."""
+    condition = _changing(merge)
+    if condition is None:
+        return
+    target, source = merge.this, merge.args["using"]
+    name = target.alias_or_name
+    if not name or not source.alias_or_name:
+        raise SqlError("0A000", "MERGE from a source without a name is not supported")
+    row = exp.Column(this=exp.Identifier(this="rowid"), table=exp.to_identifier(name))
+    matches = (
+        exp.select(exp.alias_(exp.Count(this=exp.Star()), "n"))
+        .from_(target.copy())
+        .join(source.copy(), on=merge.args["on"].copy())
+        .group_by(row)
+    )
+    if condition is not True:
+        matches = matches.where(condition, copy=False)
+    most = exp.Max(this=exp.column("n"))
+    raised = exp.Anonymous(this="error", expressions=[exp.Literal.string(_MESSAGE)])
+    checked = exp.Case(
+        ifs=[exp.If(this=exp.GT(this=most, expression=exp.Literal.number(1)), true=raised)],
+        default=exp.Boolean(this=True),
+    )
+    checks = exp.select(checked).from_(matches.subquery("_matches"))
+    once = exp.EQ(this=checks.subquery(), expression=exp.Boolean(this=True))
+    whole = source.copy()
+    guarded = exp.select("*").from_(whole).where(once, copy=False)
+    merge.set("using", guarded.subquery(source.alias_or_name))
+
+
+def _changing(merge: exp.Merge) -> exp.Expr | bool | None:
+    """The condition under which a match changes the row: True for always, None for never."""
+    conditions: list[exp.Expr] = []
+    for when in merge.args["whens"].expressions:
+        then = when.args.get("then")
+        if not when.args.get("matched") or then is None or then.name.upper() == "DO NOTHING":
+            continue
+        condition = when.args.get("condition")
+        if condition is None:
+            return True
+        conditions.append(exp.Paren(this=condition.copy()))
+    if not conditions:
+        return None
+    return reduce(lambda left, right: exp.Or(this=left, expression=right), conditions)

@@ -1,0 +1,289 @@
+"""Postgres's functions, where DuckDB's of the same name answer otherwise.
+
+Why it exists: DuckDB knows most of Postgres's functions by name, and some of them mean something
+else there: `to_char` takes other formats, `substring` counts from the end, `extract(second ...)`
+drops the fraction. What has a rule here gives Postgres's value or is refused; sqlglot's own
+readings of these names are taken out of its tables, which would drop what they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+from sqlglot.dialects import Postgres
+
+from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refused
+
+_D = exp.DType
+
+_AS_WRITTEN = ("TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_NUMBER", "ENCODE", "DECODE", "FORMAT")
+for _name in _AS_WRITTEN:
+    Postgres.Parser.FUNCTIONS.pop(_name, None)
+    Postgres.Parser.FUNCTION_PARSERS.pop(_name, None)
+
+
+# --- dates and times --------------------------------------------------------------------------
+
+# Elements of to_char's models, longest first; after FM the second spelling is meant.
+_ELEMENTS: tuple[tuple[str, str, str], ...] = (
+    ("YYYY", "%Y", "%-Y"),
+    ("IYYY", "%G", "%G"),
+    ("HH24", "%H", "%-H"),
+    ("HH12", "%I", "%-I"),
+    ("DDD", "%j", "%-j"),
+    ("YY", "%y", "%-y"),
+    ("MM", "%m", "%-m"),
+    ("DD", "%d", "%-d"),
+    ("HH", "%I", "%-I"),
+    ("MI", "%M", "%-M"),
+    ("SS", "%S", "%-S"),
+    ("MS", "%g", "%g"),
+    ("US", "%f", "%f"),
+    ("IW", "%V", "%-V"),
+    ("ID", "%u", "%u"),
+    ("AM", "%p", "%p"),
+    ("PM", "%p", "%p"),
+)
+# Names, in the one spelling that gives them so; in full they are padded unless FM is before them.
+_NAMES: tuple[tuple[str, str], ...] = (
+    ("FMMonth", "%B"),
+    ("FMDay", "%A"),
+    ("Mon", "%b"),
+    ("Dy", "%a"),
+)
+_FOLLOWED = frozenset({"TH", "SP"})
+
+
+def model(written: exp.Expr, what: str) -> str:
+    """strftime's model of a literal model of Postgres's; raises 0A000 for what it cannot say."""
+    if not is_text(written):
+        raise refused(f"{what} with a format that is no literal", written)
+    source = written.this
+    made: list[str] = []
+    at = 0
+    while at < len(source):
+        if source[at] == '"':
+            end = source.find('"', at + 1)
+            end = len(source) if end < 0 else end
+            made.append(source[at + 1 : end].replace("%", "%%"))
+            at = end + 1
+            continue
+        named = next((pair for pair in _NAMES if source.startswith(pair[0], at)), None)
+        if named is not None:
+            made.append(named[1])
+            at += len(named[0])
+            continue
+        short = source[at : at + 2].upper() == "FM"
+        start = at + 2 if short else at
+        rest = source[start : start + 4].upper()
+        found = next((element for element in _ELEMENTS if rest.startswith(element[0])), None)
+        if found is None:
+            if source[at].isalnum() or source[at] == "\\":
+                raise refused(f'{what} with the format "{source}"', written)
+            made.append("%%" if source[at] == "%" else source[at])
+            at += 1
+            continue
+        at = start + len(found[0])
+        spelled = source[start:at]
+        lower = found[0] in ("AM", "PM") and not spelled.isupper()
+        if lower or source[at : at + 2].upper() in _FOLLOWED:
+            raise refused(f'{what} with the format "{source}"', written)
+        made.append(found[2] if short else found[1])
+    return "".join(made)
+
+
+def _to_char(arguments: list[exp.Expr]) -> exp.Expr:
+    value, written = arguments
+    if is_text(written) and not any(mark in written.this.upper() for mark in "YMDHSIQWJ"):
+        raise refused("to_char of a number", written)
+    return duck("strftime", value, exp.Literal.string(model(written, "to_char")))
+
+
+def _read(what: str, to: exp.DType, arguments: list[exp.Expr]) -> exp.Expr:
+    value, written = arguments
+    spelled = exp.Literal.string(model(written, what))
+    made = exp.Cast(this=duck("strptime", value, spelled), to=exp.DataType(this=to))
+    made.meta["plain"] = True
+    return made
+
+
+def _to_timestamp(arguments: list[exp.Expr]) -> exp.Expr:
+    if len(arguments) == 1:
+        return duck("to_timestamp", arguments[0])
+    return _read("to_timestamp", _D.TIMESTAMPTZ, arguments)
+
+
+_EXACT_PARTS = {"second": "pg_seconds_", "seconds": "pg_seconds_"}
+_EXACT_PARTS |= {"millisecond": "pg_milliseconds_", "milliseconds": "pg_milliseconds_"}
+
+
+def extract(node: exp.Extract) -> exp.Expr:
+    """The parts that have a fraction keep it."""
+    part = node.this.name.lower()
+    exact = _EXACT_PARTS.get(part)
+    if exact is not None:
+        return call(exact, node.expression)
+    return duck("date_part", exp.Literal.string(part), node.expression)
+
+
+def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
+    """A DATE becomes a timestamptz; DuckDB's answer for parts of an interval's day is another."""
+    if node.args.get("zone") is not None:
+        raise refused("date_trunc with a time zone", node)
+    if holds_aggregate(node.this):
+        return None
+    unit = exp.Literal.string(node.args["unit"].name.lower())
+    return call("pg_date_trunc_", unit, node.this)
+
+
+def _is_date(node: exp.Expr | None) -> bool:
+    if isinstance(node, exp.Cast):
+        return isinstance(node.to, exp.DataType) and node.to.this == _D.DATE
+    return isinstance(node, exp.CurrentDate)
+
+
+_SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries)
+
+
+def generate_series(node: exp.GenerateSeries) -> None:
+    """A series of dates is one of timestamptz."""
+    for key in ("start", "end"):
+        if _is_date(node.args.get(key)):
+            value = exp.Cast(this=node.args[key], to=exp.DataType(this=_D.TIMESTAMPTZ))
+            value.meta["plain"] = True
+            node.set(key, value)
+
+
+_ROW_FUNCTIONS = frozenset({"regexp_split_to_table", "string_to_table"})
+
+
+def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
+    """The alias of a function that gives one column names that column too."""
+    alias = table.args.get("alias")
+    if alias is None or alias.this is None or alias.columns:
+        return
+    if isinstance(table, exp.Unnest):
+        if len(table.expressions) > 1 or table.args.get("offset"):
+            return
+    elif not isinstance(table.this, _SERIES):
+        call_ = table.this
+        known = isinstance(call_, exp.Anonymous) and str(call_.this).lower() in _ROW_FUNCTIONS
+        if not known:
+            return
+    alias.set("columns", [alias.this.copy()])
+
+
+# --- numbers and texts ------------------------------------------------------------------------
+
+
+def round_(node: exp.Round) -> exp.Expr | None:
+    """A float is rounded half to even, a numeric half away from zero."""
+    return call("pg_round_", node.this) if node.args.get("decimals") is None else None
+
+
+def _plain_number(node: exp.Expr | None, least: int) -> bool:
+    """Whether a node is a whole literal of at least that."""
+    return (
+        isinstance(node, exp.Literal)
+        and not node.is_string
+        and node.this.isdigit()
+        and int(node.this) >= least
+    )
+
+
+def substring(node: exp.Substring) -> exp.Expr | None:
+    """Positions before the first character exist; DuckDB counts them from the end."""
+    start, length = node.args.get("start"), node.args.get("length")
+    if is_text(start):
+        raise refused("substring with a regular expression", node, "Use regexp_replace.")
+    if start is not None and not _plain_number(start, 1):
+        arguments = [node.this, start] + ([length] if length is not None else [])
+        return call("pg_substring_", *arguments)
+    if length is not None and not _plain_number(length, 0):
+        return call("pg_substring_", node.this, start or exp.Literal.number(1), length)
+    return None
+
+
+def hexadecimal(node: exp.Hex) -> exp.Expr:
+    """to_hex gives lower case."""
+    return exp.Lower(this=node)
+
+
+def regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
+    """The dot matches a newline; \\& is the whole match."""
+    replacement, modifiers = node.args.get("replacement"), node.args.get("modifiers")
+    for key in ("position", "occurrence", "parameters"):
+        if node.args.get(key) is not None:
+            raise refused("regexp_replace with a position", node)
+    letters = ""
+    if modifiers is not None:
+        if not is_text(modifiers) or set(modifiers.this) - set("gi"):
+            raise refused("regexp_replace with these flags", node)
+        letters = modifiers.this
+    if is_text(replacement):
+        replacement = exp.Literal.string(replacement.this.replace("\\&", "\\0"))
+    arguments = [node.this, node.expression, replacement or exp.Literal.string("")]
+    return duck("regexp_replace", *arguments, exp.Literal.string(letters + "s"))
+
+
+def string_to_array(node: exp.StringToArray) -> exp.Expr:
+    """Of an empty text it is empty, and NULL separates every character."""
+    if node.args.get("null") is not None:
+        raise refused("string_to_array with a text for NULL", node)
+    return call("pg_string_to_array_", node.this, node.expression)
+
+
+def _encode(arguments: list[exp.Expr]) -> exp.Expr:
+    value, form = arguments
+    named = form.this.lower() if is_text(form) else ""
+    if named == "hex":
+        return exp.Lower(this=duck("hex", value))
+    raise refused("encode with a format other than hex", form)
+
+
+def _decode(arguments: list[exp.Expr]) -> exp.Expr:
+    value, form = arguments
+    named = form.this.lower() if is_text(form) else ""
+    if named == "hex":
+        return duck("unhex", value)
+    if named == "base64":
+        return duck("from_base64", value)
+    raise refused("decode with this format", form)
+
+
+def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        raise refused(f"function {name}", arguments[0] if arguments else exp.Null())
+
+    return rule
+
+
+FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
+    "to_char": _to_char,
+    "to_date": lambda arguments: _read("to_date", _D.DATE, arguments),
+    "to_timestamp": _to_timestamp,
+    "encode": _encode,
+    "decode": _decode,
+    "to_number": _no_counterpart("to_number"),
+    "format": _no_counterpart("format"),
+}
+
+
+def anonymous(node: exp.Anonymous) -> exp.Expr | None:
+    """A function by its name."""
+    name = node.this
+    rule = FUNCTIONS.get(name.lower()) if isinstance(name, str) else None
+    if rule is None:
+        return None
+    try:
+        return rule(node.expressions)
+    except ValueError as error:
+        raise refused(f"function {name} with these arguments", node) from error
+
+
+def fetch(node: exp.Fetch) -> None:
+    """WITH TIES and PERCENT would be dropped."""
+    options = node.args.get("limit_options")
+    if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+        raise refused("FETCH FIRST ... WITH TIES or PERCENT", node)

@@ -1,0 +1,17 @@
+"""The short form of the torture; `torture.py` has the long one."""
+
+from __future__ import annotations
+
+import random
+
+from . import invariants, torture
+
+
+def test_every_invariant_holds_under_fire(rt_newest):
+    run = torture.torture(rt_newest.conninfo(), operations=4000, workers=6, seed=random.randrange(1 << 30))
+    assert invariants.violations(rt_newest.conninfo(), run) == []
+    assert run.killed > 10
+    for operation in ("create", "claim", "complete", "fail", "release", "publish", "review", "cancel"):
+        assert run.of(operation), operation
+    kinds = {row["type"] for row in rt_newest.rows("SELECT DISTINCT type FROM workflow_events")}
+    assert {"attempt.expired", "attempt.unblocked", "attempt.dependency_failed"} <= kinds
