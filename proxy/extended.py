@@ -227,11 +227,11 @@ class ExtendedProtocol:
             await self._forward(b"D", pg.DESCRIBE, statement.relayed)
             return
         await self._session.relay.settle()
-        if message.kind == "S":
-            self._session.link.write(m.parameter_description(statement.parameter_oids))
         rows = self._row_types(statement)
         if rows is not None:
             self._session.transaction.check()
+        if message.kind == "S":
+            self._session.link.write(m.parameter_description(statement.parameter_oids))
         if rows is None:
             self._session.link.write(m.NO_DATA)
         else:

@@ -21,6 +21,7 @@ from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.output_names import name_columns
 from proxy.sql.reading import (
+    DUCKDB,
     PLAIN_SNOWFLAKE,
     POSTGRES,
     READERS,
@@ -276,6 +277,11 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     return tree, reader
 
 
+def _not_numbered(node: exp.Expr) -> bool:
+    """DuckDB's grammar makes a placeholder of `$1`, Snowflake's makes one of `:1`."""
+    return not isinstance(node, exp.Placeholder) or not node.name.isdecimal()
+
+
 def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     source = text[piece.start : piece.end]
     if not piece.tokens or piece.tokens[0].text.upper() not in _PARSED_STARTS:
@@ -292,7 +298,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
         nodes = list(tree.dfs())
-        facts = collect(nodes)
+        facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error

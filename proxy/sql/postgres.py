@@ -15,6 +15,7 @@ from proxy.errors import SqlError
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_values as on_values
 from proxy.sql.merging import raise_on_second_match
+from proxy.sql import unifying
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
@@ -127,6 +128,7 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 
 
 RULES: dict[type, Rule] = {
+    **unifying.RULES,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
     exp.Any: any_of,

@@ -14,7 +14,7 @@ BEGIN
             FROM hd_runtime.task_dependencies d
             JOIN hd_runtime.task_attempts a ON a.task_id = d.task_id AND a.status = 'preflight_blocked'
             WHERE d.needs_task_id = v_failed[i]
-            ORDER BY a.id
+            ORDER BY a.task_id
             FOR UPDATE OF a
         LOOP
             v_reason := format('needs task %s, which failed', v_failed[i]);

@@ -10,12 +10,27 @@ import asyncio
 import inspect
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..protocol import run, targets
 from ..protocol.run import Target
+
+_HERE = Path(__file__).parent
+_NOT_YET = {
+    line.split("#")[0].strip()
+    for line in (_HERE / "not_yet.txt").read_text().splitlines()
+    if line.split("#")[0].strip()
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Strict expected failures, as for the protocol's scripts: the list can only shrink."""
+    for item in items:
+        if item.path.parent == _HERE and f"{item.path.name}::{item.name}" in _NOT_YET:
+            item.add_marker(pytest.mark.xfail(strict=True, reason="not_yet.txt"))
 
 
 @pytest.hookimpl(tryfirst=True)

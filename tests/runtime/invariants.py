@@ -233,9 +233,7 @@ def successors(rows: Rows) -> Iterator[str]:
                 yield f"attempt {attempt['id']} has the wrong parent"
             if before is None:
                 continue
-            released = any(
-                e["type"] == "attempt.released" for e in rows.events_of[before["id"]]
-            )
+            released = any(e["type"] == "attempt.released" for e in rows.events_of[before["id"]])
             actions = made_by[attempt["id"]]
             if len(actions) != (0 if released else 1):
                 yield f"attempt {attempt['id']} was made by {len(actions)} recovery actions"
@@ -285,9 +283,7 @@ def _level(kind: str, used: Counter, model: str) -> str:
 
 def dependencies(rows: Rows) -> Iterator[str]:
     """No child before its parents; none waits for nothing; none outlives a failed parent."""
-    done = {
-        e["task_id"]: e["id"] for e in rows.events if e["to_status"] == "completed_verified"
-    }
+    done = {e["task_id"]: e["id"] for e in rows.events if e["to_status"] == "completed_verified"}
     for need in rows.needs:
         child, parent = need["task_id"], need["needs_task_id"]
         for event in rows.chain_of[child]:
@@ -332,7 +328,9 @@ def artifacts(rows: Rows) -> Iterator[str]:
             yield f"artifact {artifact['id']} has epoch {artifact['lease_epoch']}"
         if attempt["claimed_at"] is None or not (
             attempt["claimed_at"] <= artifact["created_at"]
-            and (attempt["completed_at"] is None or artifact["created_at"] <= attempt["completed_at"])
+            and (
+                attempt["completed_at"] is None or artifact["created_at"] <= attempt["completed_at"]
+            )
         ):
             yield f"artifact {artifact['id']} was published without a lease"
 
@@ -350,7 +348,9 @@ def invocations(rows: Rows) -> Iterator[str]:
 
 def reviews(rows: Rows) -> Iterator[str]:
     pending = Counter(
-        r["attempt_id"] for r in rows.reviews if r["status"] == "pending" and r["subject"] == "recovery"
+        r["attempt_id"]
+        for r in rows.reviews
+        if r["status"] == "pending" and r["subject"] == "recovery"
     )
     for attempt in rows.attempts.values():
         if attempt["status"] == "repair_required" and pending[attempt["id"]] != 1:

@@ -33,7 +33,9 @@ def mutate(name: str, package: Path) -> None:
     file = package / mutation["file"]
     text = file.read_text()
     if text.count(mutation["find"]) != mutation.get("count", 1):
-        raise ValueError(f"{name}: {mutation['file']} has {text.count(mutation['find'])} such places")
+        raise ValueError(
+            f"{name}: {mutation['file']} has {text.count(mutation['find'])} such places"
+        )
     file.write_text(text.replace(mutation["find"], mutation["replace"]))
 
 
@@ -44,7 +46,9 @@ def noticed(name: str, uri: str, operations: int = 4000, rounds: int = 3) -> lis
         database = f"{name.replace('-', '_')}_{seed}"
         with psycopg.connect(uri, autocommit=True) as conn:
             conn.execute(f"CREATE DATABASE {database}")
-            conninfo = f"host={conn.info.host} port={conn.info.port} user=postgres dbname={database}"
+            conninfo = (
+                f"host={conn.info.host} port={conn.info.port} user=postgres dbname={database}"
+            )
         with tempfile.TemporaryDirectory() as directory:
             package = Path(directory) / "runtime_sql"
             shutil.copytree(root(), package)

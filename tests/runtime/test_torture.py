@@ -8,10 +8,22 @@ from . import invariants, torture
 
 
 def test_every_invariant_holds_under_fire(rt_newest):
-    run = torture.torture(rt_newest.conninfo(), operations=4000, workers=6, seed=random.randrange(1 << 30))
+    run = torture.torture(
+        rt_newest.conninfo(), operations=4000, workers=6, seed=random.randrange(1 << 30)
+    )
     assert invariants.violations(rt_newest.conninfo(), run) == []
     assert run.killed > 10
-    for operation in ("create", "claim", "complete", "fail", "release", "publish", "review", "cancel"):
+    for operation in (
+        "create",
+        "claim",
+        "complete",
+        "fail",
+        "release",
+        "publish",
+        "review",
+        "cancel",
+    ):
         assert run.of(operation), operation
     kinds = {row["type"] for row in rt_newest.rows("SELECT DISTINCT type FROM workflow_events")}
     assert {"attempt.expired", "attempt.unblocked", "attempt.dependency_failed"} <= kinds
+    assert len(run.of("crossed")) < len(run.acknowledged) / 200

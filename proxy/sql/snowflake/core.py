@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql import unifying
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres import (
     byte_string,
@@ -29,6 +30,7 @@ from proxy.sql.snowflake.registry import (
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
+NODES.update(unifying.RULES)
 NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together

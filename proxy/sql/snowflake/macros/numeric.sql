@@ -51,3 +51,15 @@ CREATE OR REPLACE MACRO _sf.main.getbit(x, n) AS (CAST(x AS HUGEINT) >> CAST(n A
 -- Any 64-bit integer.
 CREATE OR REPLACE MACRO _sf.main.random_() AS
   CAST(floor((random() - 0.5) * 18446744073709549568.0) AS BIGINT);
+
+-- Whether a common type of decimals of these types, of 38 digits, would cut a fraction.
+CREATE OR REPLACE MACRO _sf.main.scales_(types) AS
+  list_transform(list_filter(types, lambda t: t LIKE 'DECIMAL%'),
+    lambda t: CAST(regexp_extract(t, ',(\d+)', 1) AS INTEGER));
+CREATE OR REPLACE MACRO _sf.main.whole_digits_(types) AS
+  list_transform(list_filter(types, lambda t: t LIKE 'DECIMAL%'),
+    lambda t: CAST(regexp_extract(t, '\((\d+)', 1) AS INTEGER)
+              - CAST(regexp_extract(t, ',(\d+)', 1) AS INTEGER));
+CREATE OR REPLACE MACRO _sf.main.cuts_(types) AS
+  coalesce(list_max(_sf.main.scales_(types)) + list_max(_sf.main.whole_digits_(types)) > 38, false)
+  AND NOT list_contains(types, 'DOUBLE') AND NOT list_contains(types, 'FLOAT');
