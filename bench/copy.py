@@ -90,7 +90,9 @@ def both() -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
 def report(name: str, ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> None:
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     mine, peer = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
-    print(f"{name:28} {mine:7.3f} s   postgres {peer:7.3f} s   ratio {mine / peer:5.2f}", flush=True)
+    print(
+        f"{name:28} {mine:7.3f} s   postgres {peer:7.3f} s   ratio {mine / peer:5.2f}", flush=True
+    )
 
 
 def main(rounds: int) -> None:

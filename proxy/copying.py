@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
-from proxy.engines.duck import DuckPortal
+from proxy.engines.duck import DuckPortal, DuckSession
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import EngineError, sql_error
 from proxy.engines.duckdb_c import DuckError
@@ -56,6 +56,62 @@ class _Load:
     reader: CopyReader
     appender: Appender
     rows: int = 0
+
+    def append(self, piece: Piece) -> None:
+        """Blocks. Inserts the rows before the first error, then raises that."""
+        if piece.rows.num_rows:
+            try:
+                self.appender.append(piece.rows)
+            except DuckError as error:
+                raise _located(sql_error(error), piece) from error
+            self.rows += piece.rows.num_rows
+        if piece.error is not None:
+            raise piece.error
+
+
+class _Pipeline:
+    """Chunks of bytes in, rows into the table: one chunk is parsed while those before are inserted."""
+
+    def __init__(self, duck: DuckSession, load: _Load) -> None:
+        self._duck, self._load = duck, load
+        self._parsing: asyncio.Task[Piece] | None = None
+        self._appending: asyncio.Task[None] | None = None
+
+    async def put(self, chunk: list[bytes], last: bool = False) -> None:
+        """Waits until the chunk before has been parsed. Raises what is wrong with earlier ones."""
+        await self._advance()
+        parse = self._duck.compute(self._load.reader.feed, chunk, last)
+        self._parsing = asyncio.ensure_future(parse)
+
+    async def finish(self, chunk: list[bytes]) -> None:
+        """The last chunk, and the end of all work."""
+        await self.put(chunk, last=True)
+        await self._advance()
+        await self._appended()
+
+    async def stop(self) -> None:
+        """Ends what is still at work, and waits for that."""
+        for task in (self._parsing, self._appending):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError, SqlError):
+                    await task
+
+    async def _advance(self) -> None:
+        """What has been parsed is inserted next."""
+        if self._parsing is None:
+            return
+        piece = await self._parsing
+        self._parsing = None
+        await self._appended()
+        self._appending = asyncio.ensure_future(self._duck.call(self._load.append, piece))
+        if piece.error is not None:
+            await self._appended()
+
+    async def _appended(self) -> None:
+        if self._appending is not None:
+            await self._appending
+            self._appending = None
 
 
 class Copying:
@@ -182,15 +238,27 @@ class Copying:
                 sent += rows
                 if not more:
                     break
-                await session.link.drain()
-                self._check_cancelled()
-                piece = await session.duck.call(running.fetch, writer)
+                piece = await self._next_piece(running, writer)
             session.link.write(writer.tail() + _COPY_DONE)
             if plan.writes:
                 session.transaction.wrote_once("COPY")
             return sent
         finally:
             await session.end_duck(running)
+
+    async def _next_piece(self, running: DuckPortal, writer: CopyWriter) -> Any:
+        """The next piece, made while the client reads the one before."""
+        duck = self._session.duck
+        piece = asyncio.ensure_future(duck.call(running.fetch, writer))
+        try:
+            await self._session.link.drain()
+            self._check_cancelled()
+        except BaseException:
+            piece.cancel()
+            with suppress(asyncio.CancelledError, SqlError):
+                await piece
+            raise
+        return await piece
 
     def _start_out(
         self, plan: Statement, action: CopyStatement
@@ -245,8 +313,10 @@ class Copying:
 
     async def _receive(self, load: _Load) -> None:
         """Takes frames up to CopyDone and loads them, chunk by chunk."""
-        link, chunk, size = self._session.link, [], 0
-        working: asyncio.Task[None] | None = None
+        link = self._session.link
+        pipeline = _Pipeline(self._session.duck, load)
+        chunk: list[bytes] = []
+        size = 0
         try:
             while True:
                 frame = link.protocol.next_frame() or await link.next_frame()
@@ -258,28 +328,15 @@ class Copying:
                     break
                 chunk.append(body)
                 size += len(body)
-                if size >= load.reader.wants or (working is not None and working.done()):
-                    if working is not None:
-                        done, working = working, None
-                        await done
-                    if size >= load.reader.wants:
-                        working = self._start_loading(load, chunk, last=False)
-                        chunk, size = [], 0
+                if size >= load.reader.wants:
+                    await pipeline.put(chunk)
+                    chunk, size = [], 0
             if kind != b"c":
                 raise self._ended(kind, body)
-            if working is not None:
-                done, working = working, None
-                await done
-            await self._session.duck.call(self._load, load, chunk, True)
+            await pipeline.finish(chunk)
             self._check_cancelled()
         finally:
-            if working is not None:
-                working.cancel()
-                with suppress(asyncio.CancelledError, SqlError):
-                    await working
-
-    def _start_loading(self, load: _Load, chunk: list[bytes], last: bool) -> asyncio.Task[None]:
-        return asyncio.ensure_future(self._session.duck.call(self._load, load, chunk, last))
+            await pipeline.stop()
 
     def _ended(self, kind: bytes, body: bytes) -> SqlError:
         """What a frame means that is neither data nor its end."""
@@ -295,18 +352,6 @@ class Copying:
         return m.protocol_violation(
             "terminating connection because protocol synchronization was lost", severity="FATAL"
         )
-
-    def _load(self, load: _Load, chunk: list[bytes], last: bool) -> None:
-        """Blocks. Parses a chunk and inserts the rows before the first error, then raises that."""
-        piece = load.reader.feed(chunk, last)
-        if piece.rows.num_rows:
-            try:
-                load.appender.append(piece.rows)
-            except DuckError as error:
-                raise _located(sql_error(error), piece) from error
-            load.rows += piece.rows.num_rows
-        if piece.error is not None:
-            raise piece.error
 
     async def _give_up(self, load: _Load) -> None:
         """Leaves nothing of it: also where a savepoint keeps the transaction open."""

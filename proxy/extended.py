@@ -118,21 +118,22 @@ class ExtendedProtocol:
         rows = statement.row_types
         assert rows is not None
         if any(kind.id == "INVALID" for _, kind in rows):
-            rows = await self._columns_with(plan, oids, parameter_types.ANY_DIGITS)
-            nulls = await self._columns_with(plan, oids, parameter_types.ANY_DIGITS, _CONSTANTS[1:])
-            statement.hides_nulls = bool(nulls) and nulls != rows
+            rows = await self._columns_with(plan, oids)
+            with suppress(EngineError):
+                nulls = await self._columns_with(plan, oids, ways=_CONSTANTS[1:])
+                statement.hides_nulls = nulls != rows
         numeric = not parameter_types.NUMERIC_OIDS.isdisjoint(oids)
         if numeric and any(parameter_types.without_digits(kind) != kind for _, kind in rows):
             # The digits of a numeric value are not known before Bind, nor are those of the result.
-            others = [
-                await self._columns_with(plan, oids, digits)
-                for digits in parameter_types.OTHER_DIGITS
-            ]
+            fixed = set(enumerate(rows))
+            for digits in parameter_types.OTHER_DIGITS:
+                others: list[tuple[str, DuckType]] = []
+                with suppress(EngineError):  # so many do not fit
+                    others = await self._columns_with(plan, oids, digits)
+                fixed &= set(enumerate(others))
             rows = [
-                column
-                if all(other[index : index + 1] == [column] for other in others)
-                else (column[0], parameter_types.without_digits(column[1]))
-                for index, column in enumerate(rows)
+                (name, kind if (n, (name, kind)) in fixed else parameter_types.without_digits(kind))
+                for n, (name, kind) in enumerate(rows)
             ]
         statement.row_types = rows
 
@@ -140,20 +141,23 @@ class ExtendedProtocol:
         self,
         plan: Statement,
         oids: Sequence[int],
-        digits: str,
+        digits: str = parameter_types.ANY_DIGITS,
         ways: Sequence[Callable[[str, Mapping[int, str]], str]] = _CONSTANTS,
     ) -> list[tuple[str, DuckType]]:
-        """The result columns with numeric values of these digits; none where they do not fit.
+        """The result columns with constants for values, numeric ones of these digits.
 
-        ways: the first that binds counts.
+        ways: the first that binds counts. Raises EngineError when none does.
         """
-        session = self._session
         types = {n: parameter_types.planned_as(oid, digits) for n, oid in enumerate(oids, start=1)}
-        for written in ways:
+        *first, last = [written(plan.sql, types) for written in ways]
+        duck = self._session.duck
+        for sql in first:
             with suppress(EngineError):
-                sql = written(plan.sql, types)
-                return await session.on_duck(parameter_types.columns_of, session.duck, sql)
-        return []
+                return await self._session.on_duck(parameter_types.columns_of, duck, sql)
+        try:
+            return await self._session.on_duck(parameter_types.columns_of, duck, last)
+        except EngineError as error:
+            raise self._session.located(error, plan, last) from error
 
     async def _duck_statement(self, plan: Statement, sql: str) -> DuckStatement:
         try:
@@ -340,6 +344,8 @@ class ExtendedProtocol:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
         bound.rows += sent
+        if not running.done and statement.plan is not None and statement.plan.writes:
+            session.transaction.wrote_once("a statement whose RETURNING was read in part")
         if statement.row_types is None or running.done:
             bound.finished = True
             if statement.plan is not None and statement.plan.writes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlglot.tokens import Token, TokenType
@@ -21,6 +22,7 @@ from proxy.engines.duck import DuckSession
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
+from proxy.sql.snowflake import macro_scripts
 
 _MOST_WRITES = 1000
 _MOST_CHARACTERS = 4 << 20
@@ -118,14 +120,30 @@ def not_restorable(reason: str) -> SqlError:
 def repeatable(writes: Sequence[Write]) -> set[str]:
     """The names that `writes` mention. Raises 0A000 for what would come out differently."""
     names: set[str] = set()
+    volatile = _volatile()
     for write in writes:
         for token in DUCKDB.tokenize(write.sql):
             word = token.text.casefold()
-            if word in _VOLATILE and token.token_type not in _TEXTS:
+            if word in volatile and token.token_type not in _TEXTS:
                 raise not_restorable(f'"{token.text}" gives something else each time')
             if _is_name(token):
                 names.add(word)
     return names
+
+
+@lru_cache(maxsize=1)
+def _volatile() -> frozenset[str]:
+    """`_VOLATILE`, and the names of the dialect's macros whose bodies come to use one of them."""
+    bodies: dict[str, set[str]] = {}
+    for script in macro_scripts():
+        words = [token.text.casefold() for token in DUCKDB.tokenize(script)]
+        if "macro" in words[:5]:
+            opening = words.index("(")
+            bodies.setdefault(words[opening - 1], set()).update(words[opening:])
+    found = set(_VOLATILE)
+    while more := {name for name, body in bodies.items() if name not in found and body & found}:
+        found |= more
+    return frozenset(found)
 
 
 _TEXTS = frozenset((TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING))
@@ -179,6 +197,6 @@ _DEFAULTS = (
 
 def _constant(default: str) -> bool:
     return all(
-        token.text.casefold() not in _VOLATILE or token.token_type in _TEXTS
+        token.text.casefold() not in _volatile() or token.token_type in _TEXTS
         for token in DUCKDB.tokenize(default)
     )

@@ -206,13 +206,13 @@ class Transaction:
     # --- savepoints ---------------------------------------------------------------------------
 
     def wrote(self, sql: str, values: Sequence[Any], rows: int) -> None:
-        """A statement of DuckDB's changed something inside the client's block."""
-        if self.block is Block.EXPLICIT:
+        """A statement of DuckDB's changed something inside a block, which BEGIN may yet take in."""
+        if self.block is not Block.NONE:
             self._log.add(sql, values, rows)
 
     def wrote_once(self, what: str) -> None:
         """... and cannot be repeated."""
-        if self.block is Block.EXPLICIT:
+        if self.block is not Block.NONE:
             self._log.add_unrepeatable(what)
 
     async def savepoint(self, name: str) -> None:

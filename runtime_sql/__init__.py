@@ -6,17 +6,22 @@ The runtime *is* its SQL: `migrations/` (tables, numbered, forward only), `funct
 the audit trail out of it (`archive`). It knows nothing of the proxy.
 """
 
+from runtime_sql.archive import ArchivedMonth, ArchiveError, archive, verify_archives
 from runtime_sql.migrate import MigrationError, MigrationReport, migrate
 from runtime_sql.status import FileStatus, Status, check, status
 from runtime_sql.surface import FUNCTIONS
 
 __all__ = [
     "FUNCTIONS",
+    "ArchiveError",
+    "ArchivedMonth",
     "FileStatus",
     "MigrationError",
     "MigrationReport",
     "Status",
+    "archive",
     "check",
     "migrate",
     "status",
+    "verify_archives",
 ]

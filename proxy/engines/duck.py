@@ -132,6 +132,18 @@ class DuckSession:
         finally:
             self._running -= 1
 
+    async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Runs in a worker thread what leaves the connection alone, beside what runs on it.
+
+        If the caller is cancelled it goes on to its end, for nobody.
+        """
+        future = self._workers.submit(function, *arguments)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
+
     @staticmethod
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
         try:

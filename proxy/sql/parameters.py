@@ -51,7 +51,8 @@ def null_parameters(sql: str, types: Mapping[int, str]) -> str:
 
 # Texts of which DuckDB makes a value; other types' is that of a number.
 _SAMPLES = {
-    **dict.fromkeys(("VARCHAR", "BLOB"), ""),
+    "VARCHAR": "day",  # as a text, a format or a part of dates
+    "BLOB": "",
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMPTZ"), "2000-01-01 00:00:00"),
     "DECIMAL": "0",
     "BOOLEAN": "true",

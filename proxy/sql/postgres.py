@@ -14,8 +14,8 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_values as on_values
-from proxy.sql.merging import raise_on_second_match
 from proxy.sql import unifying
+from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 
 Rule = Callable[[exp.Expr], exp.Expr | None]

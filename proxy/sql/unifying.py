@@ -44,6 +44,17 @@ def _lengthen(value: exp.Expr, digits: int) -> None:
         parent.set(key, made, index=index)
 
 
+_DOCUMENTS = frozenset({"json_extract", "_sf.get_", "_sf.get_path_", "_sf.parse_json"})
+
+
+def _may_be_decimal(value: exp.Expr) -> bool:
+    if isinstance(value, exp.Cast):
+        return bool(value.to.this == exp.DType.DECIMAL)
+    if isinstance(value, exp.Anonymous):
+        return value.this not in _DOCUMENTS
+    return not isinstance(value, (exp.JSONExtract, exp.JSONExtractScalar))
+
+
 def _is_numeric(value: exp.Expr) -> bool:
     value = _bare(value)
     if isinstance(value, exp.Anonymous):
@@ -69,7 +80,7 @@ def unify(values: list[exp.Expr], whole: exp.Expr | None) -> exp.Expr | None:
     open_ = [value for value in values if not isinstance(_bare(value), _SETTLED)]
     if longest:
         for value in open_:
-            if not isinstance(_bare(value), exp.Cast):
+            if _may_be_decimal(_bare(value)):
                 _lengthen(value, longest)
         return None
     if len(open_) < 2 or whole is None or any(map(_is_other, values)):
@@ -120,6 +131,18 @@ def if_(node: exp.If) -> exp.Expr | None:
     return unify([value for key in ("true", "false") if (value := node.args.get(key))], node)
 
 
+def nvl2(node: exp.Nvl2) -> exp.Expr | None:
+    """The second and third argument."""
+    return unify([value for key in ("true", "false") if (value := node.args.get(key))], node)
+
+
+def decode(node: exp.DecodeCase) -> exp.Expr | None:
+    """Every second argument after the first two, and the one that may be left over."""
+    arguments = node.expressions
+    results = arguments[2::2]
+    return unify(results + arguments[-1:] if len(arguments) % 2 == 0 else results, node)
+
+
 def set_operation(node: exp.SetOperation) -> None:
     """The columns of UNION and its kin, where one of them is a literal with a fraction."""
     sides = [node.this, node.expression]
@@ -147,11 +170,13 @@ def _aliased(value: exp.Expr) -> exp.Expr:
 RULES = {
     exp.Case: case,
     exp.Coalesce: coalesce,
+    exp.DecodeCase: decode,
     exp.Except: set_operation,
     exp.Greatest: coalesce,
     exp.If: if_,
     exp.Intersect: set_operation,
     exp.Least: coalesce,
+    exp.Nvl2: nvl2,
     exp.Union: set_operation,
 }
 """By node type, for the dialects that keep fractions."""

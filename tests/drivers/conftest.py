@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
-from ..protocol import run, targets
+from ..protocol import run
+from ..protocol.conftest import real_postgres, target
 from ..protocol.run import Target
+
+__all__ = ["real_postgres", "target"]
 
 _HERE = Path(__file__).parent
 _NOT_YET = {
@@ -41,19 +44,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True
-
-
-@pytest.fixture(scope="session")
-def real_postgres() -> Iterator[Target]:
-    with targets.postgres() as target:
-        yield target
-
-
-@pytest.fixture(params=targets.NAMES)
-def target(request: pytest.FixtureRequest) -> Target:
-    if request.param == "postgres":
-        return request.getfixturevalue("real_postgres")
-    return targets.hatidata(request.getfixturevalue("server").url)
 
 
 @pytest.fixture

@@ -252,6 +252,8 @@ def levels(rows: Rows) -> Iterator[str]:
         kind, name = action["failure_kind"], action["action"]
         if ACTIONS[name] != action["level"]:
             yield f"recovery action {action['id']}: {name} at level {action['level']}"
+        if name in ("retry", "requeue") and (name == "requeue") != (kind == "lease_expired"):
+            yield f"recovery action {action['id']}: {name} after {kind}"
         decided = name not in ("resume", "reject", "cancel") and " chose " not in action["reason"]
         if decided and not action["reason"].startswith("needs task"):
             model = rows.attempts[action["failed_attempt_id"]]["model_class"]

@@ -91,7 +91,7 @@ class Worker:
     def create(self) -> None:
         project = self.random.choice(self.projects)
         near = [t["task_id"] for t in self.tasks[-12:] if t["project"] == project]
-        needs = self.random.sample(near, min(len(near), self.random.choice((0, 0, 1, 1, 2, 3))))
+        needs = self.random.sample(near, min(len(near), self.random.choice((0, 0, 1, 2, 3, 3))))
         later = timedelta(milliseconds=self.random.choice((0, 0, 0, 30)))
         made = self.rows(
             "SELECT * FROM hd_runtime.create_task(%s, 'worker', %s, priority => %s,"
@@ -234,6 +234,21 @@ class Worker:
         if self.held:
             self.forget(self.random.choice(self.held))
 
+    def steal(self) -> None:
+        """Somebody else's attempt, with a token that was never given out."""
+        others = self.rows(
+            "SELECT id FROM hd_runtime.task_attempts WHERE lease_check_at IS NOT NULL LIMIT 5"
+        )
+        if others:
+            other = self.random.choice(others)["id"]
+            call = self.random.choice(("complete_attempt(%s, %s)", "release_attempt(%s, %s)",
+                                       "heartbeat(%s, %s)", "advance_attempt(%s, %s, 'executing')",
+                                       "fail_attempt(%s, %s, 'timeout')"))  # fmt: skip
+            if self.attempt(
+                LATE, f"SELECT * FROM hd_runtime.{call}", other, f"guess of {self.name}"
+            ):
+                self.report("unexpected", query=call, error=f"attempt {other} was stolen")
+
     def cancel(self) -> None:
         if self.tasks:
             task = self.random.choice(self.tasks[-20:])["task_id"]
@@ -294,6 +309,9 @@ class Worker:
                         [lease["attempt_id"], lease["lease_token"]],
                     ).fetchone()
                     ended.append((lease, began, row))
+                # The transaction stays open while others end what the same tasks need.
+                for _ in range(self.random.choice((0, 5, 20))):
+                    self.rows("SELECT 1")
         except psycopg.Error as error:
             if error.sqlstate not in LATE | CROSSED:
                 self.report("unexpected", query="several", error=f"{error.sqlstate} {error}")
@@ -316,7 +334,7 @@ class Worker:
 
     MIX = (
         (create_some, 16), (claim, 22), (claim_one, 3), (heartbeat, 10), (advance, 8), (complete, 16),
-        (several, 4), (fail, 9), (release, 3), (publish, 3), (decide_model, 3), (abandon, 3), (cancel, 1),
+        (several, 7), (fail, 9), (release, 3), (publish, 3), (decide_model, 3), (abandon, 3), (steal, 2), (cancel, 1),
         (review, 3), (recover, 2), (depend, 2), (housekeep, 3), (advance_marks, 4),
     )  # fmt: skip
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from proxy.engines import duckdb_c
 from proxy.errors import SqlError
-from proxy.sql.parameters import cast_parameters, null_parameters, parameter_count
+from proxy.sql.parameters import (
+    cast_parameters,
+    null_parameters,
+    parameter_count,
+    parameter_places,
+    renumber_parameters,
+    sample_parameters,
+)
 
 _INT = "INTEGER"
 
@@ -126,14 +135,61 @@ def test_duckdb_takes_a_cast_wherever_it_takes_a_parameter(
     prepared.close()
 
 
+def columns(connection: duckdb_c.Connection, sql: str) -> list[str]:
+    prepared = connection.prepare(sql)
+    try:
+        return [str(kind) for _, kind in prepared.columns]
+    finally:
+        prepared.close()
+
+
+@pytest.mark.parametrize("constants", [sample_parameters, null_parameters])
 def test_the_type_of_a_result_is_known_where_only_a_constant_can_tell(
-    connection: duckdb_c.Connection,
+    connection: duckdb_c.Connection, constants: Callable[[str, dict[int, str]], str]
 ) -> None:
     sql = "SELECT strftime(d, $1), $2 FROM t"
     types = {1: "VARCHAR", 2: "BIGINT"}
-    cast = connection.prepare(cast_parameters(sql, types))
-    nulls = connection.prepare(null_parameters(sql, types))
-    assert [kind.id for _, kind in cast.columns] == ["INVALID"]
-    assert [kind.id for _, kind in nulls.columns] == ["VARCHAR", "BIGINT"]
-    cast.close()
-    nulls.close()
+    assert columns(connection, cast_parameters(sql, types))[0] == "INVALID"
+    assert columns(connection, constants(sql, types)) == ["VARCHAR", "BIGINT"]
+
+
+def test_a_sample_of_text_is_taken_for_formats_and_parts(connection: duckdb_c.Connection) -> None:
+    sql = "SELECT date_trunc($1, d), date_part($1, d), strptime(s, $1), CAST($1 AS INTEGER) FROM t"
+    found = columns(connection, sample_parameters(sql, {1: "VARCHAR"}))
+    assert found == ["TIMESTAMP", "BIGINT", "TIMESTAMP", "INTEGER"]
+
+
+def test_a_constant_null_may_have_another_type_than_a_value(
+    connection: duckdb_c.Connection,
+) -> None:
+    sql, types = "SELECT $1 || 'x'", {1: "VARCHAR"}
+    assert columns(connection, sample_parameters(sql, types)) == ["VARCHAR"]
+    assert columns(connection, null_parameters(sql, types)) == ["INTEGER"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "FLOAT", "DOUBLE", "VARCHAR"),
+        *("BLOB", "UUID", "BIT", "DATE", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"),
+        *("JSON", "DECIMAL(18,1)", "DECIMAL(38,38)", "INTEGER[]", "DECIMAL(38,0)[]", "VARCHAR[]"),
+    ],
+)
+def test_there_is_a_sample_of_every_type(connection: duckdb_c.Connection, kind: str) -> None:
+    rows = connection.run(sample_parameters("SELECT $1 IS NOT NULL", {1: kind}))
+    assert rows == [(True,)]
+
+
+def test_a_hidden_value_is_cast_in_a_query_of_its_own() -> None:
+    types = {1: "VARCHAR", 2: "INTEGER"}
+    assert cast_parameters("SELECT $1, $2", types, [1]) == (
+        "SELECT (SELECT CAST($1 AS VARCHAR)), CAST($2 AS INTEGER)"
+    )
+
+
+def test_gaps_between_numbers_are_closed() -> None:
+    assert renumber_parameters("SELECT $7, '$7', $2, $7", (2, 7)) == "SELECT $2, '$7', $1, $2"
+
+
+def test_places_are_offsets_in_the_text() -> None:
+    assert parameter_places("SELECT é, $2, '$1', $0") == [(2, 10), (0, 20)]

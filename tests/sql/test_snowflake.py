@@ -192,6 +192,25 @@ ANSWERS: list[tuple[str, Any]] = [
     ("select $$a\\tb$$", "a\\tb"),
     ("select upper('Foo') as FOO", "FOO"),
     ("select split('a,b', ',')::varchar", '["a","b"]'),
+    # One type for several decimals: the fraction stays.
+    ("select coalesce(x, 0.5) from (select null::number as x)", D("0.5")),
+    ("select case when x > 9 then x else 0.25 end from (select 5::number as x)", D("0.25")),
+    ("select least(x, 6.5) from (select 7::number as x)", D("6.5")),
+    ("select decode(x, 5, 0.5, x) from (select 5::number as x)", D("0.5")),
+    ("select iff(x > 9, x, x * 0.5) from (select 5::number as x)", D("2.5")),
+    ("select max(y) from (select 0::number as y union all select 0.5)", D("0.5")),
+    # NULLs where they are asked for, whatever the direction.
+    ("select x from (values (1),(null)) t(x) order by x desc nulls last limit 1", 1),
+    ("select x from (values (1),(null)) t(x) order by x nulls first limit 1", None),
+    ("select column1 from values (1),(2) order by 1 desc limit 1", 2),
+    # What FLATTEN gives is compared and ordered by value.
+    ("select f.value from table(flatten(parse_json('[10,9]'))) f order by f.value limit 1", "9"),
+    ("select count(*) from table(flatten(parse_json('[\"a\"]'))) f where f.value = 'a'", 1),
+    ("select max(f.value) from table(flatten(parse_json('[10,9]'))) f", "10"),
+    # Models of numbers.
+    ("select to_number('-1,234.50', '9,999.99', 6, 2)", D("-1234.50")),
+    ("select to_number('FF', 'XX')", D("255")),
+    ("select try_to_number('12345', '999')", None),
 ]
 
 
@@ -208,6 +227,10 @@ def test_answer(runner: Runner, text: str, expected: Any) -> None:
     "text",
     [
         "select 1/0",
+        "select 7 % 0",
+        "select mod(x, 0) from (select 1.5 as x)",
+        "select to_number('12345', '999')",
+        "select coalesce(x, y) from (select null::number as x, 0.5::number(38, 6) as y)",
         "select 'abc'::int",
         "select 'maybe'::boolean",
         "select 'ABCD'::varchar(2)",
@@ -234,6 +257,8 @@ def test_an_error_where_snowflake_errs(runner: Runner, text: str) -> None:
         "select random(42)",
         "select to_char(1234.5, '9,999.00')",
         "select '2024-01-01 00:00:00 +05:30'::timestamp_tz::varchar",
+        "select hour('2024-01-01 00:00:00 +05:30'::timestamp_tz)",
+        "select '2024-01-01 00:00:00 +05:30'::timestamp_tz::date",
         "select object_construct(*) from t",
         "insert overwrite into t select 1",
         "create table t (id int autoincrement)",
@@ -304,6 +329,23 @@ def test_data_changes() -> None:
     assert answer(runner, "select (select count(*) from u), (select count(*) from w)") == [(3, 0)]
     runner.run("truncate table if exists t")
     assert answer(runner, "select count(*) from t") == 0
+
+
+def test_merge_raises_where_two_rows_would_change_one() -> None:
+    runner = Runner()
+    runner.fresh()
+    runner.run("create table t (id int, n int)")
+    runner.run("insert into t values (1, 1), (2, 2)")
+    twice = "(select 1 as id, 5 as n union all select 1, 6) s"
+    with pytest.raises(duckdb.Error, match="second time"):
+        runner.run(f"merge into t using {twice} on t.id = s.id when matched then delete")
+    assert answer(runner, "select count(*) from t") == 2
+    runner.run(
+        f"merge into t as a using {twice} on a.id = s.id"
+        " when matched and s.n > 5 then update set n = s.n"
+        " when not matched then insert (id, n) values (s.id, s.n)"
+    )
+    assert answer(runner, "select n from t where id = 1") == 6
 
 
 def test_lateral_flatten_keeps_rows_without_elements_only_when_outer() -> None:

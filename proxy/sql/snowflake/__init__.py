@@ -72,6 +72,8 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     if any(node.__class__ is exp.Column and "join_mark" in node.args for node in nodes):
         tree = select.without_join_marks(tree)
         nodes = list(tree.dfs())
+    if any(node.__class__ is exp.Explode for node in nodes):
+        select.mark_flattened(nodes)
     return apply(tree, nodes, registry.NODES)
 
 

@@ -10,6 +10,7 @@ from proxy.sql.snowflake.registry import (
     data_type,
     duck,
     function,
+    number,
     sf,
     text,
     unsupported,
@@ -40,10 +41,33 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
     return duck("strftime", value, text(spelled))
 
 
+_MARKS = frozenset("90,.$")
+
+
+def _by_model(value: exp.Expr, model: exp.Expr, *, safe: bool) -> exp.Expr:
+    """The digits of a text that follows a model of 9, 0, comma, point and $, or of X alone."""
+    written = model.this.upper()
+    if written and set(written) == {"X"}:
+        digits = sf("hexadecimal_", value, number(len(written)))
+    elif set(written) <= _MARKS and written.count(".") <= 1:
+        whole, point, fraction = written.partition(".")
+        currency = "\\$?" if "$" in written else ""
+        grouped = "[0-9,]*" if "," in written else "[0-9]*"
+        after = f"(\\.[0-9]{{0,{len(fraction)}}})?" if point else ""
+        pattern = f"\\s*[+-]?{currency}{grouped}{after}\\s*"
+        most = sum(mark in "90" for mark in whole)
+        digits = sf("digits_", value, text(pattern), number(most))
+    else:
+        raise unsupported("this number format", model)
+    return digits if safe else sf("must_be_number_", digits, value.copy())
+
+
 def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:
     value, rest = arguments[0], arguments[1:]
-    if rest and (not isinstance(rest[0], exp.Literal) or rest[0].is_string):
-        raise unsupported("a number format in TO_NUMBER", rest[0])
+    if rest and isinstance(rest[0], exp.Literal) and rest[0].is_string:
+        value, rest = _by_model(value, rest[0], safe=safe), rest[1:]
+    elif rest and not isinstance(rest[0], exp.Literal):
+        raise unsupported("a number format that is not a literal", rest[0])
     precision, scale = 38, 0
     if rest:
         precision = int(rest[0].name)

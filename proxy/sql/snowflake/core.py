@@ -27,6 +27,7 @@ from proxy.sql.snowflake.registry import (
     sf,
     unsupported,
 )
+from proxy.sql.snowflake.semistructured import in_place, is_marked
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
@@ -80,6 +81,8 @@ def _column(column: exp.Column) -> exp.Expr | None:
     if sequence is None:
         return None
     public_is_main(column)
+    if is_marked(column):
+        return in_place(column, column.parent, column.arg_key)
     name = column.this
     if isinstance(name, exp.Identifier) and name.this.lower() == "nextval":
         parts = [column.args.get("catalog"), column.args.get("db"), sequence]

@@ -20,7 +20,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.types import cast_to, try_cast_to
+from proxy.sql.snowflake.types import cast_to, has_offset, try_cast_to
 
 _D = exp.DType
 
@@ -70,7 +70,12 @@ def unit_of(part: exp.Expr) -> str:
 
 
 def moment(value: exp.Expr) -> exp.Expr:
-    """A value where a date or time is wanted: a literal is a timestamp, a parameter too."""
+    """A value where a date or time is wanted: a literal is a timestamp, a parameter too.
+
+    Raises 0A000 for a TIMESTAMP_TZ whose offset would count and is lost.
+    """
+    if has_offset(value):
+        raise unsupported("a calendar function of a TIMESTAMP_TZ with its offset", value)
     if isinstance(value, exp.Literal):
         return sf("to_timestamp_", value)
     if isinstance(value, exp.Parameter):

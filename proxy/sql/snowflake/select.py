@@ -8,6 +8,7 @@ from sqlglot.transforms import eliminate_join_marks
 
 from proxy.sql.postgres import public_is_main, values
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
+from proxy.sql.snowflake.semistructured import VARIANT_KEY
 
 NODES[exp.Values] = values
 
@@ -133,6 +134,23 @@ _TABLE_FUNCTIONS = {
     exp.StrtokSplitToTable: _strtok_split_to_table,
 }
 _FLATTEN_COLUMNS = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
+
+
+def mark_flattened(nodes: list[exp.Expr]) -> None:
+    """Note which columns are FLATTEN's VALUE and THIS: they are VARIANTs, as no table says."""
+    names = set()
+    for found in nodes:
+        if isinstance(found, (exp.Lateral, exp.TableFromRows)) and isinstance(
+            found.this, exp.Explode
+        ):
+            alias = found.args.get("alias")
+            if alias is not None and alias.this is not None:
+                names.add(alias.this.name.lower())
+    for found in nodes:
+        if found.__class__ is exp.Column and found.name.lower() in ("value", "this"):
+            table = found.args.get("table")
+            if table is not None and table.name.lower() in names:
+                found.meta[VARIANT_KEY] = True
 
 
 def _arguments(call: exp.Expr) -> list[exp.Expr]:

@@ -68,13 +68,22 @@ _COMPARISONS = (
 )
 
 
+VARIANT_KEY = "variant"
+"""Key of `node.meta` of a column that is known to be a VARIANT."""
+
+
+def is_marked(value: exp.Expr | None) -> bool:
+    """Whether a column is known to be a VARIANT."""
+    return isinstance(value, exp.Column) and bool(value._meta and value._meta.get(VARIANT_KEY))
+
+
 def is_variant(value: exp.Expr | None) -> bool:
     """Whether the syntax alone says that a value is a VARIANT."""
     while isinstance(value, exp.Paren):
         value = value.this
     if isinstance(value, exp.Anonymous):
         return value.this in _VARIANT_CALLS
-    return isinstance(value, _VARIANT_NODES)
+    return isinstance(value, _VARIANT_NODES) or is_marked(value)
 
 
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:

@@ -5,6 +5,10 @@ integers, and a value that does not fit raises. Postgres's own spellings (int2, 
 name, and `type[]` is a list, as Snowflake's structured ARRAY(type) is. VARIANT, OBJECT and ARRAY are carried as JSON. A
 column may hold a VARIANT without the syntax saying so: casts of columns go through macros that
 look at the type when DuckDB binds them.
+
+TIMESTAMP_TZ is kept as its instant, as Postgres's timestamptz is: the offset that it was written with
+is lost. Of one made on the spot (a cast, TO_TIMESTAMP_TZ) what would show the offset is refused; a
+column's dates, hours and texts are those of the session's zone, as a TIMESTAMP_LTZ column's are.
 """
 
 from __future__ import annotations
@@ -173,6 +177,9 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
 }
 
 
+_CALENDAR_TYPES = frozenset({_D.DATE, _D.TIME, _D.TIMESTAMP, _D.TIMESTAMPNTZ, _D.DATETIME})
+
+
 def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     """Snowflake's cast of `value`; None where DuckDB's own is the same."""
     if isinstance(value, (exp.Null, exp.Parameter)):
@@ -182,6 +189,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         return exp.Cast(this=value, to=made) if made is not None else None
     if kind.expressions and kind.this in (_D.OBJECT, _D.MAP):
         raise unsupported(f"structured type {kind.this.value}", kind)
+    if has_offset(value) and kind.this in _CALENDAR_TYPES:
+        raise unsupported("a TIMESTAMP_TZ with its offset as a date or time", value)
     how = _CASTS.get(kind.this)
     if how is not None and not (kind.this == _D.ARRAY and kind.expressions):
         return how(value, kind)

@@ -165,7 +165,7 @@ class _Chunk:
 
     def _end_at_lone_marker(self, ends: np.ndarray) -> np.ndarray:
         """CSV: `\\.` ends the data only where it is all of a line. The ends of the lines before it."""
-        if b"\\." not in self.raw or not len(ends):
+        if b"\\" not in self.raw or not len(ends):
             return ends
         starts = np.append(0, ends[:-1] + len(self.reader.terminator))
         data = self.data
@@ -209,7 +209,7 @@ class _Chunk:
 
     def _check_encoding(self, end: int) -> None:
         """Notes the first byte among whole lines that is not UTF-8, or is zero."""
-        at = first_invalid(memoryview(self.raw)[:end])
+        at = first_invalid(self.raw, end)
         if at is not None:
             self.faults.append((at, encoding_error(self.raw[at : min(at + 4, self.size)])))
 
@@ -362,13 +362,12 @@ def _marker_problem(after: bytes, terminator: bytes) -> str | None:
     return None
 
 
-def first_invalid(data: memoryview) -> int | None:
-    """Where the first byte is that no Postgres text can hold: not UTF-8, or zero."""
-    raw = bytes(data)
-    zero = raw.find(0)
+def first_invalid(raw: bytes, end: int) -> int | None:
+    """Where, before `end`, the first byte is that no Postgres text can hold: not UTF-8, or zero."""
+    zero = raw.find(0, 0, end)
     if not raw.isascii():
         try:
-            raw.decode()
+            raw[:end].decode()
         except UnicodeDecodeError as error:
             return error.start if zero < 0 else min(zero, error.start)
     return zero if zero >= 0 else None
@@ -386,5 +385,5 @@ def encoding_error(raw: bytes) -> SqlError:
 def _first_invalid_field(run: Run) -> int | None:
     if not len(run.ends):
         return None
-    at = first_invalid(memoryview(run.data)[: int(run.ends[-1])])
+    at = first_invalid(run.data.tobytes(), int(run.ends[-1]))
     return None if at is None else int(np.searchsorted(run.ends, at, "right"))

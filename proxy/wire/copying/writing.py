@@ -23,6 +23,7 @@ from proxy.wire.encoders.cells import (
     binary_from,
     binary_of_fixed,
     binary_parts,
+    check_bytes,
     concat,
     join,
     replaced_bytes,
@@ -184,17 +185,18 @@ class _Texts:
         self, n: int, columns: Sequence[tuple[pa.Array, np.ndarray | None]]
     ) -> pa.Buffer | bytes:
         """n messages of a line each; a column is its texts and its NULLs."""
-        delimiter, null = pa.scalar(self._options.delimiter), self._options.null
-        inputs: list[pa.Array | pa.Scalar] = []
+        null = self._options.null
+        inputs: list[pa.Array] = []
         total = np.full(n, 4 + len(columns), "i8")
         for texts, nulls in columns:
             if nulls is not None and null:
                 texts = pc.if_else(pa.array(nulls), pa.scalar(null), texts)
             offsets, data = binary_parts(texts)
             total += np.diff(offsets)
-            inputs += [binary_from(offsets, data), delimiter]
-        inputs[-1] = pa.scalar(b"\n")
-        return _messages(total, inputs)
+            inputs.append(binary_from(offsets, data))
+        check_bytes(int(total.sum()) + n)
+        line = pc.binary_join_element_wise(*inputs, pa.scalar(self._options.delimiter))
+        return _messages(total, [line, pa.scalar(b"\n")])
 
 
 def _is(texts: pa.Array, text: bytes) -> np.ndarray:

@@ -141,3 +141,15 @@ CREATE OR REPLACE MACRO _sf.main.hex_decode_binary(s) AS unhex(s);
 CREATE OR REPLACE MACRO _sf.main.try_hex_decode_string(s) AS TRY(decode(unhex(s)));
 CREATE OR REPLACE MACRO _sf.main.try_hex_decode_binary(s) AS TRY(unhex(s));
 CREATE OR REPLACE MACRO _sf.main.text_if_fits_(s, n) AS CASE WHEN length(s) <= n THEN s END;
+
+-- Numbers in texts that follow a model: the digits with sign and point, NULL for what does not.
+CREATE OR REPLACE MACRO _sf.main.digits_(s, pattern, most) AS
+  CASE WHEN regexp_full_match(s, pattern) AND regexp_matches(s, '[0-9]')
+            AND length(regexp_replace(split_part(s, '.', 1), '[^0-9]', '', 'g')) <= most
+       THEN regexp_replace(s, '[,$\s]', '', 'g') END;
+CREATE OR REPLACE MACRO _sf.main.hexadecimal_(s, most) AS
+  CASE WHEN regexp_full_match(trim(s), '[0-9A-Fa-f]{1,15}') AND length(trim(s)) <= most
+       THEN CAST(TRY_CAST('0x' || trim(s) AS BIGINT) AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.must_be_number_(digits, s) AS
+  CASE WHEN s IS NOT NULL AND digits IS NULL
+       THEN error('Can''t parse ''' || s || ''' as number with this format') ELSE digits END;

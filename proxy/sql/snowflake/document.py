@@ -1,0 +1,96 @@
+"""Writes docs/snowflake.md from the tables that the translation runs on.
+
+Why it exists: a page written by hand would soon say something else than the code. The names come
+from the registry and the macros; what differs or is refused by decision is the two tables below.
+
+`python -m proxy.sql.snowflake.document > docs/snowflake.md`
+"""
+
+from __future__ import annotations
+
+from proxy.sql.snowflake import registry
+
+DIFFERENT: tuple[tuple[str, str], ...] = (
+    ("unquoted names", "are lower case, as Postgres clients expect; so are names UNPIVOT makes"),
+    ("unnamed columns", "have Postgres's names: `count`, not `COUNT(*)`"),
+    ("INT and its kin", "are 64-bit integers; a value that does not fit raises"),
+    ("timestamps", "have microseconds; nanoseconds are cut"),
+    (
+        "TIMESTAMP_TZ",
+        "keeps the instant, not the offset: a column's dates, hours and texts are those of the"
+        " session's zone; what would show the offset of one made on the spot is refused",
+    ),
+    ("objects", "parsed from text keep the order of their keys, and numbers are normalised"),
+    (
+        "VARIANT columns",
+        "are grouped, made distinct, ordered and compared by their JSON text, unless they are paths,"
+        " FLATTEN's columns or cast",
+    ),
+    ("UNION of columns", "of NUMBER(38, s) with different s takes the fraction of the shorter"),
+    ("PRIMARY KEY and UNIQUE", "are enforced; FOREIGN KEY is not"),
+    ("DML", "reports its row count in the command tag, not as a row"),
+)
+REFUSED: tuple[tuple[str, str], ...] = (
+    ("HASH, HASH_AGG, seeded RANDOM", "their values are Snowflake's own"),
+    ("SHA2 of 224, 384 or 512 bits", "the engine has SHA-256"),
+    ("number formats of TO_CHAR", "no counterpart yet; TO_NUMBER reads 9 0 , . $ and X"),
+    ("REGEXP_* with occurrence or parameters", "would be dropped"),
+    ("MATCH_RECOGNIZE, CONNECT BY, PIVOT ANY", "no faithful form yet"),
+    ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
+    ("AUTOINCREMENT", "use a sequence: DEFAULT s.NEXTVAL"),
+    ("INSERT ALL, FIRST and OVERWRITE", "write the statements one by one"),
+    ("GEOGRAPHY, GEOMETRY, FILE, DECFLOAT, MAP", "no type carries them"),
+    ("CREATE FUNCTION, STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
+    ("Snowflake Scripting, session variables, RESULT_SCAN", "not yet"),
+)
+POSTGRES: tuple[tuple[str, str], ...] = (
+    ("numeric / numeric", "has 16 decimals"),
+    ("numeric without precision", "is numeric(38,16)"),
+    ("avg, stddev, sqrt, power of numeric", "and quotients of aggregates are float8"),
+    ("a float that overflows", "is Infinity"),
+    ("char(n)", "is not padded in a column; a cast to it is refused"),
+    ("json columns", "are compared by their text; jsonb is json, in the order it was written"),
+    ("rows", "`row(1, 'a')` and `SELECT t FROM t` are shown as JSON"),
+    ("alternatives in regexp_replace", "the first that fits wins, not the longest"),
+    ("to_char of numbers, format, to_number, SIMILAR TO with brackets", "are refused"),
+)
+
+
+def _table(rows: tuple[tuple[str, str], ...]) -> list[str]:
+    return ["| what | how |", "| --- | --- |", *(f"| {what} | {how} |" for what, how in rows), ""]
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    names = ", ".join(sorted(registry.FUNCTIONS))
+    lines = [
+        "# Snowflake's SQL here",
+        "",
+        "Written by `python -m proxy.sql.snowflake.document`; do not edit.",
+        "",
+        "What cannot be done as Snowflake does it is refused with 0A000, before anything runs. What",
+        "follows is the exception: done, and different by decision.",
+        "",
+        "## Differs",
+        "",
+        *_table(DIFFERENT),
+        "## Refused",
+        "",
+        *_table(REFUSED),
+        "## Functions with rules of their own",
+        "",
+        "All others are sqlglot's translation, or DuckDB's function of that name.",
+        "",
+        names,
+        "",
+        "## The postgres dialect",
+        "",
+        "Compared with Postgres statement by statement in `tests/sql/test_postgres_answers.py`.",
+        "",
+        *_table(POSTGRES),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,12 @@
+"""docs/snowflake.md is the page that the code writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proxy.sql.snowflake.document import page
+
+
+def test_the_page_is_current() -> None:
+    written = Path(__file__).parents[2] / "docs" / "snowflake.md"
+    assert written.read_text() == page(), "run python -m proxy.sql.snowflake.document"
