@@ -318,6 +318,18 @@ def work_items(rows: Rows) -> Iterator[str]:
     for key, count in unfinished.items():
         if count > 1:
             yield f"work item {key} has {count} unfinished tasks"
+    spans = defaultdict(list)
+    for attempt in rows.attempts.values():
+        task, events = rows.tasks[attempt["task_id"]], rows.events_of[attempt["id"]]
+        if task["work_item_key"] and events:
+            end = events[-1]["id"] if attempt["status"] in ENDED else 1 << 62
+            spans[task["project_id"], task["work_item_key"]].append(
+                (events[0]["id"], end, task["id"])
+            )
+    for key, active in spans.items():
+        for (_, end, one), (start, _, other) in itertools.pairwise(sorted(active)):
+            if start < end and one != other:
+                yield f"work item {key}: tasks {one} and {other} were unfinished at once"
     kept = {(k["project_id"], k["work_item_key"]) for k in rows.keys}
     for key in kept ^ unfinished.keys():
         yield f"work item {key} is open: {key in kept}, unfinished: {key in unfinished}"

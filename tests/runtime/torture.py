@@ -92,16 +92,17 @@ class Worker:
         project = self.random.choice(self.projects)
         near = [t["task_id"] for t in self.tasks[-12:] if t["project"] == project]
         needs = self.random.sample(near, min(len(near), self.random.choice((0, 0, 1, 2, 3, 3))))
-        later = timedelta(milliseconds=self.random.choice((0, 0, 0, 30)))
+        later = self.random.choice(
+            (", available_at => now() + interval '30 milliseconds'", "", "", "")
+        )
         made = self.rows(
             "SELECT * FROM hd_runtime.create_task(%s, 'worker', %s, priority => %s,"
-            " work_item_key => %s, needs => %s, available_at => %s)",
+            " work_item_key => %s, needs => %s" + later + ")",
             project,
             self.random.choice(CLASSES),
             self.random.choice((10, 100)),
             f"key {self.random.randrange(40)}" if self.random.random() < 0.2 else None,
             needs,
-            datetime.now(UTC) + later,
         )[0]
         self.made.append(made | {"project": project, "needs": needs})
 

@@ -102,18 +102,23 @@ class FieldCutter:
         data: np.ndarray,
         ends: np.ndarray,
         starts: np.ndarray,
+        forced: bool = True,
     ) -> Run:
-        """The values of the fields between these positions of the chunk `data`, from a row's start."""
+        """The values of the fields between these positions of the chunk `data`, from a row's start.
+
+        forced: FORCE_NULL and FORCE_NOT_NULL count, as they do but in the header.
+        """
         nulls = _equal(data, starts, ends, self._options.null)
         end = int(ends[-1]) if len(ends) else 0
         clean = marks.clean(end, starts, ends)
         if clean.quoted is not None:
             nulls &= ~clean.quoted
-        if self._force_not_null is not None:
+        written = ~nulls
+        if forced and self._force_not_null is not None:
             nulls &= ~self._of_columns(self._force_not_null, len(nulls))
-        if self._force_null is not None:
+        if forced and self._force_null is not None:
             equal = _equal(clean.data, clean.starts, clean.ends, self._options.null)
-            nulls |= equal & self._of_columns(self._force_null, len(nulls))
+            nulls |= equal & written & self._of_columns(self._force_null, len(nulls))
         # A NULL holds no bytes, so that whoever looks at a column's bytes sees values alone.
         ends = np.where(nulls, clean.starts, clean.ends) if nulls.any() else clean.ends
         return Run(clean.data, clean.starts, ends, nulls, clean.suspect)

@@ -93,7 +93,9 @@ class _Chunk:
         self.data = np.frombuffer(raw, "u1")
         self.size = self.stop = len(raw) - PAD
         self.final = last
-        self.marks: Marks = marks(raw, self.options)
+        if reader.ended:
+            self.stop, self.raw = 0, bytes(PAD)
+        self.marks: Marks = marks(self.raw, self.options)
         self.faults: list[tuple[int, SqlError]] = []  # position, and what is wrong there
 
     def cut(self) -> Cut:
@@ -118,7 +120,8 @@ class _Chunk:
                 end = self.stop - self.marks.dangling
                 ends = np.append(ends, end)
                 found = np.append(found[: np.searchsorted(found, end)], end)
-        self._check_encoding(self.stop if self.final else int(ends[-1]) if len(ends) else 0)
+        whole = self.stop if self.final else int(ends[-1]) if len(ends) else 0
+        self._check_encoding(max([whole, *(at for at, _ in self.faults)]))
         return self._rows(found, ends)
 
     # --- lines ------------------------------------------------------------------------------------
@@ -226,10 +229,16 @@ class _Chunk:
             self._run(none, 0).rows(0, width), None, 0, reader.lines, ends, self._hidden_lines(ends)
         )
         begin = 0
+        if reader.in_header and self.final and not len(ends):
+            # Nothing but a header, which may even be missing; its quotes matter only if it is read.
+            if error is None or (self._is_open_end(fault_at) and self.options.header != "match"):
+                found = ends = np.array([self.stop])
+                counts, error = np.array([1]), None
+                cut.row_ends = ends
         if reader.in_header and len(ends):
             reader.in_header = False
             count, begin = int(counts[0]), self._after(ends[0])
-            cut.fault = self._header_fault(cut, self._run(found[:count], 0))
+            cut.fault = self._header_fault(cut, self._run(found[:count], 0, forced=False))
             found, counts = found[count:], counts[1:]
             cut.lines_before, cut.row_ends, cut.used = cut.lines_before + 1, ends[1:], begin
         if cut.fault is None:
@@ -237,14 +246,17 @@ class _Chunk:
         if cut.fault is None and error is not None:
             row = len(cut.fields)
             begun = self._after(cut.row_ends[-1]) if row else begin
-            whole = self.marks.open and fault_at == self.stop
-            text = self.raw[begun : self.stop] if whole else None
+            text = self.raw[begun : self.stop] if self._is_open_end(fault_at) else None
             cut.fault = Fault(error, cut.line_at(row, fault_at), text)
         good = len(cut.fields)
         reader.lines = cut.line(good - 1) if good else self._lines_of_header(cut, begin)
         if reader.ended:
             cut.used = self.size
         return cut
+
+    def _is_open_end(self, at: int) -> bool:
+        """Whether this is where the data ends within quotes."""
+        return self.marks.open and at == self.stop
 
     def _lines_of_header(self, cut: Cut, begin: int) -> int:
         return cut.lines_before + int(np.searchsorted(cut.hidden_lines, begin))
@@ -254,17 +266,16 @@ class _Chunk:
         ends, width = cut.row_ends, len(self.reader.columns)
         wrong = np.flatnonzero(counts != width)
         good = int(wrong[0]) if len(wrong) else len(counts)
-        partial = 0
+        count = partial = 0
         if len(wrong):
             count = int(counts[good])
             cut.fault = self._line_fault(cut, good, begin, self._miscounted(count))
             partial = count if count < width else 0
-        run = self._run(found[: good * width + partial], begin, width)
+        run = self._run(found[: good * width + count], begin, good * width)
         invalid = _first_invalid_field(run) if run.suspect else None
         if invalid is not None:
-            good, partial = invalid // width, 0
-            error = encoding_error(run.data[run.starts[invalid] : run.ends[invalid]].tobytes())
-            cut.fault = self._line_fault(cut, good, begin, error)
+            good, partial = min(invalid // width, good), 0
+            cut.fault = self._line_fault(cut, good, begin, _field_error(run, invalid))
         cut.fields = run.rows(good, width)
         if partial and cut.fault is not None:
             cut.fault.partial = run.rows(1, partial, first=good * width)
@@ -272,25 +283,29 @@ class _Chunk:
         if good:
             cut.used = self._after(ends[good - 1])
 
-    def _run(self, separators: np.ndarray, begin: int, width: int = 0) -> Run:
+    def _run(
+        self, separators: np.ndarray, begin: int, whole: int = 0, forced: bool = True
+    ) -> Run:
         """The fields that end at these separators, the first one beginning at `begin`.
 
-        width: of a row; 0 if they are all of one row.
+        whole: how many of them fill rows; those that follow are all of one row.
         """
         starts = np.empty(len(separators), "i8")
         if len(starts):
             starts[0] = begin
             starts[1:] = separators[:-1] + 1
             gap = len(self.reader.terminator) - 1
-            if width and gap > 0:
-                starts[width::width] += gap
-        return self.reader.cutter.run(self.marks, self.data, separators, starts)
+            width = len(self.reader.columns)
+            if whole and gap > 0:
+                starts[width : whole + 1 : width] += gap
+        return self.reader.cutter.run(self.marks, self.data, separators, starts, forced)
 
     def _line_fault(self, cut: Cut, row: int, begin: int, error: SqlError) -> Fault:
         """A fault of a row that was read to its end."""
         end = int(cut.row_ends[row])
         start = self._after(cut.row_ends[row - 1]) if row else begin
-        return Fault(error, cut.line_at(row, end), self.raw[start:end])
+        shown = self.stop if self.final and end == self.stop - self.marks.dangling else end
+        return Fault(error, cut.line_at(row, end), self.raw[start:shown])
 
     def _miscounted(self, count: int) -> SqlError:
         columns = self.reader.columns
@@ -304,7 +319,9 @@ class _Chunk:
         error = None
         if self.options.header != "match":
             return None
-        if len(run.starts) != len(columns):
+        if run.suspect and (invalid := _first_invalid_field(run)) is not None:
+            error = _field_error(run, invalid)
+        elif len(run.starts) != len(columns):
             error = SqlError(
                 "22P04",
                 f"wrong number of fields in header line: got {len(run.starts)}, "
@@ -380,6 +397,10 @@ def encoding_error(raw: bytes) -> SqlError:
     except SqlError as error:
         return error
     raise AssertionError("the bytes are valid")
+
+
+def _field_error(run: Run, at: int) -> SqlError:
+    return encoding_error(run.data[run.starts[at] : run.ends[at]].tobytes())
 
 
 def _first_invalid_field(run: Run) -> int | None:
