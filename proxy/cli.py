@@ -21,7 +21,7 @@ from proxy import config
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
-    help=__doc__,
+    help="One Postgres endpoint: Snowflake SQL on DuckDB, a governed agent runtime on Postgres.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,7 +30,7 @@ app = typer.Typer(
 
 @app.callback()
 def _hatidata() -> None:
-    """One Postgres endpoint: Snowflake SQL on DuckDB, a governed agent runtime on Postgres."""
+    """A command is needed: `hatidata` alone does nothing."""
 
 
 def _help(name: str) -> str:

@@ -160,9 +160,10 @@ class Copying:
         every = duck.prepare(f"SELECT * FROM {target.sql}")
         try:
             target.columns = self._chosen(target, every.columns, action.columns)
+            there = [name for name, _ in every.columns]
         finally:
             every.close()
-        options.check_columns([name for name, _ in target.columns])
+        options.check_columns([name for name, _ in target.columns], there, target.name)
         return target, options
 
     def _check_is_table(self, target: _Target, incoming: bool) -> None:
@@ -273,7 +274,8 @@ class Copying:
         statement = duck.prepare(sql)
         if portals.row_types_of(plan, statement) is None:
             raise SqlError("0A000", "COPY query must have a RETURNING clause")
-        options.check_columns([name for name, _ in statement.columns])
+        if action.table is None:
+            options.check_columns([name for name, _ in statement.columns])
         running = duck.start(statement)
         running.owns(statement)
         try:

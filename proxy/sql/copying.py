@@ -15,6 +15,7 @@ from proxy.sql.session_actions import CopyStatement
 from proxy.sql.utility import Utility
 from proxy.sql.words import Words
 
+_FLAGS = frozenset({"header", "freeze"})
 _COLUMN_LISTS = frozenset({"force_quote", "force_not_null", "force_null"})
 _KNOWN = _COLUMN_LISTS | name_set(
     """
@@ -78,9 +79,12 @@ def _names(words: Words) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _columns(words: Words) -> tuple[str, ...]:
+def _columns(words: Words) -> str | tuple[str, ...]:
+    """A list of columns, or `*`; a lone value is for the reader of the options to refuse."""
     if words.accept("*"):
         return ("*",)
+    if words.word != "(":
+        return words.name()
     words.expect("(")
     if words.accept("*"):
         words.expect(")")
@@ -102,6 +106,10 @@ def _options(words: Words, options: dict[str, str | tuple[str, ...]]) -> None:
         if name in _COLUMN_LISTS:
             options[name] = _columns(words)
         elif words.word in (",", ")"):
+            if name not in _FLAGS:
+                raise SqlError(
+                    "42601", f"{name} requires a parameter", position=at.start + 1 if at else None
+                )
             options[name] = "true"
         elif words.is_string():
             options[name] = words.string()

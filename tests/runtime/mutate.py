@@ -61,6 +61,9 @@ def noticed(name: str, uri: str, operations: int = 4000, rounds: int = 3) -> lis
         try:
             run = torture.torture(conninfo, operations, workers=6, seed=seed)
             found = invariants.violations(conninfo, run)
+            if not found:
+                torture.work_off(conninfo, run)
+                found = invariants.violations(conninfo, run)
         except psycopg.Error as error:
             found = [f"{error.sqlstate} {error}"]
         with psycopg.connect(uri, autocommit=True) as conn:

@@ -4,8 +4,8 @@ A supervisor starts worker processes, which create, claim, advance, heartbeat, c
 cancel, decide, recover, roll back and forget, over two projects, three classes and a growing web of
 dependencies, with leases of a fraction of a second. It kills them with SIGKILL at random and starts
 others with the dead ones' lease tokens. A worker writes each operation that Postgres has acknowledged
-to a pipe, which outlives it. Afterwards whatever is left is worked off, and `invariants.violations`
-looks at every row.
+to a pipe, which outlives it. Afterwards `invariants.violations` looks at every row, twice: as the dead
+have left them, and after whatever is left was worked off.
 
 By hand, for as long as you like:
 
@@ -373,7 +373,7 @@ def prepare(conn: psycopg.Connection) -> None:
 
 
 def torture(conninfo: str, operations: int, workers: int, seed: int = 0) -> Run:
-    """Runs until so many operations are acknowledged, then works off what is left."""
+    """Runs until so many operations are acknowledged, and kills whoever is still alive."""
     chance = random.Random(seed)
     run = Run()
     conn = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
@@ -430,13 +430,13 @@ def torture(conninfo: str, operations: int, workers: int, seed: int = 0) -> Run:
                     )
                 if not over:
                     start(leases[process.pid][-10:])
-    work_off(conn, run)
     conn.close()
     return run
 
 
-def work_off(conn: psycopg.Connection, run: Run) -> None:
+def work_off(conninfo: str, run: Run) -> None:
     """Finishes all that is left, as one agent with nobody in its way; what cannot be is a violation."""
+    conn = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
     deadline = datetime.now(UTC) + timedelta(seconds=20)
     while True:
         conn.execute("SELECT hd_runtime.housekeep()")
@@ -461,6 +461,7 @@ def work_off(conn: psycopg.Connection, run: Run) -> None:
             " WHERE t.status NOT IN ('done', 'failed')"
         ).fetchall()
         if not run.unfinished or datetime.now(UTC) > deadline:
+            conn.close()
             return
 
 
@@ -483,6 +484,8 @@ def main() -> None:
     run = torture(arguments.conninfo, arguments.operations, arguments.workers, arguments.seed)
     print(f"{len(run.acknowledged)} operations acknowledged, {run.killed} workers killed")
     found = invariants.violations(arguments.conninfo, run)
+    work_off(arguments.conninfo, run)
+    found += invariants.violations(arguments.conninfo, run)
     print("\n".join(found) or "every invariant holds")
     sys.exit(bool(found))
 

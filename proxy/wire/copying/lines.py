@@ -406,5 +406,6 @@ def _field_error(run: Run, at: int) -> SqlError:
 def _first_invalid_field(run: Run) -> int | None:
     if not len(run.ends):
         return None
-    at = first_invalid(run.data.tobytes(), int(run.ends[-1]))
-    return None if at is None else int(np.searchsorted(run.ends, at, "right"))
+    begin, end = int(run.starts[0]), int(run.ends[-1])
+    at = first_invalid(run.data[begin:end].tobytes(), end - begin)
+    return None if at is None else int(np.searchsorted(run.ends, begin + at, "right"))

@@ -42,14 +42,22 @@ class CopyOptions:
     def csv(self) -> bool:
         return self.format == "csv"
 
-    def check_columns(self, names: Sequence[str]) -> None:
-        """Raises 42P10 where FORCE_* names a column that is not among those copied."""
+    def check_columns(
+        self, names: Sequence[str], every: Sequence[str] = (), relation: str = ""
+    ) -> None:
+        """Raises 42P10 where FORCE_* names a column that is not copied, 42703 where there is none.
+
+        names: of the columns that are copied. every: of all that the relation has.
+        """
+        of = f' of relation "{relation}"' if relation else ""
         for option, forced in (
             ("FORCE_QUOTE", self.force_quote or ()),
             ("FORCE_NOT_NULL", self.force_not_null),
             ("FORCE_NULL", self.force_null),
         ):
             for name in forced:
+                if name not in (every or names):
+                    raise SqlError("42703", f'column "{name}"{of} does not exist')
                 if name not in names:
                     raise SqlError("42P10", f'{option} column "{name}" not referenced by COPY')
 

