@@ -63,7 +63,10 @@ class _Load:
             try:
                 self.appender.append(piece.rows)
             except DuckError as error:
-                raise _located(sql_error(error), piece) from error
+                told = _located(sql_error(error), piece)
+                # Keys are checked last: Postgres reads on before it inserts a batch of rows.
+                if piece.error is None or told.sqlstate != "23505":
+                    raise told from error
             self.rows += piece.rows.num_rows
         if piece.error is not None:
             raise piece.error

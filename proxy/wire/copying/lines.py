@@ -283,9 +283,7 @@ class _Chunk:
         if good:
             cut.used = self._after(ends[good - 1])
 
-    def _run(
-        self, separators: np.ndarray, begin: int, whole: int = 0, forced: bool = True
-    ) -> Run:
+    def _run(self, separators: np.ndarray, begin: int, whole: int = 0, forced: bool = True) -> Run:
         """The fields that end at these separators, the first one beginning at `begin`.
 
         whole: how many of them fill rows; those that follow are all of one row.
