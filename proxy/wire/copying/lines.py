@@ -229,12 +229,14 @@ class _Chunk:
             self._run(none, 0).rows(0, width), None, 0, reader.lines, ends, self._hidden_lines(ends)
         )
         begin = 0
-        if reader.in_header and self.final and not len(ends):
-            # Nothing but a header, which may even be missing; its quotes matter only if it is read.
-            if error is None or (self._is_open_end(fault_at) and self.options.header != "match"):
-                found = ends = np.array([self.stop])
-                counts, error = np.array([1]), None
-                cut.row_ends = ends
+        only_header = reader.in_header and self.final and not len(ends)
+        # It may even be missing; its quotes matter only if it is read.
+        if only_header and (
+            error is None or (self._is_open_end(fault_at) and self.options.header != "match")
+        ):
+            found = ends = np.array([self.stop])
+            counts, error = np.array([1]), None
+            cut.row_ends = ends
         if reader.in_header and len(ends):
             reader.in_header = False
             count, begin = int(counts[0]), self._after(ends[0])
