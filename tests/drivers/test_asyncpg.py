@@ -1,7 +1,6 @@
 """asyncpg: binary alone, everything prepared and cached, types looked up in pg_catalog."""
 
 # What must raise is often the end of a block, so the block stands inside `pytest.raises`.
-# ruff: noqa: PT012
 
 from __future__ import annotations
 

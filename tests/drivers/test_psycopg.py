@@ -1,7 +1,6 @@
 """psycopg 3: the driver that uses most of the protocol, in text and in binary."""
 
 # What must raise is often the end of a block, so the block stands inside `pytest.raises`.
-# ruff: noqa: PT012
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """psycopg2: the simple query protocol, values written into the text by the client."""
 
 # What must raise is often the end of a block, so the block stands inside `pytest.raises`.
-# ruff: noqa: PT012
 
 from __future__ import annotations
 
