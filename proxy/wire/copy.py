@@ -147,7 +147,11 @@ class CopyReader:
             return before + row + 1
 
         rows = cut.rows
-        error = None if cut.fault is None else _placed(cut.fault, f"{self._where(line(rows))}")
+        error = cut.fault
+        if error is not None and cut.at_field:
+            error = self._at(error, line(rows), len(cut.partial), None)
+        elif error is not None:
+            error = _placed(error, self._where(line(rows)))
         columns: list[pa.Array] = []
         for at, reader in enumerate(self._readers):
             try:

@@ -27,14 +27,17 @@ _OIDS = 1 << 16
 
 @dataclass(slots=True)
 class BinaryCut:
-    """columns: slices of `rows` values each. fault: what is wrong with the row after them, and
-    `partial`: its fields before that. used: bytes that are done with."""
+    """columns: slices of `rows` values each. used: bytes that are done with.
+
+    fault: what is wrong with the row after them; at_field: with the field behind those of `partial`.
+    """
 
     rows: int
     columns: list[Slices]
     fault: SqlError | None
     partial: list[Slices]
     used: int
+    at_field: bool = False
 
 
 class BinaryReader:
@@ -90,6 +93,7 @@ class BinaryReader:
     def _follow(self, cut: BinaryCut, chunk: bytes, size: int, at: int, last: bool) -> None:
         """Looks at one unfinished row field by field, for what is wrong with it."""
         data = np.frombuffer(chunk, "u1")
+        cut.at_field = True
         for _ in range(self._columns):
             if size - at < 4:
                 cut.fault = _unexpected_end() if last else None

@@ -351,10 +351,11 @@ class _Chunk:
             return none
         newline = _NEWLINE if self.reader.terminator == b"\n" else _RETURN
         found = self._quoted(newline)
-        if self.reader.lines == 0 and newline == _NEWLINE and len(ends):
+        if self.reader.lines == 0 and newline == _NEWLINE:
+            end = ends[0] if len(ends) else self.stop
             first = self._quoted(_RETURN)
-            first = first[: np.searchsorted(first, ends[0])]
-            found = np.concatenate([first, found[np.searchsorted(found, ends[0]) :]])
+            first = first[: np.searchsorted(first, end)]
+            found = np.concatenate([first, found[np.searchsorted(found, end) :]])
         return found
 
     def _quoted(self, byte: int) -> np.ndarray:
