@@ -7,14 +7,13 @@ CREATE OR REPLACE FUNCTION hd_runtime.create_task(
     work_item_key text DEFAULT NULL,
     priority      int DEFAULT 100,
     needs         uuid[] DEFAULT '{}',
-    available_at  timestamptz DEFAULT now(),
-    OUT task_id    uuid,
-    OUT attempt_id uuid,
-    OUT created    boolean)
+    available_at  timestamptz DEFAULT now())
+RETURNS hd_runtime.created_task
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = hd_runtime, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
+    v_made created_task;
     v_needs uuid[];
     v_unmet int := 0;
     v_failed uuid;
@@ -49,22 +48,22 @@ BEGIN
             HINT = 'An operator makes one with SELECT define_task_class(''name'').';
     END IF;
 
-    task_id := _new_id();
+    v_made.task_id := _new_id();
     IF create_task.work_item_key IS NOT NULL THEN
         LOOP
             INSERT INTO open_work_items (project_id, work_item_key, task_id)
-            VALUES (create_task.project_id, create_task.work_item_key, create_task.task_id)
+            VALUES (create_task.project_id, create_task.work_item_key, v_made.task_id)
             ON CONFLICT DO NOTHING;
             EXIT WHEN FOUND;
             -- Another unfinished task has the key, unless it has just ended.
-            SELECT a.task_id, a.id, false INTO create_task.task_id, create_task.attempt_id, created
+            SELECT a.task_id, a.id, false INTO v_made
             FROM open_work_items o JOIN task_attempts a ON a.task_id = o.task_id
             WHERE o.project_id = create_task.project_id AND o.work_item_key = create_task.work_item_key
             ORDER BY a.attempt_no DESC LIMIT 1;
             IF FOUND THEN
-                RETURN;
+                RETURN v_made;
             END IF;
-            task_id := _new_id();
+            v_made.task_id := _new_id();
         END LOOP;
     END IF;
 
@@ -87,27 +86,28 @@ BEGIN
 
     INSERT INTO tasks (id, project_id, agent_type, task_class, status, input_hash, priority, work_item_key,
                        payload, available_at)
-    VALUES (create_task.task_id, create_task.project_id, create_task.agent_type, create_task.task_class,
+    VALUES (v_made.task_id, create_task.project_id, create_task.agent_type, create_task.task_class,
             CASE WHEN v_unmet > 0 THEN 'created' ELSE 'queued' END, create_task.input_hash, create_task.priority,
             create_task.work_item_key, create_task.payload, create_task.available_at);
     IF v_needs IS NOT NULL THEN
         INSERT INTO task_dependencies (task_id, needs_task_id)
-        SELECT create_task.task_id, n FROM unnest(v_needs) AS n;
+        SELECT v_made.task_id, n FROM unnest(v_needs) AS n;
     END IF;
     v_lane := _lane(create_task.task_class, create_task.agent_type, create_task.priority::smallint);
-    attempt_id := _new_id();
+    v_made.attempt_id := _new_id();
     INSERT INTO task_attempts (id, task_id, project_id, attempt_no, lane_id, status, available_at, agent_type, model_class)
-    VALUES (create_task.attempt_id, create_task.task_id, create_task.project_id, 1, v_lane,
+    VALUES (v_made.attempt_id, v_made.task_id, create_task.project_id, 1, v_lane,
             CASE WHEN v_unmet > 0 THEN 'preflight_blocked' ELSE 'queued' END,
             CASE WHEN v_unmet > 0 THEN create_task.available_at
                  ELSE _queue_position(v_lane, create_task.project_id, create_task.available_at) END,
             create_task.agent_type, v_model);
-    created := true;
+    v_made.created := true;
     IF v_failed IS NOT NULL THEN
         PERFORM _block_dependents(v_failed);
     ELSIF v_unmet = 0 AND create_task.available_at <= clock_timestamp() THEN
         PERFORM _announce_work(create_task.task_class);
     END IF;
+    RETURN v_made;
 END
 $$;
 COMMENT ON FUNCTION hd_runtime.create_task(uuid, text, text, jsonb, text, text, int, uuid[], timestamptz) IS

@@ -1,18 +1,20 @@
-CREATE OR REPLACE FUNCTION hd_runtime.heartbeat(
-    attempt_id uuid, lease_token text, OUT lease_expires timestamptz, OUT cancel_requested boolean)
+CREATE OR REPLACE FUNCTION hd_runtime.heartbeat(attempt_id uuid, lease_token text)
+RETURNS hd_runtime.renewed_lease
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    v_lease renewed_lease;
 BEGIN
     UPDATE task_attempts a
     SET heartbeat_at = clock_timestamp(), lease_expires = clock_timestamp() + a.lease_ttl
     WHERE a.id = heartbeat.attempt_id
       AND a.lease_token = _token_digest(heartbeat.lease_token)
       AND a.lease_expires > clock_timestamp()
-    RETURNING a.lease_expires, a.cancel_requested
-    INTO heartbeat.lease_expires, heartbeat.cancel_requested;
+    RETURNING a.lease_expires, a.cancel_requested INTO v_lease;
     IF NOT FOUND THEN
         PERFORM _lease_lost(heartbeat.attempt_id, heartbeat.lease_token);
     END IF;
+    RETURN v_lease;
 END
 $$;
 COMMENT ON FUNCTION hd_runtime.heartbeat(uuid, text) IS

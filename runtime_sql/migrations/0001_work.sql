@@ -271,6 +271,19 @@ COMMENT ON INDEX hd_runtime.idx_project_queue IS 'The queue for a claim of one p
 COMMENT ON INDEX hd_runtime.idx_leases IS 'What the reaper has to look at, next first.';
 
 
+-- Named types, and not OUT parameters: Postgres builds the row type of those anew in every call.
+
+CREATE TYPE hd_runtime.created_task AS (task_id uuid, attempt_id uuid, created boolean);
+COMMENT ON TYPE hd_runtime.created_task IS 'What create_task answers.';
+COMMENT ON COLUMN hd_runtime.created_task.task_id IS 'The task.';
+COMMENT ON COLUMN hd_runtime.created_task.attempt_id IS 'Its newest attempt.';
+COMMENT ON COLUMN hd_runtime.created_task.created IS 'False when an unfinished task had the work_item_key already: it is that one.';
+
+CREATE TYPE hd_runtime.renewed_lease AS (lease_expires timestamptz, cancel_requested boolean);
+COMMENT ON TYPE hd_runtime.renewed_lease IS 'What heartbeat answers.';
+COMMENT ON COLUMN hd_runtime.renewed_lease.lease_expires IS 'When the lease ends without another heartbeat.';
+COMMENT ON COLUMN hd_runtime.renewed_lease.cancel_requested IS 'An operator asked to stop.';
+
 CREATE TYPE hd_runtime.claimed_task AS (
     task_id        uuid,
     attempt_id     uuid,
