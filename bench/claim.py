@@ -161,7 +161,8 @@ class Bench:
 
 def lifecycle(bench: Bench, queued: int) -> None:
     bench.fill(queued)
-    rounds, each = 6, min(800, queued // (CLIENTS * 8))
+    # Until nearly all are done: a queue is not always fresh.
+    rounds, each = 8, queued // (CLIENTS * 9)
     scripts = {"floor": FLOOR, "ours": OURS, **bench.peers}
     cpu: dict[str, list[float]] = {name: [] for name in scripts}
     rate: dict[str, list[float]] = {name: [] for name in scripts}

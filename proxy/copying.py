@@ -245,7 +245,7 @@ class Copying:
                 piece = await self._next_piece(running, writer)
             session.link.write(writer.tail() + _COPY_DONE)
             if plan.writes:
-                session.transaction.wrote_once("COPY")
+                session.transaction.wrote(plan.sql, (), sent)
             return sent
         finally:
             await session.end_duck(running)

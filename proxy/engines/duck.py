@@ -137,7 +137,7 @@ class DuckSession:
 
         If the caller is cancelled it goes on to its end, for nobody.
         """
-        future = self._workers.submit(function, *arguments)
+        future = self._workers.submit(self._translate, function, *arguments)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

@@ -28,9 +28,12 @@ from proxy.wire.types import DuckType
 
 __all__ = ["CopyOptions", "CopyReader", "CopyWriter", "Piece", "copy_options"]
 
-# What is worth a round of kernels, and what a single row may not exceed.
+# What is worth a round of kernels; the most that is waited for at once; and what a row may not
+# exceed, nor what is read at once (offsets have 32 bits).
 _CHUNK = 1 << 22
-_MOST_BYTES = 1 << 30
+_LARGE_CHUNK = 1 << 28
+_MOST_ROW_BYTES = 1 << 30
+_MOST_BYTES = 2**31 - 1
 
 _SHOWN_BYTES = 100  # of a value or line in an error's context, as in Postgres
 
@@ -91,17 +94,17 @@ class CopyReader:
     @property
     def wants(self) -> int:
         """How many bytes are worth feeding at once: more the longer no row has come to its end."""
-        return max(_CHUNK, len(self._tail))
+        return max(_CHUNK, min(len(self._tail), _LARGE_CHUNK))
 
     def feed(self, data: Sequence[bytes], last: bool = False) -> Piece:
         """The rows that these bytes complete. Blocks: it computes. last: no more will come."""
+        if len(self._tail) + sum(map(len, data)) > _MOST_BYTES - PAD:
+            raise _too_large()
         chunk = b"".join([self._tail, *data, bytes(PAD)])
         piece, used = self._read_binary(chunk, last) if self._binary else self._read(chunk, last)
         self._tail = chunk[used:-PAD]
-        if piece.error is None and len(self._tail) > _MOST_BYTES:
-            piece.error = SqlError(
-                "54000", "row is too large", detail=f"A row may have {_MOST_BYTES} bytes."
-            )
+        if piece.error is None and len(self._tail) > _MOST_ROW_BYTES:
+            piece.error = _too_large()
         return piece
 
     # --- text and CSV -----------------------------------------------------------------------------
@@ -194,6 +197,10 @@ class CopyReader:
     def _at(self, error: SqlError, line: int, column: int, value: bytes | None) -> SqlError:
         where = f"{self._where(line)}, column {self._names[column]}"
         return _placed(error, where if value is None else f'{where}: "{_shown(value)}"')
+
+
+def _too_large() -> SqlError:
+    return SqlError("54000", "row is too large", detail=f"A row may have {_MOST_ROW_BYTES} bytes.")
 
 
 def _shown(raw: bytes) -> str:

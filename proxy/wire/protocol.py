@@ -94,6 +94,7 @@ class FrontendProtocol:
                 self._close()
                 raise m.protocol_violation("invalid message length", severity="FATAL")
             if len(buffer) - at <= length:
+                self._compact()
                 return None
             taken, dropped = _ALLOWED[self.state]
             body = self._take(length + 1)[_HEADER:]

@@ -22,7 +22,8 @@ DECLARE
     v_task uuid;
     v_tried int[] := '{}';
     v_token text := gen_random_uuid();
-    v_blocks bigint;
+    v_index regclass := CASE WHEN project_id IS NULL THEN 'idx_queue' ELSE 'idx_project_queue' END;
+    v_visited bigint;
 BEGIN
     IF claim_next_task.agent_run_id IS NULL OR claim_next_task.agent_run_id = ''
        OR length(claim_next_task.agent_run_id) > 200 OR position(E'\n' IN claim_next_task.agent_run_id) > 0 THEN
@@ -38,9 +39,7 @@ BEGIN
 
     FOR v_round IN 1 .. 2 LOOP
         v_now := clock_timestamp();
-        v_blocks := pg_stat_get_xact_blocks_fetched('idx_queue'::regclass)
-                  + pg_stat_get_xact_blocks_fetched('idx_project_queue'::regclass)
-                  + pg_stat_get_xact_blocks_fetched('task_attempts'::regclass);
+        v_visited := pg_stat_get_xact_tuples_returned(v_index);
         LOOP
             -- The lane to take from: of the best priority, the one whose oldest has waited longest.
             IF claim_next_task.project_id IS NULL THEN
@@ -110,11 +109,9 @@ BEGIN
             v_tried := v_tried || v_lane;
         END LOOP;
 
-        -- Far more pages visited than a claim needs: dead entries that cannot be removed yet. Now and
-        -- then one of the claims moves the marks past them.
-        IF pg_stat_get_xact_blocks_fetched('idx_queue'::regclass)
-           + pg_stat_get_xact_blocks_fetched('idx_project_queue'::regclass)
-           + pg_stat_get_xact_blocks_fetched('task_attempts'::regclass) - v_blocks > 50 + 20 * (max_tasks - v_left)
+        -- Far more index entries visited than a claim needs: dead ones that cannot be removed yet. Now
+        -- and then one of the claims moves the marks past them.
+        IF pg_stat_get_xact_tuples_returned(v_index) - v_visited > 250 + 4 * (max_tasks - v_left)
            AND random() < 0.125 THEN
             PERFORM _advance_marks(
                 ARRAY(SELECT l.id FROM queue_lanes l

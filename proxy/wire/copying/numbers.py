@@ -5,7 +5,6 @@ from __future__ import annotations
 import decimal
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -223,7 +222,7 @@ def exact_decimal(duck: DuckType) -> ColumnReader:
         lambda raw: _fitted(numbers.numeric_binary(raw), width, scale),
         lambda found: pa.array(found, arrow),
         kernel,
-        lambda slices: _decimals(slices, scale, arrow),
+        lambda slices: _decimals(slices, duck, arrow),
     )
 
 
@@ -244,69 +243,83 @@ def _fitted(value: Decimal, width: int, scale: int) -> Decimal:
     return rounded
 
 
-def _decimals(slices: Slices, scale: int, arrow: pa.DataType) -> tuple[pa.Array | None, np.ndarray]:
-    texts, unusual = numeric_texts(slices, scale)
-    if texts is None:
-        return no_binary_kernel(slices)
-    try:
-        return texts.cast(arrow), unusual
-    except pa.ArrowInvalid:
-        return no_binary_kernel(slices)
+# Digits of base 10,000 that a numeric of 38 digits may have before the point.
+_BEFORE = 10
 
 
-# Digits of base 10,000 that a numeric of 38 digits may have before the point and after it.
-_GROUPS = 10
+def _numeric_groups(slices: Slices, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """numeric_recv's format as base-10000 digits: int64 (`_BEFORE` + ceil(scale / 4), n).
+
+    Then signs, and which values are left to the exact decoder (their digits are 0): what has more
+    digits, is no number, or is not well formed.
+    """
+    n, points = len(slices), -(-scale // 4)
+    count, weight = slices.at(0, ">u2").astype("i8"), slices.at(2, ">i2").astype("i8")
+    sign, dscale = slices.at(4, ">u2"), slices.at(6, ">u2").astype("i8")
+    behind = count - 1 - weight  # groups after the point
+    good = (slices.lengths == 8 + 2 * count) & ((sign == 0) | (sign == 0x4000)) & (dscale <= 0x3FFF)
+    good &= (count == 0) | ((weight < _BEFORE) & (weight >= -points) & (behind <= points))
+    # Digits behind the number's own scale would be dropped: they are left to the exact decoder.
+    good &= (count == 0) | (4 * behind <= dscale + 3)
+    good &= ~slices.nulls
+    groups = np.zeros((_BEFORE + points, n), "i8")
+    rows = np.flatnonzero(good)
+    count, weight, starts = count[rows], weight[rows], slices.starts[rows] + 8
+    every = np.ndarray((len(slices.data) - 1,), ">i2", slices.data, 0, (1,))
+    wrong = np.zeros(len(rows), bool)
+    last = np.zeros(len(rows), "i8")
+    for i in range(int(count.max(initial=0))):
+        some = np.flatnonzero(count > i)
+        digits = every[starts[some] + 2 * i].astype("i8")
+        wrong[some] |= (digits < 0) | (digits > 9999)
+        groups[_BEFORE - 1 - weight[some] + i, rows[some]] = digits
+        last[some] = digits
+    extra = np.clip(4 * behind[rows] - dscale[rows], 0, 3)
+    wrong |= last % 10**extra != 0
+    if points:
+        # The last group has more digits than the scale where 4 does not divide it.
+        wrong |= groups[-1, rows] % 10 ** (4 * points - scale) != 0
+    good[rows[wrong]] = False
+    groups[:, rows[wrong]] = 0
+    return groups, good & (sign == 0x4000), ~good & ~slices.nulls
 
 
-def numeric_texts(slices: Slices, scale: int) -> tuple[pa.Array | None, np.ndarray]:
+def _decimals(
+    slices: Slices, duck: DuckType, arrow: pa.DataType
+) -> tuple[pa.Array | None, np.ndarray]:
+    if duck.width > 18:
+        texts, unusual = numeric_texts(slices, duck.scale)
+        try:
+            return texts.cast(arrow), unusual
+        except pa.ArrowInvalid:
+            return no_binary_kernel(slices)
+    groups, negative, unusual = _numeric_groups(slices, duck.scale)
+    powers = 10.0 ** (4 * np.arange(_BEFORE - 1, _BEFORE - 1 - len(groups), -1))
+    unusual |= powers @ groups >= 10.0 ** (duck.width - duck.scale) * (1 - 1e-12)
+    unscaled = np.zeros(len(slices), "i8")
+    for group in groups[:_BEFORE]:
+        unscaled = unscaled * 10_000 + group
+    unscaled *= 10**duck.scale
+    left = duck.scale
+    for group in groups[_BEFORE:]:
+        left -= 4
+        unscaled += group * 10**left if left >= 0 else group // 10**-left
+    unscaled = np.where(negative, -unscaled, unscaled)
+    wide = np.stack([unscaled, unscaled >> 63], axis=1)
+    return fixed(arrow, wide.view("V16").reshape(-1), slices.nulls), unusual
+
+
+def numeric_texts(slices: Slices, scale: int) -> tuple[pa.Array, np.ndarray]:
     """numeric_recv's format as decimal texts with exactly `scale` digits after the point.
 
     Unusual: what has more digits than that, or is no number, or is not well formed.
     """
-    n = len(slices)
-    count, weight = slices.at(0, ">u2").astype("i8"), slices.at(2, ">i2").astype("i8")
-    sign, dscale = slices.at(4, ">u2"), slices.at(6, ">u2").astype("i8")
-    good = ~slices.nulls & (slices.lengths == 8 + 2 * count) & (count <= 2 * _GROUPS)
-    good &= ((sign == 0) | (sign == 0x4000)) & (dscale <= 0x3FFF)
-    points = -(-scale // 4)
-    # The digits must lie within the groups before the point and those of the scale.
-    good &= (
-        (weight < _GROUPS) & (weight - count + 1 >= -points) & ((count == 0) | (weight >= -points))
-    )
-    # Digits behind the number's own scale would be dropped: they are left to the exact decoder.
-    good &= (count == 0) | (4 * (count - 1 - weight) <= dscale + 3)
-    matrix = np.zeros((n, _GROUPS + points), "i8")
-    rows = np.flatnonzero(good)
-    for i in range(int(count[rows].max(initial=0))):
-        some = rows[count[rows] > i]
-        digits = _digit(slices, some, i)
-        good[some[(digits < 0) | (digits > 9999)]] = False
-        matrix[some, _GROUPS - 1 - weight[some] + i] = digits
-    if points:
-        # The last group has more digits than the scale where 4 does not divide it.
-        good &= matrix[:, -1] % 10 ** (4 * points - scale) == 0
-    extra = 4 * (count - 1 - weight) - dscale
-    behind = good & (extra > 0) & (count > 0)
-    if behind.any():
-        some = np.flatnonzero(behind)
-        last = _digit(slices, some, count[some] - 1)
-        good[some[last % 10 ** extra[some] != 0]] = False
-    bad = ~good & ~slices.nulls
-    matrix[~good] = 0
-    columns = list(np.clip(matrix, 0, 9999).astype("u4").T)
-    negative = good & (sign == 0x4000) & (matrix != 0).any(axis=1)
-    integer_groups = columns[:_GROUPS]
-    while len(integer_groups) > 1 and not integer_groups[0].any():
-        integer_groups = integer_groups[1:]
-    groups = Groups(negative, integer_groups, columns[_GROUPS:], scale)
-    return strings(text_of_groups(groups), slices.nulls), bad
-
-
-def _digit(slices: Slices, rows: np.ndarray, number: Any) -> np.ndarray:
-    some = Slices(
-        slices.data, slices.starts[rows] + 2 * number, slices.lengths[rows], slices.nulls[rows]
-    )
-    return some.at(8, ">i2").astype("i8")
+    groups, negative, unusual = _numeric_groups(slices, scale)
+    negative &= (groups != 0).any(axis=0)
+    before, after = list(groups[:_BEFORE].astype("u4")), list(groups[_BEFORE:].astype("u4"))
+    while len(before) > 1 and not before[0].any():
+        before = before[1:]
+    return strings(text_of_groups(Groups(negative, before, after, scale)), slices.nulls), unusual
 
 
 # --- whole numbers beyond int8 --------------------------------------------------------------------
@@ -360,8 +373,6 @@ def whole(duck: DuckType) -> ColumnReader:
 
     def binary_kernel(slices: Slices) -> tuple[pa.Array | None, Unusual]:
         texts, unusual = numeric_texts(slices, 0)
-        if texts is None:
-            return no_binary_kernel(slices)
         array, odd = kernel(texts)
         return array, unusual | odd if odd is not None else unusual
 
