@@ -15,7 +15,7 @@ from proxy import parameter_types
 from proxy import portal as portals
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckPortal, DuckStatement
+from proxy.engines.duck import DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
@@ -27,13 +27,13 @@ from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
-from proxy.wire.rows import RowEncoder
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.session import Session
 
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
+_SMALL = 4096  # bytes of parameters
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
@@ -161,7 +161,7 @@ class ExtendedProtocol:
 
     async def _duck_statement(self, plan: Statement, sql: str) -> DuckStatement:
         try:
-            return await self._session.on_duck(self._session.duck.prepare, sql)
+            return await self._session.on_duck(self._session.duck.prepare, sql, plan.scalar)
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
@@ -201,7 +201,8 @@ class ExtendedProtocol:
                 f'statement "{message.statement}" requires {len(oids)}'
             )
         formats = portals.result_formats(message.parameter_formats, len(oids))
-        zone = self._session.settings.get("TimeZone")
+        zone = self._session.style().time_zone
+        bound.size = sum([len(raw) for raw in message.parameters if raw is not None])
         values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
@@ -317,29 +318,28 @@ class ExtendedProtocol:
         session, statement = self._session, bound.statement
         if bound.finished or limit == NO_ROWS:
             return 0
-        encoder: RowEncoder | None = None
         sent = 0
         try:
-            if bound.running is None:
-                await session.on_duck(self.start, bound)
+            if bound.running is None and self._at_once(bound):
+                piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
+            elif bound.running is None:
+                piece = await session.on_duck(self._start_and_fetch, bound, formats, limit)
+            else:
+                piece = await session.duck.call(self._fetch, bound, formats, limit)
             running = bound.running
             assert running is not None
             if statement.row_types is None:
                 sent = running.rows_changed
-            else:
-                self._check_columns(statement, running)
-                types = [kind for _, kind in running.columns]
-                codes = portals.result_formats(formats, len(types))
-                encoder = RowEncoder(types, codes, session.style())
-            while encoder is not None and not (limit and sent >= limit):
-                left = limit - sent if limit else 0
-                data, rows, more = await session.duck.call(running.fetch, encoder, left)
+            while piece is not None:
+                data, rows, more = piece
                 if send:
                     session.link.write(data)
                 sent += rows
-                if not more:
+                if not more or (limit and sent >= limit):
                     break
                 await session.link.drain()
+                left = limit - sent if limit else 0
+                piece = await session.duck.call(self._fetch, bound, formats, left)
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
@@ -353,19 +353,55 @@ class ExtendedProtocol:
                 session.transaction.wrote(sql, bound.values, bound.rows)
         return sent
 
+    def _at_once(self, bound: Portal) -> bool:
+        """Whether the portal's statement costs less than the way to another thread."""
+        plan, duck = bound.statement.plan, bound.statement.duck
+        return (
+            plan is not None
+            and plan.scalar
+            and duck is not None
+            and not bound.sql
+            and bound.size <= _SMALL
+            and self._session.link.protocol.next_is(b"S")
+            and self._session.duck_at_once(duck)
+        )
+
+    def _start_and_fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
+        """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
+        self.start(bound)
+        return self._fetch(bound, formats, limit)
+
+    def _fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
+        """Blocks."""
+        running = bound.running
+        assert running is not None
+        if bound.statement.row_types is None:
+            return None
+        self._check_columns(bound.statement, running.columns)
+        codes = portals.result_formats(formats, len(running.columns))
+        return running.fetch(running.encoder(codes, self._session.style()), limit)
+
     @staticmethod
-    def _check_columns(statement: PreparedStatement, running: DuckPortal) -> None:
+    def _check_columns(statement: PreparedStatement, columns: list[tuple[str, DuckType]]) -> None:
         """Raises 0A000 when the result is not the one that the client was told of."""
+        if columns is statement.row_types:
+            return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
-        if told != [wire_type(kind).oid for _, kind in running.columns]:
+        if told != [wire_type(kind).oid for _, kind in columns]:
             raise SqlError(
                 "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
             )
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
-        bound.running = self._session.duck.start(self._planned(bound), bound.values)
-        if bound.statement.row_types is None:
+        statement = bound.statement
+
+        def accept(columns: list[tuple[str, DuckType]]) -> None:
+            if statement.row_types is not None:
+                self._check_columns(statement, columns)
+
+        bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
+        if statement.row_types is None:
             bound.running.finish()
 
     def plan_texts(self, bound: Portal) -> list[str]:

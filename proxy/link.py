@@ -2,7 +2,8 @@
 
 The transport's half of a session. It never decides anything: the protocol's state machine says what
 a frame is, the session what to do about it. Reading stops while the session has more than enough to
-do, writing tells it to wait while the client does not read.
+do, writing tells it to wait while the client does not read. What is written in one go is sent as one
+packet: a system call, and a client that is woken, cost more than a small statement.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from proxy.wire.protocol import FrontendProtocol
 
 _READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
 _WRITE_AHEAD = 1 << 20  # bytes waiting for a client that does not read
+_PACKET = 1 << 16  # bytes that are sent without waiting for more
 
 
 class ClientLink(asyncio.Protocol):
@@ -33,6 +35,7 @@ class ClientLink(asyncio.Protocol):
         self.tls = tls  # what the server offers
         self._layer: TlsLayer | None = None
         self._accepted = accepted
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._arrival: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -40,6 +43,8 @@ class ClientLink(asyncio.Protocol):
         self._paused_writing = False
         self._eof = False
         self._untouched = True  # nothing has come yet
+        self._unsent: list[bytes | memoryview] = []
+        self._unsent_size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -113,13 +118,14 @@ class ClientLink(asyncio.Protocol):
         return frame
 
     async def _more(self) -> bool:
+        self._flush()
         if self._eof:
             return False
         if self._paused_reading:
             assert self._transport is not None
             self._paused_reading = False
             self._transport.resume_reading()
-        self._arrival = asyncio.get_running_loop().create_future()
+        self._arrival = self._loop.create_future()
         try:
             await self._arrival
         finally:
@@ -129,6 +135,7 @@ class ClientLink(asyncio.Protocol):
     def secure(self) -> None:
         """From here on both directions are TLS."""
         assert self.tls is not None
+        self._flush()
         self._layer = TlsLayer(self.tls.context)
 
     @property
@@ -141,16 +148,30 @@ class ClientLink(asyncio.Protocol):
             self._transport.write(data)
 
     def write(self, data: bytes | memoryview) -> None:
+        """Sends it with what else is written until the loop turns again, in order."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
+        self._unsent_size += len(data)
+        if self._unsent_size >= _PACKET:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._unsent:
+            return
+        unsent, self._unsent, self._unsent_size = self._unsent, [], 0
         if not self.lost:
             assert self._transport is not None
+            data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
             if self._layer is not None:
                 data = self._layer.send(data)
             self._transport.write(data)
 
     async def drain(self) -> None:
         """Waits while the client reads too slowly. Raises ConnectionResetError when it has gone."""
+        self._flush()
         while self._paused_writing and not self.lost:
-            self._drained = asyncio.get_running_loop().create_future()
+            self._drained = self._loop.create_future()
             try:
                 await self._drained
             finally:
@@ -166,6 +187,7 @@ class ClientLink(asyncio.Protocol):
 
     def close(self) -> None:
         """Sends what is written, then hangs up."""
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 

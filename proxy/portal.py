@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from proxy.engines.duck import DuckPortal, DuckStatement
@@ -47,6 +48,7 @@ class Portal:
     values: Sequence[tuple[int, Any]] = ()  # (OID, value)
     types: tuple[str, ...] = ()  # DuckDB's types of the values
     sql: str = ""  # the statement's text for those types, where it must be planned anew
+    size: int = 0  # of the values, in bytes as Bind brought them
     formats: tuple[int, ...] = ()
     running: DuckPortal | None = None
     rows: int = 0  # given so far
@@ -92,6 +94,12 @@ def columns_of(row_types: Sequence[tuple[str, DuckType]], formats: Sequence[int]
         wire = wire_type(duck)
         columns.append(m.Column(name, wire.oid, wire.size, wire.modifier, code))
     return columns
+
+
+@lru_cache(maxsize=256)
+def row_description(row_types: tuple[tuple[str, DuckType], ...], formats: tuple[int, ...]) -> bytes:
+    """RowDescription of a DuckDB result."""
+    return m.row_description(columns_of(row_types, formats))
 
 
 def result_formats(given: Sequence[int], count: int) -> tuple[int, ...]:

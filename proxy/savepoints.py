@@ -157,7 +157,7 @@ def _is_name(token: Token) -> bool:
 def defaults(duck: DuckSession) -> list[tuple[str, str]]:
     """Blocks. Gives the lost transaction up, and reads the (table, DEFAULT) pairs that were there before."""
     with contextlib.suppress(SqlError, DuckError):  # DuckDB may have given it up itself
-        duck.run("ROLLBACK")
+        duck.rollback()
     return [(table, default) for table, default in duck.run(_DEFAULTS)]
 
 
@@ -175,7 +175,7 @@ def repeat(duck: DuckSession, begin: str, writes: Sequence[Write]) -> None:
 
     Raises 40001 when a write changes another number of rows than it did.
     """
-    duck.run(begin)
+    duck.begin(begin)
     for write in writes:
         statement = duck.prepare(write.sql)
         try:

@@ -19,7 +19,7 @@ import structlog
 from proxy import portal as portals
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckEngine, DuckPortal
+from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
@@ -42,6 +42,7 @@ from proxy.wire.rows import RowEncoder, TextStyle
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
@@ -97,6 +98,7 @@ class Session:
         self._dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
+        self._style: TextStyle | None = None
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -124,12 +126,19 @@ class Session:
             await self._close()
 
     async def _serve(self) -> None:
-        while (frame := await self._next_frame()) is not None and frame[0] != b"X":
+        protocol, timeouts = self.link.protocol, self._timeouts
+        while frame := protocol.next_frame() or await self._next_frame():
+            kind, body = frame
+            if kind == b"X":
+                return
             self._busy = True
-            await self._take_in_time(*frame)
+            await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
             self._busy = False
-            if self._stopping and not self.link.protocol.buffered:
-                raise _SHUTDOWN
+            if not protocol.buffered:
+                if self._stopping:
+                    raise _SHUTDOWN
+            elif kind in _ANSWERED_BY_READY:
+                await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
         limit = self._timeouts.get("idle_in_transaction_session_timeout")
@@ -275,6 +284,7 @@ class Session:
     # --- settings -----------------------------------------------------------------------------
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
+        self._style = None
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
@@ -298,6 +308,7 @@ class Session:
     def _parameter_from_postgres(self, name: str, value: str) -> None:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
+        self._style = None
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -322,12 +333,15 @@ class Session:
             await self.relay.apply(name, value)
 
     def style(self) -> TextStyle:
-        get = self.settings.get
-        return TextStyle(
-            time_zone=get("TimeZone"),
-            extra_float_digits=int(get("extra_float_digits")),
-            bytea_output=get("bytea_output"),
-        )
+        """How values become text, as the settings have it now."""
+        if self._style is None:
+            get = self.settings.get
+            self._style = TextStyle(
+                time_zone=get("TimeZone"),
+                extra_float_digits=int(get("extra_float_digits")),
+                bytea_output=get("bytea_output"),
+            )
+        return self._style
 
     # --- simple query -------------------------------------------------------------------------
 
@@ -420,11 +434,20 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    def duck_at_once(self, statement: DuckStatement | str) -> bool:
+        """Whether a scalar statement can run here and now: nothing has to come before it."""
+        transaction = self.transaction
+        return (
+            not self._duck_stale
+            and (transaction.block is Block.NONE or transaction.duck_open)
+            and self.duck.runs_at_once(statement)
+        )
+
     def _in_step(self, function: Callable[..., T], *arguments: Any) -> T:
         """Blocks."""
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
-            self.duck.run(begin)
+            self.duck.begin(begin)
         return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
@@ -463,7 +486,10 @@ class Session:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
         nothing_to_do = await self.existence_notice(plan)
         try:
-            running, encoder, piece = await self.on_duck(self._start_duck, plan)
+            if plan.scalar and self.duck_at_once(plan.sql):
+                running, encoder, piece = self.duck.at_once(self._start_duck, plan)
+            else:
+                running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
             raise self.located(error, plan, plan.sql) from error
         try:
@@ -473,10 +499,8 @@ class Session:
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
                 return
-            description = m.row_description(
-                portals.columns_of(running.columns, (0,) * len(running.columns))
-            )
-            self.link.write(description)
+            columns = tuple(running.columns)
+            self.link.write(portals.row_description(columns, (0,) * len(columns)))
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
@@ -493,16 +517,12 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
-        statement = self.duck.prepare(plan.sql)
-        row_types = portals.row_types_of(plan, statement)
-        running = self.duck.start(statement)
-        running.owns(statement)
+        running = self.duck.start_text(plan.sql, plan.scalar)
         try:
-            if row_types is None:
+            if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
                 return running, None, None
-            types = [kind for _, kind in row_types]
-            encoder = RowEncoder(types, (0,) * len(types), self.style())
+            encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:
             running.close()

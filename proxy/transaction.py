@@ -154,7 +154,7 @@ class Transaction:
         if self.duck_open:
             self.duck_open = False
             try:
-                await self._duck.call(self._duck.run, "COMMIT")
+                await self._duck.call(self._duck.commit)
             except SqlError:
                 self._settings.rollback()
                 self._close()
@@ -187,7 +187,7 @@ class Transaction:
         if self.duck_open:
             self.duck_open = False
             try:
-                await self._duck.call(self._duck.run, "ROLLBACK")
+                await self._duck.call(self._duck.rollback)
             except SqlError as error:  # DuckDB had already given the transaction up
                 log.debug("rollback", error=str(error))
         try:

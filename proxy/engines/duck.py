@@ -12,26 +12,38 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from proxy.engines import duckdb_c
+from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_vectors import FewRows, few_rows
+from proxy.engines.freshness import Changes, Watch
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
-from proxy.wire.rows import RowEncoder
+from proxy.wire.encoders.few import FEW_ROWS
+from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 
 T = TypeVar("T")
+Accept = Callable[[list[tuple[str, DuckType]]], None]
+Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
 _PIECE_ROWS = 1 << 16
 _PIECE_BYTES = 1 << 22
 _PIECE_SECONDS = 0.02  # a slow statement's rows are not held back longer for the sake of more
+
+# Texts that a session runs again and again stay prepared: so many, of at most this length.
+_KEPT = 8
+_KEPT_LENGTH = 4096
+_ENCODERS = 4  # of one statement, for other formats and styles
 
 # Set on the instance before any client is let in. External access goes last: it cannot come back.
 _INSTANCE_SETTINGS = (
@@ -73,18 +85,24 @@ class DuckEngine:
                     connection.run(f"LOAD '{_extension_file(name)}'")
                 for script in (*macros, *_INSTANCE_SETTINGS):
                     connection.run_script(script)
+                threads = connection.run("SELECT current_setting('threads')")[0][0]
+                connection.run_script(f"SET GLOBAL external_threads = {threads}")
             finally:
                 connection.close()
         except duckdb_c.DuckError as error:
             raise sql_error(error) from error
         self._workers = Workers("duck")
+        self._crew = Crew(self._database, threads - 1)
+        self._rows, self._definitions = Changes(), Changes()
 
     def session(self) -> DuckSession:
-        return DuckSession(self._database.connect(), self._workers)
+        watch = Watch(self._rows, self._definitions)
+        return DuckSession(self._database.connect(), self._workers, self._crew, watch)
 
     def close(self) -> None:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
         self._workers.close()
+        self._crew.close()
         self._database.close()
 
 
@@ -105,12 +123,30 @@ def _extension_file(name: str) -> Path:
 class DuckSession:
     """One client's connection to the engine. Its blocking methods are for `call` alone."""
 
-    def __init__(self, connection: duckdb_c.Connection, workers: Workers) -> None:
+    def __init__(
+        self, connection: duckdb_c.Connection, workers: Workers, crew: Crew, watch: Watch
+    ) -> None:
         self._connection = connection
         self._workers = workers
+        self._crew = crew
+        self._watch = watch
         self._running = 0
         self._closed = False
         self._streaming: DuckPortal | None = None
+        self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
+        self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
+
+    def runs_at_once(self, statement: DuckStatement | str) -> bool:
+        """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
+        if self._running or (self._streaming is not None and not self._streaming.done):
+            return False
+        if isinstance(statement, str):
+            return statement in self._kept
+        return statement.is_prepared
+
+    def at_once(self, function: Callable[..., T], *arguments: Any) -> T:
+        """On the loop, without a thread: only what is scalar and `runs_at_once`."""
+        return self._translate(function, *arguments)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
@@ -118,31 +154,28 @@ class DuckSession:
         If the caller is cancelled the statement is interrupted and its end awaited, so that no
         thread is left working on a connection that somebody else believes idle.
         """
-        future = self._workers.submit(self._translate, function, *arguments)
+        job = self._workers.submit(self._translate, function, *arguments)
         self._running += 1
+        self._crew.starts(job)
         try:
-            return await asyncio.shield(future)
+            return await job.future
         except asyncio.CancelledError:
-            while not future.done():
+            while not job.ended:
                 self.interrupt()
-                await asyncio.wait([future], timeout=0.05)
-            if not future.cancelled():
-                future.exception()
+                await asyncio.wait([job.again()], timeout=0.05)
+            if job.future.done() and not job.future.cancelled():
+                job.future.exception()
             raise
         finally:
             self._running -= 1
+            self._crew.ends(job)
 
     async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs in a worker thread what leaves the connection alone, beside what runs on it.
 
         If the caller is cancelled it goes on to its end, for nobody.
         """
-        future = self._workers.submit(self._translate, function, *arguments)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
+        return await self._workers.submit(self._translate, function, *arguments).future
 
     @staticmethod
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
@@ -166,24 +199,88 @@ class DuckSession:
             self._streaming.detach()
             self._streaming = None
 
-    def prepare(self, sql: str) -> DuckStatement:
-        """Blocks. Binds without running."""
+    def prepare(self, sql: str, scalar: bool = False) -> DuckStatement:
+        """Blocks. Binds without running. scalar: it rests on nothing but its own text and values."""
         self._detach()
-        return DuckStatement(self._connection.prepare(sql), sql)
+        return DuckStatement(self._connection, sql, self._watch, scalar)
 
-    def start(self, statement: DuckStatement, values: Sequence[Any] = ()) -> DuckPortal:
-        """Blocks. Runs it up to its first rows. values: (OID, value) for each of $1..$n."""
+    def start(
+        self, statement: DuckStatement, values: Sequence[Any] = (), accept: Accept | None = None
+    ) -> DuckPortal:
+        """Blocks. Runs it up to its first rows. values: (OID, value) for each of $1..$n.
+
+        accept: given the result columns where the statement had to be planned anew; it raises
+        where they are not to the client's liking, and then nothing has run.
+        """
         self._detach()
-        self._streaming = statement.start(values)
+        self._streaming = statement.start(values, accept=accept)
         return self._streaming
 
-    def appender(self, sql: str, schema: pa.Schema, types: Sequence[DuckType]) -> Appender:
-        """Blocks. Runs `sql` over batches of rows, to which it is the relation `copied`."""
+    def start_text(self, sql: str, scalar: bool = False) -> DuckPortal:
+        """Blocks. `prepare` and `start` in one, for a statement without parameters.
+
+        A query that comes again is kept prepared.
+        """
         self._detach()
+        if (kept := self._kept.pop(sql, None)) is not None:
+            self._streaming = kept.start()
+            self._kept[sql] = kept
+            return self._streaming
+        statement = DuckStatement(self._connection, sql, self._watch, scalar)
+        try:
+            self._streaming = running = statement.start(just_made=True)
+        except BaseException:
+            statement.close()
+            raise
+        if sql in self._seen:
+            del self._seen[sql]
+            self._keep(statement)
+        else:
+            running.owns(statement)
+            if not statement.changes and len(sql) <= _KEPT_LENGTH:
+                self._seen[sql] = None
+                if len(self._seen) > _KEPT:
+                    self._seen.popitem(last=False)
+        return running
+
+    def _keep(self, statement: DuckStatement) -> None:
+        self._kept[statement.sql] = statement
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)[1].close()
+
+    def appender(self, sql: str, schema: pa.Schema, types: Sequence[DuckType]) -> Appender:
+        """Blocks. Runs `sql` over batches of rows, to which it is the relation `copied`.
+
+        In a transaction only: what it changes is known from the transaction's end.
+        """
+        self._detach()
+        self._watch.change_in_block()
         return Appender(self._connection, sql, schema, types)
 
+    # --- transactions: each blocks, and takes nothing of a client's but its modes ----------------
+
+    def begin(self, sql: str = "BEGIN TRANSACTION") -> None:
+        self._detach()
+        self._watch.begin()
+        self._connection.run_script(sql)
+
+    def commit(self) -> None:
+        self._detach()
+        self._watch.commit()
+        try:
+            self._connection.run_script("COMMIT")
+        finally:
+            self._watch.over()
+
+    def rollback(self) -> None:
+        self._detach()
+        self._watch.rollback()
+        self._connection.run_script("ROLLBACK")
+
+    # --- statements of our own -----------------------------------------------------------------
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Blocks. For statements of our own: BEGIN, COMMIT, SET..."""
+        """Blocks. A query of our own."""
         self._detach()
         return self._connection.run(sql)
 
@@ -203,10 +300,15 @@ class DuckSession:
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
         for kind, name in self.run(_TEMPORARY):
-            self.run(f'DROP {kind} IF EXISTS temp."{name.replace(chr(34), chr(34) * 2)}"')
+            self._watch.change(definitions=True)
+            try:
+                self.run(f'DROP {kind} IF EXISTS temp."{name.replace(chr(34), chr(34) * 2)}"')
+            finally:
+                self._watch.over()
 
     def apply(self, name: str, value: str) -> None:
         """Blocks. Sets on DuckDB what a session's setting of this name means there."""
+        self._watch.set()
         if name == "TimeZone":
             self.run(f"SET TimeZone = {_literal(value)}")
         elif name == "search_path":
@@ -225,7 +327,10 @@ class DuckSession:
             self._closed = True
             if self._streaming is not None:
                 self._streaming.close()
+            for kept in self._kept.values():
+                kept.close()
             self._connection.close()
+            self._watch.over()
 
 
 _CATALOG = {
@@ -251,53 +356,169 @@ def _literal(text: str) -> str:
 
 
 class DuckStatement:
-    """A prepared statement and what is known of it without running it."""
+    """A prepared statement and what is known of it without running it.
 
-    def __init__(self, prepared: duckdb_c.Prepared, sql: str) -> None:
-        self._prepared = prepared
+    It may be run any number of times: where its plan may have gone stale it is prepared anew, and
+    `columns` may then be others.
+    """
+
+    def __init__(
+        self, connection: duckdb_c.Connection, sql: str, watch: Watch, scalar: bool = False
+    ) -> None:
+        self._connection, self._watch = connection, watch
+        self._scalar = scalar
+        self._encoders: dict[tuple[Any, ...], _Encoders] = {}
         self.sql = sql
-        self._executed = False
+        self._prepared: duckdb_c.Prepared | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.close()
+        self._stamp = self._watch.stamp()
+        self._prepared = prepared = self._connection.prepare(self.sql)
+        self.changes = prepared.changes
         self.columns: list[tuple[str, DuckType]] = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
+        self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 
-    def start(self, values: Sequence[Any] = ()) -> DuckPortal:
-        """Blocks. See `DuckSession.start`, the way to call it."""
+    def start(
+        self, values: Sequence[Any] = (), just_made: bool = False, accept: Accept | None = None
+    ) -> DuckPortal:
+        """Blocks. See `DuckSession.start`, the way to call it. just_made: in the same breath."""
+        if not just_made and not self._fresh():
+            self._renew(accept)
+            just_made = True
+        pending = self._pend(values)
+        if not just_made and not self._fresh():  # now that it has its snapshot
+            pending.close()
+            self._renew(accept)
+            pending = self._pend(values)
+        if self.changes:
+            self._watch.change(self.changes == "definitions")
+        try:
+            result = pending.execute()
+        except BaseException:
+            self._watch.over()
+            raise
+        return DuckPortal(result, self)
+
+    def _fresh(self) -> bool:
+        if self._prepared is None or self._scalar:
+            return self._prepared is not None
+        # With parameters, DuckDB plans whatever reads a table anew.
+        return self._watch.holds(self._stamp, rows=not self.parameters)
+
+    @property
+    def is_prepared(self) -> bool:
+        return self._prepared is not None
+
+    def _renew(self, accept: Accept | None) -> None:
+        self._prepare()
+        if accept is not None:
+            accept(self.columns)
+
+    def _pend(self, values: Sequence[Any]) -> duckdb_c.Pending:
+        assert self._prepared is not None
         if values:
             self._prepared.bind(values)
-        result = self._prepared.execute()
-        if self._executed or any(kind.id == "INVALID" for _, kind in self.columns):
-            # DuckDB plans anew, without a word, for tables that changed since.
-            return DuckPortal(result, result.columns)
-        self._executed = True
-        return DuckPortal(result, self.columns)
+        return self._prepared.pend()
+
+    def encoders(
+        self, result: duckdb_c.Result, formats: tuple[int, ...], style: TextStyle
+    ) -> _Encoders:
+        """What encodes the rows of this result: the same the next time that they are of its types."""
+        schema = result.schema
+        found = self._encoders.get((formats, style))
+        if found is None or found.schema is not schema:
+            if len(self._encoders) >= _ENCODERS:
+                self._encoders.clear()
+            types = [kind for _, kind in self.columns]
+            few = None
+            if types == [kind for _, kind in result.columns]:
+                few = few_rows(types, formats, style)
+            found = _Encoders(schema, RowEncoder(types, formats, style), few)
+            self._encoders[formats, style] = found
+        return found
+
+    def ended(self) -> None:
+        """Blocks. What a run of it has changed without a transaction is there for all."""
+        if self.changes:
+            self._watch.over()
 
     def close(self) -> None:
-        self._prepared.close()
+        """Blocks briefly. Run again, it is prepared again."""
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
+
+
+class _Encoders(NamedTuple):
+    """For results of one schema: of any number of rows, and of a few."""
+
+    schema: pa.Schema
+    all: RowEncoder
+    few: FewRows | None
 
 
 class DuckPortal:
     """A running statement's rows, handed out as encoded DataRow messages, a piece at a time."""
 
-    def __init__(self, result: duckdb_c.Result, columns: list[tuple[str, DuckType]]) -> None:
+    def __init__(self, result: duckdb_c.Result, statement: DuckStatement) -> None:
         self._result = result
+        self.statement = statement
         self._rest: pa.RecordBatch | None = None
         self._taken: list[pa.RecordBatch] | None = None  # once detached: the rows still to come
+        self._ahead: list[duckdb_c.Chunk] = []  # looked at, and to be given yet
+        self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
         self.done = False
-        self.columns = columns
+        self.columns = result.columns if statement.unsure else statement.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
         self.rows_changed = result.rows_changed if result.returns == duckdb_c.RETURNS_COUNT else 0
 
-    def fetch(self, encoder: RowEncoder, max_rows: int = 0) -> tuple[Any, int, bool]:
-        """Blocks. The next piece: (DataRow bytes, rows in it, whether more may follow).
+    def encoder(self, formats: tuple[int, ...], style: TextStyle) -> RowEncoder:
+        """Blocks briefly. What `fetch` takes, for these formats (0 text, 1 binary) of the columns."""
+        if self.statement.unsure or self.done or self._taken is not None:
+            return RowEncoder([kind for _, kind in self.columns], formats, style)
+        self._encoders = self.statement.encoders(self._result, formats, style)
+        return self._encoders.all
+
+    def fetch(self, encoder: RowEncoder, max_rows: int = 0) -> Piece:
+        """Blocks. The next piece.
 
         At most `max_rows` rows (0: no limit). A portal that has given its last row closes itself.
         """
+        few = self._encoders.few if self._encoders and self._encoders.all is encoder else None
+        if few is not None and (piece := self._only_piece(few, max_rows)) is not None:
+            return piece
         batch, more = self._next_piece(max_rows)
         data = encoder.encode(batch) if batch is not None else b""
         if not more:
             self.close()
         return data, batch.num_rows if batch is not None else 0, more
+
+    def _only_piece(self, few: FewRows, max_rows: int) -> Piece | None:
+        """All of a result of a few rows, if that is what is to come."""
+        if self._rest is not None or self._taken is not None or self._ahead:
+            return None
+        first = self._result.next_chunk()
+        if first is None:
+            self.close()
+            return b"", 0, False
+        self._ahead = [first]
+        if first.rows > FEW_ROWS or (max_rows and first.rows >= max_rows):
+            return None
+        second = self._result.next_chunk()
+        if second is not None:
+            self._ahead.append(second)
+            return None
+        data = few.encode(first)
+        if data is None:
+            return None
+        rows = first.rows
+        first.close()
+        self.close()
+        return data, rows, False
 
     def _next_piece(self, max_rows: int) -> tuple[pa.RecordBatch | None, bool]:
         """Chunks until there are enough rows or bytes, or until it takes too long to wait for more."""
@@ -331,6 +552,8 @@ class DuckPortal:
         return whole, more
 
     def _next_batch(self) -> pa.RecordBatch | None:
+        if self._ahead:
+            return self._result.batch(self._ahead.pop(0))
         if self._taken is None:
             return next(self._result, None)
         return self._taken.pop(0) if self._taken else None
@@ -338,8 +561,9 @@ class DuckPortal:
     def detach(self) -> None:
         """Blocks. Takes the rows still to come into memory and frees the connection."""
         if not self.done and self._taken is None:
-            self._taken = list(self._result)
-            self._result.close()
+            self._taken = [*map(self._result.batch, self._ahead), *self._result]
+            self._ahead = []
+            self._end()
 
     def finish(self) -> None:
         """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""
@@ -368,7 +592,11 @@ class DuckPortal:
         """Blocks briefly. Ends the stream; what it has not produced is not produced."""
         if not self.done:
             self.done = True
-            self._rest, self._taken = None, []
-            self._result.close()
+            self._rest, self._taken, self._ahead = None, [], []
+            self._end()
             if self._owned is not None:
                 self._owned.close()
+
+    def _end(self) -> None:
+        self._result.close()
+        self.statement.ended()

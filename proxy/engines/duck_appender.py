@@ -16,7 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from proxy.engines.duckdb_c import TYPE_NAMES, Api, Connection, check_error_data
+from proxy.engines.duckdb_api import Api, check_error_data
+from proxy.engines.duckdb_c import TYPE_NAMES, Connection
 from proxy.wire.types import DuckType
 
 _ptr = c.c_void_p

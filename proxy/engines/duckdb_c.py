@@ -1,9 +1,9 @@
-"""DuckDB's C API, as the `duckdb` wheel exports it, bound with ctypes: the only file that names it.
+"""DuckDB's C API, as the `duckdb` wheel exports it: connections, prepared statements and results.
 
 Why not the Python DB-API: it executes to learn result types, pays 0.1-0.9 ms a statement and hands
 out Python objects. Why not ADBC: it cannot tell the types of parameters and takes no functions of
 ours. The C API has all of it - prepare without executing, types of columns and of parameters,
-streaming chunks into Arrow, interrupt - and releases the GIL around every call.
+streaming chunks into Arrow, interrupt - and releases the GIL around every call that can take long.
 
 Promises: every handle is closed once, in any order of use; a call that fails raises `DuckError`
 with DuckDB's own structured error (`SET errors_as_json`); nothing here knows SQLSTATEs, sessions or
@@ -13,118 +13,26 @@ the wire. A connection is used by one thread at a time; `interrupt` alone may co
 from __future__ import annotations
 
 import ctypes as c
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import _duckdb
 import pyarrow as pa
 
 from proxy.engines import duck_values
+from proxy.engines.duckdb_api import (
+    VERSION,
+    DuckError,
+    ResultStruct,
+    api,
+    check_error_data,
+    owned_text,
+    ptr,
+    text,
+)
 from proxy.wire.decoders.values import Value
 from proxy.wire.types import DuckType
 
-_lib = c.CDLL(_duckdb.__file__)
-_ptr = c.c_void_p
-_idx = c.c_uint64
-
-
-class _Result(c.Structure):
-    """`duckdb_result`: five deprecated words and the handle; passed by value to some calls."""
-
-    _fields_ = [
-        ("column_count", _idx),
-        ("row_count", _idx),
-        ("rows_changed", _idx),
-        ("columns", _ptr),
-        ("error_message", _ptr),
-        ("internal_data", _ptr),
-    ]
-
-
-_result = c.POINTER(_Result)
-_out = c.POINTER(_ptr)
-
-# name (without the `duckdb_` prefix) -> (result type, argument types)
-_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "library_version": (c.c_char_p, ()),
-    "free": (None, (_ptr,)),
-    "create_config": (c.c_int, (_out,)),
-    "set_config": (c.c_int, (_ptr, c.c_char_p, c.c_char_p)),
-    "destroy_config": (None, (_out,)),
-    "open_ext": (c.c_int, (c.c_char_p, _out, _ptr, c.POINTER(_ptr))),
-    "close": (None, (_out,)),
-    "connect": (c.c_int, (_ptr, _out)),
-    "disconnect": (None, (_out,)),
-    "interrupt": (None, (_ptr,)),
-    "query": (c.c_int, (_ptr, c.c_char_p, _result)),
-    "prepare": (c.c_int, (_ptr, c.c_char_p, _out)),
-    "prepare_error": (c.c_char_p, (_ptr,)),
-    "destroy_prepare": (None, (_out,)),
-    "nparams": (_idx, (_ptr,)),
-    "param_logical_type": (_ptr, (_ptr, _idx)),
-    "clear_bindings": (c.c_int, (_ptr,)),
-    "bind_value": (c.c_int, (_ptr, _idx, _ptr)),
-    "prepared_statement_type": (c.c_int, (_ptr,)),
-    "prepared_statement_column_count": (_idx, (_ptr,)),
-    "prepared_statement_column_name": (_ptr, (_ptr, _idx)),
-    "prepared_statement_column_logical_type": (_ptr, (_ptr, _idx)),
-    "pending_prepared_streaming": (c.c_int, (_ptr, _out)),
-    "pending_error": (c.c_char_p, (_ptr,)),
-    "destroy_pending": (None, (_out,)),
-    "execute_pending": (c.c_int, (_ptr, _result)),
-    "destroy_result": (None, (_result,)),
-    "result_error": (c.c_char_p, (_result,)),
-    "result_return_type": (c.c_int, (_Result,)),
-    "rows_changed": (_idx, (_result,)),
-    "column_count": (_idx, (_result,)),
-    "column_name": (c.c_char_p, (_result, _idx)),
-    "column_logical_type": (_ptr, (_result, _idx)),
-    "fetch_chunk": (_ptr, (_Result,)),
-    "destroy_data_chunk": (None, (_out,)),
-    "result_get_arrow_options": (_ptr, (_result,)),
-    "destroy_arrow_options": (None, (_out,)),
-    "to_arrow_schema": (_ptr, (_ptr, _out, c.POINTER(c.c_char_p), _idx, _ptr)),
-    "data_chunk_to_arrow": (_ptr, (_ptr, _ptr, _ptr)),
-    "error_data_has_error": (c.c_bool, (_ptr,)),
-    "error_data_message": (c.c_char_p, (_ptr,)),
-    "destroy_error_data": (None, (_out,)),
-    "get_type_id": (c.c_int, (_ptr,)),
-    "logical_type_get_alias": (_ptr, (_ptr,)),
-    "decimal_width": (c.c_uint8, (_ptr,)),
-    "decimal_scale": (c.c_uint8, (_ptr,)),
-    "enum_dictionary_size": (c.c_uint32, (_ptr,)),
-    "enum_dictionary_value": (_ptr, (_ptr, _idx)),
-    "list_type_child_type": (_ptr, (_ptr,)),
-    "array_type_child_type": (_ptr, (_ptr,)),
-    "map_type_key_type": (_ptr, (_ptr,)),
-    "map_type_value_type": (_ptr, (_ptr,)),
-    "struct_type_child_count": (_idx, (_ptr,)),
-    "struct_type_child_name": (_ptr, (_ptr, _idx)),
-    "struct_type_child_type": (_ptr, (_ptr, _idx)),
-    "union_type_member_count": (_idx, (_ptr,)),
-    "union_type_member_name": (_ptr, (_ptr, _idx)),
-    "union_type_member_type": (_ptr, (_ptr, _idx)),
-    "destroy_logical_type": (None, (_out,)),
-    "destroy_value": (None, (_out,)),
-}
-
-
-class Api:
-    """`api.prepare(...)` is `duckdb_prepare(...)`; a wheel without a symbol fails at import."""
-
-    def __init__(self, signatures: dict[str, tuple[Any, tuple[Any, ...]]]) -> None:
-        for name, (result_type, argument_types) in signatures.items():
-            function = getattr(_lib, "duckdb_" + name)
-            function.restype, function.argtypes = result_type, argument_types
-            setattr(self, name, function)
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
-
-
-_api = Api(_SIGNATURES)
-VERSION: str = _api.library_version().decode()
+__all__ = ["TYPE_NAMES", "VERSION", "Connection", "Database", "DuckError", "Prepared", "Result"]
 
 # `duckdb_type` -> the name that `DuckType` uses.
 TYPE_NAMES = [
@@ -172,54 +80,10 @@ TYPE_NAMES = [
     "VARIANT",
 ]
 
-# `duckdb_statement_type`, as far as anyone asks.
-STATEMENT_EXPLAIN = 5
+# `duckdb_statement_type`, as far as anyone asks: what reads alone, and what changes rows alone.
+_SELECT, _CHANGE_ROWS = 1, frozenset((2, 3, 5, 30))  # INSERT, UPDATE, DELETE, MERGE
 
 RETURNS_ROWS, RETURNS_COUNT, RETURNS_NOTHING = 3, 1, 2  # `duckdb_result_type`
-
-
-class DuckError(Exception):
-    """What DuckDB said: `kind` is its exception type (`Catalog`, `Binder`, `Conversion`...).
-
-    fields: the rest of DuckDB's structured error - `error_subtype`, `name`, `candidates`, and
-    `position`, a 0-based byte offset into the text that DuckDB was given.
-    """
-
-    def __init__(self, text: str) -> None:
-        brace = text.find("{")
-        try:
-            self.fields: dict[str, str] = json.loads(text[brace:]) if brace >= 0 else {}
-        except ValueError:
-            self.fields = {}
-        kind, _, rest = text.partition(" Error: ")
-        self.kind = self.fields.get("exception_type", kind if rest else "")
-        self.message = self.fields.get("exception_message", rest or text)
-        super().__init__(self.message)
-
-
-def _text(raw: bytes | None) -> str:
-    return (raw or b"").decode("utf-8", "replace")
-
-
-def _owned_text(pointer: int | None) -> str | None:
-    """The text behind a `char *` that the caller must free."""
-    if not pointer:
-        return None
-    try:
-        return _text(c.string_at(pointer))
-    finally:
-        _api.free(pointer)
-
-
-def check_error_data(error: int | None) -> None:
-    """Raises `DuckError` for a `duckdb_error_data` that holds an error, and destroys it."""
-    if not error:
-        return
-    try:
-        if _api.error_data_has_error(error):
-            raise DuckError(_text(_api.error_data_message(error)))
-    finally:
-        _api.destroy_error_data(c.byref(_ptr(error)))
 
 
 def _take_type(handle: int | None) -> DuckType:
@@ -229,29 +93,29 @@ def _take_type(handle: int | None) -> DuckType:
     try:
         name = (
             TYPE_NAMES[number]
-            if (number := _api.get_type_id(handle)) < len(TYPE_NAMES)
+            if (number := api.get_type_id(handle)) < len(TYPE_NAMES)
             else "INVALID"
         )
-        alias = _owned_text(_api.logical_type_get_alias(handle)) or None
+        alias = owned_text(api.logical_type_get_alias(handle)) or None
         if name == "DECIMAL":
-            return DuckType(name, alias, _api.decimal_width(handle), _api.decimal_scale(handle))
+            return DuckType(name, alias, api.decimal_width(handle), api.decimal_scale(handle))
         if name in _CHILDREN:
             children, names = _CHILDREN[name](handle)
             return DuckType(name, alias, children=children, names=names)
         return DuckType(name, alias)
     finally:
-        _api.destroy_logical_type(c.byref(_ptr(handle)))
+        api.destroy_logical_type(c.byref(ptr(handle)))
 
 
 _Family = tuple[tuple[DuckType, ...], tuple[str, ...]]
 
 
 def _members(kind: str, count: Any, handle: int) -> _Family:
-    take_name, take_type = getattr(_api, f"{kind}_name"), getattr(_api, f"{kind}_type")
+    take_name, take_type = getattr(api, f"{kind}_name"), getattr(api, f"{kind}_type")
     indexes = range(count(handle))
     return (
         tuple(_take_type(take_type(handle, i)) for i in indexes),
-        tuple(_owned_text(take_name(handle, i)) or "" for i in indexes),
+        tuple(owned_text(take_name(handle, i)) or "" for i in indexes),
     )
 
 
@@ -259,18 +123,18 @@ _CHILDREN: dict[str, Any] = {
     "ENUM": lambda h: (
         (),
         tuple(
-            _owned_text(_api.enum_dictionary_value(h, i)) or ""
-            for i in range(_api.enum_dictionary_size(h))
+            owned_text(api.enum_dictionary_value(h, i)) or ""
+            for i in range(api.enum_dictionary_size(h))
         ),
     ),
-    "LIST": lambda h: ((_take_type(_api.list_type_child_type(h)),), ()),
-    "ARRAY": lambda h: ((_take_type(_api.array_type_child_type(h)),), ()),
+    "LIST": lambda h: ((_take_type(api.list_type_child_type(h)),), ()),
+    "ARRAY": lambda h: ((_take_type(api.array_type_child_type(h)),), ()),
     "MAP": lambda h: (
-        (_take_type(_api.map_type_key_type(h)), _take_type(_api.map_type_value_type(h))),
+        (_take_type(api.map_type_key_type(h)), _take_type(api.map_type_value_type(h))),
         (),
     ),
-    "STRUCT": lambda h: _members("struct_type_child", _api.struct_type_child_count, h),
-    "UNION": lambda h: _members("union_type_member", _api.union_type_member_count, h),
+    "STRUCT": lambda h: _members("struct_type_child", api.struct_type_child_count, h),
+    "UNION": lambda h: _members("union_type_member", api.union_type_member_count, h),
 }
 
 
@@ -279,28 +143,51 @@ class Database:
 
     def __init__(self, path: str, settings: dict[str, str] | None = None) -> None:
         """Raises `DuckError` when the file is locked, damaged, or a setting is unknown."""
-        self._handle = _ptr()
-        config = _ptr()
-        _api.create_config(c.byref(config))
+        self._handle = ptr()
+        config = ptr()
+        api.create_config(c.byref(config))
         try:
             for name, value in (settings or {}).items():
-                if _api.set_config(config, name.encode(), value.encode()):
+                if api.set_config(config, name.encode(), value.encode()):
                     raise DuckError(f"Settings Error: unknown setting {name} = {value}")
-            error = _ptr()
-            if _api.open_ext(path.encode(), c.byref(self._handle), config, c.byref(error)):
-                raise DuckError(_owned_text(error.value) or "cannot open " + path)
+            error = ptr()
+            if api.open_ext(path.encode(), c.byref(self._handle), config, c.byref(error)):
+                raise DuckError(owned_text(error.value) or "cannot open " + path)
         finally:
-            _api.destroy_config(c.byref(config))
+            api.destroy_config(c.byref(config))
 
     def connect(self) -> Connection:
-        handle = _ptr()
-        if _api.connect(self._handle, c.byref(handle)):
+        handle = ptr()
+        if api.connect(self._handle, c.byref(handle)):
             raise DuckError("Connection Error: DuckDB refused a connection")
         return Connection(handle)
 
+    def tasks(self) -> Tasks:
+        """What a thread lends itself to this database by."""
+        return Tasks(api.create_task_state(self._handle))
+
     def close(self) -> None:
         """Writes the checkpoint; every connection must be closed before."""
-        _api.close(c.byref(self._handle))
+        api.close(c.byref(self._handle))
+
+
+class Tasks:
+    """A time in which threads of ours work for the database. Any thread may call anything."""
+
+    def __init__(self, state: int) -> None:
+        self._state = state
+
+    def execute(self) -> None:
+        """Blocks until `finish`, and works on what there is."""
+        api.execute_tasks_state(self._state)
+
+    def finish(self) -> None:
+        """`execute` returns as soon as it can, in every thread, also where it is called later."""
+        api.finish_execution(self._state)
+
+    def close(self) -> None:
+        """Once nobody uses it any more."""
+        api.destroy_task_state(self._state)
 
 
 class Connection:
@@ -316,10 +203,10 @@ class Connection:
 
     def prepare(self, sql: str) -> Prepared:
         """One statement, bound but not run. Raises `DuckError`; several statements are an error."""
-        handle = _ptr()
-        if _api.prepare(self._handle, sql.encode(), c.byref(handle)):
-            message = _text(_api.prepare_error(handle))
-            _api.destroy_prepare(c.byref(handle))
+        handle = ptr()
+        if api.prepare(self._handle, sql.encode(), c.byref(handle)):
+            message = text(api.prepare_error(handle))
+            api.destroy_prepare(c.byref(handle))
             raise DuckError(message)
         return Prepared(handle)
 
@@ -336,22 +223,22 @@ class Connection:
             prepared.close()
 
     def run_script(self, script: str) -> None:
-        """Runs statements of our own, as many as there are; never a client's text."""
-        result = _Result()
-        failed = _api.query(self._handle, script.encode(), c.byref(result))
-        message = _text(_api.result_error(c.byref(result))) if failed else ""
-        _api.destroy_result(c.byref(result))
+        """Runs statements of our own, as many as there are, for no result; never a client's text."""
+        result = ResultStruct()
+        failed = api.query(self._handle, script.encode(), c.byref(result))
+        message = text(api.result_error(c.byref(result))) if failed else ""
+        api.destroy_result(c.byref(result))
         if failed:
             raise DuckError(message)
 
     def interrupt(self) -> None:
         """Stops what this connection runs, from any thread; it then raises kind `INTERRUPT`."""
         if self._handle:
-            _api.interrupt(self._handle)
+            api.interrupt(self._handle)
 
     def close(self) -> None:
         if self._handle:
-            _api.disconnect(c.byref(self._handle))
+            api.disconnect(c.byref(self._handle))
 
 
 class Prepared:
@@ -359,6 +246,9 @@ class Prepared:
 
     def __init__(self, handle: c.c_void_p) -> None:
         self._handle = handle
+        self._schema: pa.Schema | None = None  # of the last result, whose columns were of `_shapes`
+        self._shapes: list[_Shape | None] = []
+        self._plain: list[int] = []  # their numbers, where those say all
 
     @property
     def columns(self) -> list[tuple[str, DuckType]]:
@@ -366,50 +256,145 @@ class Prepared:
         handle = self._handle
         return [
             (
-                _owned_text(_api.prepared_statement_column_name(handle, i)) or "",
-                _take_type(_api.prepared_statement_column_logical_type(handle, i)),
+                owned_text(api.prepared_statement_column_name(handle, i)) or "",
+                _take_type(api.prepared_statement_column_logical_type(handle, i)),
             )
-            for i in range(_api.prepared_statement_column_count(handle))
+            for i in range(api.prepared_statement_column_count(handle))
         ]
 
     @property
-    def statement_type(self) -> int:
-        return _api.prepared_statement_type(self._handle)
+    def changes(self) -> str:
+        """What running it may change: '' nothing, 'rows', or 'definitions' for all else."""
+        kind = api.prepared_statement_type(self._handle)
+        if kind == _SELECT:
+            return ""
+        return "rows" if kind in _CHANGE_ROWS else "definitions"
 
     @property
     def parameters(self) -> list[DuckType]:
         """The type that DuckDB's binder inferred for each of $1..$n; `INVALID` where it could not."""
         handle = self._handle
         return [
-            _take_type(_api.param_logical_type(handle, i + 1)) for i in range(_api.nparams(handle))
+            _take_type(api.param_logical_type(handle, i + 1)) for i in range(api.nparams(handle))
         ]
 
     def bind(self, values: Sequence[tuple[int, Value]]) -> None:
         """(OID of the type, value) for each of $1..$n, as `duck_values.make` takes them."""
         for index, (oid, value) in enumerate(values, start=1):
-            made = _ptr(duck_values.make(value, oid))
-            failed = _api.bind_value(self._handle, index, made)
-            _api.destroy_value(c.byref(made))
+            made = ptr(duck_values.make(value, oid))
+            failed = api.bind_value(self._handle, index, made)
+            api.destroy_value(c.byref(made))
             if failed:
-                raise DuckError(_text(_api.prepare_error(self._handle)))
+                raise DuckError(text(api.prepare_error(self._handle)))
 
     def execute(self) -> Result:
         """Starts it; rows stream as they are fetched. Raises `DuckError`. Blocks: call in a thread."""
-        pending, result = _ptr(), _Result()
+        return self.pend().execute()
+
+    def pend(self) -> Pending:
+        """Readies it on the snapshot that it will run on. Raises `DuckError`. Blocks."""
+        pending = ptr()
+        if api.pending_prepared_streaming(self._handle, c.byref(pending)):
+            try:
+                raise DuckError(text(api.pending_error(pending)))
+            finally:
+                api.destroy_pending(c.byref(pending))
+        return Pending(self, pending)
+
+    def schema(self, result: ResultStruct, options: c.c_void_p) -> pa.Schema:
+        """The Arrow schema of a result of this statement: the same object for the same types.
+
+        Needs `SET arrow_lossless_conversion`, or hugeint and uuid lose their type.
+        """
+        by_reference = c.byref(result)
+        if self._plain and self._plain == [
+            api.column_type(by_reference, i) for i in range(len(self._plain))
+        ]:
+            assert self._schema is not None
+            return self._schema
+        count = api.column_count(by_reference)
+        types = (ptr * count)(*(api.column_logical_type(by_reference, i) for i in range(count)))
         try:
-            if _api.pending_prepared_streaming(self._handle, c.byref(pending)):
-                raise DuckError(_text(_api.pending_error(pending)))
-            if _api.execute_pending(pending, c.byref(result)):
-                message = _text(_api.result_error(c.byref(result)))
-                _api.destroy_result(c.byref(result))
-                raise DuckError(message)
+            shapes = [_shape(handle) for handle in types]
+            if self._schema is None or None in shapes or self._shapes != shapes:
+                names = (c.c_char_p * count)(
+                    *(api.column_name(by_reference, i) for i in range(count))
+                )
+                room = c.create_string_buffer(_ARROW_SCHEMA_SIZE)
+                check_error_data(
+                    api.to_arrow_schema(options, types, names, count, c.addressof(room))
+                )
+                self._schema = pa.Schema._import_from_c(c.addressof(room))
+                self._shapes = shapes
+                plain = all(shape is not None and shape[1:] == _PLAIN for shape in shapes)
+                self._plain = [shape[0] for shape in shapes if shape is not None] if plain else []
         finally:
-            _api.destroy_pending(c.byref(pending))
-        return Result(result)
+            for handle in types:
+                api.destroy_logical_type(c.byref(ptr(handle)))
+        return self._schema
 
     def close(self) -> None:
         if self._handle:
-            _api.destroy_prepare(c.byref(self._handle))
+            api.destroy_prepare(c.byref(self._handle))
+
+    __del__ = close
+
+
+_Shape = tuple[int, str | None, int, int]
+_PLAIN = (None, 0, 0)
+
+
+def _shape(handle: int) -> _Shape | None:
+    """Tells one type without children from another; None for one with children."""
+    number = api.get_type_id(handle)
+    if TYPE_NAMES[number : number + 1] == ["DECIMAL"]:
+        return number, None, api.decimal_width(handle), api.decimal_scale(handle)
+    if number >= len(TYPE_NAMES) or TYPE_NAMES[number] in _CHILDREN:
+        return None
+    return number, owned_text(api.logical_type_get_alias(handle)), 0, 0
+
+
+class Pending:
+    """A statement about to run: its snapshot is taken, nothing has changed."""
+
+    def __init__(self, prepared: Prepared, handle: c.c_void_p) -> None:
+        self._prepared, self._handle = prepared, handle
+
+    def execute(self) -> Result:
+        """Raises `DuckError`. Blocks."""
+        result = ResultStruct()
+        try:
+            if api.execute_pending(self._handle, c.byref(result)):
+                message = text(api.result_error(c.byref(result)))
+                api.destroy_result(c.byref(result))
+                raise DuckError(message)
+        finally:
+            self.close()
+        return Result(result, self._prepared)
+
+    def close(self) -> None:
+        """Blocks. Without `execute`, it does not run."""
+        if self._handle:
+            api.destroy_pending(c.byref(self._handle))
+
+    __del__ = close
+
+
+class Chunk:
+    """Rows as DuckDB has them: flat vectors."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = ptr(handle)
+        self.rows: int = api.data_chunk_get_size(self.handle)
+
+    def vector(self, index: int) -> tuple[int, int | None]:
+        """Addresses of a column's values and of its validity mask, None where nothing is NULL."""
+        vector = api.data_chunk_get_vector(self.handle, index)
+        return api.vector_get_data(vector), api.vector_get_validity(vector)
+
+    def close(self) -> None:
+        if self.handle:
+            api.destroy_data_chunk(c.byref(self.handle))
 
     __del__ = close
 
@@ -417,16 +402,18 @@ class Prepared:
 class Result:
     """An iterator of Arrow record batches of at most 2,048 rows each, DuckDB's own chunks."""
 
-    def __init__(self, result: _Result) -> None:
-        self._result: _Result | None = result
-        self._options = _ptr(_api.result_get_arrow_options(c.byref(result)))
+    def __init__(self, result: ResultStruct, prepared: Prepared) -> None:
+        self._result: ResultStruct | None = result
+        self._prepared = prepared
+        self._options = ptr(api.result_get_arrow_options(c.byref(result)))
         self._schema: pa.Schema | None = None
-        self.returns = _api.result_return_type(result)
+        self._at_end = False
+        self.returns = api.result_return_type(result)
 
     @property
     def rows_changed(self) -> int:
         assert self._result is not None
-        return _api.rows_changed(c.byref(self._result))
+        return api.rows_changed(c.byref(self._result))
 
     @property
     def columns(self) -> list[tuple[str, DuckType]]:
@@ -434,55 +421,57 @@ class Result:
         assert self._result is not None
         result = c.byref(self._result)
         return [
-            (_text(_api.column_name(result, i)), _take_type(_api.column_logical_type(result, i)))
-            for i in range(_api.column_count(result))
+            (text(api.column_name(result, i)), _take_type(api.column_logical_type(result, i)))
+            for i in range(api.column_count(result))
         ]
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema; needs `SET arrow_lossless_conversion`, or hugeint and uuid lose their type."""
+        """Of the batches."""
         if self._schema is None:
             assert self._result is not None
-            result = c.byref(self._result)
-            count = _api.column_count(result)
-            types = (_ptr * count)(*(_api.column_logical_type(result, i) for i in range(count)))
-            names = (c.c_char_p * count)(*(_api.column_name(result, i) for i in range(count)))
-            room = c.create_string_buffer(_ARROW_SCHEMA_SIZE)
-            try:
-                check_error_data(
-                    _api.to_arrow_schema(self._options, types, names, count, c.addressof(room))
-                )
-            finally:
-                for handle in types:
-                    _api.destroy_logical_type(c.byref(_ptr(handle)))
-            self._schema = pa.Schema._import_from_c(c.addressof(room))
+            self._schema = self._prepared.schema(self._result, self._options)
         return self._schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self
 
     def __next__(self) -> pa.RecordBatch:
-        if self._result is None:
+        chunk = self.next_chunk()
+        if chunk is None:
             raise StopIteration
-        chunk = _ptr(_api.fetch_chunk(self._result))
-        if not chunk:
-            if message := _api.result_error(c.byref(self._result)):
-                raise DuckError(_text(message))
-            raise StopIteration
+        return self.batch(chunk)
+
+    def next_chunk(self) -> Chunk | None:
+        """Up to 2,048 rows, as DuckDB has them; None after the last. Raises `DuckError`. Blocks."""
+        if self._result is None or self._at_end:
+            return None
+        handle = api.fetch_chunk(self._result)
+        if handle:
+            return Chunk(handle)
+        self._at_end = True  # asked once more, DuckDB would call it an error
+        if message := api.result_error(c.byref(self._result)):
+            raise DuckError(text(message))
+        return None
+
+    def batch(self, chunk: Chunk) -> pa.RecordBatch:
+        """The chunk's rows in Arrow's form; closes it."""
         schema = self.schema
         room = c.create_string_buffer(_ARROW_ARRAY_SIZE)
         try:
-            check_error_data(_api.data_chunk_to_arrow(self._options, chunk, c.addressof(room)))
+            check_error_data(
+                api.data_chunk_to_arrow(self._options, chunk.handle, c.addressof(room))
+            )
         finally:
-            _api.destroy_data_chunk(c.byref(chunk))
+            chunk.close()
         return pa.RecordBatch._import_from_c(c.addressof(room), schema)
 
     def close(self) -> None:
         """Ends the stream; a statement still producing rows is dropped."""
         if self._result is not None:
-            _api.destroy_result(c.byref(self._result))
+            api.destroy_result(c.byref(self._result))
             self._result = None
-            _api.destroy_arrow_options(c.byref(self._options))
+            api.destroy_arrow_options(c.byref(self._options))
 
 
 # sizeof(struct ArrowSchema) and sizeof(struct ArrowArray) of the Arrow C data interface.

@@ -34,6 +34,7 @@ from proxy.sql.reading import (
 )
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
+from proxy.sql.scalar import is_scalar
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, scripting
@@ -298,6 +299,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
         nodes = list(tree.dfs())
+        scalar = is_scalar(nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
@@ -319,6 +321,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         ddl=is_ddl(tree),
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
+        scalar=scalar,
     )
 
 

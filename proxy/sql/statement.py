@@ -30,6 +30,7 @@ class Statement:
     parameters: the highest n among its $n.
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
+    scalar: it only combines a few values (`proxy.sql.scalar`).
     """
 
     route: Route
@@ -43,6 +44,7 @@ class Statement:
     ddl: bool = False
     parameters: int = 0
     refused: SqlError | None = None
+    scalar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,9 @@ Message = (
 )
 
 
+_FLUSH, _SYNC = Flush(), Sync()
+
+
 class _Body:
     """A reader over one frame's body; running past its end is a protocol violation."""
 
@@ -115,8 +118,10 @@ class _Body:
         piece, self._at = self._data[self._at : end], end
         return piece
 
-    def int16(self) -> int:
-        return _int16.unpack(self.take(2))[0]
+    def int16s(self) -> tuple[int, ...]:
+        """As many as the count before them says."""
+        count = self.count()
+        return struct.unpack(f"!{count}h", self.take(2 * count)) if count else ()
 
     def count(self) -> int:
         return int.from_bytes(self.take(2), "big")
@@ -128,11 +133,11 @@ class _Body:
         return _uint32.unpack(self.take(4))[0]
 
     def text(self) -> str:
-        end = self._data.find(b"\0", self._at)
+        start, end = self._at, self._data.find(b"\0", self._at)
         if end < 0:
             raise protocol_violation("invalid string in message")
-        raw, self._at = self._data[self._at : end], end + 1
-        return decode_text(raw)
+        self._at = end + 1
+        return decode_text(self._data[start:end]) if end > start else ""
 
     def value(self) -> bytes | None:
         length = self.int32()
@@ -164,14 +169,14 @@ def _parse(body: _Body) -> Parse:
 
 def _bind(body: _Body) -> Bind:
     portal, statement = body.text(), body.text()
-    formats = tuple(body.int16() for _ in range(body.count()))
-    values = tuple(body.value() for _ in range(body.count()))
-    result_formats = tuple(body.int16() for _ in range(body.count()))
+    formats = body.int16s()
+    values = tuple([body.value() for _ in range(body.count())])
+    result_formats = body.int16s()
     if len(formats) not in (0, 1, len(values)):
         raise protocol_violation(
             f"bind message has {len(formats)} parameter formats but {len(values)} parameters"
         )
-    for code in (*formats, *result_formats):
+    for code in formats + result_formats:
         if code not in (0, 1):
             raise SqlError("22023", f"unsupported format code: {code}")
     return Bind(portal, statement, formats, values, result_formats)
@@ -195,8 +200,8 @@ _DECODERS: dict[bytes, Callable[[_Body], Message]] = {
     b"D": lambda body: Describe(_describe_kind(body, "DESCRIBE"), body.text()),
     b"E": lambda body: Execute(body.text(), body.int32()),
     b"C": lambda body: Close(_describe_kind(body, "CLOSE"), body.text()),
-    b"H": lambda body: Flush(),
-    b"S": lambda body: Sync(),
+    b"H": lambda body: _FLUSH,
+    b"S": lambda body: _SYNC,
     b"X": lambda body: Terminate(),
     b"c": lambda body: CopyDone(),
     b"f": lambda body: CopyFail(body.text()),

@@ -8,6 +8,7 @@ refuse, and never hands a frame to a session that is in no state to take it.
 
 from __future__ import annotations
 
+import struct
 from enum import Enum
 
 from proxy.wire import messages as m
@@ -36,6 +37,7 @@ MAX_MESSAGE = 0x3FFF_FFFF  # as Postgres: one byte less than a gigabyte
 MAX_SMALL_MESSAGE = 10_000  # ... and for messages that have no reason to be long
 _LARGE = frozenset((b"Q", b"P", b"B", b"F", b"d"))
 _HEADER = 5
+_header = struct.Struct("!ci")
 
 
 class NoClient(Exception):
@@ -51,6 +53,7 @@ class FrontendProtocol:
 
     def __init__(self) -> None:
         self.state = State.STARTUP
+        self._taken = self._dropped = frozenset[bytes]()  # what the state admits
         self._buffer = bytearray()
         self._at = 0
 
@@ -81,26 +84,25 @@ class FrontendProtocol:
         while True:
             buffer, at = self._buffer, self._at
             if len(buffer) - at < _HEADER:
-                self._compact()
+                if at:
+                    self._compact()
                 return None
-            kind = bytes(buffer[at : at + 1])
+            kind, length = _header.unpack_from(buffer, at)
             if kind not in _EVERY:
                 self._close()
                 raise m.protocol_violation(
                     f"invalid frontend message type {kind[0]}", severity="FATAL"
                 )
-            length = int.from_bytes(buffer[at + 1 : at + _HEADER], "big", signed=True)
             if not 4 <= length <= (MAX_MESSAGE if kind in _LARGE else MAX_SMALL_MESSAGE):
                 self._close()
                 raise m.protocol_violation("invalid message length", severity="FATAL")
             if len(buffer) - at <= length:
                 self._compact()
                 return None
-            taken, dropped = _ALLOWED[self.state]
-            body = self._take(length + 1)[_HEADER:]
-            if kind in taken:
+            body = self._take(length + 1, _HEADER)
+            if kind in self._taken:
                 return kind, body
-            assert kind in dropped
+            assert kind in self._dropped
 
     def next_is(self, kind: bytes) -> bool:
         """Whether the next frame has already begun to arrive and is of this type."""
@@ -108,22 +110,27 @@ class FrontendProtocol:
 
     def ready(self) -> None:
         """Startup is over, a Sync was answered, or a COPY ended."""
-        self.state = State.READY
+        self._enter(State.READY)
 
     def skip_until_sync(self) -> None:
-        self.state = State.SKIP
+        self._enter(State.SKIP)
 
     def copy_in(self) -> None:
-        self.state = State.COPY_IN
+        self._enter(State.COPY_IN)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._taken, self._dropped = _ALLOWED[state]
 
     def _close(self) -> None:
         self.state = State.CLOSED
         self._buffer.clear()
         self._at = 0
 
-    def _take(self, count: int) -> bytes:
+    def _take(self, count: int, skip: int = 0) -> bytes:
+        """The next `count` bytes without the first `skip` of them."""
         end = self._at + count
-        piece = bytes(self._buffer[self._at : end])
+        piece = bytes(self._buffer[self._at + skip : end])
         self._at = end
         if self._at == len(self._buffer):
             self._buffer.clear()

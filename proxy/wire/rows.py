@@ -33,7 +33,7 @@ from proxy.wire.encoders.few import FEW_ROWS, Few, few
 from proxy.wire.encoders.style import TextStyle
 from proxy.wire.types import DuckType
 
-__all__ = ["RowEncoder", "TextStyle"]
+__all__ = ["MAX_BYTES", "RowEncoder", "TextStyle"]
 
 TEXT, BINARY = 0, 1
 

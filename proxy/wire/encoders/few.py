@@ -71,6 +71,12 @@ def few(duck: DuckType, *, binary: bool, style: TextStyle, encoder: Encoder) -> 
     return short_way
 
 
+def writer(duck: DuckType, *, binary: bool, style: TextStyle) -> Write | None:
+    """What writes one value of this type, or raises `Unusual`; None where nothing does."""
+    build = (_BINARY if binary else _TEXT).get(duck.id)
+    return None if build is None else build(duck, style)[1]
+
+
 # --- reading -------------------------------------------------------------------------------------
 
 

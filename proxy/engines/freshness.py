@@ -1,0 +1,180 @@
+"""Whether a plan that was made earlier would still be made today.
+
+Why it exists: DuckDB plans with the statistics of the moment and keeps a prepared plan until the
+catalog changes. `... WHERE i = 5`, prepared while no row had a 5, finds, updates and deletes no such
+row for ever after. Macros, variables and the search path go stale in the same way. So a plan is run
+again only where nothing can have changed since it was made, and is otherwise made anew. (What reads
+a table and has parameters DuckDB plans anew itself, with their values, each time it is run.)
+
+What it promises: `Watch.holds` says yes only if nothing that the plan may rest on has changed
+between the planning and the moment of asking, which is to be after the plan's snapshot was taken.
+Changes are counted before they can be seen by others and marked as over once they can.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+_NEVER = -1
+
+
+class Changes:
+    """Counts changes of one kind, from before they are made until after: one object per database."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now = (0, 0)  # changes begun, changes under way: read as one
+
+    def begin(self) -> None:
+        with self._lock:
+            begun, under_way = self._now
+            self._now = (begun + 1, under_way + 1)
+
+    def end(self) -> None:
+        with self._lock:
+            begun, under_way = self._now
+            self._now = (begun, under_way - 1)
+
+    def number(self) -> int:
+        """Names the database as it is; `_NEVER` while it is changing."""
+        begun, under_way = self._now
+        return _NEVER if under_way else begun
+
+    def still(self, number: int) -> bool:
+        """Whether nothing has begun to change since `number` was given."""
+        return number == self._now[0]
+
+
+class _Moment(NamedTuple):
+    """number: of the database's changes, `_NEVER` where that says nothing; own: of the session's."""
+
+    number: int
+    own: int
+
+
+class _Eye:
+    """One session's look on changes of one kind: those of all, and its own not yet committed ones."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self._own = 0
+        self._since = _NEVER  # the number before the session's transaction began
+        self._wrote = False  # ... and whether it has changed anything
+        self._open = False  # a change of its own is under way for all to see
+
+    def moment(self, in_block: bool) -> _Moment:
+        number = self._changes.number()
+        if in_block and (self._wrote or number != self._since):
+            number = _NEVER  # planned on a snapshot that is not everybody's
+        return _Moment(number, self._own)
+
+    def holds(self, then: _Moment, same_block: bool) -> bool:
+        if then.own != self._own:
+            return False
+        return same_block or (then.number != _NEVER and self._changes.still(then.number))
+
+    def begin(self) -> None:
+        self._since, self._wrote = self._changes.number(), False
+
+    def forget(self) -> None:
+        self._own += 1
+
+    def change(self, in_block: bool) -> None:
+        self._own += 1
+        if in_block:
+            self._wrote = True
+        else:
+            self._publish()
+
+    def commit(self) -> None:
+        if self._wrote:
+            self._own += 1
+            self._wrote = False
+            self._publish()
+
+    def rollback(self) -> None:
+        if self._wrote:
+            self._own += 1
+            self._wrote = False
+
+    def _publish(self) -> None:
+        if not self._open:
+            self._open = True
+            self._changes.begin()
+
+    def over(self) -> None:
+        if self._open:
+            self._open = False
+            self._changes.end()
+
+
+class Stamp(NamedTuple):
+    """When a plan was made."""
+
+    rows: _Moment
+    definitions: _Moment
+    block: int
+
+
+class Watch:
+    """What one session knows of changes. Used by the thread that works for its connection alone.
+
+    rows: what INSERT, UPDATE and the like change; definitions: everything else.
+    """
+
+    def __init__(self, rows: Changes, definitions: Changes) -> None:
+        self._rows, self._definitions = _Eye(rows), _Eye(definitions)
+        self._both = (self._rows, self._definitions)
+        self._blocks = 0
+        self._block = 0  # 0: no transaction is open
+
+    def stamp(self) -> Stamp:
+        """To be taken before planning."""
+        inside = self._block != 0
+        return Stamp(self._rows.moment(inside), self._definitions.moment(inside), self._block)
+
+    def holds(self, stamp: Stamp, rows: bool) -> bool:
+        """To be asked once the snapshot is taken. rows: whether the plan may rest on the data."""
+        same_block = stamp.block == self._block != 0
+        if not self._definitions.holds(stamp.definitions, same_block):
+            return False
+        return not rows or self._rows.holds(stamp.rows, same_block)
+
+    # --- what the session is about to do ------------------------------------------------------
+
+    def begin(self) -> None:
+        self._blocks += 1
+        self._block = self._blocks
+        for eye in self._both:
+            eye.begin()
+
+    def change(self, definitions: bool) -> None:
+        """A statement that changes something. Without a transaction, `over` must follow."""
+        for eye in self._both if definitions else (self._rows,):
+            eye.change(self._block != 0)
+
+    def change_in_block(self) -> None:
+        """Rows are about to change bit by bit, all of them in one transaction."""
+        assert self._block, "there is no transaction"
+        self.change(definitions=False)
+
+    def set(self) -> None:
+        """A setting of this connection alone."""
+        self._definitions.forget()
+
+    def commit(self) -> None:
+        """`over` must follow."""
+        self._block = 0
+        for eye in self._both:
+            eye.commit()
+
+    def rollback(self) -> None:
+        self._block = 0
+        for eye in self._both:
+            eye.rollback()
+
+    def over(self) -> None:
+        """What was changed for all to see is there, or has failed."""
+        for eye in self._both:
+            eye.over()

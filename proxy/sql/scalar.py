@@ -1,0 +1,55 @@
+"""Which queries do no more than combine a few values: `SELECT 1`, `SELECT $1::int + 1`.
+
+Why it is asked: such a query reads no table and calls no function, so that it costs less than the
+way to another thread and back, it cannot wait for anything, and its plan never goes stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+# Whatever is not here (FROM, WHERE, LIMIT, a subquery, a column, a function) is not among them.
+_NODES = frozenset(
+    {
+        exp.Select,
+        exp.Alias,
+        exp.Identifier,
+        exp.Literal,
+        exp.Null,
+        exp.Boolean,
+        exp.Parameter,
+        exp.Placeholder,
+        exp.Paren,
+        exp.Cast,
+        exp.DataType,
+        exp.DataTypeParam,
+        exp.Neg,
+        exp.Add,
+        exp.Sub,
+        exp.Mul,
+        exp.DPipe,
+        exp.EQ,
+        exp.NEQ,
+        exp.GT,
+        exp.GTE,
+        exp.LT,
+        exp.LTE,
+        exp.And,
+        exp.Or,
+        exp.Not,
+    }
+)
+_MOST_NODES = 100
+
+
+def is_scalar(nodes: Iterable[exp.Expr]) -> bool:
+    """nodes: all of a statement's tree."""
+    count = 0
+    for count, node in enumerate(nodes, start=1):
+        if type(node) not in _NODES or count > _MOST_NODES:
+            return False
+        if isinstance(node, exp.DataType) and node.is_type(exp.DataType.Type.USERDEFINED):
+            return False
+    return count > 0
