@@ -19,6 +19,7 @@ import structlog
 from proxy import portal as portals
 from proxy.complaints import located
 from proxy.copying import Copying
+from proxy.described import Described
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -80,6 +81,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
+        self.described = Described(self.duck)
         self.relay = Relay(
             services.control,
             self._login,
@@ -407,7 +409,8 @@ class Session:
         inner = rows.portal.statement
         codes = (int(rows.portal.binary),) * len(inner.row_types or ())
         if inner.row_types is not None and rows.send:
-            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+            columns = portals.columns_of(inner.row_types, codes, inner.lengths)
+            self.link.write(m.row_description(columns))
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
@@ -500,7 +503,8 @@ class Session:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
                 return
             columns = tuple(running.columns)
-            self.link.write(portals.row_description(columns, (0,) * len(columns)))
+            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            self.link.write(portals.row_description(columns, (0,) * len(columns), lengths))
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
@@ -519,6 +523,8 @@ class Session:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
                 return running, None, None
+            if not plan.scalar:
+                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:
