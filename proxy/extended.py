@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.complaints import with_defaults
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, DuckStatement, Piece
@@ -83,7 +84,13 @@ class ExtendedProtocol:
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, oids)
+            try:
+                await self._prepare_duck(statement, plan, oids)
+            except EngineError as error:
+                again = await with_defaults(self._session, plan, error)
+                if again is None:
+                    raise
+                await self._prepare_duck(statement, again, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.complaints import located
+from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
 from proxy.described import Described
 from proxy.engines import postgres as pg
@@ -33,6 +33,7 @@ from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseco
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -376,7 +377,10 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self._dialect)
+        try:
+            plans = self.services.plans.plan(sql, self._dialect)
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self._dialect.name, self.duck) from None
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -494,6 +498,9 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
+            if (again := await with_defaults(self, plan, error)) is not None:
+                await self._simple_duck(again)
+                return
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:

@@ -281,6 +281,10 @@ class DuckSession:
         self._watch.rollback()
         self._connection.run_script("ROLLBACK")
 
+    def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
+        """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
+        return self._connection.syntax_error(sql)
+
     # --- what is declared ---------------------------------------------------------------------
 
     @property
