@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckStatement, Piece
+from proxy.engines.duck import Columns, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
@@ -23,7 +24,7 @@ from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.statement import Route, Statement
+from proxy.sql.statement import Dialect, Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
+_KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
+
+
+# What a Parse says: text, OIDs, and the dialect in force.
+_Parsed = tuple[str, tuple[int, ...], Dialect]
 
 
 class ExtendedProtocol:
@@ -45,6 +51,8 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        # The longest unused first; with the columns that it had.
+        self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
     async def parse(self, message: m.Parse) -> None:
         name = message.statement
@@ -55,13 +63,39 @@ class ExtendedProtocol:
         plans = self._session.plan(message.sql)
         if len(plans) > 1:
             raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
-        statement = PreparedStatement(name, self._session.resolve(plans[0]) if plans else None)
-        if statement.plan is not None:
-            await self._parse_planned(statement, statement.plan, message)
+        key = (message.sql, message.parameter_oids, self._session.dialect)
+        if (statement := self._known(key)) is not None:
+            self._session.admit(plans[0])
+            statement = replace(statement, name=name)
+        else:
+            resolved = self._session.resolve(plans[0]) if plans else None
+            statement = PreparedStatement(name, resolved)
+            if statement.plan is not None:
+                await self._parse_planned(statement, statement.plan, message)
+            self._keep(key, statement)
         if statement.relayed is None:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+
+    def _known(self, key: _Parsed) -> PreparedStatement | None:
+        """What became of the same Parse before, if nothing has changed since that it rests on.
+
+        Drivers that do not prepare send the same texts again and again.
+        """
+        if (found := self._parsed.pop(key, None)) is None or not self._session.duck_in_step:
+            return None
+        statement, columns = found
+        if statement.duck is None or not statement.duck.still_has(columns):
+            return None
+        self._parsed[key] = found
+        return statement
+
+    def _keep(self, key: _Parsed, statement: PreparedStatement) -> None:
+        if statement.duck is not None and len(statement.sql) <= _KEPT_LENGTH:
+            self._parsed[key] = statement, statement.duck.columns
+            if len(self._parsed) > _KEPT:
+                del self._parsed[next(iter(self._parsed))]
 
     async def _parse_planned(
         self, statement: PreparedStatement, plan: Statement, message: m.Parse
@@ -525,7 +559,7 @@ class ExtendedProtocol:
 
     def drop_all(self) -> None:
         """The session ends: frees all plans, so that the connection can close."""
-        for statement in self.statements.values():
+        for statement in (*self.statements.values(), *(kept for kept, _ in self._parsed.values())):
             statement.close_plans()
         for open_portal in self.portals.values():
             open_portal.statement.close_plans()

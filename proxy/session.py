@@ -97,7 +97,7 @@ class Session:
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
-        self._dialect = Dialect()
+        self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
         self._style: TextStyle | None = None
@@ -295,7 +295,7 @@ class Session:
                 # Snowflake's strings have backslash escapes unless the client says otherwise.
                 self.settings.follow(_ESCAPES, "off" if value == "snowflake" else "on")
                 self._to_report.add(_ESCAPES)
-            self._dialect = Dialect(
+            self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
@@ -379,7 +379,7 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self._dialect)
+        plans = self.services.plans.plan(sql, self.dialect)
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -419,7 +419,7 @@ class Session:
 
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self._dialect.name) if plan.ddl else None
+        about = existence(plan.text, self.dialect.name) if plan.ddl else None
         if about is None:
             return False
         there = await self.on_duck(self.duck.has, about.kind, about.name)
@@ -439,11 +439,16 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    @property
+    def duck_in_step(self) -> bool:
+        """Whether DuckDB's connection has the session's settings."""
+        return not self._duck_stale
+
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
-            not self._duck_stale
+            self.duck_in_step
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -531,7 +536,7 @@ class Session:
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with the position of what it complains about in the client's text."""
         if error.offset is not None and error.position is None:
-            place = source_position(sql, error.offset, plan.text, self._dialect.name)
+            place = source_position(sql, error.offset, plan.text, self.dialect.name)
             error.position = place + plan.start if place is not None else None
         return error
 

@@ -32,7 +32,8 @@ from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 
 T = TypeVar("T")
-Accept = Callable[[list[tuple[str, DuckType]]], None]
+Columns = list[tuple[str, DuckType]]
+Accept = Callable[[Columns], None]
 Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
@@ -403,7 +404,7 @@ class DuckStatement:
         self._stamp = self._watch.stamp()
         self._prepared = prepared = self._connection.prepare(self.sql)
         self.changes = prepared.changes
-        self.columns: list[tuple[str, DuckType]] = prepared.columns
+        self.columns: Columns = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
         self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 
@@ -435,6 +436,14 @@ class DuckStatement:
             return self._watch.same_settings(self._stamp)
         # With parameters, DuckDB plans whatever reads a table anew.
         return self._watch.holds(self._stamp, rows=not self.parameters)
+
+    def still_has(self, columns: Columns) -> bool:
+        """Whether preparing it now would say the same as when it had these very columns."""
+        return (
+            self._prepared is not None
+            and self.columns is columns
+            and self._watch.holds(self._stamp, rows=False)
+        )
 
     @property
     def is_prepared(self) -> bool:
