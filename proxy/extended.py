@@ -16,7 +16,7 @@ from proxy import parameter_types
 from proxy import portal as portals
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
-from proxy.engines.duck import Columns, DuckStatement, Piece
+from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
@@ -224,9 +224,29 @@ class ExtendedProtocol:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
             self.bind_values(bound, message)
+            if statement.duck is not None and statement.duck.outdated:
+                await self._renew(statement)
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
+
+    async def _renew(self, statement: PreparedStatement) -> None:
+        """Plans a statement anew whose tables may be others now. Raises what Postgres raises at Bind."""
+        assert statement.duck is not None
+        assert statement.plan is not None
+        try:
+            await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
+        except EngineError as error:
+            raise self._session.located(error, statement.plan, statement.sql) from error
+
+    def _acceptance(self, statement: PreparedStatement) -> Accept:
+        """What refuses columns that the client was not told of."""
+
+        def accept(columns: list[tuple[str, DuckType]]) -> None:
+            if statement.row_types is not None:
+                self._check_columns(statement, columns)
+
+        return accept
 
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
@@ -351,6 +371,8 @@ class ExtendedProtocol:
         the portal gives no more.
         """
         session, statement = self._session, bound.statement
+        if bound.failure is not None:
+            raise bound.failure.with_traceback(None)
         if bound.finished or limit == NO_ROWS:
             return 0
         sent = 0
@@ -420,7 +442,7 @@ class ExtendedProtocol:
     @staticmethod
     def _check_columns(statement: PreparedStatement, columns: list[tuple[str, DuckType]]) -> None:
         """Raises 0A000 when the result is not the one that the client was told of."""
-        if columns is statement.row_types:
+        if columns is statement.row_types or any(kind.id == "INVALID" for _, kind in columns):
             return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in columns]:
@@ -431,11 +453,7 @@ class ExtendedProtocol:
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
         statement = bound.statement
-
-        def accept(columns: list[tuple[str, DuckType]]) -> None:
-            if statement.row_types is not None:
-                self._check_columns(statement, columns)
-
+        accept = self._acceptance(statement)
         bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
         if statement.row_types is None:
             bound.running.finish()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
+from proxy.complaints import located
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
@@ -32,7 +33,6 @@ from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseco
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
-from proxy.sql.positions import source_position
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -534,11 +534,8 @@ class Session:
             self._constants[sql] = answer
 
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
-        """The error with the position of what it complains about in the client's text."""
-        if error.offset is not None and error.position is None:
-            place = source_position(sql, error.offset, plan.text, self.dialect.name)
-            error.position = place + plan.start if place is not None else None
-        return error
+        """The error with what the client's own text adds to it."""
+        return located(error, plan, sql, self.dialect.name)
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""

@@ -449,6 +449,17 @@ class DuckStatement:
     def is_prepared(self) -> bool:
         return self._prepared is not None and self._watch.same_settings(self._stamp)
 
+    @property
+    def outdated(self) -> bool:
+        """Whether a definition that it rests on may have changed, or is gone."""
+        if self._prepared is None or self._scalar:
+            return self._prepared is None
+        return not self._watch.holds(self._stamp, rows=False)
+
+    def renew(self, accept: Accept | None) -> None:
+        """Blocks. Prepares it anew. accept: as `DuckSession.start` takes it."""
+        self._renew(accept)
+
     def _renew(self, accept: Accept | None) -> None:
         self._prepare()
         if accept is not None:
@@ -611,6 +622,13 @@ class DuckPortal:
             self._taken = [*map(self._result.batch, self._ahead), *self._result]
             self._ahead = []
             self._end()
+
+    def take(self) -> list[pa.RecordBatch]:
+        """Blocks. All rows still to come, and the portal's end."""
+        self.detach()
+        taken = self._taken or []
+        self.close()
+        return taken
 
     def finish(self) -> None:
         """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""
