@@ -23,6 +23,7 @@ from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Watch
 from proxy.engines.workers import Workers
@@ -70,11 +71,13 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
+        functions: Iterable[tuple[str, str, str, Body]] = (),
         memory_limit: str | None = None,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
+        functions: what `Functions.register` takes, for each function that the macros call.
         """
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
@@ -82,7 +85,11 @@ class DuckEngine:
         try:
             self._database = duckdb_c.Database(str(path), settings)
             connection = self._database.connect()
+            self._calling = self._database.connect()
+            self._functions = Functions(self._calling)
             try:
+                for function in functions:
+                    self._functions.register(*function)
                 connection.run("ATTACH ':memory:' AS _sf")
                 for name in extensions:
                     connection.run(f"LOAD '{_extension_file(name)}'")
@@ -106,6 +113,7 @@ class DuckEngine:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
         self._workers.close()
         self._crew.close()
+        self._calling.close()
         self._database.close()
 
 
