@@ -92,8 +92,14 @@ class ExtendedProtocol:
         return statement
 
     def _keep(self, key: _Parsed, statement: PreparedStatement) -> None:
-        if statement.duck is not None and len(statement.sql) <= _KEPT_LENGTH:
-            self._parsed[key] = statement, statement.duck.columns
+        plan, duck = statement.plan, statement.duck
+        if (
+            duck is not None
+            and plan is not None
+            and not plan.varies
+            and len(plan.sql) <= _KEPT_LENGTH
+        ):
+            self._parsed[key] = statement, duck.columns
             if len(self._parsed) > _KEPT:
                 del self._parsed[next(iter(self._parsed))]
 
@@ -115,6 +121,8 @@ class ExtendedProtocol:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
+        statement.plan = statement.asked = plan
+        statement.oids = oids
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
@@ -218,6 +226,7 @@ class ExtendedProtocol:
         if (replaced := self.portals.pop(message.portal, None)) is not None:
             await self.close_portal(replaced)
         if statement.plan is not None:
+            await self._plan_anew(statement, statement.plan)
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
@@ -247,6 +256,15 @@ class ExtendedProtocol:
                 self._check_columns(statement, columns)
 
         return accept
+
+    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
+        """Prepares again what was planned with variables that have changed since."""
+        if not plan.varies or (now := self._session.planned_now(plan)) == statement.asked:
+            return
+        statement.close_plans()
+        statement.variants.clear()
+        statement.row_types = None
+        await self.prepare(statement, now, statement.oids)
 
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
@@ -305,6 +323,8 @@ class ExtendedProtocol:
         limit = max(message.max_rows, 0)
         if plan is not None:
             session.admit(plan)
+            if not bound.running and bound.answer is None:
+                session.context.started(plan)
         if bound.statement.relayed is not None:
             await self._forward(b"E", pg.EXECUTE, None)
             return
@@ -352,7 +372,7 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if not session.link.protocol.next_is(b"S"):
+        if plan.then or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
         sent = await self.run(bound, limit, bound.formats)
@@ -376,6 +396,8 @@ class ExtendedProtocol:
         if bound.finished or limit == NO_ROWS:
             return 0
         sent = 0
+        if bound.running is None and statement.plan is not None:
+            session.context.refresh(statement.plan.needs)
         try:
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
@@ -405,6 +427,8 @@ class ExtendedProtocol:
             if statement.plan is not None and statement.plan.writes:
                 sql = bound.sql or statement.sql
                 session.transaction.wrote(sql, bound.values, bound.rows)
+                for part in statement.plan.then:
+                    session.transaction.wrote(part, (), 0)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -457,6 +481,8 @@ class ExtendedProtocol:
         bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
         if statement.row_types is None:
             bound.running.finish()
+            if statement.plan is not None:
+                self._session.run_rest(statement.plan)
 
     def plan_texts(self, bound: Portal) -> list[str]:
         """Blocks. What EXPLAIN gives: the texts of its plans."""

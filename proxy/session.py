@@ -29,6 +29,7 @@ from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
 from proxy.named import Rows
 from proxy.portal import Outcome
+from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
@@ -92,6 +93,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
+        self.context = SessionContext(self)
         self.copying = Copying(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
@@ -194,6 +196,7 @@ class Session:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
         self.user, self.database = greeting.user, greeting.database
+        self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
@@ -299,6 +302,7 @@ class Session:
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                database=self.database,
             )
         if setting.name in _TIMEOUTS:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
@@ -371,7 +375,7 @@ class Session:
             await self._relay_query(sql)
             return
         for plan in plans:
-            if len(plans) > 1:
+            if len(plans) > 1 or plan.then:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -379,7 +383,7 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self.dialect)
+        plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -387,9 +391,14 @@ class Session:
             )
         return plans
 
+    def planned_now(self, plan: Statement) -> Statement:
+        """The plan of the same text as the session's variables have it now."""
+        return replace(self.plan(plan.text)[0], start=plan.start) if plan.varies else plan
+
     async def _simple(self, plan: Statement) -> None:
-        plan = self.resolve(plan)
+        plan = self.resolve(self.planned_now(plan))
         self.admit(plan)
+        self.context.started(plan)
         if plan.route is Route.SESSION:
             answer = await self.own.run(plan)
             if isinstance(answer, Rows):
@@ -449,6 +458,7 @@ class Session:
         transaction = self.transaction
         return (
             self.duck_in_step
+            and not self.context.stale
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -458,6 +468,8 @@ class Session:
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
+        if self.context.stale:
+            self.context.apply(self.duck)
         return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
@@ -498,6 +510,7 @@ class Session:
             self.link.write(known)
             return
         nothing_to_do = await self.existence_notice(plan)
+        self.context.refresh(plan.needs)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -511,6 +524,8 @@ class Session:
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
+                    for sql in plan.then:
+                        self.transaction.wrote(sql, (), 0)
                 return
             columns = tuple(running.columns)
             description = portals.row_description(columns, (0,) * len(columns))
@@ -543,12 +558,18 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
+                self.run_rest(plan)
                 return running, None, None
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:
             running.close()
             raise
+
+    def run_rest(self, plan: Statement) -> None:
+        """Blocks. The other parts of a definition of several."""
+        for sql in plan.then:
+            self.duck.start_text(sql).finish()
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
         """Sends a result to its end; piece: its first."""

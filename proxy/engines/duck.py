@@ -14,6 +14,7 @@ import importlib.util
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -332,6 +333,30 @@ class DuckSession:
             where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
         return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
 
+    def set_variable(self, name: str, literal: str) -> None:
+        """Blocks. Sets a variable of this connection alone."""
+        self._watch.set()
+        self._detach()
+        self._connection.run_script(f"SET VARIABLE {name} = {literal}")
+
+    def row_counts(self) -> str:
+        """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
+
+        What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
+        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
+        """
+        tables = self.run(_TABLES)
+        counts: list[tuple[str, int]] = []
+        for start in range(0, len(tables), _COUNTED_AT_ONCE):
+            some = tables[start : start + _COUNTED_AT_ONCE]
+            selects = " UNION ALL ".join(
+                f"SELECT {_literal('.'.join(name))}, count(*) FROM {_quoted(name)}" for name in some
+            )
+            with suppress(duckdb_c.DuckError):
+                counts.extend(self.run(selects))
+        listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
+        return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
         for kind, name in self.run(_TEMPORARY):
@@ -380,10 +405,19 @@ _TEMPORARY = (
     "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
     "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
 )
+_TABLES = (
+    "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+    "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
+)
+_COUNTED_AT_ONCE = 100  # tables
 _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
     "AND NOT internal OR schema_name = 'main'"
 )
+
+
+def _quoted(name: Sequence[str]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
 def _literal(text: str) -> str:
