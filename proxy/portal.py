@@ -34,6 +34,8 @@ class PreparedStatement:
     variants: dict[str, DuckStatement] = field(default_factory=dict)  # for others, by their text
     hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
+    asked: Statement | None = None  # the plan as the text gave it
+    oids: tuple[int, ...] = ()  # as Parse gave them
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
     lengths: tuple[int, ...] | None = None  # n of columns that are varchar(n)
