@@ -70,6 +70,7 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
+        await session.mirror.before_question()
         await session.apply_to_postgres()
         frame = m.frame(b"P", session.body)
         statement.relayed = RelayedStatement(message.statement, frame)
@@ -351,6 +352,8 @@ class ExtendedProtocol:
             if statement.plan is not None and statement.plan.writes:
                 sql = bound.sql or statement.sql
                 session.transaction.wrote(sql, bound.values, bound.rows)
+            if statement.plan is not None and statement.plan.touched:
+                await session.mirror.changed(statement.plan.touched)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -478,6 +481,7 @@ class ExtendedProtocol:
         self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
     ) -> None:
         """Hands the client's message on as it came."""
+        await self._session.mirror.before_question()
         await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(

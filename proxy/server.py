@@ -25,6 +25,7 @@ import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import runtime_sql
+from catalog import mirror as catalog_mirror
 from catalog import roles
 from proxy.config import Settings
 from proxy.engines.duck import DuckEngine
@@ -33,6 +34,7 @@ from proxy.engines.postgres import ControlPlane
 from proxy.engines.relay import Login
 from proxy.errors import SqlError
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror
 from proxy.session import Services, Session
 from proxy.sql.control_plane import declare_runtime_functions
 from proxy.sql.plan import PlanCache
@@ -73,6 +75,7 @@ class Server:
             try:
                 runtime_sql.migrate(conninfo)
                 self._shared = None if self._embedded else roles.shared_login(conninfo)
+                secret = catalog_mirror.install(conninfo, own_server=self._embedded)
                 with psycopg.connect(conninfo) as connection:
                     info = connection.info
                     self._server_parameters = {
@@ -100,6 +103,12 @@ class Server:
                     f"DuckDB cannot open the data directory: {error.message}"
                 ) from error
             undo.callback(self._duck.close)
+            self._mirror = Mirror(self._duck, conninfo, secret)
+            undo.callback(self._mirror.close)
+            try:
+                self._mirror.reconcile()
+            except (psycopg.Error, SqlError) as error:
+                raise StartError(f"the catalog cannot be mirrored: {error}") from error
             self._services = Services(
                 self._duck,
                 self._control,
@@ -109,6 +118,8 @@ class Server:
                 self._register,
                 self._unregister,
                 self._cancel,
+                self._mirror,
+                frozenset((_DATABASE, self._control.database)),
             )
             self._cleanup = undo.pop_all()
 
@@ -138,6 +149,7 @@ class Server:
         log.info("stopping", connections=len(self._tasks))
         listener.close()
         await self._drain()
+        await self._mirror.stop()
 
     def _reload_tls(self) -> None:
         """A certificate that cannot be read changes nothing."""
@@ -153,7 +165,9 @@ class Server:
 
     def _url(self) -> str:
         host, port = self._socket.getsockname()[:2]
-        return f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{_DATABASE}"
+        return (
+            f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{self._control.database}"
+        )
 
     # --- connections --------------------------------------------------------------------------
 

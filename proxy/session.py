@@ -25,6 +25,7 @@ from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
 from proxy.portal import Outcome
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
@@ -68,6 +69,8 @@ class Services:
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    mirror: Mirror | None
+    databases: frozenset[str]  # names that clients may connect to
 
 
 class Session:
@@ -88,6 +91,8 @@ class Session:
             self._parameter_from_postgres,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
+        self.mirror = SessionMirror(self, services.mirror)
+        self.transaction.ended = self.mirror.ended
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.copying = Copying(self)
@@ -190,6 +195,9 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
+        if greeting.database not in self.services.databases:
+            message = f'database "{greeting.database}" does not exist'
+            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
@@ -315,7 +323,8 @@ class Session:
     def _postgres_settings(self) -> dict[str, str]:
         """What a new backend starts with."""
         self._postgres_stale.clear()
-        return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+        settings = self.settings.in_scope(Scope.POSTGRES)
+        return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -330,7 +339,7 @@ class Session:
     async def apply_to_postgres(self) -> None:
         while self._postgres_stale:
             name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, value)
+            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -458,6 +467,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str) -> None:
+        await self.mirror.before_question()
         await self.apply_to_postgres()
         await self.relay.query(sql, self.transaction.postgres_begin())
         if self.relay.copying:
@@ -494,6 +504,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if plan.touched:
+                    await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
@@ -502,6 +514,8 @@ class Session:
             columns = tuple(running.columns)
             self.link.write(portals.row_description(columns, (0,) * len(columns)))
             sent = await self._send_rows(running, encoder, piece)
+            if plan.touched:
+                await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)

@@ -58,6 +58,17 @@ _INSTANCE_SETTINGS = (
 )
 
 
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
+
+class Entry(NamedTuple):
+    """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
+
+    name: str
+    kind: str
+
+
 class DuckEngine:
     """The open database of this process."""
 
@@ -296,6 +307,15 @@ class DuckSession:
         else:
             where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
         return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
+
+    def entry(self, schema: str, name: str) -> Entry | None:
+        """Blocks. What is called so in a schema of the database that is kept, None for nothing.
+
+        In a transaction only.
+        """
+        self._detach()
+        found = self._connection.entry(DATABASE, schema, name)
+        return Entry(*found) if found is not None else None
 
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""

@@ -21,13 +21,17 @@ from proxy.sql.words import Words
 
 @dataclass(slots=True)
 class Judgement:
-    """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB."""
+    """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB.
+
+    creates: it makes tables.
+    """
 
     kind: str
     engine: str = "duckdb"
     sql: str = ""
     refused: SqlError | None = None
     writes: bool = True
+    creates: bool = False
 
 
 def _names(tokens: list[Token]) -> Iterator[tuple[str, ...]]:
@@ -234,7 +238,7 @@ def _call(words: Words) -> Judgement:
     if name[-1] in control_plane.RUNTIME_FUNCTIONS or name[0] == control_plane.RUNTIME_SCHEMA:
         return Judgement("CALL", "postgres")
     if len(name) == 1 and name[0] in _GENERATORS:
-        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})")
+        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})", creates=True)
     refused = SqlError("0A000", "stored procedures are not supported yet")
     return Judgement("CALL", refused=refused)
 

@@ -19,6 +19,7 @@ from proxy.sql import administration, postgres, snowflake
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
+from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.output_names import name_columns
 from proxy.sql.reading import (
     DUCKDB,
@@ -107,6 +108,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                touched=EVERYTHING if judgement.creates else (),
             )
     return _query(text, piece, dialect, reader)
 
@@ -214,6 +216,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         action=None,
         writes=analyze and inner.writes,
         ddl=False,
+        touched=inner.touched if analyze else (),
     )
     if inner.route is not Route.DUCKDB:
         return whole
@@ -304,6 +307,12 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
+    changed = ()
+    if engine != POSTGRES_ENGINE and refused is None:
+        if is_ddl(tree):
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
@@ -319,6 +328,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
+        touched=changed,
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proxy.errors import SqlError
+from proxy.sql.definitions import Touched
 from proxy.sql.session_actions import SessionAction
 
 
@@ -26,7 +27,7 @@ class Statement:
     text: the slice of the client's text, unchanged; start: its 0-based offset in the message.
     sql: what DuckDB runs, '' on other routes. action: what the session does on route SESSION.
     tag: Postgres's command tag without the row count ('SELECT', 'INSERT 0', 'CREATE TABLE', ...).
-    writes: it may change data or schema; ddl: it may change the schema.
+    writes: it may change data or schema; ddl: it may change the schema; touched: what of it.
     parameters: the highest n among its $n.
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
@@ -42,6 +43,7 @@ class Statement:
     tag: str = ""
     writes: bool = False
     ddl: bool = False
+    touched: tuple[Touched, ...] = ()
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
