@@ -27,6 +27,7 @@ from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
+from proxy.wire.rows import RowEncoder
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -331,16 +332,13 @@ class ExtendedProtocol:
             assert running is not None
             if statement.row_types is None:
                 sent = running.rows_changed
-            while piece is not None:
-                data, rows, more = piece
+            if piece is not None:
+                data, sent, more = piece
                 if send:
                     session.link.write(data)
-                sent += rows
-                if not more or (limit and sent >= limit):
-                    break
-                await session.link.drain()
-                left = limit - sent if limit else 0
-                piece = await session.duck.call(self._fetch, bound, formats, left)
+                if more and not (limit and sent >= limit):
+                    encoder = self._encoder(bound, formats)
+                    sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
@@ -376,13 +374,17 @@ class ExtendedProtocol:
 
     def _fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks."""
-        running = bound.running
-        assert running is not None
         if bound.statement.row_types is None:
             return None
-        self._check_columns(bound.statement, running.columns)
-        codes = portals.result_formats(formats, len(running.columns))
-        return running.fetch(running.encoder(codes, self._session.style()), limit)
+        assert bound.running is not None
+        self._check_columns(bound.statement, bound.running.columns)
+        return bound.running.fetch(self._encoder(bound, formats), limit)
+
+    def _encoder(self, bound: Portal, formats: Sequence[int]) -> RowEncoder:
+        """Blocks briefly."""
+        assert bound.running is not None
+        codes = portals.result_formats(formats, len(bound.running.columns))
+        return bound.running.encoder(codes, self._session.style())
 
     @staticmethod
     def _check_columns(statement: PreparedStatement, columns: list[tuple[str, DuckType]]) -> None:

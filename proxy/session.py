@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -47,6 +48,7 @@ T = TypeVar("T")
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _IDLE_TOO_LONG = SqlError(
@@ -104,6 +106,7 @@ class Session:
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
         self._style: TextStyle | None = None
+        self._constants: dict[str, bytes] = {}  # answers of scalar queries without parameters
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -293,6 +296,7 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
+        self._constants.clear()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
@@ -317,6 +321,7 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
+        self._constants.clear()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -494,6 +499,9 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+        if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
+            self.link.write(known)
+            return
         nothing_to_do = await self.existence_notice(plan)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
@@ -512,7 +520,13 @@ class Session:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
                 return
             columns = tuple(running.columns)
-            self.link.write(portals.row_description(columns, (0,) * len(columns)))
+            description = portals.row_description(columns, (0,) * len(columns))
+            if plan.scalar and not piece[2]:
+                answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
+                self._keep_constant(plan.sql, answer)
+                self.link.write(answer)
+                return
+            self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
             if plan.touched:
                 await self.mirror.changed(plan.touched)
@@ -521,6 +535,12 @@ class Session:
                 self.transaction.wrote(plan.sql, (), sent)
         finally:
             await self.end_duck(running)
+
+    def _keep_constant(self, sql: str, answer: bytes) -> None:
+        if len(sql) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[sql] = answer
 
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with the position of what it complains about in the client's text."""
@@ -543,16 +563,23 @@ class Session:
             raise
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
-        """Sends a result to its end; the next piece is made while this one is being sent."""
+        """Sends a result to its end; piece: its first."""
+        data, sent, more = piece
+        self.link.write(data)
+        return sent + await self.send_rest(running, encoder) if more else sent
+
+    async def send_rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0, send: bool = True
+    ) -> int:
+        """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
-        while True:
-            data, rows, more = piece
-            self.link.write(data)
-            sent += rows
-            if not more:
-                return sent
-            await self.link.drain()
-            piece = await self.duck.call(running.fetch, encoder)
+        async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
+            async for data, rows in pieces:
+                await self.link.drain()
+                if send:
+                    self.link.write(data)
+                sent += rows
+        return sent
 
     async def end_duck(self, running: DuckPortal) -> None:
         if not running.done:
