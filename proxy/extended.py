@@ -38,6 +38,13 @@ _SMALL = 4096  # bytes of parameters
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
+def parse_body(body: bytes, sql: str) -> bytes:
+    """The body of a Parse message with another text."""
+    name, _, rest = body.partition(b"\0")
+    types = rest.partition(b"\0")[2]
+    return name + b"\0" + m.cstring(sql) + types
+
+
 class ExtendedProtocol:
     """One session's prepared statements and portals, by name."""
 
@@ -74,6 +81,8 @@ class ExtendedProtocol:
         await session.mirror.before_question()
         await session.apply_to_postgres()
         frame = m.frame(b"P", session.body)
+        if plan.relayed is not None:
+            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
         statement.relayed = RelayedStatement(message.statement, frame)
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 

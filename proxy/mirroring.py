@@ -36,7 +36,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _RETRY = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds until the next attempt; the last one again and again
-_BUSY = ("55P03", "40P01", "23505", "40001")  # someone else's transaction is at the same relation
+_BUSY = (
+    "55P03",
+    "40P01",
+    "23505",
+    "40001",
+    "XX000",
+)  # someone else's transaction is at the same relation
 EVERYTHING = None
 """In place of targets: any of DuckDB's definitions may have changed."""
 
@@ -52,14 +58,14 @@ class Mirror:
         self._connection = MirrorConnection(conninfo, secret)
         self._lock = asyncio.Lock()
         self._stale: list[Target] = []
-        self._all_stale = False
+        self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
         self.waiting = 0  # calls of `sync` under way
 
     @property
     def stale(self) -> bool:
         """Whether the mirror is known to lag behind."""
-        return self._all_stale or bool(self._stale)
+        return self._all_stale or bool(self._stale) or self._making_good
 
     def reconcile(self) -> None:
         """Blocks. Makes the mirror show all that DuckDB holds, by way of what differs.
@@ -146,13 +152,18 @@ class Mirror:
                 self._all_stale = True
             elif busy:
                 self._stale += targets or ()
-        if self.stale and (self._retrying is None or self._retrying.done()):
+        behind = self._all_stale or self._stale
+        if behind and (self._retrying is None or self._retrying.done()):
             self._retrying = asyncio.create_task(self._retry())
 
     async def _again(self) -> None:
         stale, self._stale = self._stale, []
         everything, self._all_stale = self._all_stale, False
-        await self._sync(EVERYTHING if everything else list(dict.fromkeys(stale)))
+        self._making_good = True  # until then, whoever asks has to wait
+        try:
+            await self._sync(EVERYTHING if everything else list(dict.fromkeys(stale)))
+        finally:
+            self._making_good = False
 
     async def _retry(self) -> None:
         for attempt in range(1_000_000_000):

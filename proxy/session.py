@@ -46,6 +46,15 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
+    """A message as Postgres is given it, each statement in its place."""
+    for plan in reversed(plans):
+        if plan.relayed is not None:
+            end = plan.start + len(plan.text)
+            sql = sql[: plan.start] + plan.relayed + sql[end:]
+    return sql
+
+
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
 _CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
@@ -377,7 +386,7 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(sql)
+            await self._relay_query(relayed_text(sql, plans))
             return
         for plan in plans:
             if len(plans) > 1:
@@ -409,7 +418,7 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text)
+            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
         else:
             await self._simple_duck(plan)
 

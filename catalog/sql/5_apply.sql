@@ -144,7 +144,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', p_target, v_query);
             RETURN p_relid;
-        EXCEPTION WHEN OTHERS THEN  -- other columns than before
+        EXCEPTION WHEN invalid_table_definition THEN  -- other columns than before
             EXECUTE format('DROP VIEW %s CASCADE', p_target);
             DELETE FROM hatidata_catalog.relations WHERE relid = p_relid;
         END;
@@ -194,7 +194,7 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog.apply(p_secret text, p_documents jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '250ms'
+SET lock_timeout = '100ms'
 SET standard_conforming_strings = on
 SET client_min_messages = error
 SET default_tablespace = ''

@@ -167,10 +167,10 @@ class Relay:
                 b"B", name + name + bytes(2) + len(values).to_bytes(2, "big") + bound + bytes(2)
             ),
             m.frame(b"E", name + bytes(4)),
-            m.frame(b"C", b"S" + name),
+            m.frame(b"C", b"P" + name) + m.frame(b"C", b"S" + name),
             _SYNC,
         )
-        replies = (pg.PARSE, pg.BIND, pg.EXECUTE, pg.CLOSE, pg.SYNC)
+        replies = (pg.PARSE, pg.BIND, pg.EXECUTE, pg.CLOSE, pg.CLOSE, pg.SYNC)
         backend.send(b"".join(frames), *(reply.swallowed() for reply in replies))
         await self.settle()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import control_plane
+from proxy.sql import control_plane, for_postgres
 from proxy.sql.control_plane import name_set
 from proxy.sql.words import Words
 
@@ -23,7 +23,7 @@ from proxy.sql.words import Words
 class Judgement:
     """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB.
 
-    creates: it makes tables.
+    creates: it makes tables. relayed: what Postgres is given in place of the text.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Judgement:
     refused: SqlError | None = None
     writes: bool = True
     creates: bool = False
+    relayed: str | None = None
 
 
 def _names(tokens: list[Token]) -> Iterator[tuple[str, ...]]:
@@ -155,11 +156,22 @@ def _grant(words: Words) -> Judgement:
     kind = words.word
     tokens = words.tokens
     words.rest()
-    has_object = any(token.token_type == TokenType.ON for token in tokens)
-    if not has_object or concerns_only_control_plane(tokens):
-        return Judgement(kind, "postgres")
-    message = f"{kind} on analytical tables is not supported yet"
-    return Judgement(kind, refused=SqlError("0A000", message))
+    # On analytical relations they act on what stands for them in Postgres's catalog.
+    try:
+        return Judgement(kind, "postgres", relayed=for_postgres.rights(tokens, words.text))
+    except SqlError as refused:
+        return Judgement(kind, refused=refused)
+
+
+def _owner(words: Words) -> Judgement | None:
+    """ALTER ... OWNER TO: a matter of Postgres's catalog, whatever is owned."""
+    tokens = words.tokens
+    spelled = [token.text.upper() for token in tokens]
+    if spelled[-3:-1] != ["OWNER", "TO"]:
+        return None
+    kind = " ".join(spelled[:2])
+    words.rest()
+    return Judgement(kind, "postgres", relayed=for_postgres.named_main(tokens, words.text))
 
 
 def _do(words: Words) -> Judgement:
@@ -245,9 +257,11 @@ def _call(words: Words) -> Judgement:
 
 def _comment(words: Words) -> Judgement | None:
     tokens = words.tokens
-    if concerns_only_control_plane(tokens) or words.word_at(2) in ("ROLE", "DATABASE"):
+    what = words.word_at(2)
+    if concerns_only_control_plane(tokens) or what in ("ROLE", "DATABASE", "SCHEMA"):
         words.rest()
-        return Judgement("COMMENT", "postgres")
+        relayed = for_postgres.named_main(tokens, words.text) if what == "SCHEMA" else None
+        return Judgement("COMMENT", "postgres", relayed=relayed)
     return None
 
 
@@ -280,6 +294,10 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "PRAGMA": _forbidden("42501", "PRAGMA", _SETTINGS_HINT),
     "CREATE SECRET": _forbidden("42501", "CREATE SECRET", _FILES_HINT),
     "DROP SECRET": _forbidden("42501", "DROP SECRET", _FILES_HINT),
+    "ALTER TABLE": _owner,
+    "ALTER VIEW": _owner,
+    "ALTER SCHEMA": _owner,
+    "ALTER SEQUENCE": _owner,
     "CREATE ROLE": _to_postgres,
     "ALTER ROLE": _to_postgres,
     "DROP ROLE": _to_postgres,

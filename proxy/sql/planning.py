@@ -20,6 +20,7 @@ from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, s
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.definitions import EVERYTHING, touched
+from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.reading import (
     DUCKDB,
@@ -109,6 +110,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 writes=judgement.writes,
                 refused=judgement.refused,
                 touched=EVERYTHING if judgement.creates else (),
+                relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
 
@@ -292,7 +294,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        return _for_postgres(source, piece)
+        return _for_postgres(text, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
@@ -319,12 +321,16 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             sql = _write(tree, nodes, source, dialect, grammar)
         except SqlError as error:
             refused = error
+    relayed = None
+    if engine == POSTGRES_ENGINE and facts.control:
+        relayed = renamed_columns(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
+        relayed=relayed,
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
@@ -343,16 +349,17 @@ _CHANGING = frozenset(
 )
 
 
-def _for_postgres(source: str, piece: Slice) -> Statement:
+def _for_postgres(text: str, piece: Slice) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
     return Statement(
         Route.POSTGRES,
         kind,
-        source,
+        text[piece.start : piece.end],
         piece.start,
         tag=kind,
+        relayed=renamed_columns(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )

@@ -31,6 +31,7 @@ class Statement:
     parameters: the highest n among its $n.
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
+    relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
     """
 
@@ -47,6 +48,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    relayed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
