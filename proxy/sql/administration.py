@@ -16,6 +16,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql import control_plane, for_postgres
 from proxy.sql.control_plane import name_set
+from proxy.sql.definitions import EVERYTHING, Touched
 from proxy.sql.words import Words
 
 
@@ -23,7 +24,7 @@ from proxy.sql.words import Words
 class Judgement:
     """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB.
 
-    creates: it makes tables. relayed: what Postgres is given in place of the text.
+    touched: whose definitions it may change. relayed: what Postgres is given in place of the text.
     """
 
     kind: str
@@ -31,7 +32,7 @@ class Judgement:
     sql: str = ""
     refused: SqlError | None = None
     writes: bool = True
-    creates: bool = False
+    touched: tuple[Touched, ...] = ()
     relayed: str | None = None
 
 
@@ -250,7 +251,7 @@ def _call(words: Words) -> Judgement:
     if name[-1] in control_plane.RUNTIME_FUNCTIONS or name[0] == control_plane.RUNTIME_SCHEMA:
         return Judgement("CALL", "postgres")
     if len(name) == 1 and name[0] in _GENERATORS:
-        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})", creates=True)
+        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})", touched=EVERYTHING)
     refused = SqlError("0A000", "stored procedures are not supported yet")
     return Judgement("CALL", refused=refused)
 
@@ -262,7 +263,31 @@ def _comment(words: Words) -> Judgement | None:
         words.rest()
         relayed = for_postgres.named_main(tokens, words.text) if what == "SCHEMA" else None
         return Judgement("COMMENT", "postgres", relayed=relayed)
+    if [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"] and what in _COMMENTED:
+        return _no_comment(words)
     return None
+
+
+_COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
+
+
+def _no_comment(words: Words) -> Judgement:
+    """COMMENT ON ... IS NULL, which the grammars do not know."""
+    words.expect("COMMENT", "ON")
+    kind = words.step().text.upper()
+    name = words.dotted()
+    words.expect("IS", "NULL")
+    relation = name[:-1] if kind == "COLUMN" else name
+    if not relation:
+        raise SqlError("42601", "column name must be qualified")
+    schema = relation[-2] if len(relation) > 1 else None
+    column = name[-1:] if kind == "COLUMN" else ()
+    parts = ("main" if schema == "public" else schema,) if schema is not None else ()
+    return Judgement(
+        "COMMENT",
+        sql=f"COMMENT ON {kind} {_quoted((*parts, relation[-1], *column))} IS NULL",
+        touched=(Touched(schema, relation[-1], deep=True),),
+    )
 
 
 READERS: dict[str, Callable[[Words], Judgement | None]] = {

@@ -109,7 +109,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
-                touched=EVERYTHING if judgement.creates else (),
+                touched=judgement.touched,
                 relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
