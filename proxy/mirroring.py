@@ -244,7 +244,15 @@ class SessionMirror:
                 path = path or schemas_of(self._session.settings.get("search_path"))
                 schemas = path
             for schema in schemas:
-                yield Target(schema, item.name, item.deep, item.renamed, item.source)
+                yield Target(
+                    schema,
+                    item.name,
+                    deep=item.deep,
+                    kept=item.kept,
+                    views=item.views,
+                    renamed=item.renamed,
+                    source=item.source,
+                )
 
 
 def schemas_of(search_path: str) -> list[str]:

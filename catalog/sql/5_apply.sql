@@ -62,6 +62,18 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._with_what_was_kept(p_document jsonb, p_old jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_document
+        || jsonb_strip_nulls(jsonb_build_object('constraints', p_old -> 'constraints', 'indexes', p_old -> 'indexes'))
+        || jsonb_build_object('comment', p_old -> 'comment', 'columns', (
+            SELECT coalesce(jsonb_agg(n.v || coalesce((
+                SELECT jsonb_build_object('comment', o.v -> 'comment')
+                FROM jsonb_array_elements(p_old -> 'columns') AS o (v)
+                WHERE o.v ->> 'name' = n.v ->> 'name' AND o.v ->> 'comment' IS NOT NULL), '{}') ORDER BY n.place), '[]')
+            FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS n (v, place)))
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_relation(p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -76,6 +88,9 @@ BEGIN
     SELECT * INTO v_old FROM hatidata_catalog.relations WHERE relid = v_relid;
     IF v_old.digest = p_document ->> 'digest' AND p_document ->> 'source' IS NULL THEN
         RETURN;
+    END IF;
+    IF (p_document ->> 'kept')::boolean THEN
+        p_document := hatidata_catalog._with_what_was_kept(p_document, v_old.document);
     END IF;
     PERFORM hatidata_catalog._set_schema(v_schema, false);
     IF octet_length(v_name) > 63 THEN
@@ -123,7 +138,7 @@ BEGIN
     END IF;
     PERFORM hatidata_catalog._set_comments(v_relid, p_document);
     INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)
-    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - 'source' - 'digest',
+    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,digest,kept}'::text[],
             coalesce(p_document ->> 'source',
                      CASE WHEN v_old.document ->> 'query' = p_document ->> 'query' THEN v_old.source END,
                      p_document ->> 'query'))

@@ -12,7 +12,7 @@ Blocks, all of it: for a worker's thread. Types become Postgres's by `wire.types
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import Dialect as Grammar
@@ -20,6 +20,7 @@ from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
 from proxy.engines.duck import DATABASE, DuckSession
+from proxy.engines.duckdb_c import DuckError
 from proxy.wire.types import DuckType, wire_type
 
 
@@ -28,13 +29,26 @@ class Target:
     """A name that a statement may have changed, as the statement spells it.
 
     schema: DuckDB's. name: None for the schema itself. deep: its constraints, indexes or comments
-    may have changed. renamed: it was given this name. source: the query of a view, as written.
+    may have changed. kept: they have not; without either, it has none. views: the columns of views
+    on it may have changed. renamed: it was given this name. source: a view's query, as written.
     """
 
     schema: str
     name: str | None = None
     deep: bool = False
+    kept: bool = False
+    views: bool = False
     renamed: str | None = None
+    source: str | None = None
+
+
+@dataclass(slots=True)
+class _State:
+    """What several statements together mean for one name."""
+
+    name: str
+    deep: bool = False
+    kept: bool = False
     source: str | None = None
 
 
@@ -74,7 +88,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         for t in targets
         if t.name is None
     ]
-    found: dict[tuple[str, str], Target] = {}
+    states: dict[tuple[str, str], _State] = {}
     for target in targets:
         if target.name is None or (schema := schemas.get(target.schema.casefold())) is None:
             continue
@@ -82,27 +96,51 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             # Whatever became of both names since: relation by relation, the rest sets that right.
             rename = {"kind": "rename", "name": target.name, "new": target.renamed}
             documents.append(rename | {"schema": mirrored_schema(schema)})
-        for name in {target.name, target.renamed or target.name}:
-            before = found.get((schema, name.casefold()))
-            found[schema, name.casefold()] = Target(
-                schema,
-                name,
-                target.deep or (before is not None and before.deep),
-                source=target.source or (before.source if before else None),
-            )
-    wanted: list[tuple[Target, str, str]] = []
-    for target in found.values():
-        assert target.name is not None
-        entry = duck.entry(target.schema, target.name)
+        _note(states, schema, target)
+    for schema, name in _views_on(duck, [t for t in targets if t.views]):
+        states.setdefault((schema, name.casefold()), _State(name, kept=True))
+    wanted: list[tuple[str, str, str, _State]] = []
+    for (schema, _), state in states.items():
+        entry = duck.entry(schema, state.name)
         if entry is None:
-            gone = {"kind": "gone", "schema": mirrored_schema(target.schema), "name": target.name}
+            gone = {"kind": "gone", "schema": mirrored_schema(schema), "name": state.name}
             documents.append(gone)
         else:
-            wanted.append((target, entry.name, entry.kind))
+            wanted.append((schema, entry.name, entry.kind, state))
     if wanted:
         documents += _Reading(duck).documents(wanted)
     references = [d | {"kind": "references"} for d in documents if has_references(d)]
     return documents + references
+
+
+def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) -> None:
+    assert target.name is not None
+    key = (schema, target.name.casefold())
+    before = states.get(key)
+    if target.renamed is not None:
+        moved = before or _State(target.renamed, kept=True)
+        states[schema, target.renamed.casefold()] = replace(moved, name=target.renamed)
+        states[key] = _State(target.name)
+    elif target.deep:
+        states[key] = _State(target.name, deep=True, source=target.source)
+    elif not target.kept:
+        states[key] = _State(target.name, source=target.source)
+    elif before is None:
+        states[key] = _State(target.name, kept=True)
+
+
+def _views_on(duck: DuckSession, tables: Sequence[Target]) -> list[tuple[str, str]]:
+    """Views whose text has the name of one of `tables` somewhere, as (schema, name)."""
+    if not tables:
+        return []
+    names = ", ".join(_literal((table.name or "").lower()) for table in tables)
+    return [
+        (schema, name)
+        for schema, name in duck.run(
+            f"SELECT schema_name, view_name FROM duckdb_views() WHERE {_OURS} AND NOT internal "
+            f"AND list_bool_or(list_transform([{names}], n -> contains(lower(sql), n)))"
+        )
+    ]
 
 
 class _Reading:
@@ -113,27 +151,29 @@ class _Reading:
         self._types: dict[str, tuple[int, int]] = {}
         self._grammar = Grammar.get_or_raise("duckdb")
 
-    def documents(self, wanted: Sequence[tuple[Target, str, str]] | None) -> list[Document]:
-        """wanted: (target, name as stored, kind); None: all there are."""
+    def documents(self, wanted: Sequence[tuple[str, str, str, _State]] | None) -> list[Document]:
+        """wanted: (schema, name as stored, kind, state); None: all there are."""
         found: dict[tuple[str, str], Document] = {}
         if wanted is None:
             self._all(found)
             deep: list[str] | None = None
         else:
-            for target, name, kind in wanted:
-                self._one(found, target, name, kind)
-            deep = [name for target, name, kind in wanted if target.deep and kind != "S"]
+            for schema, name, kind, state in wanted:
+                self._one(found, schema, name, kind, state.deep)
+            deep = [name for _, name, kind, state in wanted if state.deep and kind != "S"]
         if deep is None or deep:
             self._constraints(found, deep)
             self._indexes(found, deep)
             self._comments(found, deep)
         self._set_types(found.values())
         documents = []
-        sources = {(t.schema, n): t.source for t, n, _ in wanted or () if t.source is not None}
-        for (schema, name), document in found.items():
-            made = signed(document)
-            if document["kind"] == "v" and (source := sources.get((schema, name))) is not None:
-                made["source"] = source
+        states = {(schema, name): state for schema, name, _, state in wanted or ()}
+        for key, document in found.items():
+            made, state = signed(document), states.get(key)
+            if state is not None and document["kind"] == "v" and state.source is not None:
+                made["source"] = state.source
+            if state is not None and state.kept:
+                made["kept"] = True
             documents.append(made)
         return documents
 
@@ -149,9 +189,9 @@ class _Reading:
                 document["columns"].append(_column(name, kind, not nullable, default))
 
     def _one(
-        self, found: dict[tuple[str, str], Document], target: Target, name: str, kind: str
+        self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
     ) -> None:
-        schema, where = target.schema, _where(target.schema, name)
+        where = _where(schema, name)
         if kind == "S":
             sql = f"{_SEQUENCES} AND schema_name = {where[0]} AND sequence_name = {where[1]}"
             found[schema, name] = _sequence(self._duck.run(sql)[0])
@@ -162,13 +202,18 @@ class _Reading:
         else:
             document = _table(schema, name)
         qualified = f'{DATABASE}."{_double(schema)}"."{_double(name)}"'
-        info = self._duck.run(
-            'SELECT name, type, "notnull", dflt_value, pk '
-            f"FROM pragma_table_info('{qualified.replace(chr(39), chr(39) * 2)}')"
-        )
+        try:
+            info = self._duck.run(
+                'SELECT name, type, "notnull", dflt_value, pk '
+                f"FROM pragma_table_info({_literal(qualified)})"
+            )
+        except DuckError:
+            if kind == "v":  # what it was about is gone: it stays as it was last seen
+                return
+            raise
         key = [column for column, _, _, _, in_key in info if in_key]
         document["columns"] = [_column(*row[:4]) for row in info]
-        if key and not target.deep:
+        if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
         found[schema, name] = document
 

@@ -7,7 +7,8 @@ its kind is taken to change everything. No catalog is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -17,13 +18,16 @@ from sqlglot.tokens import Token, TokenType
 class Touched:
     """schema: as the statement says it, None where it does not; name: None for the schema itself.
 
-    deep: not only its columns, but constraints, indexes or comments. renamed: its new name.
-    source: the text of a view's query. everything: any relation at all; the rest says nothing.
+    deep: not only its columns, but constraints, indexes or comments. kept: nothing but its columns
+    or its name. views: and the columns of views on it. renamed: its new name. source: the text of a
+    view's query. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
     name: str | None = None
     deep: bool = False
+    kept: bool = False
+    views: bool = False
     renamed: str | None = None
     source: str | None = None
     everything: bool = False
@@ -44,6 +48,7 @@ _DEEP = (
     exp.Clone,
     exp.LikeProperty,
 )
+_OF_COLUMNS = (exp.ColumnDef, exp.AlterColumn)  # not DROP, which may take constraints along
 _RELATIONS = frozenset({"TABLE", "VIEW", "SEQUENCE"})
 _NOT_MIRRORED = frozenset({"FUNCTION", "MACRO", "TYPE", "PROCEDURE", "STAGE", "SECRET"})
 
@@ -54,8 +59,8 @@ def touched(tree: exp.Expr, tokens: list[Token], text: str) -> tuple[Touched, ..
     found = reader(tree) if reader is not None else EVERYTHING
     if isinstance(tree, exp.Create) and tree.kind == "VIEW" and len(found) == 1:
         (only,) = found
-        source = _after_as(tokens, text)
-        return (Touched(only.schema, only.name, only.deep, source=source),)
+        if only.name is not None and not tree.args.get("exists"):
+            return (replace(only, source=_after_as(tokens, text)),)
     return tuple(found)
 
 
@@ -70,8 +75,9 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
     table = this.this if isinstance(this, exp.Schema) else this
     if not isinstance(table, exp.Table) or kind not in _RELATIONS | {"SCHEMA"}:
         return EVERYTHING
-    deep = tree.find(*_DEEP) is not None
-    return (_name(table, deep=deep),)
+    # What IF NOT EXISTS leaves alone is what it was, not what is written here.
+    deep = bool(tree.args.get("exists")) or tree.find(*_DEEP) is not None
+    return (_name(table, deep=deep, views=bool(tree.args.get("replace"))),)
 
 
 def _drop(tree: exp.Drop) -> Iterable[Touched]:
@@ -91,9 +97,11 @@ def _alter(tree: exp.Alter) -> Iterable[Touched]:
     renamed = [action.this for action in actions if isinstance(action, exp.AlterRename)]
     column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
     if len(actions) == 1 and renamed and isinstance(renamed[0], exp.Table) and not column:
-        return (_name(tree.this, deep=True, renamed=renamed[0].name),)
+        return (_name(tree.this, kept=True, renamed=renamed[0].name),)
     swapped = [action.this for action in actions if isinstance(action, exp.SwapTable)]
-    return (_name(tree.this, deep=True), *(_name(table, deep=True) for table in swapped))
+    kept = tree.find(*_DEEP) is None and all(isinstance(action, _OF_COLUMNS) for action in actions)
+    others = [_name(table, deep=True) for table in swapped]
+    return (_name(tree.this, deep=not kept, kept=kept, views=True), *others)
 
 
 def _comment(tree: exp.Comment) -> Iterable[Touched]:
@@ -114,9 +122,9 @@ _READERS: dict[type, Callable[..., Iterable[Touched]]] = {
 }
 
 
-def _name(table: exp.Table, *, deep: bool = False, renamed: str | None = None) -> Touched:
+def _name(table: exp.Table, **how: Any) -> Touched:
     schema = table.args.get("db")
-    return Touched(schema.name if schema is not None else None, table.name or None, deep, renamed)
+    return Touched(schema.name if schema is not None else None, table.name or None, **how)
 
 
 def _after_as(tokens: list[Token], text: str) -> str | None:

@@ -262,3 +262,59 @@ def test_main_is_public(connection: psycopg.Connection) -> None:
     finally:
         connection.execute("DROP TABLE public.in_main")
     assert connection.execute("SELECT to_regclass('public.in_main')").fetchone() == (None,)
+
+
+def test_what_a_statement_leaves_alone_stays(duckdb_dialect: psycopg.Connection) -> None:
+    execute = duckdb_dialect.execute
+    execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER, UNIQUE (b), CHECK (b > 0))")
+    execute("CREATE INDEX by_b ON t (b)")
+    execute("COMMENT ON TABLE t IS 'said'")
+    execute("COMMENT ON COLUMN t.b IS 'of b'")
+    execute("CREATE TABLE IF NOT EXISTS t (x INTEGER)")
+    execute("CREATE VIEW v AS SELECT 1 AS one")
+    execute("CREATE VIEW IF NOT EXISTS v AS SELECT 2 AS two")
+    assert execute("SELECT pg_get_viewdef('v'::regclass)").fetchone() == ("SELECT 1 AS one",)
+    execute("DROP INDEX by_b")
+    execute("ALTER TABLE t RENAME TO u")
+    assert keys(duckdb_dialect, "u") == ["CHECK ((b > 0))", "PRIMARY KEY (a)", "UNIQUE (b)"]
+    assert columns(duckdb_dialect, "u")[1][4] == "of b"
+    said = "SELECT obj_description('u'::regclass, 'pg_class')"
+    assert execute(said).fetchone() == ("said",)
+    execute("DROP TABLE IF EXISTS t")
+    execute("CREATE TABLE t (c INTEGER)")
+    assert execute("SELECT obj_description('t'::regclass, 'pg_class')").fetchone() == (None,)
+    execute("BEGIN; CREATE TABLE new (k INTEGER PRIMARY KEY, UNIQUE (k)); DROP TABLE u")
+    execute("ALTER TABLE new RENAME TO u")
+    execute("COMMIT")
+    assert keys(duckdb_dialect, "u") == ["PRIMARY KEY (k)", "UNIQUE (k)"]
+    assert execute(said).fetchone() == (None,)
+
+
+def test_an_index_is_mirrored_until_it_is_dropped(duckdb_dialect: psycopg.Connection) -> None:
+    execute = duckdb_dialect.execute
+    execute("CREATE TABLE t (a INTEGER, b VARCHAR)")
+    execute("CREATE UNIQUE INDEX one ON t (a, lower(b))")
+    question = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'scratch' AND tablename = 't'"
+    assert execute(question).fetchall() == [
+        ("CREATE UNIQUE INDEX one ON scratch.t USING btree (a, lower(b))",)
+    ]
+    execute("DROP INDEX one")
+    assert execute(question).fetchall() == []
+
+
+def test_a_view_follows_what_it_is_about(duckdb_dialect: psycopg.Connection) -> None:
+    execute = duckdb_dialect.execute
+    execute("CREATE TABLE t (a INTEGER)")
+    execute("CREATE VIEW v AS SELECT * FROM t")
+    execute("ALTER TABLE t ADD COLUMN b DATE")
+    assert names(duckdb_dialect, "v") == [
+        c.name for c in execute("SELECT * FROM v").description or ()
+    ]
+    execute("BEGIN")
+    execute("DROP TABLE t")
+    assert names(duckdb_dialect, "v") == ["a", "b"]
+    execute("CREATE OR REPLACE TABLE t (z INTEGER)")
+    execute("CREATE VIEW other AS SELECT 1 AS x")
+    assert names(duckdb_dialect, "other") == ["x"]
+    execute("COMMIT")
+    assert names(duckdb_dialect, "t") == ["z"]
