@@ -14,6 +14,7 @@ import importlib.util
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Watch
 from proxy.engines.workers import Workers
@@ -32,7 +34,8 @@ from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 
 T = TypeVar("T")
-Accept = Callable[[list[tuple[str, DuckType]]], None]
+Columns = list[tuple[str, DuckType]]
+Accept = Callable[[Columns], None]
 Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
@@ -80,11 +83,13 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
+        functions: Iterable[tuple[str, str, str, Body]] = (),
         memory_limit: str | None = None,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
+        functions: what `Functions.register` takes, for each function that the macros call.
         """
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
@@ -92,7 +97,11 @@ class DuckEngine:
         try:
             self._database = duckdb_c.Database(str(path), settings)
             connection = self._database.connect()
+            self._calling = self._database.connect()
+            self._functions = Functions(self._calling)
             try:
+                for function in functions:
+                    self._functions.register(*function)
                 connection.run("ATTACH ':memory:' AS _sf")
                 for name in extensions:
                     connection.run(f"LOAD '{_extension_file(name)}'")
@@ -116,6 +125,7 @@ class DuckEngine:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
         self._workers.close()
         self._crew.close()
+        self._calling.close()
         self._database.close()
 
 
@@ -343,6 +353,30 @@ class DuckSession:
         found = self._connection.entry(DATABASE, schema, name)
         return Entry(*found) if found is not None else None
 
+    def set_variable(self, name: str, literal: str) -> None:
+        """Blocks. Sets a variable of this connection alone."""
+        self._watch.set()
+        self._detach()
+        self._connection.run_script(f"SET VARIABLE {name} = {literal}")
+
+    def row_counts(self) -> str:
+        """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
+
+        What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
+        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
+        """
+        tables = self.run(_TABLES)
+        counts: list[tuple[str, int]] = []
+        for start in range(0, len(tables), _COUNTED_AT_ONCE):
+            some = tables[start : start + _COUNTED_AT_ONCE]
+            selects = " UNION ALL ".join(
+                f"SELECT {_literal('.'.join(name))}, count(*) FROM {_quoted(name)}" for name in some
+            )
+            with suppress(duckdb_c.DuckError):
+                counts.extend(self.run(selects))
+        listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
+        return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
         for kind, name in self.run(_TEMPORARY):
@@ -391,10 +425,19 @@ _TEMPORARY = (
     "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
     "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
 )
+_TABLES = (
+    "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+    "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
+)
+_COUNTED_AT_ONCE = 100  # tables
 _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
     "AND NOT internal OR schema_name = 'main'"
 )
+
+
+def _quoted(name: Sequence[str]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
 def _literal(text: str) -> str:
@@ -423,7 +466,7 @@ class DuckStatement:
         self._stamp = self._watch.stamp()
         self._prepared = prepared = self._connection.prepare(self.sql)
         self.changes = prepared.changes
-        self.columns: list[tuple[str, DuckType]] = prepared.columns
+        self.columns: Columns = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
         self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 
@@ -456,9 +499,28 @@ class DuckStatement:
         # With parameters, DuckDB plans whatever reads a table anew.
         return self._watch.holds(self._stamp, rows=not self.parameters)
 
+    def still_has(self, columns: Columns) -> bool:
+        """Whether preparing it now would say the same as when it had these very columns."""
+        return (
+            self._prepared is not None
+            and self.columns is columns
+            and self._watch.holds(self._stamp, rows=False)
+        )
+
     @property
     def is_prepared(self) -> bool:
         return self._prepared is not None and self._watch.same_settings(self._stamp)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a definition that it rests on may have changed, or is gone."""
+        if self._prepared is None or self._scalar:
+            return self._prepared is None
+        return not self._watch.holds(self._stamp, rows=False)
+
+    def renew(self, accept: Accept | None) -> None:
+        """Blocks. Prepares it anew. accept: as `DuckSession.start` takes it."""
+        self._renew(accept)
 
     def _renew(self, accept: Accept | None) -> None:
         self._prepare()
@@ -622,6 +684,13 @@ class DuckPortal:
             self._taken = [*map(self._result.batch, self._ahead), *self._result]
             self._ahead = []
             self._end()
+
+    def take(self) -> list[pa.RecordBatch]:
+        """Blocks. All rows still to come, and the portal's end."""
+        self.detach()
+        taken = self._taken or []
+        self.close()
+        return taken
 
     def finish(self) -> None:
         """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""

@@ -106,6 +106,8 @@ def test_dbt_creates_inspects_renames_and_commits(
         "SELECT column_name, data_type FROM hatidata.INFORMATION_SCHEMA.columns "
         "WHERE table_name = 'model__dbt_tmp' AND table_schema = 'scratch' ORDER BY ordinal_position"
     )
+    # With a database's name in front it is Snowflake's INFORMATION_SCHEMA in Snowflake's dialect.
+    author.execute("SET hatidata.dialect = 'postgres'")
     for run in (1, 2):
         author.execute(
             'CREATE TABLE "hatidata"."scratch"."model__dbt_tmp" AS (SELECT 1 AS id, 2.5::NUMERIC(6,2) AS price)'
