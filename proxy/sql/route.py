@@ -198,10 +198,9 @@ def _cast(node: exp.Cast, facts: Facts) -> None:
     to = node.args.get("to")
     if isinstance(to, exp.ObjectIdentifier):
         facts.catalog_types = True
-    elif isinstance(to, exp.DataType) and to.this == exp.DType.USERDEFINED:
-        kind = to.args.get("kind")
-        name = kind.lower() if isinstance(kind, str) else ""
-        if name.removeprefix("pg_catalog.") in control_plane.OBJECT_ID_TYPES:
+    elif isinstance(to, exp.DataType) and isinstance(kind := to.args.get("kind"), exp.Dot):
+        of_the_catalog = folded(kind.this) == "pg_catalog"
+        if of_the_catalog and folded(kind.expression) in control_plane.OBJECT_ID_TYPES:
             facts.catalog_types = True
 
 

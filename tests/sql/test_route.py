@@ -36,6 +36,7 @@ POSTGRES = [
     "select current_setting('server_version_num')",
     "select has_table_privilege('t', 'select')",
     "select 'orders'::regclass",
+    "select 'orders'::pg_catalog.regclass::pg_catalog.oid",
     "select 'orders'::regclass::oid",
     "select to_regclass('orders')",
     "SELECT n.nspname FROM pg_catalog.pg_namespace n"
