@@ -53,7 +53,7 @@ def psql(server: Any, *commands: str) -> str:
 @pytest.mark.usefixtures("shop")
 class TestCommands:
     def test_d_lists_relations_beside_the_runtime(self, server: Any) -> None:
-        printed = psql(server, "SET search_path = shop, hd_runtime", r"\d").splitlines()
+        printed = psql(server, "SET search_path = shop, hd_runtime;", r"\d").splitlines()
         for line in (
             "shop|big|view|hatidata_users",
             "shop|lines|table|hatidata_users",
