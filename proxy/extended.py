@@ -44,6 +44,13 @@ _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 _Parsed = tuple[str, tuple[int, ...], Dialect]
 
 
+def parse_body(body: bytes, sql: str) -> bytes:
+    """The body of a Parse message with another text."""
+    name, _, rest = body.partition(b"\0")
+    types = rest.partition(b"\0")[2]
+    return name + b"\0" + m.cstring(sql) + types
+
+
 class ExtendedProtocol:
     """One session's prepared statements and portals, by name."""
 
@@ -111,8 +118,11 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
+        await session.mirror.before_question()
         await session.apply_to_postgres()
         frame = m.frame(b"P", session.body)
+        if plan.relayed is not None:
+            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
         statement.relayed = RelayedStatement(message.statement, frame)
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
@@ -429,6 +439,8 @@ class ExtendedProtocol:
                 session.transaction.wrote(sql, bound.values, bound.rows)
                 for part in statement.plan.then:
                     session.transaction.wrote(part, (), 0)
+            if statement.plan is not None and statement.plan.touched:
+                await session.mirror.changed(statement.plan.touched)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -558,6 +570,7 @@ class ExtendedProtocol:
         self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
     ) -> None:
         """Hands the client's message on as it came."""
+        await self._session.mirror.before_question()
         await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(

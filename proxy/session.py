@@ -27,6 +27,7 @@ from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
@@ -44,6 +45,15 @@ from proxy.wire.rows import RowEncoder, TextStyle
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+
+def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
+    """A message as Postgres is given it, each statement in its place."""
+    for plan in reversed(plans):
+        if plan.relayed is not None:
+            end = plan.start + len(plan.text)
+            sql = sql[: plan.start] + plan.relayed + sql[end:]
+    return sql
 
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
@@ -71,6 +81,8 @@ class Services:
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    mirror: Mirror | None
+    databases: frozenset[str]  # names that clients may connect to
 
 
 class Session:
@@ -91,6 +103,8 @@ class Session:
             self._parameter_from_postgres,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
+        self.mirror = SessionMirror(self, services.mirror)
+        self.transaction.ended = self.mirror.ended
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -195,6 +209,9 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
+        if greeting.database not in self.services.databases:
+            message = f'database "{greeting.database}" does not exist'
+            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
         self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
@@ -324,7 +341,8 @@ class Session:
     def _postgres_settings(self) -> dict[str, str]:
         """What a new backend starts with."""
         self._postgres_stale.clear()
-        return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+        settings = self.settings.in_scope(Scope.POSTGRES)
+        return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -339,7 +357,7 @@ class Session:
     async def apply_to_postgres(self) -> None:
         while self._postgres_stale:
             name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, value)
+            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -372,7 +390,7 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(sql)
+            await self._relay_query(relayed_text(sql, plans))
             return
         for plan in plans:
             if len(plans) > 1 or plan.then:
@@ -409,7 +427,7 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text)
+            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
         else:
             await self._simple_duck(plan)
 
@@ -480,6 +498,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str) -> None:
+        await self.mirror.before_question()
         await self.apply_to_postgres()
         await self.relay.query(sql, self.transaction.postgres_begin())
         if self.relay.copying:
@@ -520,6 +539,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if plan.touched:
+                    await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
@@ -536,6 +557,8 @@ class Session:
                 return
             self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
+            if plan.touched:
+                await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
