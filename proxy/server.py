@@ -37,6 +37,7 @@ from proxy.session import Services, Session
 from proxy.sql.control_plane import declare_runtime_functions
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.snowflake.vectorised import VECTORISED
 from proxy.tls import ServerTls
 
 log = structlog.get_logger()
@@ -92,6 +93,7 @@ class Server:
                     self._directory / f"{data_directory.DATABASE}.duckdb",
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
+                    functions=VECTORISED,
                     memory_limit=self._settings.memory_limit,
                 )
             except SqlError as error:
