@@ -143,6 +143,20 @@ def test_with_and_without_the_schemas_name(server: Any, task_class: str) -> None
             assert connection.execute(claim).fetchone() == (1,)
 
 
+@pytest.mark.parametrize("prepare", [False, True])
+def test_who_forgets_the_schemas_name_of_a_view_is_told(server: Any, prepare: bool) -> None:
+    with server.connect(prepare_threshold=0 if prepare else None) as connection:
+        with pytest.raises(psycopg.errors.UndefinedTable) as caught:
+            connection.execute("SELECT * FROM attempt_chain")
+        assert caught.value.diag.message_hint == (
+            "The agent runtime has one: hd_runtime.attempt_chain."
+        )
+        # A table of the user's own is another thing.
+        connection.execute("CREATE TABLE lineage AS SELECT 1 AS a")
+        assert connection.execute("SELECT * FROM lineage").fetchall() == [(1,)]
+        connection.execute("DROP TABLE lineage")
+
+
 def _create(connection: psycopg.Connection, task_class: str, count: int) -> None:
     connection.execute(
         "SELECT count(create_task(default_project(), 'builder', %s))"
