@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.complaints import with_defaults
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
@@ -40,15 +41,15 @@ _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are 
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
+# What a Parse says: text, OIDs, and the dialect in force.
+_Parsed = tuple[str, tuple[int, ...], Dialect]
+
+
 def parse_body(body: bytes, sql: str) -> bytes:
     """The body of a Parse message with another text."""
     name, _, rest = body.partition(b"\0")
     types = rest.partition(b"\0")[2]
     return name + b"\0" + m.cstring(sql) + types
-
-
-# What a Parse says: text, OIDs, and the dialect in force.
-_Parsed = tuple[str, tuple[int, ...], Dialect]
 
 
 class ExtendedProtocol:
@@ -136,7 +137,13 @@ class ExtendedProtocol:
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, oids)
+            try:
+                await self._prepare_duck(statement, plan, oids)
+            except EngineError as error:
+                again = await with_defaults(self._session, plan, error)
+                if again is None:
+                    raise
+                await self._prepare_duck(statement, again, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
@@ -163,6 +170,16 @@ class ExtendedProtocol:
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
             await self._settle_row_types(statement, plan, found)
+        if not plan.scalar:
+            await self._settle_lengths(statement)
+
+    async def _settle_lengths(self, statement: PreparedStatement) -> None:
+        """Which of the result columns are varchar(n)."""
+        described, rows = self._session.described, statement.row_types
+        if rows is not None and described.concerns(rows):
+            if not described.is_current:
+                await self._session.on_duck(described.look, rows)
+            statement.lengths = described.lengths(statement.sql, rows)
 
     async def _settle_row_types(
         self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]
@@ -257,6 +274,10 @@ class ExtendedProtocol:
             await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
         except EngineError as error:
             raise self._session.located(error, statement.plan, statement.sql) from error
+        told = statement.lengths
+        await self._settle_lengths(statement)
+        if told != statement.lengths:
+            raise _changed_result()
 
     def _acceptance(self, statement: PreparedStatement) -> Accept:
         """What refuses columns that the client was not told of."""
@@ -324,7 +345,8 @@ class ExtendedProtocol:
             self._session.link.write(m.NO_DATA)
         else:
             shown = portals.result_formats(formats or (), len(rows))
-            self._session.link.write(m.row_description(portals.columns_of(rows, shown)))
+            columns = portals.columns_of(rows, shown, self._lengths(statement))
+            self._session.link.write(m.row_description(columns))
 
     async def execute(self, message: m.Execute) -> None:
         session = self._session
@@ -482,9 +504,7 @@ class ExtendedProtocol:
             return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in columns]:
-            raise SqlError(
-                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
-            )
+            raise _changed_result()
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
@@ -525,6 +545,13 @@ class ExtendedProtocol:
         if statement.plan is not None and statement.plan.route is Route.SESSION:
             return self._session.own.row_types(statement.plan)
         return statement.row_types
+
+    def _lengths(self, statement: PreparedStatement) -> tuple[int, ...] | None:
+        plan = statement.plan
+        if plan is None or plan.route is not Route.SESSION:
+            return statement.lengths
+        rows = self._session.own.rows_of(plan)
+        return rows.lengths if rows is not None else None
 
     def cursor(self, name: str) -> Portal:
         if (found := self.portals.get(name)) is None:
@@ -624,3 +651,8 @@ class ExtendedProtocol:
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:
             await self._session.duck.call(closing.running.close)
+
+
+def _changed_result() -> SqlError:
+    message = "cached plan must not change result type"
+    return SqlError("0A000", message, routine="RevalidateCachedQuery")

@@ -36,7 +36,7 @@ from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
 from proxy.mirroring import Mirror
 from proxy.session import Services, Session
-from proxy.sql.control_plane import declare_runtime_functions
+from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
 from proxy.sql.snowflake.vectorised import VECTORISED
@@ -90,7 +90,7 @@ class Server:
                 ) from error
             self._conninfo = conninfo
             self._control = _control_plane(conninfo)
-            declare_runtime_functions(*_runtime_functions())
+            declare_runtime(*_runtime_functions(), runtime_sql.RELATIONS)
             try:
                 self._duck = DuckEngine(
                     self._directory / f"{data_directory.DATABASE}.duckdb",

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.complaints import located
+from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
+from proxy.described import Described
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -35,6 +36,7 @@ from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseco
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -95,6 +97,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
+        self.described = Described(self.duck)
         self.relay = Relay(
             services.control,
             self._login,
@@ -401,7 +404,10 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+        try:
+            plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -439,7 +445,8 @@ class Session:
         inner = rows.portal.statement
         codes = (int(rows.portal.binary),) * len(inner.row_types or ())
         if inner.row_types is not None and rows.send:
-            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+            columns = portals.columns_of(inner.row_types, codes, inner.lengths)
+            self.link.write(m.row_description(columns))
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
@@ -536,6 +543,9 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
+            if (again := await with_defaults(self, plan, error)) is not None:
+                await self._simple_duck(again)
+                return
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
@@ -549,7 +559,8 @@ class Session:
                         self.transaction.wrote(sql, (), 0)
                 return
             columns = tuple(running.columns)
-            description = portals.row_description(columns, (0,) * len(columns))
+            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
                 self._keep_constant(plan.sql, answer)
@@ -583,6 +594,8 @@ class Session:
                 running.finish()
                 self.run_rest(plan)
                 return running, None, None
+            if not plan.scalar:
+                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:

@@ -214,6 +214,16 @@ class Connection:
             raise DuckError(message)
         return Prepared(handle)
 
+    def syntax_error(self, sql: str) -> DuckError | None:
+        """What DuckDB's grammar, which is Postgres's, says of a text; nothing is bound or run."""
+        extracted = ptr()
+        try:
+            if api.extract_statements(self._handle, sql.encode(), c.byref(extracted)):
+                return None
+            return DuckError(text(api.extract_statements_error(extracted)))
+        finally:
+            api.destroy_extracted(c.byref(extracted))
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Runs our own small statement and gives its rows as Python values; not for results of clients."""
         prepared = self.prepare(sql)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.postgres_arrays import element_added, literal_array
 from proxy.sql.reading import position_of
 
 _D = exp.DType
@@ -195,6 +196,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.VARBINARY: _to_bytes,
     _D.BINARY: _to_bytes,
     _D.DECIMAL: _to_numeric,
+    _D.ARRAY: literal_array,
 }
 
 
@@ -268,8 +270,10 @@ def concatenation(pipe: exp.DPipe) -> exp.Expr | None:
     sides = [pipe.this, pipe.expression]
     bare = [_unwrapped(side) for side in sides]
     if any(isinstance(side, (exp.Array, exp.Bracket)) for side in bare):
-        return None
+        return element_added(*bare)
+    # A column beside a parameter may be an array, to which another is added.
     known = any(isinstance(side, (exp.Placeholder, exp.Parameter)) for side in bare)
+    known = known and not any(isinstance(side, exp.Column) for side in bare)
     if not known and not any(_says_text(side) for side in sides):
         return call("pg_pipe_", *sides)
     for key in ("this", "expression"):

@@ -52,10 +52,10 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    relayed: str | None = None
     then: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     varies: bool = False
+    relayed: str | None = None
 
 
 Variable = tuple[str, str, str | None]

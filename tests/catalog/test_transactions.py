@@ -103,7 +103,7 @@ def test_dbt_creates_inspects_renames_and_commits(
         "SELECT 'hatidata', viewname, schemaname, 'view' FROM pg_views WHERE schemaname ILIKE 'scratch'"
     )
     shape = (
-        "SELECT column_name, data_type FROM hatidata.INFORMATION_SCHEMA.columns "
+        'SELECT column_name, data_type FROM "hatidata".INFORMATION_SCHEMA.columns '
         "WHERE table_name = 'model__dbt_tmp' AND table_schema = 'scratch' ORDER BY ordinal_position"
     )
     # With a database's name in front it is Snowflake's INFORMATION_SCHEMA in Snowflake's dialect.

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupported
 
 _D = exp.DType
@@ -122,7 +123,7 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     if has_offset(value):
         raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     name = value.this if isinstance(value, exp.Anonymous) else None
-    if _is_text(value) or _is_number(value):
+    if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
     elif name == "json_extract":
         value.set("this", "json_extract_string")
@@ -194,6 +195,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     how = _CASTS.get(kind.this)
     if how is not None and not (kind.this == _D.ARRAY and kind.expressions):
         return how(value, kind)
+    if kind.this == _D.ARRAY and (listed := literal_array(value, kind)) is not None:
+        return exp.Cast(this=listed, to=carrier(kind) or kind)
     made = carrier(kind)
     return exp.Cast(this=value, to=made) if made is not None else None
 
