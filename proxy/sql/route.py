@@ -198,10 +198,17 @@ def _cast(node: exp.Cast, facts: Facts) -> None:
     to = node.args.get("to")
     if isinstance(to, exp.ObjectIdentifier):
         facts.catalog_types = True
-    elif isinstance(to, exp.DataType) and isinstance(kind := to.args.get("kind"), exp.Dot):
-        of_the_catalog = folded(kind.this) == "pg_catalog"
-        if of_the_catalog and folded(kind.expression) in control_plane.OBJECT_ID_TYPES:
-            facts.catalog_types = True
+    elif isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind")):
+        facts.catalog_types = True
+
+
+def _is_object_id(kind: exp.Expr | str | None) -> bool:
+    """Whether a type that the grammar does not know is `regclass` or its kind."""
+    if isinstance(kind, exp.Dot) and folded(kind.this) == "pg_catalog":
+        kind = kind.expression
+    if isinstance(kind, exp.Dot):
+        return False
+    return folded(kind) in control_plane.OBJECT_ID_TYPES
 
 
 def _writing(node: exp.Expr, facts: Facts) -> None:
