@@ -35,6 +35,7 @@ from proxy.wire.types import DuckType, wire_type
 if TYPE_CHECKING:
     from proxy.session import Session
 
+_TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
@@ -148,6 +149,7 @@ class ExtendedProtocol:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
+            statement.read_oids = statement.inner.read_oids
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -159,13 +161,17 @@ class ExtendedProtocol:
         """
         plan, numbers = parameter_types.numbered(plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
-        found = await parameter_types.infer(self._session, plan, said)
+        found = await parameter_types.infer(
+            self._session, plan, parameter_types.read_as_cast(plan, said)
+        )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
-        every = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
-        statement.parameter_oids = tuple(every[n] for n in sorted(every))
+        read_as = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
+        told = {n: said if said in _TEXTS else read_as[n] for n, said in enumerate(oids, start=1)}
+        statement.read_oids = tuple(read_as[n] for n in sorted(read_as))
+        statement.parameter_oids = tuple(told.get(n, read_as[n]) for n in sorted(read_as))
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
@@ -307,10 +313,16 @@ class ExtendedProtocol:
         formats = portals.result_formats(message.parameter_formats, len(oids))
         zone = self._session.style().time_zone
         bound.size = sum([len(raw) for raw in message.parameters if raw is not None])
+        read_oids = bound.statement.read_oids
+        if read_oids != oids:  # what is sent as a text is so in either format
+            formats = [
+                code if told == oid else 0
+                for code, told, oid in zip(formats, oids, read_oids, strict=True)
+            ]
         values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
-                zip(message.parameters, formats, oids, strict=True), start=1
+                zip(message.parameters, formats, read_oids, strict=True), start=1
             )
         ]
         statement = bound.statement.inner or bound.statement

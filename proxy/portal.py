@@ -27,6 +27,7 @@ class PreparedStatement:
     name: str
     plan: Statement | None = None
     parameter_oids: tuple[int, ...] = ()
+    read_oids: tuple[int, ...] = ()  # what their values are read as
     parameter_numbers: tuple[int, ...] = ()  # of those that the text has: DuckDB's $1, $2...
     sql: str = ""  # what DuckDB was given for it
     duck: DuckStatement | None = None  # planned for `parameter_types`

@@ -30,6 +30,7 @@ from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
 from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
+from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
@@ -531,7 +532,7 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
-            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+            raise no_parameter(plan, plan.parameters)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             return
@@ -546,6 +547,8 @@ class Session:
             if (again := await with_defaults(self, plan, error)) is not None:
                 await self._simple_duck(again)
                 return
+            if error.sqlstate == "42P02":  # there is none but $0
+                raise no_parameter(plan, 0) from error
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
