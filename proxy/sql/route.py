@@ -196,9 +196,9 @@ def _column(node: exp.Column, facts: Facts) -> None:
 
 def _cast(node: exp.Cast, facts: Facts) -> None:
     to = node.args.get("to")
-    if isinstance(to, exp.ObjectIdentifier):
-        facts.catalog_types = True
-    elif isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind")):
+    if isinstance(to, exp.ObjectIdentifier) or (
+        isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind"))
+    ):
         facts.catalog_types = True
 
 
