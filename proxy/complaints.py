@@ -16,6 +16,7 @@ from sqlglot.tokens import TokenType
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.parameter_types import columns_of
+from proxy.sql import control_plane
 from proxy.sql.inserting import target, with_columns
 from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
@@ -41,6 +42,8 @@ def located(error: EngineError, plan: Statement, sql: str, dialect: str) -> Engi
             error.message = "LIMIT must not be negative"
     elif error.sqlstate == "42846" and plan.kind in _ASSIGN and not casts(plan.text, dialect):
         error.sqlstate = "42804"
+    elif error.sqlstate == "42P01" and error.hint is None:
+        error.hint = control_plane.hint_for_missing(error.message)
     if error.offset is not None and error.position is None:
         place = source_position(sql, error.offset, plan.text, dialect)
         error.position = place + plan.start if place is not None else None

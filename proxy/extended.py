@@ -38,12 +38,21 @@ if TYPE_CHECKING:
 _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
+_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
 # What a Parse says: text, OIDs, and the dialect in force.
 _Parsed = tuple[str, tuple[int, ...], Dialect]
+
+
+def parse_body(body: bytes, sql: str) -> bytes:
+    """The body of a Parse message with another text."""
+    name, _, rest = body.partition(b"\0")
+    types = rest.partition(b"\0")[2]
+    return name + b"\0" + m.cstring(sql) + types
 
 
 class ExtendedProtocol:
@@ -53,6 +62,7 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self._constants: dict[bytes, bytes] = {}  # Bind -> the answer to it and to Execute
         # The longest unused first; with the columns that it had.
         self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
@@ -79,6 +89,7 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+        self._constants.clear()
 
     def _known(self, key: _Parsed) -> PreparedStatement | None:
         """What became of the same Parse before, if nothing has changed since that it rests on.
@@ -113,8 +124,11 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
+        await session.mirror.before_question()
         await session.apply_to_postgres()
         frame = m.frame(b"P", session.body)
+        if plan.relayed is not None:
+            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
         statement.relayed = RelayedStatement(message.statement, frame)
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
@@ -231,6 +245,29 @@ class ExtendedProtocol:
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
+    # --- constants: a scalar statement has one answer to the same values ------------------------
+
+    def constant(self, bind: bytes) -> bytes | None:
+        """The answer to a Bind, Execute and Sync that came together, if it has been given before.
+
+        Outside a block alone: there, nothing is left of the portal.
+        """
+        if (known := self._constants.get(bind)) is None:
+            return None
+        if self._session.transaction.block is not Block.NONE:
+            return None
+        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+
+    def _keep_constant(self, bound: Portal, answer: bytes) -> None:
+        if len(bound.bind) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[bound.bind] = answer
+
+    def forget_constants(self) -> None:
+        """A setting has changed, or what a statement's name means."""
+        self._constants.clear()
+
     def statement(self, name: str) -> PreparedStatement:
         if (statement := self.statements.get(name)) is None:
             what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
@@ -256,6 +293,7 @@ class ExtendedProtocol:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
             self.bind_values(bound, message)
+            bound.bind = b"" if message.portal else self._session.body
             if statement.duck is not None and statement.duck.outdated:
                 await self._renew(statement)
             await self._session.relay.settle()
@@ -447,6 +485,9 @@ class ExtendedProtocol:
                 data, sent, more = piece
                 if send:
                     session.link.write(data)
+                if bound.bind and not more and statement.plan is not None and statement.plan.scalar:
+                    end = portals.complete(statement.plan.tag, sent)
+                    self._keep_constant(bound, b"".join((m.BIND_COMPLETE, data, end)))
                 if more and not (limit and sent >= limit):
                     encoder = self._encoder(bound, formats)
                     sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
@@ -463,6 +504,8 @@ class ExtendedProtocol:
                 session.transaction.wrote(sql, bound.values, bound.rows)
                 for part in statement.plan.then:
                     session.transaction.wrote(part, (), 0)
+            if statement.plan is not None and statement.plan.touched:
+                await session.mirror.changed(statement.plan.touched)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -561,6 +604,7 @@ class ExtendedProtocol:
     async def close(self, message: m.Close) -> None:
         kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
         found = kept.pop(message.name, None)
+        self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
         if (
             statement is not None
@@ -597,6 +641,7 @@ class ExtendedProtocol:
         self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
     ) -> None:
         """Hands the client's message on as it came."""
+        await self._session.mirror.before_question()
         await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(
@@ -607,6 +652,7 @@ class ExtendedProtocol:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
         # A portal made of it goes on; its plans are freed with the last that uses them.
         self.statements.pop(name, None)
+        self._constants.clear()
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""

@@ -65,6 +65,17 @@ _INSTANCE_SETTINGS = (
 )
 
 
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
+
+class Entry(NamedTuple):
+    """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
+
+    name: str
+    kind: str
+
+
 class DuckEngine:
     """The open database of this process."""
 
@@ -389,6 +400,15 @@ class DuckSession:
                 counts.extend(self.run(selects))
         listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
         return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
+    def entry(self, schema: str, name: str) -> Entry | None:
+        """Blocks. What is called so in a schema of the database that is kept, None for nothing.
+
+        In a transaction only.
+        """
+        self._detach()
+        found = self._connection.entry(DATABASE, schema, name)
+        return Entry(*found) if found is not None else None
 
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""

@@ -124,7 +124,7 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     if has_offset(value):
         raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     name = value.this if isinstance(value, exp.Anonymous) else None
-    if _is_text(value) or _is_number(value):
+    if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
     elif name == "json_extract":
         value.set("this", "json_extract_string")
