@@ -39,7 +39,7 @@ _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
 _EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
-_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
+_ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
@@ -259,8 +259,8 @@ class ExtendedProtocol:
         return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
 
     def _keep_constant(self, bound: Portal, answer: bytes) -> None:
-        if len(bound.bind) + len(answer) <= _CONSTANT_SIZE:
-            if len(self._constants) >= _CONSTANTS:
+        if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
+            if len(self._constants) >= _ANSWERS:
                 self._constants.clear()
             self._constants[bound.bind] = answer
 
