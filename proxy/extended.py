@@ -83,11 +83,30 @@ class ExtendedProtocol:
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, oids)
+            await self._prepare_bound(statement, plan, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
+
+    async def _prepare_bound(
+        self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
+    ) -> None:
+        """... over both engines: with Postgres's relations in place, those behind views too."""
+        federation = self._session.federation
+        try:
+            while True:
+                await federation.show(plan)
+                try:
+                    await self._prepare_duck(statement, plan, oids)
+                    break
+                except EngineError as error:
+                    plan = federation.widened(plan, error)
+        finally:
+            if plan.federated:
+                await federation.close()
+        if plan.federated:
+            statement.close_plans()  # made for relations without rows
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -297,7 +316,7 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if not session.link.protocol.next_is(b"S"):
+        if plan.federated or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
         sent = await self.run(bound, limit, bound.formats)
@@ -320,6 +339,8 @@ class ExtendedProtocol:
             return 0
         sent = 0
         try:
+            if bound.running is None:
+                await self._bring(bound)
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
@@ -348,10 +369,19 @@ class ExtendedProtocol:
             session.transaction.wrote_once("a statement whose RETURNING was read in part")
         if statement.row_types is None or running.done:
             bound.finished = True
-            if statement.plan is not None and statement.plan.writes:
+            if statement.plan is not None:
                 sql = bound.sql or statement.sql
-                session.transaction.wrote(sql, bound.values, bound.rows)
+                session.wrote(statement.plan, sql, bound.values, bound.rows)
+                if statement.plan.federated:
+                    await session.federation.close()
         return sent
+
+    async def _bring(self, bound: Portal) -> None:
+        """Brings what the portal's statement reads of Postgres, if it does."""
+        plan = bound.statement.plan
+        if plan is not None and plan.federated:
+            sql = bound.sql or bound.statement.sql
+            await self._session.federation.open(plan, sql, bound.values)
 
     def _at_once(self, bound: Portal) -> bool:
         """Whether the portal's statement costs less than the way to another thread."""
@@ -400,15 +430,32 @@ class ExtendedProtocol:
             if statement.row_types is not None:
                 self._check_columns(statement, columns)
 
-        bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
+        federated = statement.plan is not None and bool(statement.plan.federated)
+        try:
+            planned = self._planned(bound)
+            bound.running = self._session.duck.start(planned, bound.values, accept)
+        finally:
+            self._session.federation.spent |= federated
+        if federated:
+            bound.running.owns(planned)
         if statement.row_types is None:
             bound.running.finish()
 
-    def plan_texts(self, bound: Portal) -> list[str]:
-        """Blocks. What EXPLAIN gives: the texts of its plans."""
-        self.start(bound)
+    async def start_now(self, bound: Portal) -> None:
+        """Starts a portal whose rows nobody has asked for yet."""
+        await self._bring(bound)
+        await self._session.on_duck(self.start, bound)
+
+    async def plan_texts(self, bound: Portal) -> list[str]:
+        """What EXPLAIN gives: the texts of its plans, and what would be asked of Postgres."""
+        session, plan = self._session, bound.statement.plan
+        await self.start_now(bound)
         assert bound.running is not None
-        return bound.running.column_texts(1)
+        texts = await session.duck.call(bound.running.column_texts, 1)
+        if plan is not None and plan.federated:
+            await session.federation.close()
+            texts.append(f"Postgres: {session.federation.asked}")
+        return texts
 
     async def keep(self, bound: Portal) -> None:
         """A cursor WITH HOLD outlives its transaction: its rows are taken into memory."""
@@ -419,6 +466,8 @@ class ExtendedProtocol:
     def _planned(self, bound: Portal) -> DuckStatement:
         """Blocks. The statement planned for the types of the portal's values."""
         statement = bound.statement
+        if statement.plan is not None and statement.plan.federated:
+            return self._session.duck.prepare(bound.sql or statement.sql)
         if not bound.sql:
             assert statement.duck is not None
             return statement.duck

@@ -112,7 +112,7 @@ class Named:
             raise SqlError("42601", "DECLARE CURSOR needs a query")
         bound.hold, bound.binary = action.hold, action.binary
         # It runs from here on: what the cursor sees is what is there now.
-        await session.on_duck(extended.start, bound)
+        await extended.start_now(bound)
         if action.hold and session.transaction.block is Block.NONE:
             await extended.keep(bound)
         extended.portals[action.name] = bound

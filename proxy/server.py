@@ -27,6 +27,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 import runtime_sql
 from catalog import roles
 from proxy.config import Settings
+from proxy.engines import stand_ins
 from proxy.engines.duck import DuckEngine
 from proxy.engines.embedded import EmbeddedPostgres
 from proxy.engines.postgres import ControlPlane
@@ -93,6 +94,7 @@ class Server:
                     self._directory / f"{_DATABASE}.duckdb",
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
+                    functions=[stand_ins.register],
                     memory_limit=self._settings.memory_limit,
                 )
             except SqlError as error:

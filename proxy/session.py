@@ -10,7 +10,7 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
+from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.named import Rows
 from proxy.portal import Outcome
@@ -91,6 +92,7 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.copying = Copying(self)
+        self.federation = Federation(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -166,6 +168,7 @@ class Session:
     def _time_out(self) -> None:
         self._timed_out = True
         self.copying.cancel()
+        self.federation.cancel()
         self.duck.interrupt()
 
     def stop(self) -> None:
@@ -278,6 +281,7 @@ class Session:
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
+        self.federation.cancel()
         self.duck.interrupt()
         await self.relay.cancel()
 
@@ -448,6 +452,8 @@ class Session:
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
+        if self.federation.spent:
+            self.federation.drop()
         return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
@@ -484,6 +490,18 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+        if not plan.federated:
+            try:
+                await self._run_duck(plan)
+                return
+            except EngineError as error:
+                plan = self.federation.widened(plan, error)  # a view of Postgres's relations
+        try:
+            await self._run_duck(await self.federation.open(plan, plan.sql))
+        finally:
+            await self.federation.close()
+
+    async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
@@ -496,17 +514,22 @@ class Session:
             if encoder is None:
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
-                if plan.writes:
-                    self.transaction.wrote(plan.sql, (), running.rows_changed)
+                self.wrote(plan, plan.sql, (), running.rows_changed)
                 return
             columns = tuple(running.columns)
             self.link.write(portals.row_description(columns, (0,) * len(columns)))
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
-            if plan.writes:
-                self.transaction.wrote(plan.sql, (), sent)
+            self.wrote(plan, plan.sql, (), sent)
         finally:
             await self.end_duck(running)
+
+    def wrote(self, plan: Statement, sql: str, values: Sequence[Any], rows: int) -> None:
+        """A statement has run that may have changed something of DuckDB's."""
+        if plan.writes and plan.federated:
+            self.transaction.wrote_once("a statement that reads from Postgres too")
+        elif plan.writes:
+            self.transaction.wrote(sql, values, rows)
 
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with the position of what it complains about in the client's text."""
@@ -517,7 +540,11 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
-        running = self.duck.start_text(plan.sql, plan.scalar)
+        if plan.federated:
+            running = self.duck.start_once(plan.sql)
+            self.federation.spent = True
+        else:
+            running = self.duck.start_text(plan.sql, plan.scalar)
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()

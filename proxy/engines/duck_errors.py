@@ -133,9 +133,13 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
 
 
 class EngineError(SqlError):
-    """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so."""
+    """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so.
+
+    missing: the name of the relation that there is not.
+    """
 
     offset: int | None = None
+    missing: str = ""
 
 
 def sql_error(error: DuckError) -> EngineError:
@@ -146,6 +150,8 @@ def sql_error(error: DuckError) -> EngineError:
         return EngineError("22001", f"value too long for type character varying({limit})")
     message, hint = _split_hint(error)
     told = EngineError(_sqlstate(error), message, hint=hint)
+    if error.fields.get("error_subtype") == "MISSING_ENTRY":
+        told.missing = error.fields.get("name", "")
     if (offset := error.fields.get("position", "")).isdigit():
         told.offset = int(offset)
     return told

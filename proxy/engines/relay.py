@@ -151,6 +151,38 @@ class Relay:
         backend.send(_query(text), pg.QUERY.swallowed())
         await self.settle()
 
+    async def copy_out(
+        self, sql: str, begin: str | None, take: Callable[[bytes | memoryview], None]
+    ) -> None:
+        """Runs a COPY ... TO STDOUT of the session's own; `take` gets the answer's frames.
+
+        Raises SqlError where Postgres refuses it. Between two Syncs of the client it is a part of
+        what they enclose.
+        """
+        backend = await self.begin(begin)
+        await self.settle()
+        failure: list[bytes] = []
+        backend.attach(_Answer(take, self._client, failure.append), self._on_parameter)
+        try:
+            if self._unsynced:
+                frames = m.cstring(_COPY) + m.cstring(sql) + bytes(2)
+                bind = bytes(1) + m.cstring(_COPY) + bytes(6)
+                self._send(backend, m.frame(b"P", frames), pg.PARSE)
+                self._send(backend, m.frame(b"B", bind), pg.BIND)
+                self._send(backend, m.frame(b"E", bytes(5)), pg.EXECUTE)
+                self._send(backend, m.frame(b"C", b"S" + m.cstring(_COPY)), pg.CLOSE)
+            else:
+                backend.send(_query(sql), pg.QUERY)
+            await self.settle()
+        except Told:
+            raise pg.read_error(failure[0]) from None
+        finally:
+            backend.attach(self._client, self._on_parameter)
+
+    def hold_back(self, held: bool) -> None:
+        """Whether Postgres is to wait with what it has still to send."""
+        (self.pause if held else self.resume)()
+
     async def end(self, statement: str) -> None:
         """COMMIT or ROLLBACK of the transaction opened by `begin`, if it is open."""
         backend = self._backend
@@ -213,6 +245,48 @@ class Relay:
 
 _FLUSH, _SYNC = m.frame(b"H"), m.frame(b"S")
 _NO_SUCH_PORTAL = m.frame(b"E", m.cstring("hatidata: no such portal") + bytes(4))
+
+
+_COPY = "hatidata: copy"
+
+
+class _Answer:
+    """Tells the frames of a COPY's answer, which come in slices, from what the client is to see."""
+
+    def __init__(
+        self,
+        take: Callable[[bytes | memoryview], None],
+        client: Callable[[bytes | memoryview], None],
+        failed: Callable[[bytes], None],
+    ) -> None:
+        self._take, self._client, self._failed = take, client, failed
+        self._left = 0  # of a frame of rows that came in part
+
+    def __call__(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        at = kept = 0
+        if self._left:
+            at = min(self._left, len(view))
+            self._left -= at
+        while at < len(view):
+            kind = view[at]
+            end = at + 1 + int.from_bytes(view[at + 1 : at + 5], "big")
+            if kind in _ROWS:
+                self._left, at = max(end - len(view), 0), min(end, len(view))
+                continue
+            # All other frames come whole.
+            if kept < at:
+                self._take(view[kept:at])
+            if kind == _ERROR:
+                self._failed(bytes(view[at + 5 : end]))
+            elif kind in _UNASKED:
+                self._client(view[at:end])
+            at = kept = end
+        if kept < at:
+            self._take(view[kept:at])
+
+
+_ROWS, _ERROR, _UNASKED = frozenset(b"d"), ord("E"), frozenset(b"NAS")
 
 
 def _query(text: str) -> bytes:

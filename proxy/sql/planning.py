@@ -19,6 +19,7 @@ from proxy.sql import administration, postgres, snowflake
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
+from proxy.sql.federated import ANALYZE, AS_JSON, EXPLAIN, Relation, put_stand_ins
 from proxy.sql.output_names import name_columns
 from proxy.sql.reading import (
     DUCKDB,
@@ -32,6 +33,7 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
@@ -158,6 +160,7 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         sql=inner.sql,
         writes=inner.writes,
         refused=statement.refused or refused,
+        federated=inner.federated,
     )
 
 
@@ -215,13 +218,13 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         writes=analyze and inner.writes,
         ddl=False,
     )
-    if inner.route is not Route.DUCKDB:
+    if inner.route not in (Route.DUCKDB, Route.FEDERATED):
         return whole
     if inner.sql == "" and inner.refused is None:
         raise at_or_near(text, rest[0])
-    keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
-    shape = "(FORMAT JSON) " if layout == "json" else ""
-    return replace(whole, sql=f"{keyword} {shape}{inner.sql}")
+    keyword = ANALYZE if analyze else EXPLAIN
+    shape = AS_JSON if layout == "json" else ""
+    return replace(whole, sql=f"{keyword}{shape}{inner.sql}")
 
 
 def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
@@ -305,9 +308,14 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     except RecursionError as error:
         raise too_complex() from error
     sql = ""
+    relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
+        if engine == BOTH_ENGINES:
+            relations = tuple(dict.fromkeys(relation for _, relation in facts.control_tables))
+            refused = _federated_kind(kind)
+            put_stand_ins(facts.control_tables, nodes)
         try:
-            sql = _write(tree, nodes, source, dialect, grammar)
+            sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = error
     return Statement(
@@ -322,7 +330,18 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
+        federated=relations,
     )
+
+
+_FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")
+
+
+def _federated_kind(kind: str) -> SqlError | None:
+    """The refusal of a statement over both engines that is of none of the kinds that can be."""
+    if kind in _FEDERATED or kind in ("CREATE TABLE AS", "CREATE VIEW"):
+        return None
+    return SqlError("0A000", f"{kind} over relations of the control plane is not supported")
 
 
 _CHANGING = frozenset(
@@ -349,10 +368,17 @@ def _for_postgres(source: str, piece: Slice) -> Statement:
 
 
 def _write(
-    tree: exp.Expr, nodes: list[exp.Expr], source: str, dialect: Dialect, grammar: Reader
+    tree: exp.Expr,
+    nodes: list[exp.Expr],
+    source: str,
+    dialect: Dialect,
+    grammar: Reader,
+    *,
+    changed: bool,
 ) -> str:
+    """changed: the tree is not that of `source` any more."""
     if not dialect.transpile or dialect.name == "duckdb":
-        if grammar.name == "duckdb" and not postgres.names_public(nodes):
+        if grammar.name == "duckdb" and not changed and not postgres.names_public(nodes):
             return source
         return write_duckdb(postgres.rewrite_public(tree, nodes))
     if grammar.name == "snowflake":

@@ -5,7 +5,7 @@ casts to catalog types, and what may write. `decide` turns them into a route:
 
 - relations of the control plane only, or functions that only Postgres has: Postgres, as it is;
 - analytical relations, or none at all: DuckDB;
-- both: federated, refused for now, and always when it would write or call the runtime.
+- both: federated, unless it would write to the control plane or call its functions.
 
 Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 """
@@ -19,6 +19,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import control_plane, guard
+from proxy.sql.federated import Relation
 from proxy.sql.reading import position_of
 
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
@@ -29,6 +30,8 @@ class Facts:
     """What a tree names; names folded to lower case unless quoted."""
 
     control: list[str] = field(default_factory=list)
+    control_tables: list[tuple[exp.Table, Relation]] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
     analytical: list[str] = field(default_factory=list)
     system: list[str] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
@@ -84,18 +87,37 @@ def _table(node: exp.Table, facts: Facts) -> None:
     if schema is not None:
         qualified = f"{folded(schema)}.{name}"
         if folded(schema) in control_plane.CONTROL_SCHEMAS:
-            facts.control.append(qualified)
+            _control(node, (folded(schema), name), qualified, facts)
         else:
             facts.analytical.append(qualified)
         return
     if _bound_by_cte(node, name):
         return
     if name in control_plane.SYSTEM_RELATIONS:
-        facts.control.append(name)
+        _control(node, ("pg_catalog", name), name, facts)
         return
     if guard.is_file(name, this):
         facts.refuse(guard.file(name, position_of(this)))
     facts.analytical.append(name)
+
+
+def _control(node: exp.Table, relation: Relation, name: str, facts: Facts) -> None:
+    facts.control.append(name)
+    facts.control_tables.append((node, relation))
+    if _is_target(node):
+        facts.written.append(name)
+
+
+def _is_target(node: exp.Table) -> bool:
+    """Whether a relation is what its statement writes, rather than what it reads."""
+    child: exp.Expr = node
+    if isinstance(node.parent, exp.Schema):
+        child = node.parent
+    parent = child.parent
+    return isinstance(parent, _WRITERS) and parent.this is child
+
+
+_WRITERS = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Into)
 
 
 def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None:
@@ -284,25 +306,30 @@ def _left_to_postgres(facts: Facts) -> bool:
 def decide(facts: Facts) -> tuple[str, SqlError | None]:
     """The route, and the error that the statement meets when its turn comes."""
     postgres_only = bool(facts.system or facts.runtime or facts.catalog_types)
-    if facts.control:
-        if not facts.analytical:
+    if not facts.analytical:
+        if facts.control or postgres_only or _left_to_postgres(facts):
             return POSTGRES, None
-        what = f"relations of the control plane ({_first(facts.control)}) and analytical ones"
-        what = f"{what} ({_first(facts.analytical)})"
-    elif facts.analytical and postgres_only:
-        names = facts.runtime or facts.system or ["regclass"]
-        what = f"functions of the control plane ({_first(names)}) and analytical relations"
-        what = f"{what} ({_first(facts.analytical)})"
-    elif postgres_only or _left_to_postgres(facts):
-        return POSTGRES, None
-    else:
         return DUCKDB, facts.refused
-    reason = "is not supported yet"
-    hint = "Ask the two sides one after the other."
+    if facts.control or postgres_only:
+        return FEDERATED, facts.refused or _not_federated(facts)
+    return DUCKDB, facts.refused
+
+
+def _not_federated(facts: Facts) -> SqlError | None:
+    """Why a statement over both engines cannot run; None if it can."""
     effects = [name for name in facts.runtime if name in control_plane.SIDE_EFFECTS]
-    if effects:
-        reason = f"is not allowed: {effects[0]} changes the runtime"
-    elif facts.writes:
-        reason = "is not supported in a statement that writes"
-    message = f"one statement over {what} {reason}"
-    return FEDERATED, SqlError("0A000", message, hint=hint)
+    functions = effects or facts.runtime or facts.system
+    if functions or facts.catalog_types:
+        names = functions or ["regclass"]
+        what = f"functions of the control plane ({_first(names)}) and analytical relations"
+        reason = "is not supported yet"
+        if effects:
+            reason = f"is not allowed: {effects[0]} changes the runtime"
+    elif facts.written or len(facts.control_tables) < len(facts.control):
+        names = facts.written or facts.control
+        what = f"relations of the control plane ({_first(names)}) and analytical ones"
+        reason = "is not supported where it writes to the control plane"
+    else:
+        return None
+    message = f"one statement over {what} ({_first(facts.analytical)}) {reason}"
+    return SqlError("0A000", message, hint="Ask the two sides one after the other.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proxy.errors import SqlError
+from proxy.sql.federated import Relation
 from proxy.sql.session_actions import SessionAction
 
 
@@ -31,6 +32,7 @@ class Statement:
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    federated: the control plane's relations that `sql` reads, by what stands in for them.
     """
 
     route: Route
@@ -45,6 +47,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    federated: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
