@@ -21,6 +21,7 @@ from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
+from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Route, Statement
@@ -454,7 +455,8 @@ class ExtendedProtocol:
         texts = await session.duck.call(bound.running.column_texts, 1)
         if plan is not None and plan.federated:
             await session.federation.close()
-            texts.append(f"Postgres: {session.federation.asked}")
+            if AS_JSON not in without_explain(plan.sql)[0]:
+                texts.append(f"Postgres: {session.federation.asked}")
         return texts
 
     async def keep(self, bound: Portal) -> None:

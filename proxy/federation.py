@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.foreign import Foreign, columns_query, copy_binary, read_columns, rows_query
-from proxy.engines.stand_ins import Filling, StandIns, copy_data
+from proxy.engines.stand_ins import Filling, StandIns
 from proxy.errors import SqlError
 from proxy.sql.federated import ANALYZE, stands_for, without_explain
 from proxy.sql.statement import Statement
 from proxy.transaction import Block
-from proxy.wire.copying.binary import HEADER
+from proxy.wire.copying.sent import only_text
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -50,6 +50,7 @@ class Federation:
         self._session = session
         self._stand_ins = StandIns(session.duck)
         self._cancelled = self._asking = False
+        self._stopping: asyncio.Task[None] | None = None  # tells Postgres to stop
         self.spent = False
         self.asked = ""  # what the last statement asks of Postgres
 
@@ -65,6 +66,7 @@ class Federation:
         """Puts the relations in place without rows, so that a statement over them can be bound."""
         if plan.federated:
             await self.close()
+            self._cancelled = False
             await self._show(await self._columns(plan))
 
     async def open(self, plan: Statement, sql: str, values: Sequence[Any] = ()) -> Statement:
@@ -92,9 +94,7 @@ class Federation:
             if plan.kind in _READ_NOTHING:
                 return plan
             try:
-                wanted = await self._session.on_duck(
-                    self._stand_ins.wanted, query, values, foreign
-                )
+                wanted = await self._session.on_duck(self._stand_ins.wanted, query, values, foreign)
                 break
             except EngineError as error:
                 if error.offset is not None:
@@ -121,9 +121,13 @@ class Federation:
             self._stand_ins.drop()
 
     def cancel(self) -> None:
-        """Ends what is being asked of Postgres with 57014."""
+        """The client wants no more (57014). Who calls this cancels on both engines too."""
         self._cancelled = True
-        if self._asking:
+
+    def time_out(self) -> None:
+        """As `cancel`, and Postgres is told here: only what this asks of it is meant."""
+        self._cancelled = True
+        if self._asking and self._stopping is None:
             self._stopping = asyncio.ensure_future(self._session.relay.cancel())
 
     # --- asking Postgres ------------------------------------------------------------------------
@@ -131,10 +135,7 @@ class Federation:
     async def _columns(self, plan: Statement) -> list[Foreign]:
         answer: list[bytes] = []
         await self._ask(columns_query(plan.federated), lambda data: answer.append(bytes(data)))
-        # One CopyData message or more: the header, a row of one field, the trailer.
-        row = b"".join(copy_data(b"".join(answer))[0]).removeprefix(HEADER)
-        length = int.from_bytes(row[2:6], "big")
-        return read_columns(plan.federated, row[6 : 6 + length].decode())
+        return read_columns(plan.federated, only_text(b"".join(answer)))
 
     async def _show(self, foreign: Sequence[Foreign]) -> None:
         await self._session.on_duck(self._stand_ins.show, foreign)
@@ -149,6 +150,10 @@ class Federation:
             await session.relay.copy_out(copy_binary(query), begin, take)
         finally:
             self._asking = False
+            if self._stopping is not None:
+                # It must not reach what this backend is asked next.
+                await self._stopping
+                self._stopping = None
 
     async def _fill(self, foreign: Sequence[Foreign], layout: list[tuple[int, ...]]) -> None:
         session = self._session
@@ -171,13 +176,13 @@ class Federation:
                 last = await incoming.ready()
                 if last:
                     await asking  # its error counts, not what is missing for it
-                rest = await session.duck.call(filling.append, rest + incoming.take(), last)
+                rest = await session.duck.call(filling.append, rest + incoming.take())
                 self._check_cancelled()
                 if last:
                     return
         except BaseException:
             incoming.discard()
-            if not asking.done():
+            if not asking.done() and not self._cancelled:
                 await session.relay.cancel()
             with suppress(SqlError):
                 await asking

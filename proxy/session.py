@@ -168,7 +168,7 @@ class Session:
     def _time_out(self) -> None:
         self._timed_out = True
         self.copying.cancel()
-        self.federation.cancel()
+        self.federation.time_out()
         self.duck.interrupt()
 
     def stop(self) -> None:

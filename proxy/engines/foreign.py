@@ -216,5 +216,3 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A string constant that means the same whatever `standard_conforming_strings` says."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-

@@ -7,6 +7,7 @@ the client's has one, and putting a prepared statement back that a new backend d
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -270,8 +271,8 @@ class _Answer:
             self._left -= at
         while at < len(view):
             kind = view[at]
-            end = at + 1 + int.from_bytes(view[at + 1 : at + 5], "big")
-            if kind in _ROWS:
+            end = at + 1 + _frame_length(view, at + 1)[0]
+            if kind == _ROW:
                 self._left, at = max(end - len(view), 0), min(end, len(view))
                 continue
             # All other frames come whole.
@@ -286,7 +287,8 @@ class _Answer:
             self._take(view[kept:at])
 
 
-_ROWS, _ERROR, _UNASKED = frozenset(b"d"), ord("E"), frozenset(b"NAS")
+_ROW, _ERROR, _UNASKED = ord("d"), ord("E"), frozenset(b"NAS")
+_frame_length = struct.Struct("!I").unpack_from
 
 
 def _query(text: str) -> bytes:

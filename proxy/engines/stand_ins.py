@@ -25,9 +25,8 @@ from proxy.engines.duck_appender import Appender, logical_type
 from proxy.engines.duckdb_api import Api, api, owned_text, ptr
 from proxy.engines.duckdb_c import Connection, DuckError
 from proxy.engines.foreign import Foreign, Layout, Wanted, quoted
-from proxy.errors import SqlError
 from proxy.sql.federated import stand_in
-from proxy.wire.copy import CopyOptions, CopyReader, copy_options
+from proxy.wire.copying.sent import SentRows
 from proxy.wire.types import DuckType
 
 _call = c.CFUNCTYPE(None, ptr)
@@ -202,9 +201,10 @@ class Filling:
         self.tables: list[str] = []
         self._appenders: list[Appender | None] = []
         sent = [(n, number) for n, numbers in enumerate(layout) for number in numbers]
-        columns = [(f"r{n}c{number}", foreign[n].columns[number].duck) for n, number in sent]
-        options: CopyOptions = copy_options([("format", "binary")], incoming=True)
-        self._reader = CopyReader("", [("r", DuckType("SMALLINT")), *columns], options, zone)
+        columns = [
+            (foreign[n].columns[number].name, foreign[n].columns[number].duck) for n, number in sent
+        ]
+        self._reader = SentRows([("r", DuckType("SMALLINT")), *columns], zone)
         self._places = [
             [1 + place for place, (of, _) in enumerate(sent) if of == n] for n in range(len(layout))
         ]
@@ -227,42 +227,23 @@ class Filling:
             self.close()
             raise
 
-    def append(self, chunk: bytes, last: bool) -> bytes:
-        """Takes messages of a COPY's answer; returns what is not whole yet. Raises SqlError."""
-        data, rest = copy_data(chunk)
-        piece = self._reader.feed(data, last)
-        rows = piece.rows
-        if rows.num_rows:
-            for n, (places, appender) in enumerate(zip(self._places, self._appenders, strict=True)):
-                if appender is None:
-                    continue
-                mine = rows
-                if len(self.layout) > 1:
-                    mine = rows.filter(pc.equal(rows.column(0), n))
-                if mine.num_rows:
-                    appender.append(mine.select(places))
-        if piece.error is not None:
-            raise piece.error
+    def append(self, messages: bytes) -> bytes:
+        """Takes the rows of CopyData messages; returns what is not whole yet. Raises SqlError."""
+        rows, rest = self._reader.feed(messages)
+        for n, (places, appender) in enumerate(zip(self._places, self._appenders, strict=True)):
+            if appender is None or not rows.num_rows:
+                continue
+            mine = rows
+            if len(self.layout) > 1:
+                mine = rows.filter(pc.equal(rows.column(0), n))
+            if mine.num_rows:
+                appender.append(mine.select(places))
         return rest
 
     def close(self) -> None:
         for appender in self._appenders:
             if appender is not None:
                 appender.close()
-
-
-def copy_data(chunk: bytes) -> tuple[list[bytes], bytes]:
-    """The bodies of the CopyData messages among whole messages, and what is left behind them."""
-    bodies: list[bytes] = []
-    at, size = 0, len(chunk)
-    while size - at >= 5:
-        end = at + 1 + int.from_bytes(chunk[at + 1 : at + 5], "big")
-        if end > size:
-            break
-        if chunk[at] == 0x64:  # 'd'
-            bodies.append(chunk[at + 5 : end])
-        at = end
-    return bodies, chunk[at:]
 
 
 def _plain(duck: DuckType) -> DuckType:
