@@ -97,21 +97,32 @@ _MOST_DIGITS, _DIGITS_BEHIND = 38, 18
 
 _COLUMNS = """\
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(
-           r.n - 1, a.attname, coalesce(b.typname, t.typname), coalesce(e.typname, ''),
+           r.n - 1, a.attname, {own}, coalesce({element}, ''),
            CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
            pg_catalog.format_type(a.atttypid, NULL)) ORDER BY r.n, a.attnum), '[]')::pg_catalog.text
   FROM ROWS FROM (pg_catalog.unnest(ARRAY[{relations}])) WITH ORDINALITY AS r (oid, n)
   JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'
-  LEFT JOIN pg_catalog.pg_type e ON e.typarray = coalesce(b.oid, t.oid)
-       AND e.typnamespace = 'pg_catalog'::pg_catalog.regnamespace"""
+  LEFT JOIN pg_catalog.pg_type e ON e.typarray = coalesce(b.oid, t.oid)"""
+
+
+def _name_of(space: str, name: str, missing: str) -> str:
+    """A type's name if it is Postgres's own: another of the same name is another type."""
+    own = f"{space} = 'pg_catalog'::pg_catalog.regnamespace"
+    return f"CASE WHEN {missing} IS NULL THEN NULL WHEN {own} THEN {name} ELSE 'another' END"
 
 
 def columns_query(relations: Sequence[Relation]) -> str:
     """One row of one text: the columns of the relations, as `read_columns` reads them."""
     names = (literal(_name(relation)) + "::pg_catalog.regclass" for relation in relations)
-    return _COLUMNS.format(relations=", ".join(names))
+    return _COLUMNS.format(
+        relations=", ".join(names),
+        own=_name_of(
+            "coalesce(b.typnamespace, t.typnamespace)", "coalesce(b.typname, t.typname)", "t.oid"
+        ),
+        element=_name_of("e.typnamespace", "e.typname", "e.oid"),
+    )
 
 
 def read_columns(relations: Sequence[Relation], answer: str) -> list[Foreign]:

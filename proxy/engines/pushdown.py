@@ -12,6 +12,7 @@ enums' order, floats of four bytes, JSON), stays behind.
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
 
 FUNCTION = "hatidata_postgres"
-"""The table function that stands for a relation in DuckDB's plan; its columns are `r<n>c<m>`."""
+"""The table function that stands for a relation in DuckDB's plan; its columns are `column_name`'s."""
 
 
 def wanted(plan: str, foreign: Sequence[Foreign]) -> dict[int, Wanted]:
@@ -56,12 +57,16 @@ def _everything(one: Foreign) -> Wanted:
 
 
 def column_name(relation: int, column: int) -> str:
-    return f"r{relation}c{column}"
+    return f"{_PREFIX}{relation}c{column}"
 
 
 def _numbers(name: str) -> tuple[int, int]:
-    relation, _, column = name.removeprefix("r").partition("c")
+    relation, _, column = name.removeprefix(_PREFIX).partition("c")
     return int(relation), int(column)
+
+
+# EXPLAIN names a column by this or, within a cast, by an alias: nobody else calls one so.
+_PREFIX = "_pg_r"
 
 
 def _scans(nodes: list[Any], filters: list[str]) -> Iterator[tuple[list[str], list[str]]]:
@@ -117,6 +122,8 @@ class _Conditions:
         node = node.unnest() if node is not None else None
         if not isinstance(node, exp.Column) or node.args.get("table") is not None:
             return None
+        if not node.name.startswith(_PREFIX):
+            return None
         try:
             _, number = _numbers(node.name)
             return self._columns[number]
@@ -125,15 +132,6 @@ class _Conditions:
 
     def _operand(self, node: exp.Expr | None) -> tuple[str, str, str] | None:
         """How a column is compared: its family, and what is written for = and for an order."""
-        node = node.unnest() if node is not None else None
-        if type(node) is exp.Cast:
-            column, to = self._column(node.this), node.to.this
-            if column is not None and column.family == "integer" and to in _WIDER:
-                return "integer", column.sent, column.sent
-            if column is not None and column.family == "uuid" and to in exp.DataType.TEXT_TYPES:
-                text = f"{column.own}::pg_catalog.text"
-                return "text", text, f'{text} COLLATE "C"'
-            return None
         column = self._column(node)
         if column is None or not column.family:
             return None
@@ -174,6 +172,7 @@ class _Conditions:
         return f"{found[1]} IN ({', '.join(known)})" if len(known) == len(values) else None
 
     def between(self, node: exp.Expr) -> str | None:
+        """EXPLAIN does not say which bounds are exclusive: it is at least this, and never negated."""
         found = self._operand(node.this)
         if found is None:
             return None
@@ -187,12 +186,22 @@ class _Conditions:
         return f"{column.own} IS NULL"
 
     def negated(self, node: exp.Expr) -> str | None:
+        """NOT, moved down to where the condition has a negation of its own."""
         inner = node.this.unnest()
         if isinstance(inner, exp.Is):
             written = self.is_null(inner)
             return f"{written.removesuffix('NULL')}NOT NULL" if written else None
-        written = self.bare(inner) if isinstance(inner, exp.Column) else None
-        return f"NOT {written}" if written else None
+        if isinstance(inner, exp.Column):
+            written = self.bare(inner)
+            return f"NOT {written}" if written else None
+        if isinstance(inner, exp.And | exp.Or):
+            other = exp.Or if isinstance(inner, exp.And) else exp.And
+            parts = [exp.Not(this=part.copy()) for part in inner.flatten()]
+            return self.connected(functools.reduce(lambda a, b: other(this=a, expression=b), parts))
+        opposite = _OPPOSITES.get(type(inner))
+        if opposite is None:
+            return None
+        return self.compared(opposite(this=inner.this.copy(), expression=inner.expression.copy()))
 
     def bare(self, node: exp.Expr) -> str | None:
         column = self._column(node)
@@ -218,6 +227,14 @@ _OPERATORS: dict[type, str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
+_OPPOSITES: dict[type, type] = {
+    exp.EQ: exp.NEQ,
+    exp.NEQ: exp.EQ,
+    exp.LT: exp.GTE,
+    exp.GTE: exp.LT,
+    exp.GT: exp.LTE,
+    exp.LTE: exp.GT,
+}
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WRITERS: dict[type, Callable[[_Conditions, Any], str | None]] = {
     exp.And: _Conditions.connected,
@@ -231,7 +248,6 @@ _WRITERS: dict[type, Callable[[_Conditions, Any], str | None]] = {
     exp.Anonymous: _Conditions.starts,
     exp.StartsWith: _Conditions.starts,
 }
-_WIDER = frozenset({*exp.DataType.INTEGER_TYPES, *exp.DataType.SIGNED_INTEGER_TYPES})
 
 
 def _value(family: str, node: exp.Expr) -> str | None:

@@ -95,6 +95,10 @@ def register(connection: Connection) -> None:
         _api.destroy_table_function(c.byref(function))
 
 
+_NOT_EXPLAINED = frozenset({"Parser", "Binder", "Not implemented"})
+"""How DuckDB refuses to tell the plan of a statement that it takes without EXPLAIN."""
+
+
 class StandIns:
     """One session's relations of Postgres's, as far as they are in DuckDB now."""
 
@@ -140,7 +144,9 @@ class StandIns:
         self._duck.prepare(sql).close()  # its errors are the client's, with their places
         try:
             running = self._duck.start_once(f"EXPLAIN (FORMAT JSON) {sql}", values)
-        except DuckError:
+        except DuckError as error:
+            if error.kind not in _NOT_EXPLAINED:
+                raise
             return pushdown.everything(foreign)
         return pushdown.wanted(running.column_texts(1)[0], foreign)
 
@@ -231,7 +237,7 @@ class Filling:
         """Takes the rows of CopyData messages; returns what is not whole yet. Raises SqlError."""
         rows, rest = self._reader.feed(messages)
         for n, (places, appender) in enumerate(zip(self._places, self._appenders, strict=True)):
-            if appender is None or not rows.num_rows:
+            if appender is None or rows is None:
                 continue
             mine = rows
             if len(self.layout) > 1:

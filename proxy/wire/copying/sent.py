@@ -43,8 +43,10 @@ class SentRows:
         """The DuckDB types in which the columns reach the engine."""
         return [reader.carrier for reader in self._readers]
 
-    def feed(self, messages: bytes) -> tuple[pa.RecordBatch, bytes]:
+    def feed(self, messages: bytes) -> tuple[pa.RecordBatch | None, bytes]:
         """The rows of CopyData messages, and what follows the last whole one. Blocks: it computes.
+
+        None where there is no row.
 
         Raises SqlError for a value that the column's type does not have.
         """
@@ -61,12 +63,12 @@ class SentRows:
             if end - start > _TRAILER:
                 starts.append(start)
             at = end
+        if not starts:
+            return None, messages[at:]
         data = np.frombuffer(messages + bytes(PAD), "u1")
         return self._rows(data, np.array(starts, "i8")), messages[at:]
 
     def _rows(self, data: np.ndarray, starts: np.ndarray) -> pa.RecordBatch:
-        if not len(starts):
-            return pa.RecordBatch.from_pylist([], schema=self.schema)
         columns = []
         found = columns_at(data, starts, len(self._readers))
         for name, reader, values in zip(self._names, self._readers, found, strict=True):
