@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
 
 from proxy import portal as portals
+from proxy.complaints import located
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
@@ -28,11 +30,11 @@ from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.named import Rows
 from proxy.portal import Outcome
+from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
-from proxy.sql.positions import source_position
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -47,6 +49,7 @@ T = TypeVar("T")
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _IDLE_TOO_LONG = SqlError(
@@ -91,16 +94,18 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
+        self.context = SessionContext(self)
         self.copying = Copying(self)
         self.federation = Federation(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
-        self._dialect = Dialect()
+        self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
         self._style: TextStyle | None = None
+        self._constants: dict[str, bytes] = {}  # answers of scalar queries without parameters
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -194,6 +199,7 @@ class Session:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
         self.user, self.database = greeting.user, greeting.database
+        self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
@@ -289,16 +295,18 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
+        self._constants.clear()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
                 # Snowflake's strings have backslash escapes unless the client says otherwise.
                 self.settings.follow(_ESCAPES, "off" if value == "snowflake" else "on")
                 self._to_report.add(_ESCAPES)
-            self._dialect = Dialect(
+            self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                database=self.database,
             )
         if setting.name in _TIMEOUTS:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
@@ -313,6 +321,7 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
+        self._constants.clear()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -370,7 +379,7 @@ class Session:
             await self._relay_query(sql)
             return
         for plan in plans:
-            if len(plans) > 1:
+            if len(plans) > 1 or plan.then:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -378,7 +387,7 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self._dialect)
+        plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -386,9 +395,14 @@ class Session:
             )
         return plans
 
+    def planned_now(self, plan: Statement) -> Statement:
+        """The plan of the same text as the session's variables have it now."""
+        return replace(self.plan(plan.text)[0], start=plan.start) if plan.varies else plan
+
     async def _simple(self, plan: Statement) -> None:
-        plan = self.resolve(plan)
+        plan = self.resolve(self.planned_now(plan))
         self.admit(plan)
+        self.context.started(plan)
         if plan.route is Route.SESSION:
             answer = await self.own.run(plan)
             if isinstance(answer, Rows):
@@ -418,7 +432,7 @@ class Session:
 
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self._dialect.name) if plan.ddl else None
+        about = existence(plan.text, self.dialect.name) if plan.ddl else None
         if about is None:
             return False
         there = await self.on_duck(self.duck.has, about.kind, about.name)
@@ -438,11 +452,17 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    @property
+    def duck_in_step(self) -> bool:
+        """Whether DuckDB's connection has the session's settings."""
+        return not self._duck_stale
+
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
-            not self._duck_stale
+            self.duck_in_step
+            and not self.context.stale
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -454,6 +474,8 @@ class Session:
             self.duck.begin(begin)
         if self.federation.spent:
             self.federation.drop()
+        if self.context.stale:
+            self.context.apply(self.duck)
         return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
@@ -490,6 +512,9 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+        if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
+            self.link.write(known)
+            return
         if not plan.federated:
             try:
                 await self._run_duck(plan)
@@ -503,6 +528,7 @@ class Session:
 
     async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
+        self.context.refresh(plan.needs)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -517,7 +543,13 @@ class Session:
                 self.wrote(plan, plan.sql, (), running.rows_changed)
                 return
             columns = tuple(running.columns)
-            self.link.write(portals.row_description(columns, (0,) * len(columns)))
+            description = portals.row_description(columns, (0,) * len(columns))
+            if plan.scalar and not piece[2]:
+                answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
+                self._keep_constant(plan.sql, answer)
+                self.link.write(answer)
+                return
+            self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
             self.wrote(plan, plan.sql, (), sent)
@@ -530,13 +562,18 @@ class Session:
             self.transaction.wrote_once("a statement that reads from Postgres too")
         elif plan.writes:
             self.transaction.wrote(sql, values, rows)
+            for part in plan.then:
+                self.transaction.wrote(part, (), 0)
+
+    def _keep_constant(self, sql: str, answer: bytes) -> None:
+        if len(sql) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[sql] = answer
 
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
-        """The error with the position of what it complains about in the client's text."""
-        if error.offset is not None and error.position is None:
-            place = source_position(sql, error.offset, plan.text, self._dialect.name)
-            error.position = place + plan.start if place is not None else None
-        return error
+        """The error with what the client's own text adds to it."""
+        return located(error, plan, sql, self.dialect.name)
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
@@ -548,6 +585,7 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
+                self.run_rest(plan)
                 return running, None, None
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
@@ -555,17 +593,29 @@ class Session:
             running.close()
             raise
 
+    def run_rest(self, plan: Statement) -> None:
+        """Blocks. The other parts of a definition of several."""
+        for sql in plan.then:
+            self.duck.start_text(sql).finish()
+
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
-        """Sends a result to its end; the next piece is made while this one is being sent."""
+        """Sends a result to its end; piece: its first."""
+        data, sent, more = piece
+        self.link.write(data)
+        return sent + await self.send_rest(running, encoder) if more else sent
+
+    async def send_rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0, send: bool = True
+    ) -> int:
+        """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
-        while True:
-            data, rows, more = piece
-            self.link.write(data)
-            sent += rows
-            if not more:
-                return sent
-            await self.link.drain()
-            piece = await self.duck.call(running.fetch, encoder)
+        async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
+            async for data, rows in pieces:
+                await self.link.drain()
+                if send:
+                    self.link.write(data)
+                sent += rows
+        return sent
 
     async def end_duck(self, running: DuckPortal) -> None:
         if not running.done:

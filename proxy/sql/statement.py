@@ -32,6 +32,10 @@ class Statement:
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
+    several parts. needs: what of the session the engine's connection must know before it runs
+    (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
+    before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     """
 
@@ -47,7 +51,14 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    then: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    varies: bool = False
     federated: tuple[Relation, ...] = ()
+
+
+Variable = tuple[str, str, str | None]
+"""A session variable: its name in lower case, DuckDB's type of its value, the value as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,14 @@ class Dialect:
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
     standard_conforming_strings turns off. parameters: session parameters that change results.
+    database: the name that the client asked for. variables: the session's, where the text may use
+    them. last_listing: the SHOW or DESCRIBE just before, as DuckDB's SQL and its `needs`.
     """
 
     name: str = "snowflake"
     transpile: bool = True
     backslashes: bool = True
     parameters: tuple[tuple[str, str], ...] = ()
+    database: str = ""
+    variables: tuple[Variable, ...] = ()
+    last_listing: tuple[str, frozenset[str]] | None = None

@@ -148,10 +148,12 @@ def test_catalog_relations_beside_analytical_ones(memories: Any) -> None:
         ["style"],
     ).fetchall()
     assert found == [("pg_namespace", "nspname", "style")]
+    memories.execute("SET hatidata.dialect = 'postgres'")
     found = memories.execute(
         "SELECT t.table_type FROM information_schema.tables t, agent_memories m "
         "WHERE t.table_schema = 'hd_runtime' AND t.table_name = 'tasks' LIMIT 1"
     ).fetchall()
+    memories.execute("RESET hatidata.dialect")
     assert found == [("BASE TABLE",)]
 
 
