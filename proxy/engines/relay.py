@@ -7,12 +7,12 @@ the client's has one, and putting a prepared statement back that a new backend d
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy.engines import postgres as pg
+from proxy.engines.copy_answer import CopyAnswer
 from proxy.errors import SqlError
 from proxy.wire import messages as m
 
@@ -163,15 +163,18 @@ class Relay:
         backend = await self.begin(begin)
         await self.settle()
         failure: list[bytes] = []
-        backend.attach(_Answer(take, self._client, failure.append), self._on_parameter)
+        backend.attach(CopyAnswer(take, self._client, failure.append), self._on_parameter)
         try:
             if self._unsynced:
-                frames = m.cstring(_COPY) + m.cstring(sql) + bytes(2)
-                bind = bytes(1) + m.cstring(_COPY) + bytes(6)
-                self._send(backend, m.frame(b"P", frames), pg.PARSE)
-                self._send(backend, m.frame(b"B", bind), pg.BIND)
-                self._send(backend, m.frame(b"E", bytes(5)), pg.EXECUTE)
-                self._send(backend, m.frame(b"C", b"S" + m.cstring(_COPY)), pg.CLOSE)
+                name = m.cstring(_COPY)
+                for kind, body, reply in (
+                    (b"P", name + m.cstring(sql) + bytes(2), pg.PARSE),
+                    (b"B", name + name + bytes(6), pg.BIND),
+                    (b"E", name + bytes(4), pg.EXECUTE),
+                    (b"C", b"P" + name, pg.CLOSE),
+                    (b"C", b"S" + name, pg.CLOSE),
+                ):
+                    self._send(backend, m.frame(kind, body), reply)
             else:
                 backend.send(_query(sql), pg.QUERY)
             await self.settle()
@@ -249,46 +252,6 @@ _NO_SUCH_PORTAL = m.frame(b"E", m.cstring("hatidata: no such portal") + bytes(4)
 
 
 _COPY = "hatidata: copy"
-
-
-class _Answer:
-    """Tells the frames of a COPY's answer, which come in slices, from what the client is to see."""
-
-    def __init__(
-        self,
-        take: Callable[[bytes | memoryview], None],
-        client: Callable[[bytes | memoryview], None],
-        failed: Callable[[bytes], None],
-    ) -> None:
-        self._take, self._client, self._failed = take, client, failed
-        self._left = 0  # of a frame of rows that came in part
-
-    def __call__(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        at = kept = 0
-        if self._left:
-            at = min(self._left, len(view))
-            self._left -= at
-        while at < len(view):
-            kind = view[at]
-            end = at + 1 + _frame_length(view, at + 1)[0]
-            if kind == _ROW:
-                self._left, at = max(end - len(view), 0), min(end, len(view))
-                continue
-            # All other frames come whole.
-            if kept < at:
-                self._take(view[kept:at])
-            if kind == _ERROR:
-                self._failed(bytes(view[at + 5 : end]))
-            elif kind in _UNASKED:
-                self._client(view[at:end])
-            at = kept = end
-        if kept < at:
-            self._take(view[kept:at])
-
-
-_ROW, _ERROR, _UNASKED = ord("d"), ord("E"), frozenset(b"NAS")
-_frame_length = struct.Struct("!I").unpack_from
 
 
 def _query(text: str) -> bytes:
