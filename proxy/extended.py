@@ -267,7 +267,14 @@ class ExtendedProtocol:
         try:
             await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
         except EngineError as error:
-            raise self._session.located(error, statement.plan, statement.sql) from error
+            located = self._session.located(error, statement.plan, statement.sql)
+            plan = self._session.federation.widened(statement.plan, located)
+            # A view in it has come to read from Postgres.
+            told = statement.row_types
+            asked = replace(statement.asked or plan, federated=plan.federated)
+            await self._prepare_bound(statement, asked, statement.oids)
+            now, statement.row_types = statement.row_types, told
+            self._acceptance(statement)(now or [])
 
     def _acceptance(self, statement: PreparedStatement) -> Accept:
         """What refuses columns that the client was not told of."""

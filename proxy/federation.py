@@ -15,16 +15,28 @@ because a view hides the relation, is found when it is bound, and reads as the o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.foreign import Foreign, columns_query, copy_binary, read_columns, rows_query
+from proxy.engines.foreign import (
+    Call,
+    Foreign,
+    calls_query,
+    columns_query,
+    copy_binary,
+    duck_value,
+    read_calls,
+    read_columns,
+    rows_query,
+    values_query,
+)
 from proxy.engines.stand_ins import Filling, StandIns
 from proxy.errors import SqlError
-from proxy.sql.federated import ANALYZE, stands_for, without_explain
+from proxy.sql.federated import ANALYZE, called, stands_for, without_explain
 from proxy.sql.statement import Statement
 from proxy.transaction import Block
 from proxy.wire.copying.sent import only_text
@@ -68,6 +80,8 @@ class Federation:
             await self.close()
             self._cancelled = False
             await self._show(await self._columns(plan))
+            calls = await self._calls(plan)
+            await self._define(dict.fromkeys(calls))
 
     async def open(self, plan: Statement, sql: str, values: Sequence[Any] = ()) -> Statement:
         """Brings what a statement reads of Postgres; it is to be started next, once.
@@ -88,6 +102,8 @@ class Federation:
 
     async def _bring(self, plan: Statement, sql: str, values: Sequence[Any]) -> Statement:
         opening, query = without_explain(sql) if plan.kind == "EXPLAIN" else ("", sql)
+        calls = await self._calls(plan)
+        await self._define(await self._values(calls))
         while True:
             foreign = await self._columns(plan)
             await self._show(foreign)
@@ -103,6 +119,8 @@ class Federation:
                     plan = self.widened(plan, error)
                 except EngineError:
                     raise self._session.located(error, plan, sql) from error
+        if not foreign:
+            return plan
         self.asked, layout = rows_query(foreign, wanted)
         if not opening or opening.startswith(ANALYZE):
             await self._fill(foreign, layout)
@@ -133,9 +151,34 @@ class Federation:
     # --- asking Postgres ------------------------------------------------------------------------
 
     async def _columns(self, plan: Statement) -> list[Foreign]:
+        relations = [relation for relation in plan.federated if relation[0]]
+        if not relations:
+            return []
+        return read_columns(relations, await self._text(columns_query(relations)))
+
+    async def _calls(self, plan: Statement) -> list[Call]:
+        calls = [text for schema, text in plan.federated if not schema]
+        if not calls:
+            return []
+        names = sorted({name for call in calls for name in called(call)})
+        return read_calls(calls, await self._text(calls_query(calls, names)))
+
+    async def _values(self, calls: Sequence[Call]) -> dict[Call, str | None]:
+        if not calls:
+            return {}
+        values = json.loads(await self._text(values_query(calls)))
+        return dict(zip(calls, values, strict=True))
+
+    async def _define(self, values: Mapping[Call, str | None]) -> None:
+        if values:
+            written = {call.text: duck_value(call, value) for call, value in values.items()}
+            await self._session.on_duck(self._stand_ins.define, written)
+
+    async def _text(self, query: str) -> str:
+        """The one text that a query of ours gives."""
         answer: list[bytes] = []
-        await self._ask(columns_query(plan.federated), lambda data: answer.append(bytes(data)))
-        return read_columns(plan.federated, only_text(b"".join(answer)))
+        await self._ask(query, lambda data: answer.append(bytes(data)))
+        return only_text(b"".join(answer))
 
     async def _show(self, foreign: Sequence[Foreign]) -> None:
         await self._session.on_duck(self._stand_ins.show, foreign)

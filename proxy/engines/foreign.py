@@ -185,6 +185,77 @@ def _array(name: str, element: str, modifier: int, type_name: str) -> Column:
     return Column(name, duck, sql_type, sent, own, null, "")
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a function of Postgres's, and of what type its value is in DuckDB."""
+
+    text: str
+    sql_type: str
+
+
+_CALLS = """\
+SELECT pg_catalog.json_build_array(
+    (SELECT p.proname FROM pg_catalog.pg_proc p
+      WHERE p.proname = ANY (ARRAY[{names}]::pg_catalog.name[]) AND (p.provolatile = 'v' OR p.proretset)
+      LIMIT 1),
+    (SELECT pg_catalog.json_agg(coalesce((SELECT {own} FROM pg_catalog.pg_type t
+             WHERE t.oid = c.type), 'another') ORDER BY c.n)
+       FROM (VALUES {calls}) AS c (n, type)))::pg_catalog.text"""
+_VALUES = "SELECT pg_catalog.json_build_array({})::pg_catalog.text"
+_NO_VALUES = frozenset({"interval", "timetz", "bytea"})
+
+
+def calls_query(calls: Sequence[str], names: Sequence[str]) -> str:
+    """One row of one text: what `read_calls` reads. names: of all functions in the calls.
+
+    Nothing is called: a subquery without rows tells its type.
+    """
+    typed = (
+        f"({n}, pg_catalog.pg_typeof((SELECT {call} WHERE false)))" for n, call in enumerate(calls)
+    )
+    return _CALLS.format(
+        names=", ".join(map(literal, names)),
+        own=_name_of("t.typnamespace", "t.typname", "t.oid"),
+        calls=", ".join(typed),
+    )
+
+
+def read_calls(calls: Sequence[str], answer: str) -> list[Call]:
+    """Raises SqlError 0A000 for a function that may change something, or gives rows or arrays."""
+    changing, kinds = json.loads(answer)
+    if changing is not None:
+        raise SqlError(
+            "0A000",
+            f"{changing} may not be called in a statement over analytical relations",
+            detail="It may change something, or gives another value at each call.",
+            hint="Call it in a statement of its own.",
+        )
+    found = []
+    for call, kind in zip(calls, kinds, strict=True):
+        if kind in _NO_VALUES or kind.startswith("_"):
+            raise SqlError("0A000", f"a value of type {kind} cannot be used here: {call}")
+        sql_type = f"DECIMAL({_MOST_DIGITS}, {_DIGITS_BEHIND})"
+        if kind != "numeric":
+            sql_type = _KINDS.get(kind, _AS_TEXT).sql
+        found.append(Call(call, sql_type))
+    return found
+
+
+def values_query(calls: Sequence[Call]) -> str:
+    """One row of one text, a JSON array: the values of the calls as texts."""
+    return _VALUES.format(", ".join(f"(SELECT {call.text})::pg_catalog.text" for call in calls))
+
+
+def duck_value(call: Call, value: str | None) -> str:
+    """A call's value as DuckDB's SQL. Raises SqlError 22003 for more digits than DuckDB keeps."""
+    if value is None:
+        return f"CAST(NULL AS {call.sql_type})"
+    if call.sql_type.startswith("DECIMAL") and len(value.partition(".")[2]) > _DIGITS_BEHIND:
+        raise SqlError("22003", f"{value} has more than {_DIGITS_BEHIND} digits behind the point")
+    escaped = value.replace("'", "''")
+    return f"CAST('{escaped}' AS {call.sql_type})"
+
+
 Layout = list[tuple[int, ...]]
 """For each relation the numbers of its columns, in the order in which they are sent."""
 

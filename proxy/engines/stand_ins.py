@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes as c
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -105,17 +105,25 @@ class StandIns:
     def __init__(self, duck: DuckSession) -> None:
         self._duck = duck
         self._views: dict[str, None] = {}
+        self._macros: dict[str, None] = {}
         self._tables: list[str] = []
         self._keys: list[str] = []
 
     def __bool__(self) -> bool:
-        return bool(self._views or self._tables)
+        return bool(self._views or self._tables or self._macros)
 
     def show(self, foreign: Sequence[Foreign]) -> None:
         """Puts the relations in place without rows."""
         self._forget_keys()
         for n, one in enumerate(foreign):
             self._shape(n, one)
+
+    def define(self, calls: Mapping[str, str]) -> None:
+        """Puts the values of calls in place: DuckDB's SQL for each call's text."""
+        for text, value in calls.items():
+            name = f"temp.main.{quoted(stand_in(('', text)))}"
+            self._macros[name] = None
+            self._duck.run(f"CREATE OR REPLACE TEMP MACRO {name}() AS {value}")
 
     def _shape(self, n: int, one: Foreign) -> None:
         key = str(next(_keys))
@@ -183,11 +191,13 @@ class StandIns:
 
     def drop(self) -> None:
         """Takes everything away; what a rolled-back transaction has taken already is no error."""
-        for kind, names in (("VIEW", list(self._views)), ("TABLE", self._tables)):
-            for name in names:
+        left = (("VIEW", self._views), ("TABLE", self._tables), ("MACRO", self._macros))
+        for kind, names in left:
+            for name in list(names):
                 with suppress(DuckError):
                     self._duck.run(f"DROP {kind} IF EXISTS {name}")
         self._views.clear()
+        self._macros.clear()
         self._tables.clear()
         self._forget_keys()
 

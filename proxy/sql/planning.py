@@ -21,7 +21,16 @@ from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
 from proxy.sql.dropping import several_dropped
-from proxy.sql.federated import ANALYZE, AS_JSON, EXPLAIN, Relation, put_stand_ins
+from proxy.sql.federated import (
+    ANALYZE,
+    AS_JSON,
+    EXPLAIN,
+    Relation,
+    call_text,
+    outermost,
+    put_calls,
+    put_stand_ins,
+)
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -366,9 +375,12 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
-            relations = tuple(dict.fromkeys(relation for _, relation in facts.control_tables))
-            refused = _federated_kind(kind)
+            calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
+            named = [*(relation for _, relation in facts.control_tables)]
+            relations = tuple(dict.fromkeys([*named, *(("", text) for _, text in calls)]))
+            refused = _federated_kind(kind, bool(calls))
             put_stand_ins(facts.control_tables, nodes)
+            put_calls(calls)
         try:
             sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
@@ -394,8 +406,12 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
 _FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")
 
 
-def _federated_kind(kind: str) -> SqlError | None:
+def _federated_kind(kind: str, calls: bool) -> SqlError | None:
     """The refusal of a statement over both engines that is of none of the kinds that can be."""
+    if kind == "CREATE VIEW" and calls:
+        return SqlError(
+            "0A000", "a view that calls functions of the control plane is not supported"
+        )
     if kind in _FEDERATED or kind in ("CREATE TABLE AS", "CREATE VIEW"):
         return None
     return SqlError("0A000", f"{kind} over relations of the control plane is not supported")

@@ -5,7 +5,7 @@ casts to catalog types, and what may write. `decide` turns them into a route:
 
 - relations of the control plane only, or functions that only Postgres has: Postgres, as it is;
 - analytical relations, or none at all: DuckDB;
-- both: federated, unless it would write to the control plane or call its functions.
+- both: federated, unless it would write to the control plane or call what changes it.
 
 Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 """
@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import control_plane, guard
-from proxy.sql.federated import Relation
+from proxy.sql.federated import Relation, call_text
 from proxy.sql.reading import position_of
 
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
@@ -32,6 +32,7 @@ class Facts:
     control: list[str] = field(default_factory=list)
     control_tables: list[tuple[exp.Table, Relation]] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+    calls: list[exp.Expr] = field(default_factory=list)
     analytical: list[str] = field(default_factory=list)
     system: list[str] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
@@ -156,6 +157,7 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         not schema and name in control_plane.RUNTIME_FUNCTIONS
     ):
         facts.runtime.append(name)
+        facts.calls.append(node)
         if name in control_plane.SIDE_EFFECTS:
             facts.writes = True
         return
@@ -163,6 +165,7 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         schema in ("", "pg_catalog") and control_plane.is_system_function(name)
     ):
         facts.system.append(name)
+        facts.calls.append(node)
         return
     if name in control_plane.SHARED_FUNCTIONS:
         facts.shared.append(name)
@@ -321,11 +324,11 @@ def decide(facts: Facts) -> tuple[str, SqlError | None]:
 def _not_federated(facts: Facts) -> SqlError | None:
     """Why a statement over both engines cannot run; None if it can."""
     effects = [name for name in facts.runtime if name in control_plane.SIDE_EFFECTS]
-    functions = effects or facts.runtime or facts.system
-    if functions or facts.catalog_types:
-        names = functions or ["regclass"]
+    variable = [node for node in facts.calls if call_text(node) is None]
+    if effects or variable or facts.catalog_types:
+        names = effects or facts.runtime + facts.system or ["regclass"]
         what = f"functions of the control plane ({_first(names)}) and analytical relations"
-        reason = "is not supported yet"
+        reason = "is not supported yet, but for calls with constants as arguments"
         if effects:
             reason = f"is not allowed: {effects[0]} changes the runtime"
     elif facts.written or len(facts.control_tables) < len(facts.control):

@@ -261,3 +261,21 @@ def test_a_client_that_leaves_in_the_middle(server: Any, memories: Any, relation
     leaving.close()
     assert memories.execute("SELECT count(*) FROM hd_runtime.tasks t, agent_memories m "
                             "WHERE t.agent_type = 'nobody'").fetchone() == (0,)  # fmt: skip
+
+
+def test_a_view_that_comes_to_read_from_postgres(server: Any, memories: Any, numbers: str) -> None:
+    async def run() -> None:
+        client = await asyncpg.connect(server.url)
+        try:
+            memories.execute("CREATE VIEW fed_view AS SELECT 1::int4 AS n")
+            statement = await client.prepare("SELECT max(n) FROM fed_view WHERE n < $1")
+            assert await statement.fetchval(9) == 1
+            memories.execute("CREATE OR REPLACE VIEW fed_view AS SELECT n FROM hd_runtime.numbers")
+            assert await statement.fetchval(9) == 8
+            memories.execute("CREATE OR REPLACE VIEW fed_view AS SELECT 3::int4 AS n")
+            assert await statement.fetchval(9) == 3
+        finally:
+            memories.execute("DROP VIEW fed_view")
+            await client.close()
+
+    asyncio.run(run())
