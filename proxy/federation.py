@@ -185,6 +185,7 @@ class Federation:
 
     async def _ask(self, query: str, take: Any) -> None:
         session = self._session
+        await session.mirror.before_question()
         await session.apply_to_postgres()
         self._check_cancelled()
         self._asking = True
