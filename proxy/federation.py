@@ -44,9 +44,9 @@ from proxy.wire.copying.sent import only_text
 if TYPE_CHECKING:
     from proxy.session import Session
 
-# As in COPY: what is worth a round of kernels, and what may wait for the round before.
-_CHUNK = 1 << 22
-_MOST_WAITING = 1 << 24
+# In bytes: what is worth a round of kernels, and what may wait for the round before.
+_CHUNK = 1 << 21
+_MOST_WAITING = 1 << 22
 
 _READ_NOTHING = frozenset({"CREATE VIEW", "DESCRIBE"})
 _CANCELED = "canceling statement due to user request"
@@ -138,6 +138,10 @@ class Federation:
             self.spent = False
             self._stand_ins.drop()
 
+    def end(self) -> None:
+        """The session has ended, and DuckDB takes away what is its."""
+        self._stand_ins.forget()
+
     def cancel(self) -> None:
         """The client wants no more (57014). Who calls this cancels on both engines too."""
         self._cancelled = True
@@ -222,6 +226,8 @@ class Federation:
                     await asking  # its error counts, not what is missing for it
                 rest = await session.duck.call(filling.append, rest + incoming.take())
                 self._check_cancelled()
+                if last and rest:
+                    raise SqlError("08P01", "the rows from the control plane end within a row")
                 if last:
                     return
         except BaseException:

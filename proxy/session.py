@@ -211,6 +211,7 @@ class Session:
         self.relay.close()
         self.link.close()
         self.extended.drop_all()
+        self.federation.end()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:

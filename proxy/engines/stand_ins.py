@@ -114,7 +114,7 @@ class StandIns:
 
     def show(self, foreign: Sequence[Foreign]) -> None:
         """Puts the relations in place without rows."""
-        self._forget_keys()
+        self.forget()
         for n, one in enumerate(foreign):
             self._shape(n, one)
 
@@ -184,7 +184,8 @@ class StandIns:
             )
             self._view(one, f"SELECT {', '.join(cells)} FROM {table}")
 
-    def _forget_keys(self) -> None:
+    def forget(self) -> None:
+        """What this process keeps of the relations outside of DuckDB."""
         for key in self._keys:
             _shapes.pop(key, None)
         self._keys.clear()
@@ -199,7 +200,7 @@ class StandIns:
         self._views.clear()
         self._macros.clear()
         self._tables.clear()
-        self._forget_keys()
+        self.forget()
 
 
 class Filling:

@@ -201,6 +201,13 @@ def test_a_view_outlives_its_server(start_server: Callable[..., Any]) -> None:
         first.process.__exit__(None, None, None)
         second = start_server(*where)
         with second.connect() as connection:
+            listed = (
+                "SELECT relname, attname FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid "
+            )
+            listed += "WHERE relname IN ('fed_view', 'kept') AND attnum > 0 ORDER BY 1, 2"
+            assert connection.execute(listed).fetchall() == [
+                ("fed_view", "n"), ("fed_view", "tasks"), ("kept", "n")
+            ]  # fmt: skip
             assert connection.execute("SELECT * FROM fed_view").fetchall() == [(1, 0)]
 
 
