@@ -24,6 +24,13 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 
+-- What a role may own, it must be able to create; and clients may create schemas, which are DuckDB's.
+DO $$
+BEGIN
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO hatidata_users', current_database());
+END
+$$;
+
 CREATE TABLE IF NOT EXISTS hatidata_catalog.secret (
     value text NOT NULL DEFAULT gen_random_uuid()::text || gen_random_uuid()::text
 );
@@ -50,6 +57,12 @@ COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, S sequenc
 COMMENT ON COLUMN hatidata_catalog.relations.digest IS 'Names the state of the relation in DuckDB that was mirrored last.';
 COMMENT ON COLUMN hatidata_catalog.relations.document IS 'That state, as apply() was given it.';
 COMMENT ON COLUMN hatidata_catalog.relations.source IS 'A view''s query, as its author wrote it where that is known.';
+
+CREATE TABLE IF NOT EXISTS hatidata_catalog.unsettled (
+    schema text NOT NULL,
+    name   text
+);
+COMMENT ON TABLE hatidata_catalog.unsettled IS 'What a client''s transaction could not mirror, to be looked at once it is committed.';
 
 REVOKE ALL ON ALL TABLES IN SCHEMA hatidata_catalog FROM PUBLIC;
 GRANT USAGE ON SCHEMA hatidata_catalog TO PUBLIC;

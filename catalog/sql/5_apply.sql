@@ -206,7 +206,9 @@ END
 $$;
 
 -- Returns what could not be done, [] for nothing; raises only for a caller who is not the proxy.
-CREATE OR REPLACE FUNCTION hatidata_catalog.apply(p_secret text, p_documents jsonb) RETURNS jsonb
+-- p_note: note it as well, in the caller's transaction.
+DROP FUNCTION IF EXISTS hatidata_catalog.apply(text, jsonb);
+CREATE OR REPLACE FUNCTION hatidata_catalog.apply(p_secret text, p_documents jsonb, p_note boolean) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '100ms'
@@ -228,6 +230,11 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             v_failures := v_failures || jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM,
                 'schema', v_document ->> 'schema', 'name', v_document ->> 'name');
+            IF p_note THEN
+                INSERT INTO hatidata_catalog.unsettled
+                SELECT coalesce(v_document ->> 'schema', v_document ->> 'name'),
+                       CASE WHEN v_document ? 'schema' THEN v_document ->> 'name' END;
+            END IF;
         END;
     END LOOP;
     RETURN v_failures;

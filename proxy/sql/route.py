@@ -196,9 +196,8 @@ def _column(node: exp.Column, facts: Facts) -> None:
 
 def _cast(node: exp.Cast, facts: Facts) -> None:
     to = node.args.get("to")
-    if isinstance(to, exp.ObjectIdentifier):
-        facts.catalog_types = True
-    elif isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind")):
+    known = isinstance(to, exp.ObjectIdentifier)
+    if known or (isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind"))):
         facts.catalog_types = True
 
 
