@@ -16,7 +16,7 @@ BEGIN
     IF NOT pg_has_role('hd_agent', 'hatidata_users', 'MEMBER') THEN
         GRANT hatidata_users TO hd_agent;
     END IF;
-    IF NOT pg_has_role(current_user, 'hatidata_users', 'MEMBER') THEN
+    IF NOT pg_has_role(current_user, 'hatidata_users', 'USAGE') THEN
         EXECUTE format('GRANT hatidata_users TO %I', current_user);
     END IF;
 EXCEPTION WHEN unique_violation THEN
