@@ -35,8 +35,11 @@ from proxy.wire.types import DuckType, wire_type
 if TYPE_CHECKING:
     from proxy.session import Session
 
+_TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
+_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
+_ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
@@ -59,6 +62,7 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self._constants: dict[bytes, bytes] = {}  # Bind -> the answer to it and to Execute
         # The longest unused first; with the columns that it had.
         self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
@@ -85,6 +89,7 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+        self._constants.clear()
 
     def _known(self, key: _Parsed) -> PreparedStatement | None:
         """What became of the same Parse before, if nothing has changed since that it rests on.
@@ -148,6 +153,7 @@ class ExtendedProtocol:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
+            statement.read_oids = statement.inner.read_oids
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -159,13 +165,17 @@ class ExtendedProtocol:
         """
         plan, numbers = parameter_types.numbered(plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
-        found = await parameter_types.infer(self._session, plan, said)
+        found = await parameter_types.infer(
+            self._session, plan, parameter_types.read_as_cast(plan, said)
+        )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
-        every = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
-        statement.parameter_oids = tuple(every[n] for n in sorted(every))
+        read_as = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
+        told = {n: said if said in _TEXTS else read_as[n] for n, said in enumerate(oids, start=1)}
+        statement.read_oids = tuple(read_as[n] for n in sorted(read_as))
+        statement.parameter_oids = tuple(told.get(n, read_as[n]) for n in sorted(read_as))
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
@@ -235,6 +245,29 @@ class ExtendedProtocol:
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
+    # --- constants: a scalar statement has one answer to the same values ------------------------
+
+    def constant(self, bind: bytes) -> bytes | None:
+        """The answer to a Bind, Execute and Sync that came together, if it has been given before.
+
+        Outside a block alone: there, nothing is left of the portal.
+        """
+        if (known := self._constants.get(bind)) is None:
+            return None
+        if self._session.transaction.block is not Block.NONE:
+            return None
+        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+
+    def _keep_constant(self, bound: Portal, answer: bytes) -> None:
+        if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
+            if len(self._constants) >= _ANSWERS:
+                self._constants.clear()
+            self._constants[bound.bind] = answer
+
+    def forget_constants(self) -> None:
+        """A setting has changed, or what a statement's name means."""
+        self._constants.clear()
+
     def statement(self, name: str) -> PreparedStatement:
         if (statement := self.statements.get(name)) is None:
             what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
@@ -260,6 +293,7 @@ class ExtendedProtocol:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
             self.bind_values(bound, message)
+            bound.bind = b"" if message.portal else self._session.body
             if statement.duck is not None and statement.duck.outdated:
                 await self._renew(statement)
             await self._session.relay.settle()
@@ -307,10 +341,16 @@ class ExtendedProtocol:
         formats = portals.result_formats(message.parameter_formats, len(oids))
         zone = self._session.style().time_zone
         bound.size = sum([len(raw) for raw in message.parameters if raw is not None])
+        read_oids = bound.statement.read_oids
+        if read_oids != oids:  # what is sent as a text is so in either format
+            formats = [
+                code if told == oid else 0
+                for code, told, oid in zip(formats, oids, read_oids, strict=True)
+            ]
         values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
-                zip(message.parameters, formats, oids, strict=True), start=1
+                zip(message.parameters, formats, read_oids, strict=True), start=1
             )
         ]
         statement = bound.statement.inner or bound.statement
@@ -445,6 +485,9 @@ class ExtendedProtocol:
                 data, sent, more = piece
                 if send:
                     session.link.write(data)
+                if bound.bind and not more and statement.plan is not None and statement.plan.scalar:
+                    end = portals.complete(statement.plan.tag, sent)
+                    self._keep_constant(bound, b"".join((m.BIND_COMPLETE, data, end)))
                 if more and not (limit and sent >= limit):
                     encoder = self._encoder(bound, formats)
                     sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
@@ -561,6 +604,7 @@ class ExtendedProtocol:
     async def close(self, message: m.Close) -> None:
         kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
         found = kept.pop(message.name, None)
+        self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
         if (
             statement is not None
@@ -608,6 +652,7 @@ class ExtendedProtocol:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
         # A portal made of it goes on; its plans are freed with the last that uses them.
         self.statements.pop(name, None)
+        self._constants.clear()
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""

@@ -27,6 +27,7 @@ class PreparedStatement:
     name: str
     plan: Statement | None = None
     parameter_oids: tuple[int, ...] = ()
+    read_oids: tuple[int, ...] = ()  # what their values are read as
     parameter_numbers: tuple[int, ...] = ()  # of those that the text has: DuckDB's $1, $2...
     sql: str = ""  # what DuckDB was given for it
     duck: DuckStatement | None = None  # planned for `parameter_types`
@@ -53,6 +54,7 @@ class Portal:
     values: Sequence[tuple[int, Any]] = ()  # (OID, value)
     types: tuple[str, ...] = ()  # DuckDB's types of the values
     sql: str = ""  # the statement's text for those types, where it must be planned anew
+    bind: bytes = b""  # the body of the Bind that made it, where it has no name
     size: int = 0  # of the values, in bytes as Bind brought them
     formats: tuple[int, ...] = ()
     running: DuckPortal | GivenRows | None = None

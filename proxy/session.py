@@ -30,6 +30,7 @@ from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
 from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
+from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
@@ -149,17 +150,23 @@ class Session:
 
     async def _serve(self) -> None:
         protocol, timeouts = self.link.protocol, self._timeouts
+        alone = True  # nothing that came before waits for a Sync
         while frame := protocol.next_frame() or await self._next_frame():
             kind, body = frame
             if kind == b"X":
                 return
+            if kind == b"B" and alone and (known := self.extended.constant(body)) is not None:
+                self.link.write(known)
+                self.ready_for_query()
+                continue
             self._busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
             self._busy = False
+            alone = kind in _ANSWERED_BY_READY
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
-            elif kind in _ANSWERED_BY_READY:
+            elif alone:
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -311,7 +318,7 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
-        self._constants.clear()
+        self._forget_constants()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
@@ -337,7 +344,7 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
-        self._constants.clear()
+        self._forget_constants()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -531,7 +538,7 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
-            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+            raise no_parameter(plan, plan.parameters)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             return
@@ -546,6 +553,8 @@ class Session:
             if (again := await with_defaults(self, plan, error)) is not None:
                 await self._simple_duck(again)
                 return
+            if error.sqlstate == "42P02":  # there is none but $0
+                raise no_parameter(plan, 0) from error
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
@@ -575,6 +584,10 @@ class Session:
                 self.transaction.wrote(plan.sql, (), sent)
         finally:
             await self.end_duck(running)
+
+    def _forget_constants(self) -> None:
+        self._constants.clear()
+        self.extended.forget_constants()
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
         if len(sql) + len(answer) <= _CONSTANT_SIZE:

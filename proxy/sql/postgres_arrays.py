@@ -46,9 +46,18 @@ def literal_array(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     while element.this == exp.DType.ARRAY and element.expressions:
         element = element.expressions[0]
     made = _read(value, element)
+    within = element  # Postgres's type does not say how many dimensions there are
+    for _ in range(_depth(made) - 1):
+        within = exp.DataType(this=exp.DType.ARRAY, expressions=[within], nested=True)
+    to.set("expressions", [within])
     if element.this == exp.DType.DECIMAL and not element.expressions:
         _hold_digits(made, element)
     return made
+
+
+def _depth(array: exp.Array) -> int:
+    inner = [_depth(item) for item in array.expressions if isinstance(item, exp.Array)]
+    return 1 + max(inner, default=0)
 
 
 def _hold_digits(array: exp.Array, element: exp.DataType) -> None:

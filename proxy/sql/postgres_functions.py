@@ -133,7 +133,9 @@ def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
         raise refused("date_trunc with a time zone", node)
     if holds_aggregate(node.this):
         return None
-    unit = exp.Literal.string(node.args["unit"].name.lower())
+    unit = node.args["unit"]
+    if isinstance(unit, (exp.Literal, exp.Var)):
+        unit = exp.Literal.string(unit.name.lower())
     return call("pg_date_trunc_", unit, node.this)
 
 

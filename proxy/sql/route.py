@@ -196,8 +196,9 @@ def _column(node: exp.Column, facts: Facts) -> None:
 
 def _cast(node: exp.Cast, facts: Facts) -> None:
     to = node.args.get("to")
-    known = isinstance(to, exp.ObjectIdentifier)
-    if known or (isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind"))):
+    if isinstance(to, exp.ObjectIdentifier) or (
+        isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind"))
+    ):
         facts.catalog_types = True
 
 

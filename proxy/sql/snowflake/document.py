@@ -31,7 +31,10 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("DML", "reports its row count in the command tag, not as a row"),
 )
 REFUSED: tuple[tuple[str, str], ...] = (
-    ("HASH, HASH_AGG", "whose values are Snowflake's own, unless they are only compared or counted"),
+    (
+        "HASH, HASH_AGG",
+        "whose values are Snowflake's own, unless they are only compared or counted",
+    ),
     ("seeded RANDOM", "its values are Snowflake's own"),
     ("COMPRESS, ENCRYPT and their inverses", "the engine has neither"),
     ("XML: PARSE_XML, CHECK_XML, TO_XML, XMLGET", "no type carries it"),

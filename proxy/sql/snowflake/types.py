@@ -19,6 +19,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import literal_array
+from proxy.sql.postgres_values import MOMENTS, to_moment
 from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupported
 
 _D = exp.DType
@@ -192,6 +193,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         raise unsupported(f"structured type {kind.this.value}", kind)
     if has_offset(value) and kind.this in _CALENDAR_TYPES:
         raise unsupported("a TIMESTAMP_TZ with its offset as a date or time", value)
+    if kind.this in MOMENTS and (era := to_moment(value, kind)) is not None:
+        value.set("this", era.this)
     how = _CASTS.get(kind.this)
     if how is not None and not (kind.this == _D.ARRAY and kind.expressions):
         return how(value, kind)
