@@ -23,6 +23,9 @@ RUNTIME_SCHEMA = "hd_runtime"
 CONTROL_SCHEMAS = frozenset({RUNTIME_SCHEMA, "pg_catalog", "information_schema", "pg_toast"})
 """Relations in these schemas live in Postgres and nowhere else."""
 
+MIRROR_SCHEMA = "hatidata_catalog"
+"""Where the proxy keeps how DuckDB's relations are shown in Postgres."""
+
 SYSTEM_RELATIONS = name_set(
     """
     pg_aggregate pg_aios pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members

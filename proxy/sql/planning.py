@@ -20,7 +20,9 @@ from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, s
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -40,6 +42,8 @@ from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.session_actions import CopyStatement
+from proxy.sql.snowflake.context import Settled, settle
+from proxy.sql.snowflake.show import Asked, is_show, read_describe, read_show
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, scripting
 from proxy.sql.words import Words
@@ -111,6 +115,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                touched=judgement.touched,
+                relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
 
@@ -162,6 +168,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         sql=inner.sql,
         writes=inner.writes,
         refused=statement.refused or refused,
+        needs=inner.needs,
+        varies=inner.varies,
     )
 
 
@@ -218,6 +226,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         action=None,
         writes=analyze and inner.writes,
         ddl=False,
+        touched=inner.touched if analyze else (),
     )
     if inner.route is not Route.DUCKDB:
         return whole
@@ -236,7 +245,40 @@ def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Wor
     return _query(text, replace(piece, tokens=tokens + piece.tokens[1:]), dialect, reader)
 
 
-_SPECIAL = {"COPY": _copy, "EXPLAIN": _explain, "TABLE": _table}
+def _show(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    if _is_snowflake(dialect) and is_show(words):
+        return _asked(text, piece, read_show(words, dialect.database), "SHOW")
+    return _session(text, piece, PARSERS["SHOW"](words))
+
+
+def _describe(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    asked = read_describe(words, dialect.database) if _is_snowflake(dialect) else None
+    if asked is None:
+        return _query(text, piece, dialect, reader)
+    return _asked(text, piece, asked, "DESCRIBE")
+
+
+def _asked(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
+    return Statement(
+        Route.DUCKDB,
+        asked.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql=asked.sql,
+        tag=tag,
+        refused=asked.refused,
+        needs=asked.needs,
+    )
+
+
+_SPECIAL = {
+    "COPY": _copy,
+    "EXPLAIN": _explain,
+    "TABLE": _table,
+    "SHOW": _show,
+    "DESCRIBE": _describe,
+    "DESC": _describe,
+}
 
 _PARSED_STARTS = name_set(
     """
@@ -293,7 +335,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        return _for_postgres(source, piece)
+        return _for_postgres(text, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
@@ -301,41 +343,70 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         return _session(text, piece, executed)
     rewritten = dialect.transpile and dialect.name != "duckdb"
     try:
+        kind, tag = kind_and_tag(tree)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
             nulls_are_text(tree)
-        kind, tag = kind_and_tag(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
+        settled = _settled(nodes, dialect, source)
+        if settled.changed:
+            nodes = list(tree.dfs())
         scalar = is_scalar(nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
+    except SqlError as error:
+        return _refused(text, piece, kind, tag, error)
     if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
+    changed = ()
+    if engine != POSTGRES_ENGINE and refused is None:
+        if is_ddl(tree):
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
             sql = _write(tree, nodes, source, dialect, grammar)
         except SqlError as error:
             refused = error
+    relayed = None
+    if engine == POSTGRES_ENGINE and facts.control:
+        relayed = renamed_columns(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
+        relayed=relayed,
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
+        touched=changed,
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
+        needs=frozenset(settled.needs),
+        varies=settled.varies,
     )
+
+
+def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
+    """What the session decides of a statement in Snowflake's dialect."""
+    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled()
+
+
+def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:
+    """A statement that its session's state stops: it is asked again when it runs again."""
+    source = text[piece.start : piece.end]
+    return Statement(Route.DUCKDB, kind, source, piece.start, tag=tag, refused=error, varies=True)
 
 
 _CHANGING = frozenset(
@@ -346,16 +417,17 @@ _CHANGING = frozenset(
 )
 
 
-def _for_postgres(source: str, piece: Slice) -> Statement:
+def _for_postgres(text: str, piece: Slice) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
     return Statement(
         Route.POSTGRES,
         kind,
-        source,
+        text[piece.start : piece.end],
         piece.start,
         tag=kind,
+        relayed=renamed_columns(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )
