@@ -31,7 +31,10 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("DML", "reports its row count in the command tag, not as a row"),
 )
 REFUSED: tuple[tuple[str, str], ...] = (
-    ("HASH, HASH_AGG", "whose values are Snowflake's own, unless they are only compared or counted"),
+    (
+        "HASH, HASH_AGG",
+        "whose values are Snowflake's own, unless they are only compared or counted",
+    ),
     ("seeded RANDOM", "its values are Snowflake's own"),
     ("COMPRESS, ENCRYPT and their inverses", "the engine has neither"),
     ("XML: PARSE_XML, CHECK_XML, TO_XML, XMLGET", "no type carries it"),
@@ -43,7 +46,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
     ("AUTOINCREMENT", "use a sequence: DEFAULT s.NEXTVAL"),
     ("INSERT ALL, FIRST and OVERWRITE", "write the statements one by one"),
-    ("GEOGRAPHY, GEOMETRY, FILE, DECFLOAT, MAP", "no type carries them"),
+    ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
     ("CREATE FUNCTION, STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
     ("Snowflake Scripting, session variables, RESULT_SCAN", "not yet"),
 )
