@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.complaints import with_defaults
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
@@ -34,14 +35,24 @@ from proxy.wire.types import DuckType, wire_type
 if TYPE_CHECKING:
     from proxy.session import Session
 
+_TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
+_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
 # What a Parse says: text, OIDs, and the dialect in force.
 _Parsed = tuple[str, tuple[int, ...], Dialect]
+
+
+def parse_body(body: bytes, sql: str) -> bytes:
+    """The body of a Parse message with another text."""
+    name, _, rest = body.partition(b"\0")
+    types = rest.partition(b"\0")[2]
+    return name + b"\0" + m.cstring(sql) + types
 
 
 class ExtendedProtocol:
@@ -51,6 +62,7 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self._constants: dict[bytes, bytes] = {}  # Bind -> the answer to it and to Execute
         # The longest unused first; with the columns that it had.
         self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
@@ -77,6 +89,7 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+        self._constants.clear()
 
     def _known(self, key: _Parsed) -> PreparedStatement | None:
         """What became of the same Parse before, if nothing has changed since that it rests on.
@@ -111,8 +124,11 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
+        await session.mirror.before_question()
         await session.apply_to_postgres()
         frame = m.frame(b"P", session.body)
+        if plan.relayed is not None:
+            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
         statement.relayed = RelayedStatement(message.statement, frame)
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
@@ -126,11 +142,18 @@ class ExtendedProtocol:
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, oids)
+            try:
+                await self._prepare_duck(statement, plan, oids)
+            except EngineError as error:
+                again = await with_defaults(self._session, plan, error)
+                if again is None:
+                    raise
+                await self._prepare_duck(statement, again, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
+            statement.read_oids = statement.inner.read_oids
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -142,17 +165,31 @@ class ExtendedProtocol:
         """
         plan, numbers = parameter_types.numbered(plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
-        found = await parameter_types.infer(self._session, plan, said)
+        found = await parameter_types.infer(
+            self._session, plan, parameter_types.read_as_cast(plan, said)
+        )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
-        every = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
-        statement.parameter_oids = tuple(every[n] for n in sorted(every))
+        read_as = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
+        told = {n: said if said in _TEXTS else read_as[n] for n, said in enumerate(oids, start=1)}
+        statement.read_oids = tuple(read_as[n] for n in sorted(read_as))
+        statement.parameter_oids = tuple(told.get(n, read_as[n]) for n in sorted(read_as))
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
             await self._settle_row_types(statement, plan, found)
+        if not plan.scalar:
+            await self._settle_lengths(statement)
+
+    async def _settle_lengths(self, statement: PreparedStatement) -> None:
+        """Which of the result columns are varchar(n)."""
+        described, rows = self._session.described, statement.row_types
+        if rows is not None and described.concerns(rows):
+            if not described.is_current:
+                await self._session.on_duck(described.look, rows)
+            statement.lengths = described.lengths(statement.sql, rows)
 
     async def _settle_row_types(
         self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]
@@ -208,6 +245,29 @@ class ExtendedProtocol:
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
+    # --- constants: a scalar statement has one answer to the same values ------------------------
+
+    def constant(self, bind: bytes) -> bytes | None:
+        """The answer to a Bind, Execute and Sync that came together, if it has been given before.
+
+        Outside a block alone: there, nothing is left of the portal.
+        """
+        if (known := self._constants.get(bind)) is None:
+            return None
+        if self._session.transaction.block is not Block.NONE:
+            return None
+        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+
+    def _keep_constant(self, bound: Portal, answer: bytes) -> None:
+        if len(bound.bind) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[bound.bind] = answer
+
+    def forget_constants(self) -> None:
+        """A setting has changed, or what a statement's name means."""
+        self._constants.clear()
+
     def statement(self, name: str) -> PreparedStatement:
         if (statement := self.statements.get(name)) is None:
             what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
@@ -233,6 +293,7 @@ class ExtendedProtocol:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
             self.bind_values(bound, message)
+            bound.bind = b"" if message.portal else self._session.body
             if statement.duck is not None and statement.duck.outdated:
                 await self._renew(statement)
             await self._session.relay.settle()
@@ -247,6 +308,10 @@ class ExtendedProtocol:
             await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
         except EngineError as error:
             raise self._session.located(error, statement.plan, statement.sql) from error
+        told = statement.lengths
+        await self._settle_lengths(statement)
+        if told != statement.lengths:
+            raise _changed_result()
 
     def _acceptance(self, statement: PreparedStatement) -> Accept:
         """What refuses columns that the client was not told of."""
@@ -276,10 +341,16 @@ class ExtendedProtocol:
         formats = portals.result_formats(message.parameter_formats, len(oids))
         zone = self._session.style().time_zone
         bound.size = sum([len(raw) for raw in message.parameters if raw is not None])
+        read_oids = bound.statement.read_oids
+        if read_oids != oids:  # what is sent as a text is so in either format
+            formats = [
+                code if told == oid else 0
+                for code, told, oid in zip(formats, oids, read_oids, strict=True)
+            ]
         values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
-                zip(message.parameters, formats, oids, strict=True), start=1
+                zip(message.parameters, formats, read_oids, strict=True), start=1
             )
         ]
         statement = bound.statement.inner or bound.statement
@@ -314,7 +385,8 @@ class ExtendedProtocol:
             self._session.link.write(m.NO_DATA)
         else:
             shown = portals.result_formats(formats or (), len(rows))
-            self._session.link.write(m.row_description(portals.columns_of(rows, shown)))
+            columns = portals.columns_of(rows, shown, self._lengths(statement))
+            self._session.link.write(m.row_description(columns))
 
     async def execute(self, message: m.Execute) -> None:
         session = self._session
@@ -413,6 +485,9 @@ class ExtendedProtocol:
                 data, sent, more = piece
                 if send:
                     session.link.write(data)
+                if bound.bind and not more and statement.plan is not None and statement.plan.scalar:
+                    end = portals.complete(statement.plan.tag, sent)
+                    self._keep_constant(bound, b"".join((m.BIND_COMPLETE, data, end)))
                 if more and not (limit and sent >= limit):
                     encoder = self._encoder(bound, formats)
                     sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
@@ -429,6 +504,8 @@ class ExtendedProtocol:
                 session.transaction.wrote(sql, bound.values, bound.rows)
                 for part in statement.plan.then:
                     session.transaction.wrote(part, (), 0)
+            if statement.plan is not None and statement.plan.touched:
+                await session.mirror.changed(statement.plan.touched)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -470,9 +547,7 @@ class ExtendedProtocol:
             return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in columns]:
-            raise SqlError(
-                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
-            )
+            raise _changed_result()
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
@@ -514,6 +589,13 @@ class ExtendedProtocol:
             return self._session.own.row_types(statement.plan)
         return statement.row_types
 
+    def _lengths(self, statement: PreparedStatement) -> tuple[int, ...] | None:
+        plan = statement.plan
+        if plan is None or plan.route is not Route.SESSION:
+            return statement.lengths
+        rows = self._session.own.rows_of(plan)
+        return rows.lengths if rows is not None else None
+
     def cursor(self, name: str) -> Portal:
         if (found := self.portals.get(name)) is None:
             raise SqlError("34000", f'cursor "{name}" does not exist')
@@ -522,6 +604,7 @@ class ExtendedProtocol:
     async def close(self, message: m.Close) -> None:
         kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
         found = kept.pop(message.name, None)
+        self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
         if (
             statement is not None
@@ -558,6 +641,7 @@ class ExtendedProtocol:
         self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
     ) -> None:
         """Hands the client's message on as it came."""
+        await self._session.mirror.before_question()
         await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(
@@ -568,6 +652,7 @@ class ExtendedProtocol:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
         # A portal made of it goes on; its plans are freed with the last that uses them.
         self.statements.pop(name, None)
+        self._constants.clear()
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""
@@ -611,3 +696,8 @@ class ExtendedProtocol:
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:
             await self._session.duck.call(closing.running.close)
+
+
+def _changed_result() -> SqlError:
+    message = "cached plan must not change result type"
+    return SqlError("0A000", message, routine="RevalidateCachedQuery")

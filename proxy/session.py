@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.complaints import located
+from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
+from proxy.described import Described
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -27,13 +28,16 @@ from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
+from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -44,6 +48,15 @@ from proxy.wire.rows import RowEncoder, TextStyle
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+
+def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
+    """A message as Postgres is given it, each statement in its place."""
+    for plan in reversed(plans):
+        if plan.relayed is not None:
+            end = plan.start + len(plan.text)
+            sql = sql[: plan.start] + plan.relayed + sql[end:]
+    return sql
 
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
@@ -71,6 +84,8 @@ class Services:
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    mirror: Mirror | None
+    databases: frozenset[str]  # names that clients may connect to
 
 
 class Session:
@@ -83,6 +98,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
+        self.described = Described(self.duck)
         self.relay = Relay(
             services.control,
             self._login,
@@ -91,6 +107,8 @@ class Session:
             self._parameter_from_postgres,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
+        self.mirror = SessionMirror(self, services.mirror)
+        self.transaction.ended = self.mirror.ended
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -132,17 +150,23 @@ class Session:
 
     async def _serve(self) -> None:
         protocol, timeouts = self.link.protocol, self._timeouts
+        alone = True  # nothing that came before waits for a Sync
         while frame := protocol.next_frame() or await self._next_frame():
             kind, body = frame
             if kind == b"X":
                 return
+            if kind == b"B" and alone and (known := self.extended.constant(body)) is not None:
+                self.link.write(known)
+                self.ready_for_query()
+                continue
             self._busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
             self._busy = False
+            alone = kind in _ANSWERED_BY_READY
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
-            elif kind in _ANSWERED_BY_READY:
+            elif alone:
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -195,6 +219,9 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
+        if greeting.database not in self.services.databases:
+            message = f'database "{greeting.database}" does not exist'
+            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
         self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
@@ -291,7 +318,7 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
-        self._constants.clear()
+        self._forget_constants()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
@@ -317,14 +344,15 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
-        self._constants.clear()
+        self._forget_constants()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
     def _postgres_settings(self) -> dict[str, str]:
         """What a new backend starts with."""
         self._postgres_stale.clear()
-        return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+        settings = self.settings.in_scope(Scope.POSTGRES)
+        return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -339,7 +367,7 @@ class Session:
     async def apply_to_postgres(self) -> None:
         while self._postgres_stale:
             name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, value)
+            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -372,7 +400,7 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(sql)
+            await self._relay_query(relayed_text(sql, plans))
             return
         for plan in plans:
             if len(plans) > 1 or plan.then:
@@ -383,7 +411,10 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+        try:
+            plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -409,7 +440,7 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text)
+            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
         else:
             await self._simple_duck(plan)
 
@@ -421,7 +452,8 @@ class Session:
         inner = rows.portal.statement
         codes = (int(rows.portal.binary),) * len(inner.row_types or ())
         if inner.row_types is not None and rows.send:
-            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+            columns = portals.columns_of(inner.row_types, codes, inner.lengths)
+            self.link.write(m.row_description(columns))
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
@@ -480,6 +512,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str) -> None:
+        await self.mirror.before_question()
         await self.apply_to_postgres()
         await self.relay.query(sql, self.transaction.postgres_begin())
         if self.relay.copying:
@@ -505,7 +538,7 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
-            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+            raise no_parameter(plan, plan.parameters)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             return
@@ -517,9 +550,16 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
+            if (again := await with_defaults(self, plan, error)) is not None:
+                await self._simple_duck(again)
+                return
+            if error.sqlstate == "42P02":  # there is none but $0
+                raise no_parameter(plan, 0) from error
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if plan.touched:
+                    await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
@@ -528,7 +568,8 @@ class Session:
                         self.transaction.wrote(sql, (), 0)
                 return
             columns = tuple(running.columns)
-            description = portals.row_description(columns, (0,) * len(columns))
+            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
                 self._keep_constant(plan.sql, answer)
@@ -536,11 +577,17 @@ class Session:
                 return
             self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
+            if plan.touched:
+                await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
         finally:
             await self.end_duck(running)
+
+    def _forget_constants(self) -> None:
+        self._constants.clear()
+        self.extended.forget_constants()
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
         if len(sql) + len(answer) <= _CONSTANT_SIZE:
@@ -560,6 +607,8 @@ class Session:
                 running.finish()
                 self.run_rest(plan)
                 return running, None, None
+            if not plan.scalar:
+                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:

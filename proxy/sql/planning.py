@@ -20,7 +20,9 @@ from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, s
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -113,6 +115,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                touched=judgement.touched,
+                relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
 
@@ -222,6 +226,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         action=None,
         writes=analyze and inner.writes,
         ddl=False,
+        touched=inner.touched if analyze else (),
     )
     if inner.route is not Route.DUCKDB:
         return whole
@@ -330,7 +335,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        return _for_postgres(source, piece)
+        return _for_postgres(text, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
@@ -359,21 +364,32 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
+    changed = ()
+    if engine != POSTGRES_ENGINE and refused is None:
+        if is_ddl(tree):
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
             sql = _write(tree, nodes, source, dialect, grammar)
         except SqlError as error:
             refused = error
+    relayed = None
+    if engine == POSTGRES_ENGINE and facts.control:
+        relayed = renamed_columns(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
+        relayed=relayed,
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
+        touched=changed,
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
@@ -401,16 +417,17 @@ _CHANGING = frozenset(
 )
 
 
-def _for_postgres(source: str, piece: Slice) -> Statement:
+def _for_postgres(text: str, piece: Slice) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
     return Statement(
         Route.POSTGRES,
         kind,
-        source,
+        text[piece.start : piece.end],
         piece.start,
         tag=kind,
+        relayed=renamed_columns(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )

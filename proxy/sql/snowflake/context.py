@@ -257,10 +257,14 @@ def _column(
     if isinstance(catalog, exp.Identifier) and _is_ours(catalog, dialect):
         node.set("catalog", exp.Identifier(this=ENGINE_DATABASE, quoted=False))
         settled.changed = True
-    elif node.args.get("table") is None and isinstance(node.this, exp.Identifier):
-        if node.this.this.lower() == "session_user" and not node.this.args.get("quoted"):
-            settled.needs.add("user")
-            _replace(node, _held("user"), settled)
+    elif (
+        node.args.get("table") is None
+        and isinstance(node.this, exp.Identifier)
+        and node.this.this.lower() == "session_user"
+        and not node.this.args.get("quoted")
+    ):
+        settled.needs.add("user")
+        _replace(node, _held("user"), settled)
 
 
 def _is_ours(catalog: exp.Identifier, dialect: Dialect) -> bool:
