@@ -61,13 +61,19 @@ def _list(array: exp.Expr) -> exp.Expr:
     return array
 
 
+_OF_PLACES = ("ST_", "H3_")
+
+
 @node(exp.Anonymous)
 def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
     name = call.this
     if not isinstance(name, str):
         return None
-    rule = FUNCTIONS.get(name.upper())
+    upper = name.upper()
+    rule = FUNCTIONS.get(upper)
     if rule is None:
+        if upper.startswith(_OF_PLACES):
+            raise unsupported(f"function {upper}", call)
         return None
     try:
         return rule(call.expressions)
