@@ -27,7 +27,7 @@ DECLARED = Declared(
         OTHER: ("name",),
         VIEW: ("who", "city"),
     },
-    {VIEW: "CREATE VIEW named (who, city) AS SELECT p.\"name\", p.city FROM db.main.people AS p;"},
+    {VIEW: 'CREATE VIEW named (who, city) AS SELECT p."name", p.city FROM db.main.people AS p;'},
 )
 
 
