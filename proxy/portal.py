@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from proxy.engines.duck import DuckPortal, DuckStatement
-from proxy.engines.relay import RelayedStatement
+from proxy.engines.prepared import RelayedStatement
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
 from proxy.wire.types import DuckType, wire_type

@@ -29,14 +29,15 @@ from catalog import roles
 from proxy.config import Settings
 from proxy.engines.duck import DuckEngine
 from proxy.engines.embedded import EmbeddedPostgres
-from proxy.engines.postgres import ControlPlane
-from proxy.engines.relay import Login
+from proxy.engines.pool import Limits, Login, Pools
+from proxy.engines.postgres import ControlPlane, unreachable
 from proxy.errors import SqlError
 from proxy.link import ClientLink
 from proxy.session import Services, Session
 from proxy.sql.control_plane import declare_runtime_functions
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.traces import declare_builtin_functions
 from proxy.tls import ServerTls
 
 log = structlog.get_logger()
@@ -44,6 +45,12 @@ log = structlog.get_logger()
 _DATABASE = "hatidata"  # in the embedded Postgres, and the catalog name of DuckDB's file
 _STRANGERS = 100  # connections beyond the limit that may still say who they are, or cancel
 _GRACE = 10.0  # seconds that running statements get when the server stops
+
+
+_BUILTIN_FUNCTIONS = """
+SELECT DISTINCT proname::text FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND oid < 16384
+"""
 
 
 class StartError(Exception):
@@ -81,12 +88,24 @@ class Server:
                         if (value := info.parameter_status(name)) is not None
                     }
                     self._server_parameters["server_version_num"] = str(info.server_version)
+                    found = connection.execute(_BUILTIN_FUNCTIONS).fetchall()
+                    declare_builtin_functions(frozenset(name for (name,) in found))
             except (psycopg.Error, runtime_sql.MigrationError) as error:
                 raise StartError(
                     f"the control-plane Postgres cannot be prepared: {error}"
                 ) from error
             self._conninfo = conninfo
-            self._control = _control_plane(conninfo)
+            settings = self._settings
+            self._pools = Pools(
+                _control_plane(conninfo, settings.connect_timeout),
+                Limits(
+                    size=settings.pool_size,
+                    idle=settings.pool_idle,
+                    lifetime=settings.server_lifetime,
+                    queue=settings.pool_queue,
+                    wait=settings.pool_wait,
+                ),
+            )
             declare_runtime_functions(*_runtime_functions())
             try:
                 self._duck = DuckEngine(
@@ -102,13 +121,14 @@ class Server:
             undo.callback(self._duck.close)
             self._services = Services(
                 self._duck,
-                self._control,
+                self._pools,
                 PlanCache(),
                 self._login,
                 self._server_parameters,
                 self._register,
                 self._unregister,
                 self._cancel,
+                lambda: self._live,
             )
             self._cleanup = undo.pop_all()
 
@@ -138,6 +158,7 @@ class Server:
         log.info("stopping", connections=len(self._tasks))
         listener.close()
         await self._drain()
+        self._pools.close()
 
     def _reload_tls(self) -> None:
         """A certificate that cannot be read changes nothing."""
@@ -196,13 +217,23 @@ class Server:
             return Login(*self._shared)
         if (login := self._logins.get(user)) is None:
             try:
-                made = await asyncio.to_thread(roles.login_for, self._conninfo, user)
+                timeout = self._settings.connect_timeout
+                conninfo = make_conninfo(self._conninfo, connect_timeout=max(2, round(timeout)))
+                async with asyncio.timeout(timeout):
+                    made = await asyncio.to_thread(roles.login_for, conninfo, user)
             except roles.RoleRefused as error:
                 raise SqlError("28000", str(error)) from error
             except psycopg.OperationalError as error:
-                raise SqlError(
-                    "08006", "the control-plane Postgres cannot be reached", detail=str(error)
-                ) from error
+                full = error.sqlstate == "53300" or "too many clients" in str(error)
+                if full:
+                    raise SqlError(
+                        "53300",
+                        "the control-plane Postgres has too many clients",
+                        detail=str(error),
+                    ) from error
+                raise unreachable(str(error)) from error
+            except TimeoutError as error:
+                raise unreachable(f"no answer within {timeout:g} s") from error
             login = self._logins[user] = Login(*made)
         return login
 
@@ -275,13 +306,14 @@ def _own_database(conninfo: str) -> str:
     return make_conninfo(conninfo, dbname=_DATABASE)
 
 
-def _control_plane(conninfo: str) -> ControlPlane:
+def _control_plane(conninfo: str, timeout: float) -> ControlPlane:
     given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
     return ControlPlane(
         host=given.get("host", "/var/run/postgresql"),
         port=int(given.get("port", 5432)),
         database=given.get("dbname", "postgres"),
         sslmode=given.get("sslmode", "prefer"),
+        timeout=timeout,
     )
 
 

@@ -10,7 +10,8 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -18,16 +19,23 @@ import structlog
 
 from proxy import portal as portals
 from proxy.copying import Copying
-from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.relay import Login, Relay, Told
+from proxy.engines.pool import Login, Pools
+from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
 from proxy.named import Rows
 from proxy.portal import Outcome
-from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
+from proxy.session_settings import (
+    Scope,
+    SessionSettings,
+    Setting,
+    in_milliseconds,
+    is_custom,
+    known,
+)
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
@@ -61,13 +69,14 @@ class Services:
     """What the server lends to each of its sessions."""
 
     duck: DuckEngine
-    control: pg.ControlPlane
+    pools: Pools
     plans: PlanCache
     login: Callable[[str], Awaitable[Login]]
     server_parameters: dict[str, str]  # what Postgres itself reports at start-up
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    sessions: Callable[[], Collection[Session]]  # all that are there now
 
 
 class Session:
@@ -77,15 +86,18 @@ class Session:
         self.services = services
         self.link = link
         self.pid = 0
+        self.since = time.monotonic()
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
         self.relay = Relay(
-            services.control,
+            services.pools,
             self._login,
             link.write,
             self._postgres_settings,
             self._parameter_from_postgres,
+            self._settings_from_postgres,
+            self._bereft,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.extended = ExtendedProtocol(self)
@@ -94,7 +106,6 @@ class Session:
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
-        self._postgres_stale: dict[str, str] = {}
         self._dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
@@ -167,6 +178,13 @@ class Session:
         self._timed_out = True
         self.copying.cancel()
         self.duck.interrupt()
+        if self.relay.waiting:
+            self.relay.cancel()
+
+    @property
+    def busy(self) -> bool:
+        """A statement of the client's is under way."""
+        return self._busy
 
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
@@ -268,6 +286,7 @@ class Session:
                 self._reported[name] = value
                 self.link.write(m.parameter_status(name, value))
         self.link.write(m.READY[self.transaction.status])
+        self.relay.release()
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
         """Tells the client, unless client_min_messages keeps such news away."""
@@ -279,7 +298,8 @@ class Session:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
         self.duck.interrupt()
-        await self.relay.cancel()
+        if (sent := self.relay.cancel()) is not None:
+            await asyncio.shield(sent)
 
     # --- settings -----------------------------------------------------------------------------
 
@@ -300,8 +320,8 @@ class Session:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
         if Scope.DUCKDB in setting.scope:
             self._duck_stale[setting.name] = value
-        if Scope.POSTGRES in setting.scope and self.relay.connected:
-            self._postgres_stale[setting.name] = value
+        if Scope.POSTGRES in setting.scope:
+            self.relay.settings_changed()
         if setting.reported:
             self._to_report.add(setting.name)
 
@@ -313,9 +333,39 @@ class Session:
             self._duck_stale[name] = value
 
     def _postgres_settings(self) -> dict[str, str]:
-        """What a new backend starts with."""
-        self._postgres_stale.clear()
+        """What a backend must have to be in step with the session."""
         return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+
+    def _settings_from_postgres(self, changed: dict[str, str | None]) -> None:
+        """A statement on the Postgres side has set these (None: reset them): they stay set."""
+        for name, value in changed.items():
+            if not known(name):
+                if value is None:
+                    self.passthrough.pop(name, None)
+                else:
+                    self.passthrough[name] = value
+            elif value is None:
+                self.settings.set(name, None)
+            elif is_custom(name):
+                self.settings.set(name, value)
+            else:
+                self._style = None
+                if self.settings.adopt(name, value) & Scope.DUCKDB:
+                    self._duck_stale[name] = value
+
+    def _bereft(self, error: SqlError) -> None:
+        """The backend that kept a lock, a LISTEN or the like for the client is gone with it."""
+        self.link.write(
+            m.error_response(
+                SqlError(
+                    "57P01",
+                    "terminating connection: what Postgres kept for this session is lost",
+                    detail=error.message,
+                    severity="FATAL",
+                )
+            )
+        )
+        self.abandon()
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -326,11 +376,6 @@ class Session:
             name, value = next(iter(self._duck_stale.items()))
             self.duck.apply(name, value)
             del self._duck_stale[name]
-
-    async def apply_to_postgres(self) -> None:
-        while self._postgres_stale:
-            name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, value)
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -363,7 +408,7 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(sql)
+            await self._relay_query(sql, plans)
             return
         for plan in plans:
             if len(plans) > 1:
@@ -395,7 +440,7 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text)
+            await self._relay_query(" " * plan.start + plan.text, (plan,))
         else:
             await self._simple_duck(plan)
 
@@ -457,13 +502,14 @@ class Session:
         if plan.refused is not None:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
-    async def _relay_query(self, sql: str) -> None:
-        await self.apply_to_postgres()
-        await self.relay.query(sql, self.transaction.postgres_begin())
+    async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
+        trace = max(map(self.own.trace, plans))
+        names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
+        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
         if self.relay.copying:
-            await self._relay_copy()
+            await self.relay_copy()
 
-    async def _relay_copy(self) -> None:
+    async def relay_copy(self) -> None:
         """Hands the client's COPY data on until its end."""
         self.link.protocol.copy_in()
         try:

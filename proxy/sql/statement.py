@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from proxy.errors import SqlError
 from proxy.sql.session_actions import SessionAction
+from proxy.sql.traces import Trace
 
 
 class Route(StrEnum):
@@ -31,6 +32,8 @@ class Statement:
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    trace: what it may leave on a Postgres connection (`proxy.sql.traces`). sets: the settings that
+    its set_config calls name, by name or by the number of the parameter that does.
     """
 
     route: Route
@@ -45,6 +48,8 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    trace: Trace = Trace.ANYTHING
+    sets: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
