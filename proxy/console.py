@@ -55,7 +55,7 @@ def _pools(services: Services) -> list[Row]:
 
 
 def _state(session: Session) -> str:
-    if session.relay.waiting:
+    if session.relay.waiting or session.shortcut.waiting:
         return "waiting"
     if session.busy:
         return "active"

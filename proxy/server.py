@@ -128,6 +128,7 @@ class Server:
                 self._register,
                 self._unregister,
                 self._cancel,
+                {},
                 lambda: self._live,
             )
             self._cleanup = undo.pop_all()

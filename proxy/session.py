@@ -37,6 +37,7 @@ from proxy.session_settings import (
     known,
 )
 from proxy.session_statements import SessionStatements, is_postgres_setting
+from proxy.shortcut import KnownTexts, Shortcut, passes
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.positions import source_position
@@ -76,6 +77,7 @@ class Services:
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
 
 
@@ -93,7 +95,7 @@ class Session:
         self.relay = Relay(
             services.pools,
             self._login,
-            link.write,
+            link.send,
             self._postgres_settings,
             self._parameter_from_postgres,
             self._settings_from_postgres,
@@ -103,6 +105,7 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.copying = Copying(self)
+        self.shortcut = Shortcut(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -114,7 +117,7 @@ class Session:
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
-        self._busy = self._stopping = self._closing = False
+        self.busy = self._stopping = self._closing = False
         link.on_lost = self.abandon
         link.on_pause, link.on_resume = self.relay.pause, self.relay.resume
 
@@ -142,9 +145,9 @@ class Session:
             kind, body = frame
             if kind == b"X":
                 return
-            self._busy = True
+            self.busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
-            self._busy = False
+            self.busy = False
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
@@ -182,14 +185,23 @@ class Session:
             self.relay.cancel()
 
     @property
-    def busy(self) -> bool:
-        """A statement of the client's is under way."""
-        return self._busy
+    def unhurried(self) -> bool:
+        """No timeout of the session's is running, and it is not asked to end."""
+        return not self._timeouts and not self._stopping
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    def shortcut_ended(self) -> None:
+        if self._stopping and not self.link.protocol.buffered:
+            self.link.write(m.error_response(_SHUTDOWN))
+            self.abandon()
 
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
         self._stopping = True
-        if not self._busy:
+        if not self.busy:
             self.link.write(m.error_response(_SHUTDOWN))
             self.abandon()
 
@@ -200,6 +212,7 @@ class Session:
 
     async def _close(self) -> None:
         self.services.unregister(self)
+        self.shortcut.close()
         self.relay.close()
         self.link.close()
         self.extended.drop_all()
@@ -224,6 +237,7 @@ class Session:
         self.pid, key = self.services.register(self)
         self._reported = dict(self.settings.reported())
         self.link.protocol.ready()
+        self.link.shortcut = self.shortcut
         self.link.write(
             b"".join(
                 (
@@ -256,6 +270,8 @@ class Session:
             )
 
     async def _answer_error(self, error: SqlError, extended: bool) -> None:
+        if self.relay.torn:
+            raise ConnectionResetError("a message to the client was cut off")
         if self._timed_out and error.sqlstate == "57014":
             error = SqlError("57014", "canceling statement due to statement timeout")
         try:
@@ -298,6 +314,8 @@ class Session:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
         self.duck.interrupt()
+        if self.shortcut.cancel():
+            return
         if (sent := self.relay.cancel()) is not None:
             await asyncio.shield(sent)
 
@@ -419,7 +437,13 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self._dialect)
+        cache = self.services.plans
+        hits = cache.hits
+        plans = cache.plan(sql, self._dialect)
+        if len(plans) == 1 and passes(plans[0]):
+            again = cache.hits > hits
+            self.shortcut.known().learn(sql.encode(), plans[0], self._dialect, again)
+            return plans
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan

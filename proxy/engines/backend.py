@@ -124,7 +124,12 @@ class Backend(StartingConnection):
 
     def data_received(self, data: bytes) -> None:
         self.heard += 1
-        if self._done is not None and not self._buffer and not self._bulk_left:
+        if (
+            self._done is not None
+            and self._expected[0] is RUN
+            and not self._buffer
+            and not self._bulk_left
+        ):
             end = len(data) - _LAST
             if data[end:-1] == _READY_HEAD:
                 at = 0
@@ -179,10 +184,14 @@ class Backend(StartingConnection):
     def run(self, data: bytes, done: Callable[[], None]) -> None:
         """Sends a whole exchange whose answer the client sees as it is, ReadyForQuery included.
 
-        done: called once that has been handed on, or when the connection is lost before.
+        Nothing is raised: when the connection is lost, or has been, `done` is called.
+
+        done: called once the answer has been handed on, or when the connection is lost before.
         """
         assert self._transport is not None
-        assert not self._expected
+        if self._lost is not None:
+            done()
+            return
         self._expected.append(RUN)
         self._done = done
         self._transport.write(data)
@@ -234,6 +243,11 @@ class Backend(StartingConnection):
         """Why it is not alive any more."""
         assert self._lost is not None
         return self._lost
+
+    @property
+    def torn(self) -> bool:
+        """The client has been given a part of a frame whose rest will not come."""
+        return bool(self._bulk_left) and self._bulk_forward
 
     @property
     def busy(self) -> bool:

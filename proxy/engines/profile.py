@@ -33,6 +33,7 @@ class Profiles:
             WeakValueDictionary()
         )
         self.base = self.get({})
+        self.base.proven = True
 
     def get(self, settings: Mapping[str, str]) -> Profile:
         key = frozenset(settings.items())

@@ -88,6 +88,25 @@ class Relay:
         return self._backend is not None and self._backend.alive
 
     @property
+    def idle(self) -> bool:
+        """Nothing is with this session, and nothing under way."""
+        return self._backend is None and self._releasing is None
+
+    @property
+    def current_profile(self) -> Profile | None:
+        """The session's settings, where they are known without asking for them."""
+        return self._profile
+
+    @property
+    def backend(self) -> Backend | None:
+        return self._backend
+
+    @property
+    def torn(self) -> bool:
+        """The client has been given a part of a message whose rest is lost."""
+        return self._backend is not None and self._backend.torn
+
+    @property
     def backend_pid(self) -> int:
         return self._backend.pid if self._backend is not None else 0
 
@@ -114,7 +133,7 @@ class Relay:
         """The pool has a backend for this session."""
         waiting = self._waiting
         assert waiting is not None
-        self._take(backend)
+        self.take(backend)
         if not waiting.done():
             waiting.set_result(backend)
 
@@ -122,7 +141,8 @@ class Relay:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(error)
 
-    def _take(self, backend: Backend) -> None:
+    def take(self, backend: Backend) -> None:
+        """The backend is this session's from here on."""
         self._backend = backend
         self.trace = Trace.NOTHING
         backend.attach(self._client, self._on_parameter, self._gone)
@@ -157,7 +177,7 @@ class Relay:
     async def _borrow(self) -> Backend:
         pool = await self.reach()
         if (backend := pool.take()) is not None:
-            self._take(backend)
+            self.take(backend)
             return backend
         self._waiting = asyncio.get_running_loop().create_future()
         try:
@@ -183,6 +203,14 @@ class Relay:
                 await self.settle()  # a value that Postgres does not take: before anything runs
                 profile.proven = True
         backend.profile = profile
+
+    def bring_in_step_at_once(self, backend: Backend) -> None:
+        """As `_ready` does, with settings that Postgres is known to take."""
+        profile = self.profile
+        if backend.profile is not profile and backend.alive:
+            if sql := change(backend.profile, profile):
+                backend.send(_query(sql), be.SWALLOWED_QUERY)
+            backend.profile = profile
 
     def _send_unnamed(self, backend: Backend, sql: str) -> None:
         for statement in sql.split("; ", 1):
