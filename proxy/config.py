@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     pool_wait: float = Field(
         60.0, gt=0, description="Seconds that a client waits for a connection; then 53300."
     )
+    housekeeping_interval: float = Field(
+        3.0,
+        ge=0,
+        description="Seconds between two rounds of the runtime's housekeeping (expired leases, due "
+        "tasks, coming months); 0 leaves it to other servers.",
+    )
 
     @field_validator("host")
     @classmethod

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.complaints import with_defaults
 from proxy.engines import backend as be
 from proxy.engines import duck_values
-from proxy.engines.duck import DuckStatement, Piece
+from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.prepared import RelayedStatement
 from proxy.engines.relay import Told
@@ -24,19 +26,35 @@ from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.statement import Route, Statement
+from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.traces import Trace
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
+from proxy.wire.rows import RowEncoder
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.session import Session
 
+_TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
+_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
+_KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
+
+
+# What a Parse says: text, OIDs, and the dialect in force.
+_Parsed = tuple[str, tuple[int, ...], Dialect]
+
+
+def parse_body(body: bytes, sql: str) -> bytes:
+    """The body of a Parse message with another text."""
+    name, _, rest = body.partition(b"\0")
+    types = rest.partition(b"\0")[2]
+    return name + b"\0" + m.cstring(sql) + types
 
 
 class ExtendedProtocol:
@@ -46,6 +64,9 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self._constants: dict[bytes, bytes] = {}  # Bind -> the answer to it and to Execute
+        # The longest unused first; with the columns that it had.
+        self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
     async def parse(self, message: m.Parse) -> None:
         name = message.statement
@@ -56,13 +77,46 @@ class ExtendedProtocol:
         plans = self._session.plan(message.sql)
         if len(plans) > 1:
             raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
-        statement = PreparedStatement(name, self._session.resolve(plans[0]) if plans else None)
-        if statement.plan is not None:
-            await self._parse_planned(statement, statement.plan, message)
+        key = (message.sql, message.parameter_oids, self._session.dialect)
+        if (statement := self._known(key)) is not None:
+            self._session.admit(plans[0])
+            statement = replace(statement, name=name)
+        else:
+            resolved = self._session.resolve(plans[0]) if plans else None
+            statement = PreparedStatement(name, resolved)
+            if statement.plan is not None:
+                await self._parse_planned(statement, statement.plan, message)
+            self._keep(key, statement)
         if statement.relayed is None:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+        self._constants.clear()
+
+    def _known(self, key: _Parsed) -> PreparedStatement | None:
+        """What became of the same Parse before, if nothing has changed since that it rests on.
+
+        Drivers that do not prepare send the same texts again and again.
+        """
+        if (found := self._parsed.pop(key, None)) is None or not self._session.duck_in_step:
+            return None
+        statement, columns = found
+        if statement.duck is None or not statement.duck.still_has(columns):
+            return None
+        self._parsed[key] = found
+        return statement
+
+    def _keep(self, key: _Parsed, statement: PreparedStatement) -> None:
+        plan, duck = statement.plan, statement.duck
+        if (
+            duck is not None
+            and plan is not None
+            and not plan.varies
+            and len(plan.sql) <= _KEPT_LENGTH
+        ):
+            self._parsed[key] = statement, duck.columns
+            if len(self._parsed) > _KEPT:
+                del self._parsed[next(iter(self._parsed))]
 
     async def _parse_planned(
         self, statement: PreparedStatement, plan: Statement, message: m.Parse
@@ -72,7 +126,10 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
+        await session.mirror.before_question()
         body = session.body
+        if plan.relayed is not None:
+            body = parse_body(body, plan.relayed)
         statement.relayed = RelayedStatement(body[body.index(0) + 1 :])
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
@@ -81,14 +138,23 @@ class ExtendedProtocol:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
+        statement.plan = statement.asked = plan
+        statement.oids = oids
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, oids)
+            try:
+                await self._prepare_duck(statement, plan, oids)
+            except EngineError as error:
+                again = await with_defaults(self._session, plan, error)
+                if again is None:
+                    raise
+                await self._prepare_duck(statement, again, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
+            statement.read_oids = statement.inner.read_oids
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -100,17 +166,31 @@ class ExtendedProtocol:
         """
         plan, numbers = parameter_types.numbered(plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
-        found = await parameter_types.infer(self._session, plan, said)
+        found = await parameter_types.infer(
+            self._session, plan, parameter_types.read_as_cast(plan, said)
+        )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
-        every = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
-        statement.parameter_oids = tuple(every[n] for n in sorted(every))
+        read_as = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
+        told = {n: said if said in _TEXTS else read_as[n] for n, said in enumerate(oids, start=1)}
+        statement.read_oids = tuple(read_as[n] for n in sorted(read_as))
+        statement.parameter_oids = tuple(told.get(n, read_as[n]) for n in sorted(read_as))
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
             await self._settle_row_types(statement, plan, found)
+        if not plan.scalar:
+            await self._settle_lengths(statement)
+
+    async def _settle_lengths(self, statement: PreparedStatement) -> None:
+        """Which of the result columns are varchar(n)."""
+        described, rows = self._session.described, statement.row_types
+        if rows is not None and described.concerns(rows):
+            if not described.is_current:
+                await self._session.on_duck(described.look, rows)
+            statement.lengths = described.lengths(statement.sql, rows)
 
     async def _settle_row_types(
         self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]
@@ -166,6 +246,29 @@ class ExtendedProtocol:
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
+    # --- constants: a scalar statement has one answer to the same values ------------------------
+
+    def constant(self, bind: bytes) -> bytes | None:
+        """The answer to a Bind, Execute and Sync that came together, if it has been given before.
+
+        Outside a block alone: there, nothing is left of the portal.
+        """
+        if (known := self._constants.get(bind)) is None:
+            return None
+        if self._session.transaction.block is not Block.NONE:
+            return None
+        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+
+    def _keep_constant(self, bound: Portal, answer: bytes) -> None:
+        if len(bound.bind) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[bound.bind] = answer
+
+    def forget_constants(self) -> None:
+        """A setting has changed, or what a statement's name means."""
+        self._constants.clear()
+
     def statement(self, name: str) -> PreparedStatement:
         if (statement := self.statements.get(name)) is None:
             what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
@@ -184,12 +287,16 @@ class ExtendedProtocol:
         if (replaced := self.portals.pop(message.portal, None)) is not None:
             await self.close_portal(replaced)
         if statement.plan is not None:
+            await self._plan_anew(statement, statement.plan)
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
             await self._bind_relayed(statement, statement.relayed, message)
         else:
             self.bind_values(bound, message)
+            bound.bind = b"" if message.portal else self._session.body
+            if statement.duck is not None and statement.duck.outdated:
+                await self._renew(statement)
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
@@ -205,6 +312,37 @@ class ExtendedProtocol:
         begin = self._session.transaction.postgres_begin()
         await relay.bind(relayed, body[:portal], rest, begin)
 
+    async def _renew(self, statement: PreparedStatement) -> None:
+        """Plans a statement anew whose tables may be others now. Raises what Postgres raises at Bind."""
+        assert statement.duck is not None
+        assert statement.plan is not None
+        try:
+            await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
+        except EngineError as error:
+            raise self._session.located(error, statement.plan, statement.sql) from error
+        told = statement.lengths
+        await self._settle_lengths(statement)
+        if told != statement.lengths:
+            raise _changed_result()
+
+    def _acceptance(self, statement: PreparedStatement) -> Accept:
+        """What refuses columns that the client was not told of."""
+
+        def accept(columns: list[tuple[str, DuckType]]) -> None:
+            if statement.row_types is not None:
+                self._check_columns(statement, columns)
+
+        return accept
+
+    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
+        """Prepares again what was planned with variables that have changed since."""
+        if not plan.varies or (now := self._session.planned_now(plan)) == statement.asked:
+            return
+        statement.close_plans()
+        statement.variants.clear()
+        statement.row_types = None
+        await self.prepare(statement, now, statement.oids)
+
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
         if len(message.parameters) != len(oids):
@@ -215,10 +353,16 @@ class ExtendedProtocol:
         formats = portals.result_formats(message.parameter_formats, len(oids))
         zone = self._session.style().time_zone
         bound.size = sum([len(raw) for raw in message.parameters if raw is not None])
+        read_oids = bound.statement.read_oids
+        if read_oids != oids:  # what is sent as a text is so in either format
+            formats = [
+                code if told == oid else 0
+                for code, told, oid in zip(formats, oids, read_oids, strict=True)
+            ]
         values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
-                zip(message.parameters, formats, oids, strict=True), start=1
+                zip(message.parameters, formats, read_oids, strict=True), start=1
             )
         ]
         statement = bound.statement.inner or bound.statement
@@ -258,7 +402,8 @@ class ExtendedProtocol:
             self._session.link.write(m.NO_DATA)
         else:
             shown = portals.result_formats(formats or (), len(rows))
-            self._session.link.write(m.row_description(portals.columns_of(rows, shown)))
+            columns = portals.columns_of(rows, shown, self._lengths(statement))
+            self._session.link.write(m.row_description(columns))
 
     async def execute(self, message: m.Execute) -> None:
         session = self._session
@@ -267,6 +412,8 @@ class ExtendedProtocol:
         limit = max(message.max_rows, 0)
         if plan is not None:
             session.admit(plan)
+            if not bound.running and bound.answer is None:
+                session.context.started(plan)
         if bound.statement.relayed is not None:
             await self._execute_relayed(plan)
             return
@@ -324,7 +471,7 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if not session.link.protocol.next_is(b"S"):
+        if plan.then or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
         sent = await self.run(bound, limit, bound.formats)
@@ -343,9 +490,13 @@ class ExtendedProtocol:
         the portal gives no more.
         """
         session, statement = self._session, bound.statement
+        if bound.failure is not None:
+            raise bound.failure.with_traceback(None)
         if bound.finished or limit == NO_ROWS:
             return 0
         sent = 0
+        if bound.running is None and statement.plan is not None:
+            session.context.refresh(statement.plan.needs)
         try:
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
@@ -357,16 +508,16 @@ class ExtendedProtocol:
             assert running is not None
             if statement.row_types is None:
                 sent = running.rows_changed
-            while piece is not None:
-                data, rows, more = piece
+            if piece is not None:
+                data, sent, more = piece
                 if send:
                     session.link.write(data)
-                sent += rows
-                if not more or (limit and sent >= limit):
-                    break
-                await session.link.drain()
-                left = limit - sent if limit else 0
-                piece = await session.duck.call(self._fetch, bound, formats, left)
+                if bound.bind and not more and statement.plan is not None and statement.plan.scalar:
+                    end = portals.complete(statement.plan.tag, sent)
+                    self._keep_constant(bound, b"".join((m.BIND_COMPLETE, data, end)))
+                if more and not (limit and sent >= limit):
+                    encoder = self._encoder(bound, formats)
+                    sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
@@ -378,6 +529,10 @@ class ExtendedProtocol:
             if statement.plan is not None and statement.plan.writes:
                 sql = bound.sql or statement.sql
                 session.transaction.wrote(sql, bound.values, bound.rows)
+                for part in statement.plan.then:
+                    session.transaction.wrote(part, (), 0)
+            if statement.plan is not None and statement.plan.touched:
+                await session.mirror.changed(statement.plan.touched)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -400,36 +555,36 @@ class ExtendedProtocol:
 
     def _fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks."""
-        running = bound.running
-        assert running is not None
         if bound.statement.row_types is None:
             return None
-        self._check_columns(bound.statement, running.columns)
-        codes = portals.result_formats(formats, len(running.columns))
-        return running.fetch(running.encoder(codes, self._session.style()), limit)
+        assert bound.running is not None
+        self._check_columns(bound.statement, bound.running.columns)
+        return bound.running.fetch(self._encoder(bound, formats), limit)
+
+    def _encoder(self, bound: Portal, formats: Sequence[int]) -> RowEncoder:
+        """Blocks briefly."""
+        assert bound.running is not None
+        codes = portals.result_formats(formats, len(bound.running.columns))
+        return bound.running.encoder(codes, self._session.style())
 
     @staticmethod
     def _check_columns(statement: PreparedStatement, columns: list[tuple[str, DuckType]]) -> None:
         """Raises 0A000 when the result is not the one that the client was told of."""
-        if columns is statement.row_types:
+        if columns is statement.row_types or any(kind.id == "INVALID" for _, kind in columns):
             return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in columns]:
-            raise SqlError(
-                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
-            )
+            raise _changed_result()
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
         statement = bound.statement
-
-        def accept(columns: list[tuple[str, DuckType]]) -> None:
-            if statement.row_types is not None:
-                self._check_columns(statement, columns)
-
+        accept = self._acceptance(statement)
         bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
         if statement.row_types is None:
             bound.running.finish()
+            if statement.plan is not None:
+                self._session.run_rest(statement.plan)
 
     def plan_texts(self, bound: Portal) -> list[str]:
         """Blocks. What EXPLAIN gives: the texts of its plans."""
@@ -461,6 +616,13 @@ class ExtendedProtocol:
             return self._session.own.row_types(statement.plan)
         return statement.row_types
 
+    def _lengths(self, statement: PreparedStatement) -> tuple[int, ...] | None:
+        plan = statement.plan
+        if plan is None or plan.route is not Route.SESSION:
+            return statement.lengths
+        rows = self._session.own.rows_of(plan)
+        return rows.lengths if rows is not None else None
+
     def cursor(self, name: str) -> Portal:
         if (found := self.portals.get(name)) is None:
             raise SqlError("34000", f'cursor "{name}" does not exist')
@@ -469,6 +631,7 @@ class ExtendedProtocol:
     async def close(self, message: m.Close) -> None:
         kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
         found = kept.pop(message.name, None)
+        self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
         relay = self._session.relay
         if statement is not None and statement.relayed is not None:
@@ -504,6 +667,7 @@ class ExtendedProtocol:
 
     async def _forward(self, kind: bytes, reply: be.Reply) -> None:
         """Hands the client's message on as it came."""
+        await self._session.mirror.before_question()
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(m.frame(kind, self._session.body), reply, begin)
 
@@ -511,6 +675,7 @@ class ExtendedProtocol:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
         # A portal made of it goes on; its plans are freed with the last that uses them.
         self.statements.pop(name, None)
+        self._constants.clear()
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""
@@ -546,7 +711,7 @@ class ExtendedProtocol:
 
     def drop_all(self) -> None:
         """The session ends: frees all plans, so that the connection can close."""
-        for statement in self.statements.values():
+        for statement in (*self.statements.values(), *(kept for kept, _ in self._parsed.values())):
             statement.close_plans()
         for open_portal in self.portals.values():
             open_portal.statement.close_plans()
@@ -563,3 +728,8 @@ def _setting_names(sets: Sequence[str | int], parameters: Sequence[bytes | None]
             yield name
         elif name <= len(parameters) and (value := parameters[name - 1]) is not None:
             yield value.decode("utf-8", "replace")
+
+
+def _changed_result() -> SqlError:
+    message = "cached plan must not change result type"
+    return SqlError("0A000", message, routine="RevalidateCachedQuery")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.shortcut import Shortcut
 
 _READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
-_WRITE_AHEAD = 1 << 20  # bytes waiting for a client that does not read
+_WRITE_AHEAD = 1 << 22  # bytes waiting for a client that does not read
 _PACKET = 1 << 16  # bytes that are sent without waiting for more
 
 
@@ -212,6 +212,12 @@ class ClientLink(asyncio.Protocol):
                 self._drained = None
         if self.lost:
             raise ConnectionResetError("the client has gone")
+
+    @property
+    def host(self) -> str:
+        """The client's address, '' where the transport has none."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
 
     @property
     def peer(self) -> str:

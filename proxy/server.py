@@ -8,9 +8,7 @@ runs the other way round, and lets running statements end first.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import itertools
-import os
 import secrets
 import signal
 import socket
@@ -25,24 +23,28 @@ import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import runtime_sql
+from catalog import mirror as catalog_mirror
 from catalog import roles
+from proxy import data_directory
 from proxy.config import Settings
 from proxy.engines.duck import DuckEngine
-from proxy.engines.embedded import EmbeddedPostgres
+from proxy.engines.embedded import EmbeddedPostgres, own_database
 from proxy.engines.pool import Limits, Login, Pools
 from proxy.engines.postgres import ControlPlane, unreachable
 from proxy.errors import SqlError
+from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror
 from proxy.session import Services, Session
-from proxy.sql.control_plane import declare_runtime_functions
+from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.snowflake.vectorised import VECTORISED
 from proxy.sql.traces import declare_builtin_functions
 from proxy.tls import ServerTls
 
 log = structlog.get_logger()
 
-_DATABASE = "hatidata"  # in the embedded Postgres, and the catalog name of DuckDB's file
 _STRANGERS = 100  # connections beyond the limit that may still say who they are, or cancel
 _GRACE = 10.0  # seconds that running statements get when the server stops
 
@@ -80,6 +82,7 @@ class Server:
             try:
                 runtime_sql.migrate(conninfo)
                 self._shared = None if self._embedded else roles.shared_login(conninfo)
+                secret = catalog_mirror.install(conninfo, own_server=self._embedded)
                 with psycopg.connect(conninfo) as connection:
                     info = connection.info
                     self._server_parameters = {
@@ -106,12 +109,13 @@ class Server:
                     wait=settings.pool_wait,
                 ),
             )
-            declare_runtime_functions(*_runtime_functions())
+            declare_runtime(*_runtime_functions(), runtime_sql.RELATIONS)
             try:
                 self._duck = DuckEngine(
-                    self._directory / f"{_DATABASE}.duckdb",
+                    self._directory / f"{data_directory.DATABASE}.duckdb",
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
+                    functions=VECTORISED,
                     memory_limit=self._settings.memory_limit,
                 )
             except SqlError as error:
@@ -119,6 +123,12 @@ class Server:
                     f"DuckDB cannot open the data directory: {error.message}"
                 ) from error
             undo.callback(self._duck.close)
+            self._mirror = Mirror(self._duck, conninfo, secret)
+            undo.callback(self._mirror.close)
+            try:
+                self._mirror.reconcile()
+            except (psycopg.Error, SqlError) as error:
+                raise StartError(f"the catalog cannot be mirrored: {error}") from error
             self._services = Services(
                 self._duck,
                 self._pools,
@@ -130,6 +140,8 @@ class Server:
                 self._cancel,
                 {},
                 lambda: self._live,
+                self._mirror,
+                frozenset((data_directory.DATABASE, self._pools.control.database)),
             )
             self._cleanup = undo.pop_all()
 
@@ -142,7 +154,7 @@ class Server:
         except (RuntimeError, OSError) as error:
             raise StartError(str(error)) from error
         undo.callback(postgres.stop)
-        return _own_database(postgres.conninfo)
+        return own_database(postgres.conninfo)
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Accepts clients until SIGTERM or SIGINT. ready: told the connection URL."""
@@ -154,12 +166,20 @@ class Server:
         listener = await loop.create_server(
             lambda: ClientLink(self._accept, self._tls), sock=self._socket, backlog=1024
         )
+        housekeeping = self._start_housekeeping(loop)
         ready(self._url())
         await stopping.wait()
         log.info("stopping", connections=len(self._tasks))
         listener.close()
+        if housekeeping is not None:
+            housekeeping.cancel()
         await self._drain()
         self._pools.close()
+        await self._mirror.stop()
+
+    def _start_housekeeping(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+        interval = self._settings.housekeeping_interval
+        return loop.create_task(Housekeeping(self._conninfo, interval).run()) if interval else None
 
     def _reload_tls(self) -> None:
         """A certificate that cannot be read changes nothing."""
@@ -175,7 +195,7 @@ class Server:
 
     def _url(self) -> str:
         host, port = self._socket.getsockname()[:2]
-        return f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{_DATABASE}"
+        return f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{self._pools.control.database}"
 
     # --- connections --------------------------------------------------------------------------
 
@@ -251,26 +271,13 @@ class Server:
 
 
 def _lock(directory: Path) -> IO[str]:
-    """Holds the data directory for this process; the lock goes with the process, however it ends."""
+    """Holds the data directory for this process."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "hatidata.lock").open("a+")
+        return data_directory.hold(directory)
+    except data_directory.DirectoryInUse as error:
+        raise StartError(str(error)) from None
     except OSError as error:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise StartError(
-            f"the data directory {directory} is in use by another server (pid {holder or 'unknown'})"
-        ) from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -296,15 +303,6 @@ def _tls(settings: Settings) -> ServerTls | None:
         return ServerTls(settings.tls_cert, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"cannot use the TLS certificate {settings.tls_cert}: {error}") from error
-
-
-def _own_database(conninfo: str) -> str:
-    """Makes the database on a new embedded Postgres; returns its connection string."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
-        if found.fetchone() is None:
-            connection.execute(f"CREATE DATABASE {_DATABASE}")
-    return make_conninfo(conninfo, dbname=_DATABASE)
 
 
 def _control_plane(conninfo: str, timeout: float) -> ControlPlane:

@@ -12,13 +12,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
 
 from proxy import portal as portals
+from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
+from proxy.described import Described
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.pool import Login, Pools
@@ -26,8 +29,11 @@ from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
+from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
+from proxy.session_context import SessionContext
 from proxy.session_settings import (
     Scope,
     SessionSettings,
@@ -40,7 +46,7 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.shortcut import KnownTexts, Shortcut, passes
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
-from proxy.sql.positions import source_position
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -53,8 +59,18 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
+    """A message as Postgres is given it, each statement in its place."""
+    for plan in reversed(plans):
+        if plan.relayed is not None:
+            end = plan.start + len(plan.text)
+            sql = sql[: plan.start] + plan.relayed + sql[end:]
+    return sql
+
+
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _IDLE_TOO_LONG = SqlError(
@@ -79,6 +95,8 @@ class Services:
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
+    mirror: Mirror | None
+    databases: frozenset[str]  # names that clients may connect to
 
 
 class Session:
@@ -92,6 +110,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
+        self.described = Described(self.duck)
         self.relay = Relay(
             services.pools,
             self._login,
@@ -102,17 +121,21 @@ class Session:
             self._bereft,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
+        self.mirror = SessionMirror(self, services.mirror)
+        self.transaction.ended = self.mirror.ended
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
+        self.context = SessionContext(self)
         self.copying = Copying(self)
         self.shortcut = Shortcut(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
-        self._dialect = Dialect()
+        self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
         self._style: TextStyle | None = None
+        self._constants: dict[str, bytes] = {}  # answers of scalar queries without parameters
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -141,17 +164,23 @@ class Session:
 
     async def _serve(self) -> None:
         protocol, timeouts = self.link.protocol, self._timeouts
+        alone = True  # nothing that came before waits for a Sync
         while frame := protocol.next_frame() or await self._next_frame():
             kind, body = frame
             if kind == b"X":
                 return
+            if kind == b"B" and alone and (known := self.extended.constant(body)) is not None:
+                self.link.write(known)
+                self.ready_for_query()
+                continue
             self.busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
             self.busy = False
+            alone = kind in _ANSWERED_BY_READY
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
-            elif kind in _ANSWERED_BY_READY:
+            elif alone:
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -189,10 +218,6 @@ class Session:
         """No timeout of the session's is running, and it is not asked to end."""
         return not self._timeouts and not self._stopping
 
-    @property
-    def dialect(self) -> Dialect:
-        return self._dialect
-
     def shortcut_ended(self) -> None:
         if self._stopping and not self.link.protocol.buffered:
             self.link.write(m.error_response(_SHUTDOWN))
@@ -221,7 +246,11 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
+        if greeting.database not in self.services.databases:
+            message = f'database "{greeting.database}" does not exist'
+            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
+        self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
@@ -323,16 +352,18 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
+        self._forget_constants()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
                 # Snowflake's strings have backslash escapes unless the client says otherwise.
                 self.settings.follow(_ESCAPES, "off" if value == "snowflake" else "on")
                 self._to_report.add(_ESCAPES)
-            self._dialect = Dialect(
+            self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                database=self.database,
             )
         if setting.name in _TIMEOUTS:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
@@ -347,12 +378,14 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
+        self._forget_constants()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
     def _postgres_settings(self) -> dict[str, str]:
         """What a backend must have to be in step with the session."""
-        return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+        settings = self.settings.in_scope(Scope.POSTGRES)
+        return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
 
     def _settings_from_postgres(self, changed: dict[str, str | None]) -> None:
         """A statement on the Postgres side has set these (None: reset them): they stay set."""
@@ -426,10 +459,10 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(sql, plans)
+            await self._relay_query(relayed_text(sql, plans), plans)
             return
         for plan in plans:
-            if len(plans) > 1:
+            if len(plans) > 1 or plan.then:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -437,12 +470,16 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
+        dialect = self.context.dialect(self.dialect, sql)
         cache = self.services.plans
         hits = cache.hits
-        plans = cache.plan(sql, self._dialect)
-        if len(plans) == 1 and passes(plans[0]):
+        try:
+            plans = cache.plan(sql, dialect)
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
+        if len(plans) == 1 and dialect is self.dialect and passes(plans[0]):
             again = cache.hits > hits
-            self.shortcut.known().learn(sql.encode(), plans[0], self._dialect, again)
+            self.shortcut.known().learn(sql.encode(), plans[0], dialect, again)
             return plans
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
@@ -451,9 +488,14 @@ class Session:
             )
         return plans
 
+    def planned_now(self, plan: Statement) -> Statement:
+        """The plan of the same text as the session's variables have it now."""
+        return replace(self.plan(plan.text)[0], start=plan.start) if plan.varies else plan
+
     async def _simple(self, plan: Statement) -> None:
-        plan = self.resolve(plan)
+        plan = self.resolve(self.planned_now(plan))
         self.admit(plan)
+        self.context.started(plan)
         if plan.route is Route.SESSION:
             answer = await self.own.run(plan)
             if isinstance(answer, Rows):
@@ -464,7 +506,8 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text, (plan,))
+            sql = " " * plan.start + (plan.relayed or plan.text)
+            await self._relay_query(sql, (plan,))
         else:
             await self._simple_duck(plan)
 
@@ -476,14 +519,15 @@ class Session:
         inner = rows.portal.statement
         codes = (int(rows.portal.binary),) * len(inner.row_types or ())
         if inner.row_types is not None and rows.send:
-            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+            columns = portals.columns_of(inner.row_types, codes, inner.lengths)
+            self.link.write(m.row_description(columns))
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
 
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self._dialect.name) if plan.ddl else None
+        about = existence(plan.text, self.dialect.name) if plan.ddl else None
         if about is None:
             return False
         there = await self.on_duck(self.duck.has, about.kind, about.name)
@@ -503,11 +547,17 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    @property
+    def duck_in_step(self) -> bool:
+        """Whether DuckDB's connection has the session's settings."""
+        return not self._duck_stale
+
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
-            not self._duck_stale
+            self.duck_in_step
+            and not self.context.stale
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -517,6 +567,8 @@ class Session:
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
+        if self.context.stale:
+            self.context.apply(self.duck)
         return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
@@ -527,6 +579,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
+        await self.mirror.before_question()
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
         await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
@@ -553,37 +606,66 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
-            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+            raise no_parameter(plan, plan.parameters)
+        if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
+            self.link.write(known)
+            return
         nothing_to_do = await self.existence_notice(plan)
+        self.context.refresh(plan.needs)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
+            if (again := await with_defaults(self, plan, error)) is not None:
+                await self._simple_duck(again)
+                return
+            if error.sqlstate == "42P02":  # there is none but $0
+                raise no_parameter(plan, 0) from error
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if plan.touched:
+                    await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
+                    for sql in plan.then:
+                        self.transaction.wrote(sql, (), 0)
                 return
             columns = tuple(running.columns)
-            self.link.write(portals.row_description(columns, (0,) * len(columns)))
+            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            description = portals.row_description(columns, (0,) * len(columns), lengths)
+            if plan.scalar and not piece[2]:
+                answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
+                self._keep_constant(plan.sql, answer)
+                self.link.write(answer)
+                return
+            self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
+            if plan.touched:
+                await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
         finally:
             await self.end_duck(running)
 
+    def _forget_constants(self) -> None:
+        self._constants.clear()
+        self.extended.forget_constants()
+
+    def _keep_constant(self, sql: str, answer: bytes) -> None:
+        if len(sql) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[sql] = answer
+
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
-        """The error with the position of what it complains about in the client's text."""
-        if error.offset is not None and error.position is None:
-            place = source_position(sql, error.offset, plan.text, self._dialect.name)
-            error.position = place + plan.start if place is not None else None
-        return error
+        """The error with what the client's own text adds to it."""
+        return located(error, plan, sql, self.dialect.name)
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
@@ -591,24 +673,39 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
+                self.run_rest(plan)
                 return running, None, None
+            if not plan.scalar:
+                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:
             running.close()
             raise
 
+    def run_rest(self, plan: Statement) -> None:
+        """Blocks. The other parts of a definition of several."""
+        for sql in plan.then:
+            self.duck.start_text(sql).finish()
+
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
-        """Sends a result to its end; the next piece is made while this one is being sent."""
+        """Sends a result to its end; piece: its first."""
+        data, sent, more = piece
+        self.link.write(data)
+        return sent + await self.send_rest(running, encoder) if more else sent
+
+    async def send_rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0, send: bool = True
+    ) -> int:
+        """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
-        while True:
-            data, rows, more = piece
-            self.link.write(data)
-            sent += rows
-            if not more:
-                return sent
-            await self.link.drain()
-            piece = await self.duck.call(running.fetch, encoder)
+        async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
+            async for data, rows in pieces:
+                await self.link.drain()
+                if send:
+                    self.link.write(data)
+                sent += rows
+        return sent
 
     async def end_duck(self, running: DuckPortal) -> None:
         if not running.done:

@@ -47,6 +47,8 @@ def passes(plan: Statement) -> bool:
         and plan.action is None
         and plan.kind != "COPY"
         and not plan.sets
+        and not plan.varies
+        and plan.relayed is None
     )
 
 
@@ -131,13 +133,19 @@ class Shortcut:
             or session.transaction.block is not Block.NONE
             or session.extended.portals
             or not session.unhurried
+            or not session.context.plain
+            or not session.mirror.quiet
             or len(data) < 6
         ):
             return False
         first = data[0]
         if first == _QUERY:
-            if len(data) != 1 + _length(data, 1)[0] or self.known().find(data[5:-1]) is None:
+            if len(data) != 1 + _length(data, 1)[0]:
                 return False
+            plan = self.known().find(data[5:-1])
+            if plan is None:
+                return False
+            session.context.started(plan)
             session.extended.statements.pop("", None)
         elif first in (_BIND, _PARSE):
             if not self._read_batch(data, profile.matter):
@@ -158,6 +166,8 @@ class Shortcut:
         texts: list[tuple[int, int, int, PreparedText]] = []
         parsed: PreparedStatement | None = None
         statement: RelayedStatement | None = None
+        plan: Statement | None = None
+        plans: list[Statement] = []
         at, size = 0, len(data)
         while size - at >= 5:
             kind = data[at]
@@ -173,12 +183,12 @@ class Shortcut:
                 if name_end == at + 6:
                     if parsed is None:
                         return False
-                    statement = parsed.relayed
+                    statement, plan = parsed.relayed, parsed.plan
                 else:
                     found = statements.get(data[at + 6 : name_end].decode("utf-8", "replace"))
                     if found is None or found.relayed is None or found.plan is None:
                         return False
-                    statement = found.relayed
+                    statement, plan = found.relayed, found.plan
                     text = statement.text
                     if (
                         text is None
@@ -195,19 +205,22 @@ class Shortcut:
                 if statement.result is None and (parsed is None or statement is not parsed.relayed):
                     return False
             elif kind == _EXECUTE:
-                if data[at + 5] or statement is None:
+                if data[at + 5] or statement is None or plan is None:
                     return False
+                plans.append(plan)
             elif kind == _PARSE:
                 if data[at + 5] or parsed is not None:
                     return False
                 text_end = data.find(0, at + 6, end)
-                plan = self.known().find(data[at + 6 : text_end]) if text_end > 0 else None
-                if plan is None:
+                known = self.known().find(data[at + 6 : text_end]) if text_end > 0 else None
+                if known is None:
                     return False
-                parsed = PreparedStatement("", plan)
+                parsed = PreparedStatement("", known)
                 parsed.relayed = RelayedStatement(data[at + 6 : end])
             elif kind == _SYNC and end == size and at:
                 self._texts, self._parsed = texts, parsed
+                for plan in plans:
+                    self._session.context.started(plan)
                 return True
             else:
                 return False

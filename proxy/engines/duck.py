@@ -13,7 +13,8 @@ import asyncio
 import importlib.util
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,22 +23,28 @@ import pyarrow as pa
 from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
+from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Watch
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
+from proxy.sql.lengths import Declared
 from proxy.wire.encoders.few import FEW_ROWS
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 
 T = TypeVar("T")
-Accept = Callable[[list[tuple[str, DuckType]]], None]
+Columns = list[tuple[str, DuckType]]
+Accept = Callable[[Columns], None]
 Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
-_PIECE_ROWS = 1 << 16
-_PIECE_BYTES = 1 << 22
+# The first is smaller, so that the client has something to do while the next is made.
+_FIRST_ROWS = 1 << 11
+_PIECE_ROWS = 1 << 14
+_PIECE_BYTES = 1 << 20
 _PIECE_SECONDS = 0.02  # a slow statement's rows are not held back longer for the sake of more
 
 # Texts that a session runs again and again stay prepared: so many, of at most this length.
@@ -58,6 +65,17 @@ _INSTANCE_SETTINGS = (
 )
 
 
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
+
+class Entry(NamedTuple):
+    """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
+
+    name: str
+    kind: str
+
+
 class DuckEngine:
     """The open database of this process."""
 
@@ -67,11 +85,13 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
+        functions: Iterable[tuple[str, str, str, Body]] = (),
         memory_limit: str | None = None,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
+        functions: what `Functions.register` takes, for each function that the macros call.
         """
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
@@ -79,7 +99,11 @@ class DuckEngine:
         try:
             self._database = duckdb_c.Database(str(path), settings)
             connection = self._database.connect()
+            self._calling = self._database.connect()
+            self._functions = Functions(self._calling)
             try:
+                for function in functions:
+                    self._functions.register(*function)
                 connection.run("ATTACH ':memory:' AS _sf")
                 for name in extensions:
                     connection.run(f"LOAD '{_extension_file(name)}'")
@@ -103,6 +127,7 @@ class DuckEngine:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
         self._workers.close()
         self._crew.close()
+        self._calling.close()
         self._database.close()
 
 
@@ -135,13 +160,16 @@ class DuckSession:
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
+        self._declared: Declared | None = None
+        self._declared_at = watch.stamp()
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
         if self._running or (self._streaming is not None and not self._streaming.done):
             return False
         if isinstance(statement, str):
-            return statement in self._kept
+            kept = self._kept.get(statement)
+            return kept is not None and kept.is_prepared
         return statement.is_prepared
 
     def at_once(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -176,6 +204,29 @@ class DuckSession:
         If the caller is cancelled it goes on to its end, for nobody.
         """
         return await self._workers.submit(self._translate, function, *arguments).future
+
+    async def rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0
+    ) -> AsyncGenerator[tuple[Any, int], None]:
+        """What a portal still has to give, at most `limit` rows: DataRow bytes and rows in them.
+
+        While a piece is encoded and sent, the next one is fetched. To be closed (`aclosing`).
+        """
+        batch, more = await self.call(running.fetch_batch, limit)
+        while batch is not None:
+            if limit:
+                limit -= batch.num_rows
+                more = more and limit > 0
+            ahead = None
+            if more:
+                ahead = asyncio.create_task(self.call(running.fetch_batch, limit))
+            try:
+                yield await self.compute(encoder.encode, batch), batch.num_rows
+                batch, more = await ahead if ahead is not None else (None, False)
+            finally:
+                if ahead is not None and not ahead.done():
+                    ahead.cancel()
+                    await asyncio.wait([ahead])
 
     @staticmethod
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
@@ -277,6 +328,35 @@ class DuckSession:
         self._watch.rollback()
         self._connection.run_script("ROLLBACK")
 
+    def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
+        """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
+        return self._connection.syntax_error(sql)
+
+    # --- what is declared ---------------------------------------------------------------------
+
+    @property
+    def known_declared(self) -> Declared | None:
+        """As `declared`, without asking; None where it may have changed."""
+        if self._declared is None or not self._watch.holds(self._declared_at, rows=False):
+            return None
+        return self._declared
+
+    @property
+    def last_declared(self) -> Declared | None:
+        """What `declared` gave last."""
+        return self._declared
+
+    def declared(self) -> Declared:
+        """Blocks. What the catalog declares, as this session sees it: the same object while it is so."""
+        if (known := self.known_declared) is not None:
+            return known
+        self._declared_at = self._watch.stamp()
+        found = read_declared(self.run)
+        if found != self._declared:
+            self._declared = found
+        assert self._declared is not None
+        return self._declared
+
     # --- statements of our own -----------------------------------------------------------------
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -296,6 +376,39 @@ class DuckSession:
         else:
             where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
         return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
+
+    def set_variable(self, name: str, literal: str) -> None:
+        """Blocks. Sets a variable of this connection alone."""
+        self._watch.set()
+        self._detach()
+        self._connection.run_script(f"SET VARIABLE {name} = {literal}")
+
+    def row_counts(self) -> str:
+        """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
+
+        What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
+        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
+        """
+        tables = self.run(_TABLES)
+        counts: list[tuple[str, int]] = []
+        for start in range(0, len(tables), _COUNTED_AT_ONCE):
+            some = tables[start : start + _COUNTED_AT_ONCE]
+            selects = " UNION ALL ".join(
+                f"SELECT {_literal('.'.join(name))}, count(*) FROM {_quoted(name)}" for name in some
+            )
+            with suppress(duckdb_c.DuckError):
+                counts.extend(self.run(selects))
+        listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
+        return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
+    def entry(self, schema: str, name: str) -> Entry | None:
+        """Blocks. What is called so in a schema of the database that is kept, None for nothing.
+
+        In a transaction only.
+        """
+        self._detach()
+        found = self._connection.entry(DATABASE, schema, name)
+        return Entry(*found) if found is not None else None
 
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
@@ -345,10 +458,19 @@ _TEMPORARY = (
     "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
     "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
 )
+_TABLES = (
+    "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+    "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
+)
+_COUNTED_AT_ONCE = 100  # tables
 _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
     "AND NOT internal OR schema_name = 'main'"
 )
+
+
+def _quoted(name: Sequence[str]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
 def _literal(text: str) -> str:
@@ -377,7 +499,7 @@ class DuckStatement:
         self._stamp = self._watch.stamp()
         self._prepared = prepared = self._connection.prepare(self.sql)
         self.changes = prepared.changes
-        self.columns: list[tuple[str, DuckType]] = prepared.columns
+        self.columns: Columns = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
         self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 
@@ -403,14 +525,35 @@ class DuckStatement:
         return DuckPortal(result, self)
 
     def _fresh(self) -> bool:
-        if self._prepared is None or self._scalar:
-            return self._prepared is not None
+        if self._prepared is None:
+            return False
+        if self._scalar:
+            return self._watch.same_settings(self._stamp)
         # With parameters, DuckDB plans whatever reads a table anew.
         return self._watch.holds(self._stamp, rows=not self.parameters)
 
+    def still_has(self, columns: Columns) -> bool:
+        """Whether preparing it now would say the same as when it had these very columns."""
+        return (
+            self._prepared is not None
+            and self.columns is columns
+            and self._watch.holds(self._stamp, rows=False)
+        )
+
     @property
     def is_prepared(self) -> bool:
-        return self._prepared is not None
+        return self._prepared is not None and self._watch.same_settings(self._stamp)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a definition that it rests on may have changed, or is gone."""
+        if self._prepared is None or self._scalar:
+            return self._prepared is None
+        return not self._watch.holds(self._stamp, rows=False)
+
+    def renew(self, accept: Accept | None) -> None:
+        """Blocks. Prepares it anew. accept: as `DuckSession.start` takes it."""
+        self._renew(accept)
 
     def _renew(self, accept: Accept | None) -> None:
         self._prepare()
@@ -471,6 +614,7 @@ class DuckPortal:
         self._ahead: list[duckdb_c.Chunk] = []  # looked at, and to be given yet
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
+        self._piece_rows = _FIRST_ROWS
         self.done = False
         self.columns = result.columns if statement.unsure else statement.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
@@ -491,11 +635,20 @@ class DuckPortal:
         few = self._encoders.few if self._encoders and self._encoders.all is encoder else None
         if few is not None and (piece := self._only_piece(few, max_rows)) is not None:
             return piece
+        batch, more = self.fetch_batch(max_rows)
+        if batch is None:
+            return b"", 0, more
+        return encoder.encode(batch), batch.num_rows, more
+
+    def fetch_batch(self, max_rows: int = 0) -> tuple[pa.RecordBatch | None, bool]:
+        """Blocks. `fetch` before its rows are encoded; None where there are no more."""
         batch, more = self._next_piece(max_rows)
-        data = encoder.encode(batch) if batch is not None else b""
         if not more:
             self.close()
-        return data, batch.num_rows if batch is not None else 0, more
+        whole = batch is not None and max_rows and batch.num_rows >= max_rows
+        # After the whole of what was asked for comes another request.
+        self._piece_rows = _FIRST_ROWS if whole else min(2 * self._piece_rows, _PIECE_ROWS)
+        return batch, more
 
     def _only_piece(self, few: FewRows, max_rows: int) -> Piece | None:
         """All of a result of a few rows, if that is what is to come."""
@@ -522,7 +675,7 @@ class DuckPortal:
 
     def _next_piece(self, max_rows: int) -> tuple[pa.RecordBatch | None, bool]:
         """Chunks until there are enough rows or bytes, or until it takes too long to wait for more."""
-        limit = min(max_rows, _PIECE_ROWS) if max_rows else _PIECE_ROWS
+        limit = min(max_rows or self._piece_rows, self._piece_rows)
         batches: list[pa.RecordBatch] = []
         rows = size = 0
         more = True
@@ -564,6 +717,13 @@ class DuckPortal:
             self._taken = [*map(self._result.batch, self._ahead), *self._result]
             self._ahead = []
             self._end()
+
+    def take(self) -> list[pa.RecordBatch]:
+        """Blocks. All rows still to come, and the portal's end."""
+        self.detach()
+        taken = self._taken or []
+        self.close()
+        return taken
 
     def finish(self) -> None:
         """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""

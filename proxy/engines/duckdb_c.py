@@ -13,7 +13,7 @@ the wire. A connection is used by one thread at a time; `interrupt` alone may co
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -82,6 +82,10 @@ TYPE_NAMES = [
 
 # `duckdb_statement_type`, as far as anyone asks: what reads alone, and what changes rows alone.
 _SELECT, _CHANGE_ROWS = 1, frozenset((2, 3, 5, 30))  # INSERT, UPDATE, DELETE, MERGE
+
+# `duckdb_catalog_entry_type`: looked up as a table, a view is found too.
+_TABLE_ENTRY, _SEQUENCE_ENTRY = 1, 6
+_ENTRY_KINDS = {1: "r", 3: "v", 6: "S"}
 
 RETURNS_ROWS, RETURNS_COUNT, RETURNS_NOTHING = 3, 1, 2  # `duckdb_result_type`
 
@@ -210,6 +214,16 @@ class Connection:
             raise DuckError(message)
         return Prepared(handle)
 
+    def syntax_error(self, sql: str) -> DuckError | None:
+        """What DuckDB's grammar, which is Postgres's, says of a text; nothing is bound or run."""
+        extracted = ptr()
+        try:
+            if api.extract_statements(self._handle, sql.encode(), c.byref(extracted)):
+                return None
+            return DuckError(text(api.extract_statements_error(extracted)))
+        finally:
+            api.destroy_extracted(c.byref(extracted))
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Runs our own small statement and gives its rows as Python values; not for results of clients."""
         prepared = self.prepare(sql)
@@ -230,6 +244,29 @@ class Connection:
         api.destroy_result(c.byref(result))
         if failed:
             raise DuckError(message)
+
+    def entry(self, database: str, schema: str, name: str) -> tuple[str, str] | None:
+        """The name as stored and the kind ('r' table, 'v' view, 'S' sequence) of what has a name.
+
+        None where nothing has it. schema: one that is there. In a transaction only.
+        """
+        context = ptr()
+        api.connection_get_client_context(self._handle, c.byref(context))
+        catalog = ptr(api.client_context_get_catalog(context, database.encode()))
+        try:
+            for number in (_TABLE_ENTRY, _SEQUENCE_ENTRY) if catalog else ():
+                found = ptr(
+                    api.catalog_get_entry(catalog, context, number, schema.encode(), name.encode())
+                )
+                if found:
+                    kind = _ENTRY_KINDS.get(api.catalog_entry_get_type(found))
+                    stored = text(api.catalog_entry_get_name(found))
+                    api.destroy_catalog_entry(c.byref(found))
+                    return (stored, kind) if kind is not None else None
+            return None
+        finally:
+            api.destroy_catalog(c.byref(catalog))
+            api.destroy_client_context(c.byref(context))
 
     def interrupt(self) -> None:
         """Stops what this connection runs, from any thread; it then raises kind `INTERRUPT`."""
@@ -301,7 +338,7 @@ class Prepared:
                 api.destroy_pending(c.byref(pending))
         return Pending(self, pending)
 
-    def schema(self, result: ResultStruct, options: c.c_void_p) -> pa.Schema:
+    def schema(self, result: ResultStruct, options: Callable[[], c.c_void_p]) -> pa.Schema:
         """The Arrow schema of a result of this statement: the same object for the same types.
 
         Needs `SET arrow_lossless_conversion`, or hugeint and uuid lose their type.
@@ -322,7 +359,7 @@ class Prepared:
                 )
                 room = c.create_string_buffer(_ARROW_SCHEMA_SIZE)
                 check_error_data(
-                    api.to_arrow_schema(options, types, names, count, c.addressof(room))
+                    api.to_arrow_schema(options(), types, names, count, c.addressof(room))
                 )
                 self._schema = pa.Schema._import_from_c(c.addressof(room))
                 self._shapes = shapes
@@ -405,7 +442,7 @@ class Result:
     def __init__(self, result: ResultStruct, prepared: Prepared) -> None:
         self._result: ResultStruct | None = result
         self._prepared = prepared
-        self._options = ptr(api.result_get_arrow_options(c.byref(result)))
+        self._options: c.c_void_p | None = None
         self._schema: pa.Schema | None = None
         self._at_end = False
         self.returns = api.result_return_type(result)
@@ -430,7 +467,7 @@ class Result:
         """Of the batches."""
         if self._schema is None:
             assert self._result is not None
-            self._schema = self._prepared.schema(self._result, self._options)
+            self._schema = self._prepared.schema(self._result, self._arrow_options)
         return self._schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -460,7 +497,7 @@ class Result:
         room = c.create_string_buffer(_ARROW_ARRAY_SIZE)
         try:
             check_error_data(
-                api.data_chunk_to_arrow(self._options, chunk.handle, c.addressof(room))
+                api.data_chunk_to_arrow(self._arrow_options(), chunk.handle, c.addressof(room))
             )
         finally:
             chunk.close()
@@ -471,7 +508,13 @@ class Result:
         if self._result is not None:
             api.destroy_result(c.byref(self._result))
             self._result = None
-            api.destroy_arrow_options(c.byref(self._options))
+            if self._options is not None:
+                api.destroy_arrow_options(c.byref(self._options))
+
+    def _arrow_options(self) -> c.c_void_p:
+        if self._options is None:
+            self._options = ptr(api.result_get_arrow_options(c.byref(self._result)))
+        return self._options
 
 
 # sizeof(struct ArrowSchema) and sizeof(struct ArrowArray) of the Arrow C data interface.

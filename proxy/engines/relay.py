@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -403,6 +403,30 @@ class Relay:
         if statement == "DISCARD ALL":
             self._backend.profile = self._pools.profiles.base
         self.leaves(Trace.KNOWN)
+
+    async def call(self, text: str, parameters: Sequence[str], begin: str | None) -> None:
+        """Runs one statement of the session's own with its parameters, in the client's transaction.
+
+        Parameters are bound, so that nobody reads them in pg_stat_activity.
+        """
+        backend = await self.begin(begin)
+        await self._recover(backend)
+        name = m.cstring("hatidata: own")
+        values = [value.encode() for value in parameters]
+        bound = b"".join(len(value).to_bytes(4, "big") + value for value in values)
+        frames = (
+            m.frame(b"P", name + m.cstring(text) + bytes(2)),
+            m.frame(
+                b"B", name + name + bytes(2) + len(values).to_bytes(2, "big") + bound + bytes(2)
+            ),
+            m.frame(b"E", name + bytes(4)),
+            m.frame(b"C", b"P" + name) + m.frame(b"C", b"S" + name),
+            _SYNC,
+        )
+        replies = (be.PARSE, be.BIND, be.EXECUTE, be.CLOSE, be.CLOSE, be.SYNC)
+        backend.send(b"".join(frames), *(reply.swallowed() for reply in replies))
+        backend.unnamed = None
+        await self.settle()
 
     async def end(self, statement: str) -> None:
         """COMMIT or ROLLBACK of the transaction opened by `begin`, if it is open."""

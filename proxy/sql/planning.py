@@ -19,7 +19,12 @@ from proxy.sql import administration, postgres, snowflake, traces
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
+from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.definitions import EVERYTHING, touched
+from proxy.sql.dropping import several_dropped
+from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
+from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -32,10 +37,13 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.session_actions import CopyStatement
+from proxy.sql.snowflake.context import Settled, settle
+from proxy.sql.snowflake.show import Asked, is_show, read_describe, read_show
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, scripting
 from proxy.sql.words import Words
@@ -108,6 +116,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 writes=judgement.writes,
                 refused=judgement.refused,
                 trace=traces.of_kind(judgement.kind),
+                touched=judgement.touched,
+                relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
 
@@ -172,6 +182,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         sql=inner.sql,
         writes=inner.writes,
         refused=statement.refused or refused,
+        needs=inner.needs,
+        varies=inner.varies,
     )
 
 
@@ -228,6 +240,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         action=None,
         writes=analyze and inner.writes,
         ddl=False,
+        touched=inner.touched if analyze else (),
     )
     if inner.route is not Route.DUCKDB:
         return whole
@@ -246,7 +259,40 @@ def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Wor
     return _query(text, replace(piece, tokens=tokens + piece.tokens[1:]), dialect, reader)
 
 
-_SPECIAL = {"COPY": _copy, "EXPLAIN": _explain, "TABLE": _table}
+def _show(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    if _is_snowflake(dialect) and is_show(words):
+        return _asked(text, piece, read_show(words, dialect.database), "SHOW")
+    return _session(text, piece, PARSERS["SHOW"](words))
+
+
+def _describe(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    asked = read_describe(words, dialect.database) if _is_snowflake(dialect) else None
+    if asked is None:
+        return _query(text, piece, dialect, reader)
+    return _asked(text, piece, asked, "DESCRIBE")
+
+
+def _asked(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
+    return Statement(
+        Route.DUCKDB,
+        asked.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql=asked.sql,
+        tag=tag,
+        refused=asked.refused,
+        needs=asked.needs,
+    )
+
+
+_SPECIAL = {
+    "COPY": _copy,
+    "EXPLAIN": _explain,
+    "TABLE": _table,
+    "SHOW": _show,
+    "DESCRIBE": _describe,
+    "DESC": _describe,
+}
 
 _PARSED_STARTS = name_set(
     """
@@ -303,21 +349,41 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        return _for_postgres(source, piece)
+        return _for_postgres(text, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
-    kind, tag = kind_and_tag(tree)
+    if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
+        return _session(text, piece, executed)
     rewritten = dialect.transpile and dialect.name != "duckdb"
     try:
+        kind, tag = kind_and_tag(tree)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
+            nulls_are_text(tree)
+        if isinstance(tree, exp.Create) and without_rows(tree):
+            tag = kind
         nodes = list(tree.dfs())
+        settled = _settled(nodes, dialect, source)
+        if settled.changed:
+            nodes = list(tree.dfs())
         scalar = is_scalar(nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
+    except SqlError as error:
+        return _refused(text, piece, kind, tag, error)
+    if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
+        several = several_dropped(text, piece, tree, kind)
+        if several is not None:
+            return _session(text, piece, several)
+    changed = ()
+    if engine != POSTGRES_ENGINE and refused is None:
+        if is_ddl(tree):
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
@@ -325,21 +391,39 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         except SqlError as error:
             refused = error
     trace, sets = traces.of_tree(nodes, facts.runtime)
+    relayed = None
+    if engine == POSTGRES_ENGINE and facts.control:
+        relayed = renamed_columns(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
+        relayed=relayed,
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
+        touched=changed,
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
         trace=trace,
         sets=sets,
+        needs=frozenset(settled.needs),
+        varies=settled.varies,
     )
+
+
+def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
+    """What the session decides of a statement in Snowflake's dialect."""
+    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled()
+
+
+def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:
+    """A statement that its session's state stops: it is asked again when it runs again."""
+    source = text[piece.start : piece.end]
+    return Statement(Route.DUCKDB, kind, source, piece.start, tag=tag, refused=error, varies=True)
 
 
 _CHANGING = frozenset(
@@ -350,16 +434,17 @@ _CHANGING = frozenset(
 )
 
 
-def _for_postgres(source: str, piece: Slice) -> Statement:
+def _for_postgres(text: str, piece: Slice) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
     return Statement(
         Route.POSTGRES,
         kind,
-        source,
+        text[piece.start : piece.end],
         piece.start,
         tag=kind,
+        relayed=renamed_columns(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )
@@ -379,6 +464,39 @@ def _write(
     return write_duckdb(postgres.rewrite(tree, nodes))
 
 
+_OBJECT_STARTS = name_set("CREATE ALTER DROP")
+_QUALIFIERS = name_set(
+    """
+    OR REPLACE TEMP TEMPORARY TRANSIENT VOLATILE LOCAL GLOBAL UNLOGGED UNIQUE RECURSIVE SECURE
+    MATERIALIZED FOREIGN EXTERNAL DYNAMIC HYBRID ICEBERG PERSISTENT EVENT ACCESS DEFAULT TEXT USER
+    CONSTRAINT TRUSTED PROCEDURAL TABLE
+    """
+)
+_OBJECTS = name_set(
+    """
+    ACCESS ACCOUNT AGGREGATE ALERT API APPLICATION AUTHENTICATION CAST CATALOG COLLATION COMPUTE
+    CONNECTION CONVERSION DATABASE DATASET DEFAULT DOMAIN EVENT EXTENSION EXTERNAL FAILOVER FILE
+    FOREIGN FUNCTION GIT GROUP IMAGE INDEX INTEGRATION LANGUAGE LARGE MACRO MANAGED MASKING
+    MATERIALIZED MODEL NETWORK NOTEBOOK NOTIFICATION OPERATOR ORGANIZATION OWNED PACKAGES PASSWORD
+    PIPE POLICY PRIVILEGES PROCEDURE PROJECTION PUBLICATION REPLICATION RESOURCE ROLE ROUTINE ROW
+    RULE SCHEMA SECRET SECURITY SEMANTIC SEQUENCE SERVER SERVICE SESSION SHARE STAGE STATISTICS
+    STORAGE STREAM STREAMLIT SUBSCRIPTION SYSTEM TABLE TABLESPACE TAG TASK TEXT TRANSFORM TRIGGER
+    TYPE USER VIEW WAREHOUSE
+    """
+)
+
+
+def _no_object(tokens: list[Token]) -> Token | None:
+    """What stands where a kind of object should."""
+    for token in tokens[1:]:
+        word = token.text.upper()
+        if word in _OBJECTS:
+            return None
+        if word not in _QUALIFIERS:
+            return token
+    return None
+
+
 _UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
 
 
@@ -387,6 +505,8 @@ def _unknown(text: str, piece: Slice) -> Statement:
     words = [token.text.upper() for token in piece.tokens[:3]]
     if words[0] not in _UNSUPPORTED_STARTS:
         raise at_or_near(text, piece.tokens[0])
+    if words[0] in _OBJECT_STARTS and (wrong := _no_object(piece.tokens)) is not None:
+        raise at_or_near(text, wrong)
     kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
     refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
     source = text[piece.start : piece.end]

@@ -86,6 +86,24 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
+class SetVariables:
+    """Snowflake's `SET x = e` and `SET (x, y) = (e, f)`.
+
+    names: folded to lower case. query: the SELECT that gives their values, as text.
+    """
+
+    names: tuple[str, ...]
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetVariables:
+    """Snowflake's `UNSET x` and `UNSET (x, y)`."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetRole:
     """`SET [SESSION|LOCAL] ROLE {name|NONE|DEFAULT}`; name None for NONE and DEFAULT."""
 
@@ -145,6 +163,21 @@ class Execute:
 
     name: str
     args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAsExecute:
+    """`CREATE TABLE ... AS EXECUTE ...`; head: what is written before EXECUTE."""
+
+    head: str
+    execute: Execute
+
+
+@dataclass(frozen=True, slots=True)
+class DropSeveral:
+    """`DROP TABLE a, b`: a statement for each, all or none of which happen."""
+
+    statements: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +281,8 @@ SessionAction = (
     | Release
     | SetTransaction
     | Set
+    | SetVariables
+    | UnsetVariables
     | SetRole
     | SetSessionAuthorization
     | SetConstraints
@@ -256,6 +291,8 @@ SessionAction = (
     | Discard
     | Prepare
     | Execute
+    | CreateAsExecute
+    | DropSeveral
     | Deallocate
     | Declare
     | Fetch
