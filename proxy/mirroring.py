@@ -208,6 +208,11 @@ class SessionMirror:
             self._everything = self._everything or everything
             self._pending += targets
 
+    @property
+    def quiet(self) -> bool:
+        """Outside a block: `before_question` has nothing to do."""
+        return self._mirror is None or not self._mirror.stale
+
     async def before_question(self) -> None:
         """Something is about to be asked of Postgres: what the client did must be there."""
         mirror, session = self._mirror, self._session
