@@ -210,6 +210,7 @@ class Relay:
         if backend.profile is not profile and backend.alive:
             if sql := change(backend.profile, profile):
                 backend.send(_query(sql), be.SWALLOWED_QUERY)
+                backend.unnamed = None
             backend.profile = profile
 
     def _send_unnamed(self, backend: Backend, sql: str) -> None:
