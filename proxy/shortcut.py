@@ -125,11 +125,11 @@ class Shortcut:
         """Whether `data`, all that has arrived, is dealt with here. False: nothing was done."""
         session = self._session
         relay = session.relay
-        profile = relay.current_profile
+        profile, pool = relay.known_profile, relay.pool
         if (
             profile is None
+            or pool is None
             or not profile.proven
-            or relay.pool is None
             or not relay.idle
             or session.transaction.block is not Block.NONE
             or session.extended.portals
@@ -156,7 +156,7 @@ class Shortcut:
         self._data = data
         self.pending = self.waiting = session.busy = True
         try:
-            relay.pool.request(self)
+            pool.request(self)
         except SqlError as error:
             self.refuse(error)
         return True
@@ -281,18 +281,17 @@ class Shortcut:
         relay = session.relay
         backend = relay.backend
         assert backend is not None
+        alive = backend.alive
         if parsed is not None:
-            if backend.alive and not backend.failed:
+            if alive and not backend.failed:
                 session.extended.statements[""] = parsed
                 backend.unnamed = parsed.relayed
             else:
                 session.extended.statements.pop("", None)
         self._clear()
-        if backend.alive:
-            relay.release()
-        else:
-            torn, error = backend.torn, backend.error
-            relay.release()
+        torn, error = backend.torn, None if alive else backend.error
+        relay.release()
+        if error is not None:
             if torn:
                 session.abandon()
                 return
@@ -307,8 +306,11 @@ class Shortcut:
             self._names = []
 
     def _end(self) -> None:
-        self._session.shortcut_ended()
-        self._session.link.go_on()
+        link = self._session.link
+        if not self._session.unhurried:
+            self._session.shortcut_ended()
+        if link.protocol.buffered or link.ended:
+            link.go_on()
 
     def cancel(self) -> bool:
         """Ends the waiting for a backend, if that is what it does."""
