@@ -21,8 +21,9 @@ import structlog
 
 from proxy.engines import backend as be
 from proxy.engines.backend import Backend, Reply
+from proxy.engines.copy_answer import CopyAnswer
 from proxy.engines.pool import Login, Pool, Pools
-from proxy.engines.postgres import unreachable
+from proxy.engines.postgres import read_error, unreachable
 from proxy.engines.prepared import (
     MOST_ON_A_BACKEND,
     PreparedText,
@@ -388,6 +389,43 @@ class Relay:
         backend.unnamed = None
         await self.settle()
 
+    async def copy_out(
+        self, sql: str, begin: str | None, take: Callable[[bytes | memoryview], None]
+    ) -> None:
+        """Runs a COPY ... TO STDOUT of the session's own; `take` gets the answer's frames.
+
+        Raises SqlError where Postgres refuses it. Between two Syncs of the client it is a part of
+        what they enclose.
+        """
+        backend = await self.begin(begin)
+        await self.settle()
+        failure: list[bytes] = []
+        client = CopyAnswer(take, self._client, failure.append)
+        backend.attach(client, self._on_parameter, self._gone)
+        try:
+            if self._unsynced:
+                name = m.cstring(_COPY)
+                for kind, body, reply in (
+                    (b"P", name + m.cstring(sql) + bytes(2), be.PARSE),
+                    (b"B", name + name + bytes(6), be.BIND),
+                    (b"E", name + bytes(4), be.EXECUTE),
+                    (b"C", b"P" + name, be.CLOSE),
+                    (b"C", b"S" + name, be.CLOSE),
+                ):
+                    self._send(backend, m.frame(kind, body), reply)
+            else:
+                backend.send(_query(sql), be.QUERY)
+                backend.unnamed = None
+            await self.settle()
+        except Told:
+            raise read_error(failure[0]) from None
+        finally:
+            backend.attach(self._client, self._on_parameter, self._gone)
+
+    def hold_back(self, held: bool) -> None:
+        """Whether Postgres is to wait with what it has still to send."""
+        (self.pause if held else self.resume)()
+
     async def discard(self, statement: str) -> None:
         """DISCARD or DEALLOCATE ALL, where a backend keeps something for the client."""
         if self._releasing is not None:
@@ -664,6 +702,9 @@ SELECT pg_catalog.json_build_object(
 
 def _parse(name: bytes, body: bytes) -> bytes:
     return m.frame(b"P", name + b"\0" + body)
+
+
+_COPY = "hatidata: copy"
 
 
 def _query(text: str) -> bytes:
