@@ -67,7 +67,7 @@ class Relay:
         self._on_settings = on_settings
         self._on_bereft = on_bereft
         self.pool: Pool | None = None
-        self._profile: Profile | None = None  # None: the session's settings have changed
+        self.known_profile: Profile | None = None  # None: the session's settings have changed
         self._backend: Backend | None = None
         self._waiting: asyncio.Future[Backend] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -94,11 +94,6 @@ class Relay:
         return self._backend is None and self._releasing is None
 
     @property
-    def current_profile(self) -> Profile | None:
-        """The session's settings, where they are known without asking for them."""
-        return self._profile
-
-    @property
     def backend(self) -> Backend | None:
         return self._backend
 
@@ -117,12 +112,12 @@ class Relay:
 
     @property
     def profile(self) -> Profile:
-        if self._profile is None:
-            self._profile = self._pools.profiles.get(self._settings())
-        return self._profile
+        if self.known_profile is None:
+            self.known_profile = self._pools.profiles.get(self._settings())
+        return self.known_profile
 
     def settings_changed(self) -> None:
-        self._profile = None
+        self.known_profile = None
 
     async def reach(self) -> Pool:
         """The pool of the client's role. Raises `SqlError` 28000, 08006."""
@@ -211,6 +206,7 @@ class Relay:
         if backend.profile is not profile and backend.alive:
             if sql := change(backend.profile, profile):
                 backend.send(_query(sql), be.SWALLOWED_QUERY)
+                backend.unnamed = None
             backend.profile = profile
 
     def _send_unnamed(self, backend: Backend, sql: str) -> None:
@@ -591,7 +587,7 @@ class Relay:
         changed |= {name: value for name, value in own.items() if had.get(name) != value}
         if changed:
             self._on_settings(changed)
-            self._profile = None
+            self.known_profile = None
             backend.profile = None
 
     def _close_backend(self) -> None:
