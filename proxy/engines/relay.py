@@ -114,8 +114,13 @@ class Relay:
             return
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        if not await backend.settle():
-            raise Told
+        try:
+            if not await backend.settle():
+                raise Told
+        except SqlError:
+            if not self.in_transaction:  # that it is gone is said once
+                self._backend, self._unsynced = None, False
+            raise
 
     async def sync(self) -> None:
         """Ends the extended messages sent so far; without a BEGIN of ours that commits them."""
@@ -178,8 +183,10 @@ class Relay:
             else:
                 backend.send(_query(sql), pg.QUERY)
             await self.settle()
-        except Told:
-            raise pg.read_error(failure[0]) from None
+        except (Told, SqlError) as error:
+            if not failure:
+                raise
+            raise pg.read_error(failure[0]) from error
         finally:
             backend.attach(self._client, self._on_parameter)
 
