@@ -46,7 +46,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
     ("AUTOINCREMENT", "use a sequence: DEFAULT s.NEXTVAL"),
     ("INSERT ALL, FIRST and OVERWRITE", "write the statements one by one"),
-    ("GEOGRAPHY, GEOMETRY, FILE, DECFLOAT, MAP", "no type carries them"),
+    ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
     ("CREATE FUNCTION, STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
     ("Snowflake Scripting, session variables, RESULT_SCAN", "not yet"),
 )
