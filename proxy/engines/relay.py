@@ -348,8 +348,13 @@ class Relay:
             return  # what is under way then is not the client's
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        if not await backend.settle():
-            raise Told
+        try:
+            if not await backend.settle():
+                raise Told
+        except SqlError:
+            if not self.in_transaction:  # that it is gone is said once
+                self._unsynced = False
+            raise
 
     async def sync(self) -> None:
         """Ends the extended messages sent so far; without a BEGIN of ours that commits them."""
@@ -417,8 +422,10 @@ class Relay:
                 backend.send(_query(sql), be.QUERY)
                 backend.unnamed = None
             await self.settle()
-        except Told:
-            raise read_error(failure[0]) from None
+        except (Told, SqlError) as error:
+            if not failure:
+                raise
+            raise read_error(failure[0]) from error
         finally:
             backend.attach(self._client, self._on_parameter, self._gone)
 
