@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, snowflake
+from proxy.sql import administration, postgres, snowflake, traces
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
@@ -126,6 +126,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
                 relayed=judgement.relayed,
             )
@@ -153,7 +154,13 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     writes = action.direction == "FROM"
     if action.table is not None:
         if administration.is_control_relation(action.table):
-            return replace(statement, route=Route.POSTGRES, action=None, writes=writes)
+            return replace(
+                statement,
+                route=Route.POSTGRES,
+                action=None,
+                writes=writes,
+                trace=traces.Trace.NOTHING,
+            )
         *schema, table = action.table
         if schema and schema[-1] == "public":
             action = replace(action, table=(*schema[:-1], "main", table))
@@ -165,7 +172,14 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     else:
         inner = _query(text, bracketed, dialect, reader)
     if inner.route is Route.POSTGRES:
-        return replace(statement, route=Route.POSTGRES, action=None, writes=inner.writes)
+        return replace(
+            statement,
+            route=Route.POSTGRES,
+            action=None,
+            writes=inner.writes,
+            trace=inner.trace,
+            sets=inner.sets,
+        )
     if inner.kind not in _COPIED:
         raise at_or_near(text, first)
     refused = inner.refused
@@ -396,6 +410,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = error
+    trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
         relayed = renamed_columns(piece.tokens, text)
@@ -413,6 +428,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
+        trace=trace,
+        sets=sets,
         needs=frozenset(settled.needs),
         varies=settled.varies,
         federated=relations,
