@@ -349,13 +349,8 @@ class Relay:
             return  # what is under way then is not the client's
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        try:
-            if not await backend.settle():
-                raise Told
-        except SqlError:
-            if not self.in_transaction:  # that it is gone is said once
-                self._unsynced = False
-            raise
+        if not await backend.settle():
+            raise Told
 
     async def sync(self) -> None:
         """Ends the extended messages sent so far; without a BEGIN of ours that commits them."""
