@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.cloning import copied
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckStatement, Piece
@@ -71,7 +72,10 @@ class ExtendedProtocol:
             return
         session.admit(plan)
         await session.apply_to_postgres()
-        frame = m.frame(b"P", session.body)
+        body = session.body
+        if plan.sql:  # the client's text means another query there
+            body = m.cstring(message.statement) + m.cstring(plan.sql) + bytes(2)
+        frame = m.frame(b"P", body)
         statement.relayed = RelayedStatement(message.statement, frame)
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
@@ -82,6 +86,7 @@ class ExtendedProtocol:
         self._session.admit(plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
+        plan = statement.plan = await copied(self._session, plan)
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
@@ -198,7 +203,8 @@ class ExtendedProtocol:
 
     async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
         """Prepares again what was planned with variables that have changed since."""
-        if not plan.varies or (now := self._session.planned_now(plan)) == statement.asked:
+        now = self._session.planned_now(plan) if plan.varies else statement.asked
+        if now is None or (now == statement.asked and plan.copies is None):
             return
         statement.close_plans()
         statement.variants.clear()
@@ -311,9 +317,10 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if plan.then or not session.link.protocol.next_is(b"S"):
+        if plan.then or plan.copies or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
-        idle = not bound.running and await session.existence_notice(plan)
+        idle = bound.idle = not bound.running and await session.existence_notice(plan)
+        session.tell(plan)
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
@@ -367,8 +374,7 @@ class ExtendedProtocol:
             if statement.plan is not None and statement.plan.writes:
                 sql = bound.sql or statement.sql
                 session.transaction.wrote(sql, bound.values, bound.rows)
-                for part in statement.plan.then:
-                    session.transaction.wrote(part, (), 0)
+                session.wrote_rest(statement.plan)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -421,7 +427,7 @@ class ExtendedProtocol:
         bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
         if statement.row_types is None:
             bound.running.finish()
-            if statement.plan is not None:
+            if statement.plan is not None and not bound.idle:
                 self._session.run_rest(statement.plan)
 
     def plan_texts(self, bound: Portal) -> list[str]:

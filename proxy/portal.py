@@ -58,6 +58,7 @@ class Portal:
     hold: bool = False  # a cursor WITH HOLD
     kept: bool = False  # ... whose transaction has committed
     binary: bool = False  # a BINARY cursor
+    idle: bool = False  # IF [NOT] EXISTS leaves it nothing to do
     inner: Portal | None = None  # bound, of DECLARE and EXPLAIN
     answer: Any = None  # what the session's own statement answered: `Outcome` or `Rows`
     left: int = 0  # of a FETCH: rows that it has still to give

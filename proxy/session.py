@@ -10,6 +10,7 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
+from proxy.cloning import copied
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
@@ -34,6 +36,7 @@ from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.positions import source_position
 from proxy.sql.session_actions import CopyStatement
+from proxy.sql.snowflake.definitions import UNIQUE
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -49,6 +52,7 @@ _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
+_NEEDS_ITS_OBJECT = ("COMMENT", "TRUNCATE TABLE")  # DuckDB's have no IF EXISTS
 _IDLE_TOO_LONG = SqlError(
     "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
 )
@@ -92,6 +96,7 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
+        self.rest: list[str] = []  # the parts of the last definition of several
         self.copying = Copying(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
@@ -365,12 +370,14 @@ class Session:
         if not plans:
             self.link.write(m.EMPTY_QUERY)
             return
-        if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
+        if all(
+            plan.route is Route.POSTGRES and plan.refused is None and not plan.sql for plan in plans
+        ):
             self.transaction.check()
             await self._relay_query(sql)
             return
         for plan in plans:
-            if len(plans) > 1 or plan.then:
+            if len(plans) > 1 or plan.then or plan.copies:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -404,7 +411,7 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text)
+            await self._relay_query(plan.sql or " " * plan.start + plan.text)
         else:
             await self._simple_duck(plan)
 
@@ -423,7 +430,8 @@ class Session:
 
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self._dialect.name) if plan.ddl else None
+        judged = plan.ddl or plan.kind in _NEEDS_ITS_OBJECT
+        about = existence(plan.text, self._dialect.name) if judged else None
         if about is None:
             return False
         there = await self.on_duck(self.duck.has, about.kind, about.name)
@@ -498,6 +506,11 @@ class Session:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
+        self.tell(plan)
+        if nothing_to_do and plan.kind in _NEEDS_ITS_OBJECT:
+            self.link.write(portals.complete(plan.tag, 0))
+            return
+        plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -511,8 +524,7 @@ class Session:
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
-                    for sql in plan.then:
-                        self.transaction.wrote(sql, (), 0)
+                    self.wrote_rest(plan)
                 return
             columns = tuple(running.columns)
             self.link.write(portals.row_description(columns, (0,) * len(columns)))
@@ -544,10 +556,21 @@ class Session:
             running.close()
             raise
 
+    def tell(self, plan: Statement) -> None:
+        """The notice that goes with a plan."""
+        if plan.notice:
+            self.notice(SqlError("00000", plan.notice), "NOTICE")
+
     def run_rest(self, plan: Statement) -> None:
-        """Blocks. The other parts of a definition of several."""
-        for sql in plan.then:
+        """Blocks. The other parts of a definition of several; `rest` is what was run."""
+        word = secrets.token_hex(4)
+        self.rest = [sql.replace(UNIQUE, word) for sql in plan.then]
+        for sql in self.rest:
             self.duck.start_text(sql).finish()
+
+    def wrote_rest(self, plan: Statement) -> None:
+        for sql in self.rest if plan.then else ():
+            self.transaction.wrote(sql, (), 0)
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
         """Sends a result to its end; the next piece is made while this one is being sent."""

@@ -37,6 +37,7 @@ from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.context import Settled, settle
+from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.show import Asked, is_show, read_describe, read_show
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, scripting
@@ -86,6 +87,8 @@ def _plan_all(
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
+    if _is_snowflake(dialect):
+        piece.tokens = _temporary(piece.tokens)
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _session(text, piece, scripting(piece.block))
@@ -111,6 +114,22 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 refused=judgement.refused,
             )
     return _query(text, piece, dialect, reader)
+
+
+def _temporary(tokens: list[Token]) -> list[Token]:
+    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
+    if not tokens or tokens[0].token_type != TokenType.CREATE:
+        return tokens
+    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
+    words = [token.text.upper() for token in tokens[at : at + 2]]
+    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
+        return tokens[:at] + tokens[at + 1 :]
+    if words[:1] == ["VOLATILE"]:
+        old = tokens[at]
+        kind = TokenType.TEMPORARY
+        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
+        return [*tokens[:at], new, *tokens[at + 1 :]]
+    return tokens
 
 
 def _session(text: str, piece: Slice, utility: Utility) -> Statement:
@@ -251,7 +270,7 @@ def _describe(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: 
 
 def _asked(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
     return Statement(
-        Route.DUCKDB,
+        Route.POSTGRES if asked.by_postgres else Route.DUCKDB,
         asked.kind,
         text[piece.start : piece.end],
         piece.start,
@@ -346,27 +365,49 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise too_complex() from error
     except SqlError as error:
         return _refused(text, piece, kind, tag, error)
-    sql = ""
+    sql, then, divided = "", (), None
     if engine != POSTGRES_ENGINE and refused is None:
         try:
-            sql = _write(tree, nodes, source, dialect, grammar)
+            if _is_snowflake(dialect) and grammar.name == "snowflake" and is_ddl(tree):
+                divided, then = _divided(tree, dialect)
+                nodes = list(divided.first.dfs())
+                sql = _write(divided.first, nodes, source, dialect, grammar)
+            else:
+                sql = _write(tree, nodes, source, dialect, grammar)
         except SqlError as error:
-            refused = error
+            refused = hinted(error, kind.partition(" ")[2])
+    elif engine == POSTGRES_ENGINE and settled.named:
+        message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
+        hint = "Write out the names of the control plane's relations."
+        refused = SqlError("0A000", message, hint=hint)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
-        tag=tag,
+        tag=divided.tag or tag if divided is not None else tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
+        then=then,
+        copies=divided.copies if divided is not None else None,
+        notice=divided.notice if divided is not None else "",
         needs=frozenset(settled.needs),
         varies=settled.varies,
     )
+
+
+def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
+    """A definition's first statement, and the others as DuckDB's SQL."""
+    divided = divide(tree, dialect.database)
+    then = [
+        part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
+        for part in divided.then
+    ]
+    return divided, tuple(then)
 
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
@@ -427,6 +468,7 @@ def _unknown(text: str, piece: Slice) -> Statement:
         raise at_or_near(text, piece.tokens[0])
     kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
     refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
+    hinted(refused, kind.partition(" ")[2])
     source = text[piece.start : piece.end]
     return Statement(
         Route.DUCKDB, kind, source, piece.start, tag=kind, writes=True, ddl=True, refused=refused

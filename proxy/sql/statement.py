@@ -19,18 +19,33 @@ class Route(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """CREATE TABLE ... CLONE or LIKE. source, target: the parts of the names, as DuckDB has them.
+
+    rows: CLONE. opening: the statement's words up to the new name.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    rows: bool
+    opening: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a message.
 
     kind: its leading words in upper case ('SELECT', 'CREATE TABLE', 'CREATE TABLE AS', ...).
     text: the slice of the client's text, unchanged; start: its 0-based offset in the message.
-    sql: what DuckDB runs, '' on other routes. action: what the session does on route SESSION.
+    sql: what DuckDB runs; on route POSTGRES what it is sent in place of the text, '' for the text. action: what the session does on route SESSION.
     tag: Postgres's command tag without the row count ('SELECT', 'INSERT 0', 'CREATE TABLE', ...).
     writes: it may change data or schema; ddl: it may change the schema.
     parameters: the highest n among its $n.
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    copies: the table that it is made after, whose definition is read when it runs.
+    notice: what the client is told when it runs, '' for nothing.
     then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
     several parts. needs: what of the session the engine's connection must know before it runs
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
@@ -49,6 +64,8 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    copies: Copies | None = None
+    notice: str = ""
     then: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     varies: bool = False

@@ -31,10 +31,14 @@ from proxy.sql.words import Words
 
 @dataclass(slots=True)
 class Settled:
-    """needs: what of the session must be fresh; varies: whether variables shaped the tree."""
+    """needs: what of the session must be fresh; varies: whether variables shaped the tree.
+
+    named: whether the tree says what its text does not. changed: whether it is not as it was parsed.
+    """
 
     needs: set[str] = field(default_factory=set)
     varies: bool = False
+    named: bool = False
     changed: bool = False
 
 
@@ -88,7 +92,7 @@ def _variable(name: str, dialect: Dialect) -> Variable | None:
 
 
 def _required(node: exp.Expr, name: str, settled: Settled, dialect: Dialect) -> Variable:
-    settled.varies = True
+    settled.varies = settled.named = True
     found = _variable(name, dialect)
     if found is None:
         message = f"session variable '${name.upper()}' does not exist"
@@ -153,6 +157,7 @@ def _identifier(
     schemas: list[exp.Table],
 ) -> None:
     parts = _name_in(node.this, settled, dialect)
+    settled.named = True
     parent = node.parent
     if node.args.get("expressions") is not None and not isinstance(parent, exp.Table):
         if len(parts) > 1:
@@ -226,7 +231,7 @@ def _result_scan(node: exp.Expr, call: exp.Anonymous, settled: Settled, dialect:
             call,
             "Results are not kept; use a temporary table.",
         )
-    settled.varies = True
+    settled.varies = settled.named = True
     settled.needs |= set(dialect.last_listing[1])
     place = node.parent
     if isinstance(place, exp.Table) and place.this is node:
@@ -257,10 +262,29 @@ def _column(
     if isinstance(catalog, exp.Identifier) and _is_ours(catalog, dialect):
         node.set("catalog", exp.Identifier(this=ENGINE_DATABASE, quoted=False))
         settled.changed = True
-    elif node.args.get("table") is None and isinstance(node.this, exp.Identifier):
-        if node.this.this.lower() == "session_user" and not node.this.args.get("quoted"):
-            settled.needs.add("user")
-            _replace(node, _held("user"), settled)
+    elif not isinstance(node.this, exp.Identifier) or node.this.args.get("quoted"):
+        return
+    elif node.args.get("table") is not None:
+        if node.this.this.lower() == "nextval" and _is_output(node):
+            _named(node, node.copy(), "nextval", settled)
+    elif (need := _BARE.get(node.this.this.lower())) is not None:
+        settled.needs.add(need)
+        _named(node, _held(need), node.this.this.lower(), settled)
+
+
+def _is_output(node: exp.Expr) -> bool:
+    return isinstance(node.parent, exp.Select) and node.arg_key == "expressions"
+
+
+def _named(node: exp.Expr, by: exp.Expr, name: str, settled: Settled) -> None:
+    """Replaces what gives an output column its name."""
+    if _is_output(node):
+        by = exp.Alias(this=by, alias=exp.Identifier(this=name, quoted=True))
+    _replace(node, by, settled)
+
+
+# Postgres's words for some of it, which stand without brackets.
+_BARE = {"session_user": "user", "current_role": "role", "current_catalog": "database"}
 
 
 def _is_ours(catalog: exp.Identifier, dialect: Dialect) -> bool:

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.snowflake.registry import text, unsupported
+from proxy.sql.statement import Copies
 
 UNIQUE = "hatidata_unique_name"
 """Stands in `Statement.then` for a word that is another one each time that they are run."""
@@ -30,11 +31,19 @@ class Divided:
     then: list[exp.Expr | str] = field(default_factory=list)
     tag: str = ""
     notice: str = ""
+    copies: Copies | None = None
 
 
-def divide(tree: exp.Expr) -> Divided:
-    """The statements that make up a definition in Snowflake's dialect; `tree` is spent."""
+def divide(tree: exp.Expr, database: str) -> Divided:
+    """The statements that make up a definition in Snowflake's dialect; `tree` is spent.
+
+    database: the name of the one there is.
+    """
     if isinstance(tree, exp.Create):
+        is_database = tree.kind == "DATABASE" and tree.args.get("exists")
+        if is_database and tree.this.name.lower() == database.lower():
+            notice = f'database "{tree.this.name}" already exists, skipping'
+            return Divided(exp.select("1").limit(0), notice=notice)
         return _create(tree)
     if isinstance(tree, exp.Alter):
         return _alter(tree)
@@ -54,12 +63,14 @@ def _create(tree: exp.Create) -> Divided:
     properties = tree.args.get("properties")
     if kind == "VIEW" and _has(properties, exp.MaterializedProperty):
         divided.notice = "a materialized view is a view here: it is computed when it is read"
+    if kind == "TABLE":
+        divided.copies = _copies(tree, table, properties)
     if schema is not None and kind == "TABLE":
         _columns(schema, table, _has(properties, exp.TemporaryProperty), divided)
         if tree.expression is not None and any(_is_typed(c) for c in schema.expressions):
             _insert_after(tree, schema, table, divided)
     elif schema is not None:
-        _view_columns(schema, table, divided)
+        _view_columns(tree, schema, table, divided)
     if properties is not None:
         for one in properties.expressions:
             if isinstance(one, exp.SchemaCommentProperty):
@@ -67,6 +78,22 @@ def _create(tree: exp.Create) -> Divided:
             elif isinstance(one, exp.SequenceProperties):
                 one.set("options", [o for o in one.args.get("options") or () if not _ordering(o)])
     return divided
+
+
+def _copies(tree: exp.Create, table: exp.Expr, properties: exp.Properties | None) -> Copies | None:
+    clone = tree.args.get("clone")
+    like = properties.find(exp.LikeProperty) if properties is not None else None
+    if clone is None and like is None:
+        return None
+    if clone is not None and clone.find(exp.HistoricalData) is not None:
+        raise unsupported("CLONE of an earlier state", tree, "There is no time travel.")
+    source = (clone or like).this
+    words = ["CREATE"]
+    words += ["OR REPLACE"] if tree.args.get("replace") else []
+    words += ["TEMPORARY"] if _has(properties, exp.TemporaryProperty) else []
+    words += ["TABLE", "IF NOT EXISTS"] if tree.args.get("exists") else ["TABLE"]
+    names = [(*_places(one), _folded(one.this)) for one in (source, table)]
+    return Copies(names[0], names[1], clone is not None, " ".join(words))
 
 
 def _has(properties: exp.Properties | None, kind: type) -> bool:
@@ -92,9 +119,7 @@ def _is_typed(column: exp.Expr) -> bool:
     return isinstance(column, exp.ColumnDef) and column.args.get("kind") is not None
 
 
-def _insert_after(
-    tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided: Divided
-) -> None:
+def _insert_after(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided: Divided) -> None:
     """CREATE TABLE with column types AS a query: first the table, then its rows."""
     query = tree.expression
     tree.set("expression", None)
@@ -178,7 +203,7 @@ def _identity(kind: exp.Expr, table: exp.Expr, column: exp.Expr, temporary: bool
     name = f"{_folded(table.this)}_{_folded(column)}_{UNIQUE}_identity"
     sequence = _quoted(*_places(table), name)
     target = _quoted(*_places(table), _folded(table.this))
-    default = f'nextval({_literal(_quoted(name))})'
+    default = f"nextval({_literal(_quoted(name))})"
     # DuckDB's bounds are 1 and up unless said: a falling or negative start needs room.
     bounds = "" if step > 0 and start > 0 else f" MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
     temp = "TEMP " if temporary else ""
@@ -228,7 +253,7 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
     return exp.CheckColumnConstraint(this=exp.Not(this=said))
 
 
-def _view_columns(schema: exp.Schema, table: exp.Expr, divided: Divided) -> None:
+def _view_columns(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided: Divided) -> None:
     names = []
     for item in schema.expressions:
         if not isinstance(item, exp.ColumnDef):
@@ -239,6 +264,13 @@ def _view_columns(schema: exp.Schema, table: exp.Expr, divided: Divided) -> None
             raise unsupported("this form of a view's column", item)
         names.append(item.this)
     schema.set("expressions", names)
+    if divided.then:  # DuckDB finds a column to comment on by its name in the query alone
+        query = exp.Subquery(
+            this=tree.expression,
+            alias=exp.TableAlias(this=exp.Identifier(this="query"), columns=names),
+        )
+        tree.set("expression", exp.Select(expressions=[exp.Star()], from_=exp.From(this=query)))
+        tree.set("this", table)
 
 
 # --- ALTER ----------------------------------------------------------------------------------------
@@ -257,12 +289,19 @@ def _alter(tree: exp.Alter) -> Divided:
     made: list[exp.Expr | str] = []
     for action in tree.args.get("actions") or ():
         made.extend(_action(tree, kind, action))
-    if not made:  # nothing to do, but to a table that must be there
-        made.append(exp.select("1").from_(tree.this.copy()).limit(0))
+    if not made or isinstance(made[0], str):  # at least it must be there
+        if tree.args.get("exists"):
+            raise unsupported(f"this form of ALTER {kind} IF EXISTS", tree)
+        made.insert(0, exp.select("1").from_(tree.this.copy()).limit(0))
     first, *rest = made
-    if not isinstance(first, exp.Expr):
-        raise unsupported("this form of ALTER TABLE", tree)
+    assert isinstance(first, exp.Expr)
     return Divided(first, rest)
+
+
+def _nullable(table: exp.Expr, column: exp.Expr, nullable: bool) -> str:
+    target = _quoted(*_places(table), _folded(table.this))
+    change = "DROP" if nullable else "SET"
+    return f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} {change} NOT NULL"
 
 
 def _one(tree: exp.Alter, action: exp.Expr) -> exp.Alter:
@@ -295,13 +334,18 @@ def _action(tree: exp.Alter, kind: str, action: exp.Expr) -> list[exp.Expr | str
     if isinstance(action, exp.AlterColumn) and action.args.get("comment") is not None:
         return [_comment(_column_of(table, action.this), "COLUMN", action.args["comment"])]
     if isinstance(action, exp.Command):
-        raise unsupported(f"ALTER {kind} {action.this} {action.expression}", tree)
+        raise unsupported(f"ALTER {kind} {_said(action)}", tree)
+    if isinstance(action, exp.AlterColumn) and action.args.get("allow_null") is not None:
+        return [_nullable(table, action.this, bool(action.args["allow_null"]))]
     return [_one(tree, action)]
 
 
 def _drops_clustering(action: exp.Expr) -> bool:
-    said = f"{action.this} {action.expression}" if isinstance(action, exp.Command) else ""
-    return said.upper() == "DROP CLUSTERING KEY"
+    return isinstance(action, exp.Command) and _said(action).upper() == "DROP CLUSTERING KEY"
+
+
+def _said(command: exp.Command) -> str:
+    return " ".join(f"{command.this} {command.expression}".split())
 
 
 def _dropping(action: exp.Drop, one: exp.Expr) -> exp.Drop:
@@ -321,13 +365,10 @@ def _swap(tree: exp.Alter, table: exp.Expr, other: exp.Expr) -> list[exp.Expr | 
     def rename(old: str, new: str) -> str:
         return f"ALTER TABLE {_quoted(*places, old)} RENAME TO {_quoted(new)}"
 
-    there = exp.select("1").from_(table.copy(), copy=False).limit(0)
-    return [there, rename(mine, between), rename(theirs, mine), rename(between, theirs)]
+    return [rename(mine, between), rename(theirs, mine), rename(between, theirs)]
 
 
-def _set(
-    tree: exp.Alter, kind: str, table: exp.Expr, action: exp.AlterSet
-) -> list[exp.Expr | str]:
+def _set(tree: exp.Alter, kind: str, table: exp.Expr, action: exp.AlterSet) -> list[exp.Expr | str]:
     made: list[exp.Expr | str] = []
     for group in action.expressions:
         for one in group.expressions if isinstance(group, exp.Properties) else [group]:
@@ -351,9 +392,7 @@ def _unset(tree: exp.Alter, kind: str, table: exp.Expr, action: exp.Set) -> list
     return made
 
 
-def _add_column(
-    tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef
-) -> list[exp.Expr | str]:
+def _add_column(tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef) -> list[exp.Expr | str]:
     """DuckDB adds a column with a default, and nothing else said of it."""
     column = column.copy()
     divided = Divided(tree)
@@ -363,8 +402,7 @@ def _add_column(
     for constraint in column.args.get("constraints") or ():
         if isinstance(constraint.args.get("kind"), exp.NotNullColumnConstraint):
             if not constraint.args["kind"].args.get("allow_null"):
-                changed = exp.AlterColumn(this=column.this.copy(), allow_null=False)
-                after.append(_one(tree, changed))
+                after.append(_nullable(table, column.this, False))
         elif isinstance(constraint.args.get("kind"), exp.DefaultColumnConstraint):
             kept.append(constraint)
         else:
@@ -382,6 +420,8 @@ HINTS: dict[str, str] = {
     "TASK": "Let a scheduler outside send the statement.",
     "PIPE": "Send COPY FROM STDIN.",
     "TAG": "Use COMMENT.",
+    "STAGE": "Send COPY FROM STDIN.",
+    "FILE": "COPY FROM STDIN takes its options itself.",
     "DYNAMIC": "Make a view.",
     "EXTERNAL": "Load the data with COPY FROM STDIN.",
     "ICEBERG": "Load the data with COPY FROM STDIN.",

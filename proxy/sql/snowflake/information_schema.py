@@ -113,10 +113,10 @@ def use_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> set[str]:
         table.set("catalog", exp.Identifier(this="_sf", quoted=False))
         table.meta["own"] = True
     for node in nodes:
-        if isinstance(node, exp.Column) and node.args.get("db") is not None:
-            if node.args["db"].name.lower() == "information_schema":
-                node.set("db", None)
-                node.set("catalog", None)
+        schema = node.args.get("db") if isinstance(node, exp.Column) else None
+        if schema is not None and schema.name.lower() == "information_schema":
+            node.set("db", None)
+            node.set("catalog", None)
     counted = "tables" in names and _counts(nodes)
     return {"database", "rows"} if counted else {"database"}
 
