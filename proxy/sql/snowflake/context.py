@@ -267,9 +267,9 @@ def _column(
     elif node.args.get("table") is not None:
         if node.this.this.lower() == "nextval" and _is_output(node):
             _named(node, node.copy(), "nextval", settled)
-    elif (need := _BARE.get(node.this.this.lower())) is not None:
-        settled.needs.add(need)
-        _named(node, _held(need), node.this.this.lower(), settled)
+    elif (asked := _BARE.get(node.this.this.lower())) is not None:
+        answer = _ANSWERS[asked](node, settled, dialect, source)
+        _named(node, answer, node.this.this.lower(), settled)
 
 
 def _is_output(node: exp.Expr) -> bool:
@@ -284,7 +284,12 @@ def _named(node: exp.Expr, by: exp.Expr, name: str, settled: Settled) -> None:
 
 
 # Postgres's words for some of it, which stand without brackets.
-_BARE = {"session_user": "user", "current_role": "role", "current_catalog": "database"}
+_BARE = {
+    "session_user": "CURRENT_USER",
+    "current_role": "CURRENT_ROLE",
+    "current_catalog": "CURRENT_DATABASE",
+    "current_schema": "CURRENT_SCHEMA",
+}
 
 
 def _is_ours(catalog: exp.Identifier, dialect: Dialect) -> bool:
