@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from proxy.engines.duck import DuckPortal, DuckStatement
+from proxy.engines.duck_scroll import GivenRows, ScrollRows
 from proxy.engines.relay import RelayedStatement
+from proxy.errors import SqlError
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
 from proxy.wire.types import DuckType, wire_type
@@ -37,6 +39,11 @@ class PreparedStatement:
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
 
+    @property
+    def changes_by_itself(self) -> bool:
+        """Whether its text may mean something else the next time."""
+        return self.asked is not None and (self.asked.varies or self.asked.copies is not None)
+
     def close_plans(self) -> None:
         """Blocks. Frees what DuckDB holds for it."""
         for plan in (self.duck, *self.variants.values()):
@@ -52,7 +59,9 @@ class Portal:
     sql: str = ""  # the statement's text for those types, where it must be planned anew
     size: int = 0  # of the values, in bytes as Bind brought them
     formats: tuple[int, ...] = ()
-    running: DuckPortal | None = None
+    running: DuckPortal | GivenRows | None = None
+    scroll: ScrollRows | None = None  # of a SCROLL cursor: all its rows
+    failure: SqlError | None = None  # what a cursor's query met at DECLARE, told at FETCH
     rows: int = 0  # given so far
     finished: bool = False
     hold: bool = False  # a cursor WITH HOLD

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ import structlog
 
 from proxy import portal as portals
 from proxy.cloning import copied
+from proxy.complaints import located
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
@@ -34,7 +36,6 @@ from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseco
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
-from proxy.sql.positions import source_position
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.definitions import UNIQUE
 from proxy.startup import Greeting, greet
@@ -50,6 +51,7 @@ T = TypeVar("T")
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _NEEDS_ITS_OBJECT = ("COMMENT", "TRUNCATE TABLE")  # DuckDB's have no IF EXISTS
@@ -102,10 +104,11 @@ class Session:
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
-        self._dialect = Dialect()
+        self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
         self._style: TextStyle | None = None
+        self._constants: dict[str, bytes] = {}  # answers of scalar queries without parameters
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -198,7 +201,7 @@ class Session:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
         self.user, self.database = greeting.user, greeting.database
-        self._dialect = replace(self._dialect, database=self.database)
+        self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
@@ -293,13 +296,14 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
+        self._constants.clear()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
                 # Snowflake's strings have backslash escapes unless the client says otherwise.
                 self.settings.follow(_ESCAPES, "off" if value == "snowflake" else "on")
                 self._to_report.add(_ESCAPES)
-            self._dialect = Dialect(
+            self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
@@ -318,6 +322,7 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
+        self._constants.clear()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -385,7 +390,7 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self.context.dialect(self._dialect, sql))
+        plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -431,7 +436,7 @@ class Session:
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
         judged = plan.ddl or plan.kind in _NEEDS_ITS_OBJECT
-        about = existence(plan.text, self._dialect.name) if judged else None
+        about = existence(plan.text, self.dialect.name) if judged else None
         if about is None:
             return False
         there = await self.on_duck(self.duck.has, about.kind, about.name)
@@ -451,12 +456,16 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    @property
+    def duck_in_step(self) -> bool:
+        """Whether DuckDB's connection has the session's settings."""
+        return not self._duck_stale and not self.context.stale
+
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
-            not self._duck_stale
-            and not self.context.stale
+            self.duck_in_step
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -504,6 +513,9 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+        if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
+            self.link.write(known)
+            return
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
         self.tell(plan)
@@ -527,7 +539,13 @@ class Session:
                     self.wrote_rest(plan)
                 return
             columns = tuple(running.columns)
-            self.link.write(portals.row_description(columns, (0,) * len(columns)))
+            description = portals.row_description(columns, (0,) * len(columns))
+            if plan.scalar and not piece[2]:
+                answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
+                self._keep_constant(plan.sql, answer)
+                self.link.write(answer)
+                return
+            self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
@@ -535,12 +553,15 @@ class Session:
         finally:
             await self.end_duck(running)
 
+    def _keep_constant(self, sql: str, answer: bytes) -> None:
+        if len(sql) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[sql] = answer
+
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
-        """The error with the position of what it complains about in the client's text."""
-        if error.offset is not None and error.position is None:
-            place = source_position(sql, error.offset, plan.text, self._dialect.name)
-            error.position = place + plan.start if place is not None else None
-        return error
+        """The error with what the client's own text adds to it."""
+        return located(error, plan, sql, self.dialect.name)
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
@@ -573,16 +594,23 @@ class Session:
             self.transaction.wrote(sql, (), 0)
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
-        """Sends a result to its end; the next piece is made while this one is being sent."""
+        """Sends a result to its end; piece: its first."""
+        data, sent, more = piece
+        self.link.write(data)
+        return sent + await self.send_rest(running, encoder) if more else sent
+
+    async def send_rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0, send: bool = True
+    ) -> int:
+        """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
-        while True:
-            data, rows, more = piece
-            self.link.write(data)
-            sent += rows
-            if not more:
-                return sent
-            await self.link.drain()
-            piece = await self.duck.call(running.fetch, encoder)
+        async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
+            async for data, rows in pieces:
+                await self.link.drain()
+                if send:
+                    self.link.write(data)
+                sent += rows
+        return sent
 
     async def end_duck(self, running: DuckPortal) -> None:
         if not running.done:

@@ -166,6 +166,21 @@ class Execute:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateAsExecute:
+    """`CREATE TABLE ... AS EXECUTE ...`; head: what is written before EXECUTE."""
+
+    head: str
+    execute: Execute
+
+
+@dataclass(frozen=True, slots=True)
+class DropSeveral:
+    """`DROP TABLE a, b`: a statement for each, all or none of which happen."""
+
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Deallocate:
     """`DEALLOCATE [PREPARE] name`; name None for ALL."""
 
@@ -276,6 +291,8 @@ SessionAction = (
     | Discard
     | Prepare
     | Execute
+    | CreateAsExecute
+    | DropSeveral
     | Deallocate
     | Declare
     | Fetch

@@ -23,6 +23,8 @@ from proxy.sql.snowflake import (
     core,
     datetime,
     ddl,
+    higher_order,
+    regex,
     registry,
     select,
     semistructured,
@@ -33,7 +35,19 @@ from proxy.sql.snowflake import (
 MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""
 
-_FAMILIES = (aggregate, conversion, core, datetime, ddl, select, semistructured, strings, types)
+_FAMILIES = (
+    aggregate,
+    conversion,
+    core,
+    datetime,
+    ddl,
+    higher_order,
+    regex,
+    select,
+    semistructured,
+    strings,
+    types,
+)
 
 
 def macro_scripts() -> list[str]:
