@@ -16,7 +16,7 @@ from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
-from proxy.sql.statement import Statement
+from proxy.sql.statement import Copies, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -76,8 +76,8 @@ def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
     its_schema = target[-2] if len(target) > 1 else current
     if (its_schema.lower(), target[-1].lower()) == (schema.lower(), table.lower()):
         raise SqlError("0A000", "a table cannot be replaced by its own clone")
-    before, body = _body(duck, copies.rows, (database, schema), target, definition)
-    made = [*before, f"{copies.opening} {_quoted(*target)} {body}"]
+    before, owned, body = _body(duck, copies, (database, schema), its_schema, definition)
+    made = [*before, f"{copies.opening} {_quoted(*target)} {body}", *owned]
     if copies.rows:
         made.append(
             f"INSERT INTO {_quoted(*target)} SELECT * FROM {_quoted(database, schema, table)}"
@@ -95,9 +95,9 @@ def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
 
 
 def _body(
-    duck: DuckSession, goes_on: bool, place: tuple[str, str], target: tuple[str, ...], sql: str
-) -> tuple[list[str], str]:
-    """What is between the brackets of a definition, and the sequences that it needs first."""
+    duck: DuckSession, copies: Copies, place: tuple[str, str], its_schema: str, sql: str
+) -> tuple[list[str], list[str], str]:
+    """The sequences that a definition needs first, whose they are then, and what is in its brackets."""
     tokens = DUCKDB.own_tokens(sql)
     start = next(t.start for t in tokens if t.token_type == TokenType.L_PAREN)
     sequences = {
@@ -106,7 +106,10 @@ def _body(
             _SEQUENCES.format(database=_literal(place[0]), schema=_literal(place[1]))
         )
     }
+    *places, table = copies.target
+    temporary = "TEMPORARY" in copies.opening
     before: list[str] = []
+    owned: list[str] = []
     written, at = "", start
     for token in tokens:
         name = token.text.strip('"').replace('""', '"')
@@ -117,11 +120,15 @@ def _body(
         ):
             continue
         first, step, least, most, following = sequences[name]
-        own = f"{target[-1]}_{secrets.token_hex(4)}_identity"
+        own = f"{table}_{secrets.token_hex(4)}_identity"
         before.append(
-            f"CREATE SEQUENCE {_quoted(*target[:-1], own)} INCREMENT BY {step} MINVALUE {least} "
-            f"MAXVALUE {most} START WITH {following if goes_on else first}"
+            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {_quoted(*places, own)} "
+            f"INCREMENT BY {step} MINVALUE {least} MAXVALUE {most} "
+            f"START WITH {following if copies.rows else first}"
         )
+        if not temporary:
+            owner = _quoted(its_schema, table)
+            owned.append(f"ALTER SEQUENCE {_quoted(*places, own)} OWNED BY {owner}")
         written += sql[at : token.start] + _literal(_quoted(own))
         at = token.end + 1
-    return before, (written + sql[at:]).rstrip().removesuffix(";")
+    return before, owned, (written + sql[at:]).rstrip().removesuffix(";")

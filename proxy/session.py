@@ -37,7 +37,7 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake.definitions import UNIQUE
+from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -584,8 +584,12 @@ class Session:
 
     def run_rest(self, plan: Statement) -> None:
         """Blocks. The other parts of a definition of several; `rest` is what was run."""
+        self.rest = []
+        if not plan.then:
+            return
+        schema = self.duck.run("SELECT current_schema()")[0][0].replace('"', '""')
         word = secrets.token_hex(4)
-        self.rest = [sql.replace(UNIQUE, word) for sql in plan.then]
+        self.rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
         for sql in self.rest:
             self.duck.start_text(sql).finish()
 

@@ -19,6 +19,9 @@ from proxy.sql.statement import Copies
 UNIQUE = "hatidata_unique_name"
 """Stands in `Statement.then` for a word that is another one each time that they are run."""
 
+SCHEMA = "hatidata_current_schema"
+"""Stands in `Statement.then` for the name of the current schema."""
+
 FOREIGN_KEY = "foreign key"
 """The key under which a foreign key's check keeps its name, in JSON."""
 
@@ -201,16 +204,20 @@ def _identity(kind: exp.Expr, table: exp.Expr, column: exp.Expr, temporary: bool
     """A sequence of the column's own. Its name ends in `_identity`, by which it is known."""
     start, step = (_number(kind.args.get(key)) for key in ("start", "increment"))
     name = f"{_folded(table.this)}_{_folded(column)}_{UNIQUE}_identity"
-    sequence = _quoted(*_places(table), name)
-    target = _quoted(*_places(table), _folded(table.this))
+    # DuckDB looks for the owner of a sequence in `main`, if no schema is named.
+    places = _places(table) or ([] if temporary else [SCHEMA])
+    sequence = _quoted(*places, name)
+    target = _quoted(*places, _folded(table.this))
     default = f"nextval({_literal(_quoted(name))})"
     # DuckDB's bounds are 1 and up unless said: a falling or negative start needs room.
     bounds = "" if step > 0 and start > 0 else f" MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
     temp = "TEMP " if temporary else ""
+    owner = _quoted(*places[-1:], _folded(table.this))
+    owned = [] if temporary else [f"ALTER SEQUENCE {sequence} OWNED BY {owner}"]
     return [
         f"CREATE {temp}SEQUENCE {sequence} INCREMENT BY {step}{bounds} START WITH {start}",
         f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} SET DEFAULT {default}",
-        f"ALTER SEQUENCE {sequence} OWNED BY {target}",
+        *owned,
     ]
 
 
