@@ -35,7 +35,8 @@ WHERE database_name = {database} AND schema_name = {schema} AND table_name = {ta
   AND comment IS NOT NULL
 """
 _SEQUENCES = """
-SELECT sequence_name, start_value, increment_by, min_value, max_value,
+SELECT sequence_name, CASE WHEN increment_by > 0 THEN min_value ELSE max_value END, increment_by,
+       min_value, max_value,
        CASE WHEN last_value IS NULL THEN start_value ELSE last_value + increment_by END
 FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {schema}
 """
@@ -112,7 +113,7 @@ def _body(
     owned: list[str] = []
     written, at = "", start
     for token in tokens:
-        name = token.text.strip('"').replace('""', '"')
+        name = token.text.rpartition('"."')[2].strip('"').replace('""', '"')
         if (
             token.token_type != TokenType.STRING
             or not token.text.endswith('_identity"')
@@ -129,6 +130,7 @@ def _body(
         if not temporary:
             owner = _quoted(its_schema, table)
             owned.append(f"ALTER SEQUENCE {_quoted(*places, own)} OWNED BY {owner}")
-        written += sql[at : token.start] + _literal(_quoted(own))
+        place_of_own = () if temporary else (its_schema,)
+        written += sql[at : token.start] + _literal(_quoted(*place_of_own, own))
         at = token.end + 1
     return before, owned, (written + sql[at:]).rstrip().removesuffix(";")

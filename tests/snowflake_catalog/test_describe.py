@@ -14,9 +14,7 @@ DESCRIBED = [
 
 
 @pytest.mark.parametrize("form", ["DESCRIBE TABLE t", "DESC TABLE t", "DESC t", "DESCRIBE VIEW v"])
-def test_the_columns_are_the_documented_ones(
-    ask: Ask, snow: psycopg.Connection, form: str
-) -> None:
+def test_the_columns_are_the_documented_ones(ask: Ask, snow: psycopg.Connection, form: str) -> None:
     ask("CREATE TABLE t (i INT)")
     ask("CREATE VIEW v AS SELECT * FROM t")
     assert columns(snow, form) == DESCRIBED
@@ -84,9 +82,7 @@ def test_schemas_and_databases(ask: Ask) -> None:
         ("DESC RESULT 'x'", "0A000"),
     ],
 )
-def test_what_is_not_there_is_an_error(
-    snow: psycopg.Connection, sql: str, sqlstate: str
-) -> None:
+def test_what_is_not_there_is_an_error(snow: psycopg.Connection, sql: str, sqlstate: str) -> None:
     with pytest.raises(psycopg.Error) as raised:
         snow.execute(sql)
     assert raised.value.sqlstate == sqlstate

@@ -181,9 +181,7 @@ def test_objects_are_tables_and_views(ask: Ask, things: None) -> None:
         ("SHOW TABLES LIKE", "42601"),
     ],
 )
-def test_what_is_not_there_is_an_error(
-    snow: psycopg.Connection, sql: str, sqlstate: str
-) -> None:
+def test_what_is_not_there_is_an_error(snow: psycopg.Connection, sql: str, sqlstate: str) -> None:
     with pytest.raises(psycopg.Error) as raised:
         snow.execute(sql)
     assert raised.value.sqlstate == sqlstate
@@ -194,9 +192,7 @@ def test_columns_have_snowflakes_types(ask: Ask) -> None:
         " d DATE, id INT IDENTITY(5, 2))")  # fmt: skip
     found = {row["column_name"]: row for row in ask("SHOW COLUMNS IN TABLE t")}
     assert list(found) == ["i", "n", "s", "d", "id"]
-    assert found["i"]["data_type"] == (
-        '{"type":"FIXED","precision":38,"scale":0,"nullable":false}'
-    )
+    assert found["i"]["data_type"] == ('{"type":"FIXED","precision":38,"scale":0,"nullable":false}')
     assert found["i"]["null?"] == "NOT_NULL"
     assert found["s"]["data_type"] == (
         '{"type":"TEXT","length":20,"byteLength":80,"nullable":true,"fixed":false}'

@@ -66,6 +66,9 @@ def _create(tree: exp.Create) -> Divided:
     properties = tree.args.get("properties")
     if kind == "VIEW" and _has(properties, exp.MaterializedProperty):
         divided.notice = "a materialized view is a view here: it is computed when it is read"
+    if kind == "SEQUENCE":
+        _bound(tree)
+        properties = tree.args.get("properties")
     if kind == "TABLE":
         divided.copies = _copies(tree, table, properties)
     if schema is not None and kind == "TABLE":
@@ -78,8 +81,6 @@ def _create(tree: exp.Create) -> Divided:
         for one in properties.expressions:
             if isinstance(one, exp.SchemaCommentProperty):
                 divided.then.append(_comment(table.copy(), kind, one.this))
-            elif isinstance(one, exp.SequenceProperties):
-                one.set("options", [o for o in one.args.get("options") or () if not _ordering(o)])
     return divided
 
 
@@ -208,9 +209,9 @@ def _identity(kind: exp.Expr, table: exp.Expr, column: exp.Expr, temporary: bool
     places = _places(table) or ([] if temporary else [SCHEMA])
     sequence = _quoted(*places, name)
     target = _quoted(*places, _folded(table.this))
-    default = f"nextval({_literal(_quoted(name))})"
-    # DuckDB's bounds are 1 and up unless said: a falling or negative start needs room.
-    bounds = "" if step > 0 and start > 0 else f" MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
+    default = f"nextval({_literal(_quoted(*places[-1:], name))})"
+    low, high = _bounds(start, step)
+    bounds = f" MINVALUE {low} MAXVALUE {high}"
     temp = "TEMP " if temporary else ""
     owner = _quoted(*places[-1:], _folded(table.this))
     owned = [] if temporary else [f"ALTER SEQUENCE {sequence} OWNED BY {owner}"]
@@ -219,6 +220,31 @@ def _identity(kind: exp.Expr, table: exp.Expr, column: exp.Expr, temporary: bool
         f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} SET DEFAULT {default}",
         *owned,
     ]
+
+
+def _bounds(start: int, step: int) -> tuple[int, int]:
+    """Between which numbers a sequence counts: from where it starts, and almost without end.
+
+    DuckDB forgets where a sequence has started once it has been used, and keeps this.
+    """
+    return (start, 2**63 - 2) if step > 0 else (-(2**63) + 1, start)
+
+
+def _bound(tree: exp.Create) -> None:
+    """CREATE SEQUENCE with its bounds."""
+    properties = tree.args.get("properties")
+    own = properties.find(exp.SequenceProperties) if properties is not None else None
+    if own is None:
+        own = exp.SequenceProperties()
+        if properties is None:
+            properties = exp.Properties(expressions=[])
+            tree.set("properties", properties)
+        properties.append("expressions", own)
+    own.set("options", [o for o in own.args.get("options") or () if not _ordering(o)])
+    if own.args.get("minvalue") is None and own.args.get("maxvalue") is None:
+        start, step = (_number(own.args.get(key)) for key in ("start", "increment"))
+        for key, value in zip(("minvalue", "maxvalue"), _bounds(start, step), strict=True):
+            own.set(key, exp.Var(this=str(value)))
 
 
 def _number(value: exp.Expr | None) -> int:

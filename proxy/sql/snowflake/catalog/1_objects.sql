@@ -72,7 +72,7 @@ SELECT c.database_name AS engine_database, c.schema_name AS engine_schema,
        c.table_name, c.column_name, c.column_index AS position, c.data_type AS engine_type,
        CAST(l.length AS BIGINT) AS length, c.is_nullable, c.comment,
        CASE WHEN i.sequence_name IS NULL THEN c.column_default END AS column_default,
-       i.start_value AS identity_start, i.increment_by AS identity_step
+       CASE WHEN i.increment_by > 0 THEN i.min_value ELSE i.max_value END AS identity_start, i.increment_by AS identity_step
 FROM duckdb_columns() c
 LEFT JOIN (
   SELECT database_name, schema_name, table_name, constraint_column_names[1] AS column_name,
@@ -82,10 +82,12 @@ LEFT JOIN (
   GROUP BY ALL
 ) l USING (database_name, schema_name, table_name, column_name)
 LEFT JOIN (
-  SELECT database_name, schema_name, sequence_name, start_value, increment_by
+  SELECT database_name, schema_name, sequence_name, min_value, max_value, increment_by
   FROM duckdb_sequences() WHERE ends_with(sequence_name, '_identity')
 ) i ON i.database_name = c.database_name AND i.schema_name = c.schema_name
-   AND c.column_default = 'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')'
+   AND c.column_default IN (
+     'nextval(''"' || replace(i.schema_name || '"."' || i.sequence_name, '''', '''''') || '"'')',
+     'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')')
 WHERE NOT c.internal AND c.database_name NOT IN ('system', '_sf');
 
 CREATE OR REPLACE MACRO _sf.identity_(start, step) AS
@@ -138,9 +140,13 @@ FROM (
 CREATE OR REPLACE VIEW _sf.sequences_ AS
 SELECT database_name AS engine_database, schema_name AS engine_schema,
        _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
-       sequence_name AS name, start_value, min_value, max_value, increment_by, cycle, comment,
-       CASE WHEN last_value IS NULL THEN start_value ELSE last_value + increment_by END AS next_value
-FROM duckdb_sequences()
+       -- Where it has started is known by the bounds that Snowflake's CREATE SEQUENCE gives it.
+       sequence_name AS name,
+       CASE WHEN increment_by > 0 AND max_value = 9223372036854775806 THEN min_value
+            WHEN increment_by < 0 AND min_value = -9223372036854775807 THEN max_value END AS start_value,
+       min_value, max_value, increment_by, cycle, comment,
+       CASE WHEN s.last_value IS NULL THEN s.start_value ELSE s.last_value + s.increment_by END AS next_value
+FROM duckdb_sequences() s
 WHERE NOT ends_with(sequence_name, '_identity') AND database_name NOT IN ('system', '_sf');
 
 -- Functions of the client's own: macros.
