@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.cloning import copied
+from proxy.defining import copied, run_rest
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
@@ -483,7 +483,7 @@ class ExtendedProtocol:
         if statement.row_types is None:
             bound.running.finish()
             if statement.plan is not None and not bound.idle:
-                self._session.run_rest(statement.plan)
+                self._session.rest = run_rest(self._session.duck, statement.plan)
 
     def plan_texts(self, bound: Portal) -> list[str]:
         """Blocks. What EXPLAIN gives: the texts of its plans."""

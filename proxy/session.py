@@ -10,7 +10,6 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,9 +18,9 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.cloning import copied
 from proxy.complaints import located
 from proxy.copying import Copying
+from proxy.defining import copied, run_rest
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -37,7 +36,6 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -569,7 +567,7 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
-                self.run_rest(plan)
+                self.rest = run_rest(self.duck, plan)
                 return running, None, None
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
@@ -581,17 +579,6 @@ class Session:
         """The notice that goes with a plan."""
         if plan.notice:
             self.notice(SqlError("00000", plan.notice), "NOTICE")
-
-    def run_rest(self, plan: Statement) -> None:
-        """Blocks. The other parts of a definition of several; `rest` is what was run."""
-        self.rest = []
-        if not plan.then:
-            return
-        schema = self.duck.run("SELECT current_schema()")[0][0].replace('"', '""')
-        word = secrets.token_hex(4)
-        self.rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
-        for sql in self.rest:
-            self.duck.start_text(sql).finish()
 
     def wrote_rest(self, plan: Statement) -> None:
         for sql in self.rest if plan.then else ():

@@ -41,8 +41,8 @@ from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.context import Settled, settle
-from proxy.sql.snowflake.definitions import Divided, divide, hinted
-from proxy.sql.snowflake.show import Asked, is_show, read_describe, read_show
+from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, scripting
 from proxy.sql.words import Words
@@ -92,7 +92,7 @@ def _plan_all(
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if _is_snowflake(dialect):
-        piece.tokens = _temporary(piece.tokens)
+        piece.tokens = temporary(piece.tokens)
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _session(text, piece, scripting(piece.block))
@@ -118,22 +118,6 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 refused=judgement.refused,
             )
     return _query(text, piece, dialect, reader)
-
-
-def _temporary(tokens: list[Token]) -> list[Token]:
-    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
-    if not tokens or tokens[0].token_type != TokenType.CREATE:
-        return tokens
-    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
-    words = [token.text.upper() for token in tokens[at : at + 2]]
-    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
-        return tokens[:at] + tokens[at + 1 :]
-    if words[:1] == ["VOLATILE"]:
-        old = tokens[at]
-        kind = TokenType.TEMPORARY
-        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
-        return [*tokens[:at], new, *tokens[at + 1 :]]
-    return tokens
 
 
 def _session(text: str, piece: Slice, utility: Utility) -> Statement:
@@ -261,7 +245,7 @@ def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Wor
 
 def _show(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
     if _is_snowflake(dialect) and is_show(words):
-        return _asked(text, piece, read_show(words, dialect.database), "SHOW")
+        return statement(text, piece, read_show(words, dialect.database), "SHOW")
     return _session(text, piece, PARSERS["SHOW"](words))
 
 
@@ -269,20 +253,7 @@ def _describe(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: 
     asked = read_describe(words, dialect.database) if _is_snowflake(dialect) else None
     if asked is None:
         return _query(text, piece, dialect, reader)
-    return _asked(text, piece, asked, "DESCRIBE")
-
-
-def _asked(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
-    return Statement(
-        Route.POSTGRES if asked.by_postgres else Route.DUCKDB,
-        asked.kind,
-        text[piece.start : piece.end],
-        piece.start,
-        sql=asked.sql,
-        tag=tag,
-        refused=asked.refused,
-        needs=asked.needs,
-    )
+    return statement(text, piece, asked, "DESCRIBE")
 
 
 _SPECIAL = {
@@ -425,7 +396,7 @@ def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
     """What the session decides of a statement in Snowflake's dialect."""
-    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled()
+    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled(dialect, source)
 
 
 def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 
 from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.snowflake.registry import text, unsupported
@@ -51,6 +52,22 @@ def divide(tree: exp.Expr, database: str) -> Divided:
     if isinstance(tree, exp.Alter):
         return _alter(tree)
     return Divided(tree)
+
+
+def temporary(tokens: list[Token]) -> list[Token]:
+    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
+    if not tokens or tokens[0].token_type != TokenType.CREATE:
+        return tokens
+    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
+    words = [token.text.upper() for token in tokens[at : at + 2]]
+    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
+        return tokens[:at] + tokens[at + 1 :]
+    if words[:1] == ["VOLATILE"]:
+        old = tokens[at]
+        kind = TokenType.TEMPORARY
+        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
+        return [*tokens[:at], new, *tokens[at + 1 :]]
+    return tokens
 
 
 # --- CREATE ---------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.errors import SqlError
+from proxy.sql.classify import Slice
 from proxy.sql.control_plane import name_set
+from proxy.sql.statement import Route, Statement
 from proxy.sql.words import Words
 
 ENGINE_DATABASE = "hatidata"
@@ -189,6 +191,20 @@ _HINTS = {
     "BUILTIN": "Query duckdb_functions().",
     "TRANSACTIONS": "Query pg_stat_activity.",
 }
+
+
+def statement(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
+    """The plan of what was asked."""
+    return Statement(
+        Route.POSTGRES if asked.by_postgres else Route.DUCKDB,
+        asked.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql=asked.sql,
+        tag=tag,
+        refused=asked.refused,
+        needs=asked.needs,
+    )
 
 
 def _literal(value: str) -> str:

@@ -1,6 +1,7 @@
-"""CREATE TABLE ... CLONE and LIKE: a table made after another's definition, as that is now.
+"""Definitions that take more than the one statement that DuckDB is given for a plan.
 
-DuckDB has neither, and CREATE TABLE AS would lose NOT NULL, defaults, keys and comments. So the
+`run_rest` runs the other parts of a plan. CREATE TABLE ... CLONE and LIKE make a table after
+another's definition, as that is now: DuckDB has neither, and CREATE TABLE AS would lose NOT NULL, defaults, keys and comments. So the
 definition is read from DuckDB's catalog when the statement runs, and the statement is made of it: the
 same text between its brackets, under the new name. An identity gets a sequence of its own, which
 goes on where the source's stands (CLONE) or begins anew (LIKE).
@@ -16,6 +17,7 @@ from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
+from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
 from proxy.sql.statement import Copies, Statement
 
 if TYPE_CHECKING:
@@ -40,6 +42,18 @@ SELECT sequence_name, CASE WHEN increment_by > 0 THEN min_value ELSE max_value E
        CASE WHEN last_value IS NULL THEN start_value ELSE last_value + increment_by END
 FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {schema}
 """
+
+
+def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
+    """Blocks. Runs what comes after the first part of a definition of several; gives what was run."""
+    if not plan.then:
+        return []
+    schema = duck.run("SELECT current_schema()")[0][0].replace('"', '""')
+    word = secrets.token_hex(4)
+    rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
+    for sql in rest:
+        duck.start_text(sql).finish()
+    return rest
 
 
 def _literal(text: str) -> str:
