@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.complaints import located
+from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
 from proxy.defining import copied, run_rest
+from proxy.described import Described
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -28,13 +29,16 @@ from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
+from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -45,6 +49,15 @@ from proxy.wire.rows import RowEncoder, TextStyle
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+
+def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
+    """A message as Postgres is given it, each statement in its place."""
+    for plan in reversed(plans):
+        if plan.relayed is not None:
+            end = plan.start + len(plan.text)
+            sql = sql[: plan.start] + plan.relayed + sql[end:]
+    return sql
 
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
@@ -73,6 +86,8 @@ class Services:
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    mirror: Mirror | None
+    databases: frozenset[str]  # names that clients may connect to
 
 
 class Session:
@@ -85,6 +100,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
+        self.described = Described(self.duck)
         self.relay = Relay(
             services.control,
             self._login,
@@ -93,6 +109,8 @@ class Session:
             self._parameter_from_postgres,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
+        self.mirror = SessionMirror(self, services.mirror)
+        self.transaction.ended = self.mirror.ended
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -198,6 +216,9 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
+        if greeting.database not in self.services.databases:
+            message = f'database "{greeting.database}" does not exist'
+            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
         self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
@@ -327,7 +348,8 @@ class Session:
     def _postgres_settings(self) -> dict[str, str]:
         """What a new backend starts with."""
         self._postgres_stale.clear()
-        return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+        settings = self.settings.in_scope(Scope.POSTGRES)
+        return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -342,7 +364,7 @@ class Session:
     async def apply_to_postgres(self) -> None:
         while self._postgres_stale:
             name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, value)
+            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -373,11 +395,9 @@ class Session:
         if not plans:
             self.link.write(m.EMPTY_QUERY)
             return
-        if all(
-            plan.route is Route.POSTGRES and plan.refused is None and not plan.sql for plan in plans
-        ):
+        if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(sql)
+            await self._relay_query(relayed_text(sql, plans))
             return
         for plan in plans:
             if len(plans) > 1 or plan.then or plan.copies:
@@ -388,7 +408,10 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+        try:
+            plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -414,7 +437,7 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(plan.sql or " " * plan.start + plan.text)
+            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
         else:
             await self._simple_duck(plan)
 
@@ -426,7 +449,8 @@ class Session:
         inner = rows.portal.statement
         codes = (int(rows.portal.binary),) * len(inner.row_types or ())
         if inner.row_types is not None and rows.send:
-            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+            columns = portals.columns_of(inner.row_types, codes, inner.lengths)
+            self.link.write(m.row_description(columns))
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
@@ -485,6 +509,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str) -> None:
+        await self.mirror.before_question()
         await self.apply_to_postgres()
         await self.relay.query(sql, self.transaction.postgres_begin())
         if self.relay.copying:
@@ -510,7 +535,7 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
-            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+            raise no_parameter(plan, plan.parameters)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             return
@@ -527,9 +552,16 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
+            if (again := await with_defaults(self, plan, error)) is not None:
+                await self._simple_duck(again)
+                return
+            if error.sqlstate == "42P02":  # there is none but $0
+                raise no_parameter(plan, 0) from error
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if plan.touched:
+                    await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
@@ -537,7 +569,8 @@ class Session:
                     self.wrote_rest(plan)
                 return
             columns = tuple(running.columns)
-            description = portals.row_description(columns, (0,) * len(columns))
+            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
                 self._keep_constant(plan.sql, answer)
@@ -545,6 +578,8 @@ class Session:
                 return
             self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
+            if plan.touched:
+                await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
@@ -569,6 +604,8 @@ class Session:
                 running.finish()
                 self.rest = run_rest(self.duck, plan)
                 return running, None, None
+            if not plan.scalar:
+                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:

@@ -62,14 +62,21 @@ class SessionStatements:
 
     def row_types(self, plan: Statement) -> list[tuple[str, DuckType]] | None:
         """The result columns of a statement that returns rows, without running it."""
-        action, extended = plan.action, self._session.extended
-        if isinstance(action, act.Execute):
-            return extended.statement(action.name).row_types
-        if isinstance(action, act.Fetch):
-            return extended.cursor(action.cursor).statement.row_types
+        action = plan.action
+        if (other := self.rows_of(plan)) is not None:
+            return other.row_types
         if isinstance(action, act.Show):
             return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
         return _texts(_EXPLAIN) if isinstance(action, Explain) else None
+
+    def rows_of(self, plan: Statement) -> PreparedStatement | None:
+        """The statement whose rows EXECUTE and FETCH give."""
+        action, extended = plan.action, self._session.extended
+        if isinstance(action, act.Execute):
+            return extended.statement(action.name)
+        if isinstance(action, act.Fetch):
+            return extended.cursor(action.cursor).statement
+        return None
 
     def inner(self, plan: Statement) -> Statement | None:
         """The statement inside DECLARE and EXPLAIN, whose parameters are theirs."""

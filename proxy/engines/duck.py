@@ -23,12 +23,14 @@ import pyarrow as pa
 from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
+from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Watch
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
+from proxy.sql.lengths import Declared
 from proxy.wire.encoders.few import FEW_ROWS
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
@@ -61,6 +63,17 @@ _INSTANCE_SETTINGS = (
     "SET GLOBAL TimeZone = 'UTC'",
     "SET GLOBAL enable_external_access = false",
 )
+
+
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
+
+class Entry(NamedTuple):
+    """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
+
+    name: str
+    kind: str
 
 
 class DuckEngine:
@@ -147,6 +160,8 @@ class DuckSession:
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
+        self._declared: Declared | None = None
+        self._declared_at = watch.stamp()
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
@@ -313,6 +328,35 @@ class DuckSession:
         self._watch.rollback()
         self._connection.run_script("ROLLBACK")
 
+    def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
+        """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
+        return self._connection.syntax_error(sql)
+
+    # --- what is declared ---------------------------------------------------------------------
+
+    @property
+    def known_declared(self) -> Declared | None:
+        """As `declared`, without asking; None where it may have changed."""
+        if self._declared is None or not self._watch.holds(self._declared_at, rows=False):
+            return None
+        return self._declared
+
+    @property
+    def last_declared(self) -> Declared | None:
+        """What `declared` gave last."""
+        return self._declared
+
+    def declared(self) -> Declared:
+        """Blocks. What the catalog declares, as this session sees it: the same object while it is so."""
+        if (known := self.known_declared) is not None:
+            return known
+        self._declared_at = self._watch.stamp()
+        found = read_declared(self.run)
+        if found != self._declared:
+            self._declared = found
+        assert self._declared is not None
+        return self._declared
+
     # --- statements of our own -----------------------------------------------------------------
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -356,6 +400,15 @@ class DuckSession:
                 counts.extend(self.run(selects))
         listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
         return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
+    def entry(self, schema: str, name: str) -> Entry | None:
+        """Blocks. What is called so in a schema of the database that is kept, None for nothing.
+
+        In a transaction only.
+        """
+        self._detach()
+        found = self._connection.entry(DATABASE, schema, name)
+        return Entry(*found) if found is not None else None
 
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""

@@ -20,7 +20,9 @@ from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, s
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -116,6 +118,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                touched=judgement.touched,
+                relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
 
@@ -225,6 +229,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         action=None,
         writes=analyze and inner.writes,
         ddl=False,
+        touched=inner.touched if analyze else (),
     )
     if inner.route is not Route.DUCKDB:
         return whole
@@ -320,7 +325,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        return _for_postgres(source, piece)
+        return _for_postgres(text, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
@@ -328,10 +333,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         return _session(text, piece, executed)
     rewritten = dialect.transpile and dialect.name != "duckdb"
     try:
+        kind, tag = kind_and_tag(tree)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
             nulls_are_text(tree)
-        kind, tag = kind_and_tag(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
@@ -349,6 +354,12 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
+    changed = ()
+    if engine != POSTGRES_ENGINE and refused is None:
+        if is_ddl(tree):
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
     sql, then, divided = "", (), None
     if engine != POSTGRES_ENGINE and refused is None:
         try:
@@ -364,15 +375,22 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
         hint = "Write out the names of the control plane's relations."
         refused = SqlError("0A000", message, hint=hint)
+    if divided is not None and (then or divided.copies):
+        changed = tuple(replace(one, deep=True) for one in changed)
+    relayed = None
+    if engine == POSTGRES_ENGINE and facts.control:
+        relayed = renamed_columns(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
+        relayed=relayed,
         tag=divided.tag or tag if divided is not None else tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
+        touched=changed,
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar and not settled.needs,
@@ -413,16 +431,17 @@ _CHANGING = frozenset(
 )
 
 
-def _for_postgres(source: str, piece: Slice) -> Statement:
+def _for_postgres(text: str, piece: Slice) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
     return Statement(
         Route.POSTGRES,
         kind,
-        source,
+        text[piece.start : piece.end],
         piece.start,
         tag=kind,
+        relayed=renamed_columns(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )

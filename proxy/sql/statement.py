@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proxy.errors import SqlError
+from proxy.sql.definitions import Touched
 from proxy.sql.session_actions import SessionAction
 
 
@@ -37,12 +38,13 @@ class Statement:
 
     kind: its leading words in upper case ('SELECT', 'CREATE TABLE', 'CREATE TABLE AS', ...).
     text: the slice of the client's text, unchanged; start: its 0-based offset in the message.
-    sql: what DuckDB runs; on route POSTGRES what it is sent in place of the text, '' for the text. action: what the session does on route SESSION.
+    sql: what DuckDB runs, '' on other routes. action: what the session does on route SESSION.
     tag: Postgres's command tag without the row count ('SELECT', 'INSERT 0', 'CREATE TABLE', ...).
-    writes: it may change data or schema; ddl: it may change the schema.
+    writes: it may change data or schema; ddl: it may change the schema; touched: what of it.
     parameters: the highest n among its $n.
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
+    relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
     copies: the table that it is made after, whose definition is read when it runs.
     notice: what the client is told when it runs, '' for nothing.
@@ -61,6 +63,7 @@ class Statement:
     tag: str = ""
     writes: bool = False
     ddl: bool = False
+    touched: tuple[Touched, ...] = ()
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
@@ -69,6 +72,7 @@ class Statement:
     then: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     varies: bool = False
+    relayed: str | None = None
 
 
 Variable = tuple[str, str, str | None]

@@ -1,4 +1,4 @@
-"""A connection of its own to a database with a name of its own, and an empty schema in use."""
+"""A connection in Snowflake's dialect, with an empty schema in use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 Rows = list[dict[str, Any]]
 Ask = Callable[..., Rows]
 
-DATABASE = "sales"
+DATABASE = "hatidata"
 
 
 @pytest.fixture
 def snow(server: Any) -> Iterator[psycopg.Connection]:
-    """Snowflake's dialect, in the schema `work` of the database `sales`."""
+    """Snowflake's dialect, in the schema `work` of the database `hatidata`."""
     parts = urlsplit(server.url)
     url = f"postgresql://{parts.netloc}/{DATABASE}"
     with psycopg.connect(url, autocommit=True) as connection:

@@ -49,7 +49,7 @@ def test_an_identity_counts_from_any_schema(ask: Ask) -> None:
     ask("CREATE TABLE t (id INT IDENTITY, v INT)")
     ask("USE SCHEMA public")
     ask("INSERT INTO work.t (v) VALUES (1)")
-    ask("INSERT INTO sales.work.t VALUES (DEFAULT, 2)")
+    ask("INSERT INTO hatidata.work.t VALUES (DEFAULT, 2)")
     assert rows(ask, "SELECT id FROM work.t ORDER BY v") == [(1,), (2,)]
 
 
@@ -147,7 +147,7 @@ def test_a_copy_is_made_of_what_is_there_when_it_is_made(ask: Ask, source: None)
 
 def test_copies_across_schemas_and_of_nothing(ask: Ask, source: None) -> None:
     ask("CREATE SCHEMA IF NOT EXISTS other")
-    ask("CREATE TABLE sales.other.copy CLONE sales.work.source")
+    ask("CREATE TABLE hatidata.other.copy CLONE hatidata.work.source")
     assert rows(ask, "SELECT COUNT(*) FROM other.copy") == [(2,)]
     ask("DROP SCHEMA other CASCADE")
     with pytest.raises(psycopg.errors.UndefinedTable):
@@ -288,7 +288,7 @@ def test_a_materialized_view_is_a_view_and_says_so(ask: Ask, snow: psycopg.Conne
 
 
 def test_the_database_that_there_is(ask: Ask) -> None:
-    ask("CREATE DATABASE IF NOT EXISTS sales")
+    ask("CREATE DATABASE IF NOT EXISTS hatidata")
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="schema"):
         ask("CREATE DATABASE IF NOT EXISTS other")
 
@@ -298,8 +298,8 @@ def test_the_database_that_there_is(ask: Ask) -> None:
     [
         "UNDROP TABLE t",
         "CREATE DATABASE d",
-        "CREATE OR REPLACE DATABASE sales",
-        "DROP DATABASE sales",
+        "CREATE OR REPLACE DATABASE hatidata",
+        "DROP DATABASE hatidata",
         "CREATE WAREHOUSE w",
         "ALTER WAREHOUSE w SUSPEND",
         "CREATE STREAM s ON TABLE t",

@@ -58,7 +58,7 @@ def test_what_is_told_of_a_column(ask: Ask) -> None:
 def test_names_are_found_as_in_a_query(ask: Ask) -> None:
     ask("CREATE TABLE t (i INT)")
     ask("CREATE TEMPORARY TABLE tt (j INT)")
-    for name in ("t", "T", "work.t", "sales.work.t", '"t"'):
+    for name in ("t", "T", "work.t", "hatidata.work.t", '"t"'):
         assert [row["name"] for row in ask(f"DESC TABLE {name}")] == ["i"]
     assert [row["name"] for row in ask("DESC TABLE tt")] == ["j"]
     ask("DROP TABLE tt")
@@ -69,7 +69,7 @@ def test_schemas_and_databases(ask: Ask) -> None:
     ask("CREATE VIEW v AS SELECT 1 AS a")
     described = [(row["name"], row["kind"]) for row in ask("DESCRIBE SCHEMA work")]
     assert described == [("t", "TABLE"), ("v", "VIEW")]
-    assert {"name": "work", "kind": "SCHEMA", "created_on": None} in ask("DESC DATABASE sales")
+    assert {"name": "work", "kind": "SCHEMA", "created_on": None} in ask("DESC DATABASE hatidata")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_the_columns_are_the_documented_ones(snow: psycopg.Connection, view: str
 
 @pytest.mark.parametrize("view", ["COLUMNS", "KEY_COLUMN_USAGE", "FUNCTIONS"])
 def test_the_others_are_there(snow: psycopg.Connection, view: str) -> None:
-    assert columns(snow, f"SELECT * FROM sales.information_schema.{view}")
+    assert columns(snow, f"SELECT * FROM hatidata.information_schema.{view}")
 
 
 def test_tables_with_their_rows(ask: Ask) -> None:
@@ -78,7 +78,7 @@ def test_columns_in_snowflakes_words(ask: Ask) -> None:
     ask("CREATE TABLE t (n NUMBER(10,2) NOT NULL, s VARCHAR(20), f FLOAT, ts TIMESTAMP_NTZ)")
     rows = ask(
         "SELECT column_name, data_type, is_nullable, numeric_precision, numeric_scale,"
-        " character_maximum_length, comment FROM sales.INFORMATION_SCHEMA.COLUMNS c"
+        " character_maximum_length, comment FROM hatidata.INFORMATION_SCHEMA.COLUMNS c"
         " WHERE c.table_name = 't' ORDER BY ordinal_position"
     )
     assert [tuple(row.values()) for row in rows] == [
@@ -131,7 +131,7 @@ def test_qualified_columns_are_found(ask: Ask) -> None:
     "sql",
     [
         "select table_name from information_schema.tables where table_schema = 'pg_catalog'",
-        'select column_name from "sales".INFORMATION_SCHEMA.columns limit 0',
+        'select column_name from "hatidata".INFORMATION_SCHEMA.columns limit 0',
         "select c.relname from pg_catalog.pg_class c"
         " join INFORMATION_SCHEMA.TABLES t on t.table_name = c.relname limit 1",
         "select count(*) from information_schema.role_table_grants",
@@ -141,7 +141,7 @@ def test_qualified_columns_are_found(ask: Ask) -> None:
 def test_what_postgres_tools_ask_goes_to_postgres(sql: str) -> None:
     from proxy.sql.plan import Dialect, Route, plan_message
 
-    [statement] = plan_message(sql, Dialect(database="sales"))
+    [statement] = plan_message(sql, Dialect(database="hatidata"))
     assert (statement.route, statement.sql) == (Route.POSTGRES, "")
 
 

@@ -97,27 +97,27 @@ def test_use_changes_where_one_is(ask: Ask) -> None:
     ask("CREATE TABLE t AS SELECT 1 AS i")
     ask("USE SCHEMA public")
     assert value(ask, "SELECT CURRENT_SCHEMA()") == "public"
-    for name in ("work.t", "sales.work.t", "SALES.WORK.T", '"sales"."work"."t"'):
+    for name in ("work.t", "hatidata.work.t", "HATIDATA.WORK.T", '"hatidata"."work"."t"'):
         assert value(ask, f"SELECT * FROM {name}") == 1
-    assert value(ask, "SELECT sales.work.t.i FROM sales.work.t") == 1
-    ask("USE sales.work")
+    assert value(ask, "SELECT hatidata.work.t.i FROM hatidata.work.t") == 1
+    ask("USE hatidata.work")
     assert value(ask, "SELECT CURRENT_SCHEMA()") == "work"
-    ask("USE DATABASE sales")
+    ask("USE DATABASE hatidata")
     assert value(ask, "SELECT CURRENT_SCHEMA()") == "public"
-    ask("USE SCHEMA sales.work")
+    ask("USE SCHEMA hatidata.work")
     assert value(ask, "SELECT i FROM t") == 1
 
 
 def test_three_part_names_in_definitions_and_changes(ask: Ask) -> None:
-    ask("CREATE TABLE sales.work.t (i INT)")
-    ask("INSERT INTO sales.work.t VALUES (1)")
-    ask("UPDATE sales.work.t SET i = 2")
-    ask("CREATE VIEW sales.work.v AS SELECT * FROM sales.work.t")
-    assert value(ask, "SELECT i FROM sales.work.v") == 2
-    ask("DROP VIEW sales.work.v")
-    ask("ALTER TABLE sales.work.t RENAME TO u")
-    ask("DELETE FROM sales.work.u")
-    ask("DROP TABLE sales.work.u")
+    ask("CREATE TABLE hatidata.work.t (i INT)")
+    ask("INSERT INTO hatidata.work.t VALUES (1)")
+    ask("UPDATE hatidata.work.t SET i = 2")
+    ask("CREATE VIEW hatidata.work.v AS SELECT * FROM hatidata.work.t")
+    assert value(ask, "SELECT i FROM hatidata.work.v") == 2
+    ask("DROP VIEW hatidata.work.v")
+    ask("ALTER TABLE hatidata.work.t RENAME TO u")
+    ask("DELETE FROM hatidata.work.u")
+    ask("DROP TABLE hatidata.work.u")
 
 
 def test_warehouses_are_names(ask: Ask) -> None:
@@ -250,7 +250,7 @@ def test_settings_are_not_variables(ask: Ask) -> None:
 
 
 def test_identifier_names_tables_columns_and_functions(ask: Ask) -> None:
-    ask("CREATE TABLE IDENTIFIER('sales.work.t') (i INT)")
+    ask("CREATE TABLE IDENTIFIER('hatidata.work.t') (i INT)")
     ask("SET name = 'work.t'")
     ask("INSERT INTO IDENTIFIER($name) VALUES (7)")
     assert value(ask, "SELECT IDENTIFIER('i') FROM IDENTIFIER($name)") == 7

@@ -156,9 +156,9 @@ def test_in_names_a_schema_a_database_or_the_account(ask: Ask, things: None) -> 
     def names(scope: str) -> set[str]:
         return {row["name"] for row in ask(f"SHOW VIEWS {scope}")}
 
-    for scope in ("IN work", "IN SCHEMA sales.work", "IN SCHEMA", "IN sales.work"):
+    for scope in ("IN work", "IN SCHEMA hatidata.work", "IN SCHEMA", "IN hatidata.work"):
         assert names(scope) == {"beta_view"}
-    for scope in ("IN ACCOUNT", "IN DATABASE", "IN DATABASE sales", ""):
+    for scope in ("IN ACCOUNT", "IN DATABASE", "IN DATABASE hatidata", ""):
         assert "beta_view" in names(scope)
     assert names("IN SCHEMA public") == set()
 

@@ -36,6 +36,7 @@ POSTGRES = [
     "select current_setting('server_version_num')",
     "select has_table_privilege('t', 'select')",
     "select 'orders'::regclass",
+    "select 'orders'::pg_catalog.regclass::pg_catalog.oid",
     "select 'orders'::regclass::oid",
     "select to_regclass('orders')",
     "SELECT n.nspname FROM pg_catalog.pg_namespace n"
@@ -47,6 +48,10 @@ POSTGRES = [
     "notify x, 'y'",
     "create role r login",
     "grant select on hd_runtime.tasks to r",
+    "grant select on orders to r",
+    "revoke all on all tables in schema main from r",
+    "alter table orders owner to r",
+    "comment on schema s is 'x'",
     "grant a to b",
     "comment on table hd_runtime.tasks is 'x'",
     "copy hd_runtime.tasks to stdout",
@@ -180,7 +185,6 @@ def test_files_extensions_secrets_and_hidden_sql_are_refused_in_every_dialect(
 @pytest.mark.parametrize(
     "text",
     [
-        "grant select on orders to r",
         "select a from orders for update",
         "lock table orders",
         "do $$ begin end $$",
