@@ -40,6 +40,7 @@ _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
+_NOTHING = "SET VARIABLE hatidata_nothing = NULL"  # has no rows and does nothing
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
@@ -137,6 +138,8 @@ class ExtendedProtocol:
         self._session.admit(plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
+        if await self._session.without_its_object(plan):
+            plan = replace(plan, sql=_NOTHING)
         plan = statement.plan = await copied(self._session, plan)
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
@@ -263,6 +266,7 @@ class ExtendedProtocol:
             await self.close_portal(replaced)
         if statement.plan is not None:
             await self._plan_anew(statement, statement.plan)
+            self._check_told(statement)
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
@@ -274,6 +278,17 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
+
+    @staticmethod
+    def _check_told(statement: PreparedStatement) -> None:
+        """Raises 0A000 when a variable has other columns than the client was told of."""
+        told, now = statement.told, statement.row_types
+        if told is None or now is None or told is now:
+            return
+        if [wire_type(kind).oid for _, kind in told] != [wire_type(kind).oid for _, kind in now]:
+            raise SqlError(
+                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
+            )
 
     async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
         """Prepares again what was planned with variables that have changed since."""
@@ -356,6 +371,7 @@ class ExtendedProtocol:
         if rows is not None:
             self._session.transaction.check()
         if message.kind == "S":
+            statement.told = rows
             self._session.link.write(m.parameter_description(statement.parameter_oids))
         if rows is None:
             self._session.link.write(m.NO_DATA)

@@ -37,6 +37,7 @@ class PreparedStatement:
     relayed: RelayedStatement | None = None
     asked: Statement | None = None  # the plan as the text gave it
     oids: tuple[int, ...] = ()  # as Parse gave them
+    told: list[tuple[str, DuckType]] | None = None  # the columns that Describe has named
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
     lengths: tuple[int, ...] | None = None  # n of columns that are varchar(n)

@@ -36,7 +36,7 @@ from proxy.portal import Outcome
 from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
-from proxy.sql.existence import existence
+from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
@@ -455,14 +455,23 @@ class Session:
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
 
-    async def existence_notice(self, plan: Statement) -> bool:
-        """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
+    async def _idle(self, plan: Statement) -> Existence | None:
+        """The IF [NOT] EXISTS that leaves a statement nothing to do."""
         judged = plan.ddl or plan.kind in _NEEDS_ITS_OBJECT
         about = existence(plan.text, self.dialect.name) if judged else None
         if about is None:
-            return False
+            return None
         there = await self.on_duck(self.duck.has, about.kind, about.name)
-        if there != about.creates:
+        return about if there == about.creates else None
+
+    async def without_its_object(self, plan: Statement) -> bool:
+        """Whether it is about nothing there is, and DuckDB could not even prepare it."""
+        return plan.kind in _NEEDS_ITS_OBJECT and await self._idle(plan) is not None
+
+    async def existence_notice(self, plan: Statement) -> bool:
+        """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
+        about = await self._idle(plan)
+        if about is None:
             return False
         name = about.name[-1]
         if about.creates:

@@ -194,6 +194,12 @@ def test_comment_and_truncate_if_exists(ask: Ask, snow: psycopg.Connection) -> N
     assert told == ['table "nothing" does not exist, skipping'] * 2
 
 
+def test_if_exists_of_what_is_not_there_can_be_prepared(ask: Ask) -> None:
+    for _ in range(2):
+        ask("COMMENT IF EXISTS ON COLUMN nothing.a IS 'x'", prepare=True)
+        ask("TRUNCATE IF EXISTS nothing", prepare=True)
+
+
 # --- ALTER ----------------------------------------------------------------------------------------
 
 

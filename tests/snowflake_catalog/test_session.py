@@ -7,10 +7,12 @@ docs.snowflake.com/en/sql-reference/identifier-literal.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import psycopg
 import pytest
 
@@ -196,6 +198,24 @@ def test_a_prepared_statement_sees_the_variable_as_it_is(ask: Ask) -> None:
     for number in range(8):
         ask(f"SET x = {number}")
         assert value(ask, "SELECT $x * %s", [2], prepare=True) == number * 2
+
+
+def test_a_client_is_never_given_another_type_than_it_was_told(server: Any) -> None:
+    async def run() -> list[Any]:
+        connection = await asyncpg.connect(server.url)
+        try:
+            await connection.execute("SET x = 'text'")
+            prepared = await connection.prepare("SELECT $x")
+            seen = [await prepared.fetchval()]
+            await connection.execute("SET x = 5")
+            with pytest.raises(asyncpg.InvalidCachedStatementError):
+                await prepared.fetchval()
+            await connection.execute("SET x = 'again'")
+            return [*seen, await prepared.fetchval()]
+        finally:
+            await connection.close()
+
+    assert asyncio.run(run()) == ["text", "again"]
 
 
 def test_a_message_sees_what_it_has_set(snow: psycopg.Connection) -> None:
