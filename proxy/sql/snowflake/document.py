@@ -45,6 +45,7 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
         "is listed (SHOW IMPORTED KEYS), not enforced; its columns keep their old names",
     ),
     ("comments on schemas", "are not kept"),
+    ("DROP SCHEMA", "of what is not empty asks for CASCADE, as Postgres does"),
     ("MATERIALIZED VIEW", "is a view, with a notice"),
     ("USE SCHEMA", "is where all names are looked for; PUBLIC is not looked into beside it"),
     ("USE WAREHOUSE", "takes any name: the server itself computes"),
