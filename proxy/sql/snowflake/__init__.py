@@ -29,6 +29,7 @@ from proxy.sql.snowflake import (
     select,
     semistructured,
     strings,
+    structured,
     types,
 )
 
@@ -46,6 +47,7 @@ _FAMILIES = (
     select,
     semistructured,
     strings,
+    structured,
     types,
 )
 

@@ -80,7 +80,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("MATCH_RECOGNIZE, CONNECT BY, PIVOT ANY", "no faithful form yet"),
     ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
     ("INSERT ALL, FIRST and OVERWRITE", "write the statements one by one"),
-    ("GEOGRAPHY, GEOMETRY, FILE, DECFLOAT, MAP", "no type carries them"),
+    ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
     ("CREATE FUNCTION, STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
     ("Snowflake Scripting", "not yet"),
     ("ALTER TABLE ... ADD FOREIGN KEY, SWAP WITH another schema's table", "no faithful form"),
