@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.complaints import with_defaults
+from proxy.defining import copied, run_rest
 from proxy.engines import backend as be
 from proxy.engines import duck_values
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
@@ -44,6 +45,7 @@ _SMALL = 4096  # bytes of parameters
 _EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
 _ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
+_NOTHING = "SET VARIABLE hatidata_nothing = NULL"  # has no rows and does nothing
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
@@ -87,7 +89,8 @@ class ExtendedProtocol:
             statement = PreparedStatement(name, resolved)
             if statement.plan is not None:
                 await self._parse_planned(statement, statement.plan, message)
-            self._keep(key, statement)
+            if statement.plan is not None and not statement.changes_by_itself:
+                self._keep(key, statement)
         if statement.relayed is None:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
@@ -141,6 +144,9 @@ class ExtendedProtocol:
         self._session.admit(plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
+        if await self._session.without_its_object(plan):
+            plan = replace(plan, sql=_NOTHING)
+        plan = statement.plan = await copied(self._session, plan)
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
@@ -304,6 +310,7 @@ class ExtendedProtocol:
             await self.close_portal(replaced)
         if statement.plan is not None:
             await self._plan_anew(statement, statement.plan)
+            self._check_told(statement)
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
@@ -316,6 +323,27 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
+
+    @staticmethod
+    def _check_told(statement: PreparedStatement) -> None:
+        """Raises 0A000 when a variable has other columns than the client was told of."""
+        told, now = statement.told, statement.row_types
+        if told is None or now is None or told is now:
+            return
+        if [wire_type(kind).oid for _, kind in told] != [wire_type(kind).oid for _, kind in now]:
+            raise SqlError(
+                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
+            )
+
+    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
+        """Prepares again what was planned with variables that have changed since."""
+        now = self._session.planned_now(plan) if plan.varies else statement.asked
+        if now is None or (now == statement.asked and plan.copies is None):
+            return
+        statement.close_plans()
+        statement.variants.clear()
+        statement.row_types = None
+        await self.prepare(statement, now, statement.oids)
 
     async def _bind_relayed(
         self, statement: PreparedStatement, relayed: RelayedStatement, message: m.Bind
@@ -357,15 +385,6 @@ class ExtendedProtocol:
                 self._check_columns(statement, columns)
 
         return accept
-
-    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
-        """Prepares again what was planned with variables that have changed since."""
-        if not plan.varies or (now := self._session.planned_now(plan)) == statement.asked:
-            return
-        statement.close_plans()
-        statement.variants.clear()
-        statement.row_types = None
-        await self.prepare(statement, now, statement.oids)
 
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
@@ -421,6 +440,7 @@ class ExtendedProtocol:
         if rows is not None:
             self._session.transaction.check()
         if message.kind == "S":
+            statement.told = rows
             self._session.link.write(m.parameter_description(statement.parameter_oids))
         if rows is None:
             self._session.link.write(m.NO_DATA)
@@ -495,9 +515,11 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if plan.then or plan.federated or not session.link.protocol.next_is(b"S"):
+        several = plan.then or plan.copies or plan.federated
+        if several or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
-        idle = not bound.running and await session.existence_notice(plan)
+        idle = bound.idle = not bound.running and await session.existence_notice(plan)
+        session.tell(plan)
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
@@ -623,8 +645,8 @@ class ExtendedProtocol:
             bound.running.owns(planned)
         if statement.row_types is None:
             bound.running.finish()
-            if statement.plan is not None:
-                self._session.run_rest(statement.plan)
+            if statement.plan is not None and not bound.idle:
+                self._session.rest = run_rest(self._session.duck, statement.plan)
 
     async def start_now(self, bound: Portal) -> None:
         """Starts a portal whose rows nobody has asked for yet."""

@@ -21,6 +21,7 @@ import structlog
 from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
+from proxy.defining import copied, run_rest
 from proxy.described import Described
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -45,7 +46,7 @@ from proxy.session_settings import (
 )
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.shortcut import KnownTexts, Shortcut, passes
-from proxy.sql.existence import existence
+from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
@@ -74,6 +75,7 @@ _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
 _CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
+_NEEDS_ITS_OBJECT = ("COMMENT", "TRUNCATE TABLE")  # DuckDB's have no IF EXISTS
 _IDLE_TOO_LONG = SqlError(
     "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
 )
@@ -98,6 +100,7 @@ class Services:
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
     databases: frozenset[str]  # names that clients may connect to
+    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
 
 
 class Session:
@@ -127,6 +130,7 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
+        self.rest: list[str] = []  # the parts of the last definition of several
         self.copying = Copying(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
@@ -467,7 +471,7 @@ class Session:
             await self._relay_query(relayed_text(sql, plans), plans)
             return
         for plan in plans:
-            if len(plans) > 1 or plan.then:
+            if len(plans) > 1 or plan.then or plan.copies:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -530,13 +534,23 @@ class Session:
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
 
+    async def _idle(self, plan: Statement) -> Existence | None:
+        """The IF [NOT] EXISTS that leaves a statement nothing to do."""
+        judged = plan.ddl or plan.kind in _NEEDS_ITS_OBJECT
+        about = existence(plan.text, self.dialect.name) if judged else None
+        if about is None:
+            return None
+        there = await self.on_duck(self.duck.has, about.kind, about.name)
+        return about if there == about.creates else None
+
+    async def without_its_object(self, plan: Statement) -> bool:
+        """Whether it is about nothing there is, and DuckDB could not even prepare it."""
+        return plan.kind in _NEEDS_ITS_OBJECT and await self._idle(plan) is not None
+
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self.dialect.name) if plan.ddl else None
+        about = await self._idle(plan)
         if about is None:
-            return False
-        there = await self.on_duck(self.duck.has, about.kind, about.name)
-        if there != about.creates:
             return False
         name = about.name[-1]
         if about.creates:
@@ -555,14 +569,13 @@ class Session:
     @property
     def duck_in_step(self) -> bool:
         """Whether DuckDB's connection has the session's settings."""
-        return not self._duck_stale
+        return not self._duck_stale and not self.context.stale
 
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
             self.duck_in_step
-            and not self.context.stale
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -631,6 +644,11 @@ class Session:
     async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
+        self.tell(plan)
+        if nothing_to_do and plan.kind in _NEEDS_ITS_OBJECT:
+            self.link.write(portals.complete(plan.tag, 0))
+            return
+        plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -678,7 +696,7 @@ class Session:
             self.transaction.wrote_once("a statement that reads from Postgres too")
         elif plan.writes:
             self.transaction.wrote(sql, values, rows)
-            for part in plan.then:
+            for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
@@ -701,7 +719,7 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
-                self.run_rest(plan)
+                self.rest = run_rest(self.duck, plan)
                 return running, None, None
             if not plan.scalar:
                 self.described.look(running.columns)
@@ -711,10 +729,10 @@ class Session:
             running.close()
             raise
 
-    def run_rest(self, plan: Statement) -> None:
-        """Blocks. The other parts of a definition of several."""
-        for sql in plan.then:
-            self.duck.start_text(sql).finish()
+    def tell(self, plan: Statement) -> None:
+        """The notice that goes with a plan."""
+        if plan.notice:
+            self.notice(SqlError("00000", plan.notice), "NOTICE")
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
         """Sends a result to its end; piece: its first."""

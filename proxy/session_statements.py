@@ -290,7 +290,7 @@ class SessionStatements:
         if action.kind == "WAREHOUSE":
             session.context.warehouse = name[-1]
         elif action.kind == "ROLE":
-            if name[-1] not in (session.user, session.user.lower(), "public"):
+            if name[-1] not in (session.context.role, session.context.role.lower(), "public"):
                 hint = "Connect as that role."
                 raise not_supported("USE ROLE of another role than the session's", hint)
         elif action.kind == "SECONDARY ROLES":

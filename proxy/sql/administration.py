@@ -342,7 +342,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "LS": _unsupported("LS"),
     "REMOVE": _unsupported("REMOVE"),
     "RM": _unsupported("RM"),
-    "UNDROP": _unsupported("UNDROP"),
+    "UNDROP": _unsupported("UNDROP", "What is dropped is gone; there is no time travel."),
     "KILL": _unsupported("KILL"),
     "CACHE": _unsupported("CACHE"),
     "UNCACHE": _unsupported("UNCACHE"),
