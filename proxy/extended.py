@@ -7,7 +7,7 @@ themselves; the session's own statements are run by the session. Describe never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.complaints import with_defaults
+from proxy.defining import copied, run_rest
+from proxy.engines import backend as be
 from proxy.engines import duck_values
-from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.relay import RelayedStatement, Told
+from proxy.engines.prepared import RelayedStatement
+from proxy.engines.relay import Told
 from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
@@ -27,6 +29,7 @@ from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.traces import Trace
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
@@ -42,6 +45,7 @@ _SMALL = 4096  # bytes of parameters
 _EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
 _ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
+_NOTHING = "SET VARIABLE hatidata_nothing = NULL"  # has no rows and does nothing
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 
@@ -85,7 +89,8 @@ class ExtendedProtocol:
             statement = PreparedStatement(name, resolved)
             if statement.plan is not None:
                 await self._parse_planned(statement, statement.plan, message)
-            self._keep(key, statement)
+            if statement.plan is not None and not statement.changes_by_itself:
+                self._keep(key, statement)
         if statement.relayed is None:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
@@ -126,11 +131,10 @@ class ExtendedProtocol:
             return
         session.admit(plan)
         await session.mirror.before_question()
-        await session.apply_to_postgres()
-        frame = m.frame(b"P", session.body)
+        body = session.body
         if plan.relayed is not None:
-            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
-        statement.relayed = RelayedStatement(message.statement, frame)
+            body = parse_body(body, plan.relayed)
+        statement.relayed = RelayedStatement(body[body.index(0) + 1 :])
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
     async def prepare(
@@ -140,6 +144,9 @@ class ExtendedProtocol:
         self._session.admit(plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
+        if await self._session.without_its_object(plan):
+            plan = replace(plan, sql=_NOTHING)
+        plan = statement.plan = await copied(self._session, plan)
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
@@ -303,10 +310,11 @@ class ExtendedProtocol:
             await self.close_portal(replaced)
         if statement.plan is not None:
             await self._plan_anew(statement, statement.plan)
+            self._check_told(statement)
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
-            await self._forward(b"B", pg.BIND, statement.relayed)
+            await self._bind_relayed(statement, statement.relayed, message)
         else:
             self.bind_values(bound, message)
             bound.bind = b"" if message.portal else self._session.body
@@ -315,6 +323,38 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
+
+    @staticmethod
+    def _check_told(statement: PreparedStatement) -> None:
+        """Raises 0A000 when a variable has other columns than the client was told of."""
+        told, now = statement.told, statement.row_types
+        if told is None or now is None or told is now:
+            return
+        if [wire_type(kind).oid for _, kind in told] != [wire_type(kind).oid for _, kind in now]:
+            raise SqlError(
+                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
+            )
+
+    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
+        """Prepares again what was planned with variables that have changed since."""
+        now = self._session.planned_now(plan) if plan.varies else statement.asked
+        if now is None or (now == statement.asked and plan.copies is None):
+            return
+        statement.close_plans()
+        statement.variants.clear()
+        statement.row_types = None
+        await self.prepare(statement, now, statement.oids)
+
+    async def _bind_relayed(
+        self, statement: PreparedStatement, relayed: RelayedStatement, message: m.Bind
+    ) -> None:
+        relay, body = self._session.relay, self._session.body
+        portal = body.index(0)
+        rest = body[body.index(0, portal + 1) + 1 :]
+        if statement.plan is not None and (sets := statement.plan.sets):
+            relay.leaves(Trace.NOTHING, tuple(_setting_names(sets, message.parameters)))
+        begin = self._session.transaction.postgres_begin()
+        await relay.bind(relayed, body[:portal], rest, begin)
 
     async def _renew(self, statement: PreparedStatement) -> None:
         """Plans a statement anew whose tables may be others now. Raises what Postgres raises at Bind."""
@@ -345,15 +385,6 @@ class ExtendedProtocol:
                 self._check_columns(statement, columns)
 
         return accept
-
-    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
-        """Prepares again what was planned with variables that have changed since."""
-        if not plan.varies or (now := self._session.planned_now(plan)) == statement.asked:
-            return
-        statement.close_plans()
-        statement.variants.clear()
-        statement.row_types = None
-        await self.prepare(statement, now, statement.oids)
 
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
@@ -397,13 +428,19 @@ class ExtendedProtocol:
             bound = self._portal(message.name)
             statement, formats = bound.statement, bound.formats
         if statement.relayed is not None:
-            await self._forward(b"D", pg.DESCRIBE, statement.relayed)
+            relay, begin = self._session.relay, self._session.transaction.postgres_begin()
+            if message.kind == "S":
+                await relay.describe_statement(statement.relayed, begin)
+            else:
+                frame = m.frame(b"D", self._session.body)
+                await relay.describe_portal(frame, statement.relayed, begin)
             return
         await self._session.relay.settle()
         rows = self._row_types(statement)
         if rows is not None:
             self._session.transaction.check()
         if message.kind == "S":
+            statement.told = rows
             self._session.link.write(m.parameter_description(statement.parameter_oids))
         if rows is None:
             self._session.link.write(m.NO_DATA)
@@ -422,7 +459,7 @@ class ExtendedProtocol:
             if not bound.running and bound.answer is None:
                 session.context.started(plan)
         if bound.statement.relayed is not None:
-            await self._forward(b"E", pg.EXECUTE, None)
+            await self._execute_relayed(plan)
             return
         await session.relay.settle()
         if plan is None:
@@ -433,6 +470,16 @@ class ExtendedProtocol:
             await self._execute_copy(message.portal, bound, plan)
         else:
             await self._execute_duck(message.portal, bound, plan, limit)
+
+    async def _execute_relayed(self, plan: Statement | None) -> None:
+        session = self._session
+        if plan is not None:
+            session.relay.leaves(session.own.trace(plan))
+        await self._forward(b"E", be.EXECUTE)
+        if plan is not None and plan.kind == "COPY":
+            await session.relay.settle()
+            if session.relay.copying:
+                await session.relay_copy()
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
@@ -468,9 +515,11 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if plan.then or plan.federated or not session.link.protocol.next_is(b"S"):
+        several = plan.then or plan.copies or plan.federated
+        if several or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
-        idle = not bound.running and await session.existence_notice(plan)
+        idle = bound.idle = not bound.running and await session.existence_notice(plan)
+        session.tell(plan)
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
@@ -596,8 +645,8 @@ class ExtendedProtocol:
             bound.running.owns(planned)
         if statement.row_types is None:
             bound.running.finish()
-            if statement.plan is not None:
-                self._session.run_rest(statement.plan)
+            if statement.plan is not None and not bound.idle:
+                self._session.rest = run_rest(self._session.duck, statement.plan)
 
     async def start_now(self, bound: Portal) -> None:
         """Starts a portal whose rows nobody has asked for yet."""
@@ -659,12 +708,13 @@ class ExtendedProtocol:
         found = kept.pop(message.name, None)
         self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
-        if (
-            statement is not None
-            and statement.relayed is not None
-            and self._session.relay.connected
-        ):
-            await self._forward(b"C", pg.CLOSE, None)
+        relay = self._session.relay
+        if statement is not None and statement.relayed is not None:
+            # On the backends a statement is everybody's; a portal is gone with its transaction.
+            if message.kind == "P" and relay.connected:
+                await self._forward(b"C", be.CLOSE)
+            else:
+                relay.answer(m.CLOSE_COMPLETE)
             return
         await self._session.relay.settle()
         if isinstance(found, Portal):
@@ -690,16 +740,11 @@ class ExtendedProtocol:
             await self.close_portals()
         self._session.ready_for_query()
 
-    async def _forward(
-        self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
-    ) -> None:
+    async def _forward(self, kind: bytes, reply: be.Reply) -> None:
         """Hands the client's message on as it came."""
         await self._session.mirror.before_question()
-        await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
-        await self._session.relay.forward(
-            m.frame(kind, self._session.body), reply, statement, begin
-        )
+        await self._session.relay.forward(m.frame(kind, self._session.body), reply, begin)
 
     async def forget_statement(self, name: str) -> None:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
@@ -749,6 +794,15 @@ class ExtendedProtocol:
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:
             await self._session.duck.call(closing.running.close)
+
+
+def _setting_names(sets: Sequence[str | int], parameters: Sequence[bytes | None]) -> Iterator[str]:
+    """The settings that a statement's set_config calls name, its parameters known."""
+    for name in sets:
+        if isinstance(name, str):
+            yield name
+        elif name <= len(parameters) and (value := parameters[name - 1]) is not None:
+            yield value.decode("utf-8", "replace")
 
 
 def _changed_result() -> SqlError:

@@ -150,7 +150,7 @@ class Federation:
         """As `cancel`, and Postgres is told here: only what this asks of it is meant."""
         self._cancelled = True
         if self._asking and self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._session.relay.cancel())
+            self._stopping = self._session.relay.cancel()
 
     # --- asking Postgres ------------------------------------------------------------------------
 
@@ -190,7 +190,6 @@ class Federation:
     async def _ask(self, query: str, take: Any) -> None:
         session = self._session
         await session.mirror.before_question()
-        await session.apply_to_postgres()
         self._check_cancelled()
         self._asking = True
         try:
@@ -232,8 +231,9 @@ class Federation:
                     return
         except BaseException:
             incoming.discard()
-            if not asking.done() and not self._cancelled:
-                await session.relay.cancel()
+            unwanted = not asking.done() and not self._cancelled
+            if unwanted and (stopping := session.relay.cancel()) is not None:
+                await stopping
             with suppress(SqlError):
                 await asking
             raise

@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy.engines.duck import DuckPortal, DuckStatement
 from proxy.engines.duck_scroll import GivenRows, ScrollRows
-from proxy.engines.relay import RelayedStatement
+from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
@@ -37,9 +37,15 @@ class PreparedStatement:
     relayed: RelayedStatement | None = None
     asked: Statement | None = None  # the plan as the text gave it
     oids: tuple[int, ...] = ()  # as Parse gave them
+    told: list[tuple[str, DuckType]] | None = None  # the columns that Describe has named
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
     lengths: tuple[int, ...] | None = None  # n of columns that are varchar(n)
+
+    @property
+    def changes_by_itself(self) -> bool:
+        """Whether its text may mean something else the next time."""
+        return self.asked is not None and (self.asked.varies or self.asked.copies is not None)
 
     def close_plans(self) -> None:
         """Blocks. Frees what DuckDB holds for it."""
@@ -65,6 +71,7 @@ class Portal:
     hold: bool = False  # a cursor WITH HOLD
     kept: bool = False  # ... whose transaction has committed
     binary: bool = False  # a BINARY cursor
+    idle: bool = False  # IF [NOT] EXISTS leaves it nothing to do
     inner: Portal | None = None  # bound, of DECLARE and EXPLAIN
     answer: Any = None  # what the session's own statement answered: `Outcome` or `Rows`
     left: int = 0  # of a FETCH: rows that it has still to give

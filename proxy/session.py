@@ -10,7 +10,8 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -20,11 +21,12 @@ import structlog
 from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
+from proxy.defining import copied, run_rest
 from proxy.described import Described
-from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.relay import Login, Relay, Told
+from proxy.engines.pool import Login, Pools
+from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
@@ -34,9 +36,17 @@ from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
-from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
+from proxy.session_settings import (
+    Scope,
+    SessionSettings,
+    Setting,
+    in_milliseconds,
+    is_custom,
+    known,
+)
 from proxy.session_statements import SessionStatements, is_postgres_setting
-from proxy.sql.existence import existence
+from proxy.shortcut import KnownTexts, Shortcut, passes
+from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
@@ -65,6 +75,7 @@ _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
 _CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
+_NEEDS_ITS_OBJECT = ("COMMENT", "TRUNCATE TABLE")  # DuckDB's have no IF EXISTS
 _IDLE_TOO_LONG = SqlError(
     "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
 )
@@ -78,15 +89,18 @@ class Services:
     """What the server lends to each of its sessions."""
 
     duck: DuckEngine
-    control: pg.ControlPlane
+    pools: Pools
     plans: PlanCache
     login: Callable[[str], Awaitable[Login]]
     server_parameters: dict[str, str]  # what Postgres itself reports at start-up
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    known_texts: dict[Dialect, KnownTexts]
+    sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
     databases: frozenset[str]  # names that clients may connect to
+    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
 
 
 class Session:
@@ -96,16 +110,19 @@ class Session:
         self.services = services
         self.link = link
         self.pid = 0
+        self.since = time.monotonic()
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
         self.described = Described(self.duck)
         self.relay = Relay(
-            services.control,
+            services.pools,
             self._login,
-            link.write,
+            link.send,
             self._postgres_settings,
             self._parameter_from_postgres,
+            self._settings_from_postgres,
+            self._bereft,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
@@ -113,12 +130,13 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
+        self.rest: list[str] = []  # the parts of the last definition of several
         self.copying = Copying(self)
         self.federation = Federation(self)
+        self.shortcut = Shortcut(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
-        self._postgres_stale: dict[str, str] = {}
         self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
@@ -128,7 +146,7 @@ class Session:
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
-        self._busy = self._stopping = self._closing = False
+        self.busy = self._stopping = self._closing = False
         link.on_lost = self.abandon
         link.on_pause, link.on_resume = self.relay.pause, self.relay.resume
 
@@ -161,9 +179,9 @@ class Session:
                 self.link.write(known)
                 self.ready_for_query()
                 continue
-            self._busy = True
+            self.busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
-            self._busy = False
+            self.busy = False
             alone = kind in _ANSWERED_BY_READY
             if not protocol.buffered:
                 if self._stopping:
@@ -199,11 +217,23 @@ class Session:
         self.copying.cancel()
         self.federation.time_out()
         self.duck.interrupt()
+        if self.relay.waiting:
+            self.relay.cancel()
+
+    @property
+    def unhurried(self) -> bool:
+        """No timeout of the session's is running, and it is not asked to end."""
+        return not self._timeouts and not self._stopping
+
+    def shortcut_ended(self) -> None:
+        if self._stopping and not self.link.protocol.buffered:
+            self.link.write(m.error_response(_SHUTDOWN))
+            self.abandon()
 
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
         self._stopping = True
-        if not self._busy:
+        if not self.busy:
             self.link.write(m.error_response(_SHUTDOWN))
             self.abandon()
 
@@ -214,6 +244,7 @@ class Session:
 
     async def _close(self) -> None:
         self.services.unregister(self)
+        self.shortcut.close()
         self.relay.close()
         self.link.close()
         self.extended.drop_all()
@@ -243,6 +274,7 @@ class Session:
         self.pid, key = self.services.register(self)
         self._reported = dict(self.settings.reported())
         self.link.protocol.ready()
+        self.link.shortcut = self.shortcut
         self.link.write(
             b"".join(
                 (
@@ -275,6 +307,8 @@ class Session:
             )
 
     async def _answer_error(self, error: SqlError, extended: bool) -> None:
+        if self.relay.torn:
+            raise ConnectionResetError("a message to the client was cut off")
         if self._timed_out and error.sqlstate == "57014":
             error = SqlError("57014", "canceling statement due to statement timeout")
         try:
@@ -305,6 +339,7 @@ class Session:
                 self._reported[name] = value
                 self.link.write(m.parameter_status(name, value))
         self.link.write(m.READY[self.transaction.status])
+        self.relay.release()
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
         """Tells the client, unless client_min_messages keeps such news away."""
@@ -317,7 +352,10 @@ class Session:
         self.copying.cancel()
         self.federation.cancel()
         self.duck.interrupt()
-        await self.relay.cancel()
+        if self.shortcut.cancel():
+            return
+        if (sent := self.relay.cancel()) is not None:
+            await asyncio.shield(sent)
 
     # --- settings -----------------------------------------------------------------------------
 
@@ -340,8 +378,8 @@ class Session:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
         if Scope.DUCKDB in setting.scope:
             self._duck_stale[setting.name] = value
-        if Scope.POSTGRES in setting.scope and self.relay.connected:
-            self._postgres_stale[setting.name] = value
+        if Scope.POSTGRES in setting.scope:
+            self.relay.settings_changed()
         if setting.reported:
             self._to_report.add(setting.name)
 
@@ -354,10 +392,40 @@ class Session:
             self._duck_stale[name] = value
 
     def _postgres_settings(self) -> dict[str, str]:
-        """What a new backend starts with."""
-        self._postgres_stale.clear()
+        """What a backend must have to be in step with the session."""
         settings = self.settings.in_scope(Scope.POSTGRES)
         return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
+
+    def _settings_from_postgres(self, changed: dict[str, str | None]) -> None:
+        """A statement on the Postgres side has set these (None: reset them): they stay set."""
+        for name, value in changed.items():
+            if not known(name):
+                if value is None:
+                    self.passthrough.pop(name, None)
+                else:
+                    self.passthrough[name] = value
+            elif value is None:
+                self.settings.set(name, None)
+            elif is_custom(name):
+                self.settings.set(name, value)
+            else:
+                self._style = None
+                if self.settings.adopt(name, value) & Scope.DUCKDB:
+                    self._duck_stale[name] = value
+
+    def _bereft(self, error: SqlError) -> None:
+        """The backend that kept a lock, a LISTEN or the like for the client is gone with it."""
+        self.link.write(
+            m.error_response(
+                SqlError(
+                    "57P01",
+                    "terminating connection: what Postgres kept for this session is lost",
+                    detail=error.message,
+                    severity="FATAL",
+                )
+            )
+        )
+        self.abandon()
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -368,11 +436,6 @@ class Session:
             name, value = next(iter(self._duck_stale.items()))
             self.duck.apply(name, value)
             del self._duck_stale[name]
-
-    async def apply_to_postgres(self) -> None:
-        while self._postgres_stale:
-            name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -405,10 +468,10 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(relayed_text(sql, plans))
+            await self._relay_query(relayed_text(sql, plans), plans)
             return
         for plan in plans:
-            if len(plans) > 1 or plan.then:
+            if len(plans) > 1 or plan.then or plan.copies:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -416,10 +479,17 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
+        dialect = self.context.dialect(self.dialect, sql)
+        cache = self.services.plans
+        hits = cache.hits
         try:
-            plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+            plans = cache.plan(sql, dialect)
         except SyntaxFailure as failure:
             raise better_placed(failure, sql, self.dialect.name, self.duck) from None
+        if len(plans) == 1 and dialect is self.dialect and passes(plans[0]):
+            again = cache.hits > hits
+            self.shortcut.known().learn(sql.encode(), plans[0], dialect, again)
+            return plans
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -445,7 +515,8 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
+            sql = " " * plan.start + (plan.relayed or plan.text)
+            await self._relay_query(sql, (plan,))
         else:
             await self._simple_duck(plan)
 
@@ -463,13 +534,23 @@ class Session:
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
 
+    async def _idle(self, plan: Statement) -> Existence | None:
+        """The IF [NOT] EXISTS that leaves a statement nothing to do."""
+        judged = plan.ddl or plan.kind in _NEEDS_ITS_OBJECT
+        about = existence(plan.text, self.dialect.name) if judged else None
+        if about is None:
+            return None
+        there = await self.on_duck(self.duck.has, about.kind, about.name)
+        return about if there == about.creates else None
+
+    async def without_its_object(self, plan: Statement) -> bool:
+        """Whether it is about nothing there is, and DuckDB could not even prepare it."""
+        return plan.kind in _NEEDS_ITS_OBJECT and await self._idle(plan) is not None
+
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self.dialect.name) if plan.ddl else None
+        about = await self._idle(plan)
         if about is None:
-            return False
-        there = await self.on_duck(self.duck.has, about.kind, about.name)
-        if there != about.creates:
             return False
         name = about.name[-1]
         if about.creates:
@@ -488,14 +569,13 @@ class Session:
     @property
     def duck_in_step(self) -> bool:
         """Whether DuckDB's connection has the session's settings."""
-        return not self._duck_stale
+        return not self._duck_stale and not self.context.stale
 
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
             self.duck_in_step
-            and not self.context.stale
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -518,14 +598,15 @@ class Session:
         if plan.refused is not None:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
-    async def _relay_query(self, sql: str) -> None:
+    async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
         await self.mirror.before_question()
-        await self.apply_to_postgres()
-        await self.relay.query(sql, self.transaction.postgres_begin())
+        trace = max(map(self.own.trace, plans))
+        names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
+        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
         if self.relay.copying:
-            await self._relay_copy()
+            await self.relay_copy()
 
-    async def _relay_copy(self) -> None:
+    async def relay_copy(self) -> None:
         """Hands the client's COPY data on until its end."""
         self.link.protocol.copy_in()
         try:
@@ -563,6 +644,11 @@ class Session:
     async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
+        self.tell(plan)
+        if nothing_to_do and plan.kind in _NEEDS_ITS_OBJECT:
+            self.link.write(portals.complete(plan.tag, 0))
+            return
+        plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -610,7 +696,7 @@ class Session:
             self.transaction.wrote_once("a statement that reads from Postgres too")
         elif plan.writes:
             self.transaction.wrote(sql, values, rows)
-            for part in plan.then:
+            for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
@@ -633,7 +719,7 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
-                self.run_rest(plan)
+                self.rest = run_rest(self.duck, plan)
                 return running, None, None
             if not plan.scalar:
                 self.described.look(running.columns)
@@ -643,10 +729,10 @@ class Session:
             running.close()
             raise
 
-    def run_rest(self, plan: Statement) -> None:
-        """Blocks. The other parts of a definition of several."""
-        for sql in plan.then:
-            self.duck.start_text(sql).finish()
+    def tell(self, plan: Statement) -> None:
+        """The notice that goes with a plan."""
+        if plan.notice:
+            self.notice(SqlError("00000", plan.notice), "NOTICE")
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
         """Sends a result to its end; piece: its first."""

@@ -53,7 +53,17 @@ class SessionContext:
         self._pending: dict[str, str] = {}
         self._count = False
 
+    @property
+    def role(self) -> str:
+        """What the session is in Postgres: its user and its role at once."""
+        return self._session.services.shared_role or self._session.user
+
     # --- planning -----------------------------------------------------------------------------
+
+    @property
+    def plain(self) -> bool:
+        """No plan depends on the session's variables."""
+        return not self._variables
 
     def dialect(self, base: Dialect, text: str) -> Dialect:
         """The dialect that `text` is planned in: with what of the session it might use.
@@ -226,10 +236,10 @@ _VALUES = {
     "last_transaction": SessionContext._last_transaction,
     "parameters": lambda own: (("parameters", own._shown_parameters()),),
     "query": lambda own: (("query", str(own._number)), ("query_prefix", own._prefix)),
-    "role": lambda own: (("role", own._session.user),),
+    "role": lambda own: (("role", own.role),),
     "session": lambda own: (("session", str(own._session.pid)),),
     "transaction": SessionContext._transaction,
-    "user": lambda own: (("user", own._session.user),),
+    "user": lambda own: (("user", own.role),),
     "variables": lambda own: (
         ("variables", own._shown_variables()),
         ("session", str(own._session.pid)),

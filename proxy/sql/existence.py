@@ -29,6 +29,16 @@ def existence(text: str, dialect: str) -> Existence | None:
     """What the statement's IF [NOT] EXISTS is about, None where it has none."""
     tokens = READERS[dialect].tokenize(text)
     words = [token.text.upper() for token in tokens[:12]]
+    if words[:4] == ["COMMENT", "IF", "EXISTS", "ON"]:
+        kind = words[4] if len(words) > 5 else ""
+        name = _name(tokens, 5)
+        if kind == "COLUMN":
+            kind, name = "TABLE", name[:-1]
+        return Existence(kind, name, False) if kind in _KINDS and name else None
+    if words[:1] == ["TRUNCATE"]:
+        at = 2 if words[1:2] == ["TABLE"] else 1
+        there = words[at : at + 2] == ["IF", "EXISTS"]
+        return Existence("TABLE", _name(tokens, at + 2), False) if there else None
     if not words or words[0] not in ("CREATE", "DROP"):
         return None
     at = 1

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, snowflake
+from proxy.sql import administration, postgres, snowflake, traces
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
@@ -54,7 +54,8 @@ from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.context import Settled, settle
-from proxy.sql.snowflake.show import Asked, is_show, read_describe, read_show
+from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility, scripting
 from proxy.sql.words import Words
@@ -103,6 +104,8 @@ def _plan_all(
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
+    if _is_snowflake(dialect):
+        piece.tokens = temporary(piece.tokens)
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _session(text, piece, scripting(piece.block))
@@ -126,6 +129,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
                 relayed=judgement.relayed,
             )
@@ -153,7 +157,13 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     writes = action.direction == "FROM"
     if action.table is not None:
         if administration.is_control_relation(action.table):
-            return replace(statement, route=Route.POSTGRES, action=None, writes=writes)
+            return replace(
+                statement,
+                route=Route.POSTGRES,
+                action=None,
+                writes=writes,
+                trace=traces.Trace.NOTHING,
+            )
         *schema, table = action.table
         if schema and schema[-1] == "public":
             action = replace(action, table=(*schema[:-1], "main", table))
@@ -165,7 +175,14 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     else:
         inner = _query(text, bracketed, dialect, reader)
     if inner.route is Route.POSTGRES:
-        return replace(statement, route=Route.POSTGRES, action=None, writes=inner.writes)
+        return replace(
+            statement,
+            route=Route.POSTGRES,
+            action=None,
+            writes=inner.writes,
+            trace=inner.trace,
+            sets=inner.sets,
+        )
     if inner.kind not in _COPIED:
         raise at_or_near(text, first)
     refused = inner.refused
@@ -259,7 +276,7 @@ def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Wor
 
 def _show(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
     if _is_snowflake(dialect) and is_show(words):
-        return _asked(text, piece, read_show(words, dialect.database), "SHOW")
+        return statement(text, piece, read_show(words, dialect.database), "SHOW")
     return _session(text, piece, PARSERS["SHOW"](words))
 
 
@@ -267,20 +284,7 @@ def _describe(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: 
     asked = read_describe(words, dialect.database) if _is_snowflake(dialect) else None
     if asked is None:
         return _query(text, piece, dialect, reader)
-    return _asked(text, piece, asked, "DESCRIBE")
-
-
-def _asked(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
-    return Statement(
-        Route.DUCKDB,
-        asked.kind,
-        text[piece.start : piece.end],
-        piece.start,
-        sql=asked.sql,
-        tag=tag,
-        refused=asked.refused,
-        needs=asked.needs,
-    )
+    return statement(text, piece, asked, "DESCRIBE")
 
 
 _SPECIAL = {
@@ -382,7 +386,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             changed = touched(tree, piece.tokens, text)
         elif facts.creates:
             changed = EVERYTHING
-    sql = ""
+    sql, then, divided = "", (), None
     relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
@@ -393,9 +397,21 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             put_stand_ins(facts.control_tables, nodes)
             put_calls(calls)
         try:
-            sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
+            if _is_snowflake(dialect) and grammar.name == "snowflake" and is_ddl(tree):
+                divided, then = _divided(tree, dialect)
+                nodes = list(divided.first.dfs())
+                sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
+            else:
+                sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
-            refused = error
+            refused = hinted(error, kind.partition(" ")[2])
+    elif engine == POSTGRES_ENGINE and settled.named:
+        message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
+        hint = "Write out the names of the control plane's relations."
+        refused = SqlError("0A000", message, hint=hint)
+    if divided is not None and (then or divided.copies):
+        changed = tuple(replace(one, deep=True) for one in changed)
+    trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
         relayed = renamed_columns(piece.tokens, text)
@@ -406,17 +422,32 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         piece.start,
         sql=sql,
         relayed=relayed,
-        tag=tag,
+        tag=divided.tag or tag if divided is not None else tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
         touched=changed,
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
-        scalar=scalar,
+        scalar=scalar and not settled.needs,
+        then=then,
+        copies=divided.copies if divided is not None else None,
+        notice=divided.notice if divided is not None else "",
+        trace=trace,
+        sets=sets,
         needs=frozenset(settled.needs),
         varies=settled.varies,
         federated=relations,
     )
+
+
+def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
+    """A definition's first statement, and the others as DuckDB's SQL."""
+    divided = divide(tree, dialect.database)
+    then = [
+        part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
+        for part in divided.then
+    ]
+    return divided, tuple(then)
 
 
 _FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")
@@ -435,7 +466,7 @@ def _federated_kind(kind: str, calls: bool) -> SqlError | None:
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
     """What the session decides of a statement in Snowflake's dialect."""
-    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled()
+    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled(dialect, source)
 
 
 def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:
@@ -534,6 +565,7 @@ def _unknown(text: str, piece: Slice) -> Statement:
         raise at_or_near(text, wrong)
     kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
     refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
+    hinted(refused, kind.partition(" ")[2])
     source = text[piece.start : piece.end]
     return Statement(
         Route.DUCKDB, kind, source, piece.start, tag=kind, writes=True, ddl=True, refused=refused

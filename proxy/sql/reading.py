@@ -155,6 +155,10 @@ class Reader:
         self._untagged = untagged.tokenizer()
         self._parser = dialect.parser()
 
+    def own_tokens(self, text: str) -> list[Token]:
+        """Tokens from a tokenizer made for this call: from any thread."""
+        return self.dialect.tokenizer().tokenize(text)
+
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
         found = self._tokens(text)

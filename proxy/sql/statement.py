@@ -9,6 +9,7 @@ from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
 from proxy.sql.federated import Relation
 from proxy.sql.session_actions import SessionAction
+from proxy.sql.traces import Trace
 
 
 class Route(StrEnum):
@@ -18,6 +19,19 @@ class Route(StrEnum):
     POSTGRES = "postgres"
     FEDERATED = "federated"
     SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """CREATE TABLE ... CLONE or LIKE. source, target: the parts of the names, as DuckDB has them.
+
+    rows: CLONE. opening: the statement's words up to the new name.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    rows: bool
+    opening: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,10 @@ class Statement:
     `with_traceback(None)`, or it collects a traceback with every raise.
     relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    copies: the table that it is made after, whose definition is read when it runs.
+    notice: what the client is told when it runs, '' for nothing.
+    trace: what it may leave on a Postgres connection (`proxy.sql.traces`). sets: the settings that
+    its set_config calls name, by name or by the number of the parameter that does.
     then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
     several parts. needs: what of the session the engine's connection must know before it runs
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
@@ -54,6 +72,10 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    copies: Copies | None = None
+    notice: str = ""
+    trace: Trace = Trace.ANYTHING
+    sets: tuple[str | int, ...] = ()
     then: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     varies: bool = False

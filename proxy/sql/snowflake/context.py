@@ -31,10 +31,19 @@ from proxy.sql.words import Words
 
 @dataclass(slots=True)
 class Settled:
-    """needs: what of the session must be fresh; varies: whether variables shaped the tree."""
+    """What becomes of one statement.
 
+    source: its text. needs: what of the session must be fresh; varies: whether variables shaped the tree.
+
+    named: whether the tree says what its text does not. changed: whether it is not as it was parsed.
+    """
+
+    dialect: Dialect
+    source: str
     needs: set[str] = field(default_factory=set)
+    schemas: list[exp.Table] = field(default_factory=list)  # tables of information_schema
     varies: bool = False
+    named: bool = False
     changed: bool = False
 
 
@@ -43,13 +52,13 @@ def settle(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
 
     Raises SqlError 42704 for a variable that is not set, 0A000 for what has no counterpart.
     """
-    settled = Settled()
-    schemas: list[exp.Table] = []
+    settled = Settled(dialect, source)
     visits = _VISITS
     for node in nodes:
         visit = visits.get(node.__class__)
         if visit is not None:
-            visit(node, settled, dialect, source, schemas)
+            visit(node, settled)
+    schemas = settled.schemas
     if schemas and is_snowflakes(schemas, nodes):
         settled.needs |= use_snowflakes(schemas, nodes)
         settled.changed = True
@@ -87,36 +96,32 @@ def _variable(name: str, dialect: Dialect) -> Variable | None:
     return next((one for one in dialect.variables if one[0] == folded), None)
 
 
-def _required(node: exp.Expr, name: str, settled: Settled, dialect: Dialect) -> Variable:
-    settled.varies = True
-    found = _variable(name, dialect)
+def _required(node: exp.Expr, name: str, settled: Settled) -> Variable:
+    settled.varies = settled.named = True
+    found = _variable(name, settled.dialect)
     if found is None:
         message = f"session variable '${name.upper()}' does not exist"
         raise SqlError("42704", message, position=position_of(node))
     return found
 
 
-def _parameter(
-    node: exp.Parameter, settled: Settled, dialect: Dialect, source: str, schemas: list[exp.Table]
-) -> None:
+def _parameter(node: exp.Parameter, settled: Settled) -> None:
     this = node.this
     if isinstance(this, exp.Literal) or isinstance(node.parent, exp.DynamicIdentifier):
         return
     if isinstance(node.parent, (exp.Table, exp.TableFromRows)):
         return
-    found = _required(node, this.name, settled, dialect)
+    found = _required(node, this.name, settled)
     _replace(node, value_of(found), settled)
 
 
-def _getvariable(
-    node: exp.Anonymous, settled: Settled, dialect: Dialect, source: str, schemas: list[exp.Table]
-) -> None:
+def _getvariable(node: exp.Anonymous, settled: Settled) -> None:
     arguments = node.expressions
     if len(arguments) != 1 or not isinstance(arguments[0], exp.Literal):
         raise unsupported("GETVARIABLE of an expression", node)
     settled.varies = True
     name = arguments[0].name
-    found = _variable(name, dialect) if name == name.upper() else None
+    found = _variable(name, settled.dialect) if name == name.upper() else None
     # Its result is text, whatever the variable's type.
     value = cast(exp.Null(), exp.DType.TEXT)
     if found is not None and found[2] is not None:
@@ -127,10 +132,10 @@ def _getvariable(
 # --- names ----------------------------------------------------------------------------------------
 
 
-def _name_in(argument: exp.Expr, settled: Settled, dialect: Dialect) -> list[exp.Identifier]:
+def _name_in(argument: exp.Expr, settled: Settled) -> list[exp.Identifier]:
     """The parts of the name that IDENTIFIER's argument spells."""
     if isinstance(argument, exp.Parameter) and not isinstance(argument.this, exp.Literal):
-        spelled = _required(argument, argument.this.name, settled, dialect)[2] or ""
+        spelled = _required(argument, argument.this.name, settled)[2] or ""
     elif isinstance(argument, exp.Literal) and argument.is_string:
         spelled = argument.this
     else:
@@ -145,14 +150,9 @@ def _name_in(argument: exp.Expr, settled: Settled, dialect: Dialect) -> list[exp
     return [exp.Identifier(this=part, quoted=part != part.lower()) for part in parts]
 
 
-def _identifier(
-    node: exp.DynamicIdentifier,
-    settled: Settled,
-    dialect: Dialect,
-    source: str,
-    schemas: list[exp.Table],
-) -> None:
-    parts = _name_in(node.this, settled, dialect)
+def _identifier(node: exp.DynamicIdentifier, settled: Settled) -> None:
+    parts = _name_in(node.this, settled)
+    settled.named = True
     parent = node.parent
     if node.args.get("expressions") is not None and not isinstance(parent, exp.Table):
         if len(parts) > 1:
@@ -160,7 +160,7 @@ def _identifier(
         call = exp.Anonymous(this=parts[0].this, expressions=node.expressions)
         _replace(node, call, settled)
     elif isinstance(parent, exp.Table) and parent.this is node:
-        _name_table(parent, parts, settled, dialect, schemas)
+        _name_table(parent, parts, settled)
     elif isinstance(parent, (exp.ColumnDef, exp.Use)) or len(parts) > 4:
         raise unsupported("IDENTIFIER here", node)
     else:
@@ -173,8 +173,6 @@ def _name_table(
     table: exp.Table,
     parts: list[exp.Identifier],
     settled: Settled,
-    dialect: Dialect,
-    schemas: list[exp.Table],
 ) -> None:
     if len(parts) > 3:
         raise unsupported("a name of more than three parts", table)
@@ -183,88 +181,98 @@ def _name_table(
     for key, part in zip(keys, reversed(parts), strict=False):
         table.set(key, part)
     settled.changed = True
-    _table(table, settled, dialect, "", schemas)
+    _table(table, settled)
 
 
-def _rows(
-    node: exp.TableFromRows,
-    settled: Settled,
-    dialect: Dialect,
-    source: str,
-    schemas: list[exp.Table],
-) -> None:
+def _rows(node: exp.TableFromRows, settled: Settled) -> None:
     """TABLE($x) and TABLE('name') name a table; TABLE(RESULT_SCAN(...)) is the last listing."""
     argument = node.this
     if isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
-        _result_scan(node, argument, settled, dialect)
+        _result_scan(node, argument, settled)
         return
     spelled = isinstance(argument, exp.Literal) and argument.is_string
     if not spelled and not (
         isinstance(argument, exp.Parameter) and not isinstance(argument.this, exp.Literal)
     ):
         return
-    parts = _name_in(argument, settled, dialect)
+    parts = _name_in(argument, settled)
     table = exp.Table(this=parts[-1], alias=node.args.get("alias"))
     place = node.parent
     if isinstance(place, exp.Table) and place.this is node:
         table.set("alias", place.args.get("alias"))
         node = place
     _replace(node, table, settled)
-    _name_table(table, parts, settled, dialect, schemas)
+    _name_table(table, parts, settled)
 
 
-def _result_scan(node: exp.Expr, call: exp.Anonymous, settled: Settled, dialect: Dialect) -> None:
+def _result_scan(node: exp.Expr, call: exp.Anonymous, settled: Settled) -> None:
     arguments = call.expressions
     last = arguments[0] if len(arguments) == 1 else None
     is_last = isinstance(last, exp.Anonymous) and last.name.upper() == "LAST_QUERY_ID"
     if is_last and last.expressions:
         step = last.expressions[0]
         is_last = isinstance(step, exp.Neg) and step.this.name == "1"
-    if not is_last or not dialect.last_listing:
+    if not is_last or not settled.dialect.last_listing:
         raise unsupported(
             "RESULT_SCAN of another statement than the SHOW or DESCRIBE just before",
             call,
             "Results are not kept; use a temporary table.",
         )
-    settled.varies = True
-    settled.needs |= set(dialect.last_listing[1])
+    settled.varies = settled.named = True
+    settled.needs |= set(settled.dialect.last_listing[1])
     place = node.parent
     if isinstance(place, exp.Table) and place.this is node:
         node = place
     alias = node.args.get("alias") or exp.TableAlias(this=exp.Identifier(this="result_scan"))
     # The listing's own query, which no rule must touch.
-    scanned = exp.Table(this=exp.Var(this=f"({dialect.last_listing[0]})"), alias=alias)
+    scanned = exp.Table(this=exp.Var(this=f"({settled.dialect.last_listing[0]})"), alias=alias)
     scanned.meta["own"] = True
     _replace(node, scanned, settled)
 
 
-def _table(
-    node: exp.Table, settled: Settled, dialect: Dialect, source: str, schemas: list[exp.Table]
-) -> None:
+def _table(node: exp.Table, settled: Settled) -> None:
     catalog = node.args.get("catalog")
     schema = node.args.get("db")
     if isinstance(schema, exp.Identifier) and schema.this.lower() == "information_schema":
-        schemas.append(node)
-    elif isinstance(catalog, exp.Identifier) and _is_ours(catalog, dialect):
+        settled.schemas.append(node)
+    elif isinstance(catalog, exp.Identifier) and _is_ours(catalog, settled.dialect):
         node.set("catalog", exp.Identifier(this=ENGINE_DATABASE, quoted=False))
         settled.changed = True
 
 
-def _column(
-    node: exp.Column, settled: Settled, dialect: Dialect, source: str, schemas: list[exp.Table]
-) -> None:
+def _column(node: exp.Column, settled: Settled) -> None:
     catalog = node.args.get("catalog")
-    if isinstance(catalog, exp.Identifier) and _is_ours(catalog, dialect):
+    if isinstance(catalog, exp.Identifier) and _is_ours(catalog, settled.dialect):
         node.set("catalog", exp.Identifier(this=ENGINE_DATABASE, quoted=False))
         settled.changed = True
-    elif (
-        node.args.get("table") is None
-        and isinstance(node.this, exp.Identifier)
-        and node.this.this.lower() == "session_user"
-        and not node.this.args.get("quoted")
-    ):
-        settled.needs.add("user")
-        _replace(node, _held("user"), settled)
+    elif not isinstance(node.this, exp.Identifier) or node.this.args.get("quoted"):
+        return
+    elif node.args.get("table") is not None:
+        if node.this.this.lower() == "nextval" and _is_output(node):
+            _named(node, node.copy(), "nextval", settled)
+    elif (asked := _BARE.get(node.this.this.lower())) is not None:
+        answer = _ANSWERS[asked](node, settled)
+        _named(node, answer, node.this.this.lower(), settled)
+
+
+def _is_output(node: exp.Expr) -> bool:
+    return isinstance(node.parent, exp.Select) and node.arg_key == "expressions"
+
+
+def _named(node: exp.Expr, by: exp.Expr, name: str, settled: Settled) -> None:
+    """Replaces what gives an output column its name."""
+    if _is_output(node):
+        by = exp.Alias(this=by, alias=exp.Identifier(this=name, quoted=True))
+    _replace(node, by, settled)
+
+
+# Postgres's words for some of it, which stand without brackets.
+_BARE = {
+    "session_user": "CURRENT_USER",
+    "current_role": "CURRENT_ROLE",
+    "current_catalog": "CURRENT_DATABASE",
+    "current_schema": "CURRENT_SCHEMA",
+}
 
 
 def _is_ours(catalog: exp.Identifier, dialect: Dialect) -> bool:
@@ -280,11 +288,11 @@ def _held(name: str) -> exp.Expr:
     return cast(read, exp.DType.TEXT)
 
 
-_Answer = Callable[[exp.Expr, Settled, Dialect, str], exp.Expr]
+_Answer = Callable[[exp.Expr, Settled], exp.Expr]
 
 
 def _asks(name: str) -> _Answer:
-    def answer(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
+    def answer(node: exp.Expr, settled: Settled) -> exp.Expr:
         settled.needs.add(name)
         return _held(name)
 
@@ -292,38 +300,38 @@ def _asks(name: str) -> _Answer:
 
 
 def _constant(value: str) -> _Answer:
-    return lambda node, settled, dialect, source: text(value)
+    return lambda node, settled: text(value)
 
 
-def _schema(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
+def _schema(node: exp.Expr, settled: Settled) -> exp.Expr:
     return sf("schema_name_", exp.Anonymous(this="current_schema", expressions=[]))
 
 
-def _schemas(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
+def _schemas(node: exp.Expr, settled: Settled) -> exp.Expr:
     settled.needs.add("database")
     path = exp.DPipe(this=_held("database"), expression=text("."))
     path = exp.DPipe(this=text('["'), expression=path)
-    path = exp.DPipe(this=path, expression=_schema(node, settled, dialect, source))
+    path = exp.DPipe(this=path, expression=_schema(node, settled))
     return exp.Paren(this=exp.DPipe(this=path, expression=text('"]')))
 
 
-def _roles(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
+def _roles(node: exp.Expr, settled: Settled) -> exp.Expr:
     settled.needs.add("role")
     listed = exp.Array(expressions=[_held("role")])
     return cast(exp.Anonymous(this="to_json", expressions=[listed]), exp.DType.TEXT)
 
 
-def _in_session(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
+def _in_session(node: exp.Expr, settled: Settled) -> exp.Expr:
     settled.needs.add("role")
     name = node.expressions[0].copy()
     return exp.EQ(this=exp.Lower(this=name), expression=exp.Lower(this=_held("role")))
 
 
-def _statement(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
-    return text(source)
+def _statement(node: exp.Expr, settled: Settled) -> exp.Expr:
+    return text(settled.source)
 
 
-def _last_query(node: exp.Expr, settled: Settled, dialect: Dialect, source: str) -> exp.Expr:
+def _last_query(node: exp.Expr, settled: Settled) -> exp.Expr:
     settled.needs.add("query")
     number = node.expressions[0] if node.expressions else exp.Neg(this=exp.Literal.number(1))
     back = isinstance(number, exp.Neg)
@@ -367,20 +375,16 @@ for _name in ("CURRENT_VERSION", "INVOKER_ROLE", "CURRENT_IP_ADDRESS"):
     Snowflake.Parser.FUNCTIONS.pop(_name, None)
 
 
-def _answered(
-    node: exp.Expr, settled: Settled, dialect: Dialect, source: str, schemas: list[exp.Table]
-) -> None:
+def _answered(node: exp.Expr, settled: Settled) -> None:
     answer = _ANSWERS[_NAMES[node.__class__]]
     if node.args.get("this") is None:  # current_schemas(true) is Postgres's
-        _replace(node, answer(node, settled, dialect, source), settled)
+        _replace(node, answer(node, settled), settled)
 
 
-def _called(
-    node: exp.Anonymous, settled: Settled, dialect: Dialect, source: str, schemas: list[exp.Table]
-) -> None:
+def _called(node: exp.Anonymous, settled: Settled) -> None:
     name = node.this.upper() if isinstance(node.this, str) else ""
     if name == "GETVARIABLE":
-        _getvariable(node, settled, dialect, source, schemas)
+        _getvariable(node, settled)
         return
     answer = _ANSWERS.get(name)
     takes = _ARGUMENTS.get(name, (0, 0))
@@ -388,7 +392,7 @@ def _called(
         return
     if isinstance(node.parent, exp.Dot):
         return
-    _replace(node, answer(node, settled, dialect, source), settled)
+    _replace(node, answer(node, settled), settled)
 
 
 _ARGUMENTS = {"IS_ROLE_IN_SESSION": (1, 1), "LAST_QUERY_ID": (0, 1)}
@@ -397,7 +401,7 @@ _NAMES: dict[type, str] = {
     kind: name for name in _ANSWERS if (kind := exp.FUNCTION_BY_NAME.get(name)) is not None
 } | {exp.SessionUser: "CURRENT_USER"}
 
-_Visit = Callable[[exp.Expr, Settled, Dialect, str, list[exp.Table]], None]
+_Visit = Callable[[exp.Expr, Settled], None]
 _VISITS: dict[type, _Visit] = {
     **dict.fromkeys(_NAMES, _answered),
     exp.Anonymous: _called,

@@ -41,6 +41,13 @@ NODES[exp.CurrentDate] = current_date
 NODES[exp.CurrentTimestamp] = current_timestamp
 
 
+@node(exp.Localtime, exp.CurrentTime)
+def _current_time(call: exp.Expr) -> exp.Expr:
+    """The session's time of day."""
+    here = cast(exp.Anonymous(this="now", expressions=[]), exp.DType.TIMESTAMP)
+    return cast(here, exp.DType.TIME)
+
+
 @node(exp.Any)
 def _any(node: exp.Any) -> None:
     """Postgres's `= ANY(array)`."""

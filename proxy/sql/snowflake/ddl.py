@@ -9,6 +9,7 @@ from proxy.sql.snowflake.registry import node, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
 _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "SEQUENCE", "INDEX"})
+_DROPPED = _CREATED | {"COLUMN", "CONSTRAINT", "FUNCTION", "MACRO", "TYPE", ""}
 
 _LEFT_OUT = (
     exp.TransientProperty,
@@ -138,6 +139,12 @@ def _alter(alter: exp.Alter) -> exp.Expr | None:
     return None
 
 
+@node(exp.Comment)
+def _comment(comment: exp.Comment) -> None:
+    """IF EXISTS is the session's to look after."""
+    comment.set("exists", None)
+
+
 @node(exp.TruncateTable)
 def _truncate(truncate: exp.TruncateTable) -> None:
     if len(truncate.expressions) > 1:
@@ -149,6 +156,10 @@ def _truncate(truncate: exp.TruncateTable) -> None:
 def _drop(drop: exp.Drop) -> None:
     if len(drop.args.get("tables") or ()) > 1:
         raise unsupported("DROP of several objects", drop)
+    kind = str(drop.args.get("kind") or "").upper()
+    if kind not in _DROPPED:
+        raise unsupported(f"DROP {kind}", drop)
+    drop.set("materialized", None)
 
 
 @node(exp.Insert)

@@ -11,12 +11,17 @@ import json
 from dataclasses import dataclass, field
 
 from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.snowflake.registry import text, unsupported
+from proxy.sql.statement import Copies
 
 UNIQUE = "hatidata_unique_name"
 """Stands in `Statement.then` for a word that is another one each time that they are run."""
+
+SCHEMA = "hatidata_current_schema"
+"""Stands in `Statement.then` for the name of the current schema."""
 
 FOREIGN_KEY = "foreign key"
 """The key under which a foreign key's check keeps its name, in JSON."""
@@ -30,15 +35,39 @@ class Divided:
     then: list[exp.Expr | str] = field(default_factory=list)
     tag: str = ""
     notice: str = ""
+    copies: Copies | None = None
 
 
-def divide(tree: exp.Expr) -> Divided:
-    """The statements that make up a definition in Snowflake's dialect; `tree` is spent."""
+def divide(tree: exp.Expr, database: str) -> Divided:
+    """The statements that make up a definition in Snowflake's dialect; `tree` is spent.
+
+    database: the name of the one there is.
+    """
     if isinstance(tree, exp.Create):
+        is_database = tree.kind == "DATABASE" and tree.args.get("exists")
+        if is_database and tree.this.name.lower() == database.lower():
+            notice = f'database "{tree.this.name}" already exists, skipping'
+            return Divided(exp.select("1").limit(0), notice=notice)
         return _create(tree)
     if isinstance(tree, exp.Alter):
         return _alter(tree)
     return Divided(tree)
+
+
+def temporary(tokens: list[Token]) -> list[Token]:
+    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
+    if not tokens or tokens[0].token_type != TokenType.CREATE:
+        return tokens
+    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
+    words = [token.text.upper() for token in tokens[at : at + 2]]
+    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
+        return tokens[:at] + tokens[at + 1 :]
+    if words[:1] == ["VOLATILE"]:
+        old = tokens[at]
+        kind = TokenType.TEMPORARY
+        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
+        return [*tokens[:at], new, *tokens[at + 1 :]]
+    return tokens
 
 
 # --- CREATE ---------------------------------------------------------------------------------------
@@ -54,19 +83,38 @@ def _create(tree: exp.Create) -> Divided:
     properties = tree.args.get("properties")
     if kind == "VIEW" and _has(properties, exp.MaterializedProperty):
         divided.notice = "a materialized view is a view here: it is computed when it is read"
+    if kind == "SEQUENCE":
+        _bound(tree)
+        properties = tree.args.get("properties")
+    if kind == "TABLE":
+        divided.copies = _copies(tree, table, properties)
     if schema is not None and kind == "TABLE":
         _columns(schema, table, _has(properties, exp.TemporaryProperty), divided)
         if tree.expression is not None and any(_is_typed(c) for c in schema.expressions):
             _insert_after(tree, schema, table, divided)
     elif schema is not None:
-        _view_columns(schema, table, divided)
+        _view_columns(tree, schema, table, divided)
     if properties is not None:
         for one in properties.expressions:
             if isinstance(one, exp.SchemaCommentProperty):
                 divided.then.append(_comment(table.copy(), kind, one.this))
-            elif isinstance(one, exp.SequenceProperties):
-                one.set("options", [o for o in one.args.get("options") or () if not _ordering(o)])
     return divided
+
+
+def _copies(tree: exp.Create, table: exp.Expr, properties: exp.Properties | None) -> Copies | None:
+    clone = tree.args.get("clone")
+    like = properties.find(exp.LikeProperty) if properties is not None else None
+    if clone is None and like is None:
+        return None
+    if clone is not None and clone.find(exp.HistoricalData) is not None:
+        raise unsupported("CLONE of an earlier state", tree, "There is no time travel.")
+    source = (clone or like).this
+    words = ["CREATE"]
+    words += ["OR REPLACE"] if tree.args.get("replace") else []
+    words += ["TEMPORARY"] if _has(properties, exp.TemporaryProperty) else []
+    words += ["TABLE", "IF NOT EXISTS"] if tree.args.get("exists") else ["TABLE"]
+    names = [(*_places(one), _folded(one.this)) for one in (source, table)]
+    return Copies(names[0], names[1], clone is not None, " ".join(words))
 
 
 def _has(properties: exp.Properties | None, kind: type) -> bool:
@@ -174,17 +222,46 @@ def _identity(kind: exp.Expr, table: exp.Expr, column: exp.Expr, temporary: bool
     """A sequence of the column's own. Its name ends in `_identity`, by which it is known."""
     start, step = (_number(kind.args.get(key)) for key in ("start", "increment"))
     name = f"{_folded(table.this)}_{_folded(column)}_{UNIQUE}_identity"
-    sequence = _quoted(*_places(table), name)
-    target = _quoted(*_places(table), _folded(table.this))
-    default = f"nextval({_literal(_quoted(name))})"
-    # DuckDB's bounds are 1 and up unless said: a falling or negative start needs room.
-    bounds = "" if step > 0 and start > 0 else f" MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
+    # DuckDB looks for the owner of a sequence in `main`, if no schema is named.
+    places = _places(table) or ([] if temporary else [SCHEMA])
+    sequence = _quoted(*places, name)
+    target = _quoted(*places, _folded(table.this))
+    default = f"nextval({_literal(_quoted(*places[-1:], name))})"
+    low, high = _bounds(start, step)
+    bounds = f" MINVALUE {low} MAXVALUE {high}"
     temp = "TEMP " if temporary else ""
+    owner = _quoted(*places[-1:], _folded(table.this))
+    owned = [] if temporary else [f"ALTER SEQUENCE {sequence} OWNED BY {owner}"]
     return [
         f"CREATE {temp}SEQUENCE {sequence} INCREMENT BY {step}{bounds} START WITH {start}",
         f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} SET DEFAULT {default}",
-        f"ALTER SEQUENCE {sequence} OWNED BY {target}",
+        *owned,
     ]
+
+
+def _bounds(start: int, step: int) -> tuple[int, int]:
+    """Between which numbers a sequence counts: from where it starts, and almost without end.
+
+    DuckDB forgets where a sequence has started once it has been used, and keeps this.
+    """
+    return (start, 2**63 - 2) if step > 0 else (-(2**63) + 1, start)
+
+
+def _bound(tree: exp.Create) -> None:
+    """CREATE SEQUENCE with its bounds."""
+    properties = tree.args.get("properties")
+    own = properties.find(exp.SequenceProperties) if properties is not None else None
+    if own is None:
+        own = exp.SequenceProperties()
+        if properties is None:
+            properties = exp.Properties(expressions=[])
+            tree.set("properties", properties)
+        properties.append("expressions", own)
+    own.set("options", [o for o in own.args.get("options") or () if not _ordering(o)])
+    if own.args.get("minvalue") is None and own.args.get("maxvalue") is None:
+        start, step = (_number(own.args.get(key)) for key in ("start", "increment"))
+        for key, value in zip(("minvalue", "maxvalue"), _bounds(start, step), strict=True):
+            own.set(key, exp.Var(this=str(value)))
 
 
 def _number(value: exp.Expr | None) -> int:
@@ -226,7 +303,7 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
     return exp.CheckColumnConstraint(this=exp.Not(this=said))
 
 
-def _view_columns(schema: exp.Schema, table: exp.Expr, divided: Divided) -> None:
+def _view_columns(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided: Divided) -> None:
     names = []
     for item in schema.expressions:
         if not isinstance(item, exp.ColumnDef):
@@ -237,6 +314,13 @@ def _view_columns(schema: exp.Schema, table: exp.Expr, divided: Divided) -> None
             raise unsupported("this form of a view's column", item)
         names.append(item.this)
     schema.set("expressions", names)
+    if divided.then:  # DuckDB finds a column to comment on by its name in the query alone
+        query = exp.Subquery(
+            this=tree.expression,
+            alias=exp.TableAlias(this=exp.Identifier(this="query"), columns=names),
+        )
+        tree.set("expression", exp.Select(expressions=[exp.Star()], from_=exp.From(this=query)))
+        tree.set("this", table)
 
 
 # --- ALTER ----------------------------------------------------------------------------------------
@@ -255,12 +339,19 @@ def _alter(tree: exp.Alter) -> Divided:
     made: list[exp.Expr | str] = []
     for action in tree.args.get("actions") or ():
         made.extend(_action(tree, kind, action))
-    if not made:  # nothing to do, but to a table that must be there
-        made.append(exp.select("1").from_(tree.this.copy()).limit(0))
+    if not made or isinstance(made[0], str):  # at least it must be there
+        if tree.args.get("exists"):
+            raise unsupported(f"this form of ALTER {kind} IF EXISTS", tree)
+        made.insert(0, exp.select("1").from_(tree.this.copy()).limit(0))
     first, *rest = made
-    if not isinstance(first, exp.Expr):
-        raise unsupported("this form of ALTER TABLE", tree)
+    assert isinstance(first, exp.Expr)
     return Divided(first, rest)
+
+
+def _nullable(table: exp.Expr, column: exp.Expr, nullable: bool) -> str:
+    target = _quoted(*_places(table), _folded(table.this))
+    change = "DROP" if nullable else "SET"
+    return f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} {change} NOT NULL"
 
 
 def _one(tree: exp.Alter, action: exp.Expr) -> exp.Alter:
@@ -293,13 +384,18 @@ def _action(tree: exp.Alter, kind: str, action: exp.Expr) -> list[exp.Expr | str
     if isinstance(action, exp.AlterColumn) and action.args.get("comment") is not None:
         return [_comment(_column_of(table, action.this), "COLUMN", action.args["comment"])]
     if isinstance(action, exp.Command):
-        raise unsupported(f"ALTER {kind} {action.this} {action.expression}", tree)
+        raise unsupported(f"ALTER {kind} {_said(action)}", tree)
+    if isinstance(action, exp.AlterColumn) and action.args.get("allow_null") is not None:
+        return [_nullable(table, action.this, bool(action.args["allow_null"]))]
     return [_one(tree, action)]
 
 
 def _drops_clustering(action: exp.Expr) -> bool:
-    said = f"{action.this} {action.expression}" if isinstance(action, exp.Command) else ""
-    return said.upper() == "DROP CLUSTERING KEY"
+    return isinstance(action, exp.Command) and _said(action).upper() == "DROP CLUSTERING KEY"
+
+
+def _said(command: exp.Command) -> str:
+    return " ".join(f"{command.this} {command.expression}".split())
 
 
 def _dropping(action: exp.Drop, one: exp.Expr) -> exp.Drop:
@@ -319,8 +415,7 @@ def _swap(tree: exp.Alter, table: exp.Expr, other: exp.Expr) -> list[exp.Expr | 
     def rename(old: str, new: str) -> str:
         return f"ALTER TABLE {_quoted(*places, old)} RENAME TO {_quoted(new)}"
 
-    there = exp.select("1").from_(table.copy(), copy=False).limit(0)
-    return [there, rename(mine, between), rename(theirs, mine), rename(between, theirs)]
+    return [rename(mine, between), rename(theirs, mine), rename(between, theirs)]
 
 
 def _set(tree: exp.Alter, kind: str, table: exp.Expr, action: exp.AlterSet) -> list[exp.Expr | str]:
@@ -357,8 +452,7 @@ def _add_column(tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef) -> list
     for constraint in column.args.get("constraints") or ():
         if isinstance(constraint.args.get("kind"), exp.NotNullColumnConstraint):
             if not constraint.args["kind"].args.get("allow_null"):
-                changed = exp.AlterColumn(this=column.this.copy(), allow_null=False)
-                after.append(_one(tree, changed))
+                after.append(_nullable(table, column.this, False))
         elif isinstance(constraint.args.get("kind"), exp.DefaultColumnConstraint):
             kept.append(constraint)
         else:
@@ -376,6 +470,8 @@ HINTS: dict[str, str] = {
     "TASK": "Let a scheduler outside send the statement.",
     "PIPE": "Send COPY FROM STDIN.",
     "TAG": "Use COMMENT.",
+    "STAGE": "Send COPY FROM STDIN.",
+    "FILE": "COPY FROM STDIN takes its options itself.",
     "DYNAMIC": "Make a view.",
     "EXTERNAL": "Load the data with COPY FROM STDIN.",
     "ICEBERG": "Load the data with COPY FROM STDIN.",

@@ -8,7 +8,9 @@ from the registry and the macros; what differs or is refused by decision is the 
 
 from __future__ import annotations
 
-from proxy.sql.snowflake import registry
+from proxy.sql.snowflake import definitions, information_schema, registry, show
+from proxy.sql.snowflake.context import CONTEXT_FUNCTIONS
+from proxy.sql.snowflake.parameters import PARAMETERS
 
 DIFFERENT: tuple[tuple[str, str], ...] = (
     ("unquoted names", "are lower case, as Postgres clients expect; so are names UNPIVOT makes"),
@@ -29,6 +31,39 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("UNION of columns", "of NUMBER(38, s) with different s takes the fraction of the shorter"),
     ("PRIMARY KEY and UNIQUE", "are enforced; FOREIGN KEY is not"),
     ("DML", "reports its row count in the command tag, not as a row"),
+    ("the schema PUBLIC", "is `main` to DuckDB's own functions, and `public` everywhere else"),
+    (
+        "SHOW, DESCRIBE and INFORMATION_SCHEMA",
+        "show names in lower case; what the engine does not know is NULL: moments of creation and"
+        " change, owners, bytes. Rows are counted when they are asked for. All timestamps and times"
+        " are shown with precision 9, VARIANT, OBJECT and ARRAY as VARIANT, TIMESTAMP_TZ as LTZ, a"
+        " view's text and a default as DuckDB writes them",
+    ),
+    ("the length of an added column", "of VARCHAR(n) is not checked: ALTER TABLE ... ADD COLUMN"),
+    (
+        "FOREIGN KEY",
+        "is listed (SHOW IMPORTED KEYS), not enforced; its columns keep their old names",
+    ),
+    ("comments on schemas", "are not kept"),
+    ("DROP SCHEMA", "of what is not empty asks for CASCADE, as Postgres does"),
+    ("MATERIALIZED VIEW", "is a view, with a notice"),
+    ("USE SCHEMA", "is where all names are looked for; PUBLIC is not looked into beside it"),
+    ("USE WAREHOUSE", "takes any name: the server itself computes"),
+    ("USE ROLE", "takes the session's own role; USE SECONDARY ROLES takes ALL"),
+    ("CURRENT_ACCOUNT, CURRENT_REGION, CURRENT_VERSION", "are this server's"),
+    (
+        "RESULT_SCAN(LAST_QUERY_ID())",
+        "after SHOW or DESCRIBE asks the same again; of other statements it is refused",
+    ),
+    ("CLONE", "copies the rows; LIKE and CLONE keep defaults, keys, comments and identities"),
+    (
+        "sequences whose names end in `_identity`",
+        "are those of AUTOINCREMENT and IDENTITY columns, and not listed",
+    ),
+    (
+        "CLUSTER BY, TRANSIENT, COPY GRANTS, SECURE, RELY, DATA_RETENTION_TIME_IN_DAYS",
+        "are accepted and have no effect",
+    ),
 )
 REFUSED: tuple[tuple[str, str], ...] = (
     (
@@ -44,11 +79,13 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("COLLATE", "comparisons would need it everywhere"),
     ("MATCH_RECOGNIZE, CONNECT BY, PIVOT ANY", "no faithful form yet"),
     ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
-    ("AUTOINCREMENT", "use a sequence: DEFAULT s.NEXTVAL"),
     ("INSERT ALL, FIRST and OVERWRITE", "write the statements one by one"),
     ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
     ("CREATE FUNCTION, STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
-    ("Snowflake Scripting, session variables, RESULT_SCAN", "not yet"),
+    ("Snowflake Scripting", "not yet"),
+    ("ALTER TABLE ... ADD FOREIGN KEY, SWAP WITH another schema's table", "no faithful form"),
+    ("USING TEMPLATE, CLONE of a schema or of an earlier state", "there are no stages, no history"),
+    ("IDENTIFIER, $x and RESULT_SCAN with relations of hd_runtime", "Postgres reads these itself"),
 )
 POSTGRES: tuple[tuple[str, str], ...] = (
     ("numeric / numeric", "has 16 decimals"),
@@ -65,6 +102,11 @@ POSTGRES: tuple[tuple[str, str], ...] = (
 
 def _table(rows: tuple[tuple[str, str], ...]) -> list[str]:
     return ["| what | how |", "| --- | --- |", *(f"| {what} | {how} |" for what, how in rows), ""]
+
+
+def _rule(text: str) -> list[str]:
+    """A module's words on what it decides, without their first line."""
+    return text.strip().splitlines()[2:]
 
 
 def page() -> str:
@@ -84,6 +126,40 @@ def page() -> str:
         "## Refused",
         "",
         *_table(REFUSED),
+        "## The catalog",
+        "",
+        "SHOW lists: " + ", ".join(show.LISTED) + ".",
+        "",
+        "SHOW refuses what begins with: " + ", ".join(show.NOT_LISTED) + ".",
+        "",
+        "DESCRIBE knows tables, views, schemas, databases and sequences.",
+        "",
+        "INFORMATION_SCHEMA has: " + ", ".join(map(str.upper, information_schema.VIEWS)) + ".",
+        "",
+        *_rule(information_schema.__doc__ or ""),
+        "",
+        "What is refused comes with what to do instead:",
+        "",
+        *_table(tuple(definitions.HINTS.items())),
+        "## The session",
+        "",
+        "Context functions: " + ", ".join(CONTEXT_FUNCTIONS) + ".",
+        "",
+        "`SET x = e` makes a session variable unless `x` is a setting of Postgres's or of this server.",
+        "`$x` is its value; `$1` is a parameter. Variables are not undone by ROLLBACK.",
+        "",
+        "ALTER SESSION SET takes these with any value:",
+        ", ".join(name.upper() for name, one in PARAMETERS.items() if not one.fixed) + ".",
+        "",
+        "And these with the value that they have, which is what answers are made for:",
+        "",
+        *_table(
+            tuple(
+                (name.upper(), f"`{one.default}`" if one.default else "unset")
+                for name, one in sorted(PARAMETERS.items())
+                if one.fixed
+            )
+        ),
         "## Functions with rules of their own",
         "",
         "All others are sqlglot's translation, or DuckDB's function of that name.",

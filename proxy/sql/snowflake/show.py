@@ -14,7 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.errors import SqlError
+from proxy.sql.classify import Slice
 from proxy.sql.control_plane import name_set
+from proxy.sql.statement import Route, Statement
 from proxy.sql.words import Words
 
 ENGINE_DATABASE = "hatidata"
@@ -23,11 +25,15 @@ ENGINE_DATABASE = "hatidata"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """kind: 'SHOW TABLES', 'DESCRIBE TABLE'... sql: for DuckDB. needs: see `Statement.needs`."""
+    """kind: 'SHOW TABLES', 'DESCRIBE TABLE'... sql: for DuckDB, or `by_postgres`.
+
+    needs: see `Statement.needs`.
+    """
 
     kind: str
     sql: str
     needs: frozenset[str] = frozenset()
+    by_postgres: bool = False
     refused: SqlError | None = None
 
 
@@ -36,7 +42,8 @@ class _Listing:
     """name: the column that LIKE is about. terse: the columns of SHOW TERSE, None where it has none.
 
     schema, table: the columns that IN is about, '' where the listing has no such scope.
-    within: what a bare `IN x` names. order: the listing's order.
+    within: what a bare `IN x` names. order: the listing's order. source: Postgres's query, for what
+    is Postgres's to list.
     """
 
     view: str
@@ -47,6 +54,7 @@ class _Listing:
     within: str = "SCHEMA"
     order: str = "database_name, schema_name, name"
     hidden: str = ""
+    source: str = ""
     needs: frozenset[str] = frozenset({"database"})
 
 
@@ -73,6 +81,43 @@ def _foreign(side: str) -> _Listing:
         table=f"{side}_table_name",
         within="TABLE",
         order="pk_database_name, pk_schema_name, pk_table_name, fk_name, key_sequence",
+    )
+
+
+_ROLES = """
+SELECT CAST(NULL AS timestamptz) AS created_on, rolname AS name, 'N' AS is_default,
+       CASE WHEN rolname = current_user THEN 'Y' ELSE 'N' END AS is_current,
+       CASE WHEN rolname <> current_user AND pg_has_role(oid, 'USAGE') THEN 'Y' ELSE 'N' END
+         AS is_inherited,
+       (SELECT count(*) FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
+        WHERE m.roleid = r.oid AND u.rolcanlogin) AS assigned_to_users,
+       (SELECT count(*) FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
+        WHERE m.roleid = r.oid AND NOT u.rolcanlogin) AS granted_to_roles,
+       (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid) AS granted_roles,
+       CAST(NULL AS text) AS owner,
+       coalesce(pg_catalog.shobj_description(oid, 'pg_authid'), '') AS comment
+FROM pg_catalog.pg_roles r WHERE NOT starts_with(rolname, 'pg_')
+"""
+_USERS = """
+SELECT rolname AS name, CAST(NULL AS timestamptz) AS created_on, rolname AS login_name,
+       rolname AS display_name, CAST(NULL AS text) AS first_name, CAST(NULL AS text) AS last_name,
+       CAST(NULL AS text) AS email, CAST(NULL AS text) AS mins_to_unlock,
+       CAST(NULL AS text) AS days_to_expiry,
+       coalesce(pg_catalog.shobj_description(oid, 'pg_authid'), '') AS comment,
+       'false' AS disabled, 'false' AS must_change_password, 'false' AS snowflake_lock,
+       CAST(NULL AS text) AS default_warehouse, CAST(NULL AS text) AS default_namespace,
+       rolname AS default_role, '["ALL"]' AS default_secondary_roles, 'false' AS ext_authn_duo,
+       CAST(NULL AS text) AS ext_authn_uid, CAST(NULL AS text) AS mins_to_bypass_mfa,
+       CAST(NULL AS text) AS owner, CAST(NULL AS timestamptz) AS last_success_login,
+       rolvaliduntil AS expires_at_time, CAST(NULL AS timestamptz) AS locked_until_time,
+       CAST(NULL AS text) AS has_password, 'false' AS has_rsa_public_key
+FROM pg_catalog.pg_roles WHERE rolcanlogin
+"""
+
+
+def _postgres(source: str) -> _Listing:
+    return _Listing(
+        "", schema="", within="", order="name", source=f"({source}) listed", needs=frozenset()
     )
 
 
@@ -112,6 +157,8 @@ _LISTINGS: dict[tuple[str, ...], _Listing] = {
         order="key",
         needs=frozenset({"parameters"}),
     ),
+    ("ROLES",): _postgres(_ROLES),
+    ("USERS",): _postgres(_USERS),
     ("VARIABLES",): _Listing(
         "show_variables", schema="", within="", order="name", needs=frozenset({"variables"})
     ),
@@ -134,18 +181,31 @@ _REFUSED = name_set(
     """
     STAGES FILE GRANTS STREAMS TASKS PIPES TRANSACTIONS LOCKS REGIONS SHARES TAGS EXTERNAL
     MATERIALIZED DYNAMIC MASKING NETWORK INTEGRATIONS ORGANIZATION RESOURCE ICEBERG EVENT ALERTS
-    SECRETS CONNECTIONS ROLES USERS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
+    SECRETS CONNECTIONS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
     SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
     APPLICATIONS REPLICATION FAILOVER MANAGED DELEGATED GLOBAL LISTINGS DATASETS SEMANTIC
     """
 )
 _HINTS = {
-    "ROLES": "Query pg_roles.",
-    "USERS": "Query pg_roles where rolcanlogin.",
     "GRANTS": "Query information_schema.table_privileges.",
     "BUILTIN": "Query duckdb_functions().",
     "TRANSACTIONS": "Query pg_stat_activity.",
 }
+
+
+def statement(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
+    """The plan of what was asked."""
+    return Statement(
+        Route.POSTGRES if asked.by_postgres else Route.DUCKDB,
+        asked.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="" if asked.by_postgres else asked.sql,
+        relayed=asked.sql if asked.by_postgres else None,
+        tag=tag,
+        refused=asked.refused,
+        needs=asked.needs,
+    )
 
 
 def _literal(value: str) -> str:
@@ -209,10 +269,10 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
     elif listing.hidden:
         columns = f"* EXCLUDE ({listing.hidden})"
     condition = f" WHERE {' AND '.join(where)}" if where else ""
-    sql = (
-        f"SELECT {columns} FROM _sf.main.{listing.view}{condition} ORDER BY {listing.order}{limit}"
-    )
-    return Asked(kind, sql, frozenset({"database"}) if terse else listing.needs)
+    source = listing.source or f"_sf.main.{listing.view}"
+    sql = f"SELECT {columns} FROM {source}{condition} ORDER BY {listing.order}{limit}"
+    needs = frozenset({"database"}) if terse else listing.needs
+    return Asked(kind, sql, needs, by_postgres=bool(listing.source))
 
 
 def _scope(words: Words, listing: _Listing, database: str) -> list[str]:

@@ -72,7 +72,7 @@ SELECT c.database_name AS engine_database, c.schema_name AS engine_schema,
        c.table_name, c.column_name, c.column_index AS position, c.data_type AS engine_type,
        CAST(l.length AS BIGINT) AS length, c.is_nullable, c.comment,
        CASE WHEN i.sequence_name IS NULL THEN c.column_default END AS column_default,
-       i.start_value AS identity_start, i.increment_by AS identity_step
+       CASE WHEN i.increment_by > 0 THEN i.min_value ELSE i.max_value END AS identity_start, i.increment_by AS identity_step
 FROM duckdb_columns() c
 LEFT JOIN (
   SELECT database_name, schema_name, table_name, constraint_column_names[1] AS column_name,
@@ -82,35 +82,72 @@ LEFT JOIN (
   GROUP BY ALL
 ) l USING (database_name, schema_name, table_name, column_name)
 LEFT JOIN (
-  SELECT database_name, schema_name, sequence_name, start_value, increment_by
-  FROM duckdb_sequences() WHERE comment = 'identity'
+  SELECT database_name, schema_name, sequence_name, min_value, max_value, increment_by
+  FROM duckdb_sequences() WHERE ends_with(sequence_name, '_identity')
 ) i ON i.database_name = c.database_name AND i.schema_name = c.schema_name
-   AND c.column_default = 'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')'
+   AND c.column_default IN (
+     'nextval(''"' || replace(i.schema_name || '"."' || i.sequence_name, '''', '''''') || '"'')',
+     'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')')
 WHERE NOT c.internal AND c.database_name NOT IN ('system', '_sf');
 
 CREATE OR REPLACE MACRO _sf.identity_(start, step) AS
   'IDENTITY START ' || start || ' INCREMENT ' || step || ' ORDER';
 
--- One row for each column of a key.
+-- Foreign keys are not enforced: a check that is always true holds each, as JSON.
+CREATE OR REPLACE VIEW _sf.foreign_keys_ AS
+SELECT database_name, schema_name, table_name, kept ->> '$."foreign key"' AS constraint_name,
+       from_json(kept -> '$.columns', '["VARCHAR"]') AS constraint_column_names,
+       nullif(kept ->> '$.schema', '') AS referenced_schema, kept ->> '$.table' AS referenced_table,
+       from_json(kept -> '$.references', '["VARCHAR"]') AS referenced_column_names
+FROM (
+  SELECT database_name, schema_name, table_name,
+         CAST(replace(regexp_extract(expression, '({"foreign key".*})', 1), '''''', '''') AS JSON) AS kept
+  FROM duckdb_constraints()
+  WHERE constraint_type = 'CHECK' AND expression LIKE '%{"foreign key"%'
+);
+
+-- One row for each column of a key. A foreign key that names no columns means the primary key's.
 CREATE OR REPLACE VIEW _sf.keys_ AS
 SELECT database_name AS engine_database, schema_name AS engine_schema,
        _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
        table_name, constraint_type, constraint_name, position,
        constraint_column_names[position] AS column_name,
+       _sf.main.schema_name_(coalesce(referenced_schema, schema_name)) AS referenced_schema,
        referenced_table, referenced_column_names[position] AS referenced_column
 FROM (
-  SELECT *, unnest(range(1, len(constraint_column_names) + 1)) AS position FROM duckdb_constraints()
-  WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
-    AND database_name NOT IN ('system', '_sf')
+  SELECT *, unnest(range(1, len(constraint_column_names) + 1)) AS position FROM (
+    SELECT database_name, schema_name, table_name, constraint_type, constraint_name,
+           constraint_column_names, CAST(NULL AS VARCHAR) AS referenced_schema, referenced_table,
+           referenced_column_names
+    FROM duckdb_constraints()
+    WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+      AND database_name NOT IN ('system', '_sf')
+    UNION ALL
+    SELECT f.database_name, f.schema_name, f.table_name, 'FOREIGN KEY',
+           coalesce(nullif(f.constraint_name, ''), f.table_name || '_'
+             || list_aggregate(f.constraint_column_names, 'string_agg', '_') || '_fkey'),
+           f.constraint_column_names, f.referenced_schema, f.referenced_table,
+           CASE WHEN len(f.referenced_column_names) > 0 THEN f.referenced_column_names
+                ELSE p.constraint_column_names END
+    FROM _sf.main.foreign_keys_ f
+    LEFT JOIN duckdb_constraints() p
+      ON p.constraint_type = 'PRIMARY KEY' AND p.database_name = f.database_name
+     AND p.schema_name = coalesce(f.referenced_schema, f.schema_name)
+     AND lower(p.table_name) = lower(f.referenced_table)
+  )
 );
 
 CREATE OR REPLACE VIEW _sf.sequences_ AS
 SELECT database_name AS engine_database, schema_name AS engine_schema,
        _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
-       sequence_name AS name, start_value, min_value, max_value, increment_by, cycle, comment,
-       CASE WHEN last_value IS NULL THEN start_value ELSE last_value + increment_by END AS next_value
-FROM duckdb_sequences()
-WHERE NOT (comment IS NOT NULL AND comment = 'identity') AND database_name NOT IN ('system', '_sf');
+       -- Where it has started is known by the bounds that Snowflake's CREATE SEQUENCE gives it.
+       sequence_name AS name,
+       CASE WHEN increment_by > 0 AND max_value = 9223372036854775806 THEN min_value
+            WHEN increment_by < 0 AND min_value = -9223372036854775807 THEN max_value END AS start_value,
+       min_value, max_value, increment_by, cycle, comment,
+       CASE WHEN s.last_value IS NULL THEN s.start_value ELSE s.last_value + s.increment_by END AS next_value
+FROM duckdb_sequences() s
+WHERE NOT ends_with(sequence_name, '_identity') AND database_name NOT IN ('system', '_sf');
 
 -- Functions of the client's own: macros.
 CREATE OR REPLACE VIEW _sf.functions_ AS

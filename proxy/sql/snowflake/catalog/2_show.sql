@@ -85,7 +85,7 @@ FROM _sf.main.keys_ WHERE constraint_type = 'UNIQUE';
 
 CREATE OR REPLACE VIEW _sf.show_imported_keys AS
 SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, f.database_name AS pk_database_name,
-       f.schema_name AS pk_schema_name, f.referenced_table AS pk_table_name,
+       f.referenced_schema AS pk_schema_name, f.referenced_table AS pk_table_name,
        f.referenced_column AS pk_column_name, f.database_name AS fk_database_name,
        f.schema_name AS fk_schema_name, f.table_name AS fk_table_name,
        f.column_name AS fk_column_name, f.position AS key_sequence, 'NO ACTION' AS update_rule,
@@ -93,7 +93,7 @@ SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, f.database_name AS pk_database_n
        'NOT DEFERRABLE' AS deferrability, 'true' AS rely, CAST(NULL AS VARCHAR) AS comment
 FROM _sf.main.keys_ f
 LEFT JOIN _sf.main.keys_ p
-  ON p.constraint_type IN ('PRIMARY KEY', 'UNIQUE') AND p.engine_schema = f.engine_schema
+  ON p.constraint_type IN ('PRIMARY KEY', 'UNIQUE') AND p.schema_name = f.referenced_schema
  AND p.table_name = f.referenced_table AND p.column_name = f.referenced_column
 WHERE f.constraint_type = 'FOREIGN KEY';
 
