@@ -92,8 +92,13 @@ class ClientLink(asyncio.Protocol):
 
     def go_on(self) -> None:
         """The shortcut is free again: what has arrived meanwhile is the session's."""
-        if (self.protocol.buffered or self._eof) and self._arrival is not None:
+        if self._arrival is not None:
             self._wake(self._arrival)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come."""
+        return self._eof
 
     def take_back(self, data: bytes) -> None:
         """The shortcut leaves to the session what it has taken."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 import structlog
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _RETRY = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds until the next attempt; the last one again and again
 _BUSY = (
@@ -57,6 +59,8 @@ class Mirror:
         self._duck = duck.session()
         self._connection = MirrorConnection(conninfo, secret)
         self._lock = asyncio.Lock()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stale: list[Target] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
@@ -76,6 +80,9 @@ class Mirror:
 
     async def sync(self, targets: Targets) -> None:
         """Mirrors what is committed of `targets`; what cannot be is made good later."""
+        await self._to_the_end(self._alone(targets))
+
+    async def _alone(self, targets: Targets) -> None:
         self.waiting += 1
         try:
             async with self._lock:
@@ -83,8 +90,18 @@ class Mirror:
         finally:
             self.waiting -= 1
 
+    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever becomes of the session that waits: what it did to DuckDB is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
     async def settle(self) -> None:
         """Looks again at what a block, now committed, could not mirror on its own backend."""
+        await self._to_the_end(self._settle())
+
+    async def _settle(self) -> None:
         async with self._lock:
             try:
                 left = await self._duck.call(self._connection.unsettled)
@@ -103,12 +120,13 @@ class Mirror:
 
     async def stop(self) -> None:
         """No more attempts to make good; what is under way ends."""
+        self._stopping = True
         if self._retrying is not None:
             self._retrying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._retrying
-        async with self._lock:
-            pass
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def close(self) -> None:
         """Blocks. Before the engine is closed."""
@@ -117,7 +135,7 @@ class Mirror:
 
     # --- in a worker's thread -------------------------------------------------------------------
 
-    def _in_transaction(self, step, *arguments):  # type: ignore[no-untyped-def]
+    def _in_transaction(self, step: Callable[..., T], *arguments: Any) -> T:
         """One look at DuckDB is one snapshot."""
         self._duck.begin()
         try:
@@ -165,7 +183,7 @@ class Mirror:
             elif busy:
                 self._stale += targets or ()
         behind = self._all_stale or self._stale
-        if behind and (self._retrying is None or self._retrying.done()):
+        if behind and not self._stopping and (self._retrying is None or self._retrying.done()):
             self._retrying = asyncio.create_task(self._retry())
 
     async def _again(self) -> None:
@@ -269,6 +287,7 @@ class SessionMirror:
                     deep=item.deep,
                     kept=item.kept,
                     views=item.views,
+                    rows=item.rows,
                     renamed=item.renamed,
                     source=item.source,
                 )

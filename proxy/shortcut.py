@@ -16,7 +16,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from proxy.engines.backend import Backend
-from proxy.engines.prepared import PreparedText, RelayedStatement
+from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
 from proxy.portal import PreparedStatement
 from proxy.sql.reading import READERS
@@ -110,7 +110,8 @@ class Shortcut:
         self.pending = False  # an exchange is under way here: what arrives has to wait
         self.waiting = False  # ... and waits for a backend
         self._data = b""
-        self._texts: list[tuple[int, int, int, PreparedText]] = []
+        # The places of the client's names for statements: start, end of the name, end of the frame.
+        self._names: list[tuple[int, int, int, RelayedStatement]] = []
         self._parsed: PreparedStatement | None = None
 
     def known(self) -> KnownTexts:
@@ -124,11 +125,11 @@ class Shortcut:
         """Whether `data`, all that has arrived, is dealt with here. False: nothing was done."""
         session = self._session
         relay = session.relay
-        profile = relay.current_profile
+        profile, pool = relay.known_profile, relay.pool
         if (
             profile is None
+            or pool is None
             or not profile.proven
-            or relay.pool is None
             or not relay.idle
             or session.transaction.block is not Block.NONE
             or session.extended.portals
@@ -155,7 +156,7 @@ class Shortcut:
         self._data = data
         self.pending = self.waiting = session.busy = True
         try:
-            relay.pool.request(self)
+            pool.request(self)
         except SqlError as error:
             self.refuse(error)
         return True
@@ -163,7 +164,7 @@ class Shortcut:
     def _read_batch(self, data: bytes, matter: object) -> bool:
         """Whether these are whole messages that all pass, one Sync at their end."""
         statements = self._session.extended.statements
-        texts: list[tuple[int, int, int, PreparedText]] = []
+        names: list[tuple[int, int, int, RelayedStatement]] = []
         parsed: PreparedStatement | None = None
         statement: RelayedStatement | None = None
         plan: Statement | None = None
@@ -190,15 +191,15 @@ class Shortcut:
                         return False
                     statement, plan = found.relayed, found.plan
                     text = statement.text
-                    if (
-                        text is None
-                        or text.retired
+                    if text is not None and (
+                        text.retired
                         or statement.text_profile is not matter
-                        or not passes(found.plan)
                         or (text.result is not None and text.result != statement.result)
                     ):
                         return False
-                    texts.append((at, name_end, end, text))
+                    if not passes(found.plan):
+                        return False
+                    names.append((at, name_end, end, statement))
             elif kind == _DESCRIBE:
                 if data[at + 5] != _PORTAL or data[at + 6] or statement is None:
                     return False
@@ -218,7 +219,7 @@ class Shortcut:
                 parsed = PreparedStatement("", known)
                 parsed.relayed = RelayedStatement(data[at + 6 : end])
             elif kind == _SYNC and end == size and at:
-                self._texts, self._parsed = texts, parsed
+                self._names, self._parsed = names, parsed
                 for plan in plans:
                     self._session.context.started(plan)
                 return True
@@ -235,22 +236,29 @@ class Shortcut:
         relay = session.relay
         relay.take(backend)
         data = self._data
-        if self._texts:
-            for _, _, _, text in self._texts:
-                if not backend.knows(text):  # the session prepares it
-                    self._leave_to_session()
-                    return
-            data = self._renamed(backend)
         relay.bring_in_step_at_once(backend)
-        backend.unnamed = None
+        if self._names:
+            renamed = self._renamed(backend)
+            if renamed is None:  # the session prepares what is missing
+                self._leave_to_session()
+                return
+            data = renamed
+        if data[0] != _BIND:
+            backend.unnamed = None
         backend.run(data, self._finish)
 
-    def _renamed(self, backend: Backend) -> bytes:
+    def _renamed(self, backend: Backend) -> bytes | None:
+        """The exchange with the backend's names for its statements; None where it lacks one."""
         data, pieces, kept = self._data, [], 0
-        for start, name_end, end, text in self._texts:
-            backend.used(text)
-            size = end - start - 1 - (name_end - start - 6) + len(text.name)
-            pieces += (data[kept:start], _frame(b"B", size), b"\0", text.name)
+        for start, name_end, end, statement in self._names:
+            text, name = statement.text, b""
+            if backend.unnamed is not statement or self._parsed is not None:
+                if text is None or not backend.knows(text):
+                    return None
+                backend.used(text)
+                name = text.name
+            size = end - start - 1 - (name_end - start - 6) + len(name)
+            pieces += (data[kept:start], _frame(b"B", size), b"\0", name)
             kept = name_end
         pieces.append(data[kept:])
         return b"".join(pieces)
@@ -273,18 +281,17 @@ class Shortcut:
         relay = session.relay
         backend = relay.backend
         assert backend is not None
+        alive = backend.alive
         if parsed is not None:
-            if backend.alive and not backend.failed:
+            if alive and not backend.failed:
                 session.extended.statements[""] = parsed
                 backend.unnamed = parsed.relayed
             else:
                 session.extended.statements.pop("", None)
         self._clear()
-        if backend.alive:
-            relay.release()
-        else:
-            torn, error = backend.torn, backend.error
-            relay.release()
+        torn, error = backend.torn, None if alive else backend.error
+        relay.release()
+        if error is not None:
             if torn:
                 session.abandon()
                 return
@@ -295,12 +302,15 @@ class Shortcut:
     def _clear(self) -> None:
         self.pending = self.waiting = self._session.busy = False
         self._data, self._parsed = b"", None
-        if self._texts:
-            self._texts = []
+        if self._names:
+            self._names = []
 
     def _end(self) -> None:
-        self._session.shortcut_ended()
-        self._session.link.go_on()
+        link = self._session.link
+        if not self._session.unhurried:
+            self._session.shortcut_ended()
+        if link.protocol.buffered or link.ended:
+            link.go_on()
 
     def cancel(self) -> bool:
         """Ends the waiting for a backend, if that is what it does."""

@@ -87,6 +87,7 @@ class Backend(StartingConnection):
         self.untrusted = False  # a cancel may come at any time: not to be used again
         self.heard = 0  # counts arrivals
         self.born = self.idle_since = 0.0
+        self.expired = False  # older than its lifetime
         self.stale = False  # long idle: to be asked for a sign of life before it is used
         self.on_lost: Callable[[Backend], None] = _nobody_cares
         self._expected: deque[Reply] = deque()

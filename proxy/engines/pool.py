@@ -14,6 +14,7 @@ other roles give way.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -102,7 +103,7 @@ class Pools:
         pools = [pool for pool in self.by_role.values() if pool.idle]
         if not pools:
             return False
-        pool = min(pools, key=lambda pool: pool.idle[0].idle_since)
+        pool = min(pools, key=lambda pool: pool.idle[0].idle_since or math.inf)
         pool.drop(pool.idle.popleft())
         return True
 
@@ -116,7 +117,8 @@ class Pools:
     async def _keep_up(self) -> None:
         loop = asyncio.get_running_loop()
         half = self.control.timeout / 2
-        tick = min(_TICK, half / 2, max(self.limits.idle / 2, 0.05))
+        shortest = min(half, self.limits.idle, self.limits.lifetime) / 2
+        tick = min(_TICK, max(shortest, 0.05))
         silent: dict[Backend, tuple[int, float]] = {}
         while True:
             await asyncio.sleep(tick)
@@ -221,21 +223,17 @@ class Pool:
             if not backend.cancels:
                 self.drop(backend)
             return
-        loop = asyncio.get_running_loop()
-        if self.waiting and not self._expired(backend, loop.time()):
-            waiting = self.waiting.popleft()
-            self._count_wait(loop.time() - waiting.since)
-            waiting.borrower.lend(backend)
-            return
-        backend.idle_since = now = loop.time()
-        backend.detach(self.lost)
-        self.lent.discard(backend)
-        if self._expired(backend, now):
+        if backend.expired:
             self.drop(backend)
+        elif self.waiting:
+            waiting = self.waiting.popleft()
+            self._count_wait(asyncio.get_running_loop().time() - waiting.since)
+            waiting.borrower.lend(backend)
         else:
+            backend.idle_since = 0.0  # `tidy` knows the time
+            backend.detach(self.lost)
+            self.lent.discard(backend)
             self.idle.append(backend)
-        if self.waiting:
-            self._serve()
 
     def cancelled(self, backend: Backend) -> None:
         """The last request to cancel has landed on a backend that was given back meanwhile."""
@@ -249,9 +247,6 @@ class Pool:
         backend.on_lost = _known
         backend.close()
         self.lost(backend)
-
-    def _expired(self, backend: Backend, now: float) -> bool:
-        return now - backend.born > self.pools.limits.lifetime
 
     def _count_wait(self, seconds: float) -> None:
         self.counters.lent += 1
@@ -382,9 +377,12 @@ class Pool:
     def tidy(self, now: float) -> None:
         """Closes what has been idle too long, and marks what has been idle for long."""
         limits, idle = self.pools.limits, self.idle
+        for backend in (*idle, *self.lent):
+            backend.expired = now - backend.born > limits.lifetime
         for backend in list(idle):
+            backend.idle_since = backend.idle_since or now
             rested = now - backend.idle_since
-            if rested > limits.idle or self._expired(backend, now):
+            if rested > limits.idle or backend.expired:
                 idle.remove(backend)
                 self.drop(backend)
             elif rested > _CHECK_AFTER:

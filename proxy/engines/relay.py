@@ -67,7 +67,7 @@ class Relay:
         self._on_settings = on_settings
         self._on_bereft = on_bereft
         self.pool: Pool | None = None
-        self._profile: Profile | None = None  # None: the session's settings have changed
+        self.known_profile: Profile | None = None  # None: the session's settings have changed
         self._backend: Backend | None = None
         self._waiting: asyncio.Future[Backend] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -94,11 +94,6 @@ class Relay:
         return self._backend is None and self._releasing is None
 
     @property
-    def current_profile(self) -> Profile | None:
-        """The session's settings, where they are known without asking for them."""
-        return self._profile
-
-    @property
     def backend(self) -> Backend | None:
         return self._backend
 
@@ -117,12 +112,12 @@ class Relay:
 
     @property
     def profile(self) -> Profile:
-        if self._profile is None:
-            self._profile = self._pools.profiles.get(self._settings())
-        return self._profile
+        if self.known_profile is None:
+            self.known_profile = self._pools.profiles.get(self._settings())
+        return self.known_profile
 
     def settings_changed(self) -> None:
-        self._profile = None
+        self.known_profile = None
 
     async def reach(self) -> Pool:
         """The pool of the client's role. Raises `SqlError` 28000, 08006."""
@@ -211,6 +206,7 @@ class Relay:
         if backend.profile is not profile and backend.alive:
             if sql := change(backend.profile, profile):
                 backend.send(_query(sql), be.SWALLOWED_QUERY)
+                backend.unnamed = None
             backend.profile = profile
 
     def _send_unnamed(self, backend: Backend, sql: str) -> None:
@@ -352,8 +348,13 @@ class Relay:
             return  # what is under way then is not the client's
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        if not await backend.settle():
-            raise Told
+        try:
+            if not await backend.settle():
+                raise Told
+        except SqlError:
+            if not self.in_transaction:  # that it is gone is said once
+                self._unsynced = False
+            raise
 
     async def sync(self) -> None:
         """Ends the extended messages sent so far; without a BEGIN of ours that commits them."""
@@ -421,8 +422,10 @@ class Relay:
                 backend.send(_query(sql), be.QUERY)
                 backend.unnamed = None
             await self.settle()
-        except Told:
-            raise read_error(failure[0]) from None
+        except (Told, SqlError) as error:
+            if not failure:
+                raise
+            raise read_error(failure[0]) from error
         finally:
             backend.attach(self._client, self._on_parameter, self._gone)
 
@@ -591,7 +594,7 @@ class Relay:
         changed |= {name: value for name, value in own.items() if had.get(name) != value}
         if changed:
             self._on_settings(changed)
-            self._profile = None
+            self.known_profile = None
             backend.profile = None
 
     def _close_backend(self) -> None:

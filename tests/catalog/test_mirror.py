@@ -318,3 +318,15 @@ def test_a_view_follows_what_it_is_about(duckdb_dialect: psycopg.Connection) -> 
     assert names(duckdb_dialect, "other") == ["x"]
     execute("COMMIT")
     assert names(duckdb_dialect, "t") == ["z"]
+
+
+def test_analyze_tells_how_many_rows_there_are(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("CREATE TABLE t AS SELECT 1 AS a UNION ALL SELECT 2")
+    question = "SELECT reltuples::int FROM pg_class WHERE oid = 'scratch.t'::regclass"
+    for statement, rows in (
+        ("ANALYZE scratch.t", 2),
+        ("INSERT INTO t VALUES (3)", 2),
+        ("ANALYZE", 3),
+    ):
+        connection.execute(statement)
+        assert connection.execute(question).fetchone() == (rows,)

@@ -117,19 +117,41 @@ def test_a_value_that_duckdb_cannot_hold(memories: Any, relation: Callable[..., 
 
 
 def test_memory_does_not_grow_with_the_relation(start_server: Callable[..., Any]) -> None:
-    server = start_server("--memory-limit", "64MB")
+    server = start_server("--memory-limit", "40MB")
     with superuser(server) as admin, server.connect() as connection:
         admin.execute(
             "CREATE TABLE hd_runtime.big AS SELECT n, repeat(md5(n::text), 30) AS pad "
-            "FROM generate_series(1, 200000) n"
-        )  # 200 MB
+            "FROM generate_series(1, 250000) n"
+        )
         admin.execute("GRANT SELECT ON hd_runtime.big TO hd_agent")
         connection.execute("CREATE TABLE one AS SELECT 1 AS n")
-        text = "SELECT count(*), max(length(pad)) FROM hd_runtime.big b, one WHERE b.n > {}"
-        assert connection.execute(text.format(199_000)).fetchone() == (1000, 960)
+        text = "SELECT count(*), max(length(pad)) FROM hd_runtime.big b, one WHERE b.n <= {}"
+        assert connection.execute(text.format(80_000)).fetchone() == (80_000, 960)  # 77 MB
         before = _most_memory(server.pid)
-        assert connection.execute(text.format(0)).fetchone() == (200_000, 960)
-        assert _most_memory(server.pid) - before < 150 * 1024
+        assert connection.execute(text.format(250_000)).fetchone() == (250_000, 960)  # 240 MB
+        assert _most_memory(server.pid) - before < 80 * 1024
+
+
+def test_a_backend_that_is_lost_while_it_is_asked(memories: Any, admin: Any, slow: str) -> None:
+    failed: list[psycopg.Error] = []
+
+    def run() -> None:
+        try:
+            memories.execute(SLOW)
+        except psycopg.Error as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not (found := _waiting(admin, '"slow"')):
+        assert thread.is_alive()
+    for (pid,) in found:
+        admin.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+    thread.join()
+    assert [error.sqlstate for error in failed] == ["57P01"]
+    assert memories.execute("SELECT count(*) FROM agent_memories").fetchone() == (2,)
+    text = "SELECT count(*) FROM hd_runtime.tasks, agent_memories WHERE false"
+    assert memories.execute(text).fetchone() == (0,)
 
 
 def _most_memory(pid: int) -> int:

@@ -98,9 +98,9 @@ class Client:
             await running
 
     async def set_and_read(self) -> None:
-        await self.connection.execute(f"SET work_mem = '{1000 + self.number}kB'")
+        await self.connection.execute(f"SET work_mem = '{1025 + self.number}kB'")
         cursor = await self.connection.execute("SELECT current_setting('work_mem')")
-        assert await cursor.fetchone() == (f"{1000 + self.number}kB",)
+        assert await cursor.fetchone() == (f"{1025 + self.number}kB",)
 
     async def analytical(self) -> None:
         cursor = await self.connection.execute("SELECT %s::int + 1", [self.number])
