@@ -124,7 +124,7 @@ class Pools:
             await asyncio.sleep(tick)
             now = loop.time()
             quiet: dict[Backend, tuple[int, float]] = {}
-            for pool in self.by_role.values():
+            for pool in list(self.by_role.values()):
                 pool.tidy(now)
                 for backend in pool.lent:
                     if backend.busy and not backend.copying:

@@ -79,6 +79,7 @@ class Relay:
         self.pinned = False  # the backend keeps something for the client
         self._names: set[str] = set()  # settings of the client's own making that set_config named
         self._kept_trace = Trace.NOTHING  # of what ran since the backend keeps something
+        self._cancelling: asyncio.Task[None] | None = None  # the last request to cancel
         self._paused = self._closed = False
 
     # --- borrowing ----------------------------------------------------------------------------
@@ -348,13 +349,8 @@ class Relay:
             return  # what is under way then is not the client's
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        try:
-            if not await backend.settle():
-                raise Told
-        except SqlError:
-            if not self.in_transaction:  # that it is gone is said once
-                self._unsynced = False
-            raise
+        if not await backend.settle():
+            raise Told
 
     async def sync(self) -> None:
         """Ends the extended messages sent so far; without a BEGIN of ours that commits them."""
@@ -557,6 +553,8 @@ class Relay:
         """Finds out what the client's statements have left, by asking the backend."""
         trace, self.trace = self.trace, Trace.NOTHING
         try:
+            if self._cancelling is not None:  # it is not meant for what is asked here
+                await asyncio.wait([self._cancelling])
             names = literal(json.dumps(sorted(self._names)))
             ((answer,),) = await backend.ask(_LEFT.replace("'{}'", names))
             assert answer is not None
@@ -577,7 +575,10 @@ class Relay:
             self._let_go()
         except SqlError as error:
             log.warning("a backend could not be cleaned", error=str(error))
+            pinned = self.pinned
             self._close_backend()
+            if pinned and not self._closed:
+                self._on_bereft(error)
         finally:
             self._releasing = None
 
@@ -623,7 +624,8 @@ class Relay:
             return None  # what it runs is ours, not the client's
         # From here on it is not lent to anybody else until the signal has been sent.
         backend.cancels += 1
-        return _start(self._cancel(backend, self.pool))
+        self._cancelling = _start(self._cancel(backend, self.pool))
+        return self._cancelling
 
     async def _cancel(self, backend: Backend, pool: Pool) -> None:
         try:

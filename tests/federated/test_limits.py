@@ -45,12 +45,12 @@ def test_a_cancel_reaches_postgres(memories: Any, admin: Any, slow: str, prepare
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not _waiting(admin, '"slow"'):
+    while not _waiting(admin, 'FROM "hd_runtime"."slow"'):
         assert thread.is_alive()
     memories.cancel_safe()
     thread.join()
     assert [error.sqlstate for error in failed] == ["57014"]
-    assert not _waiting(admin, '"slow"')
+    assert not _waiting(admin, 'FROM "hd_runtime"."slow"')
     for n in range(5):  # nothing of the cancel is left for what comes next
         text = f"SELECT count(*) + {n} FROM hd_runtime.tasks, agent_memories WHERE false"
         assert memories.execute(text).fetchone() == (n,)
@@ -86,7 +86,7 @@ def test_statement_timeout(memories: Any, admin: Any, slow: str, prepare: bool) 
     memories.execute("SET statement_timeout = '300ms'")
     with pytest.raises(errors.QueryCanceled, match="statement timeout"):
         memories.execute(SLOW, prepare=prepare)
-    assert not _waiting(admin, '"slow"')
+    assert not _waiting(admin, 'FROM "hd_runtime"."slow"')
     memories.execute("SET statement_timeout = 0")
     assert memories.execute("SELECT 1").fetchone() == (1,)
     assert memories.execute(
@@ -143,7 +143,7 @@ def test_a_backend_that_is_lost_while_it_is_asked(memories: Any, admin: Any, slo
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not (found := _waiting(admin, '"slow"')):
+    while not (found := _waiting(admin, 'FROM "hd_runtime"."slow"')):
         assert thread.is_alive()
     for (pid,) in found:
         admin.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])

@@ -117,6 +117,21 @@ def test_a_cancel_stops_its_own_statement_only(pool: Pooled) -> None:
     assert wrong == []
 
 
+def test_a_cancel_does_not_cost_a_lock(pool: Pooled) -> None:
+    """Nor does it hit what the server itself asks the backend after the statement."""
+    with pool.connect() as holder, pool.connect() as other:
+        holder.execute("SELECT pg_advisory_lock(21)")
+        for round_ in range(30):
+            sleep = f"SELECT pg_sleep({0.0005 * (round_ % 5)}), pg_try_advisory_lock(22)"
+            holder.pgconn.send_query(sleep.encode())
+            holder.pgconn.flush()
+            holder.cancel_safe()
+            while holder.pgconn.get_result() is not None:
+                pass
+            assert other.execute("SELECT pg_try_advisory_lock(21)").fetchone() == (False,)
+        holder.execute("SELECT pg_advisory_unlock_all()")
+
+
 def test_analytical_statements_go_on_while_postgres_is_away() -> None:
     with pooled(*OPTIONS) as pool:
         pool.as_admin(OBJECTS)

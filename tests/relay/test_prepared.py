@@ -197,3 +197,10 @@ def test_copy_in_and_out(pool: Pooled, table: str) -> None:
         ):
             copy.write("one\n")
         assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (499,)
+
+
+def test_execute_of_what_the_protocol_prepared_is_refused_by_name(pool: Pooled) -> None:
+    with pool.connect() as connection:
+        connection.pgconn.prepare(b"mine", b"SELECT id FROM hd_runtime.notes")
+        with pytest.raises(errors.FeatureNotSupported, match="mine"):
+            connection.execute("EXECUTE mine")

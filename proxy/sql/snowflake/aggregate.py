@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.snowflake.registry import cast, duck, function, node, number, sf, text, unsupported
-from proxy.sql.snowflake.semistructured import is_variant
+from proxy.sql.snowflake.semistructured import is_variant, variant
 
 _WRAPPERS = (exp.Window, exp.Filter)
 
@@ -178,7 +178,7 @@ def _around(wrapper: exp.Filter | exp.Window) -> exp.Expr | None:
 
 @function("OBJECT_AGG", "OBJECTAGG")
 def _object_agg(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("object_of_", duck("list", sf("entry_", *arguments)))
+    return sf("object_of_", duck("list", sf("entry_", arguments[0], variant(arguments[1]))))
 
 
 @function("RATIO_TO_REPORT")

@@ -42,3 +42,55 @@ def ordered(values: pa.Array) -> pa.Array:
     made = pc.replace_substring_regex(made, rf"{_OPEN}(-?[0-9]+\.[0-9]+?)0+{_SHUT}", r"\1")
     made = pc.replace_substring_regex(made, f"{_OPEN}([^n]*){_SHUT}", r"\1")
     return pc.if_else(values.is_valid(), made, pa.scalar(None, values.type))
+
+
+_KEY = _STRING + r"|([{,]\s*)([A-Za-z_$][A-Za-z0-9_$]*)(\s*:)"
+_SINGLE = _STRING + r"|'([^'\"\\]*)'"
+
+
+def _relaxed(texts: pa.Array) -> pa.Array:
+    """Keys without quotes get them, strings in single quotes get double ones."""
+    texts = pc.replace_substring_regex(texts, _SINGLE, "\\1\x01\\2\x02")
+    texts = pc.replace_substring(texts, "\x01\x02", "")
+    texts = pc.replace_substring_regex(texts, "[\x01\x02]", '"')
+    texts = pc.replace_substring_regex(texts, _KEY, "\\1\\2\x01\\3\x01\\4")
+    texts = pc.replace_substring(texts, "\x01\x01", "")
+    texts = pc.replace_substring_regex(texts, r"(?i)^null$", "null")
+    return pc.replace_substring(texts, "\x01", '"')
+
+
+def _halved(texts: pa.Array, *, strict: bool) -> pa.Array:
+    """`ordered`; what is not JSON is found by halves, so that one bad row does not cost them all."""
+    try:
+        return ordered(texts)
+    except ValueError:
+        if len(texts) > 1:
+            middle = len(texts) // 2
+            parts = (texts[:middle], texts[middle:])
+            return pa.concat_arrays([_halved(part, strict=strict) for part in parts])
+    try:
+        return ordered(_relaxed(texts))
+    except ValueError as error:
+        if strict:
+            raise ValueError(f"Error parsing JSON: {texts[0].as_py()}") from error
+        return pa.nulls(1, texts.type)
+
+
+def _parsed(values: pa.Array, *, strict: bool) -> pa.Array:
+    trimmed = pc.utf8_trim_whitespace(values)
+    written = pc.fill_null(pc.greater(pc.binary_length(trimmed), 0), False)
+    texts = trimmed.filter(written)
+    if len(texts) == 0:
+        return pa.nulls(len(values), values.type)
+    made = _halved(texts, strict=strict)
+    return pc.replace_with_mask(pa.nulls(len(values), values.type), written, made)
+
+
+def parsed(values: pa.Array) -> pa.Array:
+    """PARSE_JSON of texts: NULL of NULL and of blanks. Raises ValueError for what is not JSON."""
+    return _parsed(values, strict=True)
+
+
+def tried(values: pa.Array) -> pa.Array:
+    """TRY_PARSE_JSON: NULL of what is not JSON."""
+    return _parsed(values, strict=False)

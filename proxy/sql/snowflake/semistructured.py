@@ -17,6 +17,14 @@ _VARIANT_CALLS = frozenset(
     {"json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"}
 )
 
+_MADE = frozenset(
+    {
+        *("json_array", "to_json", "_sf.object_of_", "_sf.object_with_nulls_", "_sf.to_variant"),
+        *("_sf.array_compact", "_sf.array_of_", "json_extract_string"),
+    }
+)
+"""Calls that give JSON, or a text, already."""
+
 _TEXT_PLACES = (
     exp.DPipe,
     exp.Concat,
@@ -204,7 +212,7 @@ def _get(get: exp.GetExtract) -> exp.Expr:
 
 @node(exp.Array)
 def _array(array: exp.Array) -> exp.Expr:
-    return duck("json_array", *map(_variant, array.expressions))
+    return duck("json_array", *map(variant, array.expressions))
 
 
 @node(exp.Struct)
@@ -224,13 +232,13 @@ def object_of(pairs: list[tuple[exp.Expr, exp.Expr]]) -> exp.Expr:
     """An OBJECT of keys and values; a pair with a NULL is left out."""
     if not pairs:
         return cast(text("{}"), exp.DType.JSON)
-    entries = [sf("entry_", key, value) for key, value in pairs]
+    entries = [sf("entry_", key, variant(value)) for key, value in pairs]
     return sf("object_of_", duck("list_value", *entries))
 
 
 @function("ARRAY_CONSTRUCT")
 def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
-    return duck("json_array", *map(_variant, arguments))
+    return duck("json_array", *map(variant, arguments))
 
 
 @function("ARRAY_CONSTRUCT_COMPACT")
@@ -238,10 +246,11 @@ def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
     return sf("array_compact", _array_construct(arguments))
 
 
-def _variant(value: exp.Expr) -> exp.Expr:
+def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
     plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean, exp.Neg))
-    return value if plain or is_variant(value) else sf("to_variant", value)
+    made = isinstance(value, exp.Anonymous) and value.this in _MADE
+    return value if plain or made or is_variant(value) else sf("to_variant", value)
 
 
 def keys_of(arguments: list[exp.Expr]) -> exp.Expr:

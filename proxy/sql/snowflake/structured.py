@@ -19,7 +19,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import FIELDS_KEY, keys_of, object_of
+from proxy.sql.snowflake.semistructured import FIELDS_KEY, keys_of, object_of, variant
 from proxy.sql.snowflake.types import STRUCTURED, carrier, cast_to
 
 _D = exp.DType
@@ -111,7 +111,9 @@ def _construct(arguments: list[exp.Expr]) -> exp.Expr:
 def _keep_null(arguments: list[exp.Expr]) -> exp.Expr:
     if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
         return _of_row(arguments[0], "object_of_row_with_nulls_")
-    entries = [sf("entry_", k, v) for k, v in zip(arguments[::2], arguments[1::2], strict=True)]
+    entries = [
+        sf("entry_", k, variant(v)) for k, v in zip(arguments[::2], arguments[1::2], strict=True)
+    ]
     if not entries:
         return cast(text("{}"), _D.JSON)
     return sf("object_with_nulls_", duck("list_value", *entries))

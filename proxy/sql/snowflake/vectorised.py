@@ -31,5 +31,6 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("sha224_", "BLOB", "BLOB", digests.sha224),
     Vectorised("sha384_", "BLOB", "BLOB", digests.sha384),
     Vectorised("sha512_", "BLOB", "BLOB", digests.sha512),
-    Vectorised("ordered_json_", "VARCHAR", "VARCHAR", documents.ordered),
+    Vectorised("parsed_json_", "VARCHAR", "VARCHAR", documents.parsed),
+    Vectorised("try_parsed_json_", "VARCHAR", "VARCHAR", documents.tried),
 )

@@ -1,45 +1,24 @@
 -- VARIANT, OBJECT and ARRAY, carried as DuckDB's JSON. SQL NULL inside an array is JSON null.
 
 -- Timestamps have milliseconds, binaries are hexadecimal.
-CREATE OR REPLACE MACRO _sf.main.to_variant(x) AS
-  CASE typeof(x)
-    WHEN 'TIMESTAMP' THEN to_json(strftime(TRY_CAST(x AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g'))
-    WHEN 'TIMESTAMP WITH TIME ZONE' THEN to_json(_sf.main.to_varchar_(x))
-    WHEN 'BLOB' THEN to_json(_sf.main.to_varchar_(x))
-    ELSE to_json(x) END;
+CREATE OR REPLACE MACRO _sf.main.to_variant(x TIMESTAMP) AS
+    to_json(strftime(x, '%Y-%m-%d %H:%M:%S.%g')),
+  (x TIMESTAMPTZ) AS to_json(_sf.main.to_varchar_(x)),
+  (x BLOB) AS to_json(hex(x)),
+  (x DATE) AS to_json(x),
+  (x) AS to_json(x);
+-- The same where the type is not known before the macro is used.
+CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
+  CASE WHEN typeof(x) IN ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BLOB')
+       THEN to_json(_sf.main.to_varchar_(x)) ELSE to_json(x) END;
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
--- Keys are sorted at every depth; ordered_json_ is in vectorised.py. The text of a number that is
--- all there is stays as it is: one with an exponent is a DOUBLE.
-CREATE OR REPLACE MACRO _sf.main.plain_json_(s) AS
-  CASE WHEN contains(s, '{') THEN CAST(ordered_json_(s) AS JSON)
-       WHEN regexp_full_match(s, '-?\d+(\.\d+)?[eE][+-]?\d+') THEN CAST(s AS JSON)
-       ELSE CAST(json(s) AS JSON) END;
--- Keys without quotes, and strings in single quotes. Characters 1 and 2 mark where a quote is put;
--- a JSON text holds neither.
-CREATE OR REPLACE MACRO _sf.main.quoted_keys_(s) AS
-  replace(replace(regexp_replace(s,
-    '("(?:[^"\\]|\\.)*")|([{,]\s*)([A-Za-z_$][A-Za-z0-9_$]*)(\s*:)',
-    '\1\2' || chr(1) || '\3' || chr(1) || '\4', 'g'), chr(1) || chr(1), ''), chr(1), '"');
-CREATE OR REPLACE MACRO _sf.main.double_quoted_(s) AS
-  replace(replace(replace(regexp_replace(s, '("(?:[^"\\]|\\.)*")|''([^''"\\]*)''',
-    '\1' || chr(1) || '\2' || chr(2), 'g'), chr(1) || chr(2), ''), chr(1), '"'), chr(2), '"');
-CREATE OR REPLACE MACRO _sf.main.relaxed_json_(s) AS
-  _sf.main.quoted_keys_(_sf.main.double_quoted_(s));
-CREATE OR REPLACE MACRO _sf.main.try_text_(s) AS
-  CASE WHEN s = '' THEN NULL
-       WHEN json_valid(s) THEN _sf.main.plain_json_(s)
-       WHEN lower(s) = 'null' THEN CAST('null' AS JSON)
-       WHEN json_valid(_sf.main.relaxed_json_(s))
-         THEN _sf.main.plain_json_(_sf.main.relaxed_json_(s)) END;
-CREATE OR REPLACE MACRO _sf.main.must_parse_(parsed, s) AS
-  CASE WHEN parsed IS NULL AND trim(s) <> ''
-       THEN CAST(error('Error parsing JSON: ' || s) AS JSON) ELSE parsed END;
+-- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
+CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
+  CASE typeof(s) WHEN 'JSON' THEN to_json(s)
+    ELSE CAST(parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
   CASE typeof(s) WHEN 'JSON' THEN to_json(s)
-    ELSE _sf.main.try_text_(regexp_replace(CAST(s AS VARCHAR), '^\s+|\s+$', '', 'g')) END;
-CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
-  _sf.main.must_parse_(_sf.main.try_parse_json(s),
-    regexp_replace(CAST(s AS VARCHAR), '^\s+|\s+$', '', 'g'));
+    ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
@@ -195,9 +174,9 @@ CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
-  to_json(list_append(_sf.main.elements_(x), _sf.main.to_variant(v)));
+  to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v)));
 CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
-  to_json(list_prepend(_sf.main.to_variant(v), _sf.main.elements_(x)));
+  to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x)));
 CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL
        THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
@@ -355,11 +334,11 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
-CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': _sf.main.to_variant(v)};
+CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS json_extract(to_json(x), '$.' || p);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
-    THEN to_json(list_transform(list_, lambda e: _sf.main.to_variant(e)))
+    THEN to_json(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
     ELSE to_json(list_) END, CAST('[]' AS JSON));
 
 -- Structured types.
