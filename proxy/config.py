@@ -64,6 +64,26 @@ class Settings(BaseSettings):
         1000, ge=1, description="Client connections at most; one more is refused with 53300."
     )
 
+    pool_size: int = Field(
+        20, ge=1, description="Postgres connections at most for each role that clients act as."
+    )
+    pool_idle: float = Field(
+        600.0, gt=0, description="Seconds after which an unused Postgres connection is closed."
+    )
+    server_lifetime: float = Field(
+        3600.0, gt=0, description="Seconds after which a Postgres connection is replaced."
+    )
+    connect_timeout: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds that Postgres gets to take a connection, or to give a sign.",
+    )
+    pool_queue: int = Field(
+        10_000, ge=0, description="Clients of a role that may wait for a connection; then 53300."
+    )
+    pool_wait: float = Field(
+        60.0, gt=0, description="Seconds that a client waits for a connection; then 53300."
+    )
     housekeeping_interval: float = Field(
         3.0,
         ge=0,

@@ -7,7 +7,7 @@ themselves; the session's own statements are run by the session. Describe never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.complaints import with_defaults
+from proxy.engines import backend as be
 from proxy.engines import duck_values
-from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.relay import RelayedStatement, Told
+from proxy.engines.prepared import RelayedStatement
+from proxy.engines.relay import Told
 from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
+from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.traces import Trace
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
@@ -39,7 +42,7 @@ _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
 _EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
-_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
+_ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
@@ -125,11 +128,10 @@ class ExtendedProtocol:
             return
         session.admit(plan)
         await session.mirror.before_question()
-        await session.apply_to_postgres()
-        frame = m.frame(b"P", session.body)
+        body = session.body
         if plan.relayed is not None:
-            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
-        statement.relayed = RelayedStatement(message.statement, frame)
+            body = parse_body(body, plan.relayed)
+        statement.relayed = RelayedStatement(body[body.index(0) + 1 :])
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
     async def prepare(
@@ -142,18 +144,33 @@ class ExtendedProtocol:
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            try:
-                await self._prepare_duck(statement, plan, oids)
-            except EngineError as error:
-                again = await with_defaults(self._session, plan, error)
-                if again is None:
-                    raise
-                await self._prepare_duck(statement, again, oids)
+            await self._prepare_bound(statement, plan, oids)
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
             statement.read_oids = statement.inner.read_oids
+
+    async def _prepare_bound(
+        self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
+    ) -> None:
+        """... over both engines: with Postgres's relations in place, those behind views too."""
+        federation = self._session.federation
+        try:
+            while True:
+                await federation.show(plan)
+                try:
+                    await self._prepare_duck(statement, plan, oids)
+                    break
+                except EngineError as error:
+                    again = await with_defaults(self._session, plan, error)
+                    plan = again or federation.widened(plan, error)
+        finally:
+            if plan.federated:
+                await federation.close()
+        if plan.federated:
+            statement.close_plans()  # made for relations without rows
+            statement.duck = None
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -259,8 +276,8 @@ class ExtendedProtocol:
         return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
 
     def _keep_constant(self, bound: Portal, answer: bytes) -> None:
-        if len(bound.bind) + len(answer) <= _CONSTANT_SIZE:
-            if len(self._constants) >= _CONSTANTS:
+        if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
+            if len(self._constants) >= _ANSWERS:
                 self._constants.clear()
             self._constants[bound.bind] = answer
 
@@ -290,7 +307,7 @@ class ExtendedProtocol:
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
-            await self._forward(b"B", pg.BIND, statement.relayed)
+            await self._bind_relayed(statement, statement.relayed, message)
         else:
             self.bind_values(bound, message)
             bound.bind = b"" if message.portal else self._session.body
@@ -300,6 +317,17 @@ class ExtendedProtocol:
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
 
+    async def _bind_relayed(
+        self, statement: PreparedStatement, relayed: RelayedStatement, message: m.Bind
+    ) -> None:
+        relay, body = self._session.relay, self._session.body
+        portal = body.index(0)
+        rest = body[body.index(0, portal + 1) + 1 :]
+        if statement.plan is not None and (sets := statement.plan.sets):
+            relay.leaves(Trace.NOTHING, tuple(_setting_names(sets, message.parameters)))
+        begin = self._session.transaction.postgres_begin()
+        await relay.bind(relayed, body[:portal], rest, begin)
+
     async def _renew(self, statement: PreparedStatement) -> None:
         """Plans a statement anew whose tables may be others now. Raises what Postgres raises at Bind."""
         assert statement.duck is not None
@@ -307,7 +335,15 @@ class ExtendedProtocol:
         try:
             await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
         except EngineError as error:
-            raise self._session.located(error, statement.plan, statement.sql) from error
+            located = self._session.located(error, statement.plan, statement.sql)
+            plan = self._session.federation.widened(statement.plan, located)
+            # A view in it has come to read from Postgres.
+            types = statement.row_types
+            asked = replace(statement.asked or plan, federated=plan.federated)
+            await self._prepare_bound(statement, asked, statement.oids)
+            now, statement.row_types = statement.row_types, types
+            self._acceptance(statement)(now or [])
+            return
         told = statement.lengths
         await self._settle_lengths(statement)
         if told != statement.lengths:
@@ -373,7 +409,12 @@ class ExtendedProtocol:
             bound = self._portal(message.name)
             statement, formats = bound.statement, bound.formats
         if statement.relayed is not None:
-            await self._forward(b"D", pg.DESCRIBE, statement.relayed)
+            relay, begin = self._session.relay, self._session.transaction.postgres_begin()
+            if message.kind == "S":
+                await relay.describe_statement(statement.relayed, begin)
+            else:
+                frame = m.frame(b"D", self._session.body)
+                await relay.describe_portal(frame, statement.relayed, begin)
             return
         await self._session.relay.settle()
         rows = self._row_types(statement)
@@ -398,7 +439,7 @@ class ExtendedProtocol:
             if not bound.running and bound.answer is None:
                 session.context.started(plan)
         if bound.statement.relayed is not None:
-            await self._forward(b"E", pg.EXECUTE, None)
+            await self._execute_relayed(plan)
             return
         await session.relay.settle()
         if plan is None:
@@ -409,6 +450,16 @@ class ExtendedProtocol:
             await self._execute_copy(message.portal, bound, plan)
         else:
             await self._execute_duck(message.portal, bound, plan, limit)
+
+    async def _execute_relayed(self, plan: Statement | None) -> None:
+        session = self._session
+        if plan is not None:
+            session.relay.leaves(session.own.trace(plan))
+        await self._forward(b"E", be.EXECUTE)
+        if plan is not None and plan.kind == "COPY":
+            await session.relay.settle()
+            if session.relay.copying:
+                await session.relay_copy()
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
@@ -444,7 +495,7 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if plan.then or not session.link.protocol.next_is(b"S"):
+        if plan.then or plan.federated or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
         sent = await self.run(bound, limit, bound.formats)
@@ -471,6 +522,8 @@ class ExtendedProtocol:
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
         try:
+            if bound.running is None:
+                await self._bring(bound)
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
@@ -499,14 +552,21 @@ class ExtendedProtocol:
             session.transaction.wrote_once("a statement whose RETURNING was read in part")
         if statement.row_types is None or running.done:
             bound.finished = True
-            if statement.plan is not None and statement.plan.writes:
+            if statement.plan is not None:
                 sql = bound.sql or statement.sql
-                session.transaction.wrote(sql, bound.values, bound.rows)
-                for part in statement.plan.then:
-                    session.transaction.wrote(part, (), 0)
-            if statement.plan is not None and statement.plan.touched:
-                await session.mirror.changed(statement.plan.touched)
+                session.wrote(statement.plan, sql, bound.values, bound.rows)
+                if statement.plan.federated:
+                    await session.federation.close()
+                if statement.plan.touched:
+                    await session.mirror.changed(statement.plan.touched)
         return sent
+
+    async def _bring(self, bound: Portal) -> None:
+        """Brings what the portal's statement reads of Postgres, if it does."""
+        plan = bound.statement.plan
+        if plan is not None and plan.federated:
+            sql = bound.sql or bound.statement.sql
+            await self._session.federation.open(plan, sql, bound.values)
 
     def _at_once(self, bound: Portal) -> bool:
         """Whether the portal's statement costs less than the way to another thread."""
@@ -553,17 +613,35 @@ class ExtendedProtocol:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
         statement = bound.statement
         accept = self._acceptance(statement)
-        bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
+        federated = statement.plan is not None and bool(statement.plan.federated)
+        try:
+            planned = self._planned(bound)
+            bound.running = self._session.duck.start(planned, bound.values, accept)
+        finally:
+            self._session.federation.spent |= federated
+        if federated:
+            bound.running.owns(planned)
         if statement.row_types is None:
             bound.running.finish()
             if statement.plan is not None:
                 self._session.run_rest(statement.plan)
 
-    def plan_texts(self, bound: Portal) -> list[str]:
-        """Blocks. What EXPLAIN gives: the texts of its plans."""
-        self.start(bound)
+    async def start_now(self, bound: Portal) -> None:
+        """Starts a portal whose rows nobody has asked for yet."""
+        await self._bring(bound)
+        await self._session.on_duck(self.start, bound)
+
+    async def plan_texts(self, bound: Portal) -> list[str]:
+        """What EXPLAIN gives: the texts of its plans, and what would be asked of Postgres."""
+        session, plan = self._session, bound.statement.plan
+        await self.start_now(bound)
         assert bound.running is not None
-        return bound.running.column_texts(1)
+        texts = await session.duck.call(bound.running.column_texts, 1)
+        if plan is not None and plan.federated:
+            await session.federation.close()
+            if AS_JSON not in without_explain(plan.sql)[0]:
+                texts.append(f"Postgres: {session.federation.asked}")
+        return texts
 
     async def keep(self, bound: Portal) -> None:
         """A cursor WITH HOLD outlives its transaction: its rows are taken into memory."""
@@ -574,6 +652,8 @@ class ExtendedProtocol:
     def _planned(self, bound: Portal) -> DuckStatement:
         """Blocks. The statement planned for the types of the portal's values."""
         statement = bound.statement
+        if statement.plan is not None and statement.plan.federated:
+            return self._session.duck.prepare(bound.sql or statement.sql)
         if not bound.sql:
             assert statement.duck is not None
             return statement.duck
@@ -606,12 +686,13 @@ class ExtendedProtocol:
         found = kept.pop(message.name, None)
         self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
-        if (
-            statement is not None
-            and statement.relayed is not None
-            and self._session.relay.connected
-        ):
-            await self._forward(b"C", pg.CLOSE, None)
+        relay = self._session.relay
+        if statement is not None and statement.relayed is not None:
+            # On the backends a statement is everybody's; a portal is gone with its transaction.
+            if message.kind == "P" and relay.connected:
+                await self._forward(b"C", be.CLOSE)
+            else:
+                relay.answer(m.CLOSE_COMPLETE)
             return
         await self._session.relay.settle()
         if isinstance(found, Portal):
@@ -637,16 +718,11 @@ class ExtendedProtocol:
             await self.close_portals()
         self._session.ready_for_query()
 
-    async def _forward(
-        self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
-    ) -> None:
+    async def _forward(self, kind: bytes, reply: be.Reply) -> None:
         """Hands the client's message on as it came."""
         await self._session.mirror.before_question()
-        await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
-        await self._session.relay.forward(
-            m.frame(kind, self._session.body), reply, statement, begin
-        )
+        await self._session.relay.forward(m.frame(kind, self._session.body), reply, begin)
 
     async def forget_statement(self, name: str) -> None:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
@@ -696,6 +772,15 @@ class ExtendedProtocol:
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:
             await self._session.duck.call(closing.running.close)
+
+
+def _setting_names(sets: Sequence[str | int], parameters: Sequence[bytes | None]) -> Iterator[str]:
+    """The settings that a statement's set_config calls name, its parameters known."""
+    for name in sets:
+        if isinstance(name, str):
+            yield name
+        elif name <= len(parameters) and (value := parameters[name - 1]) is not None:
+            yield value.decode("utf-8", "replace")
 
 
 def _changed_result() -> SqlError:

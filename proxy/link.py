@@ -11,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from proxy.tls import CLIENT_HELLO, ServerTls, TlsLayer
 from proxy.wire.protocol import FrontendProtocol
+
+if TYPE_CHECKING:
+    from proxy.shortcut import Shortcut
 
 _READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
 _WRITE_AHEAD = 1 << 22  # bytes waiting for a client that does not read
@@ -31,6 +34,7 @@ class ClientLink(asyncio.Protocol):
         self.on_lost: Callable[[], None] = _nothing
         self.on_pause: Callable[[], None] = _nothing
         self.on_resume: Callable[[], None] = _nothing
+        self.shortcut: Shortcut | None = None  # once the session serves
         self.lost = False
         self.tls = tls  # what the server offers
         self._layer: TlsLayer | None = None
@@ -65,17 +69,45 @@ class ClientLink(asyncio.Protocol):
             self._flush_tls()
             if not data:
                 return
+        shortcut = self.shortcut
+        if shortcut is not None:
+            if shortcut.pending:
+                self.protocol.receive(data)
+                self._hold_back()
+                return
+            if self._arrival is not None and not self.protocol.buffered and shortcut.take(data):
+                return
         self.protocol.receive(data)
         if self._arrival is not None:
             self._wake(self._arrival)
-        elif self.protocol.buffered > _READ_AHEAD and not self._paused_reading:
+        else:
+            self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Reads no more from a client that is far ahead."""
+        if self.protocol.buffered > _READ_AHEAD and not self._paused_reading:
             assert self._transport is not None
             self._paused_reading = True
             self._transport.pause_reading()
 
+    def go_on(self) -> None:
+        """The shortcut is free again: what has arrived meanwhile is the session's."""
+        if self._arrival is not None:
+            self._wake(self._arrival)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come."""
+        return self._eof
+
+    def take_back(self, data: bytes) -> None:
+        """The shortcut leaves to the session what it has taken."""
+        self.protocol.push_back(data)
+        self.go_on()
+
     def eof_received(self) -> bool:
         self._eof = True
-        if self._arrival is not None:
+        if self._arrival is not None and not (self.shortcut and self.shortcut.pending):
             self._wake(self._arrival)
         return False
 
@@ -155,6 +187,13 @@ class ClientLink(asyncio.Protocol):
         self._unsent_size += len(data)
         if self._unsent_size >= _PACKET:
             self._flush()
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Sends it now, after what was written before."""
+        if self._unsent or self._layer is not None or self._transport is None:
+            self.write(data)
+        elif not self.lost:
+            self._transport.write(data)
 
     def _flush(self) -> None:
         if not self._unsent:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 import structlog
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _RETRY = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds until the next attempt; the last one again and again
 _BUSY = (
@@ -57,6 +59,8 @@ class Mirror:
         self._duck = duck.session()
         self._connection = MirrorConnection(conninfo, secret)
         self._lock = asyncio.Lock()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stale: list[Target] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
@@ -76,12 +80,37 @@ class Mirror:
 
     async def sync(self, targets: Targets) -> None:
         """Mirrors what is committed of `targets`; what cannot be is made good later."""
+        await self._to_the_end(self._alone(targets))
+
+    async def _alone(self, targets: Targets) -> None:
         self.waiting += 1
         try:
             async with self._lock:
                 await self._sync(targets)
         finally:
             self.waiting -= 1
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever becomes of the session that waits: what it did to DuckDB is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Looks again at what a block, now committed, could not mirror on its own backend."""
+        await self._to_the_end(self._settle())
+
+    async def _settle(self) -> None:
+        async with self._lock:
+            try:
+                left = await self._duck.call(self._connection.unsettled)
+            except psycopg.Error:
+                self._all_stale = True
+                return await self._again()
+            if left:
+                named = [(duck_catalog.own_schema(schema), name) for schema, name in left]
+                await self._sync([Target(schema, name, deep=True) for schema, name in named])
 
     async def catch_up(self) -> None:
         """Makes good now what was left, if Postgres is there; for a client who asks it anything."""
@@ -91,12 +120,13 @@ class Mirror:
 
     async def stop(self) -> None:
         """No more attempts to make good; what is under way ends."""
+        self._stopping = True
         if self._retrying is not None:
             self._retrying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._retrying
-        async with self._lock:
-            pass
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def close(self) -> None:
         """Blocks. Before the engine is closed."""
@@ -105,7 +135,7 @@ class Mirror:
 
     # --- in a worker's thread -------------------------------------------------------------------
 
-    def _in_transaction(self, step, *arguments):  # type: ignore[no-untyped-def]
+    def _in_transaction(self, step: Callable[..., T], *arguments: Any) -> T:
         """One look at DuckDB is one snapshot."""
         self._duck.begin()
         try:
@@ -153,7 +183,7 @@ class Mirror:
             elif busy:
                 self._stale += targets or ()
         behind = self._all_stale or self._stale
-        if behind and (self._retrying is None or self._retrying.done()):
+        if behind and not self._stopping and (self._retrying is None or self._retrying.done()):
             self._retrying = asyncio.create_task(self._retry())
 
     async def _again(self) -> None:
@@ -196,6 +226,11 @@ class SessionMirror:
             self._everything = self._everything or everything
             self._pending += targets
 
+    @property
+    def quiet(self) -> bool:
+        """Outside a block: `before_question` has nothing to do."""
+        return self._mirror is None or not self._mirror.stale
+
     async def before_question(self) -> None:
         """Something is about to be asked of Postgres: what the client did must be there."""
         mirror, session = self._mirror, self._session
@@ -228,10 +263,12 @@ class SessionMirror:
         everything, self._everything = self._everything, False
         if self._mirror is None:
             return
-        if half or (committed and self._mirror.waiting):
-            pending = [*mirrored, *pending]  # others may have looked at what was not final
+        if mirrored and (half or (committed and self._mirror.waiting)):
+            pending += _again(mirrored)  # others may have looked at what was not final
         if (committed or half) and (pending or everything):
             await self._mirror.sync(EVERYTHING if everything else pending)
+        if committed and mirrored:
+            await self._mirror.settle()
 
     def _targets(self, touched: Iterable[Touched]) -> Iterable[Target]:
         path = None
@@ -250,9 +287,16 @@ class SessionMirror:
                     deep=item.deep,
                     kept=item.kept,
                     views=item.views,
+                    rows=item.rows,
                     renamed=item.renamed,
                     source=item.source,
                 )
+
+
+def _again(targets: Sequence[Target]) -> list[Target]:
+    """The names of `targets`, whatever was done to them."""
+    names = {(t.schema, name) for t in targets for name in (t.name, t.renamed or t.name)}
+    return [Target(schema, name, deep=True) for schema, name in names]
 
 
 def schemas_of(search_path: str) -> list[str]:

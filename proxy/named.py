@@ -62,6 +62,12 @@ class Named:
     async def execute(self, action: act.Execute) -> Rows:
         extended = self._session.extended
         statement = extended.statement(action.name)
+        if statement.relayed is not None:
+            raise SqlError(
+                "0A000",
+                f'"{action.name}" is a statement of Postgres\'s that the protocol prepared',
+                hint="Run it by the protocol's Bind and Execute, or prepare it by PREPARE.",
+            )
         self._check_arguments(statement, action)
         return Rows(await self._bound(statement, action))
 
@@ -131,7 +137,7 @@ class Named:
         bound.hold, bound.binary = action.hold, action.binary
         # It runs from here on: what the cursor sees is what is there now.
         try:
-            await session.on_duck(extended.start, bound)
+            await extended.start_now(bound)
             if action.scroll and isinstance(bound.running, DuckPortal):
                 bound.scroll = await session.duck.call(ScrollRows, bound.running)
         except EngineError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy.engines.duck import DuckPortal, DuckStatement
 from proxy.engines.duck_scroll import GivenRows, ScrollRows
-from proxy.engines.relay import RelayedStatement
+from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m

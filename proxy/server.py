@@ -20,17 +20,18 @@ from typing import IO
 
 import psycopg
 import structlog
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import runtime_sql
 from catalog import mirror as catalog_mirror
 from catalog import roles
 from proxy import data_directory
 from proxy.config import Settings
+from proxy.engines import stand_ins
 from proxy.engines.duck import DuckEngine
 from proxy.engines.embedded import EmbeddedPostgres, own_database
-from proxy.engines.postgres import ControlPlane
-from proxy.engines.relay import Login
+from proxy.engines.pool import Limits, Login, Pools
+from proxy.engines.postgres import ControlPlane, unreachable
 from proxy.errors import SqlError
 from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
@@ -40,12 +41,19 @@ from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
 from proxy.sql.snowflake.vectorised import VECTORISED
+from proxy.sql.traces import declare_builtin_functions
 from proxy.tls import ServerTls
 
 log = structlog.get_logger()
 
 _STRANGERS = 100  # connections beyond the limit that may still say who they are, or cancel
 _GRACE = 10.0  # seconds that running statements get when the server stops
+
+
+_BUILTIN_FUNCTIONS = """
+SELECT DISTINCT proname::text FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND oid < 16384
+"""
 
 
 class StartError(Exception):
@@ -84,12 +92,24 @@ class Server:
                         if (value := info.parameter_status(name)) is not None
                     }
                     self._server_parameters["server_version_num"] = str(info.server_version)
+                    found = connection.execute(_BUILTIN_FUNCTIONS).fetchall()
+                    declare_builtin_functions(frozenset(name for (name,) in found))
             except (psycopg.Error, runtime_sql.MigrationError) as error:
                 raise StartError(
                     f"the control-plane Postgres cannot be prepared: {error}"
                 ) from error
             self._conninfo = conninfo
-            self._control = _control_plane(conninfo)
+            settings = self._settings
+            self._pools = Pools(
+                _control_plane(conninfo, settings.connect_timeout),
+                Limits(
+                    size=settings.pool_size,
+                    idle=settings.pool_idle,
+                    lifetime=settings.server_lifetime,
+                    queue=settings.pool_queue,
+                    wait=settings.pool_wait,
+                ),
+            )
             declare_runtime(*_runtime_functions(), runtime_sql.RELATIONS)
             try:
                 self._duck = DuckEngine(
@@ -97,6 +117,7 @@ class Server:
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
                     functions=VECTORISED,
+                    table_functions=[stand_ins.register],
                     memory_limit=self._settings.memory_limit,
                 )
             except SqlError as error:
@@ -112,15 +133,17 @@ class Server:
                 raise StartError(f"the catalog cannot be mirrored: {error}") from error
             self._services = Services(
                 self._duck,
-                self._control,
+                self._pools,
                 PlanCache(),
                 self._login,
                 self._server_parameters,
                 self._register,
                 self._unregister,
                 self._cancel,
+                {},
+                lambda: self._live,
                 self._mirror,
-                frozenset((data_directory.DATABASE, self._control.database)),
+                frozenset((data_directory.DATABASE, self._pools.control.database)),
             )
             self._cleanup = undo.pop_all()
 
@@ -153,6 +176,7 @@ class Server:
         if housekeeping is not None:
             housekeeping.cancel()
         await self._drain()
+        self._pools.close()
         await self._mirror.stop()
 
     def _start_housekeeping(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
@@ -173,9 +197,7 @@ class Server:
 
     def _url(self) -> str:
         host, port = self._socket.getsockname()[:2]
-        return (
-            f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{self._control.database}"
-        )
+        return f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{self._pools.control.database}"
 
     # --- connections --------------------------------------------------------------------------
 
@@ -218,13 +240,23 @@ class Server:
             return Login(*self._shared)
         if (login := self._logins.get(user)) is None:
             try:
-                made = await asyncio.to_thread(roles.login_for, self._conninfo, user)
+                timeout = self._settings.connect_timeout
+                conninfo = make_conninfo(self._conninfo, connect_timeout=max(2, round(timeout)))
+                async with asyncio.timeout(timeout):
+                    made = await asyncio.to_thread(roles.login_for, conninfo, user)
             except roles.RoleRefused as error:
                 raise SqlError("28000", str(error)) from error
             except psycopg.OperationalError as error:
-                raise SqlError(
-                    "08006", "the control-plane Postgres cannot be reached", detail=str(error)
-                ) from error
+                full = error.sqlstate == "53300" or "too many clients" in str(error)
+                if full:
+                    raise SqlError(
+                        "53300",
+                        "the control-plane Postgres has too many clients",
+                        detail=str(error),
+                    ) from error
+                raise unreachable(str(error)) from error
+            except TimeoutError as error:
+                raise unreachable(f"no answer within {timeout:g} s") from error
             login = self._logins[user] = Login(*made)
         return login
 
@@ -275,13 +307,14 @@ def _tls(settings: Settings) -> ServerTls | None:
         raise StartError(f"cannot use the TLS certificate {settings.tls_cert}: {error}") from error
 
 
-def _control_plane(conninfo: str) -> ControlPlane:
+def _control_plane(conninfo: str, timeout: float) -> ControlPlane:
     given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
     return ControlPlane(
         host=given.get("host", "/var/run/postgresql"),
         port=int(given.get("port", 5432)),
         database=given.get("dbname", "postgres"),
         sslmode=given.get("sslmode", "prefer"),
+        timeout=timeout,
     )
 
 

@@ -10,7 +10,8 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -21,20 +22,29 @@ from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.copying import Copying
 from proxy.described import Described
-from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.relay import Login, Relay, Told
+from proxy.engines.pool import Login, Pools
+from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
+from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
 from proxy.session_context import SessionContext
-from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
+from proxy.session_settings import (
+    Scope,
+    SessionSettings,
+    Setting,
+    in_milliseconds,
+    is_custom,
+    known,
+)
 from proxy.session_statements import SessionStatements, is_postgres_setting
+from proxy.shortcut import KnownTexts, Shortcut, passes
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
@@ -77,13 +87,15 @@ class Services:
     """What the server lends to each of its sessions."""
 
     duck: DuckEngine
-    control: pg.ControlPlane
+    pools: Pools
     plans: PlanCache
     login: Callable[[str], Awaitable[Login]]
     server_parameters: dict[str, str]  # what Postgres itself reports at start-up
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    known_texts: dict[Dialect, KnownTexts]
+    sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
     databases: frozenset[str]  # names that clients may connect to
 
@@ -95,16 +107,19 @@ class Session:
         self.services = services
         self.link = link
         self.pid = 0
+        self.since = time.monotonic()
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
         self.described = Described(self.duck)
         self.relay = Relay(
-            services.control,
+            services.pools,
             self._login,
-            link.write,
+            link.send,
             self._postgres_settings,
             self._parameter_from_postgres,
+            self._settings_from_postgres,
+            self._bereft,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
@@ -113,10 +128,11 @@ class Session:
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
         self.copying = Copying(self)
+        self.federation = Federation(self)
+        self.shortcut = Shortcut(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
-        self._postgres_stale: dict[str, str] = {}
         self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
@@ -126,7 +142,7 @@ class Session:
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
-        self._busy = self._stopping = self._closing = False
+        self.busy = self._stopping = self._closing = False
         link.on_lost = self.abandon
         link.on_pause, link.on_resume = self.relay.pause, self.relay.resume
 
@@ -159,9 +175,9 @@ class Session:
                 self.link.write(known)
                 self.ready_for_query()
                 continue
-            self._busy = True
+            self.busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
-            self._busy = False
+            self.busy = False
             alone = kind in _ANSWERED_BY_READY
             if not protocol.buffered:
                 if self._stopping:
@@ -195,12 +211,25 @@ class Session:
     def _time_out(self) -> None:
         self._timed_out = True
         self.copying.cancel()
+        self.federation.time_out()
         self.duck.interrupt()
+        if self.relay.waiting:
+            self.relay.cancel()
+
+    @property
+    def unhurried(self) -> bool:
+        """No timeout of the session's is running, and it is not asked to end."""
+        return not self._timeouts and not self._stopping
+
+    def shortcut_ended(self) -> None:
+        if self._stopping and not self.link.protocol.buffered:
+            self.link.write(m.error_response(_SHUTDOWN))
+            self.abandon()
 
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
         self._stopping = True
-        if not self._busy:
+        if not self.busy:
             self.link.write(m.error_response(_SHUTDOWN))
             self.abandon()
 
@@ -211,9 +240,11 @@ class Session:
 
     async def _close(self) -> None:
         self.services.unregister(self)
+        self.shortcut.close()
         self.relay.close()
         self.link.close()
         self.extended.drop_all()
+        self.federation.end()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:
@@ -239,6 +270,7 @@ class Session:
         self.pid, key = self.services.register(self)
         self._reported = dict(self.settings.reported())
         self.link.protocol.ready()
+        self.link.shortcut = self.shortcut
         self.link.write(
             b"".join(
                 (
@@ -271,6 +303,8 @@ class Session:
             )
 
     async def _answer_error(self, error: SqlError, extended: bool) -> None:
+        if self.relay.torn:
+            raise ConnectionResetError("a message to the client was cut off")
         if self._timed_out and error.sqlstate == "57014":
             error = SqlError("57014", "canceling statement due to statement timeout")
         try:
@@ -301,6 +335,7 @@ class Session:
                 self._reported[name] = value
                 self.link.write(m.parameter_status(name, value))
         self.link.write(m.READY[self.transaction.status])
+        self.relay.release()
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
         """Tells the client, unless client_min_messages keeps such news away."""
@@ -311,8 +346,12 @@ class Session:
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
+        self.federation.cancel()
         self.duck.interrupt()
-        await self.relay.cancel()
+        if self.shortcut.cancel():
+            return
+        if (sent := self.relay.cancel()) is not None:
+            await asyncio.shield(sent)
 
     # --- settings -----------------------------------------------------------------------------
 
@@ -335,8 +374,8 @@ class Session:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
         if Scope.DUCKDB in setting.scope:
             self._duck_stale[setting.name] = value
-        if Scope.POSTGRES in setting.scope and self.relay.connected:
-            self._postgres_stale[setting.name] = value
+        if Scope.POSTGRES in setting.scope:
+            self.relay.settings_changed()
         if setting.reported:
             self._to_report.add(setting.name)
 
@@ -349,10 +388,40 @@ class Session:
             self._duck_stale[name] = value
 
     def _postgres_settings(self) -> dict[str, str]:
-        """What a new backend starts with."""
-        self._postgres_stale.clear()
+        """What a backend must have to be in step with the session."""
         settings = self.settings.in_scope(Scope.POSTGRES)
         return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
+
+    def _settings_from_postgres(self, changed: dict[str, str | None]) -> None:
+        """A statement on the Postgres side has set these (None: reset them): they stay set."""
+        for name, value in changed.items():
+            if not known(name):
+                if value is None:
+                    self.passthrough.pop(name, None)
+                else:
+                    self.passthrough[name] = value
+            elif value is None:
+                self.settings.set(name, None)
+            elif is_custom(name):
+                self.settings.set(name, value)
+            else:
+                self._style = None
+                if self.settings.adopt(name, value) & Scope.DUCKDB:
+                    self._duck_stale[name] = value
+
+    def _bereft(self, error: SqlError) -> None:
+        """The backend that kept a lock, a LISTEN or the like for the client is gone with it."""
+        self.link.write(
+            m.error_response(
+                SqlError(
+                    "57P01",
+                    "terminating connection: what Postgres kept for this session is lost",
+                    detail=error.message,
+                    severity="FATAL",
+                )
+            )
+        )
+        self.abandon()
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -363,11 +432,6 @@ class Session:
             name, value = next(iter(self._duck_stale.items()))
             self.duck.apply(name, value)
             del self._duck_stale[name]
-
-    async def apply_to_postgres(self) -> None:
-        while self._postgres_stale:
-            name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -400,7 +464,7 @@ class Session:
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
-            await self._relay_query(relayed_text(sql, plans))
+            await self._relay_query(relayed_text(sql, plans), plans)
             return
         for plan in plans:
             if len(plans) > 1 or plan.then:
@@ -411,10 +475,17 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str) -> tuple[Statement, ...]:
+        dialect = self.context.dialect(self.dialect, sql)
+        cache = self.services.plans
+        hits = cache.hits
         try:
-            plans = self.services.plans.plan(sql, self.context.dialect(self.dialect, sql))
+            plans = cache.plan(sql, dialect)
         except SyntaxFailure as failure:
             raise better_placed(failure, sql, self.dialect.name, self.duck) from None
+        if len(plans) == 1 and dialect is self.dialect and passes(plans[0]):
+            again = cache.hits > hits
+            self.shortcut.known().learn(sql.encode(), plans[0], dialect, again)
+            return plans
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -440,7 +511,8 @@ class Session:
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
+            sql = " " * plan.start + (plan.relayed or plan.text)
+            await self._relay_query(sql, (plan,))
         else:
             await self._simple_duck(plan)
 
@@ -500,6 +572,8 @@ class Session:
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
+        if self.federation.spent:
+            self.federation.drop()
         if self.context.stale:
             self.context.apply(self.duck)
         return function(*arguments)
@@ -511,14 +585,15 @@ class Session:
         if plan.refused is not None:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
-    async def _relay_query(self, sql: str) -> None:
+    async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
         await self.mirror.before_question()
-        await self.apply_to_postgres()
-        await self.relay.query(sql, self.transaction.postgres_begin())
+        trace = max(map(self.own.trace, plans))
+        names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
+        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
         if self.relay.copying:
-            await self._relay_copy()
+            await self.relay_copy()
 
-    async def _relay_copy(self) -> None:
+    async def relay_copy(self) -> None:
         """Hands the client's COPY data on until its end."""
         self.link.protocol.copy_in()
         try:
@@ -542,6 +617,18 @@ class Session:
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             return
+        if not plan.federated:
+            try:
+                await self._run_duck(plan)
+                return
+            except EngineError as error:
+                plan = self.federation.widened(plan, error)  # a view of Postgres's relations
+        try:
+            await self._run_duck(await self.federation.open(plan, plan.sql))
+        finally:
+            await self.federation.close()
+
+    async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
         try:
@@ -562,10 +649,7 @@ class Session:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
-                if plan.writes:
-                    self.transaction.wrote(plan.sql, (), running.rows_changed)
-                    for sql in plan.then:
-                        self.transaction.wrote(sql, (), 0)
+                self.wrote(plan, plan.sql, (), running.rows_changed)
                 return
             columns = tuple(running.columns)
             lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
@@ -580,14 +664,22 @@ class Session:
             if plan.touched:
                 await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
-            if plan.writes:
-                self.transaction.wrote(plan.sql, (), sent)
+            self.wrote(plan, plan.sql, (), sent)
         finally:
             await self.end_duck(running)
 
     def _forget_constants(self) -> None:
         self._constants.clear()
         self.extended.forget_constants()
+
+    def wrote(self, plan: Statement, sql: str, values: Sequence[Any], rows: int) -> None:
+        """A statement has run that may have changed something of DuckDB's."""
+        if plan.writes and plan.federated:
+            self.transaction.wrote_once("a statement that reads from Postgres too")
+        elif plan.writes:
+            self.transaction.wrote(sql, values, rows)
+            for part in plan.then:
+                self.transaction.wrote(part, (), 0)
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
         if len(sql) + len(answer) <= _CONSTANT_SIZE:
@@ -601,7 +693,11 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
-        running = self.duck.start_text(plan.sql, plan.scalar)
+        if plan.federated:
+            running = self.duck.start_once(plan.sql)
+            self.federation.spent = True
+        else:
+            running = self.duck.start_text(plan.sql, plan.scalar)
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()

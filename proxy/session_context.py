@@ -55,6 +55,11 @@ class SessionContext:
 
     # --- planning -----------------------------------------------------------------------------
 
+    @property
+    def plain(self) -> bool:
+        """No plan depends on the session's variables."""
+        return not self._variables
+
     def dialect(self, base: Dialect, text: str) -> Dialect:
         """The dialect that `text` is planned in: with what of the session it might use.
 

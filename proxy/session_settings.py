@@ -258,6 +258,12 @@ def is_custom(name: str) -> bool:
     return folded not in _BY_NAME and ("." in name or folded.startswith("hatidata_"))
 
 
+def _for_postgres(name: str) -> bool:
+    """Whether Postgres too takes it for a client's own setting."""
+    parts = name.split(".")
+    return len(parts) > 1 and parts[0] != "hatidata" and all(map(str.isidentifier, parts))
+
+
 @dataclass(slots=True)
 class SessionSettings:
     """The values of one session. `changed` is told the table's entry and the new value."""
@@ -335,6 +341,8 @@ class SessionSettings:
             setting = _BY_NAME.get(folded)
             if setting is not None and scope in setting.scope and value != setting.default:
                 yield setting.name, value
+            elif setting is None and Scope.POSTGRES in scope and _for_postgres(folded):
+                yield folded, value
 
     # --- transactions -------------------------------------------------------------------------
 
@@ -401,6 +409,8 @@ class SessionSettings:
         self._values[folded] = value
         if (setting := _BY_NAME.get(folded)) is not None:
             self.changed(setting, value)
+        elif _for_postgres(folded):
+            self.changed(Setting(folded, "", _any, Scope.POSTGRES), value)
 
 
 def unrecognized(name: str) -> SqlError:

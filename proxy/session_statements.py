@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from proxy import console
 from proxy.errors import SqlError
 from proxy.named import Named, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
 from proxy.sql import session_actions as act
+from proxy.sql import traces
 from proxy.sql.snowflake.parameters import PARAMETERS
 from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
+from proxy.sql.traces import Trace
 from proxy.transaction import Block
 from proxy.wire.types import DuckType
 
@@ -66,7 +69,9 @@ class SessionStatements:
         if (other := self.rows_of(plan)) is not None:
             return other.row_types
         if isinstance(action, act.Show):
-            return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
+            if action.name is None:
+                return _texts(_SHOW_ALL)
+            return _texts(console.columns(action.name) or (_shown(action.name),))
         return _texts(_EXPLAIN) if isinstance(action, Explain) else None
 
     def rows_of(self, plan: Statement) -> PreparedStatement | None:
@@ -122,15 +127,25 @@ class SessionStatements:
         elif isinstance(action, act.CloseCursor):
             relayed = action.name is not None and action.name not in extended.portals
         else:
-            if plan.kind == "EXPLAIN" and plan.route is Route.DUCKDB:
+            if plan.kind == "EXPLAIN" and plan.route in (Route.DUCKDB, Route.FEDERATED):
                 return replace(plan, route=Route.SESSION, action=Explain(plan.sql))
             return plan
         if not relayed or (isinstance(action, _NAMED) and not self._session.relay.connected):
             return plan
         return replace(plan, route=Route.POSTGRES)
 
+    def trace(self, plan: Statement) -> Trace:
+        """What a statement that is relayed may leave on its backend."""
+        if (action := plan.action) is None:
+            return plan.trace
+        if isinstance(action, act.Prepare | act.Declare):
+            text = action.statement_text if isinstance(action, act.Prepare) else action.query
+            inner = max((each.trace for each in self._session.plan(text)), default=Trace.NOTHING)
+            return traces.of_action(action, inner)
+        return traces.of_action(action, Trace.NOTHING)
+
     async def _explain(self, inner: Portal) -> Outcome:
-        texts = await self._session.on_duck(self._session.extended.plan_texts, inner)
+        texts = await self._session.extended.plan_texts(inner)
         lines = [line for text in texts for line in text.rstrip().split("\n")]
         return Outcome("EXPLAIN", _EXPLAIN, [(line,) for line in lines])
 
@@ -223,6 +238,8 @@ class SessionStatements:
         if action.name is None:
             rows = [(name, value, "") for name, value in session.settings.show_all()]
             return Outcome("SHOW", _SHOW_ALL, rows)
+        if (columns := console.columns(action.name)) is not None:
+            return Outcome("SHOW", columns, console.rows(action.name, session.services))
         if action.name in ("transaction_isolation", "transaction isolation level"):
             value = session.transaction.isolation
         elif action.name == "transaction_read_only":
@@ -314,13 +331,14 @@ class SessionStatements:
             session.context.forget()
         if action.what in ("ALL", "TEMP"):
             await session.on_duck(session.duck.drop_temporary)
-        if session.relay.connected and action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
-            await session.relay.execute(f"DISCARD {action.what}")
+        if action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
+            await session.relay.discard(f"DISCARD {action.what}")
 
     async def _deallocate(self, action: act.Deallocate) -> Outcome:
         extended = self._session.extended
         if action.name is None:
             await extended.forget_statements()
+            await self._session.relay.discard("DEALLOCATE ALL")
             return Outcome("DEALLOCATE ALL")
         extended.statement(action.name)
         await extended.forget_statement(action.name)

@@ -149,6 +149,7 @@ class Transaction:
         if self.failed:
             await self.rollback()
             return False
+        used_postgres = self._relay.in_transaction
         try:
             await self._relay.end("COMMIT")
         except (SqlError, Told):
@@ -158,10 +159,12 @@ class Transaction:
             self.duck_open = False
             try:
                 await self._duck.call(self._duck.commit)
-            except SqlError:
+            except SqlError as error:
                 self._settings.rollback()
                 self._close()
                 await self.ended(False, True)
+                if used_postgres:
+                    raise _half_committed(error) from error
                 raise
         self._settings.commit()
         self._close()
@@ -278,6 +281,17 @@ class Transaction:
     def _in_block(self, what: str) -> None:
         if self.block is not Block.EXPLICIT:
             raise SqlError("25P01", f"{what} can only be used in transaction blocks")
+
+
+def _half_committed(error: SqlError) -> SqlError:
+    """DuckDB refused its COMMIT after Postgres had made its own: the client must know of both."""
+    told = "The control plane's part of the transaction was committed, the analytical part was not."
+    return SqlError(
+        error.sqlstate,
+        error.message,
+        detail=f"{error.detail}\n{told}" if error.detail else told,
+        hint="Repeat the analytical part only, or find the other by its work_item_key.",
+    )
 
 
 async def _unheard(committed: bool, half: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ import psycopg
 from psycopg import sql
 
 from runtime_sql.trail import export_events, file_digest, verify_archives
+
+_TRIES, _PAUSE = 60, 0.5  # to get the table for itself; seconds between two
 
 
 class ArchiveError(Exception):
@@ -45,7 +48,7 @@ def archive(
     hd_runtime under its name, outside the audit trail.
 
     Raises ArchiveError (a file that is there already, a broken hash, a table that is in use for more
-    than ten seconds) or psycopg.OperationalError.
+    than half a minute) or psycopg.OperationalError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     first_of_this = datetime.now(UTC).date().replace(day=1)
@@ -89,7 +92,14 @@ def _archive_month(
             os.fsync(file.fileno())
         parquet.rename(target)
     try:
-        _detach(conn, month, partition, target, events, digest, drop)
+        for attempt in range(_TRIES):
+            try:
+                _detach(conn, month, partition, target, events, digest, drop)
+                break
+            except psycopg.errors.LockNotAvailable:
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(_PAUSE)
     except (psycopg.Error, ArchiveError) as error:
         target.unlink()
         if isinstance(error, psycopg.OperationalError):
@@ -109,7 +119,8 @@ def _detach(
 ) -> None:
     name = sql.Identifier("hd_runtime", partition)
     with conn.transaction():
-        conn.execute("SET LOCAL lock_timeout = '10s'")
+        # Whoever writes an event meanwhile waits behind this: not for longer than a moment.
+        conn.execute("SET LOCAL lock_timeout = '200ms'")
         conn.execute(
             sql.SQL("ALTER TABLE hd_runtime.workflow_events DETACH PARTITION {}").format(name)
         )

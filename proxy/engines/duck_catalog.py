@@ -30,7 +30,7 @@ class Target:
 
     schema: DuckDB's. name: None for the schema itself. deep: its constraints, indexes or comments
     may have changed. kept: they have not; without either, it has none. views: the columns of views
-    on it may have changed. renamed: it was given this name. source: a view's query, as written.
+    on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written.
     """
 
     schema: str
@@ -38,6 +38,7 @@ class Target:
     deep: bool = False
     kept: bool = False
     views: bool = False
+    rows: bool = False
     renamed: str | None = None
     source: str | None = None
 
@@ -55,6 +56,11 @@ class _State:
 def mirrored_schema(name: str) -> str:
     """What Postgres calls one of DuckDB's schemas."""
     return "public" if name == "main" else name
+
+
+def own_schema(mirrored: str) -> str:
+    """What DuckDB calls a schema of the mirror."""
+    return "main" if mirrored == "public" else mirrored
 
 
 def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
@@ -109,6 +115,12 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             wanted.append((schema, entry.name, entry.kind, state))
     if wanted:
         documents += _Reading(duck).documents(wanted)
+    counted = {t.name.casefold() for t in targets if t.rows and t.name is not None}
+    documents += [
+        _counted(duck, schema, name)
+        for schema, name, kind, _ in wanted
+        if kind == "r" and name.casefold() in counted
+    ]
     references = [d | {"kind": "references"} for d in documents if has_references(d)]
     return documents + references
 
@@ -127,6 +139,11 @@ def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) ->
         states[key] = _State(target.name, source=target.source)
     elif before is None:
         states[key] = _State(target.name, kept=True)
+
+
+def _counted(duck: DuckSession, schema: str, name: str) -> Document:
+    ((count,),) = duck.run(f'SELECT count(*) FROM {DATABASE}."{_double(schema)}"."{_double(name)}"')
+    return {"kind": "rows", "schema": mirrored_schema(schema), "name": name, "rows": count}
 
 
 def _views_on(duck: DuckSession, tables: Sequence[Target]) -> list[tuple[str, str]]:

@@ -123,7 +123,8 @@ def _not_converted(found: re.Match[str]) -> Wording:
         return Wording("22003", f'value "{value}" is out of range for type {kind}')
     if kind == "uuid" and _WHOLE.fullmatch(value):  # a HUGEINT, which is a numeric to the client
         return Wording("22003", f'value "{value}" is out of range for type numeric')
-    return Wording("22P02", f'invalid input syntax for type {kind}: "{value}"')
+    sqlstate = "22007" if kind == "interval" else "22P02"
+    return Wording(sqlstate, f'invalid input syntax for type {kind}: "{value}"')
 
 
 def _beyond(found: re.Match[str]) -> Wording:
@@ -139,6 +140,11 @@ def _not_cast(found: re.Match[str]) -> Wording:
 
 def _malformed_array(found: re.Match[str]) -> Wording:
     return Wording("22P02", f'malformed array literal: "{found["value"]}"')
+
+
+def _no_list(found: re.Match[str]) -> Wording:
+    call = f"unnest({pg_name(found['type'])})"
+    return Wording("42883", f"function {call} does not exist", hint=_NO_FUNCTION)
 
 
 _TAKEN = "duplicate key value violates unique constraint"
@@ -193,9 +199,6 @@ def _referenced(found: re.Match[str]) -> Wording:
         "update or delete violates foreign key constraint of another table",
         f"Key ({name})=({value}) is still referenced.",
     )
-
-
-_KINDS = {"Table": "table", "View": "view", "Sequence": "sequence", "Index": "index"}
 
 
 def _wrong_kind(found: re.Match[str]) -> Wording:
@@ -311,8 +314,39 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Binder",
+        r"UNNEST\(\) can only be applied to lists, structs and NULL, not (?P<type>.+)",
+        _no_list,
+    ),
+    _rule(
+        "Binder",
         r"(?P<clause>ORDER|GROUP BY) term out of range.*",
         _plain("42P10", "{clause} position is not in select list"),
+    ),
+    *(
+        _rule(
+            kind,
+            r'Table "(?P<table>.*?)" does not have a column with name "(?P<name>.*?)".*',
+            _plain("42703", 'column "{name}" of relation "{table}" does not exist'),
+        )
+        for kind in ("Binder", "Catalog")
+    ),
+    _rule(
+        "Binder",
+        r"WHERE clause cannot contain aggregates.*",
+        _plain("42803", "aggregate functions are not allowed in WHERE"),
+    ),
+    _rule(
+        "Binder",
+        r"aggregate function calls cannot be nested.*",
+        _plain("42803", "aggregate function calls cannot be nested"),
+    ),
+    _rule(
+        "Binder",
+        r"The specified columns as conflict target are not referenced by .*",
+        _plain(
+            "42P10",
+            "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+        ),
     ),
     _rule(
         "Binder",
@@ -384,6 +418,81 @@ _RULES: tuple[_Rule, ...] = (
             "a parameter is not supported here",
             "RETURNING takes no parameters: let the client add what it knows.",
         ),
+    ),
+    _rule(
+        "Conversion",
+        r'invalid (?P<kind>date|time|timestamp) field format: "(?P<value>.*)", expected format is .*',
+        _plain("22007", 'invalid input syntax for type {kind}: "{value}"'),
+    ),
+    _rule(
+        "Conversion",
+        r'(date|time|timestamp) field value out of range: "(?P<value>.*?)"(, expected .*)?',
+        _plain("22008", 'date/time field value out of range: "{value}"'),
+    ),
+    _rule(
+        "Conversion",
+        r'extract specifier "(?P<unit>.*)" not recognized',
+        _plain("22023", 'unit "{unit}" not recognized'),
+    ),
+    _rule(
+        "Not implemented",
+        r"Unknown TimeZone '(?P<zone>.*?)'.*",
+        _plain("22023", 'time zone "{zone}" not recognized'),
+    ),
+    _rule(
+        "Invalid Input",
+        r"More than one row returned by a subquery used as an expression.*",
+        _plain("21000", "more than one row returned by a subquery used as an expression"),
+    ),
+    _rule(
+        "Invalid Input",
+        r'Could not parse string "(?P<value>.*?)" according to format specifier "(?P<format>.*?)".*',
+        _plain("22007", 'invalid value "{value}" for "{format}"'),
+    ),
+    *(
+        _rule("Out of Range", wording, _plain(sqlstate, told))
+        for wording, sqlstate, told in (
+            (r"cannot take logarithm of zero", "2201E", "cannot take logarithm of zero"),
+            (
+                r"cannot take logarithm of a negative number",
+                "2201E",
+                "cannot take logarithm of a negative number",
+            ),
+            (
+                r"cannot take square root of a negative number",
+                "2201F",
+                "cannot take square root of a negative number",
+            ),
+        )
+    ),
+    *(
+        _rule(kind, wording, _plain(sqlstate, told))
+        for kind, wording, sqlstate, told in (
+            (
+                "Syntax",
+                r"Like pattern must not end with escape character!",
+                "22025",
+                "LIKE pattern must not end with escape character",
+            ),
+            (
+                "Parser",
+                r"Sample sample_size .* out of range, must be between 0 and 100",
+                "2202H",
+                "sample percentage must be between 0 and 100",
+            ),
+            (
+                "Parser",
+                r'window "(?P<name>.*)" does not exist',
+                "42704",
+                'window "{name}" does not exist',
+            ),
+            (
+                "Parser",
+                r'Duplicate CTE name "(?P<name>.*)"',
+                "42712",
+                'WITH query name "{name}" specified more than once',
+            ),
+        )
     ),
     _rule("Out of Range", r"Overflow in \w+ of (?P<type>\w+) .*", _beyond),
     _rule("Constraint", r"NOT NULL constraint failed: (?P<table>.+)\.(?P<column>[^.]+)", _null),

@@ -206,12 +206,15 @@ def _upkeep(words: Words) -> Judgement:
     analyze = kind == "ANALYZE" or words.word in ("ANALYZE", "ANALYSE", "FULL")
     table = _upkeep_target(words)
     if table is None:
-        return Judgement(kind, sql=kind, writes=False)
+        return Judgement(kind, sql=kind, writes=False, touched=EVERYTHING if analyze else ())
     if is_control_relation(table):
         return Judgement(kind, "postgres")
+    schema = table[-2] if len(table) > 1 else None
+    counted = (Touched(schema, table[-1], kept=True, rows=True),) if analyze else ()
     parts = tuple("main" if part == "public" else part for part in table[:-1]) + table[-1:]
     command = "VACUUM ANALYZE" if kind == "VACUUM" and analyze else kind
-    return Judgement(kind, sql=f"{command} {_quoted(parts)}", writes=False)
+    sql = f"{command} {_quoted(parts)}"
+    return Judgement(kind, sql=sql, writes=False, touched=counted)
 
 
 def is_control_relation(parts: tuple[str, ...]) -> bool:

@@ -20,7 +20,7 @@ class Touched:
 
     deep: not only its columns, but constraints, indexes or comments. kept: nothing but its columns
     or its name. views: and the columns of views on it. renamed: its new name. source: the text of a
-    view's query. everything: any relation at all; the rest says nothing.
+    view's query. rows: how many it has is to be told. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
@@ -28,6 +28,7 @@ class Touched:
     deep: bool = False
     kept: bool = False
     views: bool = False
+    rows: bool = False
     renamed: str | None = None
     source: str | None = None
     everything: bool = False

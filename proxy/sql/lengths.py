@@ -250,7 +250,8 @@ class _Query:
             while isinstance(value, exp.Paren):
                 value = value.this
             length = self._column(value) if isinstance(value, exp.Column) else 0
-            found.append((node.alias_or_name.lower(), length))
+            name = node.alias if isinstance(node, exp.Alias) else value.alias_or_name
+            found.append((name.lower(), length))
         return found
 
     def _star(self, node: exp.Expr) -> Outputs | None:

@@ -15,13 +15,23 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, snowflake
+from proxy.sql import administration, postgres, snowflake, traces
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
 from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.federated import (
+    ANALYZE,
+    AS_JSON,
+    EXPLAIN,
+    Relation,
+    call_text,
+    outermost,
+    put_calls,
+    put_stand_ins,
+)
 from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -38,6 +48,7 @@ from proxy.sql.reading import (
     write_duckdb,
 )
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
+from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
@@ -115,6 +126,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
                 relayed=judgement.relayed,
             )
@@ -142,7 +154,13 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     writes = action.direction == "FROM"
     if action.table is not None:
         if administration.is_control_relation(action.table):
-            return replace(statement, route=Route.POSTGRES, action=None, writes=writes)
+            return replace(
+                statement,
+                route=Route.POSTGRES,
+                action=None,
+                writes=writes,
+                trace=traces.Trace.NOTHING,
+            )
         *schema, table = action.table
         if schema and schema[-1] == "public":
             action = replace(action, table=(*schema[:-1], "main", table))
@@ -154,7 +172,14 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     else:
         inner = _query(text, bracketed, dialect, reader)
     if inner.route is Route.POSTGRES:
-        return replace(statement, route=Route.POSTGRES, action=None, writes=inner.writes)
+        return replace(
+            statement,
+            route=Route.POSTGRES,
+            action=None,
+            writes=inner.writes,
+            trace=inner.trace,
+            sets=inner.sets,
+        )
     if inner.kind not in _COPIED:
         raise at_or_near(text, first)
     refused = inner.refused
@@ -168,6 +193,7 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         sql=inner.sql,
         writes=inner.writes,
         refused=statement.refused or refused,
+        federated=inner.federated,
         needs=inner.needs,
         varies=inner.varies,
     )
@@ -228,13 +254,13 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         ddl=False,
         touched=inner.touched if analyze else (),
     )
-    if inner.route is not Route.DUCKDB:
+    if inner.route not in (Route.DUCKDB, Route.FEDERATED):
         return whole
     if inner.sql == "" and inner.refused is None:
         raise at_or_near(text, rest[0])
-    keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
-    shape = "(FORMAT JSON) " if layout == "json" else ""
-    return replace(whole, sql=f"{keyword} {shape}{inner.sql}")
+    keyword = ANALYZE if analyze else EXPLAIN
+    shape = AS_JSON if layout == "json" else ""
+    return replace(whole, sql=f"{keyword}{shape}{inner.sql}")
 
 
 def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
@@ -371,11 +397,20 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         elif facts.creates:
             changed = EVERYTHING
     sql = ""
+    relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
+        if engine == BOTH_ENGINES:
+            calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
+            named = [*(relation for _, relation in facts.control_tables)]
+            relations = tuple(dict.fromkeys([*named, *(("", text) for _, text in calls)]))
+            refused = _federated_kind(kind, bool(calls))
+            put_stand_ins(facts.control_tables, nodes)
+            put_calls(calls)
         try:
-            sql = _write(tree, nodes, source, dialect, grammar)
+            sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = error
+    trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
         relayed = renamed_columns(piece.tokens, text)
@@ -393,9 +428,26 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         parameters=highest_parameter(piece.tokens) if "$" in source else 0,
         refused=refused,
         scalar=scalar,
+        trace=trace,
+        sets=sets,
         needs=frozenset(settled.needs),
         varies=settled.varies,
+        federated=relations,
     )
+
+
+_FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")
+
+
+def _federated_kind(kind: str, calls: bool) -> SqlError | None:
+    """The refusal of a statement over both engines that is of none of the kinds that can be."""
+    if kind == "CREATE VIEW" and calls:
+        return SqlError(
+            "0A000", "a view that calls functions of the control plane is not supported"
+        )
+    if kind in _FEDERATED or kind in ("CREATE TABLE AS", "CREATE VIEW"):
+        return None
+    return SqlError("0A000", f"{kind} over relations of the control plane is not supported")
 
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
@@ -434,10 +486,17 @@ def _for_postgres(text: str, piece: Slice) -> Statement:
 
 
 def _write(
-    tree: exp.Expr, nodes: list[exp.Expr], source: str, dialect: Dialect, grammar: Reader
+    tree: exp.Expr,
+    nodes: list[exp.Expr],
+    source: str,
+    dialect: Dialect,
+    grammar: Reader,
+    *,
+    changed: bool,
 ) -> str:
+    """changed: the tree is not that of `source` any more."""
     if not dialect.transpile or dialect.name == "duckdb":
-        if grammar.name == "duckdb" and not postgres.names_public(nodes):
+        if grammar.name == "duckdb" and not changed and not postgres.names_public(nodes):
             return source
         return write_duckdb(postgres.rewrite_public(tree, nodes))
     if grammar.name == "snowflake":

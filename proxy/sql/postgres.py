@@ -42,6 +42,25 @@ def sources(select: exp.Select) -> None:
         seen.add(key)
 
 
+_CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "INDEX", "SEQUENCE", "TYPE"})
+
+
+def create(node: exp.Create) -> None:
+    """What DuckDB can make; an index that has no name gets the one that Postgres would give."""
+    kind = str(node.args.get("kind")).upper()
+    if kind not in _CREATED:
+        raise SqlError("0A000", f"CREATE {kind} is not supported")
+    index = node.this
+    if not isinstance(index, exp.Index) or index.this is not None:
+        return
+    parameters = index.args.get("params")
+    keys = parameters.args.get("columns") or () if parameters is not None else ()
+    columns = [key.this if isinstance(key, exp.Ordered) else key for key in keys]
+    words = [column.name if isinstance(column, exp.Column) else "expr" for column in columns]
+    name = "_".join([index.args["table"].name, *words, "idx"])
+    index.set("this", exp.Identifier(this=name, quoted=True))
+
+
 def byte_string(node: exp.ByteString) -> exp.Expr:
     """`E'...'` is a string; the tokenizer has resolved its escapes."""
     return exp.Literal.string(node.this)
@@ -159,6 +178,7 @@ RULES: dict[type, Rule] = {
     exp.Column: public_is_main,
     exp.ColumnDef: on_values.column_definition,
     exp.Concat: on_values.concat,
+    exp.Create: create,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
     exp.DPipe: on_values.concatenation,

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
+from proxy.sql.federated import Relation
 from proxy.sql.session_actions import SessionAction
+from proxy.sql.traces import Trace
 
 
 class Route(StrEnum):
@@ -33,10 +35,13 @@ class Statement:
     `with_traceback(None)`, or it collects a traceback with every raise.
     relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    trace: what it may leave on a Postgres connection (`proxy.sql.traces`). sets: the settings that
+    its set_config calls name, by name or by the number of the parameter that does.
     then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
     several parts. needs: what of the session the engine's connection must know before it runs
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
     before it, and is planned anew when they change.
+    federated: the control plane's relations that `sql` reads, by what stands in for them.
     """
 
     route: Route
@@ -52,9 +57,12 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    trace: Trace = Trace.ANYTHING
+    sets: tuple[str | int, ...] = ()
     then: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     varies: bool = False
+    federated: tuple[Relation, ...] = ()
     relayed: str | None = None
 
 

@@ -60,6 +60,11 @@ class FrontendProtocol:
     def receive(self, data: bytes) -> None:
         self._buffer += data
 
+    def push_back(self, data: bytes) -> None:
+        """`data` comes before what is buffered."""
+        self._compact()
+        self._buffer[0:0] = data
+
     @property
     def buffered(self) -> int:
         """Bytes received and not yet taken."""

@@ -211,11 +211,11 @@ def test_rows_of_the_mirror_are_out_of_reach(connection: psycopg.Connection, sch
     connection.execute("INSERT INTO t VALUES (1), (2)")
     assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)
     for attempt in (
-        "SELECT hatidata_catalog.apply('x', '[]')",
-        "SELECT hatidata_catalog.apply('x', '[]') FROM pg_class",
+        "SELECT hatidata_catalog.apply('x', '[]', true)",
+        "SELECT hatidata_catalog.apply('x', '[]', true) FROM pg_class",
         "SELECT * FROM hatidata_catalog.secret",
         "SELECT * FROM hatidata_catalog.secret, pg_class",
-        "SELECT query_to_xml('SELECT hatidata_catalog.apply(''x'', ''[]'')', true, true, '') FROM pg_class LIMIT 1",
+        "SELECT query_to_xml('SELECT hatidata_catalog.apply(''x'', ''[]'', true)', true, true, '') FROM pg_class LIMIT 1",
         "SELECT query_to_xml('SELECT * FROM hatidata_catalog.secret', true, true, '') FROM pg_class LIMIT 1",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -318,3 +318,15 @@ def test_a_view_follows_what_it_is_about(duckdb_dialect: psycopg.Connection) -> 
     assert names(duckdb_dialect, "other") == ["x"]
     execute("COMMIT")
     assert names(duckdb_dialect, "t") == ["z"]
+
+
+def test_analyze_tells_how_many_rows_there_are(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("CREATE TABLE t AS SELECT 1 AS a UNION ALL SELECT 2")
+    question = "SELECT reltuples::int FROM pg_class WHERE oid = 'scratch.t'::regclass"
+    for statement, rows in (
+        ("ANALYZE scratch.t", 2),
+        ("INSERT INTO t VALUES (3)", 2),
+        ("ANALYZE", 3),
+    ):
+        connection.execute(statement)
+        assert connection.execute(question).fetchone() == (rows,)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet
 import pytest
 
 import runtime_sql
 from runtime_sql import ArchiveError
+
+from .test_audit import GENESIS, digest
 
 # Rewrites history so that a task's first events lie in the past: what a clock would have done.
 AGE = """
@@ -94,6 +98,23 @@ def test_old_months_go_and_the_chain_holds(rt, old, tmp_path):
     assert runtime_sql.archive(rt.conninfo(), today, tmp_path) == []
 
 
+def test_the_chain_can_be_recomputed_from_the_file_in_python(rt, old, tmp_path):
+    archived = runtime_sql.archive(rt.conninfo(), datetime.now(UTC).date(), tmp_path)
+    [path] = [month.path for month in archived if month.events]
+    prev = GENESIS
+    for event in pyarrow.parquet.read_table(path).to_pylist():
+        event |= {
+            "ts": event["ts"].replace(tzinfo=UTC),
+            "detail_text": event["detail"],
+        }
+        assert event["prev_hash"] == prev
+        prev = digest(prev, event)
+        assert event["hash"] == prev
+    # What is still in the database goes on from there.
+    first = rt.rows("SELECT prev_hash FROM workflow_events ORDER BY id LIMIT 1")
+    assert first[0]["prev_hash"] == prev
+
+
 def test_tampering_is_found_beyond_the_archive(rt, old, tmp_path):
     runtime_sql.archive(rt.conninfo(), datetime.now(UTC).date(), tmp_path, drop=True)
     rt.conn.execute("ALTER TABLE hd_runtime.workflow_events DISABLE TRIGGER USER")
@@ -142,3 +163,25 @@ def test_nothing_is_overwritten_and_nothing_recent_goes(rt, old, tmp_path):
         "mine"
     }
     assert rt.value("SELECT count(*) FROM workflow_events") == 10
+
+
+def test_a_transaction_that_is_open_delays_the_archive_and_nobody_else(rt, old, tmp_path):
+    slow = rt.connect(autocommit=False)
+    rt.call("create_task", rt.default_project, "b", "code", conn=slow)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(
+            runtime_sql.archive, rt.conninfo(), datetime.now(UTC).date(), tmp_path
+        )
+        # It asks for the table, again and again; who comes in between is served within a moment.
+        asks = (
+            "SELECT count(*) AS n FROM pg_locks WHERE NOT granted"
+            " AND relation = 'hd_runtime.workflow_events'::regclass"
+        )
+        while not rt.value(asks):
+            assert not waiting.done()
+        rt.conn.execute("SET statement_timeout = '5s'")
+        assert rt.create()["created"]
+        assert not waiting.done()
+        slow.rollback()
+        assert len(waiting.result(timeout=60)) == 3
+    assert rt.call1("verify_events", old["task_id"])["ok"]

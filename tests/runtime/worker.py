@@ -55,6 +55,7 @@ class Worker:
         self.random = random.Random(seed)
         self.held: list[dict] = []
         self.stale = inherited
+        self.decided: list[tuple[Any, str]] = []
         self.tasks: list[dict] = []
         self.projects = [
             r["id"] for r in self.rows("SELECT id FROM hd_runtime.projects ORDER BY 1")
@@ -261,13 +262,17 @@ class Worker:
         decided = self.attempt(
             LATE, "SELECT id FROM hd_runtime.record_model_decision(%s, %s, 'm')", *key
         )
-        decisions = decided or self.rows(
-            "SELECT id FROM hd_runtime.model_decisions WHERE attempt_id = %s LIMIT 1", key[0]
-        )
-        if decisions:
+        if decided:
+            self.decided = [*self.decided[-19:], (decided[0]["id"], key[1])]
+            self.invoke()
+
+    def invoke(self) -> None:
+        """Tells of a call, often long after the lease that it was made under."""
+        if self.decided:
+            decision, token = self.random.choice(self.decided)
             [made] = self.rows(
                 "SELECT id FROM hd_runtime.record_llm_invocation(%s, %s, 'p', 'm', cost_usd => 0.01)",
-                decisions[0]["id"], key[1],
+                decision, token,
             )  # fmt: skip
             self.report("invoke", id=made["id"])
 
@@ -375,7 +380,7 @@ class Worker:
 
     MIX = (
         (create_some, 16), (claim, 22), (claim_one, 3), (heartbeat, 10), (advance, 8), (complete, 16),
-        (several, 12), (fail, 9), (fail_again, 3), (create_diamond, 5), (release, 3), (publish, 3), (decide_model, 3), (abandon, 3), (steal, 2), (cancel, 1),
+        (several, 12), (fail, 9), (fail_again, 3), (create_diamond, 5), (release, 3), (publish, 3), (decide_model, 4), (invoke, 3), (abandon, 3), (steal, 2), (cancel, 1),
         (review, 3), (recover, 2), (depend, 2), (housekeep, 3), (advance_marks, 4),
     )  # fmt: skip
 
