@@ -254,9 +254,6 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
-        if greeting.database not in self.services.databases:
-            message = f'database "{greeting.database}" does not exist'
-            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
         self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
