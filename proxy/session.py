@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
+from proxy.compound import Compound
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
@@ -91,6 +92,7 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.copying = Copying(self)
+        self.compound = Compound(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -166,6 +168,7 @@ class Session:
     def _time_out(self) -> None:
         self._timed_out = True
         self.copying.cancel()
+        self.compound.cancel()
         self.duck.interrupt()
 
     def stop(self) -> None:
@@ -278,6 +281,7 @@ class Session:
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
+        self.compound.cancel()
         self.duck.interrupt()
         await self.relay.cancel()
 
@@ -358,6 +362,8 @@ class Session:
     async def query(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
         plans = self.plan(sql)
+        if self._dialect.name == "snowflake" and any(plan.parameters for plan in plans):
+            plans = self.plan(sql, numbered=True)  # what has no parameters has columns
         if not plans:
             self.link.write(m.EMPTY_QUERY)
             return
@@ -373,8 +379,9 @@ class Session:
             await self.extended.close_portals(committed=True)
             await self.transaction.commit()
 
-    def plan(self, sql: str) -> tuple[Statement, ...]:
-        plans = self.services.plans.plan(sql, self._dialect)
+    def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
+        dialect = replace(self._dialect, numbered=True) if numbered else self._dialect
+        plans = self.services.plans.plan(sql, dialect)
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -387,6 +394,7 @@ class Session:
         self.admit(plan)
         if plan.route is Route.SESSION:
             answer = await self.own.run(plan)
+            self.compound.answered(plan, answer)
             if isinstance(answer, Rows):
                 await self._send_rows_of(answer)
             else:
@@ -485,6 +493,7 @@ class Session:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
         nothing_to_do = await self.existence_notice(plan)
+        moment = self.compound.before()
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -498,6 +507,7 @@ class Session:
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
+                self.compound.ran(plan, moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
             self.link.write(portals.row_description(columns, (0,) * len(columns)))
@@ -505,6 +515,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
+            self.compound.ran(plan, moment, sent)
         finally:
             await self.end_duck(running)
 

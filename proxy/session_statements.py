@@ -14,6 +14,7 @@ from proxy.errors import SqlError
 from proxy.named import Named, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
+from proxy.sql import compound
 from proxy.sql import session_actions as act
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
@@ -64,9 +65,19 @@ class SessionStatements:
             return extended.statement(action.name).row_types
         if isinstance(action, act.Fetch):
             return extended.cursor(action.cursor).statement.row_types
+        if isinstance(action, compound.CompoundAction):
+            return self._of_compound(action)
         if isinstance(action, act.Show):
             return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
         return _texts(_EXPLAIN) if isinstance(action, Explain) else None
+
+    def _of_compound(self, action: compound.CompoundAction) -> None:
+        """What gives no rows is known; the rest tells only when it runs."""
+        if not isinstance(action, compound.WITHOUT_ROWS):
+            raise not_supported(
+                "describing a statement whose columns show only when it runs",
+                "Send it as a simple query, without parameters.",
+            )
 
     def inner(self, plan: Statement) -> Statement | None:
         """The statement inside DECLARE and EXPLAIN, whose parameters are theirs."""
@@ -93,6 +104,8 @@ class SessionStatements:
                 return await self._explain(inner)
             await self.named.declare(action, inner)
             return Outcome(plan.tag)
+        if isinstance(action, compound.CompoundAction):
+            return await self._session.compound.run(action)
         step = _STEPS.get(type(action))
         if step is None:
             raise not_supported(plan.kind or type(action).__name__.upper())

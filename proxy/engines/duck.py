@@ -24,7 +24,7 @@ from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_vectors import FewRows, few_rows
-from proxy.engines.freshness import Changes, Watch
+from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.wire.encoders.few import FEW_ROWS
@@ -283,6 +283,20 @@ class DuckSession:
         """Blocks. A query of our own."""
         self._detach()
         return self._connection.run(sql)
+
+    def run_privately(self, sql: str) -> None:
+        """Blocks. A statement of ours whose effects only this session can see: a variable, a
+        temporary table. Plans of this session that were made before are made anew."""
+        self._watch.set()
+        self.run(sql)
+
+    def moment(self) -> Stamp:
+        """What `unchanged` takes: the state of the database before a statement is run."""
+        return self._watch.stamp()
+
+    def unchanged(self, moment: Stamp) -> bool:
+        """Blocks. Whether a query gives now what it gave at that moment."""
+        return self._watch.holds(moment, rows=True)
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

@@ -9,14 +9,16 @@ every dialect.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, snowflake
+from proxy.sql import administration, postgres, routines, snowflake
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
+from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.output_names import name_columns
@@ -32,12 +34,16 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.results import result_scan
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
+from proxy.sql.script import read_block
 from proxy.sql.session_actions import CopyStatement
+from proxy.sql.snowflake import dml, pivoting
+from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.statement import Dialect, Route, Statement
-from proxy.sql.utility import PARSERS, Utility, scripting
+from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
 
 
@@ -86,8 +92,14 @@ def _plan_all(
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
-        return _session(text, piece, scripting(piece.block))
+        return _block(text, piece)
     first, phrase = administration.leading_words(words)
+    routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
+    if routine is not None:
+        statement = _routine(text, piece, routine, words)
+        if statement is not None:
+            return statement
+        words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     special = _SPECIAL.get(first)
     if special is not None:
         return special(text, piece, dialect, reader, words)
@@ -109,6 +121,34 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 refused=judgement.refused,
             )
     return _query(text, piece, dialect, reader)
+
+
+def _block(text: str, piece: Slice) -> Statement:
+    try:
+        block, length = read_block(text, piece.tokens)
+    except SqlError as error:
+        if error.sqlstate != "0A000":
+            raise
+        return _session(text, piece, Utility(piece.block, refused=error))
+    if length < len(piece.tokens):
+        raise at_or_near(text, piece.tokens[length])
+    return _session(text, piece, Utility("CALL", action=RunBlock(block)))
+
+
+def _routine(
+    text: str, piece: Slice, read: Callable[[Words], routines.Read], words: Words
+) -> Statement | None:
+    """CREATE FUNCTION and its kin; None where other readers are to judge."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate != "0A000":
+            raise
+        return _session(text, piece, Utility(words.text[piece.start :].split()[0], refused=error))
+    if found is None:
+        return None
+    kind, action = found
+    return replace(_session(text, piece, Utility(kind, action=action)), writes=True)
 
 
 def _session(text: str, piece: Slice, utility: Utility) -> Statement:
@@ -294,8 +334,15 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
     kind, tag = kind_and_tag(tree)
+    if grammar.name == "snowflake":
+        several = _several(text, piece, tree, kind, tag, dialect, grammar)
+        if several is not None:
+            return several
     rewritten = dialect.transpile and dialect.name != "duckdb"
+    numbered = grammar.name == "snowflake" and "$" in source
     try:
+        if numbered:
+            number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
         nodes = list(tree.dfs())
@@ -304,6 +351,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
+    except SqlError as error:
+        return _refused(source, piece, kind, tag, error)
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
@@ -319,10 +368,83 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
-        parameters=highest_parameter(piece.tokens) if "$" in source else 0,
+        parameters=_parameters(piece, source, numbered and dialect.numbered),
         refused=refused,
         scalar=scalar,
     )
+
+
+def _several(
+    text: str,
+    piece: Slice,
+    tree: exp.Expr,
+    kind: str,
+    tag: str,
+    dialect: Dialect,
+    grammar: Reader,
+) -> Statement | None:
+    """A statement that takes more than one of DuckDB's; None for all others."""
+    source = text[piece.start : piece.end]
+    action: Steps | PivotValues | ResultScan | None = None
+    writes = False
+    facts = None
+    try:
+        scan = result_scan(text, piece.start, piece.end, piece.tokens)
+        if scan is not None:
+            return Statement(
+                Route.SESSION,
+                kind,
+                source,
+                piece.start,
+                action=scan,
+                tag=tag,
+                writes=kind != "SELECT",
+            )
+        if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
+            writes = True
+            facts = collect(tree.dfs())
+            overwrite = piece.tokens[1].text.upper() == "OVERWRITE"
+            parts = dml.parts(tree, overwrite) or []
+            written = [_write(part, list(part.dfs()), source, dialect, grammar) for part in parts]
+            counted = [i for i, part in enumerate(parts) if isinstance(part, exp.Insert)]
+            if isinstance(tree, exp.MultitableInserts):
+                written.append(f"DROP TABLE {dml.ROWS}")
+            action = Steps(tuple(written), tuple(counted))
+        elif tree.find(exp.Pivot) is not None:
+            found = pivoting.dynamic(tree, piece.tokens)
+            if found is not None:
+                facts = collect(tree.dfs())
+                query = found.values
+                values = _write(query, list(query.dfs()), source, dialect, grammar)
+                before, after = text[piece.start : found.start], text[found.end : piece.end]
+                action = PivotValues(values, before, after)
+        if action is None or facts is None:
+            return None
+        engine, refused = decide(facts)
+        if engine != "duckdb" and refused is None:
+            refused = SqlError("0A000", f"{kind} of this form over the control plane")
+        if highest_parameter(piece.tokens) and not dialect.numbered:
+            refused = refused or SqlError("0A000", f"parameters in {kind} of this form")
+    except SqlError as error:
+        return _refused(source, piece, kind, tag, error)
+    return Statement(
+        Route.SESSION,
+        kind,
+        source,
+        piece.start,
+        action=action,
+        tag=tag,
+        writes=writes,
+        refused=refused,
+    )
+
+
+def _parameters(piece: Slice, source: str, numbered: bool) -> int:
+    return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
+
+
+def _refused(source: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:
+    return Statement(Route.DUCKDB, kind, source, piece.start, tag=tag, refused=error)
 
 
 _CHANGING = frozenset(

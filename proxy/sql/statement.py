@@ -53,10 +53,12 @@ class Dialect:
 
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
-    standard_conforming_strings turns off. parameters: session parameters that change results.
+    standard_conforming_strings turns off. numbered: whether `$1` is a column, as in a statement that
+    cannot have parameters. parameters: session parameters that change results.
     """
 
     name: str = "snowflake"
     transpile: bool = True
     backslashes: bool = True
+    numbered: bool = False
     parameters: tuple[tuple[str, str], ...] = ()

@@ -359,9 +359,6 @@ def _prepare(words: Words) -> Utility:
 
 def _execute(words: Words) -> Utility:
     words.step()
-    if words.accept("IMMEDIATE"):
-        words.rest()
-        return scripting("EXECUTE IMMEDIATE")
     name = words.name()
     args = words.list_in_brackets() if words.word == "(" else ()
     words.end()
@@ -514,12 +511,6 @@ _RESULT_PARAMETERS = {
     "error_on_nondeterministic_merge": "TRUE",
 }
 """Parameters that change results, and the one value of each that plans are made for."""
-
-
-def scripting(what: str) -> Utility:
-    """The refusal of Snowflake Scripting."""
-    message = f"Snowflake Scripting is not supported yet: {what}"
-    return Utility(what, refused=SqlError("0A000", message))
 
 
 PARSERS: dict[str, Callable[[Words], Utility]] = {

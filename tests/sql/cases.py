@@ -76,7 +76,7 @@ class Runner:
     def __init__(self, dialect: str = "snowflake") -> None:
         self.connection = connect()
         self.cache = PlanCache()
-        self.dialect = Dialect(dialect)
+        self.dialect = Dialect(dialect, numbered=dialect == "snowflake")
         self._number = 0
 
     def fresh(self) -> None:

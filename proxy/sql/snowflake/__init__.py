@@ -8,6 +8,7 @@ in-memory database called `_sf`, so that every cursor sees them whatever its sch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 
 from sqlglot import exp
@@ -22,6 +23,9 @@ from proxy.sql.snowflake import (
     core,
     datetime,
     ddl,
+    flattening,
+    hierarchy,
+    pivoting,
     registry,
     select,
     semistructured,
@@ -32,7 +36,9 @@ from proxy.sql.snowflake import (
 MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""
 
-_FAMILIES = (aggregate, conversion, core, datetime, ddl, select, semistructured, strings, types)
+_FAMILIES = (
+    *(aggregate, conversion, core, datetime, ddl, pivoting, select, semistructured, strings, types),
+)
 
 
 def macro_scripts() -> list[str]:
@@ -72,10 +78,39 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     if any(node.__class__ is exp.Column and "join_mark" in node.args for node in nodes):
         tree = select.without_join_marks(tree)
         nodes = list(tree.dfs())
-    if any(node.__class__ is exp.Explode for node in nodes):
+    kinds = set(map(type, nodes))
+    changed = False
+    for kind, reshape in _RESHAPED:
+        if kind in kinds:
+            for node in nodes:
+                if node.__class__ is kind:
+                    reshape(node)
+            changed = True
+    if changed:
+        nodes = list(tree.dfs())
+    if exp.Explode in kinds:
         select.mark_flattened(nodes)
     return apply(tree, nodes, registry.NODES)
 
+
+def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]:
+    """`reshape` for the query that a node belongs to, once."""
+
+    def visit(node: exp.Expr) -> None:
+        query = node.find_ancestor(exp.Select)
+        if query is not None and reshape.__name__ not in query.meta:
+            query.meta[reshape.__name__] = True
+            reshape(query)
+
+    return visit
+
+
+# What changes the shape of a query is done before the rules look at its nodes.
+_RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
+    (exp.Connect, _around(hierarchy.connect)),
+    *((kind, _around(flattening.number_split_rows)) for kind in flattening.SPLITTING),
+    (exp.Pivot, pivoting.reshape),
+)
 
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
 

@@ -275,6 +275,7 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
   cast_to_type(CASE WHEN typeof(t) = 'JSON' THEN CAST(to_json(x) AS VARCHAR)
                     ELSE json_extract_string(to_json(x), '$') END, t);
 CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
-CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS json_extract(to_json(x), '$.' || p);
+CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
+  json_extract(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(to_json(list_), CAST('[]' AS JSON));
