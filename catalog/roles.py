@@ -87,6 +87,22 @@ def login_for(conninfo: str, user: str) -> Login:
     return Login(user, None)
 
 
+def set_operator(conninfo: str, user: str, *, operator: bool, create: bool) -> None:
+    """Makes a user a member of `hd_operator`, or an agent and no more again.
+
+    create: a login role that is not there yet is made. Raises `RoleRefused` as `login_for`, or
+    where there is no such role.
+    """
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("SET client_min_messages = error")  # is one, or is none, already
+        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchone()
+        if found is None and not create:
+            raise RoleRefused(f'there is no role "{user}"; clients here act as "{SHARED_ROLE}"')
+        login_for(conninfo, user)
+        statement = "GRANT hd_operator TO {}" if operator else "REVOKE hd_operator FROM {}"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(user)))
+
+
 def _create(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
     exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
     if not exists:

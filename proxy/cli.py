@@ -15,7 +15,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from proxy import config
+from proxy import config, runtime_commands
 
 # numpy's BLAS would keep threads spinning that nobody here gives work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(runtime_commands.app, name="runtime")
 
 
 @app.callback()
@@ -59,6 +61,7 @@ def serve(
     tls_cert: Annotated[Path | None, _flag("tls_cert")] = None,
     tls_key: Annotated[Path | None, _flag("tls_key")] = None,
     max_connections: Annotated[int | None, _flag("max_connections")] = None,
+    housekeeping_interval: Annotated[float | None, _flag("housekeeping_interval")] = None,
     config_file: Annotated[
         Path | None,
         typer.Option("--config", envvar="HATIDATA_CONFIG", help="TOML file of settings."),

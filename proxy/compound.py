@@ -178,8 +178,15 @@ class Compound:
         """The moment before a statement is run, for `ran`."""
         return self._session.duck.moment()
 
+    def lost(self) -> None:
+        """A statement was run, or failed, whose result is not known here."""
+        self._results.append(None)
+
     def ran(self, plan: Statement, moment: Any, rows: int) -> None:
-        """A statement was run: its result may be asked for by RESULT_SCAN."""
+        """A statement was run: its result may be asked for by RESULT_SCAN.
+
+        moment: before it was run, None for what gives the same at any time.
+        """
         name = _COUNT_COLUMNS.get(plan.kind)
         if name is not None:
             self._results.append(_Result(f'SELECT {rows} AS "{name}"', None))

@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         1000, ge=1, description="Client connections at most; one more is refused with 53300."
     )
 
+    housekeeping_interval: float = Field(
+        3.0,
+        ge=0,
+        description="Seconds between two rounds of the runtime's housekeeping (expired leases, due "
+        "tasks, coming months); 0 leaves it to other servers.",
+    )
+
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, host: str) -> str:

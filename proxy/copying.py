@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
@@ -40,7 +40,8 @@ class _Target:
 
     sql: str
     name: str
-    columns: list[tuple[str, DuckType]]
+    schema: str = ""
+    columns: list[tuple[str, DuckType]] = field(default_factory=list)
 
     @property
     def column_list(self) -> str:
@@ -155,7 +156,7 @@ class Copying:
         """Blocks. The table that is copied, and how. Raises 42P01, 42809, 42703, 42701..."""
         assert action.table is not None
         duck, incoming = self._session.duck, action.direction == "FROM"
-        target = _Target(".".join(map(_quoted, action.table)), action.table[-1], [])
+        target = _Target(".".join(map(_quoted, action.table)), *action.table[-2:][::-1])
         self._check_is_table(target, incoming)
         if incoming and self._session.transaction.read_only:
             raise SqlError("25006", "cannot execute COPY FROM in a read-only transaction")
@@ -174,6 +175,8 @@ class Copying:
         try:
             self._session.duck.prepare(f"INSERT INTO {target.sql} DEFAULT VALUES").close()
         except DuckError as error:
+            if "does not exist because schema" in error.message:
+                raise SqlError("3F000", f'schema "{target.schema}" does not exist') from None
             if "is not an table" not in error.message:
                 raise
             raise SqlError(
@@ -372,7 +375,7 @@ def _located(error: EngineError, piece: Piece) -> EngineError:
     if error.sqlstate == "23502":
         for name in piece.names:
             if f'"{name}"' in error.message or error.message.endswith(f".{name}"):
-                error.detail = piece.located_null(name) or error.detail
+                error.where = piece.located_null(name)
     return error
 
 

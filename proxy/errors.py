@@ -7,12 +7,17 @@ engine and the protocol speak of failures in the same terms. Bytes are made of i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class SqlError(Exception):
     """A failure as a Postgres client sees it.
 
     sqlstate: five characters, from Postgres's appendix A (or `HDxxx`, the runtime's own class).
     position: 1-based character offset into the text that the client sent, where known.
+    where: the context in which it arose, such as the line of a COPY.
+    objects: what it is about, by the codes of the protocol's fields: `s` schema, `t` table, `c`
+        column, `d` data type, `n` constraint.
     routine: the name that Postgres's own source would report, where drivers act on it.
     severity: `ERROR` ends the statement, `FATAL` ends the session.
     """
@@ -25,6 +30,8 @@ class SqlError(Exception):
         detail: str | None = None,
         hint: str | None = None,
         position: int | None = None,
+        where: str | None = None,
+        objects: Mapping[str, str] | None = None,
         severity: str = "ERROR",
         routine: str | None = None,
     ) -> None:
@@ -34,6 +41,8 @@ class SqlError(Exception):
         self.detail = detail
         self.hint = hint
         self.position = position
+        self.where = where
+        self.objects = objects or {}
         self.severity = severity
         self.routine = routine
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
-from proxy.engines.duck import DuckStatement, Piece
+from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
@@ -23,10 +24,11 @@ from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.statement import Route, Statement
+from proxy.sql.statement import Dialect, Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
+from proxy.wire.rows import RowEncoder
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -34,7 +36,12 @@ if TYPE_CHECKING:
 
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _SMALL = 4096  # bytes of parameters
+_KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
+
+
+# What a Parse says: text, OIDs, and the dialect in force.
+_Parsed = tuple[str, tuple[int, ...], Dialect]
 
 
 class ExtendedProtocol:
@@ -44,6 +51,8 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        # The longest unused first; with the columns that it had.
+        self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
     async def parse(self, message: m.Parse) -> None:
         name = message.statement
@@ -54,13 +63,39 @@ class ExtendedProtocol:
         plans = self._session.plan(message.sql)
         if len(plans) > 1:
             raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
-        statement = PreparedStatement(name, self._session.resolve(plans[0]) if plans else None)
-        if statement.plan is not None:
-            await self._parse_planned(statement, statement.plan, message)
+        key = (message.sql, message.parameter_oids, self._session.dialect)
+        if (statement := self._known(key)) is not None:
+            self._session.admit(plans[0])
+            statement = replace(statement, name=name)
+        else:
+            resolved = self._session.resolve(plans[0]) if plans else None
+            statement = PreparedStatement(name, resolved)
+            if statement.plan is not None:
+                await self._parse_planned(statement, statement.plan, message)
+            self._keep(key, statement)
         if statement.relayed is None:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+
+    def _known(self, key: _Parsed) -> PreparedStatement | None:
+        """What became of the same Parse before, if nothing has changed since that it rests on.
+
+        Drivers that do not prepare send the same texts again and again.
+        """
+        if (found := self._parsed.pop(key, None)) is None or not self._session.duck_in_step:
+            return None
+        statement, columns = found
+        if statement.duck is None or not statement.duck.still_has(columns):
+            return None
+        self._parsed[key] = found
+        return statement
+
+    def _keep(self, key: _Parsed, statement: PreparedStatement) -> None:
+        if statement.duck is not None and len(statement.sql) <= _KEPT_LENGTH:
+            self._parsed[key] = statement, statement.duck.columns
+            if len(self._parsed) > _KEPT:
+                del self._parsed[next(iter(self._parsed))]
 
     async def _parse_planned(
         self, statement: PreparedStatement, plan: Statement, message: m.Parse
@@ -189,9 +224,29 @@ class ExtendedProtocol:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
             self.bind_values(bound, message)
+            if statement.duck is not None and statement.duck.outdated:
+                await self._renew(statement)
             await self._session.relay.settle()
             self._session.link.write(m.BIND_COMPLETE)
         self.portals[message.portal] = bound
+
+    async def _renew(self, statement: PreparedStatement) -> None:
+        """Plans a statement anew whose tables may be others now. Raises what Postgres raises at Bind."""
+        assert statement.duck is not None
+        assert statement.plan is not None
+        try:
+            await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
+        except EngineError as error:
+            raise self._session.located(error, statement.plan, statement.sql) from error
+
+    def _acceptance(self, statement: PreparedStatement) -> Accept:
+        """What refuses columns that the client was not told of."""
+
+        def accept(columns: list[tuple[str, DuckType]]) -> None:
+            if statement.row_types is not None:
+                self._check_columns(statement, columns)
+
+        return accept
 
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
@@ -251,6 +306,7 @@ class ExtendedProtocol:
         if plan is not None:
             session.admit(plan)
         if bound.statement.relayed is not None:
+            session.compound.lost()
             await self._forward(b"E", pg.EXECUTE, None)
             return
         await session.relay.settle()
@@ -266,6 +322,7 @@ class ExtendedProtocol:
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
             bound.answer = await self._session.own.run(plan, bound.inner)
+            self._session.compound.answered(plan, bound.answer)
             if isinstance(bound.answer, Rows):
                 bound.left = max(bound.answer.limit, 0)
         if isinstance(bound.answer, Outcome):
@@ -300,10 +357,13 @@ class ExtendedProtocol:
         if not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
+        moment = session.compound.before()
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
+            session.compound.lost()
         else:
+            session.compound.ran(plan, moment, sent)
             tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if idle else plan.tag
             session.link.write(portals.complete(tag, sent))
 
@@ -316,6 +376,8 @@ class ExtendedProtocol:
         the portal gives no more.
         """
         session, statement = self._session, bound.statement
+        if bound.failure is not None:
+            raise bound.failure.with_traceback(None)
         if bound.finished or limit == NO_ROWS:
             return 0
         sent = 0
@@ -330,16 +392,13 @@ class ExtendedProtocol:
             assert running is not None
             if statement.row_types is None:
                 sent = running.rows_changed
-            while piece is not None:
-                data, rows, more = piece
+            if piece is not None:
+                data, sent, more = piece
                 if send:
                     session.link.write(data)
-                sent += rows
-                if not more or (limit and sent >= limit):
-                    break
-                await session.link.drain()
-                left = limit - sent if limit else 0
-                piece = await session.duck.call(self._fetch, bound, formats, left)
+                if more and not (limit and sent >= limit):
+                    encoder = self._encoder(bound, formats)
+                    sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
@@ -373,18 +432,22 @@ class ExtendedProtocol:
 
     def _fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks."""
-        running = bound.running
-        assert running is not None
         if bound.statement.row_types is None:
             return None
-        self._check_columns(bound.statement, running.columns)
-        codes = portals.result_formats(formats, len(running.columns))
-        return running.fetch(running.encoder(codes, self._session.style()), limit)
+        assert bound.running is not None
+        self._check_columns(bound.statement, bound.running.columns)
+        return bound.running.fetch(self._encoder(bound, formats), limit)
+
+    def _encoder(self, bound: Portal, formats: Sequence[int]) -> RowEncoder:
+        """Blocks briefly."""
+        assert bound.running is not None
+        codes = portals.result_formats(formats, len(bound.running.columns))
+        return bound.running.encoder(codes, self._session.style())
 
     @staticmethod
     def _check_columns(statement: PreparedStatement, columns: list[tuple[str, DuckType]]) -> None:
         """Raises 0A000 when the result is not the one that the client was told of."""
-        if columns is statement.row_types:
+        if columns is statement.row_types or any(kind.id == "INVALID" for _, kind in columns):
             return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in columns]:
@@ -395,11 +458,7 @@ class ExtendedProtocol:
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
         statement = bound.statement
-
-        def accept(columns: list[tuple[str, DuckType]]) -> None:
-            if statement.row_types is not None:
-                self._check_columns(statement, columns)
-
+        accept = self._acceptance(statement)
         bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
         if statement.row_types is None:
             bound.running.finish()
@@ -523,7 +582,7 @@ class ExtendedProtocol:
 
     def drop_all(self) -> None:
         """The session ends: frees all plans, so that the connection can close."""
-        for statement in self.statements.values():
+        for statement in (*self.statements.values(), *(kept for kept, _ in self._parsed.values())):
             statement.close_plans()
         for open_portal in self.portals.values():
             open_portal.statement.close_plans()

@@ -17,7 +17,7 @@ from proxy.tls import CLIENT_HELLO, ServerTls, TlsLayer
 from proxy.wire.protocol import FrontendProtocol
 
 _READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
-_WRITE_AHEAD = 1 << 20  # bytes waiting for a client that does not read
+_WRITE_AHEAD = 1 << 22  # bytes waiting for a client that does not read
 _PACKET = 1 << 16  # bytes that are sent without waiting for more
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proxy.engines.duck import DuckPortal
+from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_scroll import ScrollRows
 from proxy.errors import SqlError
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql import session_actions as act
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 
 NO_ROWS = -1
+_OF_VALUES = ("21", "22")  # classes of errors that only a row can raise
 
 
 @dataclass(slots=True)
@@ -58,6 +62,10 @@ class Named:
     async def execute(self, action: act.Execute) -> Rows:
         extended = self._session.extended
         statement = extended.statement(action.name)
+        self._check_arguments(statement, action)
+        return Rows(await self._bound(statement, action))
+
+    def _check_arguments(self, statement: PreparedStatement, action: act.Execute) -> None:
         wanted = len(statement.parameter_oids)
         if len(action.args) != wanted:
             raise SqlError(
@@ -65,10 +73,24 @@ class Named:
                 f'wrong number of parameters for prepared statement "{action.name}"',
                 detail=f"Expected {wanted} parameters but got {len(action.args)}.",
             )
+
+    async def _bound(self, statement: PreparedStatement, action: act.Execute) -> Portal:
         values = await self._evaluate(action.args)
         bound = Portal(statement)
-        extended.bind_values(bound, m.Bind("", action.name, (), values, ()))
-        return Rows(bound)
+        self._session.extended.bind_values(bound, m.Bind("", action.name, (), values, ()))
+        return bound
+
+    async def create_as_execute(self, action: act.CreateAsExecute) -> Rows:
+        """The statement is prepared once more, as the query of the table."""
+        extended = self._session.extended
+        found = extended.statement(action.execute.name)
+        if found.plan is None or found.row_types is None or found.plan.kind != "SELECT":
+            raise SqlError("42809", "prepared statement is not a SELECT")
+        self._check_arguments(found, action.execute)
+        plan = self.one(action.head + found.plan.text)
+        made = PreparedStatement("", plan)
+        await extended.prepare(made, plan, found.parameter_oids)
+        return Rows(await self._bound(made, action.execute))
 
     async def _evaluate(self, arguments: tuple[str, ...]) -> tuple[bytes | None, ...]:
         """The arguments' values, as the texts that Bind would carry."""
@@ -103,16 +125,20 @@ class Named:
             raise SqlError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
         if action.name in extended.portals:
             raise SqlError("42P03", f'cursor "{action.name}" already exists')
-        if action.scroll:
-            raise SqlError(
-                "0A000", "SCROLL cursors are not supported", hint="They go forward only."
-            )
         plan = bound.statement.plan
         if plan is None or plan.writes or bound.statement.row_types is None:
             raise SqlError("42601", "DECLARE CURSOR needs a query")
         bound.hold, bound.binary = action.hold, action.binary
         # It runs from here on: what the cursor sees is what is there now.
-        await session.on_duck(extended.start, bound)
+        try:
+            await session.on_duck(extended.start, bound)
+            if action.scroll and isinstance(bound.running, DuckPortal):
+                bound.scroll = await session.duck.call(ScrollRows, bound.running)
+        except EngineError as error:
+            if not error.sqlstate.startswith(_OF_VALUES):
+                raise session.located(error, plan, bound.sql or bound.statement.sql) from error
+            # Postgres's cursor runs from the first FETCH on, and would meet it there.
+            bound.failure = error
         if action.hold and session.transaction.block is Block.NONE:
             await extended.keep(bound)
         extended.portals[action.name] = bound
@@ -126,6 +152,12 @@ class Named:
     def _move(self, action: act.Fetch | act.Move, tag: str, *, send: bool) -> Rows:
         cursor = self._session.extended.cursor(action.cursor)
         count = action.count
+        if cursor.failure is not None:
+            raise cursor.failure.with_traceback(None)
+        if cursor.scroll is not None:
+            rows = cursor.scroll.move(action.direction, count)
+            passed = Portal(cursor.statement, running=rows, binary=cursor.binary)
+            return Rows(passed, 0, tag, send)
         if action.direction not in ("forward", "relative") or (count is not None and count <= 0):
             if action.direction == "forward" and count == 0 and not cursor.rows:
                 return Rows(cursor, NO_ROWS, tag, send)

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from proxy.engines.duck import DuckPortal, DuckStatement
+from proxy.engines.duck_scroll import GivenRows, ScrollRows
 from proxy.engines.relay import RelayedStatement
+from proxy.errors import SqlError
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
 from proxy.wire.types import DuckType, wire_type
@@ -50,7 +52,9 @@ class Portal:
     sql: str = ""  # the statement's text for those types, where it must be planned anew
     size: int = 0  # of the values, in bytes as Bind brought them
     formats: tuple[int, ...] = ()
-    running: DuckPortal | None = None
+    running: DuckPortal | GivenRows | None = None
+    scroll: ScrollRows | None = None  # of a SCROLL cursor: all its rows
+    failure: SqlError | None = None  # what a cursor's query met at DECLARE, told at FETCH
     rows: int = 0  # given so far
     finished: bool = False
     hold: bool = False  # a cursor WITH HOLD

@@ -8,9 +8,7 @@ runs the other way round, and lets running statements end first.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import itertools
-import os
 import secrets
 import signal
 import socket
@@ -22,26 +20,28 @@ from typing import IO
 
 import psycopg
 import structlog
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 import runtime_sql
 from catalog import roles
+from proxy import data_directory
 from proxy.config import Settings
 from proxy.engines.duck import DuckEngine
-from proxy.engines.embedded import EmbeddedPostgres
+from proxy.engines.embedded import EmbeddedPostgres, own_database
 from proxy.engines.postgres import ControlPlane
 from proxy.engines.relay import Login
 from proxy.errors import SqlError
+from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
 from proxy.session import Services, Session
 from proxy.sql.control_plane import declare_runtime_functions
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.snowflake.vectorised import VECTORISED
 from proxy.tls import ServerTls
 
 log = structlog.get_logger()
 
-_DATABASE = "hatidata"  # in the embedded Postgres, and the catalog name of DuckDB's file
 _STRANGERS = 100  # connections beyond the limit that may still say who they are, or cancel
 _GRACE = 10.0  # seconds that running statements get when the server stops
 
@@ -90,9 +90,10 @@ class Server:
             declare_runtime_functions(*_runtime_functions())
             try:
                 self._duck = DuckEngine(
-                    self._directory / f"{_DATABASE}.duckdb",
+                    self._directory / f"{data_directory.DATABASE}.duckdb",
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
+                    functions=VECTORISED,
                     memory_limit=self._settings.memory_limit,
                 )
             except SqlError as error:
@@ -121,7 +122,7 @@ class Server:
         except (RuntimeError, OSError) as error:
             raise StartError(str(error)) from error
         undo.callback(postgres.stop)
-        return _own_database(postgres.conninfo)
+        return own_database(postgres.conninfo)
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Accepts clients until SIGTERM or SIGINT. ready: told the connection URL."""
@@ -133,11 +134,18 @@ class Server:
         listener = await loop.create_server(
             lambda: ClientLink(self._accept, self._tls), sock=self._socket, backlog=1024
         )
+        housekeeping = self._start_housekeeping(loop)
         ready(self._url())
         await stopping.wait()
         log.info("stopping", connections=len(self._tasks))
         listener.close()
+        if housekeeping is not None:
+            housekeeping.cancel()
         await self._drain()
+
+    def _start_housekeeping(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+        interval = self._settings.housekeeping_interval
+        return loop.create_task(Housekeeping(self._conninfo, interval).run()) if interval else None
 
     def _reload_tls(self) -> None:
         """A certificate that cannot be read changes nothing."""
@@ -153,7 +161,9 @@ class Server:
 
     def _url(self) -> str:
         host, port = self._socket.getsockname()[:2]
-        return f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{_DATABASE}"
+        return (
+            f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{data_directory.DATABASE}"
+        )
 
     # --- connections --------------------------------------------------------------------------
 
@@ -219,26 +229,13 @@ class Server:
 
 
 def _lock(directory: Path) -> IO[str]:
-    """Holds the data directory for this process; the lock goes with the process, however it ends."""
+    """Holds the data directory for this process."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "hatidata.lock").open("a+")
+        return data_directory.hold(directory)
+    except data_directory.DirectoryInUse as error:
+        raise StartError(str(error)) from None
     except OSError as error:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise StartError(
-            f"the data directory {directory} is in use by another server (pid {holder or 'unknown'})"
-        ) from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -264,15 +261,6 @@ def _tls(settings: Settings) -> ServerTls | None:
         return ServerTls(settings.tls_cert, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"cannot use the TLS certificate {settings.tls_cert}: {error}") from error
-
-
-def _own_database(conninfo: str) -> str:
-    """Makes the database on a new embedded Postgres; returns its connection string."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
-        if found.fetchone() is None:
-            connection.execute(f"CREATE DATABASE {_DATABASE}")
-    return make_conninfo(conninfo, dbname=_DATABASE)
 
 
 def _control_plane(conninfo: str) -> ControlPlane:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
 
 from proxy import portal as portals
+from proxy.complaints import located
 from proxy.compound import Compound
 from proxy.copying import Copying
 from proxy.engines import postgres as pg
@@ -32,7 +34,6 @@ from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseco
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
-from proxy.sql.positions import source_position
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -47,6 +48,7 @@ T = TypeVar("T")
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
 _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
+_CONSTANTS, _CONSTANT_SIZE = 16, 1024  # answers kept, and bytes of one with its text
 _ESCAPES = "standard_conforming_strings"
 _TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _IDLE_TOO_LONG = SqlError(
@@ -97,10 +99,11 @@ class Session:
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
         self._postgres_stale: dict[str, str] = {}
-        self._dialect = Dialect()
+        self.dialect = Dialect()
         self._timeouts: dict[str, float] = {}  # in seconds, those that are not off
         self._timed_out = False
         self._style: TextStyle | None = None
+        self._constants: dict[str, bytes] = {}  # answers of scalar queries without parameters
         self._to_report: set[str] = set()  # settings that changed since ReadyForQuery
         self._reported: dict[str, str] = {}  # what the client was last told of them
         self.body = b""  # of the frame being taken
@@ -252,6 +255,7 @@ class Session:
         await self._failed(extended)
 
     async def _failed(self, extended: bool) -> None:
+        self.compound.lost()
         await self.extended.stop_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
@@ -289,13 +293,14 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
+        self._constants.clear()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
                 # Snowflake's strings have backslash escapes unless the client says otherwise.
                 self.settings.follow(_ESCAPES, "off" if value == "snowflake" else "on")
                 self._to_report.add(_ESCAPES)
-            self._dialect = Dialect(
+            self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
@@ -313,6 +318,7 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
+        self._constants.clear()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -362,13 +368,14 @@ class Session:
     async def query(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
         plans = self.plan(sql)
-        if self._dialect.name == "snowflake" and any(plan.parameters for plan in plans):
+        if self.dialect.name == "snowflake" and any(plan.parameters for plan in plans):
             plans = self.plan(sql, numbered=True)  # what has no parameters has columns
         if not plans:
             self.link.write(m.EMPTY_QUERY)
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
+            self.compound.lost()
             await self._relay_query(sql)
             return
         for plan in plans:
@@ -380,7 +387,7 @@ class Session:
             await self.transaction.commit()
 
     def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
-        dialect = replace(self._dialect, numbered=True) if numbered else self._dialect
+        dialect = replace(self.dialect, numbered=True) if numbered else self.dialect
         plans = self.services.plans.plan(sql, dialect)
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
@@ -402,6 +409,7 @@ class Session:
         elif isinstance(plan.action, CopyStatement):
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
+            self.compound.lost()
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
             await self._relay_query(" " * plan.start + plan.text)
         else:
@@ -422,7 +430,7 @@ class Session:
 
     async def existence_notice(self, plan: Statement) -> bool:
         """Says so when IF [NOT] EXISTS leaves a statement nothing to do; True when it did."""
-        about = existence(plan.text, self._dialect.name) if plan.ddl else None
+        about = existence(plan.text, self.dialect.name) if plan.ddl else None
         if about is None:
             return False
         there = await self.on_duck(self.duck.has, about.kind, about.name)
@@ -442,11 +450,16 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    @property
+    def duck_in_step(self) -> bool:
+        """Whether DuckDB's connection has the session's settings."""
+        return not self._duck_stale
+
     def duck_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a scalar statement can run here and now: nothing has to come before it."""
         transaction = self.transaction
         return (
-            not self._duck_stale
+            self.duck_in_step
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -492,6 +505,10 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+        if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
+            self.link.write(known)
+            self.compound.ran(plan, None, 1)
+            return
         nothing_to_do = await self.existence_notice(plan)
         moment = self.compound.before()
         try:
@@ -510,7 +527,14 @@ class Session:
                 self.compound.ran(plan, moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
-            self.link.write(portals.row_description(columns, (0,) * len(columns)))
+            description = portals.row_description(columns, (0,) * len(columns))
+            if plan.scalar and not piece[2]:
+                answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
+                self._keep_constant(plan.sql, answer)
+                self.link.write(answer)
+                self.compound.ran(plan, None, piece[1])
+                return
+            self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
@@ -519,12 +543,15 @@ class Session:
         finally:
             await self.end_duck(running)
 
+    def _keep_constant(self, sql: str, answer: bytes) -> None:
+        if len(sql) + len(answer) <= _CONSTANT_SIZE:
+            if len(self._constants) >= _CONSTANTS:
+                self._constants.clear()
+            self._constants[sql] = answer
+
     def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
-        """The error with the position of what it complains about in the client's text."""
-        if error.offset is not None and error.position is None:
-            place = source_position(sql, error.offset, plan.text, self._dialect.name)
-            error.position = place + plan.start if place is not None else None
-        return error
+        """The error with what the client's own text adds to it."""
+        return located(error, plan, sql, self.dialect.name)
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
@@ -540,16 +567,23 @@ class Session:
             raise
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
-        """Sends a result to its end; the next piece is made while this one is being sent."""
+        """Sends a result to its end; piece: its first."""
+        data, sent, more = piece
+        self.link.write(data)
+        return sent + await self.send_rest(running, encoder) if more else sent
+
+    async def send_rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0, send: bool = True
+    ) -> int:
+        """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
-        while True:
-            data, rows, more = piece
-            self.link.write(data)
-            sent += rows
-            if not more:
-                return sent
-            await self.link.drain()
-            piece = await self.duck.call(running.fetch, encoder)
+        async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
+            async for data, rows in pieces:
+                await self.link.drain()
+                if send:
+                    self.link.write(data)
+                sent += rows
+        return sent
 
     async def end_duck(self, running: DuckPortal) -> None:
         if not running.done:

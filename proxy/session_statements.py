@@ -247,6 +247,20 @@ class SessionStatements:
         elif action.name[0] != self._session.database:
             raise SqlError("3D000", f'database "{action.name[0]}" does not exist')
 
+    async def _drop_several(self, action: act.DropSeveral) -> None:
+        session = self._session
+        alone = session.transaction.block is Block.NONE
+        if alone:
+            session.transaction.open(Block.MESSAGE)
+        for text in action.statements:
+            plan = self.named.one(text)
+            statement = PreparedStatement("", plan)
+            if not await session.existence_notice(plan):
+                await session.extended.prepare(statement, plan, ())
+                await session.extended.run(Portal(statement), 0)
+        if alone:
+            await session.transaction.commit()
+
     # --- names --------------------------------------------------------------------------------
 
     async def _discard(self, action: act.Discard) -> None:
@@ -294,6 +308,7 @@ def _texts(names: Sequence[str]) -> list[tuple[str, DuckType]]:
 _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows | None]]] = {
     act.Prepare: lambda own, action: own.named.prepare(action),
     act.Execute: lambda own, action: own.named.execute(action),
+    act.CreateAsExecute: lambda own, action: own.named.create_as_execute(action),
     act.Fetch: lambda own, action: own.named.fetch(action),
     act.Move: lambda own, action: own.named.move(action),
     act.CloseCursor: lambda own, action: own.named.close_cursor(action),
@@ -310,5 +325,6 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows |
     act.AlterSession: SessionStatements._alter_session,
     act.Use: SessionStatements._use,
     act.Discard: SessionStatements._discard,
+    act.DropSeveral: SessionStatements._drop_several,
     act.Deallocate: SessionStatements._deallocate,
 }

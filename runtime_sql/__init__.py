@@ -2,14 +2,15 @@
 
 The runtime *is* its SQL: `migrations/` (tables, numbered, forward only), `functions/` and `views/`
 (one file each, replaced when changed) and `grants.sql`. This package only brings it into a database
-(`migrate`), says what is there (`status`) and whether it is sound (`check`), and moves old months of
-the audit trail out of it (`archive`). It knows nothing of the proxy.
+(`migrate`), says what is there (`status`) and whether it is sound (`check`), moves old months of the
+audit trail out of it (`archive`) and recomputes that trail (`trail`). It knows nothing of the proxy.
 """
 
-from runtime_sql.archive import ArchivedMonth, ArchiveError, archive, verify_archives
+from runtime_sql.archive import ArchivedMonth, ArchiveError, archive
 from runtime_sql.migrate import MigrationError, MigrationReport, migrate
 from runtime_sql.status import FileStatus, Status, check, status
 from runtime_sql.surface import FUNCTIONS
+from runtime_sql.trail import verify_archives, verify_trail
 
 __all__ = [
     "FUNCTIONS",
@@ -24,4 +25,5 @@ __all__ = [
     "migrate",
     "status",
     "verify_archives",
+    "verify_trail",
 ]

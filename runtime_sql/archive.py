@@ -8,60 +8,16 @@ that leaves the database as it was.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import duckdb
 import psycopg
 from psycopg import sql
 
-# Exactly as event_digest has it: text, so that no engine's idea of a type comes in between.
-_EXPORT = """
-    COPY (
-        SELECT id, task_id, attempt_id, seq,
-               to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ts,
-               type, from_status, to_status, actor, detail::text AS detail,
-               encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
-        FROM hd_runtime.{} ORDER BY id
-    ) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)
-"""
-_TO_PARQUET = """
-    COPY (
-        SELECT id::BIGINT AS id, task_id::UUID AS task_id, attempt_id::UUID AS attempt_id,
-               seq::BIGINT AS seq, strptime(ts, '%Y-%m-%dT%H:%M:%S.%fZ')::TIMESTAMP AS ts,
-               type, from_status, to_status, actor, detail,
-               unhex(prev_hash) AS prev_hash, unhex(hash) AS hash
-        FROM read_csv($csv, header = true, all_varchar = true, allow_quoted_nulls = false)
-    ) TO '{}' (FORMAT parquet, COMPRESSION zstd)
-"""
-_BROKEN_HASHES = """
-    SELECT format('event {} of attempt {}: hash does not match the row', seq, attempt_id)
-    FROM read_parquet($files)
-    WHERE unhex(sha256(prev_hash || encode(concat_ws(chr(10),
-        task_id, attempt_id, seq, strftime(ts, '%Y-%m-%dT%H:%M:%S.%fZ'), type,
-        coalesce(from_status, ''), to_status, actor, coalesce(detail, ''))))) IS DISTINCT FROM hash
-    ORDER BY id LIMIT 20
-"""
-_BROKEN_LINKS = """
-    SELECT format('event {} of attempt {}: prev_hash is not the hash of the event before',
-                  seq, attempt_id)
-    FROM (SELECT *, lag(hash) OVER (PARTITION BY task_id ORDER BY id) AS before
-          FROM read_parquet($files))
-    WHERE before IS NOT NULL AND before <> prev_hash
-    ORDER BY id LIMIT 20
-"""
-_BROKEN_NUMBERS = """
-    SELECT format('attempt {}: event {} is missing', attempt_id, before + 1)
-    FROM (SELECT *, lag(seq) OVER (PARTITION BY attempt_id ORDER BY id) AS before
-          FROM read_parquet($files))
-    WHERE before IS NOT NULL AND seq <> before + 1
-    ORDER BY id LIMIT 20
-"""
+from runtime_sql.trail import export_events, file_digest, verify_archives
 
 
 class ArchiveError(Exception):
@@ -103,15 +59,6 @@ def archive(
     return done
 
 
-def verify_archives(paths: Iterable[Path]) -> list[str]:
-    """What is wrong with archived events, a line each; empty when every hash and link is right.
-
-    All months of a stretch should be given together: links between them are then checked too. A
-    chain that began before the first of them is taken up where it is found.
-    """
-    return _problems([str(path) for path in paths])
-
-
 def _partitions(conn: psycopg.Connection) -> list[tuple[date, str]]:
     rows = conn.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -132,22 +79,13 @@ def _archive_month(
     if target.exists():
         raise ArchiveError(f"{target} is there already; move it away or choose another directory")
     with tempfile.TemporaryDirectory(dir=directory, prefix=".archive-") as scratch:
-        csv, parquet = Path(scratch) / "events.csv", Path(scratch) / "events.parquet"
-        export = sql.SQL(_EXPORT).format(sql.Identifier(partition))
-        with conn.cursor() as cursor, csv.open("wb") as file, cursor.copy(export) as copy:
-            for block in copy:
-                file.write(block)
-        with duckdb.connect() as duck:
-            quoted = str(parquet).replace("'", "''")
-            duck.execute(_TO_PARQUET.format(quoted), {"csv": str(csv)})
-            [events] = duck.execute(
-                "SELECT count(*) FROM read_parquet($file)", {"file": str(parquet)}
-            ).fetchone() or [0]
-        problems = _problems([str(parquet)])
+        parquet = Path(scratch) / "events.parquet"
+        events = export_events(conn, partition, parquet)
+        problems = verify_archives([parquet])
         if problems:
             raise ArchiveError(f"{partition} was not archived: {problems[0]}")
+        digest = file_digest(parquet)
         with parquet.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         parquet.rename(target)
     try:
@@ -185,14 +123,3 @@ def _detach(
         )
         if drop:
             conn.execute(sql.SQL("DROP TABLE {}").format(name))
-
-
-def _problems(files: list[str]) -> list[str]:
-    if not files:
-        return []
-    with duckdb.connect() as duck:
-        return [
-            problem
-            for query in (_BROKEN_HASHES, _BROKEN_LINKS, _BROKEN_NUMBERS)
-            for (problem,) in duck.execute(query, {"files": files}).fetchall()
-        ]

@@ -5,15 +5,19 @@ one comes too late, takes a core from the thread that runs the statement, and wh
 doubles its time. So DuckDB is left without threads of its own (`external_threads`), and these work
 for it only while some statement has been running for a while.
 
+A thread looks out for such statements, not a timer of the loop: a loop that has a timer sets it each
+time it waits, and for a small statement that costs as much as the statement.
+
 Promise: a statement has all cores from `_TICK` or two after its start until it ends.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Hashable
+import time
+from collections.abc import Callable, Hashable
 from queue import SimpleQueue
+from typing import Any
 
 from proxy.engines import duckdb_c
 
@@ -52,36 +56,48 @@ class Crew:
         self._duty: _Duty | None = None
         self._running: dict[Hashable, int] = {}  # work -> the tick in which it began
         self._tick = 0
-        self._until = 0  # the last tick of the duty
-        self._timer: asyncio.TimerHandle | None = None
+        self._lookout: threading.Thread | None = None
+        self._awake = self._closed = False
+        self._call = threading.Event()
 
     def starts(self, work: Hashable) -> None:
         self._running[work] = self._tick
-        if self._timer is None and self._queues:
-            self._timer = asyncio.get_running_loop().call_later(_TICK, self._look)
+        if not self._awake and self._queues:
+            self._awake = True
+            self._call.set()
+            if self._lookout is None:
+                self._lookout = _thread(self._look_out, "crew-lookout")
 
     def ends(self, work: Hashable) -> None:
         self._running.pop(work, None)
 
-    def _look(self) -> None:
-        if any(began < self._tick for began in self._running.values()):
-            self._until = self._tick + _LINGER
-            if self._duty is None:
-                self._begin()
-        elif self._duty is not None and self._tick > self._until:
+    def _look_out(self) -> None:
+        """In a thread: sleeps while nothing runs."""
+        while not self._closed:
+            self._call.wait()
+            self._call.clear()
+            rest = _LINGER
+            while rest and not self._closed:
+                time.sleep(_TICK)
+                rest = _LINGER if self._look() else rest - 1
             self._end()
+            self._awake = False
+            if self._running:  # begun while this was going to sleep
+                self._awake = True
+                self._call.set()
+
+    def _look(self) -> bool:
+        """Sets the crew to work where something takes long; whether it does."""
+        long = any(began < self._tick for began in list(self._running.values()))
         self._tick += 1
-        idle = not self._running and self._duty is None
-        loop = asyncio.get_running_loop()
-        self._timer = None if idle else loop.call_later(_TICK, self._look)
+        if long and self._duty is None:
+            self._begin()
+        return long
 
     def _begin(self) -> None:
         if not self._threads:
             for number, duties in enumerate(self._queues):
-                name = f"crew-{number}"
-                thread = threading.Thread(target=_work, args=(duties,), name=name, daemon=True)
-                thread.start()
-                self._threads.append(thread)
+                self._threads.append(_thread(_work, f"crew-{number}", duties))
         self._duty = _Duty(self._database.tasks(), len(self._queues))
         for duties in self._queues:
             duties.put(self._duty)
@@ -93,11 +109,20 @@ class Crew:
 
     def close(self) -> None:
         """Waits for the threads. No work may be running."""
-        self._end()
+        self._closed = True
+        self._call.set()
+        if self._lookout is not None:
+            self._lookout.join()
         for duties in self._queues:
             duties.put(None)
         for thread in self._threads:
             thread.join()
+
+
+def _thread(target: Callable[..., None], name: str, *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _work(duties: SimpleQueue[_Duty | None]) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import importlib.util
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.workers import Workers
@@ -32,12 +33,15 @@ from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 
 T = TypeVar("T")
-Accept = Callable[[list[tuple[str, DuckType]]], None]
+Columns = list[tuple[str, DuckType]]
+Accept = Callable[[Columns], None]
 Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
-_PIECE_ROWS = 1 << 16
-_PIECE_BYTES = 1 << 22
+# The first is smaller, so that the client has something to do while the next is made.
+_FIRST_ROWS = 1 << 11
+_PIECE_ROWS = 1 << 14
+_PIECE_BYTES = 1 << 20
 _PIECE_SECONDS = 0.02  # a slow statement's rows are not held back longer for the sake of more
 
 # Texts that a session runs again and again stay prepared: so many, of at most this length.
@@ -67,11 +71,13 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
+        functions: Iterable[tuple[str, str, str, Body]] = (),
         memory_limit: str | None = None,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
+        functions: what `Functions.register` takes, for each function that the macros call.
         """
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
@@ -79,7 +85,11 @@ class DuckEngine:
         try:
             self._database = duckdb_c.Database(str(path), settings)
             connection = self._database.connect()
+            self._calling = self._database.connect()
+            self._functions = Functions(self._calling)
             try:
+                for function in functions:
+                    self._functions.register(*function)
                 connection.run("ATTACH ':memory:' AS _sf")
                 for name in extensions:
                     connection.run(f"LOAD '{_extension_file(name)}'")
@@ -103,6 +113,7 @@ class DuckEngine:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
         self._workers.close()
         self._crew.close()
+        self._calling.close()
         self._database.close()
 
 
@@ -141,7 +152,8 @@ class DuckSession:
         if self._running or (self._streaming is not None and not self._streaming.done):
             return False
         if isinstance(statement, str):
-            return statement in self._kept
+            kept = self._kept.get(statement)
+            return kept is not None and kept.is_prepared
         return statement.is_prepared
 
     def at_once(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -176,6 +188,29 @@ class DuckSession:
         If the caller is cancelled it goes on to its end, for nobody.
         """
         return await self._workers.submit(self._translate, function, *arguments).future
+
+    async def rest(
+        self, running: DuckPortal, encoder: RowEncoder, limit: int = 0
+    ) -> AsyncGenerator[tuple[Any, int], None]:
+        """What a portal still has to give, at most `limit` rows: DataRow bytes and rows in them.
+
+        While a piece is encoded and sent, the next one is fetched. To be closed (`aclosing`).
+        """
+        batch, more = await self.call(running.fetch_batch, limit)
+        while batch is not None:
+            if limit:
+                limit -= batch.num_rows
+                more = more and limit > 0
+            ahead = None
+            if more:
+                ahead = asyncio.create_task(self.call(running.fetch_batch, limit))
+            try:
+                yield await self.compute(encoder.encode, batch), batch.num_rows
+                batch, more = await ahead if ahead is not None else (None, False)
+            finally:
+                if ahead is not None and not ahead.done():
+                    ahead.cancel()
+                    await asyncio.wait([ahead])
 
     @staticmethod
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
@@ -391,7 +426,7 @@ class DuckStatement:
         self._stamp = self._watch.stamp()
         self._prepared = prepared = self._connection.prepare(self.sql)
         self.changes = prepared.changes
-        self.columns: list[tuple[str, DuckType]] = prepared.columns
+        self.columns: Columns = prepared.columns
         self.parameters: list[DuckType] = prepared.parameters
         self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 
@@ -417,14 +452,35 @@ class DuckStatement:
         return DuckPortal(result, self)
 
     def _fresh(self) -> bool:
-        if self._prepared is None or self._scalar:
-            return self._prepared is not None
+        if self._prepared is None:
+            return False
+        if self._scalar:
+            return self._watch.same_settings(self._stamp)
         # With parameters, DuckDB plans whatever reads a table anew.
         return self._watch.holds(self._stamp, rows=not self.parameters)
 
+    def still_has(self, columns: Columns) -> bool:
+        """Whether preparing it now would say the same as when it had these very columns."""
+        return (
+            self._prepared is not None
+            and self.columns is columns
+            and self._watch.holds(self._stamp, rows=False)
+        )
+
     @property
     def is_prepared(self) -> bool:
-        return self._prepared is not None
+        return self._prepared is not None and self._watch.same_settings(self._stamp)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a definition that it rests on may have changed, or is gone."""
+        if self._prepared is None or self._scalar:
+            return self._prepared is None
+        return not self._watch.holds(self._stamp, rows=False)
+
+    def renew(self, accept: Accept | None) -> None:
+        """Blocks. Prepares it anew. accept: as `DuckSession.start` takes it."""
+        self._renew(accept)
 
     def _renew(self, accept: Accept | None) -> None:
         self._prepare()
@@ -485,6 +541,7 @@ class DuckPortal:
         self._ahead: list[duckdb_c.Chunk] = []  # looked at, and to be given yet
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
+        self._piece_rows = _FIRST_ROWS
         self.done = False
         self.columns = result.columns if statement.unsure else statement.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
@@ -505,11 +562,20 @@ class DuckPortal:
         few = self._encoders.few if self._encoders and self._encoders.all is encoder else None
         if few is not None and (piece := self._only_piece(few, max_rows)) is not None:
             return piece
+        batch, more = self.fetch_batch(max_rows)
+        if batch is None:
+            return b"", 0, more
+        return encoder.encode(batch), batch.num_rows, more
+
+    def fetch_batch(self, max_rows: int = 0) -> tuple[pa.RecordBatch | None, bool]:
+        """Blocks. `fetch` before its rows are encoded; None where there are no more."""
         batch, more = self._next_piece(max_rows)
-        data = encoder.encode(batch) if batch is not None else b""
         if not more:
             self.close()
-        return data, batch.num_rows if batch is not None else 0, more
+        whole = batch is not None and max_rows and batch.num_rows >= max_rows
+        # After the whole of what was asked for comes another request.
+        self._piece_rows = _FIRST_ROWS if whole else min(2 * self._piece_rows, _PIECE_ROWS)
+        return batch, more
 
     def _only_piece(self, few: FewRows, max_rows: int) -> Piece | None:
         """All of a result of a few rows, if that is what is to come."""
@@ -536,7 +602,7 @@ class DuckPortal:
 
     def _next_piece(self, max_rows: int) -> tuple[pa.RecordBatch | None, bool]:
         """Chunks until there are enough rows or bytes, or until it takes too long to wait for more."""
-        limit = min(max_rows, _PIECE_ROWS) if max_rows else _PIECE_ROWS
+        limit = min(max_rows or self._piece_rows, self._piece_rows)
         batches: list[pa.RecordBatch] = []
         rows = size = 0
         more = True
@@ -578,6 +644,13 @@ class DuckPortal:
             self._taken = [*map(self._result.batch, self._ahead), *self._result]
             self._ahead = []
             self._end()
+
+    def take(self) -> list[pa.RecordBatch]:
+        """Blocks. All rows still to come, and the portal's end."""
+        self.detach()
+        taken = self._taken or []
+        self.close()
+        return taken
 
     def finish(self) -> None:
         """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""

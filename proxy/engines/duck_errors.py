@@ -6,6 +6,7 @@ be right; the message is DuckDB's own without the engine's noise, its suggestion
 
 from __future__ import annotations
 
+from proxy.engines.duck_wordings import wording
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 
@@ -142,28 +143,26 @@ def sql_error(error: DuckError) -> EngineError:
     """What the client is told; the position in the client's own text is for the caller to find."""
     if error.kind in ("INTERRUPT", "Interrupt"):
         return EngineError("57014", "canceling statement due to user request")
-    if (limit := _length_limit(error)) is not None:
-        return EngineError("22001", f"value too long for type character varying({limit})")
-    message, hint = _split_hint(error)
-    told = EngineError(_sqlstate(error), message, hint=hint)
+    if (worded := wording(error)) is not None:
+        told = EngineError(
+            worded.sqlstate,
+            worded.message,
+            detail=worded.detail,
+            hint=worded.hint,
+            objects=dict(worded.objects),
+        )
+    else:
+        message, hint = _split_hint(error)
+        told = EngineError(_sqlstate(error), message, hint=hint)
     if (offset := error.fields.get("position", "")).isdigit():
         told.offset = int(offset)
     return told
 
 
-def _length_limit(error: DuckError) -> int | None:
-    """n, when what failed is the CHECK by which VARCHAR(n) is enforced."""
-    if error.kind != "Constraint":
-        return None
-    _, found, expression = error.message.partition("with expression CHECK((length(")
-    limit = expression.rpartition(") <= ")[2].rstrip(")")
-    return int(limit) if found and limit.isdigit() else None
-
-
 def _sqlstate(error: DuckError) -> str:
     taken = error.fields.get("error_subtype") == "ENTRY_ALREADY_EXISTS"
-    for kind, wording, sqlstate in _WORDINGS:
-        if kind == error.kind and wording in error.message and not taken:
+    for kind, part, sqlstate in _WORDINGS:
+        if kind == error.kind and part in error.message and not taken:
             return sqlstate
     subtype, entry = error.fields.get("error_subtype", ""), error.fields.get("type", "")
     for key in (f"{subtype} {entry}", entry if subtype == "MISSING_ENTRY" else subtype, ""):

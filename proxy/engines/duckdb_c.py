@@ -13,7 +13,7 @@ the wire. A connection is used by one thread at a time; `interrupt` alone may co
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -301,7 +301,7 @@ class Prepared:
                 api.destroy_pending(c.byref(pending))
         return Pending(self, pending)
 
-    def schema(self, result: ResultStruct, options: c.c_void_p) -> pa.Schema:
+    def schema(self, result: ResultStruct, options: Callable[[], c.c_void_p]) -> pa.Schema:
         """The Arrow schema of a result of this statement: the same object for the same types.
 
         Needs `SET arrow_lossless_conversion`, or hugeint and uuid lose their type.
@@ -322,7 +322,7 @@ class Prepared:
                 )
                 room = c.create_string_buffer(_ARROW_SCHEMA_SIZE)
                 check_error_data(
-                    api.to_arrow_schema(options, types, names, count, c.addressof(room))
+                    api.to_arrow_schema(options(), types, names, count, c.addressof(room))
                 )
                 self._schema = pa.Schema._import_from_c(c.addressof(room))
                 self._shapes = shapes
@@ -405,7 +405,7 @@ class Result:
     def __init__(self, result: ResultStruct, prepared: Prepared) -> None:
         self._result: ResultStruct | None = result
         self._prepared = prepared
-        self._options = ptr(api.result_get_arrow_options(c.byref(result)))
+        self._options: c.c_void_p | None = None
         self._schema: pa.Schema | None = None
         self._at_end = False
         self.returns = api.result_return_type(result)
@@ -430,7 +430,7 @@ class Result:
         """Of the batches."""
         if self._schema is None:
             assert self._result is not None
-            self._schema = self._prepared.schema(self._result, self._options)
+            self._schema = self._prepared.schema(self._result, self._arrow_options)
         return self._schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -460,7 +460,7 @@ class Result:
         room = c.create_string_buffer(_ARROW_ARRAY_SIZE)
         try:
             check_error_data(
-                api.data_chunk_to_arrow(self._options, chunk.handle, c.addressof(room))
+                api.data_chunk_to_arrow(self._arrow_options(), chunk.handle, c.addressof(room))
             )
         finally:
             chunk.close()
@@ -471,7 +471,13 @@ class Result:
         if self._result is not None:
             api.destroy_result(c.byref(self._result))
             self._result = None
-            api.destroy_arrow_options(c.byref(self._options))
+            if self._options is not None:
+                api.destroy_arrow_options(c.byref(self._options))
+
+    def _arrow_options(self) -> c.c_void_p:
+        if self._options is None:
+            self._options = ptr(api.result_get_arrow_options(c.byref(self._result)))
+        return self._options
 
 
 # sizeof(struct ArrowSchema) and sizeof(struct ArrowArray) of the Arrow C data interface.

@@ -12,6 +12,12 @@ import time
 import warnings
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from proxy.data_directory import DATABASE
+
 with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR it says at length that it uses /tmp for its lock file.
     warnings.simplefilter("ignore")
@@ -60,3 +66,26 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         self._server.cleanup()
+
+
+def own_database(conninfo: str) -> str:
+    """Makes the database on a new embedded Postgres; returns its connection string."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+        if found.fetchone() is None:
+            statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
+            connection.execute(statement)
+    return make_conninfo(conninfo, dbname=DATABASE)
+
+
+def running_conninfo(directory: Path) -> str | None:
+    """How to reach the embedded Postgres that somebody else has started here; None: there is none.
+
+    From the file that a running Postgres keeps in its data directory.
+    """
+    try:
+        lines = (directory / "postmaster.pid").read_text().splitlines()
+        port, socket = int(lines[3]), lines[4]
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+    return make_conninfo(host=socket, port=port, user="postgres", dbname=DATABASE)

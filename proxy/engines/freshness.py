@@ -77,9 +77,6 @@ class _Eye:
     def begin(self) -> None:
         self._since, self._wrote = self._changes.number(), False
 
-    def forget(self) -> None:
-        self._own += 1
-
     def change(self, in_block: bool) -> None:
         self._own += 1
         if in_block:
@@ -114,6 +111,7 @@ class Stamp(NamedTuple):
 
     rows: _Moment
     definitions: _Moment
+    settings: int
     block: int
 
 
@@ -126,20 +124,32 @@ class Watch:
     def __init__(self, rows: Changes, definitions: Changes) -> None:
         self._rows, self._definitions = _Eye(rows), _Eye(definitions)
         self._both = (self._rows, self._definitions)
+        self._settings = 0
         self._blocks = 0
         self._block = 0  # 0: no transaction is open
 
     def stamp(self) -> Stamp:
         """To be taken before planning."""
         inside = self._block != 0
-        return Stamp(self._rows.moment(inside), self._definitions.moment(inside), self._block)
+        return Stamp(
+            self._rows.moment(inside),
+            self._definitions.moment(inside),
+            self._settings,
+            self._block,
+        )
 
     def holds(self, stamp: Stamp, rows: bool) -> bool:
         """To be asked once the snapshot is taken. rows: whether the plan may rest on the data."""
         same_block = stamp.block == self._block != 0
-        if not self._definitions.holds(stamp.definitions, same_block):
+        if not self.same_settings(stamp) or not self._definitions.holds(
+            stamp.definitions, same_block
+        ):
             return False
         return not rows or self._rows.holds(stamp.rows, same_block)
+
+    def same_settings(self, stamp: Stamp) -> bool:
+        """What a plan that looks at nothing in the database rests on: a cast may need the time zone."""
+        return stamp.settings == self._settings
 
     # --- what the session is about to do ------------------------------------------------------
 
@@ -161,7 +171,7 @@ class Watch:
 
     def set(self) -> None:
         """A setting of this connection alone."""
-        self._definitions.forget()
+        self._settings += 1
 
     def commit(self) -> None:
         """`over` must follow."""

@@ -21,7 +21,10 @@ from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, s
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
+from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.dropping import several_dropped
 from proxy.sql.output_names import name_columns
+from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -35,6 +38,7 @@ from proxy.sql.reading import (
     write_duckdb,
 )
 from proxy.sql.results import result_scan
+from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
@@ -333,9 +337,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
-    kind, tag = kind_and_tag(tree)
+    if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
+        return _session(text, piece, executed)
     if grammar.name == "snowflake":
-        several = _several(text, piece, tree, kind, tag, dialect, grammar)
+        several = _several(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
         if several is not None:
             return several
     rewritten = dialect.transpile and dialect.name != "duckdb"
@@ -345,6 +350,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
+            nulls_are_text(tree)
+        kind, tag = kind_and_tag(tree)
+        if isinstance(tree, exp.Create) and without_rows(tree):
+            tag = kind
         nodes = list(tree.dfs())
         scalar = is_scalar(nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
@@ -352,7 +361,11 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     except RecursionError as error:
         raise too_complex() from error
     except SqlError as error:
-        return _refused(source, piece, kind, tag, error)
+        return _refused(source, piece, *kind_and_tag(tree), error)
+    if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
+        several = several_dropped(text, piece, tree, kind)
+        if several is not None:
+            return _session(text, piece, several)
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
@@ -484,6 +497,39 @@ def _write(
     return write_duckdb(postgres.rewrite(tree, nodes))
 
 
+_OBJECT_STARTS = name_set("CREATE ALTER DROP")
+_QUALIFIERS = name_set(
+    """
+    OR REPLACE TEMP TEMPORARY TRANSIENT VOLATILE LOCAL GLOBAL UNLOGGED UNIQUE RECURSIVE SECURE
+    MATERIALIZED FOREIGN EXTERNAL DYNAMIC HYBRID ICEBERG PERSISTENT EVENT ACCESS DEFAULT TEXT USER
+    CONSTRAINT TRUSTED PROCEDURAL TABLE
+    """
+)
+_OBJECTS = name_set(
+    """
+    ACCESS ACCOUNT AGGREGATE ALERT API APPLICATION AUTHENTICATION CAST CATALOG COLLATION COMPUTE
+    CONNECTION CONVERSION DATABASE DATASET DEFAULT DOMAIN EVENT EXTENSION EXTERNAL FAILOVER FILE
+    FOREIGN FUNCTION GIT GROUP IMAGE INDEX INTEGRATION LANGUAGE LARGE MACRO MANAGED MASKING
+    MATERIALIZED MODEL NETWORK NOTEBOOK NOTIFICATION OPERATOR ORGANIZATION OWNED PACKAGES PASSWORD
+    PIPE POLICY PRIVILEGES PROCEDURE PROJECTION PUBLICATION REPLICATION RESOURCE ROLE ROUTINE ROW
+    RULE SCHEMA SECRET SECURITY SEMANTIC SEQUENCE SERVER SERVICE SESSION SHARE STAGE STATISTICS
+    STORAGE STREAM STREAMLIT SUBSCRIPTION SYSTEM TABLE TABLESPACE TAG TASK TEXT TRANSFORM TRIGGER
+    TYPE USER VIEW WAREHOUSE
+    """
+)
+
+
+def _no_object(tokens: list[Token]) -> Token | None:
+    """What stands where a kind of object should."""
+    for token in tokens[1:]:
+        word = token.text.upper()
+        if word in _OBJECTS:
+            return None
+        if word not in _QUALIFIERS:
+            return token
+    return None
+
+
 _UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
 
 
@@ -492,6 +538,8 @@ def _unknown(text: str, piece: Slice) -> Statement:
     words = [token.text.upper() for token in piece.tokens[:3]]
     if words[0] not in _UNSUPPORTED_STARTS:
         raise at_or_near(text, piece.tokens[0])
+    if words[0] in _OBJECT_STARTS and (wrong := _no_object(piece.tokens)) is not None:
+        raise at_or_near(text, wrong)
     kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
     refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
     source = text[piece.start : piece.end]

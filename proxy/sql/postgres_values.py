@@ -352,7 +352,8 @@ def alias(node: exp.Alias) -> None:
 
 def literal(node: exp.Literal) -> None:
     """More than 38 digits would become a float."""
-    if not node.is_string and len(node.this) > 38 and "e" not in node.this.lower():
+    digits = node.this.replace(".", "").lstrip("0")
+    if not node.is_string and len(digits) > 38 and "e" not in digits.lower():
         raise refused("a number of more than 38 digits", node)
 
 

@@ -1,7 +1,9 @@
 """Which queries do no more than combine a few values: `SELECT 1`, `SELECT $1::int + 1`.
 
 Why it is asked: such a query reads no table and calls no function, so that it costs less than the
-way to another thread and back, it cannot wait for anything, and its plan never goes stale.
+way to another thread and back, it cannot wait for anything, and its plan goes stale with the
+settings alone. Without parameters it has one answer, which need not be asked for twice: what pools
+send to see whether a connection is alive is such a query.
 """
 
 from __future__ import annotations

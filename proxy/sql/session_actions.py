@@ -148,6 +148,21 @@ class Execute:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateAsExecute:
+    """`CREATE TABLE ... AS EXECUTE ...`; head: what is written before EXECUTE."""
+
+    head: str
+    execute: Execute
+
+
+@dataclass(frozen=True, slots=True)
+class DropSeveral:
+    """`DROP TABLE a, b`: a statement for each, all or none of which happen."""
+
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Deallocate:
     """`DEALLOCATE [PREPARE] name`; name None for ALL."""
 
@@ -256,6 +271,8 @@ SessionAction = (
     | Discard
     | Prepare
     | Execute
+    | CreateAsExecute
+    | DropSeveral
     | Deallocate
     | Declare
     | Fetch

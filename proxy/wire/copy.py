@@ -212,5 +212,5 @@ def _shown(raw: bytes) -> str:
 
 def _placed(error: SqlError, where: str) -> SqlError:
     """The error with the place in the data, which Postgres calls its context."""
-    error.detail = f"{error.detail}\n{where}" if error.detail else where
+    error.where = where
     return error

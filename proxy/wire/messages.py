@@ -386,6 +386,8 @@ def _fields(error: SqlError, severity: str) -> bytes:
         ("D", error.detail),
         ("H", error.hint),
         ("P", error.position),
+        ("W", error.where),
+        *error.objects.items(),
         ("R", error.routine),
     )
     return (

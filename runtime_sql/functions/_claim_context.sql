@@ -23,7 +23,7 @@ BEGIN
 
     SELECT jsonb_build_object(
                'attempt_id', a.id, 'attempt_no', a.attempt_no, 'failure_kind', a.failure_kind,
-               'level', r.level, 'action', r.action, 'reason', r.reason, 'detail', f.detail)
+               'level', r.level, 'action', r.action, 'reason', r.reason, 'detail', f.detail -> 'detail')
     INTO v_failure
     FROM hd_runtime.task_attempts a
     LEFT JOIN LATERAL (
@@ -39,4 +39,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hd_runtime._claim_context(uuid, uuid) IS
-'What a worker needs to know with a claim: needs = what the tasks it depends on produced, failure = why the attempt before it failed. Absent where there is nothing to tell.';
+'What a worker needs to know with a claim: needs = what the tasks it depends on produced, failure = why the attempt before it failed (detail: what fail_attempt was given). Absent where there is nothing to tell.';

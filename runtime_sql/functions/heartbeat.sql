@@ -4,9 +4,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_lease renewed_lease;
+    -- Read once: the lease lasts for lease_ttl from heartbeat_at on, to the microsecond.
+    v_now timestamptz := clock_timestamp();
 BEGIN
     UPDATE task_attempts a
-    SET heartbeat_at = clock_timestamp(), lease_expires = clock_timestamp() + a.lease_ttl
+    SET heartbeat_at = v_now, lease_expires = v_now + a.lease_ttl
     WHERE a.id = heartbeat.attempt_id
       AND a.lease_token = _token_digest(heartbeat.lease_token)
       AND a.lease_expires > clock_timestamp()

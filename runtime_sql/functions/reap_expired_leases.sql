@@ -28,7 +28,16 @@ BEGIN
             -- Kept alive by heartbeats: look again when it would end now.
             UPDATE task_attempts a SET lease_check_at = greatest(v_lease.lease_expires, v_mark) WHERE a.id = v_lease.id;
         ELSE
-            v_step := _recover(v_lease.id, 'lease_expired', NULL, 'reaper', NULL);
+            -- One that cannot be recovered now (a deadlock, say) must not keep all others waiting.
+            BEGIN
+                v_step := _recover(v_lease.id, 'lease_expired', NULL, 'reaper', NULL);
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'attempt %, whose lease has expired, cannot be recovered: %', v_lease.id, SQLERRM
+                    USING ERRCODE = SQLSTATE, HINT = 'It is tried again when its lease would have ended next.';
+                UPDATE task_attempts a SET lease_check_at = greatest(clock_timestamp() + a.lease_ttl, v_mark)
+                WHERE a.id = v_lease.id;
+                CONTINUE;
+            END;
             attempt_id := v_lease.id;
             level := v_step.level;
             new_attempt_id := v_step.new_attempt_id;

@@ -12,7 +12,9 @@ BEGIN
         RAISE EXCEPTION 'decision_id and lease_token must not be null' USING ERRCODE = 'HD006';
     END IF;
     SELECT a.* INTO v_attempt FROM model_decisions d JOIN task_attempts a ON a.id = d.attempt_id
-    WHERE d.id = record_llm_invocation.decision_id;
+    WHERE d.id = record_llm_invocation.decision_id
+    -- Until this transaction ends, the lease can be neither renewed nor taken away: stale is the truth.
+    FOR SHARE OF a;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no model decision %', record_llm_invocation.decision_id USING ERRCODE = 'HD004',
             HINT = 'record_model_decision returns its id.';

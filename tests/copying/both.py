@@ -34,8 +34,7 @@ class Side:
                     copy.write(piece)
         except psycopg.Error as error:
             found = error.diag
-            # Where Postgres has a context we have a detail, whose last line it is.
-            where = (found.context or found.message_detail or "").rpartition("\n")[2]
+            where = (found.context or "").rpartition("\n")[2]  # before it: of the value, as json's
             return Failure(error.sqlstate, found.message_primary, where or None)
         return cursor.rowcount
 

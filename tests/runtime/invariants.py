@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from . import torture
+from . import torture, worker
 
 LEASED = (
     "context_resolved", "model_selected", "cache_checked", "executing", "artifact_validating",
@@ -193,12 +193,12 @@ def leases(rows: Rows) -> Iterator[str]:
             continue
         if claims[0]["ts"] < attempt["available_at"]:
             yield f"attempt {attempt['id']} was claimed before it was available"
-        if attempt["lease_ttl"] != torture.LEASE:
+        if attempt["lease_ttl"] != worker.LEASE:
             yield f"attempt {attempt['id']} has a lease of {attempt['lease_ttl']}"
         # Only the last heartbeat is known; what came before it was within an earlier one's lease.
         kept = max(filter(None, (attempt["claimed_at"], attempt["heartbeat_at"])))
         expired = [e for e in events if e["type"] == "attempt.expired"]
-        if expired and expired[0]["ts"] < kept + torture.LEASE:
+        if expired and expired[0]["ts"] < kept + worker.LEASE:
             yield f"attempt {attempt['id']} was reaped before its lease had expired"
         if (attempt["lease_expires"] is None) != (attempt["status"] not in LEASED):
             yield f"attempt {attempt['id']} is {attempt['status']} with lease {attempt['lease_expires']}"
@@ -270,13 +270,13 @@ def levels(rows: Rows) -> Iterator[str]:
 
 def _level(kind: str, used: Counter, model: str) -> str:
     level = FIRST_LEVEL.get(kind, "L4")
-    budget = torture.BUDGETS
+    budget = worker.BUDGETS
     if level == "L1":
         expiry = kind == "lease_expired"
         spent = used["requeue"] if expiry else used["retry"]
         if spent >= budget["max_expiries" if expiry else "max_l1"]:
             level = "L2"
-    if level == "L2" and (used["escalate"] >= budget["max_l2"] or model == torture.LADDER[-1]):
+    if level == "L2" and (used["escalate"] >= budget["max_l2"] or model == worker.LADDER[-1]):
         level = "L3"
     if level == "L3" and used["repair"] >= budget["max_l3"]:
         level = "L4"
@@ -434,7 +434,7 @@ def _late(attempts: dict[str, dict], run: torture.Run) -> Iterator[str]:
         elif "began" in ack:
             attempt = attempts[ack["attempt_id"]]
             kept = max(filter(None, (attempt["claimed_at"], attempt["heartbeat_at"])))
-            if datetime.fromisoformat(ack["began"]) > kept + torture.LEASE:
+            if datetime.fromisoformat(ack["began"]) > kept + worker.LEASE:
                 yield f"done after the lease had expired: {ack}"
 
 

@@ -129,7 +129,7 @@ def test_the_next_worker_learns_why_the_last_one_failed(tight):
     assert claimed["lease_epoch"] == 2
     failure = claimed["context"]["failure"]
     assert failure["failure_kind"] == "build_failed"
-    assert failure["detail"]["detail"] == {"log": "line 7"}
+    assert failure["detail"] == {"log": "line 7"}
 
 
 def test_a_repair_that_succeeds_ends_the_task(tight):

@@ -96,7 +96,7 @@ def test_running_statement_ends_before_the_server_stops(start_server: StartServe
     results: list[object] = []
 
     def work() -> None:
-        query = "SELECT sum(a.i * b.i) FROM range(60000) a(i), range(10000) b(i)"
+        query = "SELECT sum(a.i * b.i) FROM range(60000) a(i), range(3000) b(i)"
         results.append(connection.execute(query).fetchone())
 
     thread = threading.Thread(target=work)

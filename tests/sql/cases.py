@@ -19,18 +19,20 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from proxy.errors import SqlError
 from proxy.sql import session_actions as act
 from proxy.sql.plan import Dialect, PlanCache, Route
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.snowflake.vectorised import VECTORISED
 
 DATA = Path(__file__).parent.parent / "data"
 CASES = DATA / "snowflake_cases.jsonl"
@@ -50,10 +52,23 @@ class NotPlanned(Exception):
     """A statement that this runner has no session for."""
 
 
+def _of_chunks(body: Callable[[pa.Array], pa.Array]) -> Callable[[pa.ChunkedArray], pa.Array]:
+    return lambda column: body(column.combine_chunks())
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB as the engine sets it up."""
     connection = duckdb.connect()
     connection.execute("ATTACH ':memory:' AS _sf")
+    for name, argument, result, body in VECTORISED:
+        connection.create_function(
+            name,
+            _of_chunks(body),
+            [argument],
+            result,
+            type="arrow",
+            null_handling="special",
+        )
     for script in macro_scripts():
         connection.execute(script)
     connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")

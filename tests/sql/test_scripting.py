@@ -260,3 +260,19 @@ def test_result_scan(client: psycopg.Connection) -> None:
     assert answer(client, "select * from table(result_scan(last_query_id()))") == 1
     with pytest.raises(psycopg.errors.FeatureNotSupported):  # the rows are others now
         client.execute("select * from table(result_scan(last_query_id(-3)))")
+
+
+def test_result_scan_is_of_the_statement_before_whatever_it_was(
+    client: psycopg.Connection,
+) -> None:
+    client.execute("create or replace table wh as select column1 as a from values (1), (2)")
+    client.execute("select a from wh")
+    client.execute("select 5 as a")
+    assert answer(client, "select a from table(result_scan(last_query_id()))") == 5
+    client.execute("select a from wh where a > %s", (1,), prepare=True)
+    with pytest.raises(psycopg.errors.FeatureNotSupported):  # its parameters are not known any more
+        client.execute("select * from table(result_scan(last_query_id()))")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        client.execute("select * from nosuch")
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        client.execute("select * from table(result_scan(last_query_id()))")

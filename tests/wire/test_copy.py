@@ -92,7 +92,7 @@ def read(table: str, options: Options, pieces: Sequence[bytes]) -> Outcome:
         rows += [tuple(row.values()) for row in found.rows.to_pylist()]
         if found.error is not None:
             error = found.error
-            _, name, rest = (error.detail or "").partition(f"COPY {table}")
+            _, name, rest = (error.where or "").partition(f"COPY {table}")
             return None, (error.sqlstate, error.message, name + rest)
     return rows, None
 

@@ -25,7 +25,9 @@ from proxy.sql.snowflake import (
     ddl,
     flattening,
     hierarchy,
+    higher_order,
     pivoting,
+    regex,
     registry,
     select,
     semistructured,
@@ -37,7 +39,18 @@ MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""
 
 _FAMILIES = (
-    *(aggregate, conversion, core, datetime, ddl, pivoting, select, semistructured, strings, types),
+    aggregate,
+    conversion,
+    core,
+    datetime,
+    ddl,
+    higher_order,
+    pivoting,
+    regex,
+    select,
+    semistructured,
+    strings,
+    types,
 )
 
 

@@ -41,7 +41,7 @@ def _avg(average: exp.Avg) -> exp.Expr | None:
 def _filter(filter_: exp.Filter) -> exp.Expr | None:
     if isinstance(filter_.this, exp.Avg) and not isinstance(filter_.parent, exp.Window):
         return _sum_by_count(filter_.this)
-    return None
+    return _around(filter_)
 
 
 @node(exp.Window)
@@ -60,7 +60,7 @@ def _window(window: exp.Window) -> exp.Expr | None:
         total = window.copy()
         total.set("this", exp.Sum(this=value.copy()))
         return sf("div_", value, duck("nullif", total, number(0)))
-    return None
+    return _around(window)
 
 
 def _from_last(window: exp.Window, call: exp.NthValue) -> exp.Expr | None:
@@ -103,30 +103,58 @@ def _array_agg(call: exp.ArrayAgg) -> exp.Expr | None:
     """ARRAY_AGG skips NULL and gives an ARRAY, [] of no rows."""
     if isinstance(call.parent, exp.WithinGroup):
         return None
-    if isinstance(call.parent, _WRAPPERS):
-        raise unsupported("ARRAY_AGG with OVER or FILTER", call)
     return _as_array(call.this, None)
 
 
 @node(exp.WithinGroup)
 def _within_group(group: exp.WithinGroup) -> exp.Expr | None:
     call = group.this
-    if not isinstance(call, exp.ArrayAgg):
-        return None
-    if isinstance(group.parent, _WRAPPERS):
-        raise unsupported("ARRAY_AGG with OVER or FILTER", call)
-    return _as_array(call.this, group.expression)
+    return _as_array(call.this, group.expression) if isinstance(call, exp.ArrayAgg) else None
 
 
 def _as_array(value: exp.Expr, order: exp.Expr | None) -> exp.Expr:
+    return sf("array_of_", _values(value, order))
+
+
+def _values(value: exp.Expr, order: exp.Expr | None = None) -> exp.Expr:
+    """The list of the values that are not NULL."""
     tested = value.expressions[0] if isinstance(value, exp.Distinct) else value
     tested = tested.copy()
     inner = exp.Order(this=value, expressions=order.expressions) if order is not None else value
-    collected = exp.Filter(
+    return exp.Filter(
         this=duck("list", inner),
         expression=exp.Where(this=exp.Not(this=exp.Is(this=tested, expression=exp.Null()))),
     )
-    return sf("array_of_", collected)
+
+
+@node(exp.ArrayUniqueAgg)
+def _array_unique_agg(call: exp.ArrayUniqueAgg) -> exp.Expr:
+    return sf("array_of_", _values(exp.Distinct(expressions=[call.this])))
+
+
+@node(exp.ArrayUnionAgg)
+def _array_union_agg(call: exp.ArrayUnionAgg) -> exp.Expr:
+    return sf("union_of_", _values(sf("elements_", call.this)))
+
+
+_OF_LISTS = frozenset({"_sf.array_of_", "_sf.object_of_", "_sf.union_of_"})
+
+
+def _around(wrapper: exp.Filter | exp.Window) -> exp.Expr | None:
+    """FILTER and OVER belong to the aggregate inside of what is made of its list."""
+    made = wrapper.this
+    if not isinstance(made, exp.Anonymous) or made.this not in _OF_LISTS:
+        return None
+    (collected,) = made.expressions
+    if isinstance(wrapper, exp.Filter) and isinstance(collected, exp.Filter):
+        inner = collected.expression
+        both = exp.And(
+            this=exp.Paren(this=inner.this), expression=exp.Paren(this=wrapper.expression.this)
+        )
+        inner.set("this", both)
+        return made
+    wrapper.set("this", collected)
+    return sf(made.this.removeprefix("_sf."), wrapper)
 
 
 @function("OBJECT_AGG", "OBJECTAGG")

@@ -13,7 +13,9 @@ from sqlglot import exp
 from proxy.sql.snowflake.registry import cast, duck, function, node, sf, text, unsupported
 
 _VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
-_VARIANT_CALLS = frozenset({"json_extract", "_sf.get_", "_sf.parse_json"})
+_VARIANT_CALLS = frozenset(
+    {"json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"}
+)
 
 _TEXT_PLACES = (
     exp.DPipe,
@@ -124,6 +126,15 @@ def as_text(value: exp.Anonymous) -> exp.Expr:
     return duck("json_extract_string", value, text("$"))
 
 
+def scalar_text(value: exp.Expr) -> exp.Expr:
+    """An argument that must be a text: a VARIANT's is taken out of it, all else stays."""
+    if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
+        return as_text(value)
+    if isinstance(value, exp.Null):
+        return cast(value, exp.DType.VARCHAR)
+    return duck("json_extract_string", value, text("$")) if is_marked(value) else value
+
+
 def path_text(path: exp.JSONPath) -> str:
     """A path as DuckDB's JSON functions read it."""
     parts = ["$"]
@@ -210,7 +221,10 @@ def _object_construct(arguments: list[exp.Expr]) -> exp.Expr:
 def _object_construct_keep_null(arguments: list[exp.Expr]) -> exp.Expr:
     if len(arguments) == 1:
         raise unsupported("OBJECT_CONSTRUCT_KEEP_NULL(*)", arguments[0])
-    return duck("json_object", *arguments)
+    entries = [sf("entry_", k, v) for k, v in zip(arguments[::2], arguments[1::2], strict=True)]
+    if not entries:
+        return object_of([])
+    return sf("object_with_nulls_", duck("list_value", *entries))
 
 
 @function("ARRAY_CONSTRUCT")
@@ -264,22 +278,27 @@ for _name in (
 ):
     _of_type(f"is_{_name}")
     _of_type(f"as_{_name}")
-for _name in ("is_decimal", "is_date_value", "is_binary", "is_timestamp_ltz", "is_timestamp_tz"):
+for _name in (
+    *("is_decimal", "is_date_value", "is_binary", "is_timestamp_ltz", "is_timestamp_tz"),
+    *("as_binary", "as_timestamp_ltz", "as_timestamp_tz"),
+):
     _of_type(_name)
 
 
-def _over_elements(list_function: str, arguments: list[exp.Expr]) -> exp.Expr:
-    lambda_ = arguments[1]
-    if not isinstance(lambda_, exp.Lambda):
-        raise unsupported("a higher-order function without a lambda", lambda_)
-    return duck("to_json", duck(list_function, sf("items_", arguments[0]), lambda_))
+@function("AS_DECIMAL", "AS_NUMBER")
+def _as_decimal(arguments: list[exp.Expr]) -> exp.Expr:
+    sizes = [int(argument.name) for argument in arguments[1:]]
+    precision, scale = (*sizes, 0)[:2] if sizes else (38, 0)
+    number = sf("as_number_", _without_to_variant(arguments[0]))
+    return cast(number, exp.DType.DECIMAL, precision, scale)
 
 
-@node(exp.ArrayFilter)
-def _filter(call: exp.ArrayFilter) -> exp.Expr:
-    return _over_elements("list_filter", [call.this, call.expression])
+@node(exp.GetIgnoreCase)
+def _get_ignore_case(call: exp.GetIgnoreCase) -> exp.Expr:
+    made = sf("get_ignore_case_", call.this, call.expression)
+    return in_place(made, call.parent, call.arg_key)
 
 
-@node(exp.Transform)
-def _transform(call: exp.Transform) -> exp.Expr:
-    return _over_elements("list_transform", [call.this, call.expression])
+@function("ARRAYS_ZIP")
+def _arrays_zip(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("zipped_", duck("list_value", *(sf("elements_", array) for array in arguments)))

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.registry import duck, function, node, renamed, sf, unsupported
+from proxy.errors import SqlError
+from proxy.sql.snowflake.registry import (
+    FunctionRule,
+    cast,
+    duck,
+    function,
+    node,
+    number,
+    renamed,
+    sf,
+    text,
+    unsupported,
+)
+from proxy.sql.snowflake.semistructured import scalar_text
 from proxy.sql.snowflake.types import as_text
 
 renamed(
@@ -28,11 +41,107 @@ def _concat(call: exp.Concat) -> None:
     call.set("expressions", [as_text(value) for value in call.expressions])
 
 
-@function("SHA2", "SHA2_HEX", "SHA2_BINARY")
+def _text_function(macro: str) -> FunctionRule:
+    """A macro of texts: a VARIANT among the arguments is taken as its text."""
+    return lambda arguments: sf(macro, *map(scalar_text, arguments))
+
+
+function("LEFT")(_text_function("left_"))
+function("RIGHT")(_text_function("right_"))
+function("SUBSTR", "SUBSTRING", "MID")(_text_function("substr_"))
+function("LPAD")(_text_function("lpad_"))
+function("RPAD")(_text_function("rpad_"))
+function("REVERSE")(_text_function("reverse_"))
+function("INSERT")(_text_function("insert_"))
+function("CONTAINS")(_text_function("contains_"))
+function("STARTSWITH")(_text_function("startswith_"))
+function("ENDSWITH")(_text_function("endswith_"))
+
+
+@function("CHARINDEX")
+def _charindex(arguments: list[exp.Expr]) -> exp.Expr:
+    found, subject, *start = [scalar_text(argument) for argument in arguments]
+    return sf("place_", found, subject, start[0] if start else number(1))
+
+
+@node(exp.StrPosition)
+def _position(call: exp.StrPosition) -> exp.Expr:
+    start = call.args.get("position") or number(1)
+    return sf("place_", scalar_text(call.args["substr"]), scalar_text(call.this), start)
+
+
+@function("COLLATION")
+def _collation(arguments: list[exp.Expr]) -> exp.Expr:
+    """No text has a collation, since COLLATE is refused."""
+    return cast(exp.Null(), exp.DType.VARCHAR)
+
+
+@function("COLLATE")
+def _collate(arguments: list[exp.Expr]) -> exp.Expr:
+    raise unsupported("COLLATE", arguments[0])
+
+
+@function("SEARCH")
+def _search(arguments: list[exp.Expr]) -> exp.Expr:
+    positional = [argument for argument in arguments if not isinstance(argument, exp.Kwarg)]
+    named = {a.this.name.upper(): a.expression for a in arguments if isinstance(a, exp.Kwarg)}
+    if len(positional) > 2 or named.keys() - {"SEARCH_MODE", "ANALYZER"}:
+        raise unsupported("this form of SEARCH", arguments[-1])
+    if "ANALYZER" in named and named["ANALYZER"].name.upper() != "DEFAULT_ANALYZER":
+        raise unsupported("this ANALYZER of SEARCH", named["ANALYZER"])
+    mode = named["SEARCH_MODE"].name.upper() if "SEARCH_MODE" in named else "OR"
+    macro = {"OR": "search_any_", "AND": "search_all_"}.get(mode)
+    if macro is None:
+        raise unsupported(f"SEARCH_MODE {mode}", named["SEARCH_MODE"])
+    data, terms = positional
+    columns = data.expressions if isinstance(data, exp.Tuple) else [data]
+    if isinstance(data, exp.Star):
+        raise unsupported("SEARCH of all columns", data)
+    joined: exp.Expr = scalar_text(columns[0])
+    if len(columns) > 1:
+        joined = duck("concat_ws", text(" "), *map(scalar_text, columns))
+    return sf(macro, joined, terms)
+
+
+_DIGESTS = {
+    "0": "sha256",
+    "224": "_sf.sha2_224_",
+    "256": "sha256",
+    "384": "_sf.sha2_384_",
+    "512": "_sf.sha2_512_",
+}
+
+
 def _sha2(arguments: list[exp.Expr]) -> exp.Expr:
-    if len(arguments) > 1 and arguments[1].name != "256":
-        raise unsupported("SHA2 of a digest size other than 256", arguments[1])
-    return duck("sha256", arguments[0])
+    """The digest as hexadecimal. DuckDB has SHA-256; the others are `vectorised` functions."""
+    size = arguments[1] if len(arguments) > 1 else number(256)
+    if not isinstance(size, exp.Literal):
+        raise unsupported("SHA2 of a digest size that is not a literal", size)
+    if size.name not in _DIGESTS:
+        raise SqlError("22023", f"Invalid digest size {size.name} of SHA2")
+    return duck(_DIGESTS[size.name], scalar_text(arguments[0]))
+
+
+function("SHA2", "SHA2_HEX")(_sha2)
+
+
+@function("SHA2_BINARY")
+def _sha2_binary(arguments: list[exp.Expr]) -> exp.Expr:
+    return duck("unhex", _sha2(arguments))
+
+
+def _refused(name: str, hint: str | None = None) -> None:
+    @function(name)
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        raise unsupported(name, arguments[0] if arguments else None, hint)
+
+
+for _name in (
+    *("COMPRESS", "DECOMPRESS_BINARY", "DECOMPRESS_STRING", "SEARCH_IP"),
+    *("ENCRYPT", "DECRYPT", "TRY_DECRYPT", "ENCRYPT_RAW", "DECRYPT_RAW", "TRY_DECRYPT_RAW"),
+    *("PARSE_XML", "TRY_PARSE_XML", "CHECK_XML", "TO_XML", "XMLGET", "MD5_NUMBER"),
+):
+    _refused(_name)
 
 
 @function("OCTET_LENGTH")
@@ -43,29 +152,6 @@ def _octet_length(arguments: list[exp.Expr]) -> exp.Expr:
 @function("HASH", "HASH_AGG")
 def _hash(arguments: list[exp.Expr]) -> exp.Expr:
     raise unsupported("HASH", arguments[0], "Its values are Snowflake's own; use MD5 or SHA2.")
-
-
-@node(exp.RegexpReplace)
-def _regexp_replace(call: exp.RegexpReplace) -> None:
-    occurrence = call.args.get("occurrence")
-    position = call.args.get("position")
-    if occurrence is not None and occurrence.name != "0":
-        raise unsupported("REGEXP_REPLACE of one occurrence", call)
-    if position is not None and position.name != "1":
-        raise unsupported("REGEXP_REPLACE from a position", call)
-
-
-@node(exp.RegexpInstr)
-def _regexp_instr(call: exp.RegexpInstr) -> None:
-    if call.args.get("parameters") is not None or call.args.get("group") is not None:
-        raise unsupported("REGEXP_INSTR with parameters", call)
-
-
-@node(exp.RegexpExtractAll)
-def _regexp_extract_all(call: exp.RegexpExtractAll) -> exp.Expr | None:
-    if call.args.get("parameters") is not None:
-        raise unsupported("REGEXP_SUBSTR_ALL with parameters", call)
-    return duck("to_json", call)
 
 
 @function("RANDOM")

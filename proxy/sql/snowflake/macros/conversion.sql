@@ -127,13 +127,6 @@ CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
   TRY(CASE upper(format) WHEN 'HEX' THEN unhex(s) WHEN 'BASE64' THEN from_base64(s)
     ELSE encode(s) END);
 
-CREATE OR REPLACE MACRO _sf.main.base64_encode(x) AS
-  CASE typeof(x) WHEN 'BLOB' THEN to_base64(CAST(x AS BLOB))
-    ELSE to_base64(encode(CAST(x AS VARCHAR))) END;
-CREATE OR REPLACE MACRO _sf.main.base64_decode_string(s) AS decode(from_base64(s));
-CREATE OR REPLACE MACRO _sf.main.base64_decode_binary(s) AS from_base64(s);
-CREATE OR REPLACE MACRO _sf.main.try_base64_decode_string(s) AS TRY(decode(from_base64(s)));
-CREATE OR REPLACE MACRO _sf.main.try_base64_decode_binary(s) AS TRY(from_base64(s));
 CREATE OR REPLACE MACRO _sf.main.hex_encode(x, upper_ := 1) AS
   CASE WHEN upper_ = 0 THEN lower(hex(x)) ELSE hex(x) END;
 CREATE OR REPLACE MACRO _sf.main.hex_decode_string(s) AS decode(unhex(s));

@@ -2,10 +2,38 @@
 
 CREATE OR REPLACE MACRO _sf.main.to_variant(x) AS to_json(x);
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
-CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
+-- Keys are sorted at every depth; ordered_json_ is in vectorised.py. The text of a number that is
+-- all there is stays as it is: one with an exponent is a DOUBLE.
+CREATE OR REPLACE MACRO _sf.main.plain_json_(s) AS
+  CASE WHEN contains(s, '{') THEN CAST(ordered_json_(s) AS JSON)
+       WHEN regexp_full_match(s, '-?\d+(\.\d+)?[eE][+-]?\d+') THEN CAST(s AS JSON)
+       ELSE CAST(json(s) AS JSON) END;
+-- Keys without quotes, and strings in single quotes. Characters 1 and 2 mark where a quote is put;
+-- a JSON text holds neither.
+CREATE OR REPLACE MACRO _sf.main.quoted_keys_(s) AS
+  replace(replace(regexp_replace(s,
+    '("(?:[^"\\]|\\.)*")|([{,]\s*)([A-Za-z_$][A-Za-z0-9_$]*)(\s*:)',
+    '\1\2' || chr(1) || '\3' || chr(1) || '\4', 'g'), chr(1) || chr(1), ''), chr(1), '"');
+CREATE OR REPLACE MACRO _sf.main.double_quoted_(s) AS
+  replace(replace(replace(regexp_replace(s, '("(?:[^"\\]|\\.)*")|''([^''"\\]*)''',
+    '\1' || chr(1) || '\2' || chr(2), 'g'), chr(1) || chr(2), ''), chr(1), '"'), chr(2), '"');
+CREATE OR REPLACE MACRO _sf.main.relaxed_json_(s) AS
+  _sf.main.quoted_keys_(_sf.main.double_quoted_(s));
+CREATE OR REPLACE MACRO _sf.main.try_text_(s) AS
+  CASE WHEN s = '' THEN NULL
+       WHEN json_valid(s) THEN _sf.main.plain_json_(s)
+       WHEN lower(s) = 'null' THEN CAST('null' AS JSON)
+       WHEN json_valid(_sf.main.relaxed_json_(s))
+         THEN _sf.main.plain_json_(_sf.main.relaxed_json_(s)) END;
+CREATE OR REPLACE MACRO _sf.main.must_parse_(parsed, s) AS
+  CASE WHEN parsed IS NULL AND trim(s) <> ''
+       THEN CAST(error('Error parsing JSON: ' || s) AS JSON) ELSE parsed END;
+CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
   CASE typeof(s) WHEN 'JSON' THEN to_json(s)
-    ELSE CAST(json(nullif(trim(CAST(s AS VARCHAR)), '')) AS JSON) END;
-CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS TRY(_sf.main.parse_json(s));
+    ELSE _sf.main.try_text_(regexp_replace(CAST(s AS VARCHAR), '^\s+|\s+$', '', 'g')) END;
+CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
+  _sf.main.must_parse_(_sf.main.try_parse_json(s),
+    regexp_replace(CAST(s AS VARCHAR), '^\s+|\s+$', '', 'g'));
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
@@ -20,6 +48,13 @@ CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
   to_json(map_from_entries(list_transform(
     list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
     lambda e: (e.k, e.v))));
+
+CREATE OR REPLACE MACRO _sf.main.object_with_nulls_(entries) AS
+  _sf.main.object_of_(list_transform(entries,
+    lambda e: {'k': e.k, 'v': coalesce(e.v, CAST('null' AS JSON))}));
+CREATE OR REPLACE MACRO _sf.main.get_ignore_case_(x, k) AS
+  coalesce(json_extract(to_json(x), _sf.main.key_(k)),
+    list_filter(_sf.main.entries_(to_json(x)), lambda e: lower(e.k) = lower(k))[1].v);
 
 -- The elements as a lambda sees them: a JSON null is NULL.
 CREATE OR REPLACE MACRO _sf.main.items_(x) AS
@@ -37,16 +72,16 @@ CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
 CREATE OR REPLACE MACRO _sf.main.number_type_(text) AS
   CASE WHEN contains(lower(text), 'e') THEN 'DOUBLE'
        WHEN contains(text, '.') THEN 'DECIMAL' ELSE 'INTEGER' END;
-CREATE OR REPLACE MACRO _sf.main.json_typeof_(x) AS
+CREATE OR REPLACE MACRO _sf.main.json_typeof_(x, written) AS
   CASE coalesce(json_type(x), '')
     WHEN '' THEN NULL
     WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'VARCHAR' THEN 'VARCHAR'
     WHEN 'ARRAY' THEN 'ARRAY' WHEN 'OBJECT' THEN 'OBJECT'
-    ELSE _sf.main.number_type_(CAST(x AS VARCHAR)) END;
+    ELSE _sf.main.number_type_(written) END;
 -- What TYPEOF says of a value of a SQL type that becomes a VARIANT.
 CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
   CASE WHEN x IS NULL THEN NULL
-    WHEN typeof(x) = 'JSON' THEN _sf.main.json_typeof_(to_json(x))
+    WHEN typeof(x) = 'JSON' THEN _sf.main.json_typeof_(to_json(x), CAST(x AS VARCHAR))
     WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT') THEN 'INTEGER'
     WHEN typeof(x) LIKE 'DECIMAL%' THEN
       CASE WHEN x = trunc(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 10)))
@@ -57,7 +92,7 @@ CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
     WHEN typeof(x) = 'BLOB' THEN 'BINARY'
     ELSE typeof(x) END;
 CREATE OR REPLACE MACRO _sf.main.typeof(x) AS
-  CASE typeof(x) WHEN 'JSON' THEN _sf.main.json_typeof_(to_json(x))
+  CASE typeof(x) WHEN 'JSON' THEN _sf.main.json_typeof_(to_json(x), CAST(x AS VARCHAR))
     ELSE _sf.main.sql_typeof_(x) END;
 
 -- IS_type(v): NULL of NULL.
@@ -104,6 +139,15 @@ CREATE OR REPLACE MACRO _sf.main.as_timestamp_ntz(x) AS
 
 CREATE OR REPLACE MACRO _sf.main.strip_null_value(x) AS
   CASE json_type(to_json(x)) WHEN 'NULL' THEN NULL ELSE to_json(x) END;
+
+CREATE OR REPLACE MACRO _sf.main.as_binary(x) AS
+  CASE typeof(x) WHEN 'BLOB' THEN CAST(x AS BLOB) END;
+CREATE OR REPLACE MACRO _sf.main.as_timestamp_ltz(x) AS
+  CASE typeof(x) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS TIMESTAMPTZ) END;
+CREATE OR REPLACE MACRO _sf.main.as_timestamp_tz(x) AS
+  CASE typeof(x) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS TIMESTAMPTZ) END;
+CREATE OR REPLACE MACRO _sf.main.as_number_(x) AS
+  CASE WHEN _sf.main.is_decimal(x) THEN CAST(to_json(x) AS VARCHAR) END;
 
 -- Objects.
 CREATE OR REPLACE MACRO _sf.main.object_keys(x) AS to_json(list_sort(json_keys(to_json(x))));
@@ -153,25 +197,33 @@ CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
        THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
 CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
   to_json(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
+-- Numbers are equal whatever their spelling: 5 is 5.0.
+CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS
+  CASE json_type(e) WHEN 'DOUBLE' THEN regexp_replace(CAST(e AS VARCHAR), '\.0+$', '')
+    ELSE CAST(e AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.equal_keys_(x) AS
+  list_transform(_sf.main.elements_(x), lambda e: _sf.main.equal_key_(e));
 CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
-  list_contains(_sf.main.elements_(x), coalesce(to_json(v), CAST('null' AS JSON)));
+  CASE WHEN v IS NULL
+       THEN CASE WHEN list_contains(_sf.main.equal_keys_(x), 'null') THEN true END
+       ELSE list_contains(_sf.main.equal_keys_(x), _sf.main.equal_key_(to_json(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_position(v, x) AS
-  CAST(list_position(_sf.main.elements_(x), to_json(v)) - 1 AS BIGINT);
+  CAST(list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(to_json(v))) - 1 AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS
   to_json(list_filter(_sf.main.elements_(x),
-    lambda e, i: list_position(_sf.main.elements_(x), e) = i));
+    lambda e, i: list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(e)) = i));
 CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS to_json(list_reverse(_sf.main.elements_(x)));
 -- The k-th occurrence of an element is dropped (kept) if the other array has it k times or more.
 CREATE OR REPLACE MACRO _sf.main.array_except(x, y) AS
   to_json(list_filter(_sf.main.elements_(x), lambda e, i:
-    len(list_filter(_sf.main.elements_(x)[1:i], lambda p: p = e))
-    > len(list_filter(_sf.main.elements_(y), lambda q: q = e))));
+    len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
+    > len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e)))));
 CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
   to_json(list_filter(_sf.main.elements_(x), lambda e, i:
-    len(list_filter(_sf.main.elements_(x)[1:i], lambda p: p = e))
-    <= len(list_filter(_sf.main.elements_(y), lambda q: q = e))));
+    len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
+    <= len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e)))));
 CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
-  list_has_any(_sf.main.elements_(x), _sf.main.elements_(y));
+  list_has_any(_sf.main.equal_keys_(x), _sf.main.equal_keys_(y));
 CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
   to_json(list_concat(list_concat(
     list_resize(_sf.main.elements_(x),
@@ -180,8 +232,8 @@ CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
     _sf.main.elements_(x)
       [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:]));
 CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
-  CASE WHEN v IS NOT NULL
-       THEN to_json(list_filter(_sf.main.elements_(x), lambda e: e <> to_json(v))) END;
+  CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
+    lambda e: _sf.main.equal_key_(e) <> _sf.main.equal_key_(to_json(v)))) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
   to_json(list_filter(_sf.main.elements_(x), lambda e, i:
     i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END));
@@ -193,8 +245,26 @@ CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
   CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
     list_transform(_sf.main.elements_(x), lambda e: coalesce(json_extract_string(e, '$'), '')), d),
     CASE WHEN x IS NOT NULL THEN '' END) END;
+CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
+  CASE WHEN json_type(e) IN ('ARRAY', 'NULL') THEN _sf.main.elements_(e)
+       ELSE error('Not an array of arrays: ' || CAST(e AS VARCHAR)) END;
 CREATE OR REPLACE MACRO _sf.main.array_flatten(x) AS
-  to_json(flatten(list_transform(_sf.main.elements_(x), lambda e: _sf.main.elements_(e))));
+  CASE WHEN NOT list_contains(_sf.main.equal_keys_(x), 'null')
+       THEN to_json(flatten(list_transform(_sf.main.elements_(x),
+              lambda e: _sf.main.must_be_array_(e)))) END;
+-- An array of objects {$1, $2, ...} of the elements of arrays; the shorter go on with nulls.
+CREATE OR REPLACE MACRO _sf.main.zipped_(lists) AS
+  CASE WHEN len(list_filter(lists, lambda l: l IS NULL)) = 0
+       THEN to_json(list_transform(range(1, list_max(list_transform(lists, lambda l: len(l))) + 1),
+         lambda i: to_json(map_from_entries(list_transform(lists,
+           lambda l, k: ('$' || k, coalesce(l[i], CAST('null' AS JSON)))))))) END;
+-- The multiset union: each element as often as in the array that has it most often.
+CREATE OR REPLACE MACRO _sf.main.times_in_(l, e) AS len(list_filter(l, lambda o: o = e));
+CREATE OR REPLACE MACRO _sf.main.union_of_(lists) AS
+  to_json(flatten(list_transform(
+    list_filter(flatten(lists), lambda e, i: list_position(flatten(lists), e) = i),
+    lambda e: list_resize([e],
+      list_max(list_transform(lists, lambda l: _sf.main.times_in_(l, e))), e))));
 CREATE OR REPLACE MACRO _sf.main.array_generate_range(a, b, step := 1) AS
   to_json(CASE WHEN step = 0 THEN error('step must not be 0')
     ELSE range(CAST(a AS BIGINT), CAST(b AS BIGINT), CAST(step AS BIGINT)) END);
@@ -274,6 +344,9 @@ CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
   cast_to_type(CASE WHEN typeof(t) = 'JSON' THEN CAST(to_json(x) AS VARCHAR)
                     ELSE json_extract_string(to_json(x), '$') END, t);
+-- The elements in the type of `t`.
+CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
+  list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
 CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
   json_extract(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);

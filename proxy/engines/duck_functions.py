@@ -1,0 +1,99 @@
+"""Functions of ours inside DuckDB: Arrow arrays in, an Arrow array out.
+
+Why the C API: `create_function` of the DB-API serves only connections of the DB-API. A chunk of at
+most 2,048 rows arrives in whatever thread runs the statement; DuckDB's vectors become Arrow arrays
+without a copy, and the answer's buffers become DuckDB's vector, so nothing is done value by value.
+
+Promise: an error in a function is the statement's error, and nothing of it goes further.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from proxy.engines.duckdb_api import DuckError, api, check_error_data, ptr
+from proxy.engines.duckdb_c import TYPE_NAMES, Connection
+
+Body = Callable[[pa.Array], pa.Array]
+
+_CALL = c.CFUNCTYPE(None, ptr, ptr, ptr)
+_ARROW = {"VARCHAR": pa.string(), "BLOB": pa.binary()}
+_ARRAY_SIZE, _SCHEMA_SIZE = 80, 72  # of ArrowArray and ArrowSchema, in bytes
+
+
+class Functions:
+    """Functions of one database. Keeps what DuckDB calls back alive: let it outlive the database."""
+
+    def __init__(self, connection: Connection) -> None:
+        """connection: is used by functions for as long as they are called; close it last."""
+        self._connection = connection
+        self._options = ptr()
+        api.connection_get_arrow_options(connection.handle, c.byref(self._options))
+        self._alive: list[object] = []
+
+    def register(self, name: str, argument: str, result: str, body: Body) -> None:
+        """`name(argument)` as `body` computes it; VARCHAR and BLOB are the types there are.
+
+        Raises `DuckError` for a name that is taken.
+        """
+        function = ptr(api.create_scalar_function())
+        taken, given = (
+            ptr(api.create_logical_type(TYPE_NAMES.index(kind))) for kind in (argument, result)
+        )
+        call = _CALL(self._caller(argument, result, body))
+        try:
+            api.scalar_function_set_name(function, name.encode())
+            api.scalar_function_add_parameter(function, taken)
+            api.scalar_function_set_return_type(function, given)
+            api.scalar_function_set_function(function, c.cast(call, ptr))
+            if api.register_scalar_function(self._connection.handle, function):
+                raise DuckError(f"Catalog Error: cannot register function {name}")
+            self._alive.append(call)
+        finally:
+            api.destroy_scalar_function(c.byref(function))
+            for kind in (taken, given):
+                api.destroy_logical_type(c.byref(kind))
+
+    def _caller(self, argument: str, result: str, body: Body) -> Callable[[int, int, int], None]:
+        shape = pa.struct([pa.field("0", _ARROW[argument])])
+        converted = self._converted(pa.schema([pa.field("0", _ARROW[result])]))
+
+        def call(info: int, chunk: int, output: int) -> None:
+            try:
+                room = c.create_string_buffer(_ARRAY_SIZE)
+                check_error_data(api.data_chunk_to_arrow(self._options, chunk, c.addressof(room)))
+                rows = pa.Array._import_from_c(c.addressof(room), shape)
+                made = body(rows.field(0))
+                self._answer(made, converted, output)
+            except Exception as error:
+                api.scalar_function_set_error(info, str(error).encode())
+
+        return call
+
+    def _converted(self, schema: pa.Schema) -> ptr:
+        room = c.create_string_buffer(_SCHEMA_SIZE)
+        schema._export_to_c(c.addressof(room))
+        made = ptr()
+        check_error_data(
+            api.schema_from_arrow(self._connection.handle, c.addressof(room), c.byref(made))
+        )
+        self._alive.append(room)
+        return made
+
+    def _answer(self, made: pa.Array, converted: ptr, output: int) -> None:
+        room = c.create_string_buffer(_ARRAY_SIZE)
+        batch = pa.StructArray.from_arrays([made], names=["0"])
+        batch._export_to_c(c.addressof(room))
+        chunk = ptr()
+        check_error_data(
+            api.data_chunk_from_arrow(
+                self._connection.handle, c.addressof(room), converted, c.byref(chunk)
+            )
+        )
+        try:
+            api.vector_reference_vector(output, api.data_chunk_get_vector(chunk, 0))
+        finally:
+            api.destroy_data_chunk(c.byref(chunk))
