@@ -50,6 +50,7 @@ class Routines:
         self._session = session
 
     async def _execute(self, sql: str) -> int:
+        self._session.transaction.wrote_once("a change of functions")
         return await self._session.compound.execute(sql)
 
     async def _rows(self, sql: str) -> list[tuple[str, ...]]:

@@ -192,6 +192,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     if inner.kind not in _COPIED:
         raise at_or_near(text, first)
     refused = inner.refused
+    if inner.route is Route.SESSION and refused is None:
+        refused = SqlError("0A000", "COPY of a statement that takes several steps")
     if inner.parameters and refused is None:
         refused = SqlError("42P02", f"there is no parameter ${inner.parameters}")
     action = replace(action, query=inner.sql)
@@ -387,6 +389,9 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     )
 
 
+_SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
+
+
 def _several(
     text: str,
     piece: Slice,
@@ -403,7 +408,7 @@ def _several(
     facts = None
     try:
         scan = result_scan(text, piece.start, piece.end, piece.tokens)
-        if scan is not None:
+        if scan is not None and kind in _SEVERAL:
             return Statement(
                 Route.SESSION,
                 kind,
@@ -423,6 +428,8 @@ def _several(
             if isinstance(tree, exp.MultitableInserts):
                 written.append(f"DROP TABLE {dml.ROWS}")
             action = Steps(tuple(written), tuple(counted))
+        elif scan is not None:
+            raise SqlError("0A000", f"{kind} over RESULT_SCAN is not supported")
         elif tree.find(exp.Pivot) is not None:
             found = pivoting.dynamic(tree, piece.tokens)
             if found is not None:
@@ -433,6 +440,8 @@ def _several(
                 action = PivotValues(values, before, after)
         if action is None or facts is None:
             return None
+        if kind not in _SEVERAL:
+            raise SqlError("0A000", f"{kind} over values that are read first is not supported")
         engine, refused = decide(facts)
         if engine != "duckdb" and refused is None:
             refused = SqlError("0A000", f"{kind} of this form over the control plane")

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.registry import cast, duck, number
+from proxy.sql.snowflake.registry import cast, duck, number, unsupported
 
 SEQ_KEY = "seq"
 """Key of `node.meta` of a table function: the expression that SEQ is."""
 
 SPLITTING = (exp.Explode, exp.SplitToTable, exp.StrtokSplitToTable)
-_OWN_COLUMNS = frozenset({"seq", "key", "path", "index", "value", "this"})
 
 
 def number_split_rows(select: exp.Select) -> None:
@@ -44,11 +43,12 @@ def number_split_rows(select: exp.Select) -> None:
         wanted = any(name in ready[id(split)] for split in correlated)
         if wanted and name and isinstance(table, (exp.Table, exp.Subquery)):
             names[name.lower()] = _number(select, table, len(names) + 1)
-    known = {_name(split).lower(): split for split in splits if _name(split)}
-    for split in correlated:
-        seq = _seq(split, [name.lower() for name in ready[id(split)]], names, known)
-        if seq is not None:
-            split.meta[SEQ_KEY] = seq
+    for index, split in enumerate(splits):
+        if split in correlated:
+            before = [name.lower() for name in ready[id(split)]]
+            seq = _seq(before, names, splits[:index])
+            if seq is not None:
+                split.meta[SEQ_KEY] = seq
 
 
 def _name(source: exp.Expr) -> str:
@@ -96,21 +96,15 @@ def _number(select: exp.Select, table: exp.Expr, count: int) -> exp.Column:
 
 
 def _seq(
-    split: exp.Expr,
-    before: list[str],
-    numbers: dict[str, exp.Column],
-    splits: dict[str, exp.Expr],
+    tables: list[str], numbers: dict[str, exp.Column], splits: list[exp.Expr]
 ) -> exp.Expr | None:
-    parts: list[exp.Expr] = [numbers[name].copy() for name in before if name in numbers]
-    for column in split.this.find_all(exp.Column):
-        name = column.table.lower()
-        if name in splits and splits[name] is not split:
-            parts.extend(_node_of(splits[name], column.args["table"]))
-            break
-        if not name and column.name.lower() in _OWN_COLUMNS and len(splits) > 1:
-            other = next(one for one in splits.values() if one is not split)
-            parts.extend(_node_of(other, other.args["alias"].this))
-            break
+    """What tells apart the rows that tables and splits before this one make together."""
+    parts: list[exp.Expr] = [numbers[name].copy() for name in tables if name in numbers]
+    for split in splits:
+        alias = split.args.get("alias")
+        if not isinstance(alias, exp.TableAlias) or alias.this is None:
+            raise unsupported("SEQ after a table function without a name", split)
+        parts.extend(_node_of(split, alias.this))
     if not parts:
         return None
     if len(parts) == 1:

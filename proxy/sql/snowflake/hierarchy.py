@@ -123,11 +123,11 @@ def _refuse_queries(value: exp.Expr) -> None:
 
 
 def _own(select: exp.Select, kinds: tuple[type, ...]) -> list[exp.Expr]:
-    """The nodes of a query that are not a subquery's."""
+    """The nodes of a query that are neither its FROM's nor a subquery's."""
     return [
         node
         for node in select.find_all(*kinds)
-        if node.find_ancestor(exp.Select) is select and node.find_ancestor(exp.From) is None
+        if node.find_ancestor(exp.Select, exp.From) is select
     ]
 
 

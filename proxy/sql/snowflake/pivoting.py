@@ -33,8 +33,11 @@ def reshape(pivot: exp.Expr) -> None:
 def _name_in_upper_case(unpivot: exp.Expr) -> None:
     for field in unpivot.args.get("fields") or ():
         for index, column in enumerate(field.expressions):
-            if isinstance(column, exp.Column) and isinstance(column.this, exp.Identifier):
-                name = column.this
+            if isinstance(column, exp.PivotAlias):
+                name, column = column.args["alias"], column.this
+            else:
+                name = column.this if isinstance(column, exp.Column) else None
+            if isinstance(name, exp.Identifier):
                 shown = name.this if name.args.get("quoted") else name.this.upper()
                 alias = exp.PivotAlias(this=column, alias=exp.Literal.string(shown))
                 field.set("expressions", alias, index=index)

@@ -123,6 +123,8 @@ def _join(join: exp.Join) -> None:
     if condition is None:
         return
     on = join.args.get("on")
+    if join.args.get("using"):
+        raise unsupported("ASOF JOIN ... USING", join, "Write ON.")
     join.set("match_condition", None)
     join.set("on", condition if on is None else exp.And(this=on, expression=condition))
     join.set("side", "LEFT")
