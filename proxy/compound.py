@@ -12,7 +12,7 @@ None of this can be described without running it: Describe refuses (0A000).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,7 @@ from proxy.named import Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.routines import Routines
 from proxy.savepoints import Write
+from proxy.scope import PARAMETER
 from proxy.scripting import Script
 from proxy.sql import compound as act
 from proxy.sql.session_actions import CopyStatement
@@ -60,6 +61,7 @@ class Compound:
         self._session = session
         self._results: deque[_Result | None] = deque(maxlen=_REMEMBERED)
         self.routines = Routines(session)
+        self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
         self.tables = 0  # made so far for results within scripts
         self.leftover: list[str] = []  # of them, those that an answer may still be read from
@@ -99,15 +101,24 @@ class Compound:
         """As `answer`, for a query of ours in DuckDB's SQL."""
         return await self.answer(Statement(Route.DUCKDB, "SELECT", sql, 0, sql=sql, tag="SELECT"))
 
+    async def keep_parameters(
+        self, values: Sequence[tuple[int, Any]], types: Sequence[str]
+    ) -> None:
+        """The values of $1..$n for a CALL, as variables of DuckDB's: (OID, value) and its types."""
+        for number, (value, kind) in enumerate(zip(values, types, strict=True), start=1):
+            set_ = f'SET VARIABLE "{PARAMETER}{number}" = CAST($1 AS {kind})'
+            await self._session.on_duck(self._execute, set_, (value,))
+        self._parameters = len(values)
+
     async def execute(self, sql: str) -> int:
         """Runs a statement in DuckDB's SQL to its end; how many rows it changed or gave."""
         return await self._session.on_duck(self._execute, sql)
 
-    def _execute(self, sql: str) -> int:
+    def _execute(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
         """Blocks."""
         duck = self._session.duck
         statement = duck.prepare(sql)
-        running: DuckPortal = duck.start(statement)
+        running: DuckPortal = duck.start(statement, values)
         running.owns(statement)
         try:
             return running.run_out()
@@ -229,7 +240,9 @@ class Compound:
     async def _call(self, action: act.Call) -> Answer:
         if action.into:
             raise SqlError("0A000", "CALL ... INTO outside a block is not supported")
-        return await self.routines.call(action, Script(self))
+        caller = Script(self)
+        caller.parameters, self._parameters = self._parameters, 0
+        return await self.routines.call(action, caller)
 
 
 # What these give lies in a variable or a table of the session's until the next script runs.

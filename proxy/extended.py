@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.describing import columns_of
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
 from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
@@ -22,6 +23,7 @@ from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
+from proxy.sql.compound import CompoundAction
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
+_TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
@@ -119,6 +122,11 @@ class ExtendedProtocol:
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
             await self._prepare_duck(statement, plan, oids)
+        elif isinstance(plan.action, CompoundAction):
+            statement.row_types = await columns_of(self._session.compound, plan.action)
+            statement.parameter_numbers = tuple(range(1, plan.parameters + 1))
+            given = (*oids, *(0,) * plan.parameters)
+            statement.parameter_oids = tuple(oid or _TEXT for oid in given[: plan.parameters])
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
@@ -269,7 +277,9 @@ class ExtendedProtocol:
         bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
         nulls = [n for n, (_, value) in enumerate(bound.values, start=1) if value is None]
         hidden = nulls if statement.hides_nulls else ()
-        if statement.plan is not None and (bound.types != statement.parameter_types or hidden):
+        typed = statement.plan is not None and statement.plan.route is not Route.SESSION
+        if typed and (bound.types != statement.parameter_types or hidden):
+            assert statement.plan is not None
             types = dict(enumerate(bound.types, start=1))
             bound.sql = cast_parameters(statement.plan.sql, types, hidden)
         if statement is not bound.statement:
@@ -321,6 +331,8 @@ class ExtendedProtocol:
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
+            if plan.parameters:
+                await self._session.compound.keep_parameters(bound.values, bound.types)
             bound.answer = await self._session.own.run(plan, bound.inner)
             self._session.compound.answered(plan, bound.answer)
             if isinstance(bound.answer, Rows):
@@ -331,6 +343,8 @@ class ExtendedProtocol:
             bound.finished = True
             return
         rows = bound.answer
+        if isinstance(plan.action, CompoundAction):
+            self._check_columns(bound.statement, rows.portal.statement.row_types or [])
         ask = min(limit, bound.left) if limit and rows.limit > 0 else limit or bound.left
         if rows.limit and not bound.left:
             ask = NO_ROWS  # the FETCH has had its rows
@@ -489,8 +503,11 @@ class ExtendedProtocol:
 
     def _row_types(self, statement: PreparedStatement) -> list[tuple[str, DuckType]] | None:
         """The result columns, which for EXECUTE and FETCH are another statement's."""
-        if statement.plan is not None and statement.plan.route is Route.SESSION:
-            return self._session.own.row_types(statement.plan)
+        plan = statement.plan
+        if plan is not None and isinstance(plan.action, CompoundAction):
+            return statement.row_types
+        if plan is not None and plan.route is Route.SESSION:
+            return self._session.own.row_types(plan)
         return statement.row_types
 
     def cursor(self, name: str) -> Portal:

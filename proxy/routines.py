@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from proxy.engines.duck_errors import EngineError
 from proxy.errors import SqlError
 from proxy.portal import Outcome
-from proxy.scope import Name
+from proxy.scope import Name, with_parameters
 from proxy.sql import compound as act
 from proxy.sql import macros
 from proxy.sql.reading import SNOWFLAKE
@@ -125,6 +125,8 @@ class Routines:
             macros.type_of(parameter.type)
         if action.returns != "TABLE":
             macros.type_of(action.returns)
+        for column in action.columns:
+            macros.type_of(column.type)
         key = f"procedure {action.name[-1]}/{len(action.parameters)}"
         target = _quoted(*_schema(action.name), key)
         there = [row for row in await self._find(action.name, key) if row[1] == key]
@@ -135,6 +137,7 @@ class Routines:
         definition = {
             "parameters": [asdict(parameter) for parameter in action.parameters],
             "returns": action.returns,
+            "columns": [asdict(column) for column in action.columns],
             "body": action.body,
         }
         value = _text(json.dumps(definition))
@@ -154,19 +157,37 @@ class Routines:
         """Runs a procedure. Its arguments are expressions of the caller's."""
         from proxy.scripting import Script
 
-        definition = await self._definition(action)
+        definition = await self.definition(action)
         parameters = [act.Parameter(**fields) for fields in definition["parameters"]]
         script = Script(self._session.compound, caller.depth + 1)
         script.scope.enter()
         for parameter, value in self._arguments(action, parameters):
+            value = with_parameters(value, caller.parameters)
             sql = caller._query(f"SELECT CAST(({value}) AS {parameter.type})")
             made = script.scope.declare(parameter.name, Name("value", type=parameter.type))
             await script.assign(made, sql)
         body = definition["body"]
         block, _ = read_block(body, SNOWFLAKE.tokenize(body))
-        return await script.run(block, action.name[-1], definition["returns"])
+        answer = await script.run(block, action.name[-1], definition["returns"])
+        if definition["columns"] and script.table is not None:
+            return await self._as_declared(script, definition["columns"])
+        return answer
 
-    async def _definition(self, action: act.Call) -> dict:
+    async def _as_declared(self, script: Script, columns: list[dict]) -> Answer:
+        """The rows of a procedure that RETURNS TABLE (name type, ...)."""
+        width = len(await self._rows(f"DESCRIBE {script.table}"))
+        if width != len(columns):
+            raise SqlError("42804", f"the procedure returns {width} columns, not {len(columns)}")
+        names = ", ".join(f"_c{i}" for i in range(width))
+        casts = ", ".join(
+            f"CAST(_c{i} AS {column['type']}) AS {_quoted(column['name'])}"
+            for i, column in enumerate(columns)
+        )
+        text = f"SELECT {casts} FROM {script.table} AS _t({names})"
+        return await self._session.compound.answer(self._session.compound.plan(text))
+
+    async def definition(self, action: act.Call) -> dict:
+        """What is kept of the procedure that a CALL means. Raises 42883."""
         name, given = action.name[-1], len(action.arguments)
         found = {}
         for schema, key in await self._find(action.name, f"procedure {name}/"):

@@ -7,6 +7,7 @@ is one too; both become `getvariable('...')`, token by token, before the text is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,6 +24,10 @@ _AFTER_VALUE = frozenset(
         *(TokenType.STRING, TokenType.R_BRACE),
     }
 )
+
+
+PARAMETER = "hd_parameter_"
+"""What the variables are called, with their numbers, that hold the parameters of a CALL."""
 
 
 @dataclass(slots=True)
@@ -200,6 +205,22 @@ class Scope:
         if found.kind == "row" and dotted:
             return found.column(tokens[index + 2].text), 3
         return None
+
+
+def with_parameters(text: str, known: int) -> str:
+    """An argument's text, with the variables that hold parameters in the places of `$1`, `$2`...
+
+    known: how many there are. Raises 42P02 for others.
+    """
+    pieces, at = [], 0
+    tokens = SNOWFLAKE.tokenize(text)
+    for sign, number in itertools.pairwise(tokens):
+        if sign.token_type == TokenType.PARAMETER and number.token_type == TokenType.NUMBER:
+            if not 1 <= int(number.text) <= known:
+                raise SqlError("42P02", f"there is no parameter ${number.text}")
+            pieces += [text[at : sign.start], f"getvariable('{PARAMETER}{number.text}')"]
+            at = number.end + 1
+    return "".join([*pieces, text[at:]])
 
 
 def _nth(using: tuple[str, ...], index: int) -> str:

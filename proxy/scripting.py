@@ -79,6 +79,8 @@ class Script:
         self.scope = Scope(f"hd{depth}")
         self._caught: list[tuple[str, SqlError]] = []
         self._tables: list[str] = []
+        self.parameters = 0  # of the client's, that a CALL may use
+        self.table: str | None = None  # of the rows that it returned
 
     async def run(self, block: s.Block, title: str, returns: str = "") -> Answer:
         """Runs it to its end. title: the name of the column of what it returns; returns: its type."""
@@ -101,6 +103,7 @@ class Script:
         finally:
             self._compound.leftover.extend(t for t in self._tables if t == kept)
             await self._drop([t for t in self._tables if t != kept])
+        self.table = kept
         if kept is not None:
             return await self._compound.query(f"SELECT * FROM {kept}")
         name = title.replace('"', '""')

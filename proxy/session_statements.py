@@ -65,19 +65,9 @@ class SessionStatements:
             return extended.statement(action.name).row_types
         if isinstance(action, act.Fetch):
             return extended.cursor(action.cursor).statement.row_types
-        if isinstance(action, compound.CompoundAction):
-            return self._of_compound(action)
         if isinstance(action, act.Show):
             return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
         return _texts(_EXPLAIN) if isinstance(action, Explain) else None
-
-    def _of_compound(self, action: compound.CompoundAction) -> None:
-        """What gives no rows is known; the rest tells only when it runs."""
-        if not isinstance(action, compound.WITHOUT_ROWS):
-            raise not_supported(
-                "describing a statement whose columns show only when it runs",
-                "Send it as a simple query, without parameters.",
-            )
 
     def inner(self, plan: Statement) -> Statement | None:
         """The statement inside DECLARE and EXPLAIN, whose parameters are theirs."""

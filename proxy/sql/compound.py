@@ -64,15 +64,18 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class CreateProcedure:
-    """name: its parts, folded. returns: the type, or 'TABLE'. body: the block's text."""
+    """name: its parts, folded. returns: the type, or 'TABLE', of these columns if they are said.
+
+    body: the block's text.
+    """
 
     name: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     returns: str
+    columns: tuple[Parameter, ...]
     body: str
     replace: bool
     if_not_exists: bool
-    as_caller: bool
 
 
 @dataclass(frozen=True, slots=True)

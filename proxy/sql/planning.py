@@ -152,7 +152,9 @@ def _routine(
     if found is None:
         return None
     kind, action = found
-    return replace(_session(text, piece, Utility(kind, action=action)), writes=True)
+    statement = _session(text, piece, Utility(kind, action=action))
+    parameters = highest_parameter(piece.tokens) if kind == "CALL" else 0
+    return replace(statement, writes=True, parameters=parameters)
 
 
 def _session(text: str, piece: Slice, utility: Utility) -> Statement:
@@ -425,7 +427,7 @@ def _several(
             parts = dml.parts(tree, overwrite) or []
             written = [_write(part, list(part.dfs()), source, dialect, grammar) for part in parts]
             counted = [i for i, part in enumerate(parts) if isinstance(part, exp.Insert)]
-            if isinstance(tree, exp.MultitableInserts):
+            if isinstance(parts[0], exp.Create):
                 written.append(f"DROP TABLE {dml.ROWS}")
             action = Steps(tuple(written), tuple(counted))
         elif scan is not None:

@@ -104,9 +104,8 @@ _ENDS = (
 )
 
 
-def _properties(words: Words, what: str) -> bool:
-    """Up to AS; whether EXECUTE AS CALLER was said."""
-    caller = False
+def _properties(words: Words, what: str) -> None:
+    """Up to AS. Who a procedure runs as makes no difference: a session has one role."""
     while not words.accept("AS"):
         if any(words.accept(*said) for said in _SAID):
             continue
@@ -118,16 +117,14 @@ def _properties(words: Words, what: str) -> bool:
             words.accept("=")
             words.string()
         elif words.accept("EXECUTE", "AS"):
-            word = words.accept_any("CALLER", "OWNER", "RESTRICTED")
-            words.accept("CALLER")
-            caller = word == "CALLER"
+            words.accept("RESTRICTED")
+            words.accept_any("CALLER", "OWNER")
         elif words.accept("COPY", "GRANTS"):
             continue
         elif words.word in ("RUNTIME_VERSION", "HANDLER", "PACKAGES", "IMPORTS"):
             raise _refuse(words, f"CREATE {what} with {words.word}", "Write it in SQL.")
         else:
             raise words.fail()
-    return caller
 
 
 def _body(words: Words, what: str) -> str:
@@ -172,16 +169,17 @@ def create_procedure(words: Words) -> Read:
     replace, if_not_exists, name = _head(words, "PROCEDURE")
     parameters = _parameters(words)
     words.expect("RETURNS")
+    columns: tuple[Parameter, ...] = ()
     if words.word == "TABLE" and words.word_at(1) == "(":
         words.step()
-        words.list_in_brackets()
+        columns = _parameters(words)
         returns = "TABLE"
     else:
         returns = _until(words, *_ENDS)
-    caller = _properties(words, "PROCEDURE")
+    _properties(words, "PROCEDURE")
     body = _body(words, "PROCEDURE")
     _trailing(words, "PROCEDURE")
-    action = CreateProcedure(name, parameters, returns, body, replace, if_not_exists, caller)
+    action = CreateProcedure(name, parameters, returns, columns, body, replace, if_not_exists)
     return "CREATE PROCEDURE", action
 
 

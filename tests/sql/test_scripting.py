@@ -159,8 +159,11 @@ def test_what_cannot_be_done_faithfully_is_refused(client: psycopg.Connection, t
 
 def test_describing_a_block_does_not_run_it(client: psycopg.Connection) -> None:
     client.execute("create or replace table undescribed (a int)")
+    text = (
+        "begin insert into undescribed values (1); if (true) then return 1; end if; return 'x'; end"
+    )
     with pytest.raises(psycopg.errors.FeatureNotSupported):
-        client.execute("begin insert into undescribed values (1); return 1; end", binary=True)
+        client.execute(text, prepare=True)
     assert answer(client, "select count(*) from undescribed") == 0
 
 
@@ -276,3 +279,41 @@ def test_result_scan_is_of_the_statement_before_whatever_it_was(
         client.execute("select * from nosuch")
     with pytest.raises(psycopg.errors.FeatureNotSupported):
         client.execute("select * from table(result_scan(last_query_id()))")
+
+
+def test_a_call_takes_parameters(client: psycopg.Connection) -> None:
+    client.execute(
+        "create or replace procedure said(a varchar, n int) returns varchar as "
+        "'begin return a || n; end'"
+    )
+    assert client.execute("call said(%s, %s + 1)", ("x", 1)).fetchall() == [("x2",)]
+    with pytest.raises(psycopg.errors.UndefinedParameter):
+        client.execute("call said($1, 1)")
+
+
+DESCRIBED = [
+    ("begin return 1 + 2; end", 3),
+    ("begin let x := 'a'; return x || 'b'; end", "ab"),
+    (
+        "declare t int default 0; r resultset default (select 1 a); begin for i in r do t := t + i.a; end for; return t; end",
+        1,
+    ),
+    (
+        "execute immediate $$ declare r resultset default (select 5 a); begin return table(r); end $$",
+        5,
+    ),
+    ("begin let x := 1/0; exception when other then return sqlerrm; end", "Division by zero"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), DESCRIBED)
+def test_a_block_is_described_without_running(
+    client: psycopg.Connection, text: str, expected: Any
+) -> None:
+    assert client.execute(text, prepare=True).fetchall() == [(expected,)]
+
+
+def test_insert_overwrite_may_read_its_own_table(client: psycopg.Connection) -> None:
+    client.execute("create or replace table own as select column1 as a from values (1), (7)")
+    client.execute("insert overwrite into own select a + 1 from own where a < 5")
+    assert answer(client, "select * from own") == 2

@@ -38,7 +38,13 @@ def parts(tree: exp.Expr, overwrite: bool) -> list[exp.Expr] | None:
     if isinstance(tree, exp.Insert) and tree.args.get("overwrite"):
         tree.set("overwrite", None)
         table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-        return [exp.Delete(this=table.copy()), tree]
+        emptied = exp.Delete(this=table.copy())
+        source = tree.expression
+        if isinstance(source, exp.Values):
+            return [emptied, tree]
+        # The query may read the table itself: it is run first.
+        tree.set("expression", exp.Select(expressions=[exp.Star()]).from_(exp.to_table(ROWS)))
+        return [_kept(source), emptied, tree]
     if isinstance(tree, exp.MultitableInserts):
         return _multi(tree, overwrite)
     return None
@@ -46,19 +52,13 @@ def parts(tree: exp.Expr, overwrite: bool) -> list[exp.Expr] | None:
 
 _SOURCE = "_inserted"
 ROWS = f"temp.main.{_SOURCE}"
-"""The rows that a multi-table INSERT distributes: a table that `parts` begins by making."""
+"""The rows to be inserted: a table that `parts` begins by making, to be dropped at the end."""
 
 
 def _multi(tree: exp.Expr, overwrite: bool) -> list[exp.Expr]:
     """INSERT ALL and INSERT FIRST: the rows are read once, then each INTO takes its own."""
-    source = tree.args["source"]
     first = str(tree.args.get("kind") or "").upper() == "FIRST"
-    rows = exp.to_table(ROWS)
-    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-    create = exp.Create(
-        this=rows, kind="TABLE", expression=source, replace=True, properties=temporary
-    )
-    statements: list[exp.Expr] = [create]
+    statements: list[exp.Expr] = [_kept(tree.args["source"])]
     if overwrite:
         targets = {}
         for branch in tree.expressions:
@@ -84,6 +84,14 @@ def _multi(tree: exp.Expr, overwrite: bool) -> list[exp.Expr]:
             wanted = exp.And(this=exp.Paren(this=wanted), expression=_none_of(taken))
         statements.append(_into(branch.this, wanted))
     return statements
+
+
+def _kept(query: exp.Expr) -> exp.Expr:
+    """The table `ROWS`, made of a query's rows."""
+    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+    return exp.Create(
+        this=exp.to_table(ROWS), kind="TABLE", expression=query, replace=True, properties=temporary
+    )
 
 
 def _none_of(conditions: list[exp.Expr]) -> exp.Expr | None:
