@@ -7,11 +7,23 @@ of every statement's way.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from sqlglot.tokens import TokenType
 
+from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
+from proxy.parameter_types import columns_of
+from proxy.sql import control_plane
+from proxy.sql.inserting import target, with_columns
 from proxy.sql.positions import casts, clause_at, source_position
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.statement import Statement
+
+if TYPE_CHECKING:
+    from proxy.session import Session
 
 _LIMITS = frozenset((TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH))
 _ASSIGN = frozenset(("INSERT", "UPDATE", "MERGE"))
@@ -30,7 +42,53 @@ def located(error: EngineError, plan: Statement, sql: str, dialect: str) -> Engi
             error.message = "LIMIT must not be negative"
     elif error.sqlstate == "42846" and plan.kind in _ASSIGN and not casts(plan.text, dialect):
         error.sqlstate = "42804"
+    elif error.sqlstate == "42P01" and error.hint is None:
+        error.hint = control_plane.hint_for_missing(error.message)
     if error.offset is not None and error.position is None:
         place = source_position(sql, error.offset, plan.text, dialect)
         error.position = place + plan.start if place is not None else None
     return error
+
+
+_TOO_FEW = re.compile(
+    r"table .* has (?P<columns>\d+) columns but (?P<values>\d+) values were supplied"
+)
+
+
+async def with_defaults(session: Session, plan: Statement, error: EngineError) -> Statement | None:
+    """An INSERT that was refused for giving fewer values than there are columns, naming its columns.
+
+    None where that was not it, or where the dialect wants all of them.
+    """
+    found = _TOO_FEW.fullmatch(error.message) if plan.kind == "INSERT" else None
+    if found is None or session.settings.get("hatidata.dialect") != "postgres":
+        return None
+    given = int(found["values"])
+    table = target(plan.sql)
+    if table is None or given >= int(found["columns"]):
+        return None
+    columns = await session.on_duck(columns_of, session.duck, f"SELECT * FROM {table} LIMIT 0")
+    return replace(plan, sql=with_columns(plan.sql, [name for name, _ in columns[:given]]))
+
+
+_PARSED_AGAIN = 1 << 16  # characters: longer texts keep the place that was found first
+# Where one of these cannot stand in Postgres's grammar, it cannot in Snowflake's.
+_NEVER_THERE = frozenset(("from", "where", "and", "or", "having", "group", "order", ",", ")"))
+
+
+def better_placed(
+    failure: SyntaxFailure, text: str, dialect: str, duck: DuckSession
+) -> SyntaxFailure:
+    """A syntax error where Postgres would see it: sqlglot reads on, and complains later.
+
+    DuckDB's grammar is Postgres's. Of another dialect's text it decides only what is beyond doubt.
+    """
+    found = duck.syntax_error(text) if len(text) <= _PARSED_AGAIN else None
+    place = found.fields.get("position", "") if found is not None else ""
+    if found is None or found.kind != "Parser" or not place.isdigit():
+        return failure
+    offset = len(text.encode()[: int(place)].decode(errors="ignore"))
+    word = found.message.partition('"')[2].rpartition('"')[0].casefold()
+    if dialect == "snowflake" and not (offset < failure.offset and word in _NEVER_THERE):
+        return failure
+    return SyntaxFailure(found.message, offset)

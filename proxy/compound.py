@@ -178,6 +178,7 @@ class Compound:
     async def text_of(self, plan: Statement) -> str | None:
         """The value of a query of one row and one text."""
         self._session.admit(plan)
+        self._session.context.refresh(plan.needs)
         if plan.route is not Route.DUCKDB:
             raise SqlError("0A000", "an expression over the control plane is not supported here")
         rows = await self._session.on_duck(self._session.duck.run, plan.sql)
@@ -201,7 +202,11 @@ class Compound:
         name = _COUNT_COLUMNS.get(plan.kind)
         if name is not None:
             self._results.append(_Result(f'SELECT {rows} AS "{name}"', None))
-        elif plan.route is Route.DUCKDB and plan.tag == "SELECT" and not plan.parameters:
+        elif (
+            plan.route is Route.DUCKDB
+            and plan.tag == "SELECT"
+            and not (plan.parameters or plan.needs or plan.ddl)
+        ):
             self._results.append(_Result(plan.sql, moment))
         else:
             self._results.append(None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.complaints import with_defaults
 from proxy.describing import columns_of
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
@@ -36,6 +37,7 @@ from proxy.wire.types import DuckType, wire_type
 if TYPE_CHECKING:
     from proxy.session import Session
 
+_TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
@@ -45,6 +47,13 @@ _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
 # What a Parse says: text, OIDs, and the dialect in force.
 _Parsed = tuple[str, tuple[int, ...], Dialect]
+
+
+def parse_body(body: bytes, sql: str) -> bytes:
+    """The body of a Parse message with another text."""
+    name, _, rest = body.partition(b"\0")
+    types = rest.partition(b"\0")[2]
+    return name + b"\0" + m.cstring(sql) + types
 
 
 class ExtendedProtocol:
@@ -95,8 +104,14 @@ class ExtendedProtocol:
         return statement
 
     def _keep(self, key: _Parsed, statement: PreparedStatement) -> None:
-        if statement.duck is not None and len(statement.sql) <= _KEPT_LENGTH:
-            self._parsed[key] = statement, statement.duck.columns
+        plan, duck = statement.plan, statement.duck
+        if (
+            duck is not None
+            and plan is not None
+            and not plan.varies
+            and len(plan.sql) <= _KEPT_LENGTH
+        ):
+            self._parsed[key] = statement, duck.columns
             if len(self._parsed) > _KEPT:
                 del self._parsed[next(iter(self._parsed))]
 
@@ -108,8 +123,11 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
+        await session.mirror.before_question()
         await session.apply_to_postgres()
         frame = m.frame(b"P", session.body)
+        if plan.relayed is not None:
+            frame = m.frame(b"P", parse_body(session.body, plan.relayed))
         statement.relayed = RelayedStatement(message.statement, frame)
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
@@ -118,19 +136,29 @@ class ExtendedProtocol:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
+        statement.plan = statement.asked = plan
+        statement.oids = oids
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            await self._prepare_duck(statement, plan, oids)
+            try:
+                await self._prepare_duck(statement, plan, oids)
+            except EngineError as error:
+                again = await with_defaults(self._session, plan, error)
+                if again is None:
+                    raise
+                await self._prepare_duck(statement, again, oids)
         elif isinstance(plan.action, CompoundAction):
             statement.row_types = await columns_of(self._session.compound, plan.action)
             statement.parameter_numbers = tuple(range(1, plan.parameters + 1))
             given = (*oids, *(0,) * plan.parameters)
             statement.parameter_oids = tuple(oid or _TEXT for oid in given[: plan.parameters])
+            statement.read_oids = statement.parameter_oids
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
+            statement.read_oids = statement.inner.read_oids
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -142,17 +170,31 @@ class ExtendedProtocol:
         """
         plan, numbers = parameter_types.numbered(plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
-        found = await parameter_types.infer(self._session, plan, said)
+        found = await parameter_types.infer(
+            self._session, plan, parameter_types.read_as_cast(plan, said)
+        )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
-        every = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
-        statement.parameter_oids = tuple(every[n] for n in sorted(every))
+        read_as = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
+        told = {n: said if said in _TEXTS else read_as[n] for n, said in enumerate(oids, start=1)}
+        statement.read_oids = tuple(read_as[n] for n in sorted(read_as))
+        statement.parameter_oids = tuple(told.get(n, read_as[n]) for n in sorted(read_as))
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
             await self._settle_row_types(statement, plan, found)
+        if not plan.scalar:
+            await self._settle_lengths(statement)
+
+    async def _settle_lengths(self, statement: PreparedStatement) -> None:
+        """Which of the result columns are varchar(n)."""
+        described, rows = self._session.described, statement.row_types
+        if rows is not None and described.concerns(rows):
+            if not described.is_current:
+                await self._session.on_duck(described.look, rows)
+            statement.lengths = described.lengths(statement.sql, rows)
 
     async def _settle_row_types(
         self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]
@@ -226,6 +268,7 @@ class ExtendedProtocol:
         if (replaced := self.portals.pop(message.portal, None)) is not None:
             await self.close_portal(replaced)
         if statement.plan is not None:
+            await self._plan_anew(statement, statement.plan)
             self._session.admit(statement.plan)
         bound = Portal(statement)
         if statement.relayed is not None:
@@ -246,6 +289,10 @@ class ExtendedProtocol:
             await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
         except EngineError as error:
             raise self._session.located(error, statement.plan, statement.sql) from error
+        told = statement.lengths
+        await self._settle_lengths(statement)
+        if told != statement.lengths:
+            raise _changed_result()
 
     def _acceptance(self, statement: PreparedStatement) -> Accept:
         """What refuses columns that the client was not told of."""
@@ -255,6 +302,15 @@ class ExtendedProtocol:
                 self._check_columns(statement, columns)
 
         return accept
+
+    async def _plan_anew(self, statement: PreparedStatement, plan: Statement) -> None:
+        """Prepares again what was planned with variables that have changed since."""
+        if not plan.varies or (now := self._session.planned_now(plan)) == statement.asked:
+            return
+        statement.close_plans()
+        statement.variants.clear()
+        statement.row_types = None
+        await self.prepare(statement, now, statement.oids)
 
     def bind_values(self, bound: Portal, message: m.Bind) -> None:
         oids = bound.statement.parameter_oids
@@ -266,10 +322,16 @@ class ExtendedProtocol:
         formats = portals.result_formats(message.parameter_formats, len(oids))
         zone = self._session.style().time_zone
         bound.size = sum([len(raw) for raw in message.parameters if raw is not None])
+        read_oids = bound.statement.read_oids
+        if read_oids != oids:  # what is sent as a text is so in either format
+            formats = [
+                code if told == oid else 0
+                for code, told, oid in zip(formats, oids, read_oids, strict=True)
+            ]
         values = [
             (oid, params.decode(raw, code, oid, time_zone=zone, number=number))
             for number, (raw, code, oid) in enumerate(
-                zip(message.parameters, formats, oids, strict=True), start=1
+                zip(message.parameters, formats, read_oids, strict=True), start=1
             )
         ]
         statement = bound.statement.inner or bound.statement
@@ -306,7 +368,8 @@ class ExtendedProtocol:
             self._session.link.write(m.NO_DATA)
         else:
             shown = portals.result_formats(formats or (), len(rows))
-            self._session.link.write(m.row_description(portals.columns_of(rows, shown)))
+            columns = portals.columns_of(rows, shown, self._lengths(statement))
+            self._session.link.write(m.row_description(columns))
 
     async def execute(self, message: m.Execute) -> None:
         session = self._session
@@ -315,6 +378,8 @@ class ExtendedProtocol:
         limit = max(message.max_rows, 0)
         if plan is not None:
             session.admit(plan)
+            if not bound.running and bound.answer is None:
+                session.context.started(plan)
         if bound.statement.relayed is not None:
             session.compound.lost()
             await self._forward(b"E", pg.EXECUTE, None)
@@ -368,7 +433,7 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if not session.link.protocol.next_is(b"S"):
+        if plan.then or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
         moment = session.compound.before()
@@ -395,6 +460,8 @@ class ExtendedProtocol:
         if bound.finished or limit == NO_ROWS:
             return 0
         sent = 0
+        if bound.running is None and statement.plan is not None:
+            session.context.refresh(statement.plan.needs)
         try:
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
@@ -424,6 +491,10 @@ class ExtendedProtocol:
             if statement.plan is not None and statement.plan.writes:
                 sql = bound.sql or statement.sql
                 session.transaction.wrote(sql, bound.values, bound.rows)
+                for part in statement.plan.then:
+                    session.transaction.wrote(part, (), 0)
+            if statement.plan is not None and statement.plan.touched:
+                await session.mirror.changed(statement.plan.touched)
         return sent
 
     def _at_once(self, bound: Portal) -> bool:
@@ -465,9 +536,7 @@ class ExtendedProtocol:
             return
         told = [wire_type(kind).oid for _, kind in statement.row_types or ()]
         if told != [wire_type(kind).oid for _, kind in columns]:
-            raise SqlError(
-                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
-            )
+            raise _changed_result()
 
     def start(self, bound: Portal) -> None:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
@@ -476,6 +545,8 @@ class ExtendedProtocol:
         bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
         if statement.row_types is None:
             bound.running.finish()
+            if statement.plan is not None:
+                self._session.run_rest(statement.plan)
 
     def plan_texts(self, bound: Portal) -> list[str]:
         """Blocks. What EXPLAIN gives: the texts of its plans."""
@@ -509,6 +580,13 @@ class ExtendedProtocol:
         if plan is not None and plan.route is Route.SESSION:
             return self._session.own.row_types(plan)
         return statement.row_types
+
+    def _lengths(self, statement: PreparedStatement) -> tuple[int, ...] | None:
+        plan = statement.plan
+        if plan is None or plan.route is not Route.SESSION:
+            return statement.lengths
+        rows = self._session.own.rows_of(plan)
+        return rows.lengths if rows is not None else None
 
     def cursor(self, name: str) -> Portal:
         if (found := self.portals.get(name)) is None:
@@ -554,6 +632,7 @@ class ExtendedProtocol:
         self, kind: bytes, reply: pg.Reply, statement: RelayedStatement | None
     ) -> None:
         """Hands the client's message on as it came."""
+        await self._session.mirror.before_question()
         await self._session.apply_to_postgres()
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(
@@ -607,3 +686,8 @@ class ExtendedProtocol:
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:
             await self._session.duck.call(closing.running.close)
+
+
+def _changed_result() -> SqlError:
+    message = "cached plan must not change result type"
+    return SqlError("0A000", message, routine="RevalidateCachedQuery")

@@ -180,6 +180,12 @@ class ClientLink(asyncio.Protocol):
             raise ConnectionResetError("the client has gone")
 
     @property
+    def host(self) -> str:
+        """The client's address, '' where the transport has none."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
+
+    @property
     def peer(self) -> str:
         assert self._transport is not None
         name = self._transport.get_extra_info("peername")

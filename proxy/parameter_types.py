@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TEXT_OID = BY_NAME["text"].oid
 _UNSAID = frozenset((0, BY_NAME["unknown"].oid))
+TEXT_OIDS = frozenset(BY_NAME[name].oid for name in ("text", "varchar", "bpchar"))
 _NUMERIC = BY_NAME["numeric"]
 NUMERIC_OIDS = frozenset((_NUMERIC.oid, _NUMERIC.array_oid))
 
@@ -48,7 +49,7 @@ def numbered(plan: Statement, oids: Sequence[int]) -> tuple[Statement, tuple[int
     """
     numbers = tuple(sorted({n for n, _ in parameter_places(plan.sql)}))
     if numbers[:1] == (0,):
-        raise _no_parameter_zero(plan)
+        raise no_parameter(plan, 0)
     there = frozenset(numbers)
     for n in range(1, numbers[-1] if numbers else 0):
         if n not in there and (n > len(oids) or oids[n - 1] in _UNSAID):
@@ -65,12 +66,41 @@ def _indeterminate(n: int) -> SqlError:
     return SqlError("42P18", f"could not determine data type of parameter ${n}")
 
 
-def _no_parameter_zero(plan: Statement) -> SqlError:
+def no_parameter(plan: Statement, number: int) -> SqlError:
+    """42P02 for a parameter that cannot have a value, with its place."""
     position = None
-    with suppress(SqlError):  # another grammar's text: then without its place
-        offset = next(start for n, start in parameter_places(plan.text) if n == 0)
+    with suppress(SqlError, StopIteration):  # another grammar's text: then without its place
+        offset = next(start for n, start in parameter_places(plan.text) if n == number)
         position = plan.start + offset + 1
-    return SqlError("42P02", "there is no parameter $0", position=position)
+    return SqlError("42P02", f"there is no parameter ${number}", position=position)
+
+
+def read_as_cast(plan: Statement, oids: Sequence[int]) -> list[int]:
+    """`oids` of $1..$k with 0 for a text that is only ever cast to an array or to numeric.
+
+    A text is sent as the cast's type would be; DuckDB's own cast reads other brackets, and fixes the
+    digits of a numeric before it has seen the value.
+    """
+    texts = {n for n, oid in enumerate(oids, start=1) if oid in TEXT_OIDS}
+    tree = inference.read(plan.sql) if texts else None
+    if tree is None:
+        return list(oids)
+    for node in tree.find_all(exp.Placeholder, exp.Parameter):
+        if node.name.isdecimal() and not _is_read_by_cast(node.parent):
+            texts.discard(int(node.name))
+    return [0 if n in texts else oid for n, oid in enumerate(oids, start=1)]
+
+
+def _is_read_by_cast(place: exp.Expr | None) -> bool:
+    if isinstance(place, exp.Cast):
+        return isinstance(place.to, exp.DataType) and place.to.this in (
+            exp.DType.ARRAY,
+            exp.DType.LIST,
+        )
+    if not isinstance(place, exp.Coalesce) or len(place.expressions) != 1:
+        return False
+    other = place.expressions[0]
+    return isinstance(other, exp.Cast) and isinstance(other.this, exp.Null)
 
 
 async def infer(session: Session, plan: Statement, oids: Sequence[int]) -> list[int]:

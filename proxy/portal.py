@@ -17,7 +17,7 @@ from proxy.engines.relay import RelayedStatement
 from proxy.errors import SqlError
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
-from proxy.wire.types import DuckType, wire_type
+from proxy.wire.types import DuckType, varchar, wire_type
 
 
 @dataclass(slots=True)
@@ -27,6 +27,7 @@ class PreparedStatement:
     name: str
     plan: Statement | None = None
     parameter_oids: tuple[int, ...] = ()
+    read_oids: tuple[int, ...] = ()  # what their values are read as
     parameter_numbers: tuple[int, ...] = ()  # of those that the text has: DuckDB's $1, $2...
     sql: str = ""  # what DuckDB was given for it
     duck: DuckStatement | None = None  # planned for `parameter_types`
@@ -34,8 +35,11 @@ class PreparedStatement:
     variants: dict[str, DuckStatement] = field(default_factory=dict)  # for others, by their text
     hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
+    asked: Statement | None = None  # the plan as the text gave it
+    oids: tuple[int, ...] = ()  # as Parse gave them
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
+    lengths: tuple[int, ...] | None = None  # n of columns that are varchar(n)
 
     def close_plans(self) -> None:
         """Blocks. Frees what DuckDB holds for it."""
@@ -91,19 +95,28 @@ def _data_row(values: Sequence[str | None]) -> bytes:
     return m.frame(b"D", len(values).to_bytes(2, "big") + cells)
 
 
-def columns_of(row_types: Sequence[tuple[str, DuckType]], formats: Sequence[int]) -> list[m.Column]:
-    """The fields of RowDescription for a DuckDB result."""
+def columns_of(
+    row_types: Sequence[tuple[str, DuckType]],
+    formats: Sequence[int],
+    lengths: Sequence[int] | None = None,
+) -> list[m.Column]:
+    """The fields of RowDescription for a DuckDB result. lengths: as `Described.lengths` gives them."""
     columns = []
     for (name, duck), code in zip(row_types, formats, strict=True):
-        wire = wire_type(duck)
+        length = lengths[len(columns)] if lengths else 0
+        wire = varchar(length) if length else wire_type(duck)
         columns.append(m.Column(name, wire.oid, wire.size, wire.modifier, code))
     return columns
 
 
 @lru_cache(maxsize=256)
-def row_description(row_types: tuple[tuple[str, DuckType], ...], formats: tuple[int, ...]) -> bytes:
+def row_description(
+    row_types: tuple[tuple[str, DuckType], ...],
+    formats: tuple[int, ...],
+    lengths: tuple[int, ...] | None = None,
+) -> bytes:
     """RowDescription of a DuckDB result."""
-    return m.row_description(columns_of(row_types, formats))
+    return m.row_description(columns_of(row_types, formats, lengths))
 
 
 def result_formats(given: Sequence[int], count: int) -> tuple[int, ...]:

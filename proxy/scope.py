@@ -2,7 +2,7 @@
 
 Why it exists: a script's variables are DuckDB variables of the session, so that their values keep
 their types and never leave the engine. In a statement `:name` is a variable, in an expression `name`
-is one too; both become `getvariable('...')`, token by token, before the text is planned.
+is one too; both become `script_variable('...')`, token by token, before the text is planned.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class Name:
 
     def value(self) -> str:
         """Snowflake's SQL for the value."""
-        return _typed(f"getvariable('{self.variable}')", self.engine_type)
+        return _typed(f"script_variable('{self.variable}')", self.engine_type)
 
     def column(self, name: str) -> str:
         """Snowflake's SQL for one column of a row. Raises 42703."""
         for column, kind in self.columns:
             if column.lower() == name.lower():
                 key = column.replace("\\", "\\\\").replace("'", "''")
-                return _typed(f"struct_extract(getvariable('{self.variable}'), '{key}')", kind)
+                return _typed(f"struct_extract(script_variable('{self.variable}'), '{key}')", kind)
         raise SqlError("42703", f'column "{name}" does not exist')
 
 
@@ -218,7 +218,7 @@ def with_parameters(text: str, known: int) -> str:
         if sign.token_type == TokenType.PARAMETER and number.token_type == TokenType.NUMBER:
             if not 1 <= int(number.text) <= known:
                 raise SqlError("42P02", f"there is no parameter ${number.text}")
-            pieces += [text[at : sign.start], f"getvariable('{PARAMETER}{number.text}')"]
+            pieces += [text[at : sign.start], f"script_variable('{PARAMETER}{number.text}')"]
             at = number.end + 1
     return "".join([*pieces, text[at:]])
 

@@ -152,6 +152,9 @@ class Script:
     def _planned(self, text: str) -> Statement:
         plan = self._compound.plan(text)
         self._session.admit(plan)
+        if isinstance(plan.action, act.ResultScan):
+            raise SqlError("0A000", "RESULT_SCAN in a script is not supported")
+        self._session.context.refresh(plan.needs)
         return plan
 
     def _query(self, text: str) -> str:
@@ -217,7 +220,15 @@ class Script:
     async def _finish(self, plan: Statement | None) -> int:
         """Runs a statement of DuckDB's to its end."""
         assert plan is not None
-        rows = await self._compound.execute(plan.sql)
+        if plan.then:
+            async with self._compound.one_transaction():
+                rows = await self._compound.execute(plan.sql)
+                for part in plan.then:
+                    await self._compound.execute(part)
+        else:
+            rows = await self._compound.execute(plan.sql)
+        if plan.touched:
+            await self._session.mirror.changed(plan.touched)
         if plan.writes:
             self._session.transaction.wrote_once("a statement of a script")
         return rows

@@ -23,6 +23,7 @@ import structlog
 from psycopg.conninfo import conninfo_to_dict
 
 import runtime_sql
+from catalog import mirror as catalog_mirror
 from catalog import roles
 from proxy import data_directory
 from proxy.config import Settings
@@ -33,8 +34,9 @@ from proxy.engines.relay import Login
 from proxy.errors import SqlError
 from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror
 from proxy.session import Services, Session
-from proxy.sql.control_plane import declare_runtime_functions
+from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
 from proxy.sql.snowflake.vectorised import VECTORISED
@@ -73,6 +75,7 @@ class Server:
             try:
                 runtime_sql.migrate(conninfo)
                 self._shared = None if self._embedded else roles.shared_login(conninfo)
+                secret = catalog_mirror.install(conninfo, own_server=self._embedded)
                 with psycopg.connect(conninfo) as connection:
                     info = connection.info
                     self._server_parameters = {
@@ -87,7 +90,7 @@ class Server:
                 ) from error
             self._conninfo = conninfo
             self._control = _control_plane(conninfo)
-            declare_runtime_functions(*_runtime_functions())
+            declare_runtime(*_runtime_functions(), runtime_sql.RELATIONS)
             try:
                 self._duck = DuckEngine(
                     self._directory / f"{data_directory.DATABASE}.duckdb",
@@ -101,6 +104,12 @@ class Server:
                     f"DuckDB cannot open the data directory: {error.message}"
                 ) from error
             undo.callback(self._duck.close)
+            self._mirror = Mirror(self._duck, conninfo, secret)
+            undo.callback(self._mirror.close)
+            try:
+                self._mirror.reconcile()
+            except (psycopg.Error, SqlError) as error:
+                raise StartError(f"the catalog cannot be mirrored: {error}") from error
             self._services = Services(
                 self._duck,
                 self._control,
@@ -110,6 +119,8 @@ class Server:
                 self._register,
                 self._unregister,
                 self._cancel,
+                self._mirror,
+                frozenset((data_directory.DATABASE, self._control.database)),
             )
             self._cleanup = undo.pop_all()
 
@@ -142,6 +153,7 @@ class Server:
         if housekeeping is not None:
             housekeeping.cancel()
         await self._drain()
+        await self._mirror.stop()
 
     def _start_housekeeping(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         interval = self._settings.housekeeping_interval
@@ -162,7 +174,7 @@ class Server:
     def _url(self) -> str:
         host, port = self._socket.getsockname()[:2]
         return (
-            f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{data_directory.DATABASE}"
+            f"postgresql://{f'[{host}]' if ':' in host else host}:{port}/{self._control.database}"
         )
 
     # --- connections --------------------------------------------------------------------------

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.complaints import located
+from proxy.complaints import better_placed, located, with_defaults
 from proxy.compound import Compound
 from proxy.copying import Copying
+from proxy.described import Described
 from proxy.engines import postgres as pg
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -28,12 +29,16 @@ from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
 from proxy.link import ClientLink
+from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
+from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
+from proxy.session_context import SessionContext
 from proxy.session_settings import Scope, SessionSettings, Setting, in_milliseconds
 from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.sql.existence import existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -44,6 +49,15 @@ from proxy.wire.rows import RowEncoder, TextStyle
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+
+def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
+    """A message as Postgres is given it, each statement in its place."""
+    for plan in reversed(plans):
+        if plan.relayed is not None:
+            end = plan.start + len(plan.text)
+            sql = sql[: plan.start] + plan.relayed + sql[end:]
+    return sql
 
 
 _STARTUP_SECONDS = 60.0  # as Postgres's authentication_timeout
@@ -71,6 +85,8 @@ class Services:
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key
     unregister: Callable[[Session], None]
     cancel: Callable[[int, bytes], Awaitable[None]]  # what a CancelRequest asks for
+    mirror: Mirror | None
+    databases: frozenset[str]  # names that clients may connect to
 
 
 class Session:
@@ -83,6 +99,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
+        self.described = Described(self.duck)
         self.relay = Relay(
             services.control,
             self._login,
@@ -91,8 +108,11 @@ class Session:
             self._parameter_from_postgres,
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
+        self.mirror = SessionMirror(self, services.mirror)
+        self.transaction.ended = self.mirror.ended
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
+        self.context = SessionContext(self)
         self.copying = Copying(self)
         self.compound = Compound(self)
         self._steps = self._take_steps()
@@ -196,7 +216,11 @@ class Session:
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
         self.link.write(m.AUTHENTICATION_OK)
+        if greeting.database not in self.services.databases:
+            message = f'database "{greeting.database}" does not exist'
+            raise SqlError("3D000", message, severity="FATAL")
         self.user, self.database = greeting.user, greeting.database
+        self.dialect = replace(self.dialect, database=self.database)
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
@@ -304,6 +328,7 @@ class Session:
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                database=self.database,
             )
         if setting.name in _TIMEOUTS:
             self._timeouts[setting.name] = in_milliseconds(value) / 1000
@@ -325,7 +350,8 @@ class Session:
     def _postgres_settings(self) -> dict[str, str]:
         """What a new backend starts with."""
         self._postgres_stale.clear()
-        return dict(self.settings.in_scope(Scope.POSTGRES)) | self.passthrough
+        settings = self.settings.in_scope(Scope.POSTGRES)
+        return {name: in_postgres(name, value) for name, value in settings} | self.passthrough
 
     async def _login(self) -> Login:
         return await self.services.login(self.user)
@@ -340,7 +366,7 @@ class Session:
     async def apply_to_postgres(self) -> None:
         while self._postgres_stale:
             name, value = self._postgres_stale.popitem()
-            await self.relay.apply(name, value)
+            await self.relay.apply(name, in_postgres(name, value))
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""
@@ -376,10 +402,10 @@ class Session:
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
             self.compound.lost()
-            await self._relay_query(sql)
+            await self._relay_query(relayed_text(sql, plans))
             return
         for plan in plans:
-            if len(plans) > 1:
+            if len(plans) > 1 or plan.then:
                 self.transaction.open(Block.MESSAGE)
             await self._simple(plan)
         if self.transaction.block in (Block.MESSAGE, Block.PIPELINE):
@@ -388,7 +414,10 @@ class Session:
 
     def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
         dialect = replace(self.dialect, numbered=True) if numbered else self.dialect
-        plans = self.services.plans.plan(sql, dialect)
+        try:
+            plans = self.services.plans.plan(sql, self.context.dialect(dialect, sql))
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
         if any(map(is_postgres_setting, plans)):
             plans = tuple(
                 replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
@@ -396,9 +425,14 @@ class Session:
             )
         return plans
 
+    def planned_now(self, plan: Statement) -> Statement:
+        """The plan of the same text as the session's variables have it now."""
+        return replace(self.plan(plan.text)[0], start=plan.start) if plan.varies else plan
+
     async def _simple(self, plan: Statement) -> None:
-        plan = self.resolve(plan)
+        plan = self.resolve(self.planned_now(plan))
         self.admit(plan)
+        self.context.started(plan)
         if plan.route is Route.SESSION:
             answer = await self.own.run(plan)
             self.compound.answered(plan, answer)
@@ -411,7 +445,7 @@ class Session:
         elif plan.route is Route.POSTGRES:
             self.compound.lost()
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            await self._relay_query(" " * plan.start + plan.text)
+            await self._relay_query(" " * plan.start + (plan.relayed or plan.text))
         else:
             await self._simple_duck(plan)
 
@@ -423,7 +457,8 @@ class Session:
         inner = rows.portal.statement
         codes = (int(rows.portal.binary),) * len(inner.row_types or ())
         if inner.row_types is not None and rows.send:
-            self.link.write(m.row_description(portals.columns_of(inner.row_types, codes)))
+            columns = portals.columns_of(inner.row_types, codes, inner.lengths)
+            self.link.write(m.row_description(columns))
         count = await self.extended.run(rows.portal, rows.limit, codes, rows.send)
         assert inner.plan is not None
         self.link.write(portals.complete(rows.tag or inner.plan.tag, count))
@@ -460,6 +495,7 @@ class Session:
         transaction = self.transaction
         return (
             self.duck_in_step
+            and not self.context.stale
             and (transaction.block is Block.NONE or transaction.duck_open)
             and self.duck.runs_at_once(statement)
         )
@@ -469,6 +505,8 @@ class Session:
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
+        if self.context.stale:
+            self.context.apply(self.duck)
         return function(*arguments)
 
     def admit(self, plan: Statement) -> None:
@@ -479,6 +517,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str) -> None:
+        await self.mirror.before_question()
         await self.apply_to_postgres()
         await self.relay.query(sql, self.transaction.postgres_begin())
         if self.relay.copying:
@@ -504,30 +543,41 @@ class Session:
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
-            raise SqlError("42P02", f"there is no parameter ${plan.parameters}")
+            raise no_parameter(plan, plan.parameters)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             self.compound.ran(plan, None, 1)
             return
         nothing_to_do = await self.existence_notice(plan)
         moment = self.compound.before()
+        self.context.refresh(plan.needs)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
+            if (again := await with_defaults(self, plan, error)) is not None:
+                await self._simple_duck(again)
+                return
+            if error.sqlstate == "42P02":  # there is none but $0
+                raise no_parameter(plan, 0) from error
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if plan.touched:
+                    await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 if plan.writes:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
+                    for sql in plan.then:
+                        self.transaction.wrote(sql, (), 0)
                 self.compound.ran(plan, moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
-            description = portals.row_description(columns, (0,) * len(columns))
+            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
                 self._keep_constant(plan.sql, answer)
@@ -536,6 +586,8 @@ class Session:
                 return
             self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
+            if plan.touched:
+                await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
@@ -559,12 +611,20 @@ class Session:
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
+                self.run_rest(plan)
                 return running, None, None
+            if not plan.scalar:
+                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:
             running.close()
             raise
+
+    def run_rest(self, plan: Statement) -> None:
+        """Blocks. The other parts of a definition of several."""
+        for sql in plan.then:
+            self.duck.start_text(sql).finish()
 
     async def _send_rows(self, running: DuckPortal, encoder: RowEncoder, piece: Any) -> int:
         """Sends a result to its end; piece: its first."""

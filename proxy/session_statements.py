@@ -16,11 +16,14 @@ from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
 from proxy.sql import compound
 from proxy.sql import session_actions as act
+from proxy.sql.snowflake.parameters import PARAMETERS
+from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire.types import DuckType
 
 if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
     from proxy.session import Session
 
 
@@ -60,14 +63,21 @@ class SessionStatements:
 
     def row_types(self, plan: Statement) -> list[tuple[str, DuckType]] | None:
         """The result columns of a statement that returns rows, without running it."""
-        action, extended = plan.action, self._session.extended
-        if isinstance(action, act.Execute):
-            return extended.statement(action.name).row_types
-        if isinstance(action, act.Fetch):
-            return extended.cursor(action.cursor).statement.row_types
+        action = plan.action
+        if (other := self.rows_of(plan)) is not None:
+            return other.row_types
         if isinstance(action, act.Show):
             return _texts(_SHOW_ALL if action.name is None else (_shown(action.name),))
         return _texts(_EXPLAIN) if isinstance(action, Explain) else None
+
+    def rows_of(self, plan: Statement) -> PreparedStatement | None:
+        """The statement whose rows EXECUTE and FETCH give."""
+        action, extended = plan.action, self._session.extended
+        if isinstance(action, act.Execute):
+            return extended.statement(action.name)
+        if isinstance(action, act.Fetch):
+            return extended.cursor(action.cursor).statement
+        return None
 
     def inner(self, plan: Statement) -> Statement | None:
         """The statement inside DECLARE and EXPLAIN, whose parameters are theirs."""
@@ -95,6 +105,7 @@ class SessionStatements:
             await self.named.declare(action, inner)
             return Outcome(plan.tag)
         if isinstance(action, compound.CompoundAction):
+            self._session.context.refresh(plan.needs)
             return await self._session.compound.run(action)
         step = _STEPS.get(type(action))
         if step is None:
@@ -131,6 +142,8 @@ class SessionStatements:
 
     async def _begin(self, action: act.Begin) -> None:
         warning = self._session.transaction.begin(action)
+        if warning is None:
+            self._session.context.began()
         if warning is not None:
             self._session.notice(warning)
 
@@ -223,19 +236,60 @@ class SessionStatements:
         return Outcome("SHOW", (_shown(action.name),), [(value,)])
 
     async def _alter_session(self, action: act.AlterSession) -> None:
-        for name, value in action.set:
-            self._session.settings.set(name, value)
+        """All of it or nothing: every value is judged before the first is taken."""
+        context, settings = self._session.context, self._session.settings
+        ours = frozenset(name for name, _ in action.set if name not in PARAMETERS and known(name))
+        checked = [
+            (name, value if name in ours else context.check_parameter(name, value))
+            for name, value in action.set
+        ]
         for name in action.unset:
-            self._session.settings.set(name, None)
+            if name not in PARAMETERS and not known(name):
+                context.check_parameter(name, "")
+        for name, value in (*checked, *((name, None) for name in action.unset)):
+            if name in PARAMETERS:
+                context.set_parameter(name, value)
+            else:
+                settings.set(name, value)
+
+    async def _set_variables(self, action: act.SetVariables) -> None:
+        session = self._session
+        plan = self.named.one(action.query)
+        if plan.route is not Route.DUCKDB:
+            raise not_supported("a session variable from the control plane")
+        session.admit(plan)
+        session.context.refresh(plan.needs)
+        values = await session.on_duck(_typed_row, session.duck, plan.sql, len(action.names))
+        for name, (kind, value) in zip(action.names, values, strict=True):
+            session.context.set_variable(name, kind, value)
+
+    async def _unset_variables(self, action: act.UnsetVariables) -> None:
+        for name in action.names:
+            self._session.context.unset_variable(name)
 
     async def _use(self, action: act.Use) -> None:
-        settings = self._session.settings
-        if action.kind == "SCHEMA" or len(action.name) == 2:
-            settings.set("search_path", action.name[-1])
-        elif action.kind in ("WAREHOUSE", "ROLE", "SECONDARY ROLES"):
-            raise not_supported(f"USE {action.kind}")
-        elif action.name[0] != self._session.database:
-            raise SqlError("3D000", f'database "{action.name[0]}" does not exist')
+        """Snowflake's, where it means something here.
+
+        Warehouses are but names: any will do. There is one database, and a session has one role,
+        its own, with all that it inherits.
+        """
+        session, name = self._session, action.name
+        if action.kind == "WAREHOUSE":
+            session.context.warehouse = name[-1]
+        elif action.kind == "ROLE":
+            if name[-1] not in (session.user, session.user.lower(), "public"):
+                hint = "Connect as that role."
+                raise not_supported("USE ROLE of another role than the session's", hint)
+        elif action.kind == "SECONDARY ROLES":
+            if name != ("all",):
+                raise not_supported("USE SECONDARY ROLES but ALL")
+        else:
+            if action.kind == "DATABASE" or len(name) > 1 or not action.kind:
+                check_database(name[0], session.database)
+            schema = name[-1] if action.kind == "SCHEMA" or len(name) > 1 else "public"
+            if not await session.on_duck(session.duck.has, "SCHEMA", (schema,)):
+                raise SqlError("3F000", f'schema "{schema}" does not exist')
+            session.settings.set("search_path", schema)
 
     async def _drop_several(self, action: act.DropSeveral) -> None:
         session = self._session
@@ -261,6 +315,7 @@ class SessionStatements:
             await session.extended.close_portals(kept=True)
             await session.extended.forget_statements()
             session.settings.reset_all()
+            session.context.forget()
         if action.what in ("ALL", "TEMP"):
             await session.on_duck(session.duck.drop_temporary)
         if session.relay.connected and action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
@@ -291,6 +346,23 @@ def _shown(name: str) -> str:
     }.get(name, name)
 
 
+def _typed_row(duck: DuckSession, sql: str, width: int) -> list[tuple[str, str | None]]:
+    """Blocks. DuckDB's type and the text of each value of the only row of a query."""
+    statement = duck.prepare(sql)
+    found = len(statement.columns)
+    statement.close()
+    if found != width:
+        raise SqlError("42601", f"{found} values for {width} session variables")
+    names = [f"c{n}" for n in range(width)]
+    wanted = ", ".join(f"typeof({name}), CAST({name} AS VARCHAR)" for name in names)
+    listed = ", ".join(f"{part} AS v{n}" for n, part in enumerate(wanted.split(", ")))
+    rows = duck.run(f"SELECT {listed} FROM ({sql}) AS q({', '.join(names)}) LIMIT 2")
+    if len(rows) != 1:
+        raise SqlError("21000", "the values of session variables are not one row")
+    cells = rows[0]
+    return [(cells[2 * n].strip('"'), cells[2 * n + 1]) for n in range(width)]
+
+
 def _texts(names: Sequence[str]) -> list[tuple[str, DuckType]]:
     return [(name, DuckType("VARCHAR")) for name in names]
 
@@ -310,6 +382,8 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows |
     act.RollbackTo: SessionStatements._rollback_to,
     act.SetTransaction: SessionStatements._set_transaction,
     act.Set: SessionStatements._set,
+    act.SetVariables: SessionStatements._set_variables,
+    act.UnsetVariables: SessionStatements._unset_variables,
     act.Reset: SessionStatements._reset,
     act.Show: SessionStatements._show,
     act.AlterSession: SessionStatements._alter_session,

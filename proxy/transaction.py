@@ -8,7 +8,7 @@ DuckDB; docs/architecture.md says what a crash between the two means.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -44,11 +44,14 @@ class Savepoint:
 
 
 class Transaction:
+    """ended: told of each block's end, whether it was committed, and whether by Postgres alone."""
+
     def __init__(self, duck: DuckSession, relay: Relay, settings: SessionSettings) -> None:
         self._duck, self._relay, self._settings = duck, relay, settings
         self.block = Block.NONE
         self.failed = False
         self.duck_open = False
+        self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
         self._modes = Begin()
         self._savepoints: list[Savepoint] = []
         self._log = WriteLog()
@@ -158,9 +161,11 @@ class Transaction:
             except SqlError:
                 self._settings.rollback()
                 self._close()
+                await self.ended(False, True)
                 raise
         self._settings.commit()
         self._close()
+        await self.ended(True, False)
         return True
 
     async def rollback(self) -> None:
@@ -168,6 +173,7 @@ class Transaction:
         await self._undo()
         self._settings.rollback()
         self._close()
+        await self.ended(False, False)
 
     async def fail(self) -> None:
         """A statement failed: the block is dead on both engines, and waits for the client to say so."""
@@ -182,6 +188,7 @@ class Transaction:
         else:
             self._settings.rollback()
             self._close()
+            await self.ended(False, False)
 
     async def _undo(self) -> None:
         if self.duck_open:
@@ -271,6 +278,10 @@ class Transaction:
     def _in_block(self, what: str) -> None:
         if self.block is not Block.EXPLICIT:
             raise SqlError("25P01", f"{what} can only be used in transaction blocks")
+
+
+async def _unheard(committed: bool, half: bool) -> None:
+    return None
 
 
 def _healthy(duck: DuckSession) -> bool:

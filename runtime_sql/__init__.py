@@ -9,11 +9,12 @@ audit trail out of it (`archive`) and recomputes that trail (`trail`). It knows 
 from runtime_sql.archive import ArchivedMonth, ArchiveError, archive
 from runtime_sql.migrate import MigrationError, MigrationReport, migrate
 from runtime_sql.status import FileStatus, Status, check, status
-from runtime_sql.surface import FUNCTIONS
+from runtime_sql.surface import FUNCTIONS, RELATIONS
 from runtime_sql.trail import verify_archives, verify_trail
 
 __all__ = [
     "FUNCTIONS",
+    "RELATIONS",
     "ArchiveError",
     "ArchivedMonth",
     "FileStatus",

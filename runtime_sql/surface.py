@@ -1,4 +1,4 @@
-"""The functions that people and agents call, in one table.
+"""The functions that people and agents call, and the tables and views that they read.
 
 The router needs to know their names (an unqualified `claim_next_task(...)` belongs to Postgres) and
 which of them change something (those may not be called from a statement that also reads DuckDB).
@@ -47,3 +47,42 @@ FUNCTIONS: Mapping[str, bool] = MappingProxyType(
     }
 )
 """Name of each public function of hd_runtime -> whether it has side effects."""
+
+RELATIONS: frozenset[str] = frozenset(
+    {
+        "artifact_instances",
+        "artifact_validations",
+        "attempt_chain",
+        "attempt_states",
+        "attempt_transitions",
+        "event_archives",
+        "failure_kinds",
+        "gate_evaluations",
+        "gate_predicates",
+        "gates",
+        "lineage",
+        "llm_invocations",
+        "model_decisions",
+        "open_work_items",
+        "projects",
+        "queue_depth",
+        "queue_lanes",
+        "queue_marks",
+        "recovery_actions",
+        "release_decisions",
+        "review_queue",
+        "review_requests",
+        "reward_signals",
+        "schema_files",
+        "schema_migrations",
+        "task_attempts",
+        "task_classes",
+        "task_dependencies",
+        "task_summary",
+        "tasks",
+        "work_signals",
+        "workflow_events",
+    }
+)
+"""Tables and views of hd_runtime. Unlike the functions they need the schema's name: a user may have an
+analytical table of the same name."""

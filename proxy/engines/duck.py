@@ -14,6 +14,7 @@ import importlib.util
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,12 +23,14 @@ import pyarrow as pa
 from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
+from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
+from proxy.sql.lengths import Declared
 from proxy.wire.encoders.few import FEW_ROWS
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
@@ -60,6 +63,17 @@ _INSTANCE_SETTINGS = (
     "SET GLOBAL TimeZone = 'UTC'",
     "SET GLOBAL enable_external_access = false",
 )
+
+
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
+
+class Entry(NamedTuple):
+    """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
+
+    name: str
+    kind: str
 
 
 class DuckEngine:
@@ -146,6 +160,8 @@ class DuckSession:
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
+        self._declared: Declared | None = None
+        self._declared_at = watch.stamp()
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
@@ -312,6 +328,35 @@ class DuckSession:
         self._watch.rollback()
         self._connection.run_script("ROLLBACK")
 
+    def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
+        """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
+        return self._connection.syntax_error(sql)
+
+    # --- what is declared ---------------------------------------------------------------------
+
+    @property
+    def known_declared(self) -> Declared | None:
+        """As `declared`, without asking; None where it may have changed."""
+        if self._declared is None or not self._watch.holds(self._declared_at, rows=False):
+            return None
+        return self._declared
+
+    @property
+    def last_declared(self) -> Declared | None:
+        """What `declared` gave last."""
+        return self._declared
+
+    def declared(self) -> Declared:
+        """Blocks. What the catalog declares, as this session sees it: the same object while it is so."""
+        if (known := self.known_declared) is not None:
+            return known
+        self._declared_at = self._watch.stamp()
+        found = read_declared(self.run)
+        if found != self._declared:
+            self._declared = found
+        assert self._declared is not None
+        return self._declared
+
     # --- statements of our own -----------------------------------------------------------------
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -345,6 +390,39 @@ class DuckSession:
         else:
             where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
         return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
+
+    def set_variable(self, name: str, literal: str) -> None:
+        """Blocks. Sets a variable of this connection alone."""
+        self._watch.set()
+        self._detach()
+        self._connection.run_script(f"SET VARIABLE {name} = {literal}")
+
+    def row_counts(self) -> str:
+        """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
+
+        What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
+        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
+        """
+        tables = self.run(_TABLES)
+        counts: list[tuple[str, int]] = []
+        for start in range(0, len(tables), _COUNTED_AT_ONCE):
+            some = tables[start : start + _COUNTED_AT_ONCE]
+            selects = " UNION ALL ".join(
+                f"SELECT {_literal('.'.join(name))}, count(*) FROM {_quoted(name)}" for name in some
+            )
+            with suppress(duckdb_c.DuckError):
+                counts.extend(self.run(selects))
+        listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
+        return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
+    def entry(self, schema: str, name: str) -> Entry | None:
+        """Blocks. What is called so in a schema of the database that is kept, None for nothing.
+
+        In a transaction only.
+        """
+        self._detach()
+        found = self._connection.entry(DATABASE, schema, name)
+        return Entry(*found) if found is not None else None
 
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
@@ -394,10 +472,19 @@ _TEMPORARY = (
     "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
     "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
 )
+_TABLES = (
+    "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+    "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
+)
+_COUNTED_AT_ONCE = 100  # tables
 _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
     "AND NOT internal OR schema_name = 'main'"
 )
+
+
+def _quoted(name: Sequence[str]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
 def _literal(text: str) -> str:

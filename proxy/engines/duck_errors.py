@@ -112,6 +112,8 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ),
     # What our own macros raise, in Postgres's and Snowflake's words.
     ("Invalid Input", "invalid input syntax for type", "22P02"),
+    ("Invalid Input", 'relation "', "42P01"),
+    ("Invalid Input", 'schema "', "3F000"),
     ("Invalid Input", "out of range", "22003"),
     ("Invalid Input", "is not recognized", "22P02"),
     ("Invalid Input", "cannot affect row a second time", "21000"),

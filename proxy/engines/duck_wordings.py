@@ -371,6 +371,20 @@ _RULES: tuple[_Rule, ...] = (
         r"Malformed JSON at .*Input: (?P<value>.*)",
         _plain("22P02", "invalid input syntax for type json", None),
     ),
+    _rule(
+        "Invalid Input",
+        r"Values were not provided for the following prepared statement parameters: (?P<n>\d+).*",
+        _plain("42P02", "there is no parameter ${n}"),
+    ),
+    _rule(
+        "Binder",
+        r"Unexpected prepared parameter\. .*",
+        _plain(
+            "0A000",
+            "a parameter is not supported here",
+            "RETURNING takes no parameters: let the client add what it knows.",
+        ),
+    ),
     _rule("Out of Range", r"Overflow in \w+ of (?P<type>\w+) .*", _beyond),
     _rule("Constraint", r"NOT NULL constraint failed: (?P<table>.+)\.(?P<column>[^.]+)", _null),
     _rule(

@@ -52,6 +52,9 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "finish_execution": (None, (ptr,)),
     "destroy_task_state": (None, (ptr,)),
     "query": (c.c_int, (ptr, c.c_char_p, _result)),
+    "extract_statements": (idx, (ptr, c.c_char_p, out)),
+    "extract_statements_error": (c.c_char_p, (ptr,)),
+    "destroy_extracted": (None, (out,)),
     "prepare": (c.c_int, (ptr, c.c_char_p, out)),
     "prepare_error": (c.c_char_p, (ptr,)),
     "destroy_prepare": (None, (out,)),
@@ -119,6 +122,14 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "union_type_member_type": (ptr, (ptr, idx)),
     "destroy_logical_type": (None, (out,)),
     "destroy_value": (None, (out,)),
+    "connection_get_client_context": (None, (ptr, out)),
+    "destroy_client_context": (None, (out,)),
+    "client_context_get_catalog": (ptr, (ptr, c.c_char_p)),
+    "destroy_catalog": (None, (out,)),
+    "catalog_get_entry": (ptr, (ptr, ptr, c.c_int, c.c_char_p, c.c_char_p)),
+    "catalog_entry_get_name": (c.c_char_p, (ptr,)),
+    "catalog_entry_get_type": (c.c_int, (ptr,)),
+    "destroy_catalog_entry": (None, (out,)),
 }
 _BRIEF = frozenset(
     (

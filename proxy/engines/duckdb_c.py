@@ -83,6 +83,10 @@ TYPE_NAMES = [
 # `duckdb_statement_type`, as far as anyone asks: what reads alone, and what changes rows alone.
 _SELECT, _CHANGE_ROWS = 1, frozenset((2, 3, 5, 30))  # INSERT, UPDATE, DELETE, MERGE
 
+# `duckdb_catalog_entry_type`: looked up as a table, a view is found too.
+_TABLE_ENTRY, _SEQUENCE_ENTRY = 1, 6
+_ENTRY_KINDS = {1: "r", 3: "v", 6: "S"}
+
 RETURNS_ROWS, RETURNS_COUNT, RETURNS_NOTHING = 3, 1, 2  # `duckdb_result_type`
 
 
@@ -210,6 +214,16 @@ class Connection:
             raise DuckError(message)
         return Prepared(handle)
 
+    def syntax_error(self, sql: str) -> DuckError | None:
+        """What DuckDB's grammar, which is Postgres's, says of a text; nothing is bound or run."""
+        extracted = ptr()
+        try:
+            if api.extract_statements(self._handle, sql.encode(), c.byref(extracted)):
+                return None
+            return DuckError(text(api.extract_statements_error(extracted)))
+        finally:
+            api.destroy_extracted(c.byref(extracted))
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Runs our own small statement and gives its rows as Python values; not for results of clients."""
         prepared = self.prepare(sql)
@@ -230,6 +244,29 @@ class Connection:
         api.destroy_result(c.byref(result))
         if failed:
             raise DuckError(message)
+
+    def entry(self, database: str, schema: str, name: str) -> tuple[str, str] | None:
+        """The name as stored and the kind ('r' table, 'v' view, 'S' sequence) of what has a name.
+
+        None where nothing has it. schema: one that is there. In a transaction only.
+        """
+        context = ptr()
+        api.connection_get_client_context(self._handle, c.byref(context))
+        catalog = ptr(api.client_context_get_catalog(context, database.encode()))
+        try:
+            for number in (_TABLE_ENTRY, _SEQUENCE_ENTRY) if catalog else ():
+                found = ptr(
+                    api.catalog_get_entry(catalog, context, number, schema.encode(), name.encode())
+                )
+                if found:
+                    kind = _ENTRY_KINDS.get(api.catalog_entry_get_type(found))
+                    stored = text(api.catalog_entry_get_name(found))
+                    api.destroy_catalog_entry(c.byref(found))
+                    return (stored, kind) if kind is not None else None
+            return None
+        finally:
+            api.destroy_catalog(c.byref(catalog))
+            api.destroy_client_context(c.byref(context))
 
     def interrupt(self) -> None:
         """Stops what this connection runs, from any thread; it then raises kind `INTERRUPT`."""

@@ -7,7 +7,7 @@ the client's has one, and putting a prepared statement back that a new backend d
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -149,6 +149,29 @@ class Relay:
         backend = await self._ready()
         await self._recover(backend)
         backend.send(_query(text), pg.QUERY.swallowed())
+        await self.settle()
+
+    async def call(self, text: str, parameters: Sequence[str], begin: str | None) -> None:
+        """Runs one statement of the session's own with its parameters, in the client's transaction.
+
+        Parameters are bound, so that nobody reads them in pg_stat_activity.
+        """
+        backend = await self.begin(begin)
+        await self._recover(backend)
+        name = m.cstring("hatidata: own")
+        values = [value.encode() for value in parameters]
+        bound = b"".join(len(value).to_bytes(4, "big") + value for value in values)
+        frames = (
+            m.frame(b"P", name + m.cstring(text) + bytes(2)),
+            m.frame(
+                b"B", name + name + bytes(2) + len(values).to_bytes(2, "big") + bound + bytes(2)
+            ),
+            m.frame(b"E", name + bytes(4)),
+            m.frame(b"C", b"P" + name) + m.frame(b"C", b"S" + name),
+            _SYNC,
+        )
+        replies = (pg.PARSE, pg.BIND, pg.EXECUTE, pg.CLOSE, pg.CLOSE, pg.SYNC)
+        backend.send(b"".join(frames), *(reply.swallowed() for reply in replies))
         await self.settle()
 
     async def end(self, statement: str) -> None:

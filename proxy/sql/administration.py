@@ -14,20 +14,26 @@ from dataclasses import dataclass
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import control_plane
+from proxy.sql import control_plane, for_postgres
 from proxy.sql.control_plane import name_set
+from proxy.sql.definitions import EVERYTHING, Touched
 from proxy.sql.words import Words
 
 
 @dataclass(slots=True)
 class Judgement:
-    """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB."""
+    """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB.
+
+    touched: whose definitions it may change. relayed: what Postgres is given in place of the text.
+    """
 
     kind: str
     engine: str = "duckdb"
     sql: str = ""
     refused: SqlError | None = None
     writes: bool = True
+    touched: tuple[Touched, ...] = ()
+    relayed: str | None = None
 
 
 def _names(tokens: list[Token]) -> Iterator[tuple[str, ...]]:
@@ -151,11 +157,22 @@ def _grant(words: Words) -> Judgement:
     kind = words.word
     tokens = words.tokens
     words.rest()
-    has_object = any(token.token_type == TokenType.ON for token in tokens)
-    if not has_object or concerns_only_control_plane(tokens):
-        return Judgement(kind, "postgres")
-    message = f"{kind} on analytical tables is not supported yet"
-    return Judgement(kind, refused=SqlError("0A000", message))
+    # On analytical relations they act on what stands for them in Postgres's catalog.
+    try:
+        return Judgement(kind, "postgres", relayed=for_postgres.rights(tokens, words.text))
+    except SqlError as refused:
+        return Judgement(kind, refused=refused)
+
+
+def _owner(words: Words) -> Judgement | None:
+    """ALTER ... OWNER TO: a matter of Postgres's catalog, whatever is owned."""
+    tokens = words.tokens
+    spelled = [token.text.upper() for token in tokens]
+    if spelled[-3:-1] != ["OWNER", "TO"]:
+        return None
+    kind = " ".join(spelled[:2])
+    words.rest()
+    return Judgement(kind, "postgres", relayed=for_postgres.named_main(tokens, words.text))
 
 
 def _do(words: Words) -> Judgement:
@@ -234,17 +251,43 @@ def _call(words: Words) -> Judgement:
     if name[-1] in control_plane.RUNTIME_FUNCTIONS or name[0] == control_plane.RUNTIME_SCHEMA:
         return Judgement("CALL", "postgres")
     if len(name) == 1 and name[0] in _GENERATORS:
-        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})")
+        return Judgement("CALL", sql=f"CALL {name[0]}({', '.join(arguments)})", touched=EVERYTHING)
     refused = SqlError("0A000", "stored procedures are not supported yet")
     return Judgement("CALL", refused=refused)
 
 
 def _comment(words: Words) -> Judgement | None:
     tokens = words.tokens
-    if concerns_only_control_plane(tokens) or words.word_at(2) in ("ROLE", "DATABASE"):
+    what = words.word_at(2)
+    if concerns_only_control_plane(tokens) or what in ("ROLE", "DATABASE", "SCHEMA"):
         words.rest()
-        return Judgement("COMMENT", "postgres")
+        relayed = for_postgres.named_main(tokens, words.text) if what == "SCHEMA" else None
+        return Judgement("COMMENT", "postgres", relayed=relayed)
+    if [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"] and what in _COMMENTED:
+        return _no_comment(words)
     return None
+
+
+_COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
+
+
+def _no_comment(words: Words) -> Judgement:
+    """COMMENT ON ... IS NULL, which the grammars do not know."""
+    words.expect("COMMENT", "ON")
+    kind = words.step().text.upper()
+    name = words.dotted()
+    words.expect("IS", "NULL")
+    relation = name[:-1] if kind == "COLUMN" else name
+    if not relation:
+        raise SqlError("42601", "column name must be qualified")
+    schema = relation[-2] if len(relation) > 1 else None
+    column = name[-1:] if kind == "COLUMN" else ()
+    parts = ("main" if schema == "public" else schema,) if schema is not None else ()
+    return Judgement(
+        "COMMENT",
+        sql=f"COMMENT ON {kind} {_quoted((*parts, relation[-1], *column))} IS NULL",
+        touched=(Touched(schema, relation[-1], deep=True),),
+    )
 
 
 READERS: dict[str, Callable[[Words], Judgement | None]] = {
@@ -276,6 +319,10 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "PRAGMA": _forbidden("42501", "PRAGMA", _SETTINGS_HINT),
     "CREATE SECRET": _forbidden("42501", "CREATE SECRET", _FILES_HINT),
     "DROP SECRET": _forbidden("42501", "DROP SECRET", _FILES_HINT),
+    "ALTER TABLE": _owner,
+    "ALTER VIEW": _owner,
+    "ALTER SCHEMA": _owner,
+    "ALTER SEQUENCE": _owner,
     "CREATE ROLE": _to_postgres,
     "ALTER ROLE": _to_postgres,
     "DROP ROLE": _to_postgres,

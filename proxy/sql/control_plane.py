@@ -2,7 +2,7 @@
 
 Routing asks one question of every name in a statement: is it Postgres's or DuckDB's? The answer is
 here as sets, so that the runtime's own list of functions can be fed in at start-up
-(`declare_runtime_functions`) and a newer Postgres's catalog needs one more word, not more code.
+(`declare_runtime`) and a newer Postgres's catalog needs one more word, not more code.
 
 Names are in lower case; a caller folds before it asks.
 """
@@ -22,6 +22,9 @@ RUNTIME_SCHEMA = "hd_runtime"
 
 CONTROL_SCHEMAS = frozenset({RUNTIME_SCHEMA, "pg_catalog", "information_schema", "pg_toast"})
 """Relations in these schemas live in Postgres and nowhere else."""
+
+MIRROR_SCHEMA = "hatidata_catalog"
+"""Where the proxy keeps how DuckDB's relations are shown in Postgres."""
 
 SYSTEM_RELATIONS = name_set(
     """
@@ -73,6 +76,9 @@ SIDE_EFFECTS = name_set(
 
 RUNTIME_FUNCTIONS: frozenset[str] = SIDE_EFFECTS | {"explain", "verify_events"}
 """Functions of `hd_runtime`, callable with and without the schema's name."""
+
+RUNTIME_RELATIONS: frozenset[str] = frozenset({"tasks", "task_attempts"})
+"""Tables and views of `hd_runtime`, which need the schema's name."""
 
 _SYSTEM_PREFIXES = ("pg_", "has_", "txid_", "lo_")
 
@@ -172,14 +178,25 @@ SETTINGS = name_set(
 a session variable."""
 
 
-def declare_runtime_functions(names: Iterable[str], side_effects: Iterable[str]) -> None:
-    """Replace the runtime's functions by what the installed `hd_runtime` has.
+def declare_runtime(
+    functions: Iterable[str], side_effects: Iterable[str], relations: Iterable[str]
+) -> None:
+    """Replace what is known of the runtime by what the installed `hd_runtime` has.
 
-    side_effects: those of `names` that change something.
+    side_effects: those of `functions` that change something.
     """
-    global RUNTIME_FUNCTIONS, SIDE_EFFECTS
-    RUNTIME_FUNCTIONS = frozenset(names)
+    global RUNTIME_FUNCTIONS, SIDE_EFFECTS, RUNTIME_RELATIONS
+    RUNTIME_FUNCTIONS = frozenset(functions)
     SIDE_EFFECTS = frozenset(side_effects)
+    RUNTIME_RELATIONS = frozenset(relations)
+
+
+def hint_for_missing(message: str) -> str | None:
+    """Help for who forgot the schema's name of a runtime relation; message: of the 42P01 error."""
+    for name in RUNTIME_RELATIONS:
+        if f'"{name}"' in message:
+            return f"The agent runtime has one: {RUNTIME_SCHEMA}.{name}."
+    return None
 
 
 def is_system_function(name: str) -> bool:

@@ -16,6 +16,8 @@ from proxy.sql.compound import CreateFunction, Parameter
 from proxy.sql.reading import SNOWFLAKE, write_duckdb
 from proxy.sql.route import collect, decide
 from proxy.sql.snowflake import registry
+from proxy.sql.snowflake.context import settle
+from proxy.sql.statement import Dialect
 
 _ARGUMENTS = "_arguments"
 
@@ -56,6 +58,9 @@ def _is_parameter(column: exp.Column, names: dict[str, exp.DataType]) -> bool:
 
 def _translated(select: exp.Expr) -> exp.Expr:
     """A query of Snowflake's as DuckDB's. Raises what the planner would refuse it with."""
+    settled = settle(list(select.dfs()), Dialect(), "")
+    if settled.needs or settled.varies:
+        raise _refused("a function that asks about its session")
     nodes = list(select.dfs())
     facts = collect(nodes)
     engine, refused = decide(facts)

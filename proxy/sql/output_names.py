@@ -44,7 +44,7 @@ _TYPE_NAMES: dict[exp.DType, str] = {
     exp.DType.VARBINARY: "bytea",
 }
 _CASTS = frozenset({"cast", "try_cast", "safe_cast", "convert"})
-_SPELLED_OTHERWISE = {"trim": "btrim"}
+_SPELLED_OTHERWISE = {"trim": "btrim", "str_position": "position"}
 
 # Strength, as in Postgres's FigureColnameInternal: 2 a real name, 1 a type's or a keyword.
 Named = tuple[str, int]
@@ -95,6 +95,8 @@ def _column(node: exp.Expr, text: str) -> Named | None:
 
 
 def _path(node: exp.Expr, text: str) -> Named | None:
+    if not node.args.get("variant_extract") and not (node._meta and "start" in node._meta):
+        return None  # the operator ->
     path = node.args.get("expression")
     if isinstance(path, exp.JSONPath):
         for part in reversed(path.expressions):
@@ -145,6 +147,9 @@ _FIGURES: dict[type, Callable[[exp.Expr, str], Named | None]] = {
     exp.Case: _case,
     exp.Column: _column,
     exp.JSONExtract: _path,
+    exp.JSONExtractScalar: _path,
+    exp.JSONBExtract: _path,
+    exp.JSONBExtractScalar: _path,
     exp.Paren: _inner,
     exp.Window: _inner,
     exp.Filter: _inner,

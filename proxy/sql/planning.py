@@ -22,7 +22,9 @@ from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -45,7 +47,9 @@ from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake import dml, pivoting
+from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.numbered import number_columns
+from proxy.sql.snowflake.show import Asked, is_show, read_describe, read_show
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
@@ -123,6 +127,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 tag=judgement.kind,
                 writes=judgement.writes,
                 refused=judgement.refused,
+                touched=judgement.touched,
+                relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
 
@@ -206,6 +212,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         sql=inner.sql,
         writes=inner.writes,
         refused=statement.refused or refused,
+        needs=inner.needs,
+        varies=inner.varies,
     )
 
 
@@ -262,6 +270,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         action=None,
         writes=analyze and inner.writes,
         ddl=False,
+        touched=inner.touched if analyze else (),
     )
     if inner.route is not Route.DUCKDB:
         return whole
@@ -280,7 +289,40 @@ def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Wor
     return _query(text, replace(piece, tokens=tokens + piece.tokens[1:]), dialect, reader)
 
 
-_SPECIAL = {"COPY": _copy, "EXPLAIN": _explain, "TABLE": _table}
+def _show(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    if _is_snowflake(dialect) and is_show(words):
+        return _asked(text, piece, read_show(words, dialect.database), "SHOW")
+    return _session(text, piece, PARSERS["SHOW"](words))
+
+
+def _describe(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
+    asked = read_describe(words, dialect.database) if _is_snowflake(dialect) else None
+    if asked is None:
+        return _query(text, piece, dialect, reader)
+    return _asked(text, piece, asked, "DESCRIBE")
+
+
+def _asked(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
+    return Statement(
+        Route.DUCKDB,
+        asked.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql=asked.sql,
+        tag=tag,
+        refused=asked.refused,
+        needs=asked.needs,
+    )
+
+
+_SPECIAL = {
+    "COPY": _copy,
+    "EXPLAIN": _explain,
+    "TABLE": _table,
+    "SHOW": _show,
+    "DESCRIBE": _describe,
+    "DESC": _describe,
+}
 
 _PARSED_STARTS = name_set(
     """
@@ -337,7 +379,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = _read(text, piece, reader)
     if read is None:
-        return _for_postgres(source, piece)
+        return _for_postgres(text, piece)
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
@@ -350,44 +392,60 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     rewritten = dialect.transpile and dialect.name != "duckdb"
     numbered = grammar.name == "snowflake" and "$" in source
     try:
+        kind, tag = kind_and_tag(tree)
         if numbered:
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
             nulls_are_text(tree)
-        kind, tag = kind_and_tag(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
+        settled = _settled(nodes, dialect, source)
+        if settled.changed:
+            nodes = list(tree.dfs())
         scalar = is_scalar(nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
     except SqlError as error:
-        return _refused(source, piece, *kind_and_tag(tree), error)
+        return _refused(text, piece, kind, tag, error)
     if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
+    changed = ()
+    if engine != POSTGRES_ENGINE and refused is None:
+        if is_ddl(tree):
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
     sql = ""
     if engine != POSTGRES_ENGINE and refused is None:
         try:
             sql = _write(tree, nodes, source, dialect, grammar)
         except SqlError as error:
             refused = error
+    relayed = None
+    if engine == POSTGRES_ENGINE and facts.control:
+        relayed = renamed_columns(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
         source,
         piece.start,
         sql=sql,
+        relayed=relayed,
         tag=tag,
         writes=facts.writes,
         ddl=is_ddl(tree),
+        touched=changed,
         parameters=_parameters(piece, source, numbered and dialect.numbered),
         refused=refused,
         scalar=scalar,
+        needs=frozenset(settled.needs),
+        varies=settled.varies,
     )
 
 
@@ -408,8 +466,11 @@ def _several(
     action: Steps | PivotValues | ResultScan | None = None
     writes = False
     facts = None
+    settled = Settled()
     try:
-        scan = result_scan(text, piece.start, piece.end, piece.tokens)
+        # The listing just before is a query that the planner itself puts in its place.
+        listed = dialect.last_listing is not None
+        scan = None if listed else result_scan(text, piece.start, piece.end, piece.tokens)
         if scan is not None and kind in _SEVERAL:
             return Statement(
                 Route.SESSION,
@@ -422,6 +483,7 @@ def _several(
             )
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
+            settled = _settled(list(tree.dfs()), dialect, source)
             facts = collect(tree.dfs())
             overwrite = piece.tokens[1].text.upper() == "OVERWRITE"
             parts = dml.parts(tree, overwrite) or []
@@ -437,6 +499,7 @@ def _several(
             if found is not None:
                 facts = collect(tree.dfs())
                 query = found.values
+                settled = _settled(list(query.dfs()), dialect, source)
                 values = _write(query, list(query.dfs()), source, dialect, grammar)
                 before, after = text[piece.start : found.start], text[found.end : piece.end]
                 action = PivotValues(values, before, after)
@@ -450,7 +513,7 @@ def _several(
         if highest_parameter(piece.tokens) and not dialect.numbered:
             refused = refused or SqlError("0A000", f"parameters in {kind} of this form")
     except SqlError as error:
-        return _refused(source, piece, kind, tag, error)
+        return _refused(text, piece, kind, tag, error)
     return Statement(
         Route.SESSION,
         kind,
@@ -460,6 +523,8 @@ def _several(
         tag=tag,
         writes=writes,
         refused=refused,
+        needs=frozenset(settled.needs),
+        varies=settled.varies,
     )
 
 
@@ -467,8 +532,15 @@ def _parameters(piece: Slice, source: str, numbered: bool) -> int:
     return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
 
 
-def _refused(source: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:
-    return Statement(Route.DUCKDB, kind, source, piece.start, tag=tag, refused=error)
+def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
+    """What the session decides of a statement in Snowflake's dialect."""
+    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled()
+
+
+def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:
+    """A statement that its session's state stops: it is asked again when it runs again."""
+    source = text[piece.start : piece.end]
+    return Statement(Route.DUCKDB, kind, source, piece.start, tag=tag, refused=error, varies=True)
 
 
 _CHANGING = frozenset(
@@ -479,16 +551,17 @@ _CHANGING = frozenset(
 )
 
 
-def _for_postgres(source: str, piece: Slice) -> Statement:
+def _for_postgres(text: str, piece: Slice) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
     return Statement(
         Route.POSTGRES,
         kind,
-        source,
+        text[piece.start : piece.end],
         piece.start,
         tag=kind,
+        relayed=renamed_columns(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )

@@ -17,8 +17,29 @@ from proxy.sql import postgres_values as on_values
 from proxy.sql import unifying
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.reading import position_of
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
+
+
+def sources(select: exp.Select) -> None:
+    """A name stands for one table of FROM; DuckDB lets two share it until it is used."""
+    from_ = select.args.get("from_")
+    nodes = [from_.this] if from_ is not None else []
+    nodes += [join.this for join in select.args.get("joins") or ()]
+    seen: set[str] = set()
+    for node in nodes:
+        alias = node.args.get("alias")
+        if alias is not None and alias.this is not None:
+            key = name = alias.name
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            key, name = node.sql(), node.name
+        else:
+            continue
+        if key in seen:
+            message = f'table name "{name}" specified more than once'
+            raise SqlError("42712", message, position=position_of(node))
+        seen.add(key)
 
 
 def byte_string(node: exp.ByteString) -> exp.Expr:
@@ -162,6 +183,7 @@ RULES: dict[type, Rule] = {
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
     exp.Round: functions.round_,
+    exp.Select: sources,
     exp.SimilarTo: on_values.similar,
     exp.StringToArray: functions.string_to_array,
     exp.Substring: functions.substring,

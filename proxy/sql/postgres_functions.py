@@ -133,7 +133,9 @@ def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
         raise refused("date_trunc with a time zone", node)
     if holds_aggregate(node.this):
         return None
-    unit = exp.Literal.string(node.args["unit"].name.lower())
+    unit = node.args["unit"]
+    if isinstance(unit, (exp.Literal, exp.Var)):
+        unit = exp.Literal.string(unit.name.lower())
     return call("pg_date_trunc_", unit, node.this)
 
 
@@ -147,7 +149,13 @@ _SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries)
 
 
 def generate_series(node: exp.GenerateSeries) -> None:
-    """A series of dates is one of timestamptz."""
+    """A series of dates is one of timestamptz; a quoted bound is of the other's type."""
+    bounds = [node.args[key] for key in ("start", "end", "step") if node.args.get(key) is not None]
+    if any(isinstance(bound, exp.Literal) and not bound.is_string for bound in bounds):
+        for bound in filter(is_text, bounds):
+            whole = exp.Cast(this=bound.copy(), to=exp.DataType(this=_D.BIGINT))
+            whole.meta["plain"] = True
+            bound.replace(whole)
     for key in ("start", "end"):
         if _is_date(node.args.get(key)):
             value = exp.Cast(this=node.args[key], to=exp.DataType(this=_D.TIMESTAMPTZ))

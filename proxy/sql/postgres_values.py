@@ -14,12 +14,14 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.postgres_arrays import element_added, literal_array
 from proxy.sql.reading import position_of
 
 _D = exp.DType
 
 WHOLE = frozenset({_D.SMALLINT, _D.INT, _D.BIGINT})
 TEXTS = frozenset({_D.TEXT, _D.VARCHAR, _D.CHAR, _D.BPCHAR, _D.NAME})
+MOMENTS = (_D.DATE, _D.TIMESTAMP, _D.TIMESTAMPNTZ, _D.TIMESTAMPTZ, _D.TIMESTAMPLTZ, _D.DATETIME)
 UNBOUNDED_NUMERIC = (38, 16)
 """Precision and scale of NUMERIC without any: Postgres's own has no limit."""
 
@@ -188,6 +190,25 @@ def _to_numeric(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     return call("pg_numeric_", value)
 
 
+def to_moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """A literal date or time before Christ: DuckDB's `(BC)` follows the date, and it reads past BC."""
+    if not is_text(value):
+        return None
+    date, *rest = value.this.split()
+    era = rest.pop().upper() if rest and rest[-1].upper() in _ERAS else None
+    if era is None:
+        stray = rest and to.this == _D.DATE and not rest[0][:1].isdigit()
+        if stray and value.this.strip().lower() not in _SPECIAL_DATES:
+            message = f'invalid input syntax for type date: "{value.this}"'
+            raise SqlError("22007", message, position=position_of(value))
+        return None
+    return exp.Literal.string(" ".join([f"{date} (BC)" if era == "BC" else date, *rest]))
+
+
+_ERAS = ("BC", "AD")
+_SPECIAL_DATES = frozenset({"infinity", "-infinity", "epoch"})
+
+
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     **dict.fromkeys(WHOLE, _to_whole),
     **dict.fromkeys(TEXTS, _to_text),
@@ -195,6 +216,8 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.VARBINARY: _to_bytes,
     _D.BINARY: _to_bytes,
     _D.DECIMAL: _to_numeric,
+    _D.ARRAY: literal_array,
+    **dict.fromkeys(MOMENTS, to_moment),
 }
 
 
@@ -268,8 +291,10 @@ def concatenation(pipe: exp.DPipe) -> exp.Expr | None:
     sides = [pipe.this, pipe.expression]
     bare = [_unwrapped(side) for side in sides]
     if any(isinstance(side, (exp.Array, exp.Bracket)) for side in bare):
-        return None
+        return element_added(*bare)
+    # A column beside a parameter may be an array, to which another is added.
     known = any(isinstance(side, (exp.Placeholder, exp.Parameter)) for side in bare)
+    known = known and not any(isinstance(side, exp.Column) for side in bare)
     if not known and not any(_says_text(side) for side in sides):
         return call("pg_pipe_", *sides)
     for key in ("this", "expression"):

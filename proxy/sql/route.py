@@ -36,7 +36,13 @@ class Facts:
     catalog_types: bool = False
     only_common: bool = True
     writes: bool = False
+    creates: bool = False
     refused: SqlError | None = None
+    forbidden: SqlError | None = None  # whichever engine it is for
+
+    def forbid(self, error: SqlError) -> None:
+        self.refuse(error)
+        self.forbidden = self.forbidden or error
 
     def refuse(self, error: SqlError) -> None:
         """Keep the first refusal: statements are judged by the first thing that is wrong."""
@@ -72,9 +78,17 @@ def _bound_by_cte(table: exp.Table, name: str) -> bool:
     return False
 
 
+def _not_yours(node: exp.Expr) -> SqlError:
+    name = control_plane.MIRROR_SCHEMA
+    return SqlError("42501", f"permission denied for schema {name}", position=position_of(node))
+
+
 def _table(node: exp.Table, facts: Facts) -> None:
     this = node.this
     schema = node.args.get("db")
+    if node._meta and "own" in node._meta:  # put there by a rule of ours, not by the client
+        facts.analytical.append(node.alias)
+        return
     if schema is not None and _OWN in (folded(schema), folded(node.args.get("catalog"))):
         facts.refuse(SqlError("42501", f"{_OWN} belongs to the server", position=position_of(node)))
     if not isinstance(this, exp.Identifier):
@@ -83,6 +97,8 @@ def _table(node: exp.Table, facts: Facts) -> None:
     name = folded(this)
     if schema is not None:
         qualified = f"{folded(schema)}.{name}"
+        if folded(schema) == control_plane.MIRROR_SCHEMA:
+            facts.forbid(_not_yours(node))
         if folded(schema) in control_plane.CONTROL_SCHEMAS:
             facts.control.append(qualified)
         else:
@@ -127,6 +143,8 @@ def _schema_of(node: exp.Expr) -> str:
 
 def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     schema = _schema_of(node)
+    if schema == control_plane.MIRROR_SCHEMA:
+        facts.forbid(_not_yours(node))
     if schema == control_plane.RUNTIME_SCHEMA or (
         not schema and name in control_plane.RUNTIME_FUNCTIONS
     ):
@@ -178,12 +196,27 @@ def _column(node: exp.Column, facts: Facts) -> None:
 
 def _cast(node: exp.Cast, facts: Facts) -> None:
     to = node.args.get("to")
-    if isinstance(to, exp.ObjectIdentifier):
+    if isinstance(to, exp.ObjectIdentifier) or (
+        isinstance(to, exp.DataType) and _is_object_id(to.args.get("kind"))
+    ):
         facts.catalog_types = True
+
+
+def _is_object_id(kind: exp.Expr | str | None) -> bool:
+    """Whether a type that the grammar does not know is `regclass` or its kind."""
+    if isinstance(kind, exp.Dot) and folded(kind.this) == "pg_catalog":
+        kind = kind.expression
+    if isinstance(kind, exp.Dot):
+        return False
+    return folded(kind) in control_plane.OBJECT_ID_TYPES
 
 
 def _writing(node: exp.Expr, facts: Facts) -> None:
     facts.writes = True
+
+
+def _into(node: exp.Expr, facts: Facts) -> None:
+    facts.writes = facts.creates = True
 
 
 def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
@@ -217,7 +250,7 @@ _VISITS: dict[type, _Visit] = {
     exp.Alter: _writing,
     exp.TruncateTable: _writing,
     exp.Comment: _writing,
-    exp.Into: _writing,
+    exp.Into: _into,
     exp.NextValueFor: _writing,
     exp.Placeholder: _placeholder,
     exp.CurrentDatabase: _known("current_database"),
@@ -284,6 +317,8 @@ def _left_to_postgres(facts: Facts) -> bool:
 def decide(facts: Facts) -> tuple[str, SqlError | None]:
     """The route, and the error that the statement meets when its turn comes."""
     postgres_only = bool(facts.system or facts.runtime or facts.catalog_types)
+    if facts.forbidden is not None:
+        return DUCKDB, facts.forbidden
     if facts.control:
         if not facts.analytical:
             return POSTGRES, None

@@ -86,6 +86,24 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
+class SetVariables:
+    """Snowflake's `SET x = e` and `SET (x, y) = (e, f)`.
+
+    names: folded to lower case. query: the SELECT that gives their values, as text.
+    """
+
+    names: tuple[str, ...]
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetVariables:
+    """Snowflake's `UNSET x` and `UNSET (x, y)`."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetRole:
     """`SET [SESSION|LOCAL] ROLE {name|NONE|DEFAULT}`; name None for NONE and DEFAULT."""
 
@@ -263,6 +281,8 @@ SessionAction = (
     | Release
     | SetTransaction
     | Set
+    | SetVariables
+    | UnsetVariables
     | SetRole
     | SetSessionAuthorization
     | SetConstraints

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from proxy.errors import SqlError
+from proxy.sql.definitions import Touched
 from proxy.sql.session_actions import SessionAction
 
 
@@ -26,11 +27,16 @@ class Statement:
     text: the slice of the client's text, unchanged; start: its 0-based offset in the message.
     sql: what DuckDB runs, '' on other routes. action: what the session does on route SESSION.
     tag: Postgres's command tag without the row count ('SELECT', 'INSERT 0', 'CREATE TABLE', ...).
-    writes: it may change data or schema; ddl: it may change the schema.
+    writes: it may change data or schema; ddl: it may change the schema; touched: what of it.
     parameters: the highest n among its $n.
     refused: the error it meets when its turn comes, None if it can run. Plans are shared: raise it
     `with_traceback(None)`, or it collects a traceback with every raise.
+    relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
+    then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
+    several parts. needs: what of the session the engine's connection must know before it runs
+    (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
+    before it, and is planned anew when they change.
     """
 
     route: Route
@@ -42,9 +48,18 @@ class Statement:
     tag: str = ""
     writes: bool = False
     ddl: bool = False
+    touched: tuple[Touched, ...] = ()
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
+    then: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    varies: bool = False
+    relayed: str | None = None
+
+
+Variable = tuple[str, str, str | None]
+"""A session variable: its name in lower case, DuckDB's type of its value, the value as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,9 @@ class Dialect:
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
     standard_conforming_strings turns off. numbered: whether `$1` is a column, as in a statement that
-    cannot have parameters. parameters: session parameters that change results.
+    cannot have parameters. parameters: session parameters that change results. database: the name
+    that the client asked for. variables: the session's, where the text may use them. last_listing:
+    the SHOW or DESCRIBE just before, as DuckDB's SQL and its `needs`.
     """
 
     name: str = "snowflake"
@@ -62,3 +79,6 @@ class Dialect:
     backslashes: bool = True
     numbered: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
+    database: str = ""
+    variables: tuple[Variable, ...] = ()
+    last_listing: tuple[str, frozenset[str]] | None = None

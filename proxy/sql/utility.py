@@ -41,8 +41,10 @@ from proxy.sql.session_actions import (
     SetRole,
     SetSessionAuthorization,
     SetTransaction,
+    SetVariables,
     Show,
     TransactionModes,
+    UnsetVariables,
     Use,
 )
 from proxy.sql.words import Words
@@ -205,7 +207,7 @@ def _time_zone(words: Words, local: bool) -> Utility:
 def _set(words: Words) -> Utility:
     words.step()
     if words.word == "(" and words.session_variables:
-        return _session_variables()
+        return _session_variables(words)
     scope = words.accept_any("SESSION", "LOCAL", "GLOBAL") if words.word_at(1) != "=" else ""
     local = scope == "LOCAL"
     if scope == "SESSION" and words.accept("CHARACTERISTICS", "AS", "TRANSACTION"):
@@ -232,7 +234,7 @@ def _set(words: Words) -> Utility:
     words.expect("=")
     # Snowflake spells a session variable as Postgres spells a setting; only the name tells.
     if words.session_variables and not scope and not control_plane.is_setting(name):
-        return _session_variables(name)
+        return _variables((name,), words)
     return _set_to(name, words, local)
 
 
@@ -277,15 +279,44 @@ _SPECIAL_SETS: dict[str, Callable[[Words, bool], Utility]] = {
 }
 
 
-def _session_variables(name: str = "") -> Utility:
-    message = "session variables are not supported yet"
-    if name:
-        message = f'"{name}" is not a setting, and {message}'
-    return Utility("SET", refused=SqlError("0A000", message))
+def _variable_names(words: Words) -> tuple[str, ...]:
+    words.expect("(")
+    names = [words.name().lower()]
+    while words.accept(","):
+        names.append(words.name().lower())
+    words.expect(")")
+    return tuple(names)
+
+
+def _session_variables(words: Words) -> Utility:
+    names = _variable_names(words)
+    words.expect("=")
+    return _variables(names, words)
+
+
+def _variables(names: tuple[str, ...], words: Words) -> Utility:
+    """The rest is an expression; for several names a list of them, or a query, in brackets."""
+    several = len(names) > 1
+    if words.word in ("SELECT", "WITH"):
+        raise words.fail()
+    if several and words.word != "(":
+        raise words.fail()
+    is_query = several and words.word_at(1) in ("SELECT", "WITH")
+    text, _ = words.rest()
+    if is_query:
+        text = text.removeprefix("(").removesuffix(")")
+    elif several:
+        text = f"SELECT {text.removeprefix('(').removesuffix(')')}"
+    else:
+        text = f"SELECT {text}"
+    return Utility("SET", "", SetVariables(names, text))
 
 
 def _unset(words: Words) -> Utility:
-    return Utility("UNSET", refused=SqlError("0A000", "session variables are not supported yet"))
+    words.step()
+    names = _variable_names(words) if words.word == "(" else (words.name().lower(),)
+    words.end()
+    return Utility("UNSET", "", UnsetVariables(names))
 
 
 def _setting_name(words: Words) -> str | None:
@@ -484,33 +515,7 @@ def _alter_session(words: Words) -> Utility:
         words.accept(",")
     if not pairs:
         raise words.fail()
-    refused = None
-    for name, value in pairs:
-        default = _RESULT_PARAMETERS.get(name)
-        if default is not None and value.upper() != default:
-            refused = SqlError("0A000", f"ALTER SESSION SET {name.upper()} is not supported yet")
-    return Utility("ALTER SESSION", "", AlterSession(set=tuple(pairs)), refused)
-
-
-_RESULT_PARAMETERS = {
-    "week_start": "0",
-    "week_of_year_policy": "0",
-    "timestamp_type_mapping": "TIMESTAMP_NTZ",
-    "date_output_format": "YYYY-MM-DD",
-    "time_output_format": "HH24:MI:SS",
-    "timestamp_output_format": "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM",
-    "timestamp_ntz_output_format": "YYYY-MM-DD HH24:MI:SS.FF3",
-    "timestamp_ltz_output_format": "",
-    "timestamp_tz_output_format": "",
-    "date_input_format": "AUTO",
-    "time_input_format": "AUTO",
-    "timestamp_input_format": "AUTO",
-    "binary_input_format": "HEX",
-    "binary_output_format": "HEX",
-    "two_digit_century_start": "1970",
-    "error_on_nondeterministic_merge": "TRUE",
-}
-"""Parameters that change results, and the one value of each that plans are made for."""
+    return Utility("ALTER SESSION", "", AlterSession(set=tuple(pairs)))
 
 
 PARSERS: dict[str, Callable[[Words], Utility]] = {

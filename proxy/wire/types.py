@@ -237,6 +237,11 @@ def wire_type(duck: DuckType) -> WireType:
     return WireType(found.oid, found.size, _modifier(duck))
 
 
+def varchar(length: int) -> WireType:
+    """What RowDescription says of a column that is varchar(length)."""
+    return WireType(BY_NAME["varchar"].oid, -1, length + 4)
+
+
 def pg_type(duck: DuckType) -> PgType:
     """The Postgres type of a DuckDB type. Raises SqlError 0A000 where there is none."""
     if duck.id in LISTS:

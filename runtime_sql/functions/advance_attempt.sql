@@ -3,6 +3,7 @@ CREATE OR REPLACE FUNCTION hd_runtime.advance_attempt(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM _check_length('to_status', advance_attempt.to_status, 200);
     PERFORM _check_size('detail', advance_attempt.detail);
     IF advance_attempt.to_status IS NULL THEN
         RAISE EXCEPTION 'to_status must not be null' USING ERRCODE = 'HD006';

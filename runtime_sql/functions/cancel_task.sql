@@ -5,6 +5,7 @@ DECLARE
     v_attempt task_attempts;
     v_who text := session_user || coalesce(': ' || cancel_task.reason, '');
 BEGIN
+    PERFORM _check_length('reason', cancel_task.reason, 100000);
     PERFORM _require_read_committed();
     IF cancel_task.task_id IS NULL THEN
         RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006';

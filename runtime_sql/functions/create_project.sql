@@ -4,6 +4,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 DECLARE
     v_id uuid;
 BEGIN
+    PERFORM _check_length('name', create_project.name, 200);
     IF coalesce(create_project.name, '') = '' THEN
         RAISE EXCEPTION 'a project needs a name' USING ERRCODE = 'HD006';
     END IF;

@@ -32,6 +32,13 @@ BEGIN
         RAISE EXCEPTION 'a task needs %', v_missing USING ERRCODE = 'HD006',
             DETAIL = v_missing || ' is null or empty';
     END IF;
+    IF greatest(length(create_task.agent_type), length(create_task.task_class)) > 200
+       OR greatest(length(create_task.work_item_key), length(create_task.input_hash)) > 500 THEN
+        PERFORM _check_length('agent_type', create_task.agent_type, 200);
+        PERFORM _check_length('task_class', create_task.task_class, 200);
+        PERFORM _check_length('work_item_key', create_task.work_item_key, 500);
+        PERFORM _check_length('input_hash', create_task.input_hash, 500);
+    END IF;
     IF create_task.priority NOT BETWEEN 0 AND 32767 THEN
         RAISE EXCEPTION 'priority % is out of range', create_task.priority USING ERRCODE = 'HD006',
             HINT = 'Priorities go from 0 (first) to 32767; 100 is usual.';

@@ -8,6 +8,8 @@ DECLARE
     v_review text;
     v_decision release_decisions;
 BEGIN
+    PERFORM _check_length('decision', decide_release.decision, 200);
+    PERFORM _check_length('reason', decide_release.reason, 100000);
     IF decide_release.gate_evaluation_id IS NULL OR decide_release.decision IS NULL
        OR decide_release.decision NOT IN ('ship', 'block') THEN
         RAISE EXCEPTION 'a release decision is ship or block, not %', coalesce(quote_literal(decide_release.decision), 'null')

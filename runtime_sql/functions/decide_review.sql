@@ -7,6 +7,8 @@ DECLARE
     v_attempt task_attempts;
     v_new uuid;
 BEGIN
+    PERFORM _check_length('decision', decide_review.decision, 200);
+    PERFORM _check_length('note', decide_review.note, 100000);
     PERFORM _require_read_committed();
     IF decide_review.review_id IS NULL OR decide_review.decision IS NULL
        OR decide_review.decision NOT IN ('approved', 'rejected') THEN

@@ -6,11 +6,14 @@ DECLARE
     v_predicate jsonb;
     v_no int;
 BEGIN
+    PERFORM _check_length('gate', define_gate.gate, 200);
+    PERFORM _check_length('title', define_gate.title, 1000);
     IF coalesce(define_gate.gate, '') = '' OR coalesce(jsonb_typeof(predicates), '') <> 'array'
        OR jsonb_array_length(predicates) = 0 THEN
         RAISE EXCEPTION 'a gate needs a name and an array of predicates' USING ERRCODE = 'HD006',
             HINT = '[{"fact": "coverage.lines", "operator": "gte", "expected": 0.8, "otherwise": "blocked"}]';
     END IF;
+    PERFORM _check_size('predicates', predicates);
     FOR v_predicate, v_no IN SELECT * FROM jsonb_array_elements(predicates) WITH ORDINALITY LOOP
         IF coalesce(v_predicate ->> 'fact', '') = '' OR NOT v_predicate ? 'expected'
            OR coalesce(v_predicate ->> 'operator', '') NOT IN ('eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'contains', 'regex')

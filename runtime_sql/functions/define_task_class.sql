@@ -9,8 +9,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 DECLARE
     v_class task_classes;
 BEGIN
+    PERFORM _check_length('name', define_task_class.name, 200);
+    PERFORM _check_length('description', define_task_class.description, 100000);
     IF coalesce(define_task_class.name, '') = '' THEN
         RAISE EXCEPTION 'a task class needs a name' USING ERRCODE = 'HD006';
+    END IF;
+    PERFORM _check_length('model_classes', array_to_string(define_task_class.model_classes, ','), 1000);
+    IF array_position(define_task_class.model_classes, NULL) IS NOT NULL
+       OR array_ndims(define_task_class.model_classes) > 1 THEN
+        RAISE EXCEPTION 'model_classes must be a list of names' USING ERRCODE = 'HD006',
+            HINT = 'Weakest first: ''{standard,strong,strongest}''.';
     END IF;
     INSERT INTO task_classes (name) VALUES (define_task_class.name) ON CONFLICT DO NOTHING;
     UPDATE task_classes c

@@ -8,6 +8,7 @@ DECLARE
     v_blocked boolean;
     v_human boolean;
 BEGIN
+    PERFORM _check_length('gate', evaluate_gate.gate, 200);
     IF evaluate_gate.project_id IS NULL OR evaluate_gate.gate IS NULL
        OR coalesce(jsonb_typeof(evaluate_gate.facts), '') <> 'object' THEN
         RAISE EXCEPTION 'a gate is evaluated for a project, over an object of facts' USING ERRCODE = 'HD006';

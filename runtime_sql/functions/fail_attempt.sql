@@ -6,6 +6,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 DECLARE
     v_actor text;
 BEGIN
+    PERFORM _check_length('failure_kind', fail_attempt.failure_kind, 200);
     PERFORM _require_read_committed();
     IF coalesce(fail_attempt.failure_kind, '') = '' THEN
         RAISE EXCEPTION 'failure_kind must not be null or empty' USING ERRCODE = 'HD006',

@@ -8,6 +8,11 @@ DECLARE
     v_attempt task_attempts := _live_attempt(publish_artifact.attempt_id, publish_artifact.lease_token);
     v_class task_classes;
 BEGIN
+    PERFORM _check_length('kind', publish_artifact.kind, 200);
+    PERFORM _check_length('artifact_key', publish_artifact.artifact_key, 1000);
+    PERFORM _check_length('uri', publish_artifact.uri, 1000);
+    PERFORM _check_length('content_hash', publish_artifact.content_hash, 1000);
+    PERFORM _check_length('branch_id', publish_artifact.branch_id, 200);
     PERFORM _check_size('content', publish_artifact.content);
     IF coalesce(publish_artifact.kind, '') = '' OR coalesce(publish_artifact.artifact_key, '') = ''
        OR (publish_artifact.content IS NULL AND publish_artifact.uri IS NULL) THEN

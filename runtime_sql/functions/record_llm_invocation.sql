@@ -8,6 +8,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 DECLARE
     v_attempt task_attempts;
 BEGIN
+    PERFORM _check_length('provider', record_llm_invocation.provider, 200);
+    PERFORM _check_length('model', record_llm_invocation.model, 200);
+    PERFORM _check_length('prompt_hash', record_llm_invocation.prompt_hash, 1000);
+    PERFORM _check_length('status', record_llm_invocation.status, 200);
+    PERFORM _check_length('error', record_llm_invocation.error, 100000);
     IF record_llm_invocation.decision_id IS NULL OR record_llm_invocation.lease_token IS NULL THEN
         RAISE EXCEPTION 'decision_id and lease_token must not be null' USING ERRCODE = 'HD006';
     END IF;

@@ -7,7 +7,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 DECLARE
     v_attempt task_attempts := _live_attempt(record_model_decision.attempt_id, record_model_decision.lease_token);
 BEGIN
+    PERFORM _check_length('primary_model', record_model_decision.primary_model, 200);
+    PERFORM _check_length('capability_class', record_model_decision.capability_class, 200);
+    PERFORM _check_length('budget_mode', record_model_decision.budget_mode, 200);
+    PERFORM _check_length('routing_reason', record_model_decision.routing_reason, 100000);
+    PERFORM _check_length('policy', record_model_decision.policy, 1000);
+    PERFORM _check_length('fallback_chain', array_to_string(record_model_decision.fallback_chain, ','), 1000);
     IF coalesce(record_model_decision.primary_model, '') = '' OR record_model_decision.fallback_chain IS NULL
+       OR array_position(record_model_decision.fallback_chain, NULL) IS NOT NULL
        OR coalesce(record_model_decision.budget_mode, '') NOT IN ('normal', 'warning', 'constrained') THEN
         RAISE EXCEPTION 'a model decision needs a primary_model, a fallback_chain (which may be empty) and a budget_mode'
             USING ERRCODE = 'HD006', HINT = 'budget_mode is normal, warning or constrained.';

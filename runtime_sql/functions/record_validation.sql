@@ -4,6 +4,8 @@ CREATE OR REPLACE FUNCTION hd_runtime.record_validation(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM _check_length('verifier_type', record_validation.verifier_type, 200);
+    PERFORM _check_length('verified_by', record_validation.verified_by, 200);
     PERFORM _check_size('evidence', record_validation.evidence);
     IF record_validation.artifact_id IS NULL OR record_validation.passed IS NULL
        OR coalesce(record_validation.verifier_type, '') NOT IN ('schema', 'contract', 'policy', 'human') THEN

@@ -5,6 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = hd_runtime, pg_temp AS $$
 DECLARE
     v_attempt task_attempts;
 BEGIN
+    PERFORM _check_length('level', recover_attempt.level, 200);
     PERFORM _require_read_committed();
     IF recover_attempt.attempt_id IS NULL THEN
         RAISE EXCEPTION 'attempt_id must not be null' USING ERRCODE = 'HD006';

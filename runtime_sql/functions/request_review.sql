@@ -8,6 +8,7 @@ DECLARE
     v_attempt uuid := request_review.attempt_id;
     v_review review_requests;
 BEGIN
+    PERFORM _check_length('title', request_review.title, 1000);
     IF request_review.project_id IS NULL OR coalesce(request_review.title, '') = '' THEN
         RAISE EXCEPTION 'a review request needs a project and a title' USING ERRCODE = 'HD006';
     END IF;

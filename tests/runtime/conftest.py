@@ -149,11 +149,11 @@ class Runtime:
         }
 
     @contextmanager
-    def refused(self, sqlstate: str, *words: str) -> Iterator[None]:
+    def refused(self, sqlstate: str, *words: str) -> Iterator[pytest.ExceptionInfo]:
         """The block must fail with `sqlstate`, in words that people understand, and change nothing."""
         before = self.snapshot()
         with pytest.raises(psycopg.Error) as caught:
-            yield
+            yield caught
         assert caught.value.sqlstate == sqlstate, str(caught.value)
         assert caught.value.diag.message_primary
         for word in words:

@@ -222,6 +222,14 @@ def test_the_table_of_functions_is_what_the_database_has_and_grants(rt):
     }  # fmt: skip
 
 
+def test_the_table_of_relations_is_what_the_database_has(rt):
+    found = rt.rows(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'hd_runtime'::regnamespace"
+        " AND relkind IN ('r', 'p', 'v') AND NOT relispartition"
+    )
+    assert {row["relname"] for row in found} == runtime_sql.RELATIONS
+
+
 def test_everything_has_a_comment(rt):
     undocumented = rt.rows(
         """
@@ -236,6 +244,14 @@ def test_everything_has_a_comment(rt):
         WHERE c.relnamespace = 'hd_runtime'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'c')
           AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
           AND col_description(a.attrelid, a.attnum) IS NULL
+        UNION ALL
+        SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE c.relnamespace = 'hd_runtime'::regnamespace AND NOT c.relispartition
+          AND obj_description(c.oid, 'pg_class') IS NULL
+          AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
+        UNION ALL
+        SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('hd_agent', 'hd_operator')
+          AND shobj_description(r.oid, 'pg_authid') IS NULL
         UNION ALL
         SELECT p.oid::regprocedure::text FROM pg_proc p
         WHERE p.pronamespace = 'hd_runtime'::regnamespace

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -119,6 +120,23 @@ class Worker:
                 self.report("create", **made)
                 self.tasks.append(made)
 
+    def create_diamond(self) -> None:
+        """Two that anybody may take at once, and one that needs both."""
+        project, kind = self.random.choice(self.projects), self.random.choice(CLASSES)
+        create = (
+            "SELECT * FROM hd_runtime.create_task(%s, 'worker', %s, priority => 1, needs => %s)"
+        )
+        ends: list[dict] = []
+        for needs in ([], [], None):
+            needs = [end["task_id"] for end in ends] if needs is None else needs
+            made = self.attempt(set(), create, project, kind, needs)
+            if made is None:
+                return
+            made[0] |= {"project": project, "needs": needs}
+            self.report("create", **made[0])
+            self.tasks.append(made[0])
+            ends.append(made[0])
+
     def claim(self) -> None:
         filters = self.random.choice(
             (
@@ -165,8 +183,15 @@ class Worker:
             return self.random.choice(self.stale)
         return self.random.choice(self.held) if self.held else None
 
-    def work(self, operation: str, call: str, *parameters: Any, ends: bool = False) -> None:
-        lease = self.lease()
+    def work(
+        self,
+        operation: str,
+        call: str,
+        *parameters: Any,
+        ends: bool = False,
+        lease: dict | None = None,
+    ) -> None:
+        lease = lease or self.lease()
         if lease is None:
             return
         began = datetime.now(UTC)
@@ -200,8 +225,27 @@ class Worker:
         self.work("complete", "complete_attempt(%s, %s, '{\"ok\": true}')", ends=True)
 
     def fail(self) -> None:
-        kind = self.random.choice(FAILURES)
-        self.work("fail", "fail_attempt(%s, %s, %s)", kind, ends=True)
+        """Usually for the reason that the task failed for before, until that budget is spent."""
+        lease = self.lease()
+        if lease is not None:
+            kind = FAILURES[uuid.UUID(str(lease["task_id"])).int % len(FAILURES)]
+            if self.random.random() < 0.3:
+                kind = self.random.choice(FAILURES)
+            self.work("fail", "fail_attempt(%s, %s, %s)", kind, ends=True, lease=lease)
+
+    def fail_again(self) -> None:
+        """One task that fails whenever it is tried, as far as nobody comes between."""
+        if not self.tasks:
+            return
+        task = self.random.choice(self.tasks[-40:])["task_id"]
+        kind = self.random.choice(("timeout", "network", "schema_validation", "build_failed"))
+        for _ in range(5):
+            claimed = self.attempt(
+                SECOND, "SELECT * FROM hd_runtime.claim_task(%s, %s)", task, self.name
+            )
+            for lease in claimed or ():
+                self.report("claim", **lease)
+                self.work("fail", "fail_attempt(%s, %s, %s)", kind, ends=True, lease=lease)
 
     def release(self) -> None:
         self.work("release", "release_attempt(%s, %s)", ends=True)
@@ -307,7 +351,7 @@ class Worker:
                     ).fetchone()
                     ended.append((lease, began, row))
                 # The transaction stays open while others end what the same tasks need.
-                for _ in range(self.random.choice((0, 5, 20))):
+                for _ in range(self.random.choice((5, 20, 40))):
                     self.rows(PAUSE)
         except psycopg.Error as error:
             if error.sqlstate not in LATE | CROSSED:
@@ -331,7 +375,7 @@ class Worker:
 
     MIX = (
         (create_some, 16), (claim, 22), (claim_one, 3), (heartbeat, 10), (advance, 8), (complete, 16),
-        (several, 7), (fail, 9), (release, 3), (publish, 3), (decide_model, 3), (abandon, 3), (steal, 2), (cancel, 1),
+        (several, 12), (fail, 9), (fail_again, 3), (create_diamond, 5), (release, 3), (publish, 3), (decide_model, 3), (abandon, 3), (steal, 2), (cancel, 1),
         (review, 3), (recover, 2), (depend, 2), (housekeep, 3), (advance_marks, 4),
     )  # fmt: skip
 

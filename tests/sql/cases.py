@@ -20,7 +20,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from proxy.errors import SqlError
 from proxy.sql import session_actions as act
 from proxy.sql.plan import Dialect, PlanCache, Route
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.snowflake.parameters import PARAMETERS, check
 from proxy.sql.snowflake.vectorised import VECTORISED
 
 DATA = Path(__file__).parent.parent / "data"
@@ -91,14 +92,17 @@ class Runner:
     def __init__(self, dialect: str = "snowflake") -> None:
         self.connection = connect()
         self.cache = PlanCache()
-        self.dialect = Dialect(dialect, numbered=dialect == "snowflake")
+        self.dialect = Dialect(dialect, numbered=dialect == "snowflake", database="cases")
         self._number = 0
+        for name in _ASKED:
+            self.connection.execute(f"SET VARIABLE hatidata_{name} = 'x'")
 
     def fresh(self) -> None:
         """A new, empty database; whatever transaction was open is gone."""
         with contextlib.suppress(duckdb.Error):
             self.connection.execute("ROLLBACK")
         self._number += 1
+        self.dialect = replace(self.dialect, variables=(), last_listing=None)
         self.connection.execute("USE memory")
         if self._number > 1:
             self.connection.execute(f"DETACH case_{self._number - 1}")
@@ -118,6 +122,11 @@ class Runner:
                 result = self.connection.execute(statement.sql)
                 columns = [column[0] for column in result.description or ()]
                 rows = _rows(result)
+                for sql in statement.then:
+                    self.connection.execute(sql)
+                listing = statement.kind.startswith(("SHOW ", "DESCRIBE "))
+                last = (statement.sql, statement.needs) if listing else None
+                self.dialect = replace(self.dialect, last_listing=last)
             else:
                 raise NotPlanned(f"{statement.route}: {text}")
         return columns, rows
@@ -132,10 +141,25 @@ class Runner:
                 self.connection.execute("ROLLBACK")
             case act.Use(kind="SCHEMA" | "", name=name):
                 self.connection.execute(f"USE case_{self._number}.{name[-1]}")
-            case act.AlterSession():
-                pass
+            case act.AlterSession(set=pairs, unset=names):
+                for name, value in (*pairs, *((name, None) for name in names)):
+                    if value is not None:
+                        check(PARAMETERS[name], value)
+            case act.SetVariables(names=names, query=query):
+                _, [row] = self.run(query)
+                made = tuple((n, _kind(v), str(v)) for n, v in zip(names, row, strict=True))
+                self.dialect = replace(self.dialect, variables=made)
+            case act.UnsetVariables():
+                self.dialect = replace(self.dialect, variables=())
             case _:
                 raise NotPlanned(f"session action {action}")
+
+
+_ASKED = ("client", "database", "ip", "role", "session", "user", "version", "warehouse")
+
+
+def _kind(value: Any) -> str:
+    return "VARCHAR" if isinstance(value, str) else "BIGINT"
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:

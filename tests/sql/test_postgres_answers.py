@@ -23,7 +23,6 @@ AGREEING_AT_LEAST = 462
 
 DIFFERENT: dict[str, str] = {
     "select 1e308::float8 * 10": "a float that overflows is Infinity",
-    "select '0044-03-15 BC'::date": "the era of a date is not written",
     "select row(1, 'a')": "a row is shown as JSON",
     "select t from (select 1 as a) t": "a row is shown as JSON",
     "select tt from tt where id = 1": "a row is shown as JSON",

@@ -255,7 +255,7 @@ def test_an_error_where_snowflake_errs(runner: Runner, text: str) -> None:
         "select hash(a) from t",
         "select compress('a', 'SNAPPY')",
         "select random(42)",
-        "select to_char(1234.5, '9,999.00')",
+        "select to_char(1234.5, '9.9EEEE')",
         "select '2024-01-01 00:00:00 +05:30'::timestamp_tz::varchar",
         "select hour('2024-01-01 00:00:00 +05:30'::timestamp_tz)",
         "select '2024-01-01 00:00:00 +05:30'::timestamp_tz::date",
@@ -264,8 +264,7 @@ def test_an_error_where_snowflake_errs(runner: Runner, text: str) -> None:
         "create table t (g geography)",
         "create dynamic table d target_lag = '1 minute' warehouse = w as select 1",
         "alter table t add column a int, b int",
-        "describe table t",
-        "select current_user from t",
+        "describe function f(int)",
     ],
 )
 def test_what_has_no_faithful_form_is_refused(text: str) -> None:
@@ -372,7 +371,7 @@ def test_functions_that_snowflake_does_not_know_are_duckdbs(runner: Runner) -> N
 
 
 def test_a_refusal_carries_its_position() -> None:
-    text = "select a, to_char(b, '999') from t"
+    text = "select a, to_char(b, 'TM9') from t"
     (statement,) = plan_message(text, Dialect())
     assert isinstance(statement.refused, SqlError)
     assert statement.refused.position is None or text[statement.refused.position - 1 :]

@@ -132,12 +132,8 @@ def test_a_session_statement_becomes_its_action(text: str, action: act.SessionAc
 @pytest.mark.parametrize(
     "text",
     [
-        "set x = 1",
-        "set (a, b) = (1, 2)",
-        "unset x",
-        "show tables like 'a'",
-        "show terse schemas",
-        "alter session set week_start = 7",
+        "show stages",
+        "show tables history",
         "prepare transaction 'x'",
         "commit prepared 'x'",
         "set transaction snapshot 'x'",

@@ -3,7 +3,8 @@
 sqlglot's compiled parser reads a statement, one walk over the tree applies the rules of the family
 files (`registry`), and sqlglot's compiled generator writes it. Functions that need a body are
 DuckDB macros in `macros/*.sql`, which the engine installs once per process in an attached
-in-memory database called `_sf`, so that every cursor sees them whatever its schema.
+in-memory database called `_sf`, so that every cursor sees them whatever its schema. SHOW, DESCRIBE
+and INFORMATION_SCHEMA are views beside them, in `catalog/*.sql`.
 """
 
 from __future__ import annotations
@@ -55,11 +56,15 @@ _FAMILIES = (
 
 
 def macro_scripts() -> list[str]:
-    """The statements that create the macros, one each, to be run in order.
+    """The statements that create the macros and the catalog's views, one each, to be run in order.
 
     They name the database `_sf`: `ATTACH ':memory:' AS _sf` must come first.
     """
-    folder = resources.files(__package__) / "macros"
+    return [*_scripts("macros"), *_scripts("catalog")]
+
+
+def _scripts(folder_name: str) -> list[str]:
+    folder = resources.files(__package__) / folder_name
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     statements: list[str] = []
     for file in files:
@@ -72,7 +77,7 @@ def macro_scripts() -> list[str]:
 def _register_macros() -> None:
     """Every macro whose name does not end in _ is the Snowflake function of its name."""
     names = set()
-    for statement in macro_scripts():
+    for statement in _scripts("macros"):
         # CREATE OR REPLACE MACRO _sf . main . name
         names.add(DUCKDB.tokenize(statement)[8].text)
     for name in names:

@@ -55,6 +55,11 @@ def _window(window: exp.Window) -> exp.Expr | None:
         return _from_last(window, inner)
     if isinstance(inner, exp.GroupConcat):
         return duck("coalesce", window, text(""))
+    if isinstance(inner, exp.Anonymous) and inner.this in (_TRUE_EVENT, "_sf.changes_"):
+        window.set("spec", _up_to_here())
+    if isinstance(inner, exp.Anonymous) and inner.this == _TRUE_EVENT:
+        window.set("this", exp.CountIf(this=inner.expressions[0]))
+        return None
     if isinstance(inner, exp.Anonymous) and inner.this == _RATIO:
         (value,) = inner.expressions
         total = window.copy()
@@ -76,7 +81,12 @@ def _from_last(window: exp.Window, call: exp.NthValue) -> exp.Expr | None:
     return None
 
 
+def _up_to_here() -> exp.WindowSpec:
+    return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW")
+
+
 _RATIO = "ratio_to_report"
+_TRUE_EVENT = "conditional_true_event"
 
 
 @node(exp.Max, exp.Min)
@@ -109,6 +119,10 @@ def _array_agg(call: exp.ArrayAgg) -> exp.Expr | None:
 @node(exp.WithinGroup)
 def _within_group(group: exp.WithinGroup) -> exp.Expr | None:
     call = group.this
+    if isinstance(call, exp.PercentileCont):
+        ordered = group.expression.expressions[0]
+        ordered.set("this", sf("finer_", ordered.this))
+        return None
     return _as_array(call.this, group.expression) if isinstance(call, exp.ArrayAgg) else None
 
 
@@ -137,7 +151,12 @@ def _array_union_agg(call: exp.ArrayUnionAgg) -> exp.Expr:
     return sf("union_of_", _values(sf("elements_", call.this)))
 
 
-_OF_LISTS = frozenset({"_sf.array_of_", "_sf.object_of_", "_sf.union_of_"})
+_OF_LISTS = frozenset(
+    {
+        *("_sf.array_of_", "_sf.object_of_", "_sf.union_of_", "_sf.top_k_", "_sf.bitmap_of_"),
+        *("_sf.distinct_of_", "_sf.all_of_", "_sf.changes_"),
+    }
+)
 
 
 def _around(wrapper: exp.Filter | exp.Window) -> exp.Expr | None:
@@ -145,7 +164,7 @@ def _around(wrapper: exp.Filter | exp.Window) -> exp.Expr | None:
     made = wrapper.this
     if not isinstance(made, exp.Anonymous) or made.this not in _OF_LISTS:
         return None
-    (collected,) = made.expressions
+    collected, *others = made.expressions
     if isinstance(wrapper, exp.Filter) and isinstance(collected, exp.Filter):
         inner = collected.expression
         both = exp.And(
@@ -154,7 +173,7 @@ def _around(wrapper: exp.Filter | exp.Window) -> exp.Expr | None:
         inner.set("this", both)
         return made
     wrapper.set("this", collected)
-    return sf(made.this.removeprefix("_sf."), wrapper)
+    return sf(made.this.removeprefix("_sf."), wrapper, *others)
 
 
 @function("OBJECT_AGG", "OBJECTAGG")
@@ -174,3 +193,127 @@ def _arg_extreme(call: exp.ArgMax | exp.ArgMin) -> exp.Expr | None:
     if count is None:
         return None
     return duck("to_json", duck(name, call.this, call.expression, cast(count, exp.DType.BIGINT)))
+
+
+@function("CONDITIONAL_TRUE_EVENT")
+def _true_event(arguments: list[exp.Expr]) -> exp.Expr:
+    return duck(_TRUE_EVENT, *arguments)
+
+
+@function("CONDITIONAL_CHANGE_EVENT")
+def _change_event(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("changes_", duck("list", *arguments))
+
+
+@node(exp.Count)
+def _count(call: exp.Count) -> exp.Expr | None:
+    """COUNT(a, b) counts rows in which none is NULL."""
+    value = call.this
+    if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
+        raise unsupported("COUNT(t.*)", call, "Name the columns that must not be NULL.")
+    others = call.expressions
+    if not others or isinstance(value, exp.Distinct):
+        return None
+    tests = [exp.Not(this=exp.Is(this=one, expression=exp.Null())) for one in (value, *others)]
+    condition = tests[0] if len(tests) == 1 else exp.and_(*tests, copy=False)
+    return exp.CountIf(this=condition)
+
+
+@node(exp.Median)
+def _median(call: exp.Median) -> None:
+    call.set("this", sf("finer_", call.this))
+
+
+@function("HLL", "APPROXIMATE_COUNT_DISTINCT")
+def _hll(arguments: list[exp.Expr]) -> exp.Expr:
+    if len(arguments) != 1 or isinstance(arguments[0], exp.Star):
+        raise unsupported("an estimate of distinct rows", arguments[0])
+    return duck("approx_count_distinct", *arguments)
+
+
+def _distinct(value: exp.Expr) -> exp.Expr:
+    return _values(exp.Distinct(expressions=[value]))
+
+
+@function("HLL_ACCUMULATE")
+def _hll_accumulate(arguments: list[exp.Expr]) -> exp.Expr:
+    """The state is the set of the values' hashes: no estimate is needed of what is known."""
+    return _distinct(duck("hash", sf("hash_key_", arguments[0])))
+
+
+@function("HLL_COMBINE")
+def _hll_combine(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("distinct_of_", _values(arguments[0]))
+
+
+@function("APPROX_PERCENTILE_ACCUMULATE")
+def _percentile_accumulate(arguments: list[exp.Expr]) -> exp.Expr:
+    return _values(cast(arguments[0], exp.DType.DOUBLE))
+
+
+@function("APPROX_PERCENTILE_COMBINE", "APPROX_TOP_K_COMBINE")
+def _combine(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("all_of_", _values(arguments[0]))
+
+
+@function("APPROX_TOP_K_ACCUMULATE")
+def _top_k_accumulate(arguments: list[exp.Expr]) -> exp.Expr:
+    return _values(arguments[0])
+
+
+@function("APPROX_TOP_K")
+def _top_k(arguments: list[exp.Expr]) -> exp.Expr:
+    count = arguments[1] if len(arguments) > 1 else number(1)
+    return sf("top_k_", _values(arguments[0]), count)
+
+
+@function("BITMAP_CONSTRUCT_AGG")
+def _bitmap_construct(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("bitmap_of_", _distinct(arguments[0]))
+
+
+@function("BITMAP_OR_AGG")
+def _bitmap_or(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("bitmap_of_", sf("distinct_of_", _values(sf("bitmap_positions_", arguments[0]))))
+
+
+_COMPARED = (exp.EQ, exp.NEQ, exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Count, exp.Distinct)
+
+
+def _is_only_compared(call: exp.Expr) -> bool:
+    """Whether a hash is compared on the spot with another, or counted: its value never shows."""
+    parent = call.parent
+    while isinstance(parent, (exp.Paren, exp.Subquery)) or (
+        isinstance(parent, exp.Select) and isinstance(parent.parent, exp.Subquery)
+    ):
+        parent = parent.parent
+    if not isinstance(parent, _COMPARED):
+        return False
+    if isinstance(parent, (exp.EQ, exp.NEQ)):
+        return not any(isinstance(side, exp.Literal) for side in (parent.this, parent.expression))
+    return True
+
+
+def _hashed(arguments: list[exp.Expr]) -> exp.Expr:
+    call = arguments[0].parent
+    if call is None or isinstance(arguments[0], exp.Star) or not _is_only_compared(call):
+        hint = "It may be compared with another HASH; else use MD5 or SHA2."
+        raise unsupported("the value of HASH, which is Snowflake's own,", arguments[0], hint)
+    return duck("hash", duck("list_value", *(sf("hash_key_", one) for one in arguments)))
+
+
+@function("HASH")
+def _hash(arguments: list[exp.Expr]) -> exp.Expr:
+    return _hashed(arguments)
+
+
+@function("HASH_AGG")
+def _hash_agg(arguments: list[exp.Expr]) -> exp.Expr:
+    distinct = isinstance(arguments[0], exp.Distinct)
+    values = arguments[0].expressions if distinct else arguments
+    call = arguments[0].parent
+    if distinct:
+        for value in values:
+            value.parent = call
+    hashed = cast(_hashed(values), exp.DType.INT128)
+    return exp.Sum(this=exp.Distinct(expressions=[hashed]) if distinct else hashed)

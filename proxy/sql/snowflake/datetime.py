@@ -233,6 +233,8 @@ for _name, _unit in {
     "WEEK": "week",
     "WEEKOFYEAR": "week",
     "WEEKISO": "weekiso",
+    "WEEK_ISO": "weekiso",
+    "DAYOFWEEK_ISO": "dayofweekiso",
     "YEAROFWEEK": "yearofweek",
     "YEAROFWEEKISO": "yearofweekiso",
     "DAYOFWEEK": "dayofweek",
@@ -307,4 +309,61 @@ for _name, _kind in {
     function(f"TO_{_name}")(_conversion(_kind, safe=False))
     function(f"TRY_TO_{_name}")(_conversion(_kind, safe=True))
 function("DATE")(_conversion(_D.DATE, safe=False))
+function("TIME")(_conversion(_D.TIME, safe=False))
 function("TO_DATETIME")(_conversion(_D.TIMESTAMP, safe=False))
+
+
+def _from_parts(arguments: list[exp.Expr]) -> exp.Expr:
+    """TIMESTAMP_NTZ of six or seven parts, or of a DATE and a TIME."""
+    if len(arguments) == 2:
+        day, time = (moment(argument) for argument in arguments)
+        return exp.Paren(this=exp.Add(this=day, expression=time))
+    nanoseconds = arguments[6] if len(arguments) > 6 else number(0)
+    return sf("from_parts_", *arguments[:6], nanoseconds)
+
+
+for _prefix, _suffix in (("TIMESTAMP_", "_FROM_PARTS"), ("TIMESTAMP", "FROMPARTS")):
+    function(f"{_prefix.rstrip('_')}{_suffix}", f"{_prefix}NTZ{_suffix}")(_from_parts)
+
+    @function(f"{_prefix}LTZ{_suffix}")
+    def _ltz_from_parts(arguments: list[exp.Expr]) -> exp.Expr:
+        return cast(_from_parts(arguments), _D.TIMESTAMPTZ)
+
+    @function(f"{_prefix}TZ{_suffix}")
+    def _tz_from_parts(arguments: list[exp.Expr]) -> exp.Expr:
+        """In the zone that is named, or the session's; the offset is lost, as any TIMESTAMP_TZ's."""
+        made = _from_parts(arguments[:7])
+        if len(arguments) > 7:
+            made = duck("timezone", arguments[7], made)
+        zoned = cast(made, _D.TIMESTAMPTZ)
+        zoned.meta["offset"] = True
+        return zoned
+
+
+@function("MONTHS_BETWEEN")
+def _months_between(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("months_between_", *map(moment, arguments))
+
+
+@node(exp.TimeSlice)
+def _time_slice(call: exp.TimeSlice) -> exp.Expr:
+    """A slice of a DATE is a DATE."""
+    call.set("this", moment(call.this))
+    return duck("cast_to_type", call, call.this.copy())
+
+
+@node(exp.Interval)
+def _interval(interval: exp.Interval) -> None:
+    """'1 year, 2 mm': the units are Snowflake's, where mm is a month."""
+    value = interval.this
+    if interval.args.get("unit") is not None or not isinstance(value, exp.Literal):
+        return
+    words = value.this.replace(",", " ").split()
+    steps: list[str] = []
+    for count, part in zip(words[::2], words[1::2], strict=False):
+        unit = UNITS.get(part.upper())
+        if unit not in _INTERVALS:
+            return
+        steps.append(f"{count} {unit}")
+    if steps and len(words) % 2 == 0:
+        value.set("this", " ".join(steps))

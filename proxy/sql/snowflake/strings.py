@@ -12,21 +12,12 @@ from proxy.sql.snowflake.registry import (
     function,
     node,
     number,
-    renamed,
     sf,
     text,
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import scalar_text
 from proxy.sql.snowflake.types import as_text
-
-renamed(
-    {
-        "VECTOR_INNER_PRODUCT": "array_inner_product",
-        "VECTOR_L2_DISTANCE": "array_distance",
-        "VECTOR_COSINE_SIMILARITY": "array_cosine_similarity",
-    }
-)
 
 
 @node(exp.DPipe)
@@ -139,19 +130,28 @@ def _refused(name: str, hint: str | None = None) -> None:
 for _name in (
     *("COMPRESS", "DECOMPRESS_BINARY", "DECOMPRESS_STRING", "SEARCH_IP"),
     *("ENCRYPT", "DECRYPT", "TRY_DECRYPT", "ENCRYPT_RAW", "DECRYPT_RAW", "TRY_DECRYPT_RAW"),
-    *("PARSE_XML", "TRY_PARSE_XML", "CHECK_XML", "TO_XML", "XMLGET", "MD5_NUMBER"),
+    *("INTERPOLATE_FFILL", "INTERPOLATE_BFILL", "INTERPOLATE_LINEAR"),
+    *("HLL_EXPORT", "HLL_IMPORT", "MINHASH", "MINHASH_COMBINE", "APPROXIMATE_SIMILARITY"),
+    *(
+        "APPROXIMATE_JACCARD_INDEX",
+        "PARSE_XML",
+        "TRY_PARSE_XML",
+        "CHECK_XML",
+        "TO_XML",
+        "XMLGET",
+        "MD5_NUMBER",
+    ),
 ):
     _refused(_name)
+
+
+for _name in ("BITAND", "BITOR", "BITXOR", "BITNOT", "BITSHIFTLEFT", "BITSHIFTRIGHT"):
+    function(_name, f"BIT_{_name[3:]}")(_text_function(f"{_name.lower()}_"))
 
 
 @function("OCTET_LENGTH")
 def _octet_length(arguments: list[exp.Expr]) -> exp.Expr:
     return sf("octet_length_", arguments[0])
-
-
-@function("HASH", "HASH_AGG")
-def _hash(arguments: list[exp.Expr]) -> exp.Expr:
-    raise unsupported("HASH", arguments[0], "Its values are Snowflake's own; use MD5 or SHA2.")
 
 
 @function("RANDOM")

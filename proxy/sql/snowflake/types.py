@@ -18,6 +18,8 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.postgres_arrays import literal_array
+from proxy.sql.postgres_values import MOMENTS, to_moment
 from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupported
 
 _D = exp.DType
@@ -122,7 +124,7 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     if has_offset(value):
         raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     name = value.this if isinstance(value, exp.Anonymous) else None
-    if _is_text(value) or _is_number(value):
+    if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
     elif name == "json_extract":
         value.set("this", "json_extract_string")
@@ -191,9 +193,13 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         raise unsupported(f"structured type {kind.this.value}", kind)
     if has_offset(value) and kind.this in _CALENDAR_TYPES:
         raise unsupported("a TIMESTAMP_TZ with its offset as a date or time", value)
+    if kind.this in MOMENTS and (era := to_moment(value, kind)) is not None:
+        value.set("this", era.this)
     how = _CASTS.get(kind.this)
     if how is not None and not (kind.this == _D.ARRAY and kind.expressions):
         return how(value, kind)
+    if kind.this == _D.ARRAY and (listed := literal_array(value, kind)) is not None:
+        return exp.Cast(this=listed, to=carrier(kind) or kind)
     made = carrier(kind)
     return exp.Cast(this=value, to=made) if made is not None else None
 

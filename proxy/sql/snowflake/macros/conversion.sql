@@ -3,6 +3,11 @@
 
 CREATE OR REPLACE MACRO _sf.main.is_json_(x) AS typeof(x) = 'JSON';
 
+-- A FLOAT's text has nine decimals.
+CREATE OR REPLACE MACRO _sf.main.float_text_(x) AS
+  regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END
+    AS VARCHAR), '\.0$', '');
+
 -- x::VARCHAR
 CREATE OR REPLACE MACRO _sf.main.to_varchar_(x) AS
   CASE typeof(x)
@@ -11,8 +16,9 @@ CREATE OR REPLACE MACRO _sf.main.to_varchar_(x) AS
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN
       strftime(CAST(x AS TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S.%g ') || printf('%+03d%02d',
         timezone_hour(CAST(x AS TIMESTAMPTZ)), abs(timezone_minute(CAST(x AS TIMESTAMPTZ))))
-    WHEN 'DOUBLE' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
-    WHEN 'FLOAT' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
+    WHEN 'DOUBLE' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    WHEN 'FLOAT' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    WHEN 'TIME' THEN strftime(DATE '2000-01-01' + CAST(x AS TIME), '%H:%M:%S')
     WHEN 'BLOB' THEN hex(CAST(x AS BLOB))
     ELSE CAST(x AS VARCHAR) END;
 
@@ -63,7 +69,7 @@ CREATE OR REPLACE MACRO _sf.main.since_epoch_(n) AS
 -- A timestamp without zone is what the clock shows: an offset in the text is dropped.
 CREATE OR REPLACE MACRO _sf.main.without_offset_(s) AS
   CASE WHEN contains(s, ':')
-       THEN regexp_replace(trim(s), '(:[0-9]{2}(\.[0-9]+)?)\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
+       THEN regexp_replace(regexp_replace(trim(s), ' [+-]\d{4} (\d{4})$', ' \1'), '(:[0-9]{2}(\.[0-9]+)?)\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
        ELSE trim(s) END;
 -- The formats that Snowflake's AUTO recognises, besides ISO 8601.
 CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
@@ -73,7 +79,7 @@ CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
          TRY_CAST(_sf.main.without_offset_(s) AS TIMESTAMP),
          try_strptime(_sf.main.without_offset_(s), [
            '%a, %d %b %Y %H:%M:%S', '%a, %d %b %Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y',
-           '%d-%b-%Y', '%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
+           '%d-%b-%Y', '%d-%B-%Y', '%d-%b-%y', '%a %b %d %H:%M:%S %Y', '%m/%d/%Y %H:%M','%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
            '%Y-%m-%d %H']),
          CAST(s AS TIMESTAMP)) END;
 CREATE OR REPLACE MACRO _sf.main.seconds_since_epoch_(n) AS
@@ -136,13 +142,62 @@ CREATE OR REPLACE MACRO _sf.main.try_hex_decode_binary(s) AS TRY(unhex(s));
 CREATE OR REPLACE MACRO _sf.main.text_if_fits_(s, n) AS CASE WHEN length(s) <= n THEN s END;
 
 -- Numbers in texts that follow a model: the digits with sign and point, NULL for what does not.
-CREATE OR REPLACE MACRO _sf.main.digits_(s, pattern, most) AS
+CREATE OR REPLACE MACRO _sf.main.whole_count_(s) AS
+  length(regexp_replace(split_part(s, '.', 1), '[^0-9]', '', 'g'));
+CREATE OR REPLACE MACRO _sf.main.digits_(s, pattern, least_, most) AS
   CASE WHEN regexp_full_match(s, pattern) AND regexp_matches(s, '[0-9]')
-            AND length(regexp_replace(split_part(s, '.', 1), '[^0-9]', '', 'g')) <= most
-       THEN regexp_replace(s, '[,$\s]', '', 'g') END;
+            AND _sf.main.whole_count_(s) BETWEEN least_ AND most
+       THEN CASE WHEN contains(s, '-') THEN '-' ELSE '' END
+            || regexp_replace(s, '[^0-9.]', '', 'g') END;
+CREATE OR REPLACE MACRO _sf.main.plain_digits_(s) AS
+  CASE WHEN regexp_full_match(trim(s), '[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)') THEN trim(s) END;
 CREATE OR REPLACE MACRO _sf.main.hexadecimal_(s, most) AS
   CASE WHEN regexp_full_match(trim(s), '[0-9A-Fa-f]{1,15}') AND length(trim(s)) <= most
        THEN CAST(TRY_CAST('0x' || trim(s) AS BIGINT) AS VARCHAR) END;
 CREATE OR REPLACE MACRO _sf.main.must_be_number_(digits, s) AS
   CASE WHEN s IS NOT NULL AND digits IS NULL
        THEN error('Can''t parse ''' || s || ''' as number with this format') ELSE digits END;
+
+-- Numbers by a model; see number_models.py. x is a DECIMAL of the model's scale.
+CREATE OR REPLACE MACRO _sf.main.sign_of_(x, minus, plus) AS
+  CASE WHEN x < 0 THEN minus ELSE plus END;
+CREATE OR REPLACE MACRO _sf.main.shown_digits_(digits, zeros, blank) AS
+  CASE WHEN digits = '' AND zeros = 0 THEN CASE WHEN blank = 1 THEN '' ELSE '0' END
+       ELSE lpad(digits, CAST(greatest(zeros, length(digits)) AS INTEGER), '0') END;
+CREATE OR REPLACE MACRO _sf.main.integer_part_(x) AS
+  ltrim(split_part(CAST(abs(x) AS VARCHAR), '.', 1), '0');
+CREATE OR REPLACE MACRO _sf.main.whole_digits_of_(x, n, zeros, blank) AS
+  CASE WHEN length(_sf.main.integer_part_(x)) > n THEN repeat('#', n)
+       WHEN n = 0 THEN ''
+       ELSE lpad(_sf.main.shown_digits_(_sf.main.integer_part_(x), zeros, blank), n, ' ') END;
+CREATE OR REPLACE MACRO _sf.main.comma_after_(c) AS CASE c WHEN ' ' THEN ' ' ELSE ',' END;
+CREATE OR REPLACE MACRO _sf.main.without_zeros_(f, kept) AS
+  left(f, kept) || rtrim(substr(f, kept + 1), '0');
+CREATE OR REPLACE MACRO _sf.main.fraction_of_(x, n, digits, kept) AS
+  '.' || CASE WHEN length(_sf.main.integer_part_(x)) > n THEN repeat('#', digits)
+    ELSE rpad(_sf.main.without_zeros_(split_part(CAST(x AS VARCHAR), '.', 2), kept), digits, ' ')
+    END;
+CREATE OR REPLACE MACRO _sf.main.fitting_(s, n, fill) AS
+  CASE WHEN length(s) > n THEN repeat('#', n) WHEN fill = '' THEN s ELSE lpad(s, n, fill) END;
+CREATE OR REPLACE MACRO _sf.main.unsigned_hex_(x, n, fill) AS
+  _sf.main.fitting_(printf('%X', CAST(trunc(x) AS BIGINT)
+    + CASE WHEN x <= -1 THEN CAST(1 AS BIGINT) << (4 * n) ELSE 0 END), n, fill);
+CREATE OR REPLACE MACRO _sf.main.signed_hex_(x, n, fill) AS
+  CASE WHEN x <= -1 THEN '-' ELSE '+' END
+  || _sf.main.fitting_(printf('%X', CAST(trunc(abs(x)) AS BIGINT)), n, fill);
+CREATE OR REPLACE MACRO _sf.main.positional_(x) AS
+  CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
+       THEN _sf.main.to_varchar_(x) ELSE CAST(x AS VARCHAR) END;
+-- The significant digits and the exponent of a number written without one.
+CREATE OR REPLACE MACRO _sf.main.mantissa_(digits) AS
+  left(digits, 1) || CASE WHEN length(digits) > 1 THEN '.' || substr(digits, 2) ELSE '' END;
+CREATE OR REPLACE MACRO _sf.main.exponent_(s) AS
+  CASE WHEN ltrim(split_part(s, '.', 1), '0') <> ''
+       THEN length(ltrim(split_part(s, '.', 1), '0')) - 1
+       ELSE -1 - length(regexp_extract(split_part(s, '.', 2), '^0*')) END;
+CREATE OR REPLACE MACRO _sf.main.in_science_(s) AS
+  CASE WHEN trim(s, '0.') = '' THEN '0E0'
+       ELSE _sf.main.mantissa_(trim(replace(s, '.', ''), '0')) || 'E' || _sf.main.exponent_(s) END;
+CREATE OR REPLACE MACRO _sf.main.scientific_(x) AS
+  CASE WHEN x < 0 THEN '-' ELSE '' END || CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
+    THEN error('TME of a FLOAT is not supported') ELSE _sf.main.in_science_(CAST(abs(x) AS VARCHAR)) END;

@@ -9,7 +9,9 @@ CREATE OR REPLACE MACRO _sf.main.add_months_(x, n) AS
     CASE WHEN CAST(x AS DATE) = last_day(CAST(x AS DATE))
          THEN last_day(CAST(x + to_months(n) AS DATE)) + (x - date_trunc('day', x))
          ELSE x + to_months(n) END, x);
-CREATE OR REPLACE MACRO _sf.main.date_trunc_(unit, x) AS cast_to_type(date_trunc(unit, x), x);
+CREATE OR REPLACE MACRO _sf.main.date_trunc_(unit, x TIME) AS
+    CAST(date_trunc(unit, DATE '2000-01-01' + x) AS TIME),
+  (unit, x) AS cast_to_type(date_trunc(unit, x), x);
 
 CREATE OR REPLACE MACRO _sf.main.epoch_second_(x) AS CAST(floor(epoch(x)) AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.epoch_millisecond_(x) AS epoch_ms(x);
@@ -36,3 +38,27 @@ CREATE OR REPLACE MACRO _sf.main.next_day_(x, name) AS
   CAST(x AS DATE) + CAST(7 - (isodow(CAST(x AS DATE)) - _sf.main.weekday_(name) + 7) % 7 AS INTEGER);
 CREATE OR REPLACE MACRO _sf.main.previous_day_(x, name) AS
   CAST(x AS DATE) - CAST(7 - (_sf.main.weekday_(name) - isodow(CAST(x AS DATE)) + 7) % 7 AS INTEGER);
+
+-- A TIME is shown as on any day.
+CREATE OR REPLACE MACRO _sf.main.date_text_(x, model) AS
+  CASE typeof(x) WHEN 'TIME' THEN strftime(DATE '2000-01-01' + TRY_CAST(x AS TIME), model)
+    WHEN 'DATE' THEN strftime(TRY_CAST(x AS DATE), model)
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN strftime(TRY_CAST(x AS TIMESTAMPTZ), model)
+    WHEN 'TIMESTAMP' THEN strftime(TRY_CAST(x AS TIMESTAMP), model)
+    ELSE strftime(_sf.main.to_timestamp_(x), model) END;
+
+-- Parts beyond their range carry over: a month 13 is the next year's first.
+CREATE OR REPLACE MACRO _sf.main.from_parts_(y, mo, d, h, mi, s, ns) AS
+  make_timestamp(CAST(y AS BIGINT), 1, 1, 0, 0, 0) + to_months(CAST(mo - 1 AS INTEGER))
+  + to_days(CAST(d - 1 AS INTEGER)) + to_hours(CAST(h AS BIGINT)) + to_minutes(CAST(mi AS BIGINT))
+  + to_seconds(s) + to_microseconds(CAST(ns AS BIGINT) // 1000);
+CREATE OR REPLACE MACRO _sf.main.seconds_of_day_(x) AS
+  epoch(CAST(x AS TIMESTAMP)) - epoch(date_trunc('day', CAST(x AS TIMESTAMP)));
+CREATE OR REPLACE MACRO _sf.main.whole_months_(a, b) AS
+  12 * (year(a) - year(b)) + month(a) - month(b);
+CREATE OR REPLACE MACRO _sf.main.months_between_(a, b) AS
+  CASE WHEN day(a) = day(b) OR (CAST(a AS DATE) = last_day(a) AND CAST(b AS DATE) = last_day(b))
+       THEN CAST(_sf.main.whole_months_(a, b) AS DOUBLE)
+       ELSE round(_sf.main.whole_months_(a, b)
+         + (day(a) - day(b) + (_sf.main.seconds_of_day_(a) - _sf.main.seconds_of_day_(b)) / 86400)
+           / 31, 6) END;

@@ -1,0 +1,139 @@
+"""The mirror: DuckDB's schemas, tables and views as relations of Postgres, so that Postgres answers.
+
+Why it exists: a tool asks `pg_catalog` what there is, in a thousand ways. The relations here are
+empty and nobody reads their rows; they are what a real Postgres answers from. What they have to be
+is said in documents (`Document`), by whoever has looked at DuckDB; `catalog/sql/` makes them so with
+as little change as will do, so that grants and comments stay where they are.
+
+Promises: a document that cannot be mirrored changes nothing and is reported; the others are. Applied
+twice, a document changes nothing the second time. Knows nothing of DuckDB's engine or of sessions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+
+Document = dict[str, Any]
+"""What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`):
+
+- kind 'schema': name; gone: true when it is no more.
+- kind 'r', 'v', 'S' (table, view, sequence): schema, name, comment; columns, each with name, oid,
+  modifier and, where there is one, not_null, default, comment. A table's constraints and indexes; a
+  view's query and, where known, source (its author's text); a sequence's start, minimum, maximum,
+  increment, cycle. kept: true where comments, constraints and indexes are as they were.
+- kind 'references': a table's foreign keys, once all tables are there; its own document again.
+- kind 'rows': schema, name, rows.
+- kind 'rename': schema, name, new.
+- kind 'gone': schema, name.
+"""
+
+APPLY = "SELECT hatidata_catalog.apply($1, $2)"
+_BATCH = 200  # relations in one transaction: each takes several places in the table of locks
+_OWN = "hatidata_catalog"
+
+
+def install(conninfo: str, *, own_server: bool) -> str:
+    """Makes or renews what keeps the mirror; returns the secret that `apply` asks for.
+
+    own_server: Postgres is ours alone, and its system functions may be replaced.
+    Raises psycopg.Error, with InsufficientPrivilege where the role may not do that.
+    """
+    scripts = sorted(files("catalog").joinpath("sql").iterdir(), key=lambda file: file.name)
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('hatidata.mirror'))")
+        for script in scripts:
+            if own_server or script.name != "embedded.sql":
+                connection.execute(script.read_text("utf-8").encode())
+        row = connection.execute(f"SELECT value FROM {_OWN}.secret").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def signed(document: Document) -> Document:
+    """The document with a digest of what it says, by which it is known when it comes again."""
+    text = json.dumps(document, sort_keys=True).encode()
+    return document | {"digest": blake2b(text, digest_size=16).hexdigest()}
+
+
+class MirrorConnection:
+    """The proxy's own connection for what concerns all sessions. Blocks; one thread at a time."""
+
+    def __init__(self, conninfo: str, secret: str) -> None:
+        self._conninfo, self._secret = conninfo, secret
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="hatidata mirror",
+            )
+            # What a crash of Postgres loses of the mirror, the next start makes good.
+            self._connection.execute("SET synchronous_commit = off")
+            self._connection.execute("SET statement_timeout = 0")
+        return self._connection
+
+    def apply(self, documents: Sequence[Document]) -> list[dict[str, str]]:
+        """Makes the mirror so. Returns what could not be done: sqlstate, message, schema, name.
+
+        Raises psycopg.Error when Postgres cannot be asked.
+        """
+        failures: list[dict[str, str]] = []
+        for start in range(0, len(documents), _BATCH):
+            text = json.dumps(documents[start : start + _BATCH])
+            cursor = self._connected().execute(
+                f"SELECT {_OWN}.apply(%s, %s)", [self._secret, text], prepare=True
+            )
+            failures += cursor.fetchall()[0][0]
+        return failures
+
+    def differences(self, documents: Iterable[Document], schemas: Iterable[str]) -> list[Document]:
+        """Of the whole of DuckDB, what the mirror does not show yet, and what it shows no more.
+
+        documents: of all tables, views and sequences, signed. schemas: all there are.
+        """
+        connection = self._connected()
+        mirrored = connection.execute(_MIRRORED).fetchall()
+        digests = {(schema, name): digest for schema, name, digest in mirrored}
+        made = {name for (name,) in connection.execute(f"SELECT name FROM {_OWN}.schemas")}
+        there = set(schemas)
+        documents = list(documents)
+        names = {(document["schema"], document["name"]) for document in documents}
+        changed = [d for d in documents if digests.get((d["schema"], d["name"])) != d["digest"]]
+        return [
+            *({"kind": "schema", "name": name, "gone": True} for name in sorted(made - there)),
+            *({"kind": "schema", "name": name} for name in sorted(there - made - {"public"})),
+            *(
+                {"kind": "gone", "schema": schema, "name": name}
+                for schema, name in sorted(digests.keys() - names)
+                if schema in there or schema not in made
+            ),
+            *changed,
+            *(d | {"kind": "references"} for d in changed if has_references(d)),
+        ]
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+_MIRRORED = f"""
+SELECT r.schema, r.name,
+       CASE WHEN c.oid IS NOT NULL AND n.nspname = r.schema AND c.relname = r.name THEN r.digest ELSE '' END
+FROM {_OWN}.relations r
+LEFT JOIN pg_class c ON c.oid = r.relid
+LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+"""
+
+
+def has_references(document: Document) -> bool:
+    return any(item["type"] == "FOREIGN KEY" for item in document.get("constraints", ()))

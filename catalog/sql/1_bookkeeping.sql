@@ -1,0 +1,55 @@
+-- What the mirror knows of itself. Clients have no business here but to call what is granted below.
+
+CREATE SCHEMA IF NOT EXISTS hatidata_catalog;
+COMMENT ON SCHEMA hatidata_catalog IS 'How DuckDB''s schemas, tables and views come to be seen in this database. Kept by the proxy.';
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hatidata_users') THEN
+        BEGIN
+            CREATE ROLE hatidata_users NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END IF;
+    -- Whose relation it is, a client may grant, comment and hand on; all clients own what is shared.
+    IF NOT pg_has_role('hd_agent', 'hatidata_users', 'MEMBER') THEN
+        GRANT hatidata_users TO hd_agent;
+    END IF;
+    IF NOT pg_has_role(current_user, 'hatidata_users', 'MEMBER') THEN
+        EXECUTE format('GRANT hatidata_users TO %I', current_user);
+    END IF;
+EXCEPTION WHEN unique_violation THEN
+    NULL;
+END
+$$;
+
+CREATE TABLE IF NOT EXISTS hatidata_catalog.secret (
+    value text NOT NULL DEFAULT gen_random_uuid()::text || gen_random_uuid()::text
+);
+COMMENT ON TABLE hatidata_catalog.secret IS 'What a caller of apply() must know: a client''s own backend calls it, the client may not.';
+INSERT INTO hatidata_catalog.secret SELECT WHERE NOT EXISTS (SELECT FROM hatidata_catalog.secret);
+
+CREATE TABLE IF NOT EXISTS hatidata_catalog.schemas (
+    name text PRIMARY KEY
+);
+COMMENT ON TABLE hatidata_catalog.schemas IS 'Schemas that the mirror has made, and drops when DuckDB has them no more.';
+
+CREATE TABLE IF NOT EXISTS hatidata_catalog.relations (
+    relid    oid PRIMARY KEY,
+    schema   text NOT NULL,
+    name     text NOT NULL,
+    kind     "char" NOT NULL,
+    digest   text NOT NULL,
+    document jsonb NOT NULL,
+    source   text
+);
+CREATE UNIQUE INDEX IF NOT EXISTS relations_name ON hatidata_catalog.relations (schema, lower(name));
+COMMENT ON TABLE hatidata_catalog.relations IS 'The mirrored relations.';
+COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, S sequence.';
+COMMENT ON COLUMN hatidata_catalog.relations.digest IS 'Names the state of the relation in DuckDB that was mirrored last.';
+COMMENT ON COLUMN hatidata_catalog.relations.document IS 'That state, as apply() was given it.';
+COMMENT ON COLUMN hatidata_catalog.relations.source IS 'A view''s query, as its author wrote it where that is known.';
+
+REVOKE ALL ON ALL TABLES IN SCHEMA hatidata_catalog FROM PUBLIC;
+GRANT USAGE ON SCHEMA hatidata_catalog TO PUBLIC;

@@ -1,0 +1,24 @@
+-- What stands in the definitions of mirrored relations where only DuckDB could evaluate.
+
+CREATE OR REPLACE FUNCTION hatidata_catalog.duckdb_view(query text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'this view''s rows are in DuckDB' USING ERRCODE = '0A000', DETAIL = query;
+END
+$$;
+COMMENT ON FUNCTION hatidata_catalog.duckdb_view IS 'The query of a mirrored view; it is run by DuckDB.';
+
+CREATE OR REPLACE FUNCTION hatidata_catalog.duckdb(expression text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'this expression is DuckDB''s' USING ERRCODE = '0A000', DETAIL = expression;
+END
+$$;
+COMMENT ON FUNCTION hatidata_catalog.duckdb IS 'A default that Postgres cannot read; it is evaluated by DuckDB.';
+
+CREATE OR REPLACE FUNCTION hatidata_catalog.view_query(view oid, otherwise text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT r.source FROM hatidata_catalog.relations r
+                     WHERE r.relid = view AND r.kind = 'v'), otherwise)
+$$;
+COMMENT ON FUNCTION hatidata_catalog.view_query IS 'The query of a mirrored view as its author wrote it, otherwise what is given.';

@@ -1,0 +1,136 @@
+-- Bringing one table of the mirror in line with its document, with as little change as will do: what
+-- is kept keeps its grants.
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._columns(p_document jsonb)
+RETURNS TABLE (place bigint, name text, type text, not_null boolean, default_value text, comment text, type_oid oid, modifier int)
+LANGUAGE sql STABLE AS $$
+    SELECT c.place, c.v ->> 'name',
+           format_type((c.v ->> 'oid')::oid, nullif((c.v ->> 'modifier')::int, -1)),
+           coalesce((c.v ->> 'not_null')::boolean, false), c.v ->> 'default', c.v ->> 'comment',
+           (c.v ->> 'oid')::oid, (c.v ->> 'modifier')::int
+    FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS c (v, place)
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._attributes(p_relid oid)
+RETURNS TABLE (place bigint, name text, type_oid oid, modifier int, not_null boolean)
+LANGUAGE sql STABLE AS $$
+    SELECT row_number() OVER (ORDER BY attnum), attname::text, atttypid, atttypmod, attnotnull
+    FROM pg_attribute WHERE attrelid = p_relid AND attnum > 0 AND NOT attisdropped
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._alter_columns(p_relid oid, p_document jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_table text := p_relid::regclass::text;
+    v_column record;
+    v_kept bigint;
+    v_dropped boolean := false;
+BEGIN
+    -- A column that changed its name where it stands.
+    FOR v_column IN
+        SELECT a.name AS old, w.name AS new
+        FROM hatidata_catalog._attributes(p_relid) a
+        JOIN hatidata_catalog._columns(p_document) w USING (place)
+        WHERE a.name <> w.name AND a.type_oid = w.type_oid AND a.modifier = w.modifier
+          AND NOT EXISTS (SELECT FROM hatidata_catalog._attributes(p_relid) b WHERE b.name = w.name)
+          AND NOT EXISTS (SELECT FROM hatidata_catalog._columns(p_document) x WHERE x.name = a.name)
+    LOOP
+        EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', v_table, v_column.old, v_column.new);
+    END LOOP;
+    -- How many of the columns that stay are in their places; what follows is made again.
+    SELECT count(*) INTO v_kept FROM (
+        SELECT bool_and(w.name IS NOT DISTINCT FROM k.name) OVER (ORDER BY k.place) AS fits
+        FROM (SELECT row_number() OVER (ORDER BY a.place) AS place, a.name
+              FROM hatidata_catalog._attributes(p_relid) a
+              WHERE a.name IN (SELECT w.name FROM hatidata_catalog._columns(p_document) w)) k
+        LEFT JOIN hatidata_catalog._columns(p_document) w USING (place)) f
+    WHERE fits;
+    FOR v_column IN
+        SELECT a.name FROM hatidata_catalog._attributes(p_relid) a
+        WHERE NOT EXISTS (SELECT FROM hatidata_catalog._columns(p_document) w
+                          WHERE w.name = a.name AND w.place <= v_kept)
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP COLUMN %I CASCADE', v_table, v_column.name);
+        v_dropped := true;
+    END LOOP;
+    FOR v_column IN
+        SELECT w.name, w.type FROM hatidata_catalog._columns(p_document) w
+        WHERE w.place > v_kept ORDER BY w.place
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', v_table, v_column.name, v_column.type);
+    END LOOP;
+    FOR v_column IN
+        SELECT w.* FROM hatidata_catalog._columns(p_document) w
+        JOIN hatidata_catalog._attributes(p_relid) a USING (name)
+        WHERE (a.type_oid, a.modifier) IS DISTINCT FROM (w.type_oid, w.modifier)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE %s USING NULL',
+                       v_table, v_column.name, v_column.name, v_column.type);
+    END LOOP;
+    RETURN v_dropped;  -- constraints and indexes may have gone with them
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_default(p_table text, p_column text, p_type text, p_default text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_read text := CASE p_default WHEN 'uuid()' THEN 'gen_random_uuid()' WHEN 'get_current_timestamp()' THEN 'now()' ELSE p_default END;
+BEGIN
+    IF p_default IS NULL THEN
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', p_table, p_column);
+        RETURN;
+    END IF;
+    BEGIN
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT (%s)', p_table, p_column, v_read);
+    EXCEPTION WHEN OTHERS THEN
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT hatidata_catalog.duckdb(%L)::%s',
+                       p_table, p_column, p_default, p_type);
+    END;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_columns(p_relid oid, p_document jsonb, p_old jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_table text := p_relid::regclass::text;
+    v_column record;
+BEGIN
+    FOR v_column IN
+        SELECT w.name, w.not_null FROM hatidata_catalog._columns(p_document) w
+        JOIN hatidata_catalog._attributes(p_relid) a USING (name)
+        WHERE w.not_null <> a.not_null
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I %s NOT NULL', v_table, v_column.name,
+                       CASE WHEN v_column.not_null THEN 'SET' ELSE 'DROP' END);
+    END LOOP;
+    FOR v_column IN
+        SELECT w.* FROM hatidata_catalog._columns(p_document) w
+        JOIN pg_attribute a ON a.attrelid = p_relid AND a.attname = w.name
+        LEFT JOIN hatidata_catalog._columns(p_old) o ON o.name = w.name
+        WHERE (w.default_value, w.type) IS DISTINCT FROM (o.default_value, o.type)
+           OR a.atthasdef <> (w.default_value IS NOT NULL)
+    LOOP
+        PERFORM hatidata_catalog._set_default(v_table, v_column.name, v_column.type, v_column.default_value);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_comments(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_kind text := CASE p_document ->> 'kind' WHEN 'r' THEN 'TABLE' WHEN 'v' THEN 'VIEW' ELSE 'SEQUENCE' END;
+    v_relation text := p_relid::regclass::text;
+    v_column record;
+BEGIN
+    IF obj_description(p_relid, 'pg_class') IS DISTINCT FROM p_document ->> 'comment' THEN
+        EXECUTE format('COMMENT ON %s %s IS %L', v_kind, v_relation, p_document ->> 'comment');
+    END IF;
+    FOR v_column IN
+        SELECT w.name, w.comment FROM hatidata_catalog._columns(p_document) w
+        JOIN pg_attribute a ON a.attrelid = p_relid AND a.attname = w.name
+        WHERE col_description(p_relid, a.attnum) IS DISTINCT FROM w.comment
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', v_relation, v_column.name, v_column.comment);
+    END LOOP;
+END
+$$;

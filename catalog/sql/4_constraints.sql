@@ -1,0 +1,76 @@
+-- Keys, checks and indexes. One that Postgres cannot read is left out; the table stands without it.
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._names(p_names jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.place)
+    FROM jsonb_array_elements_text(p_names) WITH ORDINALITY AS n (name, place)
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_constraints(p_relid oid, p_document jsonb, p_old jsonb, p_dropped boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_table text := p_relid::regclass::text;
+    v_name text;
+    v_item jsonb;
+BEGIN
+    IF NOT p_dropped AND p_document -> 'constraints' IS NOT DISTINCT FROM p_old -> 'constraints'
+       AND p_document -> 'indexes' IS NOT DISTINCT FROM p_old -> 'indexes' THEN
+        RETURN;
+    END IF;
+    FOR v_name IN SELECT conname FROM pg_constraint WHERE conrelid = p_relid AND contype IN ('p', 'u', 'f', 'c') LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', v_table, v_name);
+    END LOOP;
+    FOR v_name IN SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = p_relid LOOP
+        EXECUTE format('DROP INDEX %s', v_name);
+    END LOOP;
+    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'constraints') LOOP
+        CONTINUE WHEN v_item ->> 'type' = 'FOREIGN KEY';
+        BEGIN
+            EXECUTE format('ALTER TABLE %s ADD %s (%s)', v_table,
+                CASE v_item ->> 'type' WHEN 'PRIMARY KEY' THEN 'PRIMARY KEY' WHEN 'UNIQUE' THEN 'UNIQUE' ELSE 'CHECK' END,
+                CASE v_item ->> 'type' WHEN 'CHECK' THEN v_item ->> 'expression'
+                                       ELSE hatidata_catalog._names(v_item -> 'columns') END);
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
+    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
+        BEGIN
+            EXECUTE format('CREATE %s INDEX %I ON %s (%s)',
+                CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', v_table,
+                (SELECT string_agg(e.v, ', ' ORDER BY e.place)
+                 FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
+    IF p_old IS NOT NULL THEN
+        -- Other tables' references went with the keys.
+        PERFORM hatidata_catalog._set_foreign_keys(r.relid, r.document) FROM hatidata_catalog.relations r
+        WHERE r.schema = p_document ->> 'schema' AND r.kind = 'r' AND r.document @> jsonb_build_object('constraints',
+            jsonb_build_array(jsonb_build_object('type', 'FOREIGN KEY', 'table', p_document ->> 'name')));
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_foreign_keys(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_item jsonb;
+BEGIN
+    -- Once all tables are there; those that are there already stay.
+    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'constraints') LOOP
+        CONTINUE WHEN v_item ->> 'type' <> 'FOREIGN KEY' OR EXISTS (
+            SELECT FROM pg_constraint c WHERE c.conrelid = p_relid AND c.contype = 'f'
+            AND (SELECT jsonb_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY AS k (num, place)
+                 JOIN pg_attribute a ON a.attrelid = p_relid AND a.attnum = k.num) = v_item -> 'columns');
+        BEGIN
+            EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%s) REFERENCES %I.%I (%s)', p_relid::regclass,
+                hatidata_catalog._names(v_item -> 'columns'), p_document ->> 'schema', v_item ->> 'table',
+                hatidata_catalog._names(v_item -> 'references'));
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;

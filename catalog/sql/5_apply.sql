@@ -1,0 +1,243 @@
+-- The one door: documents that say how relations are in DuckDB, and the mirror is made so.
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._protected(p_schema text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_schema LIKE 'pg\_%' OR p_schema IN ('information_schema', 'hd_runtime', 'hatidata_catalog', 'hatidata_private')
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._relation(p_schema text, p_name text) RETURNS oid
+LANGUAGE sql STABLE AS $$
+    SELECT r.relid FROM hatidata_catalog.relations r
+    JOIN pg_class c ON c.oid = r.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.schema = p_schema AND lower(r.name) = lower(p_name) AND n.nspname = r.schema AND c.relname = r.name
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._forget(p_schema text, p_name text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_relid oid := hatidata_catalog._relation(p_schema, p_name);
+BEGIN
+    IF v_relid IS NOT NULL THEN
+        EXECUTE format('DROP %s %s CASCADE',
+            CASE (SELECT relkind FROM pg_class WHERE oid = v_relid)
+            WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, v_relid::regclass);
+    END IF;
+    DELETE FROM hatidata_catalog.relations WHERE schema = p_schema AND lower(name) = lower(p_name);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._rename(p_schema text, p_old text, p_new text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_relid oid := hatidata_catalog._relation(p_schema, p_old);
+BEGIN
+    IF v_relid IS NULL THEN
+        RETURN;
+    END IF;
+    IF lower(p_old) <> lower(p_new) THEN
+        PERFORM hatidata_catalog._forget(p_schema, p_new);
+    END IF;
+    EXECUTE format('ALTER TABLE %s RENAME TO %I', v_relid::regclass, p_new);
+    UPDATE hatidata_catalog.relations SET name = p_new, digest = '' WHERE relid = v_relid;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_schema(p_name text, p_gone boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF hatidata_catalog._protected(p_name) THEN
+        RAISE EXCEPTION 'schema name "%" is Postgres''s own', p_name USING ERRCODE = '42939';
+    END IF;
+    IF p_gone THEN
+        IF EXISTS (SELECT FROM hatidata_catalog.schemas WHERE name = p_name) THEN
+            EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', p_name);
+            DELETE FROM hatidata_catalog.schemas WHERE name = p_name;
+        END IF;
+        DELETE FROM hatidata_catalog.relations WHERE schema = p_name;
+    ELSIF to_regnamespace(quote_ident(p_name)) IS NULL THEN
+        EXECUTE format('CREATE SCHEMA %I', p_name);
+        EXECUTE format('ALTER SCHEMA %I OWNER TO hatidata_users', p_name);
+        INSERT INTO hatidata_catalog.schemas VALUES (p_name) ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._with_what_was_kept(p_document jsonb, p_old jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_document
+        || jsonb_strip_nulls(jsonb_build_object('constraints', p_old -> 'constraints', 'indexes', p_old -> 'indexes'))
+        || jsonb_build_object('comment', p_old -> 'comment', 'columns', (
+            SELECT coalesce(jsonb_agg(n.v || coalesce((
+                SELECT jsonb_build_object('comment', o.v -> 'comment')
+                FROM jsonb_array_elements(p_old -> 'columns') AS o (v)
+                WHERE o.v ->> 'name' = n.v ->> 'name' AND o.v ->> 'comment' IS NOT NULL), '{}') ORDER BY n.place), '[]')
+            FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS n (v, place)))
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_relation(p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_schema text := p_document ->> 'schema';
+    v_name text := p_document ->> 'name';
+    v_kind text := p_document ->> 'kind';
+    v_relid oid := hatidata_catalog._relation(v_schema, v_name);
+    v_old hatidata_catalog.relations;
+    v_dropped boolean := false;
+    v_target text := format('%I.%I', v_schema, v_name);
+BEGIN
+    SELECT * INTO v_old FROM hatidata_catalog.relations WHERE relid = v_relid;
+    IF v_old.digest = p_document ->> 'digest' AND p_document ->> 'source' IS NULL THEN
+        RETURN;
+    END IF;
+    IF (p_document ->> 'kept')::boolean THEN
+        p_document := hatidata_catalog._with_what_was_kept(p_document, v_old.document);
+    END IF;
+    PERFORM hatidata_catalog._set_schema(v_schema, false);
+    IF octet_length(v_name) > 63 THEN
+        RAISE EXCEPTION 'name "%" is longer than Postgres''s names can be', v_name USING ERRCODE = '42622';
+    END IF;
+    IF v_relid IS NOT NULL AND v_old.kind <> v_kind THEN
+        PERFORM hatidata_catalog._forget(v_schema, v_name);
+        v_relid := NULL;
+        v_old := NULL;
+    END IF;
+    IF v_relid IS NULL THEN
+        DELETE FROM hatidata_catalog.relations WHERE schema = v_schema AND lower(name) = lower(v_name);
+    ELSIF v_old.name <> v_name THEN
+        EXECUTE format('ALTER TABLE %s RENAME TO %I', v_relid::regclass, v_name);
+    END IF;
+    -- Defaults may name sequences and functions of their own schema.
+    PERFORM set_config('search_path', format('pg_catalog, %I, public, pg_temp', v_schema), true);
+    IF v_kind = 'r' THEN
+        IF v_relid IS NULL THEN
+            EXECUTE format('CREATE TABLE %s (%s)', v_target, (
+                SELECT string_agg(format('%I %s%s', c.name, c.type, CASE WHEN c.not_null THEN ' NOT NULL' ELSE '' END), ', ' ORDER BY c.place)
+                FROM hatidata_catalog._columns(p_document) c));
+            v_relid := v_target::regclass;
+            EXECUTE format('ALTER TABLE %s OWNER TO hatidata_users', v_target);
+        ELSE
+            v_dropped := hatidata_catalog._alter_columns(v_relid, p_document);
+        END IF;
+        PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
+        PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
+    ELSIF v_kind = 'v' THEN
+        IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
+           OR v_old.document ->> 'query' <> p_document ->> 'query' THEN
+            v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
+        END IF;
+    ELSE
+        IF v_relid IS NOT NULL THEN
+            EXECUTE format('DROP SEQUENCE %s CASCADE', v_relid::regclass);
+            DELETE FROM hatidata_catalog.relations WHERE relid = v_relid;
+        END IF;
+        EXECUTE format('CREATE SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s', v_target,
+            p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+            CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
+        EXECUTE format('ALTER SEQUENCE %s OWNER TO hatidata_users', v_target);
+        v_relid := v_target::regclass;
+    END IF;
+    PERFORM hatidata_catalog._set_comments(v_relid, p_document);
+    INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)
+    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,digest,kept}'::text[],
+            coalesce(p_document ->> 'source',
+                     CASE WHEN v_old.document ->> 'query' = p_document ->> 'query' THEN v_old.source END,
+                     p_document ->> 'query'))
+    ON CONFLICT (relid) DO UPDATE SET name = excluded.name, digest = excluded.digest,
+        document = excluded.document, source = excluded.source;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_view(p_relid oid, p_target text, p_document jsonb) RETURNS oid
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_query text := format('SELECT %s FROM hatidata_catalog.duckdb_view(%L) AS duckdb (%s)',
+        (SELECT string_agg(format('duckdb.%I', c.name), ', ' ORDER BY c.place) FROM hatidata_catalog._columns(p_document) c),
+        p_document ->> 'query',
+        (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place) FROM hatidata_catalog._columns(p_document) c));
+BEGIN
+    IF p_relid IS NOT NULL THEN
+        BEGIN
+            EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', p_target, v_query);
+            RETURN p_relid;
+        EXCEPTION WHEN invalid_table_definition THEN  -- other columns than before
+            EXECUTE format('DROP VIEW %s CASCADE', p_target);
+            DELETE FROM hatidata_catalog.relations WHERE relid = p_relid;
+        END;
+    END IF;
+    EXECUTE format('CREATE VIEW %s AS %s', p_target, v_query);
+    EXECUTE format('ALTER VIEW %s OWNER TO hatidata_users', p_target);
+    RETURN p_target::regclass;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_rows(p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_relid oid := hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name');
+BEGIN
+    IF v_relid IS NULL OR p_document ->> 'rows' IS NULL OR to_regproc('pg_catalog.pg_restore_relation_stats') IS NULL
+       OR (SELECT reltuples FROM pg_class WHERE oid = v_relid) = (p_document ->> 'rows')::real THEN
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT pg_restore_relation_stats(''schemaname'', $1, ''relname'', $2, ''reltuples'', $3, ''relpages'', $4)'
+    USING p_document ->> 'schema', p_document ->> 'name', (p_document ->> 'rows')::real,
+          greatest(1, (p_document ->> 'rows')::numeric / 100)::int;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._apply(p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    CASE p_document ->> 'kind'
+    WHEN 'schema' THEN
+        PERFORM hatidata_catalog._set_schema(p_document ->> 'name', coalesce((p_document ->> 'gone')::boolean, false));
+    WHEN 'rename' THEN
+        PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
+    WHEN 'gone' THEN
+        PERFORM hatidata_catalog._forget(p_document ->> 'schema', p_document ->> 'name');
+    WHEN 'references' THEN
+        PERFORM hatidata_catalog._set_foreign_keys(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
+    WHEN 'rows' THEN
+        PERFORM hatidata_catalog._set_rows(p_document);
+    ELSE
+        PERFORM hatidata_catalog._set_relation(p_document);
+    END CASE;
+END
+$$;
+
+-- Returns what could not be done, [] for nothing; raises only for a caller who is not the proxy.
+CREATE OR REPLACE FUNCTION hatidata_catalog.apply(p_secret text, p_documents jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
+SET standard_conforming_strings = on
+SET client_min_messages = error
+SET default_tablespace = ''
+SET DateStyle = 'ISO, MDY'
+AS $$
+DECLARE
+    v_document jsonb;
+    v_failures jsonb := '[]';
+BEGIN
+    IF NOT EXISTS (SELECT FROM hatidata_catalog.secret WHERE value = p_secret) THEN
+        RAISE EXCEPTION 'permission denied for function apply' USING ERRCODE = '42501';
+    END IF;
+    FOR v_document IN SELECT * FROM jsonb_array_elements(p_documents) LOOP
+        BEGIN
+            PERFORM hatidata_catalog._apply(v_document);
+        EXCEPTION WHEN OTHERS THEN
+            v_failures := v_failures || jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM,
+                'schema', v_document ->> 'schema', 'name', v_document ->> 'name');
+        END;
+    END LOOP;
+    RETURN v_failures;
+END
+$$;
+COMMENT ON FUNCTION hatidata_catalog.apply IS 'Makes the mirror so as the documents say. The proxy''s.';
+
+-- public is DuckDB's main, and as much every client's.
+ALTER SCHEMA public OWNER TO hatidata_users;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA hatidata_catalog FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hatidata_catalog.apply, hatidata_catalog.view_query, hatidata_catalog.duckdb,
+    hatidata_catalog.duckdb_view TO PUBLIC;

@@ -1,0 +1,239 @@
+"""What Snowflake's SQL may ask of a session: who, where, its variables, parameters and statements.
+
+The session keeps all that. What a statement on the engine asks of it is read there from variables of
+DuckDB's connection called `hatidata_*`: `refresh` brings up to date those that a plan needs, just
+before it runs and only where they have changed. Variables that clients SET are put into the plan
+instead, with their values, so that types are known and names can be made of them.
+
+Like Snowflake's, none of this is undone by ROLLBACK.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from proxy.errors import SqlError
+from proxy.session_settings import in_milliseconds
+from proxy.sql.snowflake.parameters import PARAMETERS, check
+from proxy.sql.statement import Dialect, Route, Statement, Variable
+from proxy.transaction import Block
+
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
+    from proxy.session import Session
+
+_MOST_BYTES = 256  # of a variable, as Snowflake has it
+_LISTINGS = ("SHOW ", "DESCRIBE ")
+_KEPT = frozenset({"VARCHAR", "BOOLEAN", "DOUBLE", "FLOAT", "DATE", "TIME", "BLOB", "NULL"})
+_SHOWN_TYPES = {"VARCHAR": "text", "BOOLEAN": "boolean", "DOUBLE": "real", "DATE": "date"}
+
+
+class SessionContext:
+    """One session's. Its values are read on the loop, `apply` runs in the engine's thread."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.warehouse = "hatidata"
+        self._parameters: dict[str, str] = {}
+        self._variables: dict[str, Variable] = {}
+        self._moments: dict[str, tuple[str, str]] = {}  # of variables: made, changed
+        self._number = 0  # of the statement that runs, or ran last
+        self._transactions = 0
+        self._in_block = False
+        random = secrets.token_hex(10)
+        self._prefix = f"{random[:8]}-{random[8:12]}-{random[12:16]}-{random[16:]}-"
+        self._listing: tuple[str, frozenset[str]] | None = None
+        self._told: dict[str, str] = {}  # to DuckDB's connection
+        self._pending: dict[str, str] = {}
+        self._count = False
+
+    # --- planning -----------------------------------------------------------------------------
+
+    def dialect(self, base: Dialect, text: str) -> Dialect:
+        """The dialect that `text` is planned in: with what of the session it might use.
+
+        Plans that use none of it stay shared: whether a text might is judged by what it must hold.
+        """
+        if base.name != "snowflake":
+            return base
+        folded = text.casefold() if self._variables or self._listing else ""
+        if self._variables and ("$" in text or "getvariable" in folded):
+            base = replace(base, variables=tuple(self._variables.values()))
+        if self._listing is not None and "result_scan" in folded:
+            base = replace(base, last_listing=self._listing)
+        return base
+
+    def started(self, plan: Statement) -> None:
+        """A statement begins to run: LAST_QUERY_ID() is about the one before it."""
+        self._number += 1
+        listing = plan.route is Route.DUCKDB and plan.kind.startswith(_LISTINGS)
+        self._listing = (plan.sql, plan.needs) if listing else None
+
+    # --- what the engine is told --------------------------------------------------------------
+
+    def refresh(self, needs: Iterable[str]) -> None:
+        """Notes what the engine must be told before a statement that needs this."""
+        for need in needs:
+            if need == "rows":
+                self._count = True
+            for name, value in _VALUES[need](self) if need in _VALUES else ():
+                literal = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+                if self._told.get(name) != literal:
+                    self._pending[name] = literal
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self._pending) or self._count
+
+    def apply(self, duck: DuckSession) -> None:
+        """Blocks. Tells the engine's connection."""
+        while self._pending:
+            name, literal = next(iter(self._pending.items()))
+            duck.set_variable(f"hatidata_{name}", literal)
+            self._told[name] = literal
+            del self._pending[name]
+        if self._count:
+            self._count = False
+            duck.set_variable("hatidata_rows", duck.row_counts())
+
+    def _transaction(self) -> tuple[tuple[str, str | None], ...]:
+        explicit = self._session.transaction.block is Block.EXPLICIT
+        return (("transaction", str(self._transactions) if explicit else None),)
+
+    def _last_transaction(self) -> tuple[tuple[str, str | None], ...]:
+        explicit = self._session.transaction.block is Block.EXPLICIT
+        last = self._transactions - explicit
+        return (("last_transaction", str(last) if last else None),)
+
+    def began(self) -> None:
+        """A transaction block was opened."""
+        self._transactions += 1
+
+    def _shown_parameters(self) -> str:
+        rows = []
+        for name, parameter in sorted(PARAMETERS.items()):
+            value = self.parameter(name)
+            rows.append(
+                {
+                    "key": name.upper(),
+                    "value": value,
+                    "default": parameter.default,
+                    "level": "SESSION" if value != parameter.default else "",
+                    "description": "",
+                    "type": parameter.type,
+                }
+            )
+        return json.dumps(rows)
+
+    def _shown_variables(self) -> str:
+        rows = []
+        for name, (_, kind, value) in self._variables.items():
+            made, changed = self._moments[name]
+            shown = _SHOWN_TYPES.get(kind, "fixed" if _is_number(kind) else kind.lower())
+            rows.append(
+                {
+                    "name": name.upper(),
+                    "value": value,
+                    "type": shown,
+                    "created_on": made,
+                    "updated_on": changed,
+                }
+            )
+        return json.dumps(rows)
+
+    # --- variables ----------------------------------------------------------------------------
+
+    def set_variable(self, name: str, kind: str, value: str | None) -> None:
+        """kind: DuckDB's type of the value. Raises 0A000 for a type that none can have, 22001."""
+        if kind not in _KEPT and not _is_number(kind) and not kind.startswith("TIMESTAMP"):
+            raise SqlError("0A000", f"a session variable of type {kind} is not supported")
+        if value is not None and len(value.encode()) > _MOST_BYTES:
+            size = len(value.encode())
+            raise SqlError(
+                "22001",
+                f"assignment to '{name.upper()}' not done because value exceeds size limit for "
+                f"variables: its size is {size}, the limit is {_MOST_BYTES}",
+            )
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        self._moments[name] = (self._moments.get(name, (now, now))[0], now)
+        self._variables[name] = (name, kind, value)
+
+    def unset_variable(self, name: str) -> None:
+        self._variables.pop(name, None)
+        self._moments.pop(name, None)
+
+    def forget(self) -> None:
+        """DISCARD ALL."""
+        self._variables.clear()
+        self._moments.clear()
+        self._parameters.clear()
+
+    # --- parameters ---------------------------------------------------------------------------
+
+    def parameter(self, name: str) -> str:
+        """The value of one of Snowflake's parameters."""
+        parameter = PARAMETERS[name]
+        if not parameter.setting:
+            return self._parameters.get(name, parameter.default)
+        value = self._session.settings.get(parameter.setting)
+        return str(in_milliseconds(value) // 1000) if parameter.unit == "s" else value
+
+    def check_parameter(self, name: str, value: str) -> str:
+        """Raises 42704 for no parameter's name, 22023 and 0A000 for values that it cannot have."""
+        if name not in PARAMETERS:
+            raise SqlError("42704", f'invalid session parameter "{name.upper()}"')
+        return check(PARAMETERS[name], value)
+
+    def set_parameter(self, name: str, value: str | None) -> None:
+        """value None is UNSET."""
+        parameter = PARAMETERS[name]
+        if parameter.setting:
+            given = None if value is None else f"{value}{parameter.unit}"
+            self._session.settings.set(parameter.setting, given)
+        elif value is None:
+            self._parameters.pop(name, None)
+        else:
+            self._parameters[name] = value
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith("DECIMAL") or kind.endswith("INT") or kind == "INTEGER"
+
+
+def _client(context: SessionContext) -> str:
+    return context._session.settings.get("application_name") or "unknown"
+
+
+def _version() -> str:
+    try:
+        return version("hatidata")
+    except PackageNotFoundError:  # run from its sources
+        return "development"
+
+
+# Need -> the variables of DuckDB's connection that fulfil it, without their prefix.
+_VALUES = {
+    "client": lambda own: (("client", _client(own)),),
+    "database": lambda own: (("database", own._session.database),),
+    "ip": lambda own: (("ip", own._session.link.host),),
+    "last_transaction": SessionContext._last_transaction,
+    "parameters": lambda own: (("parameters", own._shown_parameters()),),
+    "query": lambda own: (("query", str(own._number)), ("query_prefix", own._prefix)),
+    "role": lambda own: (("role", own._session.user),),
+    "session": lambda own: (("session", str(own._session.pid)),),
+    "transaction": SessionContext._transaction,
+    "user": lambda own: (("user", own._session.user),),
+    "variables": lambda own: (
+        ("variables", own._shown_variables()),
+        ("session", str(own._session.pid)),
+    ),
+    "version": lambda own: (("version", _version()),),
+    "warehouse": lambda own: (("warehouse", own.warehouse),),
+}

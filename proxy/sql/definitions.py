@@ -1,0 +1,138 @@
+"""Which definitions a statement may change, from its tree: what the catalog's mirror looks at after it.
+
+A name too many costs a look, a name too few leaves the mirror wrong: whatever is not known here by
+its kind is taken to change everything. No catalog is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """schema: as the statement says it, None where it does not; name: None for the schema itself.
+
+    deep: not only its columns, but constraints, indexes or comments. kept: nothing but its columns
+    or its name. views: and the columns of views on it. renamed: its new name. source: the text of a
+    view's query. everything: any relation at all; the rest says nothing.
+    """
+
+    schema: str | None = None
+    name: str | None = None
+    deep: bool = False
+    kept: bool = False
+    views: bool = False
+    renamed: str | None = None
+    source: str | None = None
+    everything: bool = False
+
+
+EVERYTHING = (Touched(everything=True),)
+
+_DEEP = (
+    exp.UniqueColumnConstraint,
+    exp.PrimaryKey,
+    exp.ForeignKey,
+    exp.Reference,
+    exp.Check,
+    exp.CheckColumnConstraint,
+    exp.Constraint,
+    exp.CommentColumnConstraint,
+    exp.SchemaCommentProperty,
+    exp.Clone,
+    exp.LikeProperty,
+)
+_OF_COLUMNS = (exp.ColumnDef, exp.AlterColumn)  # not DROP, which may take constraints along
+_RELATIONS = frozenset({"TABLE", "VIEW", "SEQUENCE"})
+_NOT_MIRRORED = frozenset({"FUNCTION", "MACRO", "TYPE", "PROCEDURE", "STAGE", "SECRET"})
+
+
+def touched(tree: exp.Expr, tokens: list[Token], text: str) -> tuple[Touched, ...]:
+    """What `tree`, which may change the schema, may change. text: the message of `tokens`."""
+    reader = _READERS.get(type(tree))
+    found = reader(tree) if reader is not None else EVERYTHING
+    if isinstance(tree, exp.Create) and tree.kind == "VIEW" and len(found) == 1:
+        (only,) = found
+        if only.name is not None and not tree.args.get("exists"):
+            return (replace(only, source=_after_as(tokens, text)),)
+    return tuple(found)
+
+
+def _create(tree: exp.Create) -> Iterable[Touched]:
+    kind = str(tree.kind or "").upper()
+    this = tree.this
+    if kind in _NOT_MIRRORED or tree.find(exp.TemporaryProperty) is not None:
+        return ()
+    if kind == "INDEX":
+        table = this.args.get("table") if isinstance(this, exp.Index) else None
+        return (_name(table, deep=True),) if isinstance(table, exp.Table) else EVERYTHING
+    table = this.this if isinstance(this, exp.Schema) else this
+    if not isinstance(table, exp.Table) or kind not in _RELATIONS | {"SCHEMA"}:
+        return EVERYTHING
+    # What IF NOT EXISTS leaves alone is what it was, not what is written here.
+    deep = bool(tree.args.get("exists")) or tree.find(*_DEEP) is not None
+    return (_name(table, deep=deep, views=bool(tree.args.get("replace"))),)
+
+
+def _drop(tree: exp.Drop) -> Iterable[Touched]:
+    kind = str(tree.args.get("kind") or "").upper()
+    if kind in _NOT_MIRRORED:
+        return ()
+    named = [tree.this] if tree.this is not None else tree.args.get("tables") or ()
+    if kind not in _RELATIONS | {"SCHEMA"} or not all(isinstance(t, exp.Table) for t in named):
+        return EVERYTHING  # an index does not say whose it was
+    return [_name(table) for table in named]
+
+
+def _alter(tree: exp.Alter) -> Iterable[Touched]:
+    if not isinstance(tree.this, exp.Table):
+        return EVERYTHING
+    actions = tree.args.get("actions") or ()
+    renamed = [action.this for action in actions if isinstance(action, exp.AlterRename)]
+    column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
+    if len(actions) == 1 and renamed and isinstance(renamed[0], exp.Table) and not column:
+        return (_name(tree.this, kept=True, renamed=renamed[0].name),)
+    swapped = [action.this for action in actions if isinstance(action, exp.SwapTable)]
+    kept = tree.find(*_DEEP) is None and all(isinstance(action, _OF_COLUMNS) for action in actions)
+    others = [_name(table, deep=True) for table in swapped]
+    return (_name(tree.this, deep=not kept, kept=kept, views=True), *others)
+
+
+def _comment(tree: exp.Comment) -> Iterable[Touched]:
+    kind = str(tree.args.get("kind") or "").upper()
+    this = tree.this
+    if kind == "COLUMN" and isinstance(this, exp.Column):
+        return (Touched(this.args["db"].name if this.args.get("db") else None, this.table, True),)
+    if kind in _RELATIONS and isinstance(this, exp.Table):
+        return (_name(this, deep=True),)
+    return EVERYTHING
+
+
+_READERS: dict[type, Callable[..., Iterable[Touched]]] = {
+    exp.Create: _create,
+    exp.Drop: _drop,
+    exp.Alter: _alter,
+    exp.Comment: _comment,
+}
+
+
+def _name(table: exp.Table, **how: Any) -> Touched:
+    schema = table.args.get("db")
+    return Touched(schema.name if schema is not None else None, table.name or None, **how)
+
+
+def _after_as(tokens: list[Token], text: str) -> str | None:
+    """The query of CREATE VIEW: what follows the first AS outside brackets."""
+    depth = 0
+    for token in tokens:
+        kind = token.token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if kind == TokenType.ALIAS and not depth:
+            return text[token.end + 1 : tokens[-1].end + 1].strip()
+    return None

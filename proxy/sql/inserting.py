@@ -1,0 +1,33 @@
+"""INSERT of fewer values than the table has columns: in Postgres the last columns get their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql.reading import DUCKDB, write_duckdb
+
+
+def target(sql: str) -> str | None:
+    """The table of an INSERT of DuckDB's that names no columns, as SQL; None for anything else."""
+    tree = _read(sql)
+    return tree.this.sql(dialect="duckdb") if tree is not None else None
+
+
+def with_columns(sql: str, names: Sequence[str]) -> str:
+    """The INSERT, naming its columns."""
+    tree = _read(sql)
+    assert tree is not None
+    columns = [exp.to_identifier(name, quoted=True) for name in names]
+    tree.set("this", exp.Schema(this=tree.this, expressions=columns))
+    return write_duckdb(tree)
+
+
+def _read(sql: str) -> exp.Insert | None:
+    try:
+        tree = DUCKDB.parse(sql, DUCKDB.tokenize(sql))
+    except SqlError:
+        return None
+    return tree if isinstance(tree, exp.Insert) and isinstance(tree.this, exp.Table) else None

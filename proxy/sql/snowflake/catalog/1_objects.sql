@@ -1,0 +1,148 @@
+-- What there is in the database, in Snowflake's words: the ground that SHOW, DESCRIBE and
+-- INFORMATION_SCHEMA stand on. The database has the name that the client asked for, and DuckDB's
+-- schema `main` is `public`. Moments of creation are not known to the engine: NULL.
+
+CREATE OR REPLACE MACRO _sf.schema_name_(name) AS CASE WHEN name = 'main' THEN 'public' ELSE name END;
+
+CREATE OR REPLACE MACRO _sf.database_() AS CAST(getvariable('hatidata_database') AS VARCHAR);
+
+-- kind: 'NUMBER', 'TEXT'... as in INFORMATION_SCHEMA.COLUMNS.DATA_TYPE.
+CREATE OR REPLACE MACRO _sf.type_kind_(t) AS CASE
+  WHEN t LIKE 'FLOAT[%' AND t <> 'FLOAT[]' THEN 'VECTOR'
+  WHEN t LIKE '%]' THEN 'ARRAY'
+  WHEN t LIKE 'DECIMAL(%' THEN 'NUMBER'
+  WHEN t IN ('BIGINT', 'INTEGER', 'SMALLINT', 'TINYINT', 'HUGEINT', 'UBIGINT', 'UINTEGER',
+             'USMALLINT', 'UTINYINT', 'UHUGEINT') THEN 'NUMBER'
+  WHEN t IN ('DOUBLE', 'FLOAT') THEN 'FLOAT'
+  WHEN t IN ('VARCHAR', 'UUID') OR t LIKE 'ENUM(%' THEN 'TEXT'
+  WHEN t = 'BLOB' THEN 'BINARY'
+  WHEN t = 'JSON' THEN 'VARIANT'
+  WHEN t IN ('TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS') THEN 'TIMESTAMP_NTZ'
+  WHEN t = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ'
+  WHEN t LIKE 'STRUCT(%' OR t LIKE 'MAP(%' THEN 'OBJECT'
+  ELSE t END;
+
+CREATE OR REPLACE MACRO _sf.text_length_(t, length) AS
+  coalesce(length, CASE WHEN t = 'UUID' THEN 36 ELSE 16777216 END);
+
+CREATE OR REPLACE MACRO _sf.type_precision_(t) AS CASE
+  WHEN t LIKE 'DECIMAL(%' THEN CAST(split_part(substr(t, 9), ',', 1) AS BIGINT) ELSE 38 END;
+
+CREATE OR REPLACE MACRO _sf.type_scale_(t) AS CASE
+  WHEN t LIKE 'DECIMAL(%' THEN CAST(rtrim(split_part(t, ',', 2), ')') AS BIGINT) ELSE 0 END;
+
+-- As SHOW COLUMNS' and DESCRIBE's type: 'NUMBER(38,0)', 'VARCHAR(16777216)'...
+CREATE OR REPLACE MACRO _sf.type_text_(t, length) AS CASE _sf.main.type_kind_(t)
+  WHEN 'NUMBER' THEN 'NUMBER(' || _sf.main.type_precision_(t) || ',' || _sf.main.type_scale_(t) || ')'
+  WHEN 'TEXT' THEN 'VARCHAR(' || _sf.main.text_length_(t, length) || ')'
+  WHEN 'BINARY' THEN 'BINARY(8388608)'
+  WHEN 'TIME' THEN 'TIME(9)'
+  WHEN 'TIMESTAMP_NTZ' THEN 'TIMESTAMP_NTZ(9)'
+  WHEN 'TIMESTAMP_LTZ' THEN 'TIMESTAMP_LTZ(9)'
+  WHEN 'VECTOR' THEN 'VECTOR(FLOAT, ' || rtrim(substr(t, 7), ']') || ')'
+  ELSE _sf.main.type_kind_(t) END;
+
+CREATE OR REPLACE VIEW _sf.schemas_ AS
+SELECT schema_name AS engine_schema, _sf.main.schema_name_(schema_name) AS schema_name,
+       _sf.main.database_() AS database_name, comment
+FROM duckdb_schemas()
+WHERE database_name NOT IN ('system', 'temp', '_sf')
+UNION ALL
+SELECT 'information_schema', 'information_schema', _sf.main.database_(),
+       'Views describing the contents of schemas in this database';
+
+-- Tables and views. A temporary one answers to `public`, where it can be found by that name.
+CREATE OR REPLACE VIEW _sf.relations_ AS
+SELECT database_name AS engine_database, schema_name AS engine_schema,
+       _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       table_name AS name, CASE WHEN temporary THEN 'TEMPORARY' ELSE 'TABLE' END AS kind, comment,
+       CAST(map_extract(CAST(getvariable('hatidata_rows') AS MAP(VARCHAR, BIGINT)),
+                        database_name || '.' || schema_name || '.' || table_name)[1] AS BIGINT) AS rows,
+       CAST(NULL AS VARCHAR) AS text
+FROM duckdb_tables() WHERE NOT internal AND database_name NOT IN ('system', '_sf')
+UNION ALL
+SELECT database_name, schema_name, _sf.main.schema_name_(schema_name), _sf.main.database_(),
+       view_name, 'VIEW', comment, NULL, sql
+FROM duckdb_views() WHERE NOT internal AND database_name NOT IN ('system', '_sf');
+
+-- VARCHAR(n) is kept as a check of the column's length, an identity as a sequence of its own.
+CREATE OR REPLACE VIEW _sf.columns_ AS
+SELECT c.database_name AS engine_database, c.schema_name AS engine_schema,
+       _sf.main.schema_name_(c.schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       c.table_name, c.column_name, c.column_index AS position, c.data_type AS engine_type,
+       CAST(l.length AS BIGINT) AS length, c.is_nullable, c.comment,
+       CASE WHEN i.sequence_name IS NULL THEN c.column_default END AS column_default,
+       i.start_value AS identity_start, i.increment_by AS identity_step
+FROM duckdb_columns() c
+LEFT JOIN (
+  SELECT database_name, schema_name, table_name, constraint_column_names[1] AS column_name,
+         min(CAST(regexp_extract(expression, '^\(length\(.*\) <= ([0-9]+)\)$', 1) AS BIGINT)) AS length
+  FROM duckdb_constraints()
+  WHERE constraint_type = 'CHECK' AND regexp_matches(expression, '^\(length\(("[^"]*"|\w+)\) <= [0-9]+\)$')
+  GROUP BY ALL
+) l USING (database_name, schema_name, table_name, column_name)
+LEFT JOIN (
+  SELECT database_name, schema_name, sequence_name, start_value, increment_by
+  FROM duckdb_sequences() WHERE comment = 'identity'
+) i ON i.database_name = c.database_name AND i.schema_name = c.schema_name
+   AND c.column_default = 'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')'
+WHERE NOT c.internal AND c.database_name NOT IN ('system', '_sf');
+
+CREATE OR REPLACE MACRO _sf.identity_(start, step) AS
+  'IDENTITY START ' || start || ' INCREMENT ' || step || ' ORDER';
+
+-- One row for each column of a key.
+CREATE OR REPLACE VIEW _sf.keys_ AS
+SELECT database_name AS engine_database, schema_name AS engine_schema,
+       _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       table_name, constraint_type, constraint_name, position,
+       constraint_column_names[position] AS column_name,
+       referenced_table, referenced_column_names[position] AS referenced_column
+FROM (
+  SELECT *, unnest(range(1, len(constraint_column_names) + 1)) AS position FROM duckdb_constraints()
+  WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+    AND database_name NOT IN ('system', '_sf')
+);
+
+CREATE OR REPLACE VIEW _sf.sequences_ AS
+SELECT database_name AS engine_database, schema_name AS engine_schema,
+       _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       sequence_name AS name, start_value, min_value, max_value, increment_by, cycle, comment,
+       CASE WHEN last_value IS NULL THEN start_value ELSE last_value + increment_by END AS next_value
+FROM duckdb_sequences()
+WHERE NOT (comment IS NOT NULL AND comment = 'identity') AND database_name NOT IN ('system', '_sf');
+
+-- Functions of the client's own: macros.
+CREATE OR REPLACE VIEW _sf.functions_ AS
+SELECT schema_name AS engine_schema, _sf.main.schema_name_(schema_name) AS schema_name,
+       _sf.main.database_() AS database_name, function_name AS name, parameters, macro_definition,
+       function_type = 'table_macro' AS is_table, comment
+FROM duckdb_functions()
+WHERE NOT internal AND function_type IN ('macro', 'table_macro')
+  AND database_name NOT IN ('system', '_sf');
+
+-- The schema in which an unqualified name is found, as the session's search path has it.
+CREATE OR REPLACE MACRO _sf.schema_of_(relation) AS (
+  SELECT engine_database || '.' || engine_schema FROM _sf.main.relations_
+  WHERE lower(name) = lower(relation) AND list_contains(current_schemas(true), engine_schema)
+  ORDER BY engine_database <> 'temp', list_position(list_slice(current_schemas(true), 2, NULL), engine_schema)
+  LIMIT 1);
+
+CREATE OR REPLACE MACRO _sf.schema_there_(schema) AS
+  CASE WHEN EXISTS (SELECT 1 FROM _sf.main.schemas_ WHERE lower(engine_schema) = lower(schema)) THEN true
+       ELSE error('schema "' || _sf.main.schema_name_(schema) || '" does not exist') END;
+
+CREATE OR REPLACE MACRO _sf.relation_there_(engine_place, relation) AS
+  CASE WHEN EXISTS (
+    SELECT 1 FROM _sf.main.relations_
+    WHERE lower(engine_database || '.' || engine_schema) = lower(engine_place)
+      AND lower(name) = lower(relation)
+  ) THEN true ELSE error('relation "' || relation || '" does not exist') END;
+
+-- The session's n-th statement, or the n-th back from this one.
+CREATE OR REPLACE MACRO _sf.query_id_(n) AS CASE
+  WHEN n > 0 AND n < CAST(getvariable('hatidata_query') AS BIGINT)
+    THEN CAST(getvariable('hatidata_query_prefix') AS VARCHAR) || printf('%012x', n)
+  WHEN n <= 0 AND CAST(getvariable('hatidata_query') AS BIGINT) + n > 0 AND n < 0
+    THEN CAST(getvariable('hatidata_query_prefix') AS VARCHAR)
+         || printf('%012x', CAST(getvariable('hatidata_query') AS BIGINT) + n) END;

@@ -1,0 +1,350 @@
+"""Snowflake's SHOW and DESCRIBE: read from tokens, written as queries over `catalog/*.sql`.
+
+Each is a query like any other once it is read, so its columns are known without running it, its rows
+stream, and it sees the transaction's own changes. What Snowflake lists and this server cannot have is
+refused by name. Names are compared without case, as everywhere here; LIKE ignores case, STARTS WITH
+and FROM do not.
+
+The grammar is that of docs.snowflake.com/en/sql-reference/sql/show-tables and its neighbours.
+`SHOW search_path`, `SHOW ALL` and the like are Postgres's, and are not read here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.errors import SqlError
+from proxy.sql.control_plane import name_set
+from proxy.sql.words import Words
+
+ENGINE_DATABASE = "hatidata"
+"""What DuckDB calls the database, whatever name the client asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """kind: 'SHOW TABLES', 'DESCRIBE TABLE'... sql: for DuckDB. needs: see `Statement.needs`."""
+
+    kind: str
+    sql: str
+    needs: frozenset[str] = frozenset()
+    refused: SqlError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """name: the column that LIKE is about. terse: the columns of SHOW TERSE, None where it has none.
+
+    schema, table: the columns that IN is about, '' where the listing has no such scope.
+    within: what a bare `IN x` names. order: the listing's order.
+    """
+
+    view: str
+    name: str = "name"
+    terse: tuple[str, ...] | None = None
+    schema: str = "schema_name"
+    table: str = ""
+    within: str = "SCHEMA"
+    order: str = "database_name, schema_name, name"
+    hidden: str = ""
+    needs: frozenset[str] = frozenset({"database"})
+
+
+_TERSE = ("created_on", "name", "kind", "database_name", "schema_name")
+_COUNTED = frozenset({"database", "rows"})
+_KEYS = _Listing(
+    "",
+    name="column_name",
+    table="table_name",
+    within="TABLE",
+    order="database_name, schema_name, table_name, key_sequence",
+)
+
+
+def _keys(view: str) -> _Listing:
+    return _Listing(view, _KEYS.name, None, _KEYS.schema, _KEYS.table, _KEYS.within, _KEYS.order)
+
+
+def _foreign(side: str) -> _Listing:
+    return _Listing(
+        "show_imported_keys",
+        name=f"{side}_column_name",
+        schema=f"{side}_schema_name",
+        table=f"{side}_table_name",
+        within="TABLE",
+        order="pk_database_name, pk_schema_name, pk_table_name, fk_name, key_sequence",
+    )
+
+
+_FUNCTIONS = _Listing("show_functions", order="catalog_name, schema_name, name")
+_LISTINGS: dict[tuple[str, ...], _Listing] = {
+    ("TABLES",): _Listing("show_tables", terse=_TERSE, needs=_COUNTED),
+    ("VIEWS",): _Listing("show_views", terse=_TERSE),
+    ("OBJECTS",): _Listing("show_objects", terse=_TERSE, needs=_COUNTED),
+    ("SCHEMAS",): _Listing(
+        "show_schemas", terse=_TERSE, schema="", within="DATABASE", order="database_name, name"
+    ),
+    ("DATABASES",): _Listing(
+        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name"
+    ),
+    ("COLUMNS",): _Listing(
+        "show_columns",
+        name="column_name",
+        table="table_name",
+        within="TABLE",
+        order="database_name, schema_name, table_name, position_",
+        hidden="position_",
+    ),
+    ("SEQUENCES",): _Listing("show_sequences", terse=_TERSE),
+    ("PRIMARY", "KEYS"): _keys("show_primary_keys"),
+    ("UNIQUE", "KEYS"): _keys("show_unique_keys"),
+    ("IMPORTED", "KEYS"): _foreign("fk"),
+    ("EXPORTED", "KEYS"): _foreign("pk"),
+    ("USER", "FUNCTIONS"): _FUNCTIONS,
+    ("FUNCTIONS",): _FUNCTIONS,
+    ("PROCEDURES",): _Listing("show_procedures", order="catalog_name, schema_name, name"),
+    ("USER", "PROCEDURES"): _Listing("show_procedures", order="catalog_name, schema_name, name"),
+    ("PARAMETERS",): _Listing(
+        "show_parameters",
+        name="key",
+        schema="",
+        within="SESSION",
+        order="key",
+        needs=frozenset({"parameters"}),
+    ),
+    ("VARIABLES",): _Listing(
+        "show_variables", schema="", within="", order="name", needs=frozenset({"variables"})
+    ),
+    ("WAREHOUSES",): _Listing(
+        "show_warehouses", schema="", within="", order="name", needs=frozenset({"warehouse"})
+    ),
+}
+
+# SHOW TERSE has a column that the whole listing does not.
+_TERSE_COLUMNS: dict[tuple[str, str], str] = {
+    ("show_views", "kind"): "'VIEW' AS kind",
+    ("show_sequences", "kind"): "'SEQUENCE' AS kind",
+    ("show_schemas", "kind"): "CAST(NULL AS VARCHAR) AS kind",
+    ("show_schemas", "schema_name"): "CAST(NULL AS VARCHAR) AS schema_name",
+    ("show_databases", "database_name"): "CAST(NULL AS VARCHAR) AS database_name",
+    ("show_databases", "schema_name"): "CAST(NULL AS VARCHAR) AS schema_name",
+}
+
+_REFUSED = name_set(
+    """
+    STAGES FILE GRANTS STREAMS TASKS PIPES TRANSACTIONS LOCKS REGIONS SHARES TAGS EXTERNAL
+    MATERIALIZED DYNAMIC MASKING NETWORK INTEGRATIONS ORGANIZATION RESOURCE ICEBERG EVENT ALERTS
+    SECRETS CONNECTIONS ROLES USERS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
+    SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
+    APPLICATIONS REPLICATION FAILOVER MANAGED DELEGATED GLOBAL LISTINGS DATASETS SEMANTIC
+    """
+)
+_HINTS = {
+    "ROLES": "Query pg_roles.",
+    "USERS": "Query pg_roles where rolcanlogin.",
+    "GRANTS": "Query information_schema.table_privileges.",
+    "BUILTIN": "Query duckdb_functions().",
+    "TRANSACTIONS": "Query pg_stat_activity.",
+}
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def is_show(words: Words) -> bool:
+    """Whether SHOW, which comes next, is Snowflake's: `SHOW tables.x` is a setting."""
+    ahead = 2 if words.word_at(1) == "TERSE" else 1
+    word = words.word_at(ahead)
+    known = word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
+    return known and words.word_at(ahead + 1) != "."
+
+
+def read_show(words: Words, database: str) -> Asked:
+    """SHOW as a query. database: the name that the client asked for. Raises 42601."""
+    words.step()
+    terse = words.accept("TERSE")
+    for spelled, listing in _LISTINGS.items():
+        if words.accept(*spelled):
+            return _listing(words, f"SHOW {' '.join(spelled)}", listing, terse, database)
+    word = words.word
+    words.rest()
+    error = SqlError("0A000", f"SHOW {word} is not supported", hint=_HINTS.get(word))
+    return Asked(f"SHOW {word}", "", refused=error)
+
+
+def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: str) -> Asked:
+    if terse and listing.terse is None:
+        raise words.fail()
+    if words.accept("HISTORY"):
+        words.rest() if words.token is not None else None
+        hint = "What is dropped here is gone."
+        error = SqlError("0A000", f"{kind} HISTORY is not supported", hint=hint)
+        return Asked(kind, "", refused=error)
+    where: list[str] = []
+    if words.accept("LIKE"):
+        where.append(f"{listing.name} ILIKE {_literal(words.string())} ESCAPE '\\'")
+    try:
+        where.extend(_scope(words, listing, database))
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        words.rest() if words.token is not None else None
+        return Asked(kind, "", refused=error)
+    if words.accept("STARTS", "WITH"):
+        where.append(f"starts_with({listing.name}, {_literal(words.string())})")
+    limit = ""
+    if words.accept("LIMIT"):
+        rows = words.integer()
+        limit = f" LIMIT {rows}"
+        if words.accept("FROM"):
+            where.append(f"{listing.name} > {_literal(words.string())}")
+    words.end()
+    columns = "*"
+    if terse:
+        assert listing.terse is not None
+        columns = ", ".join(
+            _TERSE_COLUMNS.get((listing.view, column), column) for column in listing.terse
+        )
+    elif listing.hidden:
+        columns = f"* EXCLUDE ({listing.hidden})"
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    sql = (
+        f"SELECT {columns} FROM _sf.main.{listing.view}{condition} ORDER BY {listing.order}{limit}"
+    )
+    return Asked(kind, sql, frozenset({"database"}) if terse else listing.needs)
+
+
+def _scope(words: Words, listing: _Listing, database: str) -> list[str]:
+    """What IN asks for, as conditions."""
+    if not words.accept("IN"):
+        return []
+    kind = words.accept_any("ACCOUNT", "DATABASE", "SCHEMA", "TABLE", "VIEW", "SESSION")
+    named = words.token is not None and words.word not in ("STARTS", "LIMIT")
+    if words.accept_any("CLASS", "APPLICATION", "FAILOVER", "REPLICATION", "WAREHOUSE", "USER"):
+        raise SqlError("0A000", "this scope of SHOW is not supported")
+    name = words.dotted() if named else ()
+    kind = kind or listing.within
+    if kind in ("TABLE", "VIEW"):
+        if not listing.table or not name:
+            raise words.fail()
+        return _of_table(name, listing, database)
+    if kind == "SCHEMA":
+        if not listing.schema:
+            raise words.fail()
+        return [_of_schema(name, listing, database)]
+    if kind == "DATABASE" and name:
+        if len(name) > 1:
+            return [_of_schema(name, listing, database)]
+        check_database(name[0], database)
+    elif name:
+        raise words.fail()
+    return []
+
+
+def check_database(name: str, database: str) -> None:
+    """Raises 3D000 for another database than the session's, which is the only one."""
+    if name.lower() not in (database.lower(), ENGINE_DATABASE) and database:
+        raise SqlError("3D000", f'database "{name}" does not exist')
+
+
+def engine_schema(name: str) -> str:
+    """DuckDB's name of a schema: `public` is `main`."""
+    return "main" if name.lower() == "public" else name
+
+
+def _of_schema(name: tuple[str, ...], listing: _Listing, database: str) -> str:
+    if not name:
+        return f"{listing.schema} = _sf.main.schema_name_(current_schema())"
+    if len(name) > 2:
+        raise SqlError("42601", f'improper schema name "{".".join(name)}"')
+    if len(name) == 2:
+        check_database(name[0], database)
+    there = f"_sf.main.schema_there_({_literal(engine_schema(name[-1]))})"
+    shown = "public" if name[-1].lower() == "main" else name[-1]
+    return f"{there} AND lower({listing.schema}) = lower({_literal(shown)})"
+
+
+def _place(name: tuple[str, ...], database: str) -> str:
+    """`database.schema` of a relation as DuckDB has it, as a literal; NULL where it is not said."""
+    if len(name) > 3:
+        raise SqlError("42601", f'improper relation name "{".".join(name)}"')
+    if len(name) == 3:
+        check_database(name[0], database)
+    if len(name) == 1:
+        return "NULL"
+    return _literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}")
+
+
+def _of_table(name: tuple[str, ...], listing: _Listing, database: str) -> list[str]:
+    table = _literal(name[-1])
+    place = f"coalesce({_place(name, database)}, _sf.main.schema_of_({table}))"
+    return [
+        f"_sf.main.relation_there_({place}, {table})",
+        f"lower({listing.schema}) = lower(_sf.main.schema_name_(split_part({place}, '.', 2)))",
+        f"lower({listing.table}) = lower({table})",
+    ]
+
+
+def read_describe(words: Words, database: str) -> Asked | None:
+    """DESCRIBE of an object as a query; None for what is no object's name (a query)."""
+    words.step()
+    if words.word in ("SELECT", "WITH", "VALUES", "(", "FROM"):
+        return None
+    kind = ""
+    if words.word_at(1) not in ("", ".", "TYPE"):
+        kind = words.step().text.upper()
+    elif words.word_at(1) == "" and words.token is not words.tokens[-1]:
+        kind = words.step().text.upper()  # a quoted name follows
+    if kind not in _DESCRIBED:
+        words.rest() if words.token is not None else None
+        error = SqlError("0A000", f"DESCRIBE {kind} is not supported")
+        return Asked(f"DESCRIBE {kind}", "", refused=error)
+    name = words.dotted()
+    if words.accept("TYPE"):
+        words.expect("=")
+        words.expect("COLUMNS")
+    words.end()
+    what = f"DESCRIBE {kind or 'TABLE'}"
+    try:
+        return Asked(what, _DESCRIBED[kind](name, database), frozenset({"database"}))
+    except SqlError as error:
+        return Asked(what, "", refused=error)
+
+
+def _describe_relation(name: tuple[str, ...], database: str) -> str:
+    return f"SELECT * FROM _sf.describe_({_place(name, database)}, {_literal(name[-1])})"
+
+
+def _describe_schema(name: tuple[str, ...], database: str) -> str:
+    if len(name) == 2:
+        check_database(name[0], database)
+    return f"SELECT * FROM _sf.describe_schema_({_literal(engine_schema(name[-1]))})"
+
+
+def _describe_database(name: tuple[str, ...], database: str) -> str:
+    check_database(name[0], database)
+    return "SELECT * FROM _sf.main.describe_database"
+
+
+def _describe_sequence(name: tuple[str, ...], database: str) -> str:
+    conditions = [f"lower(name) = lower({_literal(name[-1])})"]
+    if len(name) > 1:
+        schema = "public" if name[-2].lower() == "main" else name[-2]
+        conditions.append(f"lower(schema_name) = lower({_literal(schema)})")
+    return f"SELECT * FROM _sf.main.show_sequences WHERE {' AND '.join(conditions)}"
+
+
+_DESCRIBED = {
+    "": _describe_relation,
+    "TABLE": _describe_relation,
+    "VIEW": _describe_relation,
+    "SCHEMA": _describe_schema,
+    "DATABASE": _describe_database,
+    "SEQUENCE": _describe_sequence,
+}
+
+LISTED: tuple[str, ...] = tuple(sorted(" ".join(spelled) for spelled in _LISTINGS))
+"""What SHOW lists."""
+NOT_LISTED: tuple[str, ...] = tuple(sorted(_REFUSED))
+"""First words of what SHOW refuses."""
