@@ -222,7 +222,12 @@ def _latency(client: raw.RawClient, requests: Iterable[bytes]) -> float:
 
 
 def _small(
-    bench: Bench, what: str, most: float, first: bytes, request: bytes, servers: Sequence[Peer]
+    bench: Bench,
+    what: str,
+    most: float,
+    first: bytes,
+    requests: Sequence[bytes],
+    servers: Sequence[Peer],
 ) -> Rows:
     with contextlib.ExitStack() as stack:
         clients = {}
@@ -230,7 +235,7 @@ def _small(
             clients[peer.name] = stack.enter_context(peer.connect())
             clients[peer.name].ask(first)
         values = _in_turns(
-            servers, bench.rounds, lambda peer: (_latency(clients[peer.name], [request] * CALLS),)
+            servers, bench.rounds, lambda peer: (_latency(clients[peer.name], requests),)
         )
     ours, *others = [[v[0] for v in vs] for vs in values]
     for at, (peer, theirs) in enumerate(zip(servers[1:], others, strict=True)):
@@ -239,14 +244,17 @@ def _small(
 
 def simple_query(bench: Bench) -> Rows:
     request = raw.query("select 1")
-    yield from _small(bench, "select 1, simple", 4.0, request, request, bench.servers)
+    yield from _small(bench, "select 1, simple", 4.0, request, [request] * CALLS, bench.servers)
 
 
 def prepared(bench: Bench) -> Rows:
     first = raw.parse("p", "select $1::int + 1") + raw.SYNC
-    request = raw.execute("p", b"41")
     servers = bench.servers[:2]  # buenavista cannot give the parameter's type
-    yield from _small(bench, "select $1::int + 1, prepared", 4.0, first, request, servers)
+    what = "select $1::int + 1, prepared"
+    same = [raw.execute("p", b"41")] * CALLS
+    others = [raw.execute("p", b"%d" % number) for number in range(CALLS)]
+    yield from _small(bench, f"{what}, the same value", 4.0, first, same, servers)
+    yield from _small(bench, f"{what}, another each time", 4.0, first, others, servers)
 
 
 POINT = "select * from wide where i = $1::int"

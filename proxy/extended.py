@@ -41,6 +41,8 @@ _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
+_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
+_ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
@@ -63,6 +65,7 @@ class ExtendedProtocol:
         self._session = session
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self._constants: dict[bytes, bytes] = {}  # Bind -> the answer to it and to Execute
         # The longest unused first; with the columns that it had.
         self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
@@ -89,6 +92,7 @@ class ExtendedProtocol:
             await self._session.relay.settle()
             self._session.link.write(m.PARSE_COMPLETE)
         self.statements[name] = statement
+        self._constants.clear()
 
     def _known(self, key: _Parsed) -> PreparedStatement | None:
         """What became of the same Parse before, if nothing has changed since that it rests on.
@@ -250,6 +254,29 @@ class ExtendedProtocol:
         except EngineError as error:
             raise self._session.located(error, plan, sql) from error
 
+    # --- constants: a scalar statement has one answer to the same values ------------------------
+
+    def constant(self, bind: bytes) -> bytes | None:
+        """The answer to a Bind, Execute and Sync that came together, if it has been given before.
+
+        Outside a block alone: there, nothing is left of the portal.
+        """
+        if (known := self._constants.get(bind)) is None:
+            return None
+        if self._session.transaction.block is not Block.NONE:
+            return None
+        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+
+    def _keep_constant(self, bound: Portal, answer: bytes) -> None:
+        if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
+            if len(self._constants) >= _ANSWERS:
+                self._constants.clear()
+            self._constants[bound.bind] = answer
+
+    def forget_constants(self) -> None:
+        """A setting has changed, or what a statement's name means."""
+        self._constants.clear()
+
     def statement(self, name: str) -> PreparedStatement:
         if (statement := self.statements.get(name)) is None:
             what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
@@ -275,6 +302,7 @@ class ExtendedProtocol:
             await self._forward(b"B", pg.BIND, statement.relayed)
         else:
             self.bind_values(bound, message)
+            bound.bind = b"" if message.portal else self._session.body
             if statement.duck is not None and statement.duck.outdated:
                 await self._renew(statement)
             await self._session.relay.settle()
@@ -477,6 +505,9 @@ class ExtendedProtocol:
                 data, sent, more = piece
                 if send:
                     session.link.write(data)
+                if bound.bind and not more and statement.plan is not None and statement.plan.scalar:
+                    end = portals.complete(statement.plan.tag, sent)
+                    self._keep_constant(bound, b"".join((m.BIND_COMPLETE, data, end)))
                 if more and not (limit and sent >= limit):
                     encoder = self._encoder(bound, formats)
                     sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
@@ -596,6 +627,7 @@ class ExtendedProtocol:
     async def close(self, message: m.Close) -> None:
         kept: dict[str, Any] = self.statements if message.kind == "S" else self.portals
         found = kept.pop(message.name, None)
+        self._constants.clear()
         statement = found.statement if isinstance(found, Portal) else found
         if (
             statement is not None
@@ -643,6 +675,7 @@ class ExtendedProtocol:
         """Drops a prepared statement; a Postgres backend that knows it keeps it, unused."""
         # A portal made of it goes on; its plans are freed with the last that uses them.
         self.statements.pop(name, None)
+        self._constants.clear()
 
     async def forget_statements(self) -> None:
         """DEALLOCATE ALL: all that have a name."""

@@ -54,6 +54,7 @@ class Portal:
     values: Sequence[tuple[int, Any]] = ()  # (OID, value)
     types: tuple[str, ...] = ()  # DuckDB's types of the values
     sql: str = ""  # the statement's text for those types, where it must be planned anew
+    bind: bytes = b""  # the body of the Bind that made it, where it has no name
     size: int = 0  # of the values, in bytes as Bind brought them
     formats: tuple[int, ...] = ()
     running: DuckPortal | GivenRows | None = None

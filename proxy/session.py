@@ -152,17 +152,23 @@ class Session:
 
     async def _serve(self) -> None:
         protocol, timeouts = self.link.protocol, self._timeouts
+        alone = True  # nothing that came before waits for a Sync
         while frame := protocol.next_frame() or await self._next_frame():
             kind, body = frame
             if kind == b"X":
                 return
+            if kind == b"B" and alone and (known := self.extended.constant(body)) is not None:
+                self.link.write(known)
+                self.ready_for_query()
+                continue
             self._busy = True
             await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
             self._busy = False
+            alone = kind in _ANSWERED_BY_READY
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
-            elif kind in _ANSWERED_BY_READY:
+            elif alone:
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -317,7 +323,7 @@ class Session:
 
     def _setting_changed(self, setting: Setting, value: str) -> None:
         self._style = None
-        self._constants.clear()
+        self._forget_constants()
         if Scope.PLAN in setting.scope:
             get = self.settings.get
             if setting.name == "hatidata.dialect":
@@ -343,7 +349,7 @@ class Session:
         """A function on the Postgres side changed a setting (`set_config`): keep in step."""
         self._reported[name] = value  # the relay has passed it on
         self._style = None
-        self._constants.clear()
+        self._forget_constants()
         if self.settings.adopt(name, value) & Scope.DUCKDB:
             self._duck_stale[name] = value
 
@@ -594,6 +600,10 @@ class Session:
             self.compound.ran(plan, moment, sent)
         finally:
             await self.end_duck(running)
+
+    def _forget_constants(self) -> None:
+        self._constants.clear()
+        self.extended.forget_constants()
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
         if len(sql) + len(answer) <= _CONSTANT_SIZE:

@@ -108,6 +108,13 @@ class FrontendProtocol:
         """Whether the next frame has already begun to arrive and is of this type."""
         return self._buffer[self._at : self._at + 1] == kind
 
+    def take(self, expected: bytes) -> bool:
+        """Takes these very bytes if they are what comes next and nothing follows them yet."""
+        if len(self._buffer) - self._at != len(expected) or not self._buffer.endswith(expected):
+            return False
+        self._take(len(expected))
+        return True
+
     def ready(self) -> None:
         """Startup is over, a Sync was answered, or a COPY ended."""
         self._enter(State.READY)

@@ -6,6 +6,7 @@ case here is answered wrongly by a server that runs its kept plans as they are.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Running
+from tests.protocol import client as wire
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -138,3 +140,31 @@ def test_a_constant_is_not_answered_in_a_failed_transaction(connection: Any) -> 
     with pytest.raises(psycopg.errors.InFailedSqlTransaction):
         connection.execute("SELECT 1")
     connection.rollback()
+
+
+def test_a_prepared_constant_follows_its_values_its_name_and_the_settings(
+    connection: Any,
+) -> None:
+    cursor = connection.cursor()
+    ask = "SELECT %s::int + 1, '2024-01-01 00:00'::timestamptz = '2024-01-01 00:00+00'::timestamptz"
+    for value in (1, 1, 1, 2, 2, 1, 2):
+        assert cursor.execute(ask, [value], prepare=True).fetchone() == (value + 1, True)
+    connection.execute("SET TimeZone = 'America/New_York'")
+    assert cursor.execute(ask, [1], prepare=True).fetchone() == (2, False)
+    connection.execute("RESET TimeZone")
+
+
+def test_a_name_that_is_given_to_another_statement_has_its_answer(server: Running) -> None:
+    with contextlib.closing(wire.Wire.connect(server.host, server.port)) as client:
+        client.send(wire.startup({"user": "tester", "database": "hatidata"}))
+        client.read_until(wire.ReadyForQuery)
+        again = wire.bind("", "s") + wire.execute("") + wire.sync()
+        for text, answer in (("select 1", b"1"), ("select 2", b"2")):
+            client.send(wire.parse("s", text) + wire.sync())
+            client.read_until(wire.ReadyForQuery)
+            for _ in range(3):
+                client.send(again)
+                bound, row, *_ = client.read_until(wire.ReadyForQuery)
+                assert (type(bound), row) == (wire.BindComplete, wire.DataRow((answer,)))
+            client.send(wire.close(b"S", "s") + wire.sync())
+            client.read_until(wire.ReadyForQuery)
