@@ -265,7 +265,10 @@ class ExtendedProtocol:
             return None
         if self._session.transaction.block is not Block.NONE:
             return None
-        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+        if not self._session.link.protocol.take(_EXECUTE_AND_SYNC):
+            return None
+        self._session.compound.lost()
+        return known
 
     def _keep_constant(self, bound: Portal, answer: bytes) -> None:
         if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
