@@ -186,10 +186,6 @@ class Compound:
 
     # --- RESULT_SCAN --------------------------------------------------------------------------
 
-    def before(self) -> Any:
-        """The moment before a statement is run, for `ran`."""
-        return self._session.duck.moment()
-
     def lost(self) -> None:
         """A statement was run, or failed, whose result is not known here."""
         self._results.append(None)

@@ -18,7 +18,7 @@ from proxy.complaints import with_defaults
 from proxy.describing import columns_of
 from proxy.engines import duck_values
 from proxy.engines import postgres as pg
-from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
+from proxy.engines.duck import Accept, Columns, DuckPortal, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import RelayedStatement, Told
 from proxy.errors import SqlError
@@ -467,13 +467,15 @@ class ExtendedProtocol:
         if plan.then or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
-        moment = session.compound.before()
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
             session.compound.lost()
         else:
-            session.compound.ran(plan, moment, sent)
+            if isinstance(bound.running, DuckPortal):
+                session.compound.ran(plan, bound.running.statement.moment, sent)
+            else:
+                session.compound.lost()
             tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if idle else plan.tag
             session.link.write(portals.complete(tag, sent))
 

@@ -555,7 +555,6 @@ class Session:
             self.compound.ran(plan, None, 1)
             return
         nothing_to_do = await self.existence_notice(plan)
-        moment = self.compound.before()
         self.context.refresh(plan.needs)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
@@ -579,7 +578,7 @@ class Session:
                     self.transaction.wrote(plan.sql, (), running.rows_changed)
                     for sql in plan.then:
                         self.transaction.wrote(sql, (), 0)
-                self.compound.ran(plan, moment, running.rows_changed)
+                self.compound.ran(plan, running.statement.moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
             lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
@@ -597,7 +596,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, sent))
             if plan.writes:
                 self.transaction.wrote(plan.sql, (), sent)
-            self.compound.ran(plan, moment, sent)
+            self.compound.ran(plan, running.statement.moment, sent)
         finally:
             await self.end_duck(running)
 

@@ -370,12 +370,8 @@ class DuckSession:
         self._watch.set()
         self.run(sql)
 
-    def moment(self) -> Stamp:
-        """What `unchanged` takes: the state of the database before a statement is run."""
-        return self._watch.stamp()
-
     def unchanged(self, moment: Stamp) -> bool:
-        """Blocks. Whether a query gives now what it gave at that moment."""
+        """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
         return self._watch.holds(moment, rows=True)
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
@@ -553,6 +549,11 @@ class DuckStatement:
             and self.columns is columns
             and self._watch.holds(self._stamp, rows=False)
         )
+
+    @property
+    def moment(self) -> Stamp:
+        """The state of the database that it was planned on, and, once it runs, that it runs on."""
+        return self._stamp
 
     @property
     def is_prepared(self) -> bool:
