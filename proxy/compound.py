@@ -230,7 +230,10 @@ class Compound:
         if result is None:
             raise SqlError("0A000", "RESULT_SCAN of this kind of statement is not supported")
         if result.moment is not None:
-            savepoints.repeatable([Write(result.sql, (), 0)])
+            try:
+                savepoints.repeatable([Write(result.sql, (), 0)])
+            except SqlError as error:
+                raise SqlError("0A000", refusal) from error
             if not await self._session.on_duck(self._session.duck.unchanged, result.moment):
                 raise SqlError("0A000", refusal)
         create = f"CREATE OR REPLACE TEMP TABLE {_SCANNED} AS {result.sql}"

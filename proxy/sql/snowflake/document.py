@@ -57,7 +57,12 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("SQLERRM, SQLCODE and SQLSTATE of errors whose Snowflake text is not known", "when read"),
     ("an exception caught inside a transaction that it ended", "outside one, it is caught"),
     ("RESULT_SCAN of what gives something else now", "results are read again, not kept"),
-    ("describing a block, CALL or PIVOT over ANY", "send it as a simple query"),
+    (
+        "describing PIVOT over ANY, RESULT_SCAN and blocks whose columns hang on what runs",
+        "send them as simple queries",
+    ),
+    ("RESULT_SCAN within a script", "assign the query to a RESULTSET"),
+    ("an inferred variable given a value of another type", "declare its type"),
 )
 POSTGRES: tuple[tuple[str, str], ...] = (
     ("numeric / numeric", "has 16 decimals"),
