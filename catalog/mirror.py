@@ -33,7 +33,9 @@ Document = dict[str, Any]
 - kind 'gone': schema, name.
 """
 
-APPLY = "SELECT hatidata_catalog.apply($1, $2)"
+APPLY = "SELECT hatidata_catalog.apply($1, $2, true)"
+"""In a client's transaction: what cannot be done is there for `unsettled` once it is committed."""
+
 _BATCH = 200  # relations in one transaction: each takes several places in the table of locks
 _OWN = "hatidata_catalog"
 
@@ -90,10 +92,15 @@ class MirrorConnection:
         for start in range(0, len(documents), _BATCH):
             text = json.dumps(documents[start : start + _BATCH])
             cursor = self._connected().execute(
-                f"SELECT {_OWN}.apply(%s, %s)", [self._secret, text], prepare=True
+                f"SELECT {_OWN}.apply(%s, %s, false)", [self._secret, text], prepare=True
             )
             failures += cursor.fetchall()[0][0]
         return failures
+
+    def unsettled(self) -> list[tuple[str, str | None]]:
+        """Takes what clients' transactions could not mirror: schema and name, None for the schema."""
+        rows = self._connected().execute(f"DELETE FROM {_OWN}.unsettled RETURNING schema, name")
+        return [(schema, name) for schema, name in rows]
 
     def differences(self, documents: Iterable[Document], schemas: Iterable[str]) -> list[Document]:
         """Of the whole of DuckDB, what the mirror does not show yet, and what it shows no more.

@@ -90,7 +90,8 @@ class Compound:
         session.admit(plan)
         if plan.route is Route.SESSION:
             return await session.own.run(plan)
-        if plan.route is not Route.DUCKDB or isinstance(plan.action, CopyStatement):
+        copies = isinstance(plan.action, CopyStatement)
+        if plan.route is not Route.DUCKDB or copies or plan.federated:
             raise SqlError("0A000", f"{plan.kind} from within another statement is not supported")
         statement = PreparedStatement("")
         statement.plan = plan
@@ -179,7 +180,7 @@ class Compound:
         """The value of a query of one row and one text."""
         self._session.admit(plan)
         self._session.context.refresh(plan.needs)
-        if plan.route is not Route.DUCKDB:
+        if plan.route is not Route.DUCKDB or plan.federated:
             raise SqlError("0A000", "an expression over the control plane is not supported here")
         rows = await self._session.on_duck(self._session.duck.run, plan.sql)
         return rows[0][0] if rows else None
@@ -201,7 +202,7 @@ class Compound:
         elif (
             plan.route is Route.DUCKDB
             and plan.tag == "SELECT"
-            and not (plan.parameters or plan.needs or plan.ddl)
+            and not (plan.parameters or plan.needs or plan.ddl or plan.federated)
         ):
             self._results.append(_Result(plan.sql, moment))
         else:

@@ -136,7 +136,7 @@ class Copying:
         transaction = self._session.transaction
         alone = transaction.block is Block.NONE
         if alone:
-            transaction.open(Block.MESSAGE)
+            transaction.open(Block.PIPELINE if plan.federated else Block.MESSAGE)
         self._running, self._cancelled = True, False
         try:
             rows = await (self._from if action.direction == "FROM" else self._to)(plan, action)
@@ -228,6 +228,18 @@ class Copying:
     # --- COPY TO ----------------------------------------------------------------------------------
 
     async def _to(self, plan: Statement, action: CopyStatement) -> int:
+        federation = self._session.federation
+        if not plan.federated:
+            try:
+                return await self._send(plan, action)
+            except EngineError as error:
+                plan = federation.widened(plan, error)
+        try:
+            return await self._send(await federation.open(plan, plan.sql), action)
+        finally:
+            await federation.close()
+
+    async def _send(self, plan: Statement, action: CopyStatement) -> int:
         session = self._session
         try:
             running, writer, piece = await session.on_duck(self._start_out, plan, action)
@@ -247,8 +259,7 @@ class Copying:
                     break
                 piece = await self._next_piece(running, writer)
             session.link.write(writer.tail() + _COPY_DONE)
-            if plan.writes:
-                session.transaction.wrote(plan.sql, (), sent)
+            session.wrote(plan, plan.sql, (), sent)
             return sent
         finally:
             await session.end_duck(running)

@@ -25,6 +25,7 @@ from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.compound import CompoundAction
+from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
@@ -145,13 +146,7 @@ class ExtendedProtocol:
         if isinstance(plan.action, CopyStatement):
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
-            try:
-                await self._prepare_duck(statement, plan, oids)
-            except EngineError as error:
-                again = await with_defaults(self._session, plan, error)
-                if again is None:
-                    raise
-                await self._prepare_duck(statement, again, oids)
+            await self._prepare_bound(statement, plan, oids)
         elif isinstance(plan.action, CompoundAction):
             statement.row_types = await columns_of(self._session.compound, plan.action)
             statement.parameter_numbers = tuple(range(1, plan.parameters + 1))
@@ -163,6 +158,27 @@ class ExtendedProtocol:
             await self.prepare(statement.inner, inner, oids)
             statement.parameter_oids = statement.inner.parameter_oids
             statement.read_oids = statement.inner.read_oids
+
+    async def _prepare_bound(
+        self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
+    ) -> None:
+        """... over both engines: with Postgres's relations in place, those behind views too."""
+        federation = self._session.federation
+        try:
+            while True:
+                await federation.show(plan)
+                try:
+                    await self._prepare_duck(statement, plan, oids)
+                    break
+                except EngineError as error:
+                    again = await with_defaults(self._session, plan, error)
+                    plan = again or federation.widened(plan, error)
+        finally:
+            if plan.federated:
+                await federation.close()
+        if plan.federated:
+            statement.close_plans()  # made for relations without rows
+            statement.duck = None
 
     async def _prepare_duck(
         self, statement: PreparedStatement, plan: Statement, oids: tuple[int, ...]
@@ -319,7 +335,15 @@ class ExtendedProtocol:
         try:
             await self._session.on_duck(statement.duck.renew, self._acceptance(statement))
         except EngineError as error:
-            raise self._session.located(error, statement.plan, statement.sql) from error
+            located = self._session.located(error, statement.plan, statement.sql)
+            plan = self._session.federation.widened(statement.plan, located)
+            # A view in it has come to read from Postgres.
+            types = statement.row_types
+            asked = replace(statement.asked or plan, federated=plan.federated)
+            await self._prepare_bound(statement, asked, statement.oids)
+            now, statement.row_types = statement.row_types, types
+            self._acceptance(statement)(now or [])
+            return
         told = statement.lengths
         await self._settle_lengths(statement)
         if told != statement.lengths:
@@ -464,7 +488,7 @@ class ExtendedProtocol:
         session = self._session
         if bound.finished and bound.statement.row_types is None:
             raise SqlError("55000", f'portal "{name}" cannot be run')
-        if plan.then or not session.link.protocol.next_is(b"S"):
+        if plan.then or plan.federated or not session.link.protocol.next_is(b"S"):
             session.transaction.open(Block.PIPELINE)
         idle = not bound.running and await session.existence_notice(plan)
         sent = await self.run(bound, limit, bound.formats)
@@ -496,6 +520,8 @@ class ExtendedProtocol:
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
         try:
+            if bound.running is None:
+                await self._bring(bound)
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
@@ -524,14 +550,21 @@ class ExtendedProtocol:
             session.transaction.wrote_once("a statement whose RETURNING was read in part")
         if statement.row_types is None or running.done:
             bound.finished = True
-            if statement.plan is not None and statement.plan.writes:
+            if statement.plan is not None:
                 sql = bound.sql or statement.sql
-                session.transaction.wrote(sql, bound.values, bound.rows)
-                for part in statement.plan.then:
-                    session.transaction.wrote(part, (), 0)
-            if statement.plan is not None and statement.plan.touched:
-                await session.mirror.changed(statement.plan.touched)
+                session.wrote(statement.plan, sql, bound.values, bound.rows)
+                if statement.plan.federated:
+                    await session.federation.close()
+                if statement.plan.touched:
+                    await session.mirror.changed(statement.plan.touched)
         return sent
+
+    async def _bring(self, bound: Portal) -> None:
+        """Brings what the portal's statement reads of Postgres, if it does."""
+        plan = bound.statement.plan
+        if plan is not None and plan.federated:
+            sql = bound.sql or bound.statement.sql
+            await self._session.federation.open(plan, sql, bound.values)
 
     def _at_once(self, bound: Portal) -> bool:
         """Whether the portal's statement costs less than the way to another thread."""
@@ -578,17 +611,35 @@ class ExtendedProtocol:
         """Blocks. Starts the portal's statement, up to its first rows or, without rows, to its end."""
         statement = bound.statement
         accept = self._acceptance(statement)
-        bound.running = self._session.duck.start(self._planned(bound), bound.values, accept)
+        federated = statement.plan is not None and bool(statement.plan.federated)
+        try:
+            planned = self._planned(bound)
+            bound.running = self._session.duck.start(planned, bound.values, accept)
+        finally:
+            self._session.federation.spent |= federated
+        if federated:
+            bound.running.owns(planned)
         if statement.row_types is None:
             bound.running.finish()
             if statement.plan is not None:
                 self._session.run_rest(statement.plan)
 
-    def plan_texts(self, bound: Portal) -> list[str]:
-        """Blocks. What EXPLAIN gives: the texts of its plans."""
-        self.start(bound)
+    async def start_now(self, bound: Portal) -> None:
+        """Starts a portal whose rows nobody has asked for yet."""
+        await self._bring(bound)
+        await self._session.on_duck(self.start, bound)
+
+    async def plan_texts(self, bound: Portal) -> list[str]:
+        """What EXPLAIN gives: the texts of its plans, and what would be asked of Postgres."""
+        session, plan = self._session, bound.statement.plan
+        await self.start_now(bound)
         assert bound.running is not None
-        return bound.running.column_texts(1)
+        texts = await session.duck.call(bound.running.column_texts, 1)
+        if plan is not None and plan.federated:
+            await session.federation.close()
+            if AS_JSON not in without_explain(plan.sql)[0]:
+                texts.append(f"Postgres: {session.federation.asked}")
+        return texts
 
     async def keep(self, bound: Portal) -> None:
         """A cursor WITH HOLD outlives its transaction: its rows are taken into memory."""
@@ -599,6 +650,8 @@ class ExtendedProtocol:
     def _planned(self, bound: Portal) -> DuckStatement:
         """Blocks. The statement planned for the types of the portal's values."""
         statement = bound.statement
+        if statement.plan is not None and statement.plan.federated:
+            return self._session.duck.prepare(bound.sql or statement.sql)
         if not bound.sql:
             assert statement.duck is not None
             return statement.duck

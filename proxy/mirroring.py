@@ -83,6 +83,18 @@ class Mirror:
         finally:
             self.waiting -= 1
 
+    async def settle(self) -> None:
+        """Looks again at what a block, now committed, could not mirror on its own backend."""
+        async with self._lock:
+            try:
+                left = await self._duck.call(self._connection.unsettled)
+            except psycopg.Error:
+                self._all_stale = True
+                return await self._again()
+            if left:
+                named = [(duck_catalog.own_schema(schema), name) for schema, name in left]
+                await self._sync([Target(schema, name, deep=True) for schema, name in named])
+
     async def catch_up(self) -> None:
         """Makes good now what was left, if Postgres is there; for a client who asks it anything."""
         async with self._lock:
@@ -228,10 +240,12 @@ class SessionMirror:
         everything, self._everything = self._everything, False
         if self._mirror is None:
             return
-        if half or (committed and self._mirror.waiting):
-            pending = [*mirrored, *pending]  # others may have looked at what was not final
+        if mirrored and (half or (committed and self._mirror.waiting)):
+            pending += _again(mirrored)  # others may have looked at what was not final
         if (committed or half) and (pending or everything):
             await self._mirror.sync(EVERYTHING if everything else pending)
+        if committed and mirrored:
+            await self._mirror.settle()
 
     def _targets(self, touched: Iterable[Touched]) -> Iterable[Target]:
         path = None
@@ -253,6 +267,12 @@ class SessionMirror:
                     renamed=item.renamed,
                     source=item.source,
                 )
+
+
+def _again(targets: Sequence[Target]) -> list[Target]:
+    """The names of `targets`, whatever was done to them."""
+    names = {(t.schema, name) for t in targets for name in (t.name, t.renamed or t.name)}
+    return [Target(schema, name, deep=True) for schema, name in names]
 
 
 def schemas_of(search_path: str) -> list[str]:

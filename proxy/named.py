@@ -136,7 +136,7 @@ class Named:
         bound.hold, bound.binary = action.hold, action.binary
         # It runs from here on: what the cursor sees is what is there now.
         try:
-            await session.on_duck(extended.start, bound)
+            await extended.start_now(bound)
             if action.scroll and isinstance(bound.running, DuckPortal):
                 bound.scroll = await session.duck.call(ScrollRows, bound.running)
         except EngineError as error:

@@ -154,6 +154,8 @@ class Script:
         self._session.admit(plan)
         if isinstance(plan.action, act.ResultScan):
             raise SqlError("0A000", "RESULT_SCAN in a script is not supported")
+        if plan.federated:
+            raise SqlError("0A000", "a statement over both engines in a script is not supported")
         self._session.context.refresh(plan.needs)
         return plan
 

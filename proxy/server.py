@@ -27,6 +27,7 @@ from catalog import mirror as catalog_mirror
 from catalog import roles
 from proxy import data_directory
 from proxy.config import Settings
+from proxy.engines import stand_ins
 from proxy.engines.duck import DuckEngine
 from proxy.engines.embedded import EmbeddedPostgres, own_database
 from proxy.engines.postgres import ControlPlane
@@ -97,6 +98,7 @@ class Server:
                     extensions=self._settings.extensions,
                     macros=macro_scripts(),
                     functions=VECTORISED,
+                    table_functions=[stand_ins.register],
                     memory_limit=self._settings.memory_limit,
                 )
             except SqlError as error:

@@ -10,7 +10,7 @@ but the statement it belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import Login, Relay, Told
 from proxy.errors import SqlError
 from proxy.extended import ExtendedProtocol
+from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
@@ -115,6 +116,7 @@ class Session:
         self.context = SessionContext(self)
         self.copying = Copying(self)
         self.compound = Compound(self)
+        self.federation = Federation(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -198,6 +200,7 @@ class Session:
         self._timed_out = True
         self.copying.cancel()
         self.compound.cancel()
+        self.federation.time_out()
         self.duck.interrupt()
 
     def stop(self) -> None:
@@ -217,6 +220,7 @@ class Session:
         self.relay.close()
         self.link.close()
         self.extended.drop_all()
+        self.federation.end()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:
@@ -316,6 +320,7 @@ class Session:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
         self.compound.cancel()
+        self.federation.cancel()
         self.duck.interrupt()
         await self.relay.cancel()
 
@@ -511,6 +516,8 @@ class Session:
         self.apply_to_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
+        if self.federation.spent:
+            self.federation.drop()
         if self.context.stale:
             self.context.apply(self.duck)
         return function(*arguments)
@@ -554,6 +561,18 @@ class Session:
             self.link.write(known)
             self.compound.ran(plan, None, 1)
             return
+        if not plan.federated:
+            try:
+                await self._run_duck(plan)
+                return
+            except EngineError as error:
+                plan = self.federation.widened(plan, error)  # a view of Postgres's relations
+        try:
+            await self._run_duck(await self.federation.open(plan, plan.sql))
+        finally:
+            await self.federation.close()
+
+    async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
         try:
@@ -574,10 +593,7 @@ class Session:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
-                if plan.writes:
-                    self.transaction.wrote(plan.sql, (), running.rows_changed)
-                    for sql in plan.then:
-                        self.transaction.wrote(sql, (), 0)
+                self.wrote(plan, plan.sql, (), running.rows_changed)
                 self.compound.ran(plan, running.statement.moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
@@ -594,8 +610,7 @@ class Session:
             if plan.touched:
                 await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
-            if plan.writes:
-                self.transaction.wrote(plan.sql, (), sent)
+            self.wrote(plan, plan.sql, (), sent)
             self.compound.ran(plan, running.statement.moment, sent)
         finally:
             await self.end_duck(running)
@@ -603,6 +618,15 @@ class Session:
     def _forget_constants(self) -> None:
         self._constants.clear()
         self.extended.forget_constants()
+
+    def wrote(self, plan: Statement, sql: str, values: Sequence[Any], rows: int) -> None:
+        """A statement has run that may have changed something of DuckDB's."""
+        if plan.writes and plan.federated:
+            self.transaction.wrote_once("a statement that reads from Postgres too")
+        elif plan.writes:
+            self.transaction.wrote(sql, values, rows)
+            for part in plan.then:
+                self.transaction.wrote(part, (), 0)
 
     def _keep_constant(self, sql: str, answer: bytes) -> None:
         if len(sql) + len(answer) <= _CONSTANT_SIZE:
@@ -616,7 +640,11 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
-        running = self.duck.start_text(plan.sql, plan.scalar)
+        if plan.federated:
+            running = self.duck.start_once(plan.sql)
+            self.federation.spent = True
+        else:
+            running = self.duck.start_text(plan.sql, plan.scalar)
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()

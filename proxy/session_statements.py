@@ -126,7 +126,7 @@ class SessionStatements:
         elif isinstance(action, act.CloseCursor):
             relayed = action.name is not None and action.name not in extended.portals
         else:
-            if plan.kind == "EXPLAIN" and plan.route is Route.DUCKDB:
+            if plan.kind == "EXPLAIN" and plan.route in (Route.DUCKDB, Route.FEDERATED):
                 return replace(plan, route=Route.SESSION, action=Explain(plan.sql))
             return plan
         if not relayed or (isinstance(action, _NAMED) and not self._session.relay.connected):
@@ -134,7 +134,7 @@ class SessionStatements:
         return replace(plan, route=Route.POSTGRES)
 
     async def _explain(self, inner: Portal) -> Outcome:
-        texts = await self._session.on_duck(self._session.extended.plan_texts, inner)
+        texts = await self._session.extended.plan_texts(inner)
         lines = [line for text in texts for line in text.rstrip().split("\n")]
         return Outcome("EXPLAIN", _EXPLAIN, [(line,) for line in lines])
 

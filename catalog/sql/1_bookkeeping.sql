@@ -16,11 +16,18 @@ BEGIN
     IF NOT pg_has_role('hd_agent', 'hatidata_users', 'MEMBER') THEN
         GRANT hatidata_users TO hd_agent;
     END IF;
-    IF NOT pg_has_role(current_user, 'hatidata_users', 'MEMBER') THEN
+    IF NOT pg_has_role(current_user, 'hatidata_users', 'USAGE') THEN
         EXECUTE format('GRANT hatidata_users TO %I', current_user);
     END IF;
 EXCEPTION WHEN unique_violation THEN
     NULL;
+END
+$$;
+
+-- What a role may own, it must be able to create; and clients may create schemas, which are DuckDB's.
+DO $$
+BEGIN
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO hatidata_users', current_database());
 END
 $$;
 
@@ -50,6 +57,12 @@ COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, S sequenc
 COMMENT ON COLUMN hatidata_catalog.relations.digest IS 'Names the state of the relation in DuckDB that was mirrored last.';
 COMMENT ON COLUMN hatidata_catalog.relations.document IS 'That state, as apply() was given it.';
 COMMENT ON COLUMN hatidata_catalog.relations.source IS 'A view''s query, as its author wrote it where that is known.';
+
+CREATE TABLE IF NOT EXISTS hatidata_catalog.unsettled (
+    schema text NOT NULL,
+    name   text
+);
+COMMENT ON TABLE hatidata_catalog.unsettled IS 'What a client''s transaction could not mirror, to be looked at once it is committed.';
 
 REVOKE ALL ON ALL TABLES IN SCHEMA hatidata_catalog FROM PUBLIC;
 GRANT USAGE ON SCHEMA hatidata_catalog TO PUBLIC;

@@ -71,17 +71,21 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._readable(p_default text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE p_default WHEN 'uuid()' THEN 'gen_random_uuid()' WHEN 'get_current_timestamp()' THEN 'now()'
+                          ELSE p_default END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_default(p_table text, p_column text, p_type text, p_default text) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-    v_read text := CASE p_default WHEN 'uuid()' THEN 'gen_random_uuid()' WHEN 'get_current_timestamp()' THEN 'now()' ELSE p_default END;
 BEGIN
     IF p_default IS NULL THEN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', p_table, p_column);
         RETURN;
     END IF;
     BEGIN
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT (%s)', p_table, p_column, v_read);
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT (%s)', p_table, p_column, hatidata_catalog._readable(p_default));
     EXCEPTION WHEN OTHERS THEN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT hatidata_catalog.duckdb(%L)::%s',
                        p_table, p_column, p_default, p_type);

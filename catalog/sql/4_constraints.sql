@@ -6,6 +6,32 @@ LANGUAGE sql IMMUTABLE AS $$
     FROM jsonb_array_elements_text(p_names) WITH ORDINALITY AS n (name, place)
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._constraint(p_item jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE p_item ->> 'type' WHEN 'CHECK' THEN format('CHECK (%s)', p_item ->> 'expression')
+           ELSE format('%s (%s)', CASE p_item ->> 'type' WHEN 'PRIMARY KEY' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END,
+                       hatidata_catalog._names(p_item -> 'columns')) END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_indexes(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_table text := p_relid::regclass::text;
+    v_item jsonb;
+BEGIN
+    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
+        BEGIN
+            EXECUTE format('CREATE %s INDEX %I ON %s (%s)',
+                CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', v_table,
+                (SELECT string_agg(e.v, ', ' ORDER BY e.place)
+                 FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_constraints(p_relid oid, p_document jsonb, p_old jsonb, p_dropped boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -26,24 +52,12 @@ BEGIN
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'constraints') LOOP
         CONTINUE WHEN v_item ->> 'type' = 'FOREIGN KEY';
         BEGIN
-            EXECUTE format('ALTER TABLE %s ADD %s (%s)', v_table,
-                CASE v_item ->> 'type' WHEN 'PRIMARY KEY' THEN 'PRIMARY KEY' WHEN 'UNIQUE' THEN 'UNIQUE' ELSE 'CHECK' END,
-                CASE v_item ->> 'type' WHEN 'CHECK' THEN v_item ->> 'expression'
-                                       ELSE hatidata_catalog._names(v_item -> 'columns') END);
+            EXECUTE format('ALTER TABLE %s ADD %s', v_table, hatidata_catalog._constraint(v_item));
         EXCEPTION WHEN OTHERS THEN
             NULL;
         END;
     END LOOP;
-    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
-        BEGIN
-            EXECUTE format('CREATE %s INDEX %I ON %s (%s)',
-                CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', v_table,
-                (SELECT string_agg(e.v, ', ' ORDER BY e.place)
-                 FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
-        EXCEPTION WHEN OTHERS THEN
-            NULL;
-        END;
-    END LOOP;
+    PERFORM hatidata_catalog._make_indexes(p_relid, p_document);
     IF p_old IS NOT NULL THEN
         -- Other tables' references went with the keys.
         PERFORM hatidata_catalog._set_foreign_keys(r.relid, r.document) FROM hatidata_catalog.relations r

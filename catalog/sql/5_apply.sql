@@ -110,19 +110,15 @@ BEGIN
     PERFORM set_config('search_path', format('pg_catalog, %I, public, pg_temp', v_schema), true);
     IF v_kind = 'r' THEN
         IF v_relid IS NULL THEN
-            EXECUTE format('CREATE TABLE %s (%s)', v_target, (
-                SELECT string_agg(format('%I %s%s', c.name, c.type, CASE WHEN c.not_null THEN ' NOT NULL' ELSE '' END), ', ' ORDER BY c.place)
-                FROM hatidata_catalog._columns(p_document) c));
-            v_relid := v_target::regclass;
-            EXECUTE format('ALTER TABLE %s OWNER TO hatidata_users', v_target);
+            v_relid := hatidata_catalog._make_table(v_target, p_document);
         ELSE
             v_dropped := hatidata_catalog._alter_columns(v_relid, p_document);
+            PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
+            PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
         END IF;
-        PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
-        PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
     ELSIF v_kind = 'v' THEN
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
-           OR v_old.document ->> 'query' <> p_document ->> 'query' THEN
+           OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source' THEN
             v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
         END IF;
     ELSE
@@ -147,12 +143,45 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_table(p_target text, p_document jsonb) RETURNS oid
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_relid oid;
+BEGIN
+    BEGIN
+        EXECUTE format('CREATE TABLE %s (%s)', p_target, (
+            SELECT string_agg(part, ', ' ORDER BY kind, place) FROM (
+                SELECT 1 AS kind, c.place, concat(quote_ident(c.name), ' ', c.type,
+                           CASE WHEN c.not_null THEN ' NOT NULL' END,
+                           ' DEFAULT (' || hatidata_catalog._readable(c.default_value) || ')') AS part
+                FROM hatidata_catalog._columns(p_document) c
+                UNION ALL
+                SELECT 2, k.place, hatidata_catalog._constraint(k.v)
+                FROM jsonb_array_elements(p_document -> 'constraints') WITH ORDINALITY AS k (v, place)
+                WHERE k.v ->> 'type' <> 'FOREIGN KEY') AS parts));
+        v_relid := p_target::regclass;
+        PERFORM hatidata_catalog._make_indexes(v_relid, p_document);
+    EXCEPTION WHEN OTHERS THEN
+        -- Something in it Postgres does not read: part by part, that is left out or shown as text.
+        EXECUTE format('CREATE TABLE %s (%s)', p_target, (
+            SELECT string_agg(concat(quote_ident(c.name), ' ', c.type, CASE WHEN c.not_null THEN ' NOT NULL' END),
+                              ', ' ORDER BY c.place)
+            FROM hatidata_catalog._columns(p_document) c));
+        v_relid := p_target::regclass;
+        PERFORM hatidata_catalog._set_constraints(v_relid, p_document, NULL, false);
+        PERFORM hatidata_catalog._set_columns(v_relid, p_document, NULL);
+    END;
+    EXECUTE format('ALTER TABLE %s OWNER TO hatidata_users', p_target);
+    RETURN v_relid;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._make_view(p_relid oid, p_target text, p_document jsonb) RETURNS oid
 LANGUAGE plpgsql AS $$
 DECLARE
     v_query text := format('SELECT %s FROM hatidata_catalog.duckdb_view(%L) AS duckdb (%s)',
         (SELECT string_agg(format('duckdb.%I', c.name), ', ' ORDER BY c.place) FROM hatidata_catalog._columns(p_document) c),
-        p_document ->> 'query',
+        coalesce(p_document ->> 'source', p_document ->> 'query'),
         (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place) FROM hatidata_catalog._columns(p_document) c));
 BEGIN
     IF p_relid IS NOT NULL THEN
@@ -206,7 +235,9 @@ END
 $$;
 
 -- Returns what could not be done, [] for nothing; raises only for a caller who is not the proxy.
-CREATE OR REPLACE FUNCTION hatidata_catalog.apply(p_secret text, p_documents jsonb) RETURNS jsonb
+-- p_note: note it as well, in the caller's transaction.
+DROP FUNCTION IF EXISTS hatidata_catalog.apply(text, jsonb);
+CREATE OR REPLACE FUNCTION hatidata_catalog.apply(p_secret text, p_documents jsonb, p_note boolean) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '100ms'
@@ -228,6 +259,11 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             v_failures := v_failures || jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM,
                 'schema', v_document ->> 'schema', 'name', v_document ->> 'name');
+            IF p_note THEN
+                INSERT INTO hatidata_catalog.unsettled
+                SELECT coalesce(v_document ->> 'schema', v_document ->> 'name'),
+                       CASE WHEN v_document ? 'schema' THEN v_document ->> 'name' END;
+            END IF;
         END;
     END LOOP;
     RETURN v_failures;

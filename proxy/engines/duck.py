@@ -86,12 +86,14 @@ class DuckEngine:
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
         functions: Iterable[tuple[str, str, str, Body]] = (),
+        table_functions: Iterable[Callable[[duckdb_c.Connection], None]] = (),
         memory_limit: str | None = None,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
         functions: what `Functions.register` takes, for each function that the macros call.
+        table_functions: what adds one to the database.
         """
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
@@ -105,6 +107,8 @@ class DuckEngine:
                 for function in functions:
                     self._functions.register(*function)
                 connection.run("ATTACH ':memory:' AS _sf")
+                for register in table_functions:
+                    register(connection)
                 for name in extensions:
                     connection.run(f"LOAD '{_extension_file(name)}'")
                 for script in (*macros, *_INSTANCE_SETTINGS):
@@ -294,6 +298,17 @@ class DuckSession:
                     self._seen.popitem(last=False)
         return running
 
+    def start_once(self, sql: str, values: Sequence[Any] = ()) -> DuckPortal:
+        """Blocks. As `start_text`, for a text that means something else the next time."""
+        statement = self.prepare(sql)
+        try:
+            running = self.start(statement, values)
+        except BaseException:
+            statement.close()
+            raise
+        running.owns(statement)
+        return running
+
     def _keep(self, statement: DuckStatement) -> None:
         self._kept[statement.sql] = statement
         if len(self._kept) > _KEPT:
@@ -306,6 +321,11 @@ class DuckSession:
         """
         self._detach()
         self._watch.change_in_block()
+        return Appender(self._connection, sql, schema, types)
+
+    def filler(self, sql: str, schema: pa.Schema, types: Sequence[DuckType]) -> Appender:
+        """Blocks. As `appender`, for a temporary table of ours: others' plans are not concerned."""
+        self._detach()
         return Appender(self._connection, sql, schema, types)
 
     # --- transactions: each blocks, and takes nothing of a client's but its modes ----------------

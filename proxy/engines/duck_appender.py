@@ -54,12 +54,12 @@ ROWS = "copied"
 """The name under which the statement finds the appended rows."""
 
 
-def _logical_type(duck: DuckType) -> int:
+def logical_type(duck: DuckType) -> int:
     """A `duckdb_logical_type`, which the caller destroys."""
     if duck.id == "DECIMAL":
         return _api.create_decimal_type(duck.width, duck.scale)
     if duck.id == "LIST":
-        element = _ptr(_logical_type(duck.children[0]))
+        element = _ptr(logical_type(duck.children[0]))
         try:
             return _api.create_list_type(element)
         finally:
@@ -79,7 +79,7 @@ class Appender:
         self._connection = connection.handle
         self._handle, self._converted = _ptr(), _ptr()
         count = len(types)
-        handles = (_ptr * count)(*map(_logical_type, types))
+        handles = (_ptr * count)(*map(logical_type, types))
         names = (c.c_char_p * count)(*(name.encode() for name in schema.names))
         try:
             failed = _api.appender_create_query(

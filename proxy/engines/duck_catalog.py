@@ -57,6 +57,11 @@ def mirrored_schema(name: str) -> str:
     return "public" if name == "main" else name
 
 
+def own_schema(mirrored: str) -> str:
+    """What DuckDB calls a schema of the mirror."""
+    return "main" if mirrored == "public" else mirrored
+
+
 def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
     """All tables, views and sequences, and the names of all schemas. Raises `SqlError`."""
     schemas = [mirrored_schema(name) for (name,) in duck.run(_SCHEMAS)]

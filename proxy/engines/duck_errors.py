@@ -136,9 +136,13 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
 
 
 class EngineError(SqlError):
-    """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so."""
+    """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so.
+
+    missing: the name of the relation that there is not.
+    """
 
     offset: int | None = None
+    missing: str = ""
 
 
 def sql_error(error: DuckError) -> EngineError:
@@ -156,6 +160,8 @@ def sql_error(error: DuckError) -> EngineError:
     else:
         message, hint = _split_hint(error)
         told = EngineError(_sqlstate(error), message, hint=hint)
+    if error.fields.get("error_subtype") == "MISSING_ENTRY":
+        told.missing = error.fields.get("name", "")
     if (offset := error.fields.get("position", "")).isdigit():
         told.offset = int(offset)
     return told

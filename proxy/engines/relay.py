@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy.engines import postgres as pg
+from proxy.engines.copy_answer import CopyAnswer
 from proxy.errors import SqlError
 from proxy.wire import messages as m
 
@@ -151,6 +152,41 @@ class Relay:
         backend.send(_query(text), pg.QUERY.swallowed())
         await self.settle()
 
+    async def copy_out(
+        self, sql: str, begin: str | None, take: Callable[[bytes | memoryview], None]
+    ) -> None:
+        """Runs a COPY ... TO STDOUT of the session's own; `take` gets the answer's frames.
+
+        Raises SqlError where Postgres refuses it. Between two Syncs of the client it is a part of
+        what they enclose.
+        """
+        backend = await self.begin(begin)
+        await self.settle()
+        failure: list[bytes] = []
+        backend.attach(CopyAnswer(take, self._client, failure.append), self._on_parameter)
+        try:
+            if self._unsynced:
+                name = m.cstring(_COPY)
+                for kind, body, reply in (
+                    (b"P", name + m.cstring(sql) + bytes(2), pg.PARSE),
+                    (b"B", name + name + bytes(6), pg.BIND),
+                    (b"E", name + bytes(4), pg.EXECUTE),
+                    (b"C", b"P" + name, pg.CLOSE),
+                    (b"C", b"S" + name, pg.CLOSE),
+                ):
+                    self._send(backend, m.frame(kind, body), reply)
+            else:
+                backend.send(_query(sql), pg.QUERY)
+            await self.settle()
+        except Told:
+            raise pg.read_error(failure[0]) from None
+        finally:
+            backend.attach(self._client, self._on_parameter)
+
+    def hold_back(self, held: bool) -> None:
+        """Whether Postgres is to wait with what it has still to send."""
+        (self.pause if held else self.resume)()
+
     async def call(self, text: str, parameters: Sequence[str], begin: str | None) -> None:
         """Runs one statement of the session's own with its parameters, in the client's transaction.
 
@@ -236,6 +272,9 @@ class Relay:
 
 _FLUSH, _SYNC = m.frame(b"H"), m.frame(b"S")
 _NO_SUCH_PORTAL = m.frame(b"E", m.cstring("hatidata: no such portal") + bytes(4))
+
+
+_COPY = "hatidata: copy"
 
 
 def _query(text: str) -> bytes:

@@ -25,7 +25,7 @@ _DATABASES = name_set(
     """
     postgres_scan postgres_scan_pushdown postgres_query postgres_execute postgres_attach mysql_scan
     mysql_query mysql_execute sqlite_scan sqlite_attach sqlite_query arrow_scan arrow_scan_dumb
-    pandas_scan python_map_function seq_scan from_substrait from_substrait_json
+    pandas_scan python_map_function seq_scan from_substrait from_substrait_json hatidata_postgres
     """
 )
 _HIDDEN_SQL = frozenset({"query", "query_table", "json_execute_serialized_sql"})

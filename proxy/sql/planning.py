@@ -24,6 +24,16 @@ from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
 from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.federated import (
+    ANALYZE,
+    AS_JSON,
+    EXPLAIN,
+    Relation,
+    call_text,
+    outermost,
+    put_calls,
+    put_stand_ins,
+)
 from proxy.sql.for_postgres import renamed_columns
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -41,6 +51,7 @@ from proxy.sql.reading import (
 )
 from proxy.sql.results import result_scan
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
+from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
@@ -212,6 +223,7 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         sql=inner.sql,
         writes=inner.writes,
         refused=statement.refused or refused,
+        federated=inner.federated,
         needs=inner.needs,
         varies=inner.varies,
     )
@@ -272,13 +284,13 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         ddl=False,
         touched=inner.touched if analyze else (),
     )
-    if inner.route is not Route.DUCKDB:
+    if inner.route not in (Route.DUCKDB, Route.FEDERATED):
         return whole
     if inner.sql == "" and inner.refused is None:
         raise at_or_near(text, rest[0])
-    keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
-    shape = "(FORMAT JSON) " if layout == "json" else ""
-    return replace(whole, sql=f"{keyword} {shape}{inner.sql}")
+    keyword = ANALYZE if analyze else EXPLAIN
+    shape = AS_JSON if layout == "json" else ""
+    return replace(whole, sql=f"{keyword}{shape}{inner.sql}")
 
 
 def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
@@ -422,9 +434,17 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         elif facts.creates:
             changed = EVERYTHING
     sql = ""
+    relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
+        if engine == BOTH_ENGINES:
+            calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
+            named = [*(relation for _, relation in facts.control_tables)]
+            relations = tuple(dict.fromkeys([*named, *(("", text) for _, text in calls)]))
+            refused = _federated_kind(kind, bool(calls))
+            put_stand_ins(facts.control_tables, nodes)
+            put_calls(calls)
         try:
-            sql = _write(tree, nodes, source, dialect, grammar)
+            sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = error
     relayed = None
@@ -446,6 +466,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         scalar=scalar,
         needs=frozenset(settled.needs),
         varies=settled.varies,
+        federated=relations,
     )
 
 
@@ -487,7 +508,10 @@ def _several(
             facts = collect(tree.dfs())
             overwrite = piece.tokens[1].text.upper() == "OVERWRITE"
             parts = dml.parts(tree, overwrite) or []
-            written = [_write(part, list(part.dfs()), source, dialect, grammar) for part in parts]
+            written = [
+                _write(part, list(part.dfs()), source, dialect, grammar, changed=True)
+                for part in parts
+            ]
             counted = [i for i, part in enumerate(parts) if isinstance(part, exp.Insert)]
             if isinstance(parts[0], exp.Create):
                 written.append(f"DROP TABLE {dml.ROWS}")
@@ -500,7 +524,7 @@ def _several(
                 facts = collect(tree.dfs())
                 query = found.values
                 settled = _settled(list(query.dfs()), dialect, source)
-                values = _write(query, list(query.dfs()), source, dialect, grammar)
+                values = _write(query, list(query.dfs()), source, dialect, grammar, changed=True)
                 before, after = text[piece.start : found.start], text[found.end : piece.end]
                 action = PivotValues(values, before, after)
         if action is None or facts is None:
@@ -530,6 +554,20 @@ def _several(
 
 def _parameters(piece: Slice, source: str, numbered: bool) -> int:
     return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
+
+
+_FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")
+
+
+def _federated_kind(kind: str, calls: bool) -> SqlError | None:
+    """The refusal of a statement over both engines that is of none of the kinds that can be."""
+    if kind == "CREATE VIEW" and calls:
+        return SqlError(
+            "0A000", "a view that calls functions of the control plane is not supported"
+        )
+    if kind in _FEDERATED or kind in ("CREATE TABLE AS", "CREATE VIEW"):
+        return None
+    return SqlError("0A000", f"{kind} over relations of the control plane is not supported")
 
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
@@ -568,10 +606,17 @@ def _for_postgres(text: str, piece: Slice) -> Statement:
 
 
 def _write(
-    tree: exp.Expr, nodes: list[exp.Expr], source: str, dialect: Dialect, grammar: Reader
+    tree: exp.Expr,
+    nodes: list[exp.Expr],
+    source: str,
+    dialect: Dialect,
+    grammar: Reader,
+    *,
+    changed: bool,
 ) -> str:
+    """changed: the tree is not that of `source` any more."""
     if not dialect.transpile or dialect.name == "duckdb":
-        if grammar.name == "duckdb" and not postgres.names_public(nodes):
+        if grammar.name == "duckdb" and not changed and not postgres.names_public(nodes):
             return source
         return write_duckdb(postgres.rewrite_public(tree, nodes))
     if grammar.name == "snowflake":

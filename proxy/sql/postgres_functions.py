@@ -148,14 +148,19 @@ def _is_date(node: exp.Expr | None) -> bool:
 _SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries)
 
 
-def generate_series(node: exp.GenerateSeries) -> None:
-    """A series of dates is one of timestamptz; a quoted bound is of the other's type."""
+def unquote_bounds(node: exp.GenerateSeries) -> None:
+    """A quoted bound is of the other's type."""
     bounds = [node.args[key] for key in ("start", "end", "step") if node.args.get(key) is not None]
     if any(isinstance(bound, exp.Literal) and not bound.is_string for bound in bounds):
         for bound in filter(is_text, bounds):
             whole = exp.Cast(this=bound.copy(), to=exp.DataType(this=_D.BIGINT))
             whole.meta["plain"] = True
             bound.replace(whole)
+
+
+def generate_series(node: exp.GenerateSeries) -> None:
+    """A series of dates is one of timestamptz."""
+    unquote_bounds(node)
     for key in ("start", "end"):
         if _is_date(node.args.get(key)):
             value = exp.Cast(this=node.args[key], to=exp.DataType(this=_D.TIMESTAMPTZ))

@@ -5,7 +5,7 @@ casts to catalog types, and what may write. `decide` turns them into a route:
 
 - relations of the control plane only, or functions that only Postgres has: Postgres, as it is;
 - analytical relations, or none at all: DuckDB;
-- both: federated, refused for now, and always when it would write or call the runtime.
+- both: federated, unless it would write to the control plane or call what changes it.
 
 Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 """
@@ -19,6 +19,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import control_plane, guard
+from proxy.sql.federated import Relation, call_text
 from proxy.sql.reading import position_of
 
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
@@ -29,6 +30,9 @@ class Facts:
     """What a tree names; names folded to lower case unless quoted."""
 
     control: list[str] = field(default_factory=list)
+    control_tables: list[tuple[exp.Table, Relation]] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    calls: list[exp.Expr] = field(default_factory=list)
     analytical: list[str] = field(default_factory=list)
     system: list[str] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
@@ -100,18 +104,37 @@ def _table(node: exp.Table, facts: Facts) -> None:
         if folded(schema) == control_plane.MIRROR_SCHEMA:
             facts.forbid(_not_yours(node))
         if folded(schema) in control_plane.CONTROL_SCHEMAS:
-            facts.control.append(qualified)
+            _control(node, (folded(schema), name), qualified, facts)
         else:
             facts.analytical.append(qualified)
         return
     if _bound_by_cte(node, name):
         return
     if name in control_plane.SYSTEM_RELATIONS:
-        facts.control.append(name)
+        _control(node, ("pg_catalog", name), name, facts)
         return
     if guard.is_file(name, this):
         facts.refuse(guard.file(name, position_of(this)))
     facts.analytical.append(name)
+
+
+def _control(node: exp.Table, relation: Relation, name: str, facts: Facts) -> None:
+    facts.control.append(name)
+    facts.control_tables.append((node, relation))
+    if _is_target(node):
+        facts.written.append(name)
+
+
+def _is_target(node: exp.Table) -> bool:
+    """Whether a relation is what its statement writes, rather than what it reads."""
+    child: exp.Expr = node
+    if isinstance(node.parent, exp.Schema):
+        child = node.parent
+    parent = child.parent
+    return isinstance(parent, _WRITERS) and parent.this is child
+
+
+_WRITERS = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Into)
 
 
 def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None:
@@ -149,6 +172,7 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         not schema and name in control_plane.RUNTIME_FUNCTIONS
     ):
         facts.runtime.append(name)
+        facts.calls.append(node)
         if name in control_plane.SIDE_EFFECTS:
             facts.writes = True
         return
@@ -156,6 +180,7 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         schema in ("", "pg_catalog") and control_plane.is_system_function(name)
     ):
         facts.system.append(name)
+        facts.calls.append(node)
         return
     if name in control_plane.SHARED_FUNCTIONS:
         facts.shared.append(name)
@@ -319,25 +344,30 @@ def decide(facts: Facts) -> tuple[str, SqlError | None]:
     postgres_only = bool(facts.system or facts.runtime or facts.catalog_types)
     if facts.forbidden is not None:
         return DUCKDB, facts.forbidden
-    if facts.control:
-        if not facts.analytical:
+    if not facts.analytical:
+        if facts.control or postgres_only or _left_to_postgres(facts):
             return POSTGRES, None
-        what = f"relations of the control plane ({_first(facts.control)}) and analytical ones"
-        what = f"{what} ({_first(facts.analytical)})"
-    elif facts.analytical and postgres_only:
-        names = facts.runtime or facts.system or ["regclass"]
-        what = f"functions of the control plane ({_first(names)}) and analytical relations"
-        what = f"{what} ({_first(facts.analytical)})"
-    elif postgres_only or _left_to_postgres(facts):
-        return POSTGRES, None
-    else:
         return DUCKDB, facts.refused
-    reason = "is not supported yet"
-    hint = "Ask the two sides one after the other."
+    if facts.control or postgres_only:
+        return FEDERATED, facts.refused or _not_federated(facts)
+    return DUCKDB, facts.refused
+
+
+def _not_federated(facts: Facts) -> SqlError | None:
+    """Why a statement over both engines cannot run; None if it can."""
     effects = [name for name in facts.runtime if name in control_plane.SIDE_EFFECTS]
-    if effects:
-        reason = f"is not allowed: {effects[0]} changes the runtime"
-    elif facts.writes:
-        reason = "is not supported in a statement that writes"
-    message = f"one statement over {what} {reason}"
-    return FEDERATED, SqlError("0A000", message, hint=hint)
+    variable = [node for node in facts.calls if call_text(node) is None]
+    if effects or variable or facts.catalog_types:
+        names = effects or facts.runtime + facts.system or ["regclass"]
+        what = f"functions of the control plane ({_first(names)}) and analytical relations"
+        reason = "is not supported yet, but for calls with constants as arguments"
+        if effects:
+            reason = f"is not allowed: {effects[0]} changes the runtime"
+    elif facts.written or len(facts.control_tables) < len(facts.control):
+        names = facts.written or facts.control
+        what = f"relations of the control plane ({_first(names)}) and analytical ones"
+        reason = "is not supported where it writes to the control plane"
+    else:
+        return None
+    message = f"one statement over {what} ({_first(facts.analytical)}) {reason}"
+    return SqlError("0A000", message, hint="Ask the two sides one after the other.")

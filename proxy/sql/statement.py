@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
+from proxy.sql.federated import Relation
 from proxy.sql.session_actions import SessionAction
 
 
@@ -37,6 +38,7 @@ class Statement:
     several parts. needs: what of the session the engine's connection must know before it runs
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
     before it, and is planned anew when they change.
+    federated: the control plane's relations that `sql` reads, by what stands in for them.
     """
 
     route: Route
@@ -55,6 +57,7 @@ class Statement:
     then: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     varies: bool = False
+    federated: tuple[Relation, ...] = ()
     relayed: str | None = None
 
 

@@ -2,8 +2,10 @@ CREATE OR REPLACE FUNCTION hd_runtime._queue_position(lane_id int, project_id uu
 RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+    v_registered boolean;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hd_runtime._flight_key(_queue_position.lane_id, now()));
+    v_registered := pg_advisory_xact_lock_shared(hd_runtime._flight_key(_queue_position.lane_id, now())) IS NOT NULL;
     -- After the registration, in a statement of its own: see _advance_marks. The marks matter only
     -- if the server's clock was set back.
     RETURN greatest(

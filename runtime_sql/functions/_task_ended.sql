@@ -4,6 +4,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     v_project uuid;
     v_key text;
+    v_locked boolean;
 BEGIN
     UPDATE hd_runtime.tasks t SET status = _task_ended.status, updated_at = clock_timestamp()
     WHERE t.id = _task_ended.task_id
@@ -14,7 +15,8 @@ BEGIN
     END IF;
     -- Whoever is declaring a need for this task at this moment has the lock, and is waited for;
     -- the next statement sees it. Whoever comes later sees that the task has ended.
-    PERFORM pg_advisory_xact_lock(x'48440002'::int, uuid_hash(_task_ended.task_id));
+    -- An expression, and not PERFORM, costs no statement.
+    v_locked := pg_advisory_xact_lock(x'48440002'::int, uuid_hash(_task_ended.task_id)) IS NOT NULL;
     IF EXISTS (SELECT FROM hd_runtime.task_dependencies d WHERE d.needs_task_id = _task_ended.task_id) THEN
         IF _task_ended.status = 'done' THEN
             PERFORM hd_runtime._unblock_dependents(_task_ended.task_id);

@@ -211,11 +211,11 @@ def test_rows_of_the_mirror_are_out_of_reach(connection: psycopg.Connection, sch
     connection.execute("INSERT INTO t VALUES (1), (2)")
     assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)
     for attempt in (
-        "SELECT hatidata_catalog.apply('x', '[]')",
-        "SELECT hatidata_catalog.apply('x', '[]') FROM pg_class",
+        "SELECT hatidata_catalog.apply('x', '[]', true)",
+        "SELECT hatidata_catalog.apply('x', '[]', true) FROM pg_class",
         "SELECT * FROM hatidata_catalog.secret",
         "SELECT * FROM hatidata_catalog.secret, pg_class",
-        "SELECT query_to_xml('SELECT hatidata_catalog.apply(''x'', ''[]'')', true, true, '') FROM pg_class LIMIT 1",
+        "SELECT query_to_xml('SELECT hatidata_catalog.apply(''x'', ''[]'', true)', true, true, '') FROM pg_class LIMIT 1",
         "SELECT query_to_xml('SELECT * FROM hatidata_catalog.secret', true, true, '') FROM pg_class LIMIT 1",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

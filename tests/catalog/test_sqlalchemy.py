@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+sa = pytest.importorskip("sqlalchemy", reason="an environment without the extra `test`")
+pg = pytest.importorskip("sqlalchemy.dialects.postgresql")
+orm = pytest.importorskip("sqlalchemy.orm")
 
 
 @pytest.fixture(scope="module")
-def engine(server: Any) -> Iterator[sa.Engine]:
+def engine(server: Any) -> Iterator[Any]:
     url = server.url.replace("postgresql://", "postgresql+psycopg://")
     options = "-c hatidata.dialect=postgres"
     engine = sa.create_engine(url, connect_args={"options": options})
@@ -21,7 +22,7 @@ def engine(server: Any) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture(scope="module")
-def library(engine: sa.Engine) -> Iterator[str]:
+def library(engine: Any) -> Iterator[str]:
     with engine.begin() as connection:
         for statement in (
             "CREATE SCHEMA library",
@@ -41,7 +42,7 @@ def library(engine: sa.Engine) -> Iterator[str]:
         connection.execute(sa.text("DROP SCHEMA library CASCADE"))
 
 
-def test_names_are_listed(engine: sa.Engine, library: str) -> None:
+def test_names_are_listed(engine: Any, library: str) -> None:
     inspector = sa.inspect(engine)
     assert library in inspector.get_schema_names()
     assert sorted(inspector.get_table_names(library)) == ["authors", "books"]
@@ -50,7 +51,7 @@ def test_names_are_listed(engine: sa.Engine, library: str) -> None:
     assert not inspector.has_table("films", library)
 
 
-def test_columns_keys_and_comments_are_reflected(engine: sa.Engine, library: str) -> None:
+def test_columns_keys_and_comments_are_reflected(engine: Any, library: str) -> None:
     inspector = sa.inspect(engine)
     columns = {column["name"]: column for column in inspector.get_columns("books", library)}
     types = {name: column["type"].compile(pg.dialect()) for name, column in columns.items()}
@@ -79,7 +80,7 @@ def test_columns_keys_and_comments_are_reflected(engine: sa.Engine, library: str
     assert definition == "SELECT id, price FROM library.books WHERE price < 5"
 
 
-def test_a_whole_schema_is_reflected_and_can_be_queried(engine: sa.Engine, library: str) -> None:
+def test_a_whole_schema_is_reflected_and_can_be_queried(engine: Any, library: str) -> None:
     metadata = sa.MetaData()
     metadata.reflect(engine, schema=library, views=True)
     books = metadata.tables["library.books"]
@@ -92,18 +93,18 @@ def test_a_whole_schema_is_reflected_and_can_be_queried(engine: sa.Engine, libra
         connection.execute(sa.delete(metadata.tables["library.authors"]))
 
 
-def test_tables_are_created_where_they_are_missing(engine: sa.Engine, library: str) -> None:
-    class Base(DeclarativeBase):
+def test_tables_are_created_where_they_are_missing(engine: Any, library: str) -> None:
+    class Base(orm.DeclarativeBase):
         metadata = sa.MetaData(schema="library")
 
     class Reader(Base):
         __tablename__ = "readers"
-        id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-        name: Mapped[str]
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+        name: orm.Mapped[str]
 
     Base.metadata.create_all(engine)
     Base.metadata.create_all(engine)
-    with Session(engine) as session:
+    with orm.Session(engine) as session:
         session.add(Reader(id=1, name="ana"))
         session.commit()
         assert session.scalars(sa.select(Reader.name)).all() == ["ana"]

@@ -192,3 +192,19 @@ def test_two_blocks_may_not_define_the_same(
         two.rollback()
         one.commit()
     assert names(connection, "same") == ["a"]
+
+
+def test_what_a_block_could_not_mirror_is_there_after_commit(
+    server: Any, connection: psycopg.Connection, schema: str
+) -> None:
+    """Somebody's open GRANT holds the view; the block goes on, and is right in the end."""
+    connection.execute("CREATE VIEW v AS SELECT 1 AS a")
+    with server.connect(autocommit=False) as holder, server.connect(autocommit=False) as author:
+        holder.execute("GRANT SELECT ON scratch.v TO hd_agent")
+        author.execute("CREATE OR REPLACE VIEW scratch.v AS SELECT 1 AS b, 2 AS c")
+        author.execute("CREATE TABLE scratch.t (x INT)")
+        assert names(author, "scratch.v") == ["a"]
+        assert names(author, "scratch.t") == ["x"]
+        holder.commit()
+        author.commit()
+    assert names(connection, "v") == ["b", "c"]

@@ -228,9 +228,7 @@ def test_stronger_and_impossible_names_are_refused(server: Any, user: str) -> No
         "INSTALL httpfs",
         "LOAD httpfs",
         "PRAGMA database_list",
-        "SET memory_limit = '1GB'",
         "SET GLOBAL threads = 1",
-        "SET enable_external_access = true",
         "EXPORT DATABASE '/tmp/export'",
         "CREATE SECRET s (TYPE s3)",
     ],
@@ -243,6 +241,25 @@ def test_sql_does_not_reach_the_machine(server: Any, dialect: str, statement: st
         with pytest.raises(psycopg.Error):
             connection.execute(statement)
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
+@pytest.mark.parametrize("setting", ["memory_limit = '1GB'", "enable_external_access = true"])
+def test_sql_does_not_change_the_engines_settings(server: Any, dialect: str, setting: str) -> None:
+    options = f"-c hatidata.dialect={dialect}"
+    with server.connect(options=options) as connection, pytest.raises(psycopg.Error):
+        connection.execute(f"SET {setting}")
+
+
+def test_snowflakes_set_makes_a_variable_and_leaves_the_engine_alone(server: Any) -> None:
+    with server.connect() as connection:
+        connection.execute("SET enable_external_access = true")
+        assert connection.execute("SELECT $enable_external_access").fetchone() == (True,)
+        connection.execute("SET hatidata.dialect = duckdb")
+        found = connection.execute(
+            "SELECT value FROM duckdb_settings() WHERE name = 'enable_external_access'"
+        )
+        assert found.fetchone() == ("false",)
 
 
 def test_two_agents_never_claim_the_same_task(server: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from .cases import Outcome, Runner, read_cases, run_case
 
-RIGHT_AT_LEAST = 453
+RIGHT_AT_LEAST = 457
 """Raised with every case that is won; never lowered."""
 
 

@@ -102,19 +102,48 @@ def test_everything_else_is_duckdb(text: str) -> None:
     assert statement.sql
 
 
+FEDERATED = [
+    "select * from orders o join hd_runtime.tasks t on t.id = o.task_id",
+    "select * from orders where id in (select id from hd_runtime.tasks)",
+    "insert into orders select * from hd_runtime.tasks",
+    "create table t as select * from hd_runtime.tasks",
+    "create view v as select * from hd_runtime.tasks",
+    "update orders set a = t.id from hd_runtime.tasks t",
+    "delete from orders where id in (select id from hd_runtime.tasks)",
+    "merge into orders o using hd_runtime.tasks t on t.id = o.id when matched then delete",
+    "explain select * from orders, hd_runtime.tasks",
+    "select * from orders, pg_class",
+    "select * from orders, pg_catalog.pg_class",
+]
+
+
+@pytest.mark.parametrize("text", FEDERATED)
+@pytest.mark.parametrize("dialect", ["snowflake", "postgres", "duckdb"])
+def test_a_statement_that_reads_both_sides_is_federated(text: str, dialect: str) -> None:
+    statement = plan(text, dialect)
+    assert statement.route == "federated"
+    assert statement.refused is None
+    (relation,) = statement.federated
+    assert f'temp.main."postgres:{".".join(relation)}"' in statement.sql
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "select * from orders o join hd_runtime.tasks t on t.id = o.task_id",
-        "select * from orders where id in (select id from hd_runtime.tasks)",
         "select claim_next_task(a) from orders",
         "insert into hd_runtime.tasks select * from orders",
-        "insert into orders select * from hd_runtime.tasks",
-        "select pg_backend_pid(), a from orders",
-        "create table t as select * from hd_runtime.tasks",
+        "update hd_runtime.tasks set a = 1 from orders",
+        "create table hd_runtime.t as select * from orders",
+        "select has_table_privilege(a, 'select') from orders",
+        "select a from orders where a = current_setting($1)",
+        "select a from orders, explain('x')",
+        "create view v as select hd_runtime.default_project() from orders",
+        "select a::regclass from orders",
+        "create materialized view v as select * from orders, hd_runtime.tasks",
+        "create function f() as (select count(*) from orders, hd_runtime.tasks)",
     ],
 )
-def test_both_sides_in_one_statement_are_federated_and_refused(text: str) -> None:
+def test_what_is_more_than_reading_both_sides_is_refused(text: str) -> None:
     statement = plan(text)
     assert statement.route == "federated"
     assert statement.refused is not None

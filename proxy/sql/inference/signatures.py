@@ -231,6 +231,7 @@ regexplike regexpilike regexp_matches: text * -> bool
 startswith endswith: text text -> bool
 strposition: text text -> int4
 length octet_length bit_length ascii unicode levenshtein: text text -> int4
+typeof: text -> text
 chr: int4 -> text
 concat concatws format printf: _ -> text
 groupconcat: text text -> text

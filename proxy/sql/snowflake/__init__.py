@@ -33,6 +33,7 @@ from proxy.sql.snowflake import (
     select,
     semistructured,
     strings,
+    structured,
     types,
 )
 
@@ -51,6 +52,7 @@ _FAMILIES = (
     select,
     semistructured,
     strings,
+    structured,
     types,
 )
 

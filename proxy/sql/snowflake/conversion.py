@@ -89,3 +89,14 @@ def _literal(model: exp.Expr) -> exp.Expr:
     if not isinstance(model, exp.Literal) or not model.is_string:
         raise unsupported("a number format that is not a literal", model)
     return model
+
+
+@function("SYSTEM$TYPEOF")
+def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
+    value = arguments[0]
+    if isinstance(value, exp.Literal) and value.is_string:
+        return text(f"VARCHAR({len(value.this)})[LOB]")
+    if isinstance(value, exp.Literal) and value.this.isdigit():
+        kind = text(f"DECIMAL({len(value.this)},0)")
+        return sf("number_typeof_", kind)
+    return sf("system_typeof_", value)

@@ -16,6 +16,7 @@ from proxy.sql.postgres import (
     refuse_lock,
 )
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres_functions import unquote_bounds
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
@@ -35,6 +36,7 @@ NODES.update(unifying.RULES)
 NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together
+NODES[exp.GenerateSeries] = NODES[exp.ExplodingGenerateSeries] = unquote_bounds
 NODES[exp.CurrentDate] = current_date
 NODES[exp.CurrentTimestamp] = current_timestamp
 
@@ -59,13 +61,19 @@ def _list(array: exp.Expr) -> exp.Expr:
     return array
 
 
+_OF_PLACES = ("ST_", "H3_")
+
+
 @node(exp.Anonymous)
 def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
     name = call.this
     if not isinstance(name, str):
         return None
-    rule = FUNCTIONS.get(name.upper())
+    upper = name.upper()
+    rule = FUNCTIONS.get(upper)
     if rule is None:
+        if upper.startswith(_OF_PLACES):
+            raise unsupported(f"function {upper}", call)
         return None
     try:
         return rule(call.expressions)

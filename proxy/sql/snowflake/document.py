@@ -49,7 +49,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("COLLATE", "comparisons would need it everywhere"),
     ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
     ("AUTOINCREMENT", "use a sequence: DEFAULT s.NEXTVAL"),
-    ("GEOGRAPHY, GEOMETRY, FILE, DECFLOAT, MAP", "no type carries them"),
+    ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
     ("CREATE STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
     ("functions and procedures in other languages than SQL", "write them in SQL"),
     ("functions of a built-in function's name", "calls would reach the built-in one"),

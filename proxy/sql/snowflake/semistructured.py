@@ -149,11 +149,27 @@ def path_text(path: exp.JSONPath) -> str:
     return "".join(parts)
 
 
+FIELDS_KEY = "fields"
+"""Key of `node.meta` of a structured OBJECT made on the spot: field name -> a cast to its type."""
+
+
+def _field(value: exp.Expr, name: object, element: exp.Expr) -> exp.Expr | None:
+    """A field of a structured OBJECT has the type that is declared for it."""
+    while isinstance(value, exp.Paren):
+        value = value.this
+    fields = value._meta.get(FIELDS_KEY) if value._meta else None
+    convert = fields.get(name) if fields else None
+    return convert(element) if convert is not None else None
+
+
 @node(exp.JSONExtract)
 def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
     path = extract.expression
     if isinstance(path, exp.JSONPath):
         made = duck("json_extract", extract.this, text(path_text(path)))
+        keys = [part.this for part in path.expressions[1:]]
+        if len(keys) == 1 and (typed := _field(extract.this, keys[0], made)) is not None:
+            return typed
     elif extract.args.get("variant_extract"):
         raise unsupported("this path into a VARIANT", extract)
     else:
@@ -176,7 +192,9 @@ def _bracket(bracket: exp.Bracket) -> exp.Expr:
     keys = bracket.expressions
     if len(keys) != 1 or isinstance(keys[0], exp.Slice):
         raise unsupported("a slice of an array", bracket, "Use ARRAY_SLICE.")
-    return in_place(_element(bracket.this, keys[0]), bracket.parent, bracket.arg_key)
+    element = _element(bracket.this, keys[0])
+    typed = _field(bracket.this, keys[0].name, element)
+    return typed or in_place(element, bracket.parent, bracket.arg_key)
 
 
 @node(exp.GetExtract)
@@ -186,7 +204,7 @@ def _get(get: exp.GetExtract) -> exp.Expr:
 
 @node(exp.Array)
 def _array(array: exp.Array) -> exp.Expr:
-    return duck("json_array", *array.expressions)
+    return duck("json_array", *map(_variant, array.expressions))
 
 
 @node(exp.Struct)
@@ -210,34 +228,23 @@ def object_of(pairs: list[tuple[exp.Expr, exp.Expr]]) -> exp.Expr:
     return sf("object_of_", duck("list_value", *entries))
 
 
-@function("OBJECT_CONSTRUCT")
-def _object_construct(arguments: list[exp.Expr]) -> exp.Expr:
-    if len(arguments) == 1:
-        raise unsupported("OBJECT_CONSTRUCT(*)", arguments[0])
-    return object_of(list(zip(arguments[::2], arguments[1::2], strict=True)))
-
-
-@function("OBJECT_CONSTRUCT_KEEP_NULL")
-def _object_construct_keep_null(arguments: list[exp.Expr]) -> exp.Expr:
-    if len(arguments) == 1:
-        raise unsupported("OBJECT_CONSTRUCT_KEEP_NULL(*)", arguments[0])
-    entries = [sf("entry_", k, v) for k, v in zip(arguments[::2], arguments[1::2], strict=True)]
-    if not entries:
-        return object_of([])
-    return sf("object_with_nulls_", duck("list_value", *entries))
-
-
 @function("ARRAY_CONSTRUCT")
 def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
-    return duck("json_array", *arguments)
+    return duck("json_array", *map(_variant, arguments))
 
 
 @function("ARRAY_CONSTRUCT_COMPACT")
 def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("array_compact", duck("json_array", *arguments))
+    return sf("array_compact", _array_construct(arguments))
 
 
-def _keys(arguments: list[exp.Expr]) -> exp.Expr:
+def _variant(value: exp.Expr) -> exp.Expr:
+    """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
+    plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean, exp.Neg))
+    return value if plain or is_variant(value) else sf("to_variant", value)
+
+
+def keys_of(arguments: list[exp.Expr]) -> exp.Expr:
     """The keys of OBJECT_DELETE and OBJECT_PICK: one by one, or as one array."""
     if len(arguments) == 2 and not isinstance(arguments[1], exp.Literal):
         return sf("texts_", sf("to_array", arguments[1]))
@@ -246,12 +253,12 @@ def _keys(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("OBJECT_DELETE")
 def _object_delete(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("object_delete_", arguments[0], _keys(arguments))
+    return sf("object_delete_", arguments[0], keys_of(arguments))
 
 
 @function("OBJECT_PICK")
 def _object_pick(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("object_pick_", arguments[0], _keys(arguments))
+    return sf("object_pick_", arguments[0], keys_of(arguments))
 
 
 @function("TYPEOF")

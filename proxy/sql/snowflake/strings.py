@@ -121,6 +121,10 @@ def _sha2_binary(arguments: list[exp.Expr]) -> exp.Expr:
     return duck("unhex", _sha2(arguments))
 
 
+for _name in ("ST_MAKEPOINT", "ST_POINT"):
+    function(_name)(lambda arguments: sf("point_", *arguments))
+
+
 def _refused(name: str, hint: str | None = None) -> None:
     @function(name)
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
@@ -139,7 +143,6 @@ for _name in (
         "CHECK_XML",
         "TO_XML",
         "XMLGET",
-        "MD5_NUMBER",
     ),
 ):
     _refused(_name)

@@ -39,9 +39,9 @@ _CARRIERS: dict[exp.DType, exp.DType] = {
     _D.BINARY: _D.VARBINARY,
     _D.FLOAT: _D.DOUBLE,
     _D.JSONB: _D.JSON,
+    _D.GEOGRAPHY: _D.JSON,
 }
 _REFUSED: dict[exp.DType, str] = {
-    _D.GEOGRAPHY: "type GEOGRAPHY",
     _D.GEOMETRY: "type GEOMETRY",
     _D.FILE: "type FILE",
     _D.DECFLOAT: "type DECFLOAT",
@@ -159,6 +159,9 @@ def has_offset(value: exp.Expr) -> bool:
     return bool(isinstance(value, exp.Cast) and value._meta and value._meta.get("offset"))
 
 
+STRUCTURED: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {}
+"""Casts to types with parts; see `structured`."""
+
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
     **dict.fromkeys(TEXTS, _to_text),
     **dict.fromkeys(INTEGERS, _to_integer),
@@ -176,6 +179,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
     _D.OBJECT: _macro("to_object"),
     _D.MAP: _macro("to_object"),
     _D.ARRAY: _macro("to_array"),
+    _D.GEOGRAPHY: _macro("to_geography"),
 }
 
 
@@ -189,8 +193,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
             return None
         made = carrier(kind)
         return exp.Cast(this=value, to=made) if made is not None else None
-    if kind.expressions and kind.this in (_D.OBJECT, _D.MAP):
-        raise unsupported(f"structured type {kind.this.value}", kind)
+    if kind.expressions and kind.this in STRUCTURED:
+        return STRUCTURED[kind.this](value, kind)
     if has_offset(value) and kind.this in _CALENDAR_TYPES:
         raise unsupported("a TIMESTAMP_TZ with its offset as a date or time", value)
     if kind.this in MOMENTS and (era := to_moment(value, kind)) is not None:

@@ -72,7 +72,7 @@ class BinaryReader:
     def _rows(self, chunk: bytes, size: int, begin: int, last: bool) -> BinaryCut:
         data = np.frombuffer(chunk, "u1")
         starts, end = _chain(data, size, begin, self._columns)
-        columns = _columns(data, starts, self._columns)
+        columns = columns_at(data, starts, self._columns)
         self.lines += len(starts)
         cut = BinaryCut(len(starts), columns, None, [], end)
         # What follows is the trailer, a row that is not all there yet, or one that is wrong.
@@ -196,7 +196,8 @@ def _follow_chain(
     return starts[members], int(ends[members[-1]])
 
 
-def _columns(data: np.ndarray, starts: np.ndarray, columns: int) -> list[Slices]:
+def columns_at(data: np.ndarray, starts: np.ndarray, columns: int) -> list[Slices]:
+    """The fields of the rows that begin at `starts`; data: followed by `PAD` bytes."""
     at = starts + 2
     found = []
     for _ in range(columns):

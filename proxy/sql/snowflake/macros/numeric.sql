@@ -63,3 +63,18 @@ CREATE OR REPLACE MACRO _sf.main.whole_digits_(types) AS
 CREATE OR REPLACE MACRO _sf.main.cuts_(types) AS
   coalesce(list_max(_sf.main.scales_(types)) + list_max(_sf.main.whole_digits_(types)) > 38, false)
   AND NOT list_contains(types, 'DOUBLE') AND NOT list_contains(types, 'FLOAT');
+
+-- SYSTEM$TYPEOF: a NUMBER is stored in as few bytes as its digits need.
+CREATE OR REPLACE MACRO _sf.main.bytes_of_digits_(p) AS
+  CASE WHEN p <= 2 THEN 1 WHEN p <= 4 THEN 2 WHEN p <= 9 THEN 4 WHEN p <= 18 THEN 8 ELSE 16 END;
+CREATE OR REPLACE MACRO _sf.main.number_typeof_(t) AS
+  'NUMBER' || substr(t, 8) || '[SB'
+  || _sf.main.bytes_of_digits_(CAST(regexp_extract(t, '(\d+),', 1) AS INTEGER)) || ']';
+CREATE OR REPLACE MACRO _sf.main.system_typeof_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN 'VARCHAR(16777216)[LOB]' WHEN 'DOUBLE' THEN 'FLOAT[DOUBLE]'
+    WHEN 'BOOLEAN' THEN 'BOOLEAN[SB1]' WHEN 'DATE' THEN 'DATE[SB4]'
+    WHEN 'TIMESTAMP' THEN 'TIMESTAMP_NTZ(9)[SB16]' WHEN 'TIME' THEN 'TIME(9)[SB8]'
+    WHEN 'BLOB' THEN 'BINARY(8388608)[LOB]'
+    ELSE CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN _sf.main.number_typeof_(typeof(x))
+              ELSE error('SYSTEM$TYPEOF of this type is not supported') END END;

@@ -1,6 +1,12 @@
 -- VARIANT, OBJECT and ARRAY, carried as DuckDB's JSON. SQL NULL inside an array is JSON null.
 
-CREATE OR REPLACE MACRO _sf.main.to_variant(x) AS to_json(x);
+-- Timestamps have milliseconds, binaries are hexadecimal.
+CREATE OR REPLACE MACRO _sf.main.to_variant(x) AS
+  CASE typeof(x)
+    WHEN 'TIMESTAMP' THEN to_json(strftime(TRY_CAST(x AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g'))
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN to_json(_sf.main.to_varchar_(x))
+    WHEN 'BLOB' THEN to_json(_sf.main.to_varchar_(x))
+    ELSE to_json(x) END;
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth; ordered_json_ is in vectorised.py. The text of a number that is
 -- all there is stays as it is: one with an exponent is a DOUBLE.
@@ -189,9 +195,9 @@ CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
-  to_json(list_append(_sf.main.elements_(x), to_json(v)));
+  to_json(list_append(_sf.main.elements_(x), _sf.main.to_variant(v)));
 CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
-  to_json(list_prepend(to_json(v), _sf.main.elements_(x)));
+  to_json(list_prepend(_sf.main.to_variant(v), _sf.main.elements_(x)));
 CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL
        THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
@@ -215,13 +221,15 @@ CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS to_json(list_reverse(_sf.main.elements_(x)));
 -- The k-th occurrence of an element is dropped (kept) if the other array has it k times or more.
 CREATE OR REPLACE MACRO _sf.main.array_except(x, y) AS
+  CASE WHEN y IS NOT NULL THEN
   to_json(list_filter(_sf.main.elements_(x), lambda e, i:
     len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
-    > len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e)))));
+    > len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e))))) END;
 CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
+  CASE WHEN y IS NOT NULL THEN
   to_json(list_filter(_sf.main.elements_(x), lambda e, i:
     len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
-    <= len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e)))));
+    <= len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e))))) END;
 CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
   list_has_any(_sf.main.equal_keys_(x), _sf.main.equal_keys_(y));
 CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
@@ -347,8 +355,37 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
-CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
+CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': _sf.main.to_variant(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
   json_extract(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
-  coalesce(to_json(list_), CAST('[]' AS JSON));
+  coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
+    THEN to_json(list_transform(list_, lambda e: _sf.main.to_variant(e)))
+    ELSE to_json(list_) END, CAST('[]' AS JSON));
+
+-- Structured types.
+CREATE OR REPLACE MACRO _sf.main.with_keys_(x, keys) AS
+  CASE WHEN x IS NULL THEN NULL
+       WHEN len(list_filter(keys, lambda k: NOT list_contains(json_keys(to_json(x)), k))) > 0
+         THEN CAST(error('Failed to cast: the object lacks a key of its type') AS JSON)
+       WHEN len(list_filter(json_keys(to_json(x)), lambda k: NOT list_contains(keys, k))) > 0
+         THEN CAST(error('Failed to cast: the object has a key that its type lacks') AS JSON)
+       ELSE to_json(x) END;
+CREATE OR REPLACE MACRO _sf.main.map_as_(x, t) AS
+  _sf.main.object_with_nulls_(list_transform(_sf.main.entries_(to_json(x)),
+    lambda e: {'k': e.k, 'v': to_json(_sf.main.typed_as_(e.v, t))}));
+CREATE OR REPLACE MACRO _sf.main.map_cat_(x, y) AS
+  CASE WHEN x IS NOT NULL AND y IS NOT NULL THEN _sf.main.object_of_(list_concat(
+    list_filter(_sf.main.entries_(to_json(x)),
+      lambda e: NOT list_contains(json_keys(to_json(y)), e.k)),
+    _sf.main.entries_(to_json(y)))) END;
+-- A row as an object: names are in capitals, as Snowflake folds them.
+CREATE OR REPLACE MACRO _sf.main.row_entries_(r) AS
+  CASE WHEN contains(typeof(r), 'TIMESTAMP') OR contains(typeof(r), 'BLOB')
+       THEN error('OBJECT_CONSTRUCT(*) of timestamps and binaries is not supported')
+       ELSE list_transform(_sf.main.entries_(to_json(r)), lambda e: {
+         'k': CASE WHEN e.k = lower(e.k) THEN upper(e.k) ELSE e.k END, 'v': e.v}) END;
+CREATE OR REPLACE MACRO _sf.main.object_of_row_with_nulls_(r) AS
+  _sf.main.object_of_(_sf.main.row_entries_(r));
+CREATE OR REPLACE MACRO _sf.main.object_of_row_(r) AS
+  _sf.main.object_of_(list_filter(_sf.main.row_entries_(r), lambda e: json_type(e.v) <> 'NULL'));

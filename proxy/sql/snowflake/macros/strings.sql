@@ -54,6 +54,12 @@ CREATE OR REPLACE MACRO _sf.main.md5_number_lower64(s) AS
   CAST('0x' || right(md5(s), 16) AS UBIGINT);
 CREATE OR REPLACE MACRO _sf.main.md5_number_upper64(s) AS
   CAST('0x' || left(md5(s), 16) AS UBIGINT);
+-- Both halves, as a signed number of 128 bits.
+CREATE OR REPLACE MACRO _sf.main.md5_number(s) AS
+  (CAST(_sf.main.md5_number_upper64(s) AS HUGEINT)
+    - CASE WHEN _sf.main.md5_number_upper64(s) >= 9223372036854775808
+           THEN CAST(18446744073709551616 AS HUGEINT) ELSE 0 END)
+  * CAST(18446744073709551616 AS HUGEINT) + CAST(_sf.main.md5_number_lower64(s) AS HUGEINT);
 
 -- Digests that DuckDB lacks; see vectorised.py.
 CREATE OR REPLACE MACRO _sf.main.sha2_224_(s BLOB) AS lower(hex(sha224_(s))),
@@ -214,5 +220,5 @@ CREATE OR REPLACE MACRO _sf.main.parse_url(s, permissive := 0) AS
         regexp_extract(s, '^[^?#]*(\?)', 1), regexp_extract(s, '^[^?#]*\?([^#]*)', 1),
         regexp_extract(s, '^[^#]*(#)', 1), regexp_extract(s, '^[^#]*#(.*)$', 1)])
     WHEN permissive = 1
-      THEN json_object('error', 'Error parsing URL: scheme not specified')
+      THEN json_object('error', 'scheme not specified')
     ELSE CAST(error('Error parsing URL: scheme not specified') AS JSON) END;
