@@ -16,15 +16,17 @@ from proxy import parameter_types
 from proxy import portal as portals
 from proxy.complaints import with_defaults
 from proxy.defining import copied, run_rest
+from proxy.describing import columns_of
 from proxy.engines import backend as be
 from proxy.engines import duck_values
-from proxy.engines.duck import Accept, Columns, DuckStatement, Piece
+from proxy.engines.duck import Accept, Columns, DuckPortal, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.prepared import RelayedStatement
 from proxy.engines.relay import Told
 from proxy.errors import SqlError
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
+from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
 from proxy.sql.session_actions import CopyStatement
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
+_TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
 _EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
 _ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
@@ -151,6 +154,12 @@ class ExtendedProtocol:
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
             await self._prepare_bound(statement, plan, oids)
+        elif isinstance(plan.action, CompoundAction):
+            statement.row_types = await columns_of(self._session.compound, plan.action)
+            statement.parameter_numbers = tuple(range(1, plan.parameters + 1))
+            given = (*oids, *(0,) * plan.parameters)
+            statement.parameter_oids = tuple(oid or _TEXT for oid in given[: plan.parameters])
+            statement.read_oids = statement.parameter_oids
         elif (inner := self._session.own.inner(plan)) is not None:
             statement.inner = PreparedStatement("", inner)
             await self.prepare(statement.inner, inner, oids)
@@ -279,7 +288,10 @@ class ExtendedProtocol:
             return None
         if self._session.transaction.block is not Block.NONE:
             return None
-        return known if self._session.link.protocol.take(_EXECUTE_AND_SYNC) else None
+        if not self._session.link.protocol.take(_EXECUTE_AND_SYNC):
+            return None
+        self._session.compound.lost()
+        return known
 
     def _keep_constant(self, bound: Portal, answer: bytes) -> None:
         if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
@@ -413,7 +425,9 @@ class ExtendedProtocol:
         bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
         nulls = [n for n, (_, value) in enumerate(bound.values, start=1) if value is None]
         hidden = nulls if statement.hides_nulls else ()
-        if statement.plan is not None and (bound.types != statement.parameter_types or hidden):
+        typed = statement.plan is not None and statement.plan.route is not Route.SESSION
+        if typed and (bound.types != statement.parameter_types or hidden):
+            assert statement.plan is not None
             types = dict(enumerate(bound.types, start=1))
             bound.sql = cast_parameters(statement.plan.sql, types, hidden)
         if statement is not bound.statement:
@@ -459,6 +473,7 @@ class ExtendedProtocol:
             if not bound.running and bound.answer is None:
                 session.context.started(plan)
         if bound.statement.relayed is not None:
+            session.compound.lost()
             await self._execute_relayed(plan)
             return
         await session.relay.settle()
@@ -483,7 +498,10 @@ class ExtendedProtocol:
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
+            if plan.parameters:
+                await self._session.compound.keep_parameters(bound.values, bound.types)
             bound.answer = await self._session.own.run(plan, bound.inner)
+            self._session.compound.answered(plan, bound.answer)
             if isinstance(bound.answer, Rows):
                 bound.left = max(bound.answer.limit, 0)
         if isinstance(bound.answer, Outcome):
@@ -492,6 +510,8 @@ class ExtendedProtocol:
             bound.finished = True
             return
         rows = bound.answer
+        if isinstance(plan.action, CompoundAction):
+            self._check_columns(bound.statement, rows.portal.statement.row_types or [])
         ask = min(limit, bound.left) if limit and rows.limit > 0 else limit or bound.left
         if rows.limit and not bound.left:
             ask = NO_ROWS  # the FETCH has had its rows
@@ -523,7 +543,12 @@ class ExtendedProtocol:
         sent = await self.run(bound, limit, bound.formats)
         if limit and sent >= limit and bound.statement.row_types is not None:
             session.link.write(m.PORTAL_SUSPENDED)
+            session.compound.lost()
         else:
+            if isinstance(bound.running, DuckPortal):
+                session.compound.ran(plan, bound.running.statement.moment, sent)
+            else:
+                session.compound.lost()
             tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if idle else plan.tag
             session.link.write(portals.complete(tag, sent))
 
@@ -687,8 +712,11 @@ class ExtendedProtocol:
 
     def _row_types(self, statement: PreparedStatement) -> list[tuple[str, DuckType]] | None:
         """The result columns, which for EXECUTE and FETCH are another statement's."""
-        if statement.plan is not None and statement.plan.route is Route.SESSION:
-            return self._session.own.row_types(statement.plan)
+        plan = statement.plan
+        if plan is not None and isinstance(plan.action, CompoundAction):
+            return statement.row_types
+        if plan is not None and plan.route is Route.SESSION:
+            return self._session.own.row_types(plan)
         return statement.row_types
 
     def _lengths(self, statement: PreparedStatement) -> tuple[int, ...] | None:

@@ -16,6 +16,7 @@ from proxy.engines.duck_scroll import ScrollRows
 from proxy.errors import SqlError
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql import session_actions as act
+from proxy.sql.compound import CompoundAction
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
@@ -56,6 +57,10 @@ class Named:
             raise SqlError("42P05", f'prepared statement "{action.name}" already exists')
         statement = PreparedStatement(action.name, self.one(action.statement_text))
         assert statement.plan is not None
+        if isinstance(statement.plan.action, CompoundAction):
+            raise SqlError(
+                "0A000", f"PREPARE of {statement.plan.kind} of this form is not supported"
+            )
         await extended.prepare(statement, statement.plan, tuple(map(_oid, action.types)))
         extended.statements[action.name] = statement
 

@@ -143,7 +143,6 @@ class Server:
                 {},
                 lambda: self._live,
                 self._mirror,
-                frozenset((data_directory.DATABASE, self._pools.control.database)),
                 "" if self._shared is None else self._shared[0],
             )
             self._cleanup = undo.pop_all()

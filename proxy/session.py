@@ -20,6 +20,7 @@ import structlog
 
 from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
+from proxy.compound import Compound
 from proxy.copying import Copying
 from proxy.defining import copied, run_rest
 from proxy.described import Described
@@ -99,7 +100,6 @@ class Services:
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
-    databases: frozenset[str]  # names that clients may connect to
     shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
 
 
@@ -132,6 +132,7 @@ class Session:
         self.context = SessionContext(self)
         self.rest: list[str] = []  # the parts of the last definition of several
         self.copying = Copying(self)
+        self.compound = Compound(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
         self._steps = self._take_steps()
@@ -215,6 +216,7 @@ class Session:
     def _time_out(self) -> None:
         self._timed_out = True
         self.copying.cancel()
+        self.compound.cancel()
         self.federation.time_out()
         self.duck.interrupt()
         if self.relay.waiting:
@@ -317,6 +319,7 @@ class Session:
         await self._failed(extended)
 
     async def _failed(self, extended: bool) -> None:
+        self.compound.lost()
         await self.extended.stop_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
@@ -347,6 +350,7 @@ class Session:
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
         self.copying.cancel()
+        self.compound.cancel()
         self.federation.cancel()
         self.duck.interrupt()
         if self.shortcut.cancel():
@@ -460,11 +464,14 @@ class Session:
     async def query(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
         plans = self.plan(sql)
+        if self.dialect.name == "snowflake" and any(plan.parameters for plan in plans):
+            plans = self.plan(sql, numbered=True)  # what has no parameters has columns
         if not plans:
             self.link.write(m.EMPTY_QUERY)
             return
         if all(plan.route is Route.POSTGRES and plan.refused is None for plan in plans):
             self.transaction.check()
+            self.compound.lost()
             await self._relay_query(relayed_text(sql, plans), plans)
             return
         for plan in plans:
@@ -475,8 +482,9 @@ class Session:
             await self.extended.close_portals(committed=True)
             await self.transaction.commit()
 
-    def plan(self, sql: str) -> tuple[Statement, ...]:
-        dialect = self.context.dialect(self.dialect, sql)
+    def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
+        base = replace(self.dialect, numbered=True) if numbered else self.dialect
+        dialect = self.context.dialect(base, sql)
         cache = self.services.plans
         hits = cache.hits
         try:
@@ -504,6 +512,7 @@ class Session:
         self.context.started(plan)
         if plan.route is Route.SESSION:
             answer = await self.own.run(plan)
+            self.compound.answered(plan, answer)
             if isinstance(answer, Rows):
                 await self._send_rows_of(answer)
             else:
@@ -511,6 +520,7 @@ class Session:
         elif isinstance(plan.action, CopyStatement):
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
+            self.compound.lost()
             # Leading blanks keep the positions in Postgres's errors true to the client's text.
             sql = " " * plan.start + (plan.relayed or plan.text)
             await self._relay_query(sql, (plan,))
@@ -626,6 +636,7 @@ class Session:
             raise no_parameter(plan, plan.parameters)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
+            self.compound.ran(plan, None, 1)
             return
         if not plan.federated:
             try:
@@ -665,6 +676,7 @@ class Session:
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 self.link.write(portals.complete(tag, running.rows_changed))
                 self.wrote(plan, plan.sql, (), running.rows_changed)
+                self.compound.ran(plan, running.statement.moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
             lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
@@ -673,6 +685,7 @@ class Session:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
                 self._keep_constant(plan.sql, answer)
                 self.link.write(answer)
+                self.compound.ran(plan, None, piece[1])
                 return
             self.link.write(description)
             sent = await self._send_rows(running, encoder, piece)
@@ -680,6 +693,7 @@ class Session:
                 await self.mirror.changed(plan.touched)
             self.link.write(portals.complete(plan.tag, sent))
             self.wrote(plan, plan.sql, (), sent)
+            self.compound.ran(plan, running.statement.moment, sent)
         finally:
             await self.end_duck(running)
 

@@ -15,8 +15,8 @@ from proxy.errors import SqlError
 from proxy.named import Named, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
+from proxy.sql import compound, traces
 from proxy.sql import session_actions as act
-from proxy.sql import traces
 from proxy.sql.snowflake.parameters import PARAMETERS
 from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
@@ -108,6 +108,9 @@ class SessionStatements:
                 return await self._explain(inner)
             await self.named.declare(action, inner)
             return Outcome(plan.tag)
+        if isinstance(action, compound.CompoundAction):
+            self._session.context.refresh(plan.needs)
+            return await self._session.compound.run(action)
         step = _STEPS.get(type(action))
         if step is None:
             raise not_supported(plan.kind or type(action).__name__.upper())

@@ -27,7 +27,7 @@ from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_functions import Body, Functions
 from proxy.engines.duck_vectors import FewRows, few_rows
-from proxy.engines.freshness import Changes, Watch
+from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
@@ -384,6 +384,16 @@ class DuckSession:
         self._detach()
         return self._connection.run(sql)
 
+    def run_privately(self, sql: str) -> None:
+        """Blocks. A statement of ours whose effects only this session can see: a variable, a
+        temporary table. Plans of this session that were made before are made anew."""
+        self._watch.set()
+        self.run(sql)
+
+    def unchanged(self, moment: Stamp) -> bool:
+        """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
+        return self._watch.holds(moment, rows=True)
+
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""
         table, column = _CATALOG[kind]
@@ -559,6 +569,11 @@ class DuckStatement:
             and self.columns is columns
             and self._watch.holds(self._stamp, rows=False)
         )
+
+    @property
+    def moment(self) -> Stamp:
+        """The state of the database that it was planned on, and, once it runs, that it runs on."""
+        return self._stamp
 
     @property
     def is_prepared(self) -> bool:

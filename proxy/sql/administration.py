@@ -334,8 +334,6 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "DROP USER": _to_postgres,
     "CREATE GROUP": _to_postgres,
     "DROP GROUP": _to_postgres,
-    "INSERT ALL": _unsupported("INSERT ALL", "Write one INSERT for each table."),
-    "INSERT FIRST": _unsupported("INSERT FIRST", "Write one INSERT for each table."),
     "PUT": _unsupported("PUT"),
     "GET": _unsupported("GET"),
     "LIST": _unsupported("LIST"),

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
+from proxy.sql.script import block_length, procedure_length
+
 
 @dataclass(slots=True)
 class Slice:
@@ -66,8 +68,10 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     for index, token in enumerate(tokens):
         if index == first and scripting:
             block = _block_at(tokens, index)
-            if block:
-                slices.append(_slice(text, tokens[first:], start, len(text), block))
+            length = block_length(text, tokens[index:]) if block else 0
+            length = length or procedure_length(text, tokens[index:])
+            if length:
+                slices.extend(_with_block(text, tokens, index, start, length, block))
                 return slices
         if token.token_type == TokenType.SEMICOLON:
             if index > first:
@@ -79,6 +83,29 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     return slices
 
 
+def _with_block(
+    text: str, tokens: list[Token], first: int, start: int, length: int, block: str
+) -> list[Slice]:
+    """A statement of `length` tokens, with semicolons in them, and what comes after it."""
+    end = first + length
+    rest = tokens[end:]
+    if rest and rest[0].token_type != TokenType.SEMICOLON:
+        end, rest = len(tokens), []  # not a block: reading it will say where not
+    stop = rest[0].start if rest else len(text)
+    slices = [_slice(text, tokens[first:end], start, stop, block)]
+    if len(rest) > 1:
+        after = split(rest[1:], text, scripting=True)
+        slices.extend(_after(text, piece, rest[0].end + 1) for piece in after)
+    return slices
+
+
+def _after(text: str, piece: Slice, start: int) -> Slice:
+    """A slice of what comes after a block, which does not reach back before it."""
+    if piece.start >= start:
+        return piece
+    return _slice(text, piece.tokens, start, piece.end, piece.block)
+
+
 def _slice(text: str, tokens: list[Token], start: int, end: int, block: str = "") -> Slice:
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())
@@ -86,10 +113,12 @@ def _slice(text: str, tokens: list[Token], start: int, end: int, block: str = ""
 
 
 def highest_parameter(tokens: list[Token]) -> int:
-    """The highest n among `$n`, 0 without any."""
+    """The highest n among `$n`, 0 without any; `t.$n` is a column."""
     highest = 0
     for index, token in enumerate(tokens):
         if token.token_type == TokenType.PARAMETER and index + 1 < len(tokens):
+            if index and tokens[index - 1].token_type == TokenType.DOT:
+                continue
             number = tokens[index + 1]
             if number.token_type == TokenType.NUMBER and number.start == token.end + 1:
                 highest = max(highest, int(number.text))
@@ -101,6 +130,7 @@ _KINDS: dict[type, tuple[str, str]] = {
     exp.Update: ("UPDATE", "UPDATE"),
     exp.Delete: ("DELETE", "DELETE"),
     exp.Merge: ("MERGE", "MERGE"),
+    exp.MultitableInserts: ("INSERT", "INSERT 0"),
     exp.Comment: ("COMMENT", "COMMENT"),
     exp.TruncateTable: ("TRUNCATE TABLE", "TRUNCATE TABLE"),
     exp.Describe: ("DESCRIBE", "SELECT"),

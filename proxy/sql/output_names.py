@@ -184,9 +184,14 @@ def _figure(node: exp.Expr | None, text: str) -> Named | None:
 
 
 def outermost_select(tree: exp.Expr) -> exp.Select | None:
-    """The SELECT whose projections name a query's columns: the first branch of a UNION."""
+    """The SELECT whose projections name a query's columns: the first branch of a UNION.
+
+    None for UNION BY NAME, whose branches all do.
+    """
     node = tree
     while isinstance(node, (exp.SetOperation, exp.Subquery)):
+        if node.args.get("by_name"):
+            return None  # its branches are matched by the names that the engine gives
         node = node.this
     return node if isinstance(node, exp.Select) else None
 

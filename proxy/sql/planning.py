@@ -9,14 +9,16 @@ every dialect.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, snowflake, traces
+from proxy.sql import administration, postgres, routines, snowflake, traces
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
+from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
@@ -47,17 +49,21 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.results import result_scan
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
+from proxy.sql.script import read_block
 from proxy.sql.session_actions import CopyStatement
+from proxy.sql.snowflake import dml, pivoting
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.statement import Dialect, Route, Statement
-from proxy.sql.utility import PARSERS, Utility, scripting
+from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
 
 
@@ -108,8 +114,14 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
         piece.tokens = temporary(piece.tokens)
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
-        return _session(text, piece, scripting(piece.block))
+        return _block(text, piece)
     first, phrase = administration.leading_words(words)
+    routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
+    if routine is not None:
+        statement = _routine(text, piece, routine, words)
+        if statement is not None:
+            return statement
+        words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     special = _SPECIAL.get(first)
     if special is not None:
         return special(text, piece, dialect, reader, words)
@@ -134,6 +146,36 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
+
+
+def _block(text: str, piece: Slice) -> Statement:
+    try:
+        block, length = read_block(text, piece.tokens)
+    except SqlError as error:
+        if error.sqlstate != "0A000":
+            raise
+        return _session(text, piece, Utility(piece.block, refused=error))
+    if length < len(piece.tokens):
+        raise at_or_near(text, piece.tokens[length])
+    return _session(text, piece, Utility("CALL", action=RunBlock(block)))
+
+
+def _routine(
+    text: str, piece: Slice, read: Callable[[Words], routines.Read], words: Words
+) -> Statement | None:
+    """CREATE FUNCTION and its kin; None where other readers are to judge."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate != "0A000":
+            raise
+        return _session(text, piece, Utility(words.text[piece.start :].split()[0], refused=error))
+    if found is None:
+        return None
+    kind, action = found
+    statement = _session(text, piece, Utility(kind, action=action))
+    parameters = highest_parameter(piece.tokens) if kind == "CALL" else 0
+    return replace(statement, writes=True, parameters=parameters)
 
 
 def _session(text: str, piece: Slice, utility: Utility) -> Statement:
@@ -186,6 +228,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     if inner.kind not in _COPIED:
         raise at_or_near(text, first)
     refused = inner.refused
+    if inner.route is Route.SESSION and refused is None:
+        refused = SqlError("0A000", "COPY of a statement that takes several steps")
     if inner.parameters and refused is None:
         refused = SqlError("42P02", f"there is no parameter ${inner.parameters}")
     action = replace(action, query=inner.sql)
@@ -357,9 +401,16 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         return _unknown(text, piece)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
+    if grammar.name == "snowflake":
+        several = _several(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
+        if several is not None:
+            return several
     rewritten = dialect.transpile and dialect.name != "duckdb"
+    numbered = grammar.name == "snowflake" and "$" in source
     try:
         kind, tag = kind_and_tag(tree)
+        if numbered:
+            number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
             nulls_are_text(tree)
@@ -426,7 +477,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         writes=facts.writes,
         ddl=is_ddl(tree),
         touched=changed,
-        parameters=highest_parameter(piece.tokens) if "$" in source else 0,
+        parameters=_parameters(piece, source, numbered and dialect.numbered),
         refused=refused,
         scalar=scalar and not settled.needs,
         then=then,
@@ -448,6 +499,92 @@ def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]
         for part in divided.then
     ]
     return divided, tuple(then)
+
+
+_SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
+
+
+def _several(
+    text: str,
+    piece: Slice,
+    tree: exp.Expr,
+    kind: str,
+    tag: str,
+    dialect: Dialect,
+    grammar: Reader,
+) -> Statement | None:
+    """A statement that takes more than one of DuckDB's; None for all others."""
+    source = text[piece.start : piece.end]
+    action: Steps | PivotValues | ResultScan | None = None
+    writes = False
+    facts = None
+    settled = Settled(dialect, source)
+    try:
+        # The listing just before is a query that the planner itself puts in its place.
+        listed = dialect.last_listing is not None
+        scan = None if listed else result_scan(text, piece.start, piece.end, piece.tokens)
+        if scan is not None and kind in _SEVERAL:
+            return Statement(
+                Route.SESSION,
+                kind,
+                source,
+                piece.start,
+                action=scan,
+                tag=tag,
+                writes=kind != "SELECT",
+            )
+        if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
+            writes = True
+            settled = _settled(list(tree.dfs()), dialect, source)
+            facts = collect(tree.dfs())
+            overwrite = piece.tokens[1].text.upper() == "OVERWRITE"
+            parts = dml.parts(tree, overwrite) or []
+            written = [
+                _write(part, list(part.dfs()), source, dialect, grammar, changed=True)
+                for part in parts
+            ]
+            counted = [i for i, part in enumerate(parts) if isinstance(part, exp.Insert)]
+            if isinstance(parts[0], exp.Create):
+                written.append(f"DROP TABLE {dml.ROWS}")
+            action = Steps(tuple(written), tuple(counted))
+        elif scan is not None:
+            raise SqlError("0A000", f"{kind} over RESULT_SCAN is not supported")
+        elif tree.find(exp.Pivot) is not None:
+            found = pivoting.dynamic(tree, piece.tokens)
+            if found is not None:
+                facts = collect(tree.dfs())
+                query = found.values
+                settled = _settled(list(query.dfs()), dialect, source)
+                values = _write(query, list(query.dfs()), source, dialect, grammar, changed=True)
+                before, after = text[piece.start : found.start], text[found.end : piece.end]
+                action = PivotValues(values, before, after)
+        if action is None or facts is None:
+            return None
+        if kind not in _SEVERAL:
+            raise SqlError("0A000", f"{kind} over values that are read first is not supported")
+        engine, refused = decide(facts)
+        if engine != "duckdb" and refused is None:
+            refused = SqlError("0A000", f"{kind} of this form over the control plane")
+        if highest_parameter(piece.tokens) and not dialect.numbered:
+            refused = refused or SqlError("0A000", f"parameters in {kind} of this form")
+    except SqlError as error:
+        return _refused(text, piece, kind, tag, error)
+    return Statement(
+        Route.SESSION,
+        kind,
+        source,
+        piece.start,
+        action=action,
+        tag=tag,
+        writes=writes,
+        refused=refused,
+        needs=frozenset(settled.needs),
+        varies=settled.varies,
+    )
+
+
+def _parameters(piece: Slice, source: str, numbered: bool) -> int:
+    return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
 
 
 _FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")

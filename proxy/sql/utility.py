@@ -390,9 +390,6 @@ def _prepare(words: Words) -> Utility:
 
 def _execute(words: Words) -> Utility:
     words.step()
-    if words.accept("IMMEDIATE"):
-        words.rest()
-        return scripting("EXECUTE IMMEDIATE")
     name = words.name()
     args = words.list_in_brackets() if words.word == "(" else ()
     words.end()
@@ -519,12 +516,6 @@ def _alter_session(words: Words) -> Utility:
     if not pairs:
         raise words.fail()
     return Utility("ALTER SESSION", "", AlterSession(set=tuple(pairs)))
-
-
-def scripting(what: str) -> Utility:
-    """The refusal of Snowflake Scripting."""
-    message = f"Snowflake Scripting is not supported yet: {what}"
-    return Utility(what, refused=SqlError("0A000", message))
 
 
 PARSERS: dict[str, Callable[[Words], Utility]] = {

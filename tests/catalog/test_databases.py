@@ -1,11 +1,10 @@
-"""The database that a client asks for is the one it is told of, or there is none of that name."""
+"""The database that a client asks for."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import psycopg
-import pytest
 
 
 def test_the_database_has_the_name_that_was_asked_for(connection: psycopg.Connection) -> None:
@@ -19,6 +18,11 @@ def test_the_database_has_the_name_that_was_asked_for(connection: psycopg.Connec
         assert connection.execute(question).fetchall() == [("hatidata",)], question
 
 
-def test_another_database_does_not_exist(server: Any) -> None:
-    with pytest.raises(psycopg.OperationalError, match='database "nowhere" does not exist'):
-        server.connect(dbname="nowhere")
+def test_any_name_may_be_asked_for(server: Any) -> None:
+    """Clients that name none ask for a database called as their user."""
+    with server.connect(dbname="tester") as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM hd_runtime.tasks").fetchone() is not None
+        connection.execute("CREATE OR REPLACE TABLE asked_for (i int)")
+        assert connection.execute("SELECT count(*) FROM tester.public.asked_for").fetchone() == (0,)
+        connection.execute("DROP TABLE asked_for")

@@ -92,7 +92,7 @@ class Runner:
     def __init__(self, dialect: str = "snowflake") -> None:
         self.connection = connect()
         self.cache = PlanCache()
-        self.dialect = Dialect(dialect, database="cases")
+        self.dialect = Dialect(dialect, numbered=dialect == "snowflake", database="cases")
         self._number = 0
         for name in _ASKED:
             self.connection.execute(f"SET VARIABLE hatidata_{name} = 'x'")
@@ -185,6 +185,11 @@ def run_case(runner: Runner, case: Case) -> Outcome:
         return Outcome("refused", str(error))
     except duckdb.Error as error:
         return Outcome("right" if "error" in case else "error", str(error).split("\n")[0])
+    return judged(case, columns, rows)
+
+
+def judged(case: Case, columns: list[str], rows: list[tuple[Any, ...]]) -> Outcome:
+    """Whether a case's result is the documented one."""
     if "error" in case:
         return Outcome("wrong", f"no error, but {rows}")
     if "check" in case:

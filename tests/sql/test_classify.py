@@ -162,14 +162,25 @@ def test_brackets_nested_too_deep_are_an_error_not_a_crash() -> None:
         "execute immediate 'select 1'",
     ],
 )
-def test_scripting_is_one_refused_statement(text: str) -> None:
+def test_scripting_is_one_statement_of_the_sessions(text: str) -> None:
     (statement,) = plan(text)
-    assert statement.refused is not None
-    assert statement.refused.sqlstate == "0A000"
+    assert statement.refused is None
+    assert statement.route == "session"
+
+
+def test_a_block_ends_where_it_ends() -> None:
+    first, second, third = plan("begin let x := 1; return x; end; select 1; begin; ")
+    assert (first.kind, second.kind, third.kind) == ("CALL", "SELECT", "BEGIN")
+
+
+def test_a_block_is_known_to_be_incomplete() -> None:
+    with pytest.raises(SqlError) as raised:
+        plan("begin let x := 1")
+    assert raised.value.sqlstate == "42601"
 
 
 def test_a_refusal_does_not_stop_the_statements_before_it() -> None:
-    first, second = plan("select 1; insert all into a values (1) select 1")
+    first, second = plan("select 1; select * from t match_recognize (pattern (a) define a as true)")
     assert first.refused is None
     assert second.refused is not None
 

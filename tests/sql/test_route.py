@@ -140,7 +140,6 @@ def test_a_statement_that_reads_both_sides_is_federated(text: str, dialect: str)
         "create view v as select hd_runtime.default_project() from orders",
         "select a::regclass from orders",
         "create materialized view v as select * from orders, hd_runtime.tasks",
-        "create function f() as (select count(*) from orders, hd_runtime.tasks)",
     ],
 )
 def test_what_is_more_than_reading_both_sides_is_refused(text: str) -> None:
@@ -218,11 +217,10 @@ def test_files_extensions_secrets_and_hidden_sql_are_refused_in_every_dialect(
         "lock table orders",
         "do $$ begin end $$",
         "create extension x",
-        "call my_procedure()",
         "show stages",
         "put file:///x @s",
         "select * from @stage",
-        "create function f(x int) returns int as 'x'",
+        "create function f(x int) returns int language javascript as 'x'",
         "create stage s",
         "select :name",
     ],

@@ -9,6 +9,7 @@ and INFORMATION_SCHEMA are views beside them, in `catalog/*.sql`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 
 from sqlglot import exp
@@ -23,7 +24,10 @@ from proxy.sql.snowflake import (
     core,
     datetime,
     ddl,
+    flattening,
+    hierarchy,
     higher_order,
+    pivoting,
     regex,
     registry,
     select,
@@ -43,6 +47,7 @@ _FAMILIES = (
     datetime,
     ddl,
     higher_order,
+    pivoting,
     regex,
     select,
     semistructured,
@@ -93,10 +98,39 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     if any(node.__class__ is exp.Column and "join_mark" in node.args for node in nodes):
         tree = select.without_join_marks(tree)
         nodes = list(tree.dfs())
-    if any(node.__class__ is exp.Explode for node in nodes):
+    kinds = set(map(type, nodes))
+    changed = False
+    for kind, reshape in _RESHAPED:
+        if kind in kinds:
+            for node in nodes:
+                if node.__class__ is kind:
+                    reshape(node)
+            changed = True
+    if changed:
+        nodes = list(tree.dfs())
+    if exp.Explode in kinds:
         select.mark_flattened(nodes)
     return apply(tree, nodes, registry.NODES)
 
+
+def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]:
+    """`reshape` for the query that a node belongs to, once."""
+
+    def visit(node: exp.Expr) -> None:
+        query = node.find_ancestor(exp.Select)
+        if query is not None and reshape.__name__ not in query.meta:
+            query.meta[reshape.__name__] = True
+            reshape(query)
+
+    return visit
+
+
+# What changes the shape of a query is done before the rules look at its nodes.
+_RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
+    (exp.Connect, _around(hierarchy.connect)),
+    *((kind, _around(flattening.number_split_rows)) for kind in flattening.SPLITTING),
+    (exp.Pivot, pivoting.reshape),
+)
 
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
 

@@ -7,6 +7,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.transforms import eliminate_join_marks
 
 from proxy.sql.postgres import public_is_main, values
+from proxy.sql.snowflake.flattening import SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import VARIANT_KEY
 
@@ -15,11 +16,41 @@ NODES[exp.Values] = values
 
 def without_join_marks(tree: exp.Expr) -> exp.Expr:
     """The tree with outer joins in place of `a.x = b.x (+)`."""
+    for mark in [c for c in tree.find_all(exp.Column) if c.args.get("join_mark")]:
+        query = mark.find_ancestor(exp.Select)
+        if query is not None:
+            _spell_out_star(query)
     try:
         return eliminate_join_marks(tree)
     except (AssertionError, SqlglotError) as error:
         hint = "Qualify the columns, or write LEFT JOIN."
         raise unsupported("this use of (+)", tree, hint) from error
+
+
+def _spell_out_star(query: exp.Select) -> None:
+    """`*` of the tables in their order, which outer joins would change."""
+    if not any(type(projection) is exp.Star for projection in query.expressions):
+        return
+    sources = [query.args["from_"].this, *(join.this for join in query.args.get("joins") or ())]
+    projections: list[exp.Expr] = []
+    for projection in query.expressions:
+        if type(projection) is not exp.Star:
+            projections.append(projection)
+            continue
+        if any(projection.args.values()) or not all(source.alias_or_name for source in sources):
+            raise unsupported("* with EXCLUDE, REPLACE or RENAME over (+)", projection)
+        projections.extend(
+            exp.Column(this=exp.Star(), table=exp.to_identifier(source.alias_or_name))
+            for source in sources
+        )
+    query.set("expressions", projections)
+
+
+@node(exp.Count)
+def _count(count: exp.Count) -> None:
+    argument = count.this
+    if isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star):
+        raise unsupported("COUNT(t.*)", count, "Count the rows whose columns are not NULL.")
 
 
 @node(exp.Table)
@@ -36,21 +67,30 @@ def _match_recognize(clause: exp.MatchRecognize) -> None:
     raise unsupported("MATCH_RECOGNIZE", clause)
 
 
-@node(exp.Connect)
-def _connect(clause: exp.Connect) -> None:
-    raise unsupported("CONNECT BY", clause, "Use a recursive common table expression.")
+_METHODS = {"ROW": "BERNOULLI", "BLOCK": "SYSTEM"}
 
 
-@node(exp.Pivot)
-def _pivot(pivot: exp.Pivot) -> None:
-    for field in pivot.args.get("fields") or ():
-        if isinstance(field, exp.In) and not field.expressions:
-            raise unsupported("PIVOT over ANY or a subquery", pivot)
-        for value in getattr(field, "expressions", ()):
-            if isinstance(value, exp.PivotAny):
-                raise unsupported("PIVOT over ANY", pivot)
-    if pivot.args.get("default_on_null"):
-        raise unsupported("PIVOT with DEFAULT ON NULL", pivot)
+@node(exp.TableSample)
+def _sample(sample: exp.TableSample) -> None:
+    """A number of rows is drawn by a reservoir; ROW and BLOCK are other words for the methods."""
+    if sample.args.get("size") is not None:
+        sample.set("method", exp.Var(this="RESERVOIR"))
+        return
+    method = sample.args.get("method")
+    name = method.name.upper() if method is not None else "BERNOULLI"
+    sample.set("method", exp.Var(this=_METHODS.get(name, name)))
+
+
+@node(exp.Not)
+def _not(not_: exp.Not) -> None:
+    """`x NOT LIKE ALL (p, q)`: the reference says both that none may match and that one may."""
+    like = not_.this.unnest()
+    if (
+        isinstance(like, (exp.Like, exp.ILike))
+        and isinstance(like.expression, exp.All)
+        and len(like.expression.this.expressions) > 1
+    ):
+        raise unsupported("NOT LIKE ALL of several patterns", not_, "Write the patterns with AND.")
 
 
 @node(exp.With)
@@ -83,6 +123,8 @@ def _join(join: exp.Join) -> None:
     if condition is None:
         return
     on = join.args.get("on")
+    if join.args.get("using"):
+        raise unsupported("ASOF JOIN ... USING", join, "Write ON.")
     join.set("match_condition", None)
     join.set("on", condition if on is None else exp.And(this=on, expression=condition))
     join.set("side", "LEFT")
@@ -163,6 +205,8 @@ def _table_function(lateral: exp.Lateral | exp.TableFromRows) -> exp.Expr | None
     call = lateral.this
     alias = lateral.args.get("alias")
     rule = _TABLE_FUNCTIONS.get(call.__class__)
+    if rule is None and isinstance(lateral, exp.TableFromRows) and isinstance(call, exp.Literal):
+        return _named_table(call, alias)
     if rule is None:
         if isinstance(lateral, exp.TableFromRows) and isinstance(call, exp.Anonymous):
             name = call.this if isinstance(call.this, str) else call.name
@@ -176,7 +220,24 @@ def _table_function(lateral: exp.Lateral | exp.TableFromRows) -> exp.Expr | None
             alias.set("columns", None)
         if alias.this is not None and alias.this.name == "_flattened":
             alias = None
-    return exp.Table(this=rule(_arguments(call)), alias=alias)
+    seq = (lateral._meta or {}).get(SEQ_KEY)
+    if seq is None:
+        return exp.Table(this=rule(_arguments(call)), alias=alias)
+    star = exp.Star(replace=[exp.alias_(seq, "seq", copy=False)])
+    rows = exp.Select(expressions=[star]).from_(exp.Table(this=rule(_arguments(call))), copy=False)
+    return exp.Lateral(this=exp.Subquery(this=rows), alias=alias)
+
+
+def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:
+    """TABLE('t') is t."""
+    try:
+        table = exp.to_table(name.this, dialect="snowflake")
+    except SqlglotError as error:
+        raise unsupported("TABLE of this name", name) from error
+    public_is_main(table)
+    if alias is not None:
+        table.set("alias", alias)
+    return table
 
 
 @node(exp.Limit)

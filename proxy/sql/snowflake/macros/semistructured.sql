@@ -335,7 +335,8 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
 CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
-CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS json_extract(to_json(x), '$.' || p);
+CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
+  json_extract(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
     THEN to_json(list_transform(list_, lambda e: _sf.main.variant_of_(e)))

@@ -1,0 +1,276 @@
+"""Statements that the session carries out in several steps on the engine.
+
+Why it exists: what is one statement in Snowflake may be several for DuckDB (INSERT OVERWRITE, INSERT
+ALL), or may become a statement only once something was read (PIVOT over ANY, RESULT_SCAN). The
+planner says which steps (`proxy.sql.compound`); here they run, each through the session like any
+statement of the client's. Functions and procedures are kept as DuckDB macros, so that they live,
+are named and are rolled back as tables are (`proxy.routines`); blocks are run by `proxy.scripting`.
+
+None of this can be described without running it: Describe refuses (0A000).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from proxy import savepoints
+from proxy.engines.duck import DuckPortal
+from proxy.errors import SqlError
+from proxy.named import Rows
+from proxy.portal import Outcome, Portal, PreparedStatement
+from proxy.routines import Routines
+from proxy.savepoints import Write
+from proxy.scope import PARAMETER
+from proxy.scripting import Script
+from proxy.sql import compound as act
+from proxy.sql.session_actions import CopyStatement
+from proxy.sql.snowflake.literals import literal
+from proxy.sql.statement import Route, Statement
+from proxy.transaction import Block
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from proxy.session import Session
+
+Answer = Outcome | Rows
+
+_REMEMBERED = 100
+_SCANNED = "temp.main._hd_scanned"
+_COUNT_COLUMNS = {
+    "INSERT": "number of rows inserted",
+    "UPDATE": "number of rows updated",
+    "DELETE": "number of rows deleted",
+}
+
+
+class _Result(NamedTuple):
+    """A statement that can be asked for again: DuckDB's query, and when it was run."""
+
+    sql: str
+    moment: Any
+
+
+class Compound:
+    """One session's statements of several steps."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._results: deque[_Result | None] = deque(maxlen=_REMEMBERED)
+        self.routines = Routines(session)
+        self._parameters = 0  # how many the next CALL has
+        self.cancelled = False  # what runs for the client is to stop
+        self.tables = 0  # made so far for results within scripts
+        self.leftover: list[str] = []  # of them, those that an answer may still be read from
+
+    async def run(self, action: act.CompoundAction) -> Answer:
+        """Carries out one of `proxy.sql.compound`'s actions."""
+        self.cancelled = False
+        return await _STEPS[type(action)](self, action)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    # --- one statement as an answer -----------------------------------------------------------
+
+    def plan(self, text: str) -> Statement:
+        """The one statement of a text of Snowflake's."""
+        plans = self._session.plan(text, numbered=True)
+        if len(plans) != 1:
+            raise SqlError("42601", "exactly one statement is expected here")
+        return plans[0]
+
+    async def answer(self, plan: Statement) -> Answer:
+        """What the client is to be sent for a statement that stands for another one."""
+        session = self._session
+        plan = session.resolve(plan)
+        session.admit(plan)
+        if plan.route is Route.SESSION:
+            return await session.own.run(plan)
+        copies = isinstance(plan.action, CopyStatement)
+        if plan.route is not Route.DUCKDB or copies or plan.federated:
+            raise SqlError("0A000", f"{plan.kind} from within another statement is not supported")
+        statement = PreparedStatement("")
+        statement.plan = plan
+        await session.extended.prepare(statement, plan, ())
+        return Rows(Portal(statement))
+
+    async def query(self, sql: str) -> Answer:
+        """As `answer`, for a query of ours in DuckDB's SQL."""
+        return await self.answer(Statement(Route.DUCKDB, "SELECT", sql, 0, sql=sql, tag="SELECT"))
+
+    async def keep_parameters(
+        self, values: Sequence[tuple[int, Any]], types: Sequence[str]
+    ) -> None:
+        """The values of $1..$n for a CALL, as variables of DuckDB's: (OID, value) and its types."""
+        for number, (value, kind) in enumerate(zip(values, types, strict=True), start=1):
+            set_ = f'SET VARIABLE "{PARAMETER}{number}" = CAST($1 AS {kind})'
+            await self._session.on_duck(self._execute, set_, (value,))
+        self._parameters = len(values)
+
+    async def execute(self, sql: str) -> int:
+        """Runs a statement in DuckDB's SQL to its end; how many rows it changed or gave."""
+        return await self._session.on_duck(self._execute, sql)
+
+    def _execute(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
+        """Blocks."""
+        duck = self._session.duck
+        statement = duck.prepare(sql)
+        running: DuckPortal = duck.start(statement, values)
+        running.owns(statement)
+        try:
+            return running.run_out()
+        finally:
+            running.close()
+
+    @asynccontextmanager
+    async def one_transaction(self) -> AsyncIterator[None]:
+        """All that is done within happens, or nothing."""
+        transaction = self._session.transaction
+        alone = transaction.block is Block.NONE
+        if alone:
+            transaction.open(Block.MESSAGE)
+        try:
+            yield
+        except BaseException:
+            if alone:
+                await transaction.rollback()
+            raise
+        if alone:
+            await transaction.commit()
+
+    # --- the statements -----------------------------------------------------------------------
+
+    async def _steps(self, action: act.Steps) -> Answer:
+        counted = 0
+        async with self.one_transaction():
+            for index, sql in enumerate(action.statements):
+                rows = await self.execute(sql)
+                counted += rows if index in action.counted else 0
+            self._session.transaction.wrote_once("an INSERT into several tables")
+        return Outcome(f"INSERT 0 {counted}")
+
+    async def _pivot(self, action: act.PivotValues) -> Answer:
+        rows = await self._session.on_duck(self._session.duck.run, action.values)
+        values = [literal(value) for (value,) in rows]
+        if "NULL" in values:
+            raise SqlError("0A000", "PIVOT over values that are NULL is not supported")
+        if not values:
+            raise SqlError("22023", "PIVOT has no values")
+        text = action.before + ", ".join(values) + action.after
+        return await self.answer(self.plan(text))
+
+    async def _block(self, action: act.RunBlock) -> Answer:
+        return await Script(self).run(action.block, "anonymous block")
+
+    async def _immediate(self, action: act.ExecuteImmediate) -> Answer:
+        if action.using:
+            raise SqlError("0A000", "EXECUTE IMMEDIATE ... USING outside a block is not supported")
+        text = action.literal
+        if text is None:
+            text = await self.text_of(self.plan(f"SELECT ({action.expression})::VARCHAR"))
+        if text is None:
+            raise SqlError("22004", "EXECUTE IMMEDIATE of NULL")
+        return await self.answer(self.plan(text))
+
+    async def text_of(self, plan: Statement) -> str | None:
+        """The value of a query of one row and one text."""
+        self._session.admit(plan)
+        self._session.context.refresh(plan.needs)
+        if plan.route is not Route.DUCKDB or plan.federated:
+            raise SqlError("0A000", "an expression over the control plane is not supported here")
+        rows = await self._session.on_duck(self._session.duck.run, plan.sql)
+        return rows[0][0] if rows else None
+
+    # --- RESULT_SCAN --------------------------------------------------------------------------
+
+    def lost(self) -> None:
+        """A statement was run, or failed, whose result is not known here."""
+        self._results.append(None)
+
+    def ran(self, plan: Statement, moment: Any, rows: int) -> None:
+        """A statement was run: its result may be asked for by RESULT_SCAN.
+
+        moment: before it was run, None for what gives the same at any time.
+        """
+        name = _COUNT_COLUMNS.get(plan.kind)
+        if name is not None:
+            self._results.append(_Result(f'SELECT {rows} AS "{name}"', None))
+        elif (
+            plan.route is Route.DUCKDB
+            and plan.tag == "SELECT"
+            and not (plan.parameters or plan.needs or plan.ddl or plan.federated)
+        ):
+            self._results.append(_Result(plan.sql, moment))
+        else:
+            self._results.append(None)
+
+    def answered(self, plan: Statement, answer: Answer) -> None:
+        """The session itself has answered. What RESULT_SCAN may ask for is what it can give again."""
+        if isinstance(answer, Rows):
+            inner = answer.portal.statement.plan
+            again = inner is not None and isinstance(plan.action, _ANSWERED_AGAIN)
+            self._results.append(_Result(inner.sql, None) if again and inner else None)
+            return
+        if not answer.columns or not answer.rows:
+            self._results.append(None)
+            return
+        rows = ", ".join("(" + ", ".join(map(_text, row)) + ")" for row in answer.rows)
+        names = ", ".join(_quoted(name) for name in answer.columns)
+        self._results.append(_Result(f"SELECT * FROM (VALUES {rows}) AS _t({names})", None))
+
+    async def _scan(self, action: act.ResultScan) -> Answer:
+        try:
+            result = self._results[action.back]
+        except IndexError:
+            raise SqlError("02000", f"statement {action.back} is not known any more") from None
+        refusal = "RESULT_SCAN of a statement that gives something else now is not supported"
+        if result is None:
+            raise SqlError("0A000", "RESULT_SCAN of this kind of statement is not supported")
+        if result.moment is not None:
+            try:
+                savepoints.repeatable([Write(result.sql, (), 0)])
+            except SqlError as error:
+                raise SqlError("0A000", refusal) from error
+            if not await self._session.on_duck(self._session.duck.unchanged, result.moment):
+                raise SqlError("0A000", refusal)
+        create = f"CREATE OR REPLACE TEMP TABLE {_SCANNED} AS {result.sql}"
+        await self._session.on_duck(self._session.duck.run_privately, create)
+        text = action.text[: action.start] + _SCANNED + action.text[action.end :]
+        return await self.answer(self.plan(text))
+
+    async def _call(self, action: act.Call) -> Answer:
+        if action.into:
+            raise SqlError("0A000", "CALL ... INTO outside a block is not supported")
+        caller = Script(self)
+        caller.parameters, self._parameters = self._parameters, 0
+        return await self.routines.call(action, caller)
+
+
+# What these give lies in a variable or a table of the session's until the next script runs.
+_ANSWERED_AGAIN = (act.RunBlock, act.Call, act.ExecuteImmediate)
+
+
+def _text(value: str | None) -> str:
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+_STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
+    act.Steps: Compound._steps,
+    act.PivotValues: Compound._pivot,
+    act.RunBlock: Compound._block,
+    act.ExecuteImmediate: Compound._immediate,
+    act.ResultScan: Compound._scan,
+    act.Call: Compound._call,
+    act.CreateFunction: lambda self, action: self.routines.create_function(action),
+    act.CreateProcedure: lambda self, action: self.routines.create_procedure(action),
+    act.DropFunction: lambda self, action: self.routines.drop_function(action),
+    act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
+}

@@ -1,0 +1,144 @@
+"""Statements that take more than one step on the engine, as values for the session.
+
+`proxy.sql.planning` makes them, `proxy.compound` carries them out. Each is asked of the session
+(route SESSION), because what comes second depends on what the first step found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.sql.script import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Statements of DuckDB's that are one to the client: all in one transaction.
+
+    counted: the positions of those whose rows the command tag counts.
+    """
+
+    statements: tuple[str, ...]
+    counted: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PivotValues:
+    """A PIVOT whose values must be read first: they go between `before` and `after`.
+
+    values: DuckDB's query for them, of one column.
+    """
+
+    values: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunBlock:
+    """An anonymous block of Snowflake Scripting."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteImmediate:
+    """EXECUTE IMMEDIATE of a text. literal: the text, None where it is an expression's value.
+
+    expression: its text in Snowflake's SQL. using: the names after USING.
+    """
+
+    literal: str | None
+    expression: str
+    using: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Of a function or procedure: its name, its type as it was written, its default or None."""
+
+    name: str
+    type: str
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateProcedure:
+    """name: its parts, folded. returns: the type, or 'TABLE', of these columns if they are said.
+
+    body: the block's text.
+    """
+
+    name: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    returns: str
+    columns: tuple[Parameter, ...]
+    body: str
+    replace: bool
+    if_not_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropProcedure:
+    name: tuple[str, ...]
+    arity: int
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """CALL. arguments: (name or '', text of the expression); into: a variable of the block or ''."""
+
+    name: tuple[str, ...]
+    arguments: tuple[tuple[str, str], ...]
+    into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateFunction:
+    """A SQL function as a macro. columns: of RETURNS TABLE, None for a scalar function.
+
+    body: the text between the quotes.
+    """
+
+    name: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    returns: str
+    columns: tuple[Parameter, ...] | None
+    body: str
+    replace: bool
+    if_not_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropFunction:
+    name: tuple[str, ...]
+    arity: int
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultScan:
+    """TABLE(RESULT_SCAN(LAST_QUERY_ID(n))): its place in the text, and n (-1 is the last one)."""
+
+    text: str
+    start: int
+    end: int
+    back: int
+
+
+CompoundAction = (
+    Steps
+    | PivotValues
+    | RunBlock
+    | ExecuteImmediate
+    | CreateProcedure
+    | DropProcedure
+    | Call
+    | CreateFunction
+    | DropFunction
+    | ResultScan
+)
+
+WITHOUT_ROWS = (Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction)
+"""The actions that answer with a tag alone."""

@@ -1,0 +1,205 @@
+"""SQL functions as DuckDB macros.
+
+Why it exists: a macro puts the text of an argument in the place of its parameter, so that a column
+named in the argument would be looked up among the tables of the body. Where the body reads tables,
+the arguments are therefore evaluated first, in a subquery of their own, and the body sees that row.
+Arguments and results are cast to the types that the function declares.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql import snowflake
+from proxy.sql.compound import CreateFunction, Parameter
+from proxy.sql.reading import SNOWFLAKE, write_duckdb
+from proxy.sql.route import collect, decide
+from proxy.sql.snowflake import registry
+from proxy.sql.snowflake.context import settle
+from proxy.sql.statement import Dialect
+
+_ARGUMENTS = "_arguments"
+
+
+def _refused(what: str, hint: str | None = None) -> SqlError:
+    return SqlError("0A000", f"{what} is not supported", hint=hint)
+
+
+def _parse(text: str) -> exp.Expr:
+    return SNOWFLAKE.parse(text, SNOWFLAKE.tokenize(text))
+
+
+def check_name(name: str) -> None:
+    """Raises 0A000 for a name that calls would not reach: one of the dialect's own functions."""
+    try:
+        call = _parse(f'SELECT "{name}"()' if not name.isidentifier() else f"SELECT {name}()")
+        own = not isinstance(call.expressions[0], exp.Anonymous)
+    except SqlError:  # a function that must have arguments
+        own = True
+    if own or name.upper() in registry.FUNCTIONS:
+        raise _refused(f"a function of the name {name}, which Snowflake's own has")
+
+
+def type_of(text: str) -> exp.DataType:
+    """The type that a parameter or result was declared with."""
+    cast = _parse(f"SELECT CAST(NULL AS {text})").expressions[0]
+    if not isinstance(cast, exp.Cast) or not isinstance(cast.to, exp.DataType):
+        raise SqlError("42704", f'type "{text}" does not exist')
+    return cast.to
+
+
+def _is_parameter(column: exp.Column, names: dict[str, exp.DataType]) -> bool:
+    name = column.this
+    if column.table or not isinstance(name, exp.Identifier):
+        return False
+    return (name.this if name.args.get("quoted") else name.this.lower()) in names
+
+
+def _translated(select: exp.Expr) -> exp.Expr:
+    """A query of Snowflake's as DuckDB's. Raises what the planner would refuse it with."""
+    settled = settle(list(select.dfs()), Dialect(), "")
+    if settled.needs or settled.varies:
+        raise _refused("a function that asks about its session")
+    nodes = list(select.dfs())
+    facts = collect(nodes)
+    engine, refused = decide(facts)
+    if refused is not None:
+        raise refused
+    if engine != "duckdb":
+        raise _refused("a function over the control plane")
+    if facts.writes:
+        raise _refused("a function that changes data")
+    return snowflake.rewrite(select, nodes)
+
+
+def _arguments_row(action: CreateFunction, types: dict[str, exp.DataType]) -> exp.Subquery:
+    row = exp.Select(
+        expressions=[
+            exp.alias_(
+                exp.Cast(this=_argument(p.name), to=types[p.name].copy()), p.name, quoted=True
+            )
+            for p in action.parameters
+        ]
+    )
+    alias = exp.TableAlias(this=exp.to_identifier(_ARGUMENTS))
+    return exp.Subquery(this=row, alias=alias)
+
+
+def _argument(name: str) -> exp.Column:
+    return exp.Column(this=exp.Identifier(this=name, quoted=True))
+
+
+def body_of(action: CreateFunction) -> exp.Expr:
+    """The parsed body: an expression, or a query."""
+    text = action.body.strip().removesuffix(";")
+    tokens = SNOWFLAKE.tokenize(text)
+    if tokens and tokens[0].text.upper() in ("SELECT", "WITH"):
+        return SNOWFLAKE.parse(text, tokens)
+    if action.columns is not None:
+        raise SqlError("42601", "the body of a table function is a query")
+    return _parse(f"SELECT ({text}) AS _value").expressions[0].this
+
+
+def macro(action: CreateFunction) -> tuple[str, list[str]]:
+    """CREATE MACRO for a function, without its name's qualification being looked at.
+
+    Also the queries that must not bind: each has one parameter left as a column of the body, where a
+    table of the body would be asked for it first. Raises 0A000 for what has no faithful form.
+    """
+    check_name(action.name[-1])
+    types = {p.name: type_of(p.type) for p in action.parameters}
+    if len(types) != len(action.parameters):
+        raise SqlError("42P13", "a parameter name is used twice")
+    body = body_of(action)
+    reads = body.find(exp.Query) is not None
+    queries = _collisions(body, action.parameters, types) if reads else []
+    holder = exp.Paren(this=body)
+    for column in list(holder.find_all(exp.Column)):
+        if not _is_parameter(column, types):
+            continue
+        name = column.this.this if column.this.args.get("quoted") else column.this.this.lower()
+        if reads:
+            column.set("table", exp.to_identifier(_ARGUMENTS))
+        else:
+            column.replace(exp.Cast(this=_argument(name), to=types[name].copy()))
+    body = holder.this
+    if action.columns is not None:
+        made = _table_query(action, body, types)
+    else:
+        value: exp.Expr = exp.Subquery(this=body) if isinstance(body, exp.Query) else body
+        cast = exp.Cast(this=exp.Paren(this=value), to=type_of(action.returns))
+        select = exp.Select(expressions=[exp.alias_(cast, "_value")])
+        if reads and action.parameters:
+            select.set("from_", exp.From(this=_arguments_row(action, types)))
+        made = _translated(select)
+        if not reads:
+            made = made.expressions[0].this
+    written = write_duckdb(made)
+    head = "AS TABLE" if action.columns is not None else "AS"
+    text = written if action.columns is not None else f"({written})"
+    given = ", ".join(_written_parameter(p) for p in action.parameters)
+    return f"({given}) {head} {text}", queries
+
+
+def _written_parameter(parameter: Parameter) -> str:
+    name = '"' + parameter.name.replace('"', '""') + '"'
+    if parameter.default is None:
+        return name
+    value = _translated(_parse(f"SELECT ({parameter.default}) AS _value")).expressions[0].this
+    return f"{name} := {write_duckdb(value)}"
+
+
+def _table_query(
+    action: CreateFunction, body: exp.Expr, types: dict[str, exp.DataType]
+) -> exp.Expr:
+    assert action.columns is not None
+    rows = exp.TableAlias(
+        this=exp.to_identifier("_rows"),
+        columns=[exp.to_identifier(f"_c{i}") for i in range(len(action.columns))],
+    )
+    select = exp.Select(
+        expressions=[
+            exp.alias_(
+                exp.Cast(
+                    this=exp.Column(
+                        this=exp.to_identifier(f"_c{i}"), table=exp.to_identifier("_rows")
+                    ),
+                    to=type_of(column.type),
+                ),
+                column.name,
+                quoted=True,
+            )
+            for i, column in enumerate(action.columns)
+        ]
+    )
+    if action.parameters:
+        select.set("from_", exp.From(this=_arguments_row(action, types)))
+        lateral = exp.Lateral(this=exp.Subquery(this=body), alias=rows)
+        select.append("joins", exp.Join(this=lateral, kind="CROSS"))
+    else:
+        select.set("from_", exp.From(this=exp.Subquery(this=body, alias=rows)))
+    return _translated(select)
+
+
+def _collisions(
+    body: exp.Expr, parameters: tuple[Parameter, ...], types: dict[str, exp.DataType]
+) -> list[str]:
+    """For each parameter, the body with all others made NULL: it binds if a table has such a column."""
+    found = []
+    for parameter in parameters:
+        used = False
+        holder = exp.Paren(this=body.copy())
+        for column in list(holder.find_all(exp.Column)):
+            if not _is_parameter(column, types):
+                continue
+            name = column.this.this if column.this.args.get("quoted") else column.this.this.lower()
+            if name == parameter.name:
+                used = True
+            else:
+                column.replace(exp.Cast(this=exp.Null(), to=types[name].copy()))
+        if used:
+            value = holder.this
+            query = value if isinstance(value, exp.Query) else exp.Select(expressions=[value])
+            found.append(write_duckdb(_translated(query)))
+    return found

@@ -1,0 +1,270 @@
+"""CREATE and DROP of functions and procedures, CALL, EXECUTE IMMEDIATE: read from tokens.
+
+Why it exists: sqlglot reads the heads of these statements differently from dialect to dialect, and
+their bodies are texts. Each reader takes the cursor of one statement and gives what to do, or why
+not: languages other than SQL, and properties that would change what a function does, are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+from proxy.sql import control_plane
+from proxy.sql.compound import (
+    Call,
+    CompoundAction,
+    CreateFunction,
+    CreateProcedure,
+    DropFunction,
+    DropProcedure,
+    ExecuteImmediate,
+    Parameter,
+)
+from proxy.sql.words import Words
+
+Read = tuple[str, CompoundAction] | None
+"""The kind of the statement and what to do; None where another reader is to judge."""
+
+
+def _until(words: Words, *ends: str) -> str:
+    """The text before one of `ends` outside brackets, or before the end."""
+    tokens: list[Token] = []
+    depth = 0
+    while words.token is not None and (depth or words.word not in ends):
+        kind = words.token.token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth < 0:
+            break
+        tokens.append(words.step())
+    if not tokens:
+        raise words.fail()
+    return words.text[tokens[0].start : tokens[-1].end + 1]
+
+
+def _parameters(words: Words) -> tuple[Parameter, ...]:
+    """`(name type [DEFAULT value], ...)`."""
+    words.expect("(")
+    found: list[Parameter] = []
+    if words.accept(")"):
+        return ()
+    while True:
+        if words.word in ("OUT", "INOUT") and words.word_at(1) not in (",", ")"):
+            raise _refuse(words, f"{words.word} parameters")
+        if words.word == "IN" and words.word_at(1) not in (",", ")"):
+            words.step()
+        name = words.name()
+        kind = _until(words, ",", ")", "DEFAULT", ":=")
+        default = None
+        if words.accept("DEFAULT") or words.accept(":="):
+            default = _until(words, ",", ")")
+        found.append(Parameter(name, kind, default))
+        if words.accept(")"):
+            return tuple(found)
+        words.expect(",")
+
+
+def _refuse(words: Words, what: str, hint: str | None = None) -> SqlError:
+    token = words.token
+    position = token.start + 1 if token is not None else None
+    return SqlError("0A000", f"{what} is not supported", hint=hint, position=position)
+
+
+def _head(words: Words, what: str) -> tuple[bool, bool, tuple[str, ...]]:
+    """CREATE [OR REPLACE] [modifiers] <what> [IF NOT EXISTS] name."""
+    words.expect("CREATE")
+    replace = words.accept("OR", "REPLACE")
+    while word := words.accept_any("SECURE", "TEMP", "TEMPORARY", "AGGREGATE"):
+        if word != "SECURE":
+            raise _refuse(words, f"CREATE {word} {what}")
+    words.expect(what)
+    if_not_exists = words.accept("IF", "NOT", "EXISTS")
+    return replace, if_not_exists, words.dotted()
+
+
+# What may stand between RETURNS and AS, and says nothing that the engine would do otherwise.
+_SAID: tuple[tuple[str, ...], ...] = (
+    ("LANGUAGE", "SQL"),
+    ("CALLED", "ON", "NULL", "INPUT"),
+    ("VOLATILE",),
+    ("IMMUTABLE",),
+    ("MEMOIZABLE",),
+    ("NOT", "NULL"),
+    ("SECURE",),
+    ("PARALLEL", "SAFE"),
+    ("STABLE",),
+)
+_FUNCTION = "FUNCTION"
+_ENDS = (
+    *("LANGUAGE", "CALLED", "VOLATILE", "IMMUTABLE", "MEMOIZABLE", "NOT", "STRICT", "RETURNS"),
+    *("COMMENT", "EXECUTE", "AS", "SECURE", "RUNTIME_VERSION", "HANDLER", "PACKAGES", "IMPORTS"),
+    *("COPY", "NULL", "PARALLEL", "STABLE", "EXTERNAL_ACCESS_INTEGRATIONS", "ARTIFACT_REPOSITORY"),
+)
+
+
+def _properties(words: Words, what: str) -> None:
+    """Up to AS. Who a procedure runs as makes no difference: a session has one role."""
+    while not words.accept("AS"):
+        if any(words.accept(*said) for said in _SAID):
+            continue
+        if words.accept("LANGUAGE"):
+            raise _refuse(words, f"CREATE {what} ... LANGUAGE {words.word}", "Write it in SQL.")
+        if words.accept("STRICT") or words.accept("RETURNS", "NULL", "ON", "NULL", "INPUT"):
+            raise _refuse(words, f"CREATE {what} ... RETURNS NULL ON NULL INPUT")
+        if words.accept("COMMENT"):
+            words.accept("=")
+            words.string()
+        elif words.accept("EXECUTE", "AS"):
+            words.accept("RESTRICTED")
+            words.accept_any("CALLER", "OWNER")
+        elif words.accept("COPY", "GRANTS"):
+            continue
+        elif words.word in ("RUNTIME_VERSION", "HANDLER", "PACKAGES", "IMPORTS"):
+            raise _refuse(words, f"CREATE {what} with {words.word}", "Write it in SQL.")
+        else:
+            raise words.fail()
+
+
+def _body(words: Words, what: str) -> str:
+    """The text of the body; a procedure's block may also stand there without quotes."""
+    if words.is_string():
+        return words.string()
+    if what == "PROCEDURE" and words.word in ("BEGIN", "DECLARE"):
+        text, _ = words.rest()
+        return text
+    raise words.fail()
+
+
+def create_function(words: Words) -> Read:
+    replace, if_not_exists, name = _head(words, _FUNCTION)
+    parameters = _parameters(words)
+    words.expect("RETURNS")
+    columns: tuple[Parameter, ...] | None = None
+    returns = "TABLE"
+    if words.word == "TABLE" and words.word_at(1) == "(":
+        words.step()
+        columns = _parameters(words)
+    else:
+        returns = _until(words, *_ENDS)
+    _properties(words, _FUNCTION)
+    body = _body(words, _FUNCTION)
+    _trailing(words, _FUNCTION)
+    action = CreateFunction(name, parameters, returns, columns, body, replace, if_not_exists)
+    return "CREATE FUNCTION", action
+
+
+def _trailing(words: Words, what: str) -> None:
+    """Postgres writes LANGUAGE after the body."""
+    while words.token is not None:
+        if any(words.accept(*said) for said in _SAID):
+            continue
+        if words.accept("LANGUAGE"):
+            raise _refuse(words, f"CREATE {what} ... LANGUAGE {words.word}", "Write it in SQL.")
+        raise words.fail()
+
+
+def create_procedure(words: Words) -> Read:
+    replace, if_not_exists, name = _head(words, "PROCEDURE")
+    parameters = _parameters(words)
+    words.expect("RETURNS")
+    columns: tuple[Parameter, ...] = ()
+    if words.word == "TABLE" and words.word_at(1) == "(":
+        words.step()
+        columns = _parameters(words)
+        returns = "TABLE"
+    else:
+        returns = _until(words, *_ENDS)
+    _properties(words, "PROCEDURE")
+    body = _body(words, "PROCEDURE")
+    _trailing(words, "PROCEDURE")
+    action = CreateProcedure(name, parameters, returns, columns, body, replace, if_not_exists)
+    return "CREATE PROCEDURE", action
+
+
+def _dropped(words: Words, what: str) -> tuple[tuple[str, ...], int, bool]:
+    words.expect("DROP", what)
+    if_exists = words.accept("IF", "EXISTS")
+    name = words.dotted()
+    if words.word != "(":
+        raise words.fail()
+    arity = len(words.list_in_brackets())
+    words.end()
+    return name, arity, if_exists
+
+
+def drop_function(words: Words) -> Read:
+    return "DROP FUNCTION", DropFunction(*_dropped(words, _FUNCTION))
+
+
+def drop_procedure(words: Words) -> Read:
+    return "DROP PROCEDURE", DropProcedure(*_dropped(words, "PROCEDURE"))
+
+
+def _arguments(words: Words) -> list[tuple[str, str]]:
+    words.expect("(")
+    found: list[tuple[str, str]] = []
+    if words.accept(")"):
+        return found
+    while True:
+        label = ""
+        if words.word_at(1) == "=>":
+            label = words.name()
+            words.expect("=>")
+        found.append((label, _until(words, ",", ")")))
+        if words.accept(")"):
+            return found
+        words.expect(",")
+
+
+_GENERATORS = (("dbgen",), ("dsdgen",))
+
+
+def call(words: Words) -> Read:
+    """CALL name(arguments) [INTO :variable]; None for what is not a procedure's."""
+    words.expect("CALL")
+    name = words.dotted()
+    control = len(name) > 1 and name[0] in control_plane.CONTROL_SCHEMAS
+    if control or name[-1] in control_plane.RUNTIME_FUNCTIONS or name in _GENERATORS:
+        return None
+    arguments = _arguments(words)
+    into = ""
+    if words.accept("INTO"):
+        words.accept(":")
+        into = words.name()
+    words.end()
+    return "CALL", Call(name, tuple(arguments), into)
+
+
+def execute_immediate(words: Words) -> Read:
+    if not (words.word == "EXECUTE" and words.word_at(1) == "IMMEDIATE"):
+        return None
+    words.expect("EXECUTE", "IMMEDIATE")
+    if words.word == "FROM":
+        raise _refuse(words, "EXECUTE IMMEDIATE FROM a file")
+    literal = None
+    if words.is_string() and words.word_at(1) == "":
+        literal = words.token.text if words.token is not None else None
+    start = words.token.start if words.token is not None else 0
+    end = start
+    while words.token is not None and words.word != "USING":
+        end = words.step().end + 1
+    using: tuple[str, ...] = ()
+    if words.accept("USING"):
+        using = words.list_in_brackets()
+    words.end()
+    if literal is not None and end != start and words.tokens[2].end + 1 != end:
+        literal = None  # an expression that begins with a string
+    return "EXECUTE", ExecuteImmediate(literal, words.text[start:end], using)
+
+
+READERS: dict[str, Callable[[Words], Read]] = {
+    "CREATE FUNCTION": create_function,
+    "CREATE PROCEDURE": create_procedure,
+    "DROP FUNCTION": drop_function,
+    "DROP PROCEDURE": drop_procedure,
+    "CALL": call,
+    "EXECUTE": execute_immediate,
+}
+"""Leading word, or two -> reader; for Snowflake's dialect."""
