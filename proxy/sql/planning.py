@@ -168,6 +168,8 @@ def _routine(
         found = read(words)
     except SqlError as error:
         if error.sqlstate != "0A000":
+            if piece.tokens[0].text.upper() == "CREATE":
+                return None  # another grammar's CREATE FUNCTION, which sqlglot may read
             raise
         return _session(text, piece, Utility(words.text[piece.start :].split()[0], refused=error))
     if found is None:
