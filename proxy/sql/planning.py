@@ -17,6 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, routines, snowflake, traces
+from proxy.sql.altering import alters
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
@@ -464,6 +465,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused = SqlError("0A000", message, hint=hint)
     if divided is not None and (then or divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
+    altered = alters(divided.first if divided is not None else tree) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
@@ -483,7 +485,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused=refused,
         scalar=scalar and not settled.needs,
         then=then,
-        copies=divided.copies if divided is not None else None,
+        copies=(divided.copies if divided is not None else None) or altered,
         notice=divided.notice if divided is not None else "",
         trace=trace,
         sets=sets,

@@ -35,6 +35,18 @@ class Copies:
 
 
 @dataclass(frozen=True, slots=True)
+class Alters:
+    """ALTER TABLE ... RENAME TO or ADD COLUMN. table, becomes: the parts of its name, before and after.
+
+    of_view: the statement for a view, None where a view has no such.
+    """
+
+    table: tuple[str, ...]
+    becomes: tuple[str, ...]
+    of_view: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a message.
 
@@ -48,7 +60,7 @@ class Statement:
     `with_traceback(None)`, or it collects a traceback with every raise.
     relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
-    copies: the table that it is made after, whose definition is read when it runs.
+    copies: the table that it is made after, or alters, whose definition is read when it runs.
     notice: what the client is told when it runs, '' for nothing.
     trace: what it may leave on a Postgres connection (`proxy.sql.traces`). sets: the settings that
     its set_config calls name, by name or by the number of the parameter that does.
@@ -72,7 +84,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | None = None
+    copies: Copies | Alters | None = None
     notice: str = ""
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()
