@@ -6,8 +6,7 @@ definition is read from DuckDB's catalog when the statement runs, and the statem
 same text between its brackets, under the new name. An identity gets a sequence of its own, which
 goes on where the source's stands (CLONE) or begins anew (LIKE).
 
-ALTER TABLE of a view becomes ALTER VIEW. A table that has indexes cannot be renamed nor be given
-columns in DuckDB, so its indexes are dropped before and made again after, under new names.
+ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on.
 """
 
 from __future__ import annotations
@@ -40,13 +39,6 @@ WHERE NOT v.internal AND lower(v.view_name) = lower({name})
   AND v.database_name || '.' || v.schema_name =
       coalesce({place}, _sf.main.schema_of_(v.view_name))
 """
-_INDEXES = """
-SELECT i.database_name, i.schema_name, i.index_name, i.sql FROM duckdb_indexes() i
-WHERE lower(i.table_name) = lower({name}) AND i.sql IS NOT NULL
-  AND i.database_name || '.' || i.schema_name =
-      coalesce({place}, _sf.main.schema_of_(i.table_name))
-"""
-_INDEX_NAMES = "SELECT index_name FROM duckdb_indexes()"
 _COMMENTS = """
 SELECT column_name, comment FROM duckdb_columns()
 WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
@@ -97,24 +89,17 @@ async def copied(session: Session, plan: Statement) -> Statement:
     if plan.copies is None:
         return plan
     read = _altered if isinstance(plan.copies, Alters) else _made
-    made, notice = await session.on_duck(read, session.duck, plan)
-    if not made:
-        return plan
-    plan = replace(plan, sql=made[0], then=(*made[1:], *plan.then))
-    if not notice:
-        return plan
-    looked_at = [replace(one, name=one.renamed or one.name, deep=True) for one in plan.touched]
-    afterwards = (replace(one, kept=False, renamed=None) for one in looked_at)
-    return replace(plan, notice=notice, touched=(*plan.touched, *afterwards))
+    made = await session.on_duck(read, session.duck, plan)
+    return plan if made is None else replace(plan, sql=made[0], then=(*made[1:], *plan.then))
 
 
-def _made(duck: DuckSession, plan: Statement) -> tuple[list[str], str]:
-    """Blocks. DuckDB's statements, none where the source is no table; and what to say of them."""
+def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. DuckDB's statements; None where the source is no table."""
     copies = plan.copies
     assert isinstance(copies, Copies)
     found = duck.run(_found(_FOUND, copies.source))
     if not found:
-        return [], ""
+        return None
     database, schema, table, definition, comment, current = found[0]
     target = copies.target
     its_schema = target[-2] if len(target) > 1 else current
@@ -135,7 +120,7 @@ def _made(duck: DuckSession, plan: Statement) -> tuple[list[str], str]:
     )
     for column, said in of_columns:
         made.append(f"COMMENT ON COLUMN {_quoted(*target, column)} IS {_literal(said)}")
-    return made, ""
+    return made
 
 
 def _body(
@@ -179,49 +164,8 @@ def _body(
     return before, owned, (written + sql[at:]).rstrip().removesuffix(";")
 
 
-def _altered(duck: DuckSession, plan: Statement) -> tuple[list[str], str]:
-    """Blocks. DuckDB's statements for an ALTER TABLE, none where the one that there is will do.
-
-    Until a transaction ends DuckDB does not give the name of a dropped index away again: the indexes
-    get new names, and the client is told so.
-    """
+def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; None for a table's."""
     alters = plan.copies
     assert isinstance(alters, Alters)
-    if alters.of_view is not None and duck.run(_found(_VIEW, alters.table)):
-        return [alters.of_view], ""
-    found = duck.run(_found(_INDEXES, alters.table))
-    if not found:
-        return [], ""
-    taken = {row[0].lower() for row in duck.run(_INDEX_NAMES)}
-    before, after, named = [], [], []
-    for database, schema, index, sql in found:
-        new = _free_name(index, taken)
-        table = (database, schema, alters.becomes[-1])
-        before.append(f"DROP INDEX {_quoted(database, schema, index)}")
-        after.append(_index_on(sql, new, table))
-        named.append(f"{_quoted(index)} is now called {_quoted(new)}")
-    return [*before, plan.sql, *after], f"index {', '.join(named)}"
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    """`name` with the next number that makes it another than the `taken`, which it joins."""
-    stem, _, number = name.rpartition("_")
-    if not (stem and number.isascii() and number.isdigit()):
-        stem, number = name, "0"
-    following = int(number)
-    while (new := f"{stem}_{(following := following + 1)}").lower() in taken:
-        pass
-    taken.add(new.lower())
-    return new
-
-
-def _index_on(sql: str, name: str, table: tuple[str, str, str]) -> str:
-    """The definition of an index as DuckDB keeps it, with another name and the whole name of a table."""
-    tokens = DUCKDB.own_tokens(sql)
-    on = next(i for i, token in enumerate(tokens) if token.token_type == TokenType.ON)
-    end = on + 1
-    while tokens[end + 1].token_type == TokenType.DOT:
-        end += 2
-    rest = sql[tokens[end].end + 1 :].rstrip().removesuffix(";")
-    unique = "UNIQUE " if tokens[1].text.upper() == "UNIQUE" else ""
-    return f"CREATE {unique}INDEX {_quoted(name)} ON {_quoted(*table)}{rest}"
+    return [alters.of_view] if duck.run(_found(_VIEW, alters.table)) else None

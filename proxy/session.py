@@ -652,12 +652,11 @@ class Session:
     async def _run_duck(self, plan: Statement) -> None:
         nothing_to_do = await self.existence_notice(plan)
         self.context.refresh(plan.needs)
+        self.tell(plan)
         if nothing_to_do and plan.kind in _NEEDS_ITS_OBJECT:
-            self.tell(plan)
             self.link.write(portals.complete(plan.tag, 0))
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
-        self.tell(plan)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)

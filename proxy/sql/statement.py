@@ -36,14 +36,10 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Alters:
-    """ALTER TABLE ... RENAME TO or ADD COLUMN. table, becomes: the parts of its name, before and after.
-
-    of_view: the statement for a view, None where a view has no such.
-    """
+    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view."""
 
     table: tuple[str, ...]
-    becomes: tuple[str, ...]
-    of_view: str | None = None
+    of_view: str
 
 
 @dataclass(frozen=True, slots=True)
