@@ -218,6 +218,13 @@ class DuckSession:
 
         While a piece is encoded and sent, the next one is fetched. To be closed (`aclosing`).
         """
+        while limit and limit <= running.piece_rows:  # too few for two threads
+            data, rows, more = await self.call(running.fetch, encoder, limit)
+            if rows:
+                yield data, rows
+            limit -= rows
+            if not more or not limit:
+                return
         batch, more = await self.call(running.fetch_batch, limit)
         while batch is not None:
             if limit:
@@ -659,7 +666,7 @@ class DuckPortal:
         self._ahead: list[duckdb_c.Chunk] = []  # looked at, and to be given yet
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
-        self._piece_rows = _FIRST_ROWS
+        self.piece_rows = _FIRST_ROWS  # the most that the next piece will have
         self.done = False
         self.columns = result.columns if statement.unsure else statement.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
@@ -692,7 +699,7 @@ class DuckPortal:
             self.close()
         whole = batch is not None and max_rows and batch.num_rows >= max_rows
         # After the whole of what was asked for comes another request.
-        self._piece_rows = _FIRST_ROWS if whole else min(2 * self._piece_rows, _PIECE_ROWS)
+        self.piece_rows = _FIRST_ROWS if whole else min(4 * self.piece_rows, _PIECE_ROWS)
         return batch, more
 
     def _only_piece(self, few: FewRows, max_rows: int) -> Piece | None:
@@ -720,7 +727,7 @@ class DuckPortal:
 
     def _next_piece(self, max_rows: int) -> tuple[pa.RecordBatch | None, bool]:
         """Chunks until there are enough rows or bytes, or until it takes too long to wait for more."""
-        limit = min(max_rows or self._piece_rows, self._piece_rows)
+        limit = min(max_rows or self.piece_rows, self.piece_rows)
         batches: list[pa.RecordBatch] = []
         rows = size = 0
         more = True
