@@ -23,8 +23,8 @@ from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
 from proxy.sql.definitions import EVERYTHING, touched
-from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.dropping import several_dropped
+from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import (
     ANALYZE,
     AS_JSON,
