@@ -205,12 +205,12 @@ DECLARE
     v_relid oid := hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name');
 BEGIN
     IF v_relid IS NULL OR p_document ->> 'rows' IS NULL OR to_regproc('pg_catalog.pg_restore_relation_stats') IS NULL
-       OR (SELECT reltuples FROM pg_class WHERE oid = v_relid) = (p_document ->> 'rows')::real THEN
+       OR (SELECT reltuples = (p_document ->> 'rows')::real AND relpages = 0 FROM pg_class WHERE oid = v_relid) THEN
         RETURN;
     END IF;
-    EXECUTE 'SELECT pg_restore_relation_stats(''schemaname'', $1, ''relname'', $2, ''reltuples'', $3, ''relpages'', $4)'
-    USING p_document ->> 'schema', p_document ->> 'name', (p_document ->> 'rows')::real,
-          greatest(1, (p_document ->> 'rows')::numeric / 100)::int;
+    -- No pages: clients divide a table that has some by ctid, which analytical tables have not.
+    EXECUTE 'SELECT pg_restore_relation_stats(''schemaname'', $1, ''relname'', $2, ''reltuples'', $3, ''relpages'', 0)'
+    USING p_document ->> 'schema', p_document ->> 'name', (p_document ->> 'rows')::real;
 END
 $$;
 

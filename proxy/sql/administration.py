@@ -231,6 +231,7 @@ def _checkpoint(words: Words) -> Judgement:
 
 
 def _lock(words: Words) -> Judgement:
+    tokens = words.tokens
     words.step()
     words.accept("TABLE")
     words.accept("ONLY")
@@ -238,6 +239,11 @@ def _lock(words: Words) -> Judgement:
     words.rest() if words.token is not None else None
     if is_control_relation(table):
         return Judgement("LOCK TABLE", "postgres", writes=False)
+    if [token.text.upper() for token in tokens[-4:]] == ["IN", "ACCESS", "SHARE", "MODE"]:
+        # No more than that the table stays while it is read, which a snapshot promises anyway: what
+        # is left is to keep its picture in the catalog, which pg_dump is about to read.
+        relayed = for_postgres.named_main(tokens, words.text)
+        return Judgement("LOCK TABLE", "postgres", writes=False, relayed=relayed)
     hint = "DuckDB runs transactions optimistically: a conflicting one fails with 40001."
     refused = SqlError("0A000", "LOCK TABLE is not supported on analytical tables", hint=hint)
     return Judgement("LOCK TABLE", refused=refused)

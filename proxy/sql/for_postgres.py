@@ -1,8 +1,9 @@
 """What Postgres is given in place of a client's text, where it would not understand that.
 
-Two reasons, both small. Rights may be written as Snowflake writes them (`TO ROLE r`, `ON VIEW v`,
-`GRANT OWNERSHIP`), and DuckDB's `main` is `public` there. And an older client, a psql of last year
-say, asks for system columns that Postgres has renamed since. Words are changed where they stand;
+Three reasons, all small. Rights may be written as Snowflake writes them (`TO ROLE r`, `ON VIEW v`,
+`GRANT OWNERSHIP`). DuckDB's `main` is `public` there, also where a question about the catalog
+compares a schema's name with it. And an older client, a psql of last year say, asks for system
+columns that Postgres has renamed since. Words are changed where they stand;
 the rest of the text, and with it the place of everything before, stays as it was.
 """
 
@@ -98,22 +99,55 @@ _RENAMED_COLUMNS = {
     "daticulocale": ("datlocale", "pg_database"),
     "colliculocale": ("colllocale", "pg_collation"),
 }
+_RENAMED_RELATIONS = frozenset(relation for _, relation in _RENAMED_COLUMNS.values())
 
 
-def renamed_columns(tokens: list[Token], text: str) -> str | None:
-    """A catalog question of an older client in today's names; None: as it is."""
-    found = [token for token in tokens if token.text in _RENAMED_COLUMNS]
-    if not found:
-        return None
-    there = {token.text for token in tokens}
-    return _changed(
-        tokens,
-        text,
-        [
+# The columns of information_schema and pg_catalog that hold the name of a schema.
+_SCHEMA_COLUMNS = frozenset(
+    {
+        *("table_schema", "schema_name", "constraint_schema", "view_schema", "sequence_schema"),
+        *("routine_schema", "specific_schema", "trigger_schema", "udt_schema", "domain_schema"),
+        *("unique_constraint_schema", "nspname", "schemaname"),
+    }
+)
+_COMPARED = frozenset({TokenType.EQ, TokenType.NEQ})
+
+
+def catalog_question(tokens: list[Token], text: str) -> str | None:
+    """A question about the catalog in the names that Postgres has today; None: as it is."""
+    return _changed(tokens, text, [*_renamed_columns(tokens), *_compared_main(tokens)])
+
+
+def _compared_main(tokens: list[Token]) -> Iterator[Change]:
+    """`'main'` where the name of a schema is compared with it, alone or in a list."""
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.STRING or token.text.lower() not in _SCHEMA_COLUMNS:
+            continue
+        for value in _compared_with(tokens[index + 1 :]):
+            if value.text == "main":
+                yield value.start, value.end + 1, "'public'"
+
+
+def _compared_with(after: list[Token]) -> Iterator[Token]:
+    """The strings that what stands before `after` is compared with."""
+    kinds = [token.token_type for token in after[:3]]
+    if len(kinds) > 1 and kinds[0] in _COMPARED and kinds[1] == TokenType.STRING:
+        yield after[1]
+        return
+    opening = 2 if kinds[:1] == [TokenType.NOT] else 1
+    if kinds[opening - 1 : opening + 1] != [TokenType.IN, TokenType.L_PAREN]:
+        return
+    for token in after[opening + 1 :]:
+        if token.token_type == TokenType.STRING:
+            yield token
+        elif token.token_type != TokenType.COMMA:
+            return
+
+
+def _renamed_columns(tokens: list[Token]) -> Iterator[Change]:
+    there = {token.text for token in tokens if token.text in _RENAMED_RELATIONS}
+    for token in tokens:
+        new, relation = _RENAMED_COLUMNS.get(token.text, ("", ""))
+        if relation in there:
             # Blanks keep the positions in Postgres's errors true.
-            (token.start, token.end + 1, f"{new:<{token.end + 1 - token.start}}")
-            for token in found
-            for new, relation in [_RENAMED_COLUMNS[token.text]]
-            if relation in there
-        ],
-    )
+            yield token.start, token.end + 1, f"{new:<{token.end + 1 - token.start}}"

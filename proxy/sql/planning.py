@@ -25,6 +25,7 @@ from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
 from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
+from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import (
     ANALYZE,
     AS_JSON,
@@ -35,7 +36,7 @@ from proxy.sql.federated import (
     put_calls,
     put_stand_ins,
 )
-from proxy.sql.for_postgres import renamed_columns
+from proxy.sql.for_postgres import catalog_question
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -420,6 +421,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
+        if name_schemas(nodes):
+            nodes = list(tree.dfs())
         settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
@@ -469,7 +472,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
-        relayed = renamed_columns(piece.tokens, text)
+        relayed = catalog_question(piece.tokens, text)
     return Statement(
         Route(engine),
         kind,
@@ -634,7 +637,7 @@ def _for_postgres(text: str, piece: Slice) -> Statement:
         text[piece.start : piece.end],
         piece.start,
         tag=kind,
-        relayed=renamed_columns(piece.tokens, text),
+        relayed=catalog_question(piece.tokens, text),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )

@@ -1,0 +1,45 @@
+"""DuckDB's own catalog functions, asked in information_schema's words.
+
+`duckdb_tables()` and its kin call a schema's name `schema_name`; clients written for HatiData's
+endpoint ask them for `table_schema`. A statement that names that column gets it beside the
+function's own, with the same value; every other statement is left as it is.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+_FUNCTIONS = frozenset({"duckdb_tables", "duckdb_views", "duckdb_columns"})
+
+
+def name_schemas(nodes: list[exp.Expr]) -> bool:
+    """Gives the functions a column table_schema where it is asked for; whether any was given.
+
+    nodes: a whole statement's. Other relations may have a column of that name, so that the
+    functions must be the only ones.
+    """
+    if not any(
+        isinstance(node, exp.Column) and node.name.lower() == "table_schema" for node in nodes
+    ):
+        return False
+    tables = [node for node in nodes if isinstance(node, exp.Table)]
+    if not tables or not all(map(_is_asked, tables)):
+        return False
+    for table in tables:
+        alias = table.args.get("alias")
+        named = exp.TableAlias(this=exp.to_identifier(table.this.name.lower()))
+        asked = exp.Table(this=table.this.copy())
+        every = [exp.Star(), exp.alias_(exp.column("schema_name"), "table_schema")]
+        query = exp.Select(expressions=every).from_(asked)
+        table.replace(exp.Subquery(this=query, alias=alias.copy() if alias else named))
+    return True
+
+
+def _is_asked(table: exp.Table) -> bool:
+    alias = table.args.get("alias")
+    return (
+        isinstance(table.this, exp.Anonymous)
+        and table.this.name.lower() in _FUNCTIONS
+        and not (alias and alias.args.get("columns"))
+        and table.args.keys() - {"this", "alias"} <= {k for k, v in table.args.items() if not v}
+    )
