@@ -38,6 +38,8 @@ from proxy.wire.types import DuckType
 T = TypeVar("T")
 Columns = list[tuple[str, DuckType]]
 Accept = Callable[[Columns], None]
+Look = Callable[[Columns], bool]
+"""Is told a statement's columns; returns whether it has asked the engine anything."""
 Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
@@ -271,19 +273,23 @@ class DuckSession:
         self._streaming = statement.start(values, accept=accept)
         return self._streaming
 
-    def start_text(self, sql: str, scalar: bool = False) -> DuckPortal:
+    def start_text(self, sql: str, scalar: bool = False, look: Look | None = None) -> DuckPortal:
         """Blocks. `prepare` and `start` in one, for a statement without parameters.
 
-        A query that comes again is kept prepared.
+        A query that comes again is kept prepared. look: what has to be asked of the engine about
+        the columns before there are rows: any other question would take them all into memory.
         """
         self._detach()
         if (kept := self._kept.pop(sql, None)) is not None:
+            if look is not None:
+                look(kept.columns)
             self._streaming = kept.start()
             self._kept[sql] = kept
             return self._streaming
         statement = DuckStatement(self._connection, sql, self._watch, scalar)
         try:
-            self._streaming = running = statement.start(just_made=True)
+            asked = look is not None and look(statement.columns)
+            self._streaming = running = statement.start(just_made=not asked)
         except BaseException:
             statement.close()
             raise
@@ -298,10 +304,14 @@ class DuckSession:
                     self._seen.popitem(last=False)
         return running
 
-    def start_once(self, sql: str, values: Sequence[Any] = ()) -> DuckPortal:
+    def start_once(
+        self, sql: str, values: Sequence[Any] = (), look: Look | None = None
+    ) -> DuckPortal:
         """Blocks. As `start_text`, for a text that means something else the next time."""
         statement = self.prepare(sql)
         try:
+            if look is not None:
+                look(statement.columns)
             running = self.start(statement, values)
         except BaseException:
             statement.close()
