@@ -174,6 +174,7 @@ RULES: dict[type, Rule] = {
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
+    exp.Alter: on_values.altered,
     exp.Any: any_of,
     exp.BitString: on_values.no_bits,
     exp.ByteString: byte_string,

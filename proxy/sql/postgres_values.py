@@ -292,14 +292,30 @@ def at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
     return exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
 
 
+def added_length(at: exp.Expr) -> SqlError:
+    """The refusal of a length that nothing would keep: DuckDB adds no CHECK to a table there is."""
+    hint = "Leave the length out, or give it where the table is created."
+    return refused("a length for a column of a table that there is already", at, hint)
+
+
+def altered(alter: exp.Alter) -> None:
+    """ALTER COLUMN ... TYPE varchar(n)"""
+    for action in alter.args.get("actions") or ():
+        kind = action.args.get("dtype") if isinstance(action, exp.AlterColumn) else None
+        if isinstance(kind, exp.DataType) and kind.this in TEXTS and _length(kind) is not None:
+            raise added_length(action)
+
+
 def column_definition(column: exp.ColumnDef) -> None:
     """varchar(n) is checked, DuckDB's VARCHAR has no limit; numeric has a scale."""
     kind = column.args.get("kind")
     if not isinstance(kind, exp.DataType):
         return
-    if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
+    if kind.this in TEXTS:
         length = _length(kind)
-        if length is not None:
+        if length is not None and isinstance(column.parent, exp.Alter):
+            raise added_length(column)
+        if length is not None and isinstance(column.parent, exp.Schema):
             constraints = column.args.get("constraints") or ()
             column.set("constraints", [*constraints, at_most(column.this, length)])
     elif kind.this == _D.DECIMAL:
