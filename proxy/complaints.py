@@ -17,7 +17,7 @@ from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.parameter_types import columns_of
 from proxy.sql import control_plane
-from proxy.sql.inserting import target, with_columns
+from proxy.sql.inserting import target, with_columns, without_conflict
 from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.statement import Statement
@@ -50,6 +50,7 @@ def located(error: EngineError, plan: Statement, sql: str, dialect: str) -> Engi
     return error
 
 
+_NO_KEY = "There are no UNIQUE/PRIMARY KEY constraints that refer to this table"
 _TOO_FEW = re.compile(
     r"table .* has (?P<columns>\d+) columns but (?P<values>\d+) values were supplied"
 )
@@ -58,10 +59,16 @@ _TOO_FEW = re.compile(
 async def with_defaults(session: Session, plan: Statement, error: EngineError) -> Statement | None:
     """An INSERT that was refused for giving fewer values than there are columns, naming its columns.
 
-    None where that was not it, or where the dialect wants all of them.
+    Or one that was to do nothing on a conflict, and is of a table where none can be. None where that
+    was not it, or where the dialect wants it so.
     """
-    found = _TOO_FEW.fullmatch(error.message) if plan.kind == "INSERT" else None
-    if found is None or session.settings.get("hatidata.dialect") != "postgres":
+    if plan.kind != "INSERT" or session.settings.get("hatidata.dialect") != "postgres":
+        return None
+    if error.message.startswith(_NO_KEY):
+        sql = without_conflict(plan.sql)
+        return None if sql is None else replace(plan, sql=sql)
+    found = _TOO_FEW.fullmatch(error.message)
+    if found is None:
         return None
     given = int(found["values"])
     table = target(plan.sql)

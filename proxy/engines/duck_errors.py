@@ -111,6 +111,8 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
         )
     ),
     # What our own macros raise, in Postgres's and Snowflake's words.
+    ("Invalid Input", "invalid input syntax for type date", "22007"),
+    ("Invalid Input", "invalid input syntax for type time", "22007"),
     ("Invalid Input", "invalid input syntax for type", "22P02"),
     ("Invalid Input", 'relation "', "42P01"),
     ("Invalid Input", 'schema "', "3F000"),

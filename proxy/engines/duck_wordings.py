@@ -426,6 +426,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Conversion",
+        r'timestamp field value "(?P<value>.*)" has a timestamp that is not UTC\..*',
+        _plain("22007", 'invalid input syntax for type timestamp: "{value}"'),
+    ),
+    _rule(
+        "Conversion",
         r'(date|time|timestamp) field value out of range: "(?P<value>.*?)"(, expected .*)?',
         _plain("22008", 'date/time field value out of range: "{value}"'),
     ),

@@ -1,4 +1,8 @@
-"""INSERT of fewer values than the table has columns: in Postgres the last columns get their defaults."""
+"""INSERTs that Postgres takes and DuckDB does not, as DuckDB takes them.
+
+Of fewer values than the table has columns: the last columns get their defaults. With ON CONFLICT DO
+NOTHING into a table without a key: there is nothing to conflict with.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,26 @@ def with_columns(sql: str, names: Sequence[str]) -> str:
     return write_duckdb(tree)
 
 
+def without_conflict(sql: str) -> str | None:
+    """An INSERT of DuckDB's without its ON CONFLICT DO NOTHING; None for anything else."""
+    tree = _insert(sql)
+    clause = tree.args.get("conflict") if tree is not None else None
+    if tree is None or clause is None or clause.args.get("conflict_keys"):
+        return None
+    if clause.args.get("action") is None or clause.args["action"].name.upper() != "DO NOTHING":
+        return None
+    tree.set("conflict", None)
+    return write_duckdb(tree)
+
+
 def _read(sql: str) -> exp.Insert | None:
+    tree = _insert(sql)
+    return tree if tree is not None and isinstance(tree.this, exp.Table) else None
+
+
+def _insert(sql: str) -> exp.Insert | None:
     try:
         tree = DUCKDB.parse(sql, DUCKDB.tokenize(sql))
     except SqlError:
         return None
-    return tree if isinstance(tree, exp.Insert) and isinstance(tree.this, exp.Table) else None
+    return tree if isinstance(tree, exp.Insert) else None

@@ -16,7 +16,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, routines, snowflake, traces
+from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
 from proxy.sql.altering import alters
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
@@ -361,6 +361,8 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     tree: exp.Expr | None = None
     try:
         tree = reader.parse(text, piece.tokens)
+        if reader is POSTGRES:
+            postgres_grammar.check(text, piece.tokens, tree)
         if kind_and_tag(tree) is not None:
             return tree, reader
         if not isinstance(tree, exp.Command):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_values as on_values
 from proxy.sql import unifying
@@ -164,13 +165,16 @@ def _unnest(node: exp.Unnest) -> exp.Expr | None:
 
 
 def _cast(node: exp.Cast) -> exp.Expr | None:
+    floats.cast(node)
     return _numeric_parameter(node) or on_values.cast(node)
 
 
 RULES: dict[type, Rule] = {
     **unifying.RULES,
+    exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
+    exp.Alter: on_values.altered,
     exp.Any: any_of,
     exp.BitString: on_values.no_bits,
     exp.ByteString: byte_string,
@@ -185,6 +189,7 @@ RULES: dict[type, Rule] = {
     exp.Div: on_values.division,
     exp.EQ: on_values.json_equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
+    exp.Exp: floats.exponential,
     exp.Extract: functions.extract,
     exp.Fetch: functions.fetch,
     exp.GenerateSeries: functions.generate_series,
@@ -198,7 +203,9 @@ RULES: dict[type, Rule] = {
     exp.Lock: refuse_lock,
     exp.Merge: raise_on_second_match,
     exp.Mod: on_values.remainder,
+    exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.json_equality,
+    exp.Pow: floats.power,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
@@ -206,6 +213,7 @@ RULES: dict[type, Rule] = {
     exp.Select: sources,
     exp.SimilarTo: on_values.similar,
     exp.StringToArray: functions.string_to_array,
+    exp.Sub: floats.float_arithmetic,
     exp.Substring: functions.substring,
     exp.Table: _table,
     exp.TimestampTrunc: functions.date_trunc,

@@ -272,12 +272,20 @@ def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     return rule
 
 
+def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
+    (value,) = arguments
+    plain = holds_aggregate(value) or isinstance(value, (exp.Literal, exp.Null))
+    return duck("to_json", value if plain else call("pg_json_value_", value))
+
+
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "to_char": _to_char,
     "to_date": lambda arguments: _read("to_date", _D.DATE, arguments),
     "to_timestamp": _to_timestamp,
     "encode": _encode,
     "decode": _decode,
+    "to_json": _to_json,
+    "to_jsonb": _to_json,
     "to_number": _no_counterpart("to_number"),
     "format": _no_counterpart("format"),
 }

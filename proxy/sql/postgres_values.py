@@ -47,7 +47,7 @@ def is_text(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Literal) and bool(node.is_string)
 
 
-def _unwrapped(node: exp.Expr) -> exp.Expr:
+def unwrapped(node: exp.Expr) -> exp.Expr:
     while isinstance(node, exp.Paren):
         node = node.this
     return node
@@ -77,7 +77,7 @@ def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             names = {_D.SMALLINT: "smallint", _D.INT: "integer"}
             raise _invalid(names.get(to.this, "bigint"), value)
         return None
-    inner = _unwrapped(value)
+    inner = unwrapped(value)
     texts = (exp.Column, exp.JSONExtractScalar, exp.Anonymous, exp.Cast)
     if isinstance(inner, texts) and not holds_aggregate(inner):
         return call("pg_whole_", value)
@@ -104,14 +104,14 @@ def _length(to: exp.DataType) -> int | None:
     return 1 if to.this == _D.CHAR else None
 
 
-_TEXT_NODES = (exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim, exp.Substring)
+TEXT_NODES = (exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim, exp.Substring)
 
 
 def as_text(value: exp.Expr) -> exp.Expr:
     """A value as Postgres prints it; what is a text already is left."""
-    inner = _unwrapped(value)
+    inner = unwrapped(value)
     plain = (exp.Literal, exp.Null, exp.Placeholder, exp.Parameter, exp.JSONExtractScalar)
-    if isinstance(inner, (*plain, *_TEXT_NODES)):
+    if isinstance(inner, (*plain, *TEXT_NODES)):
         return value
     if isinstance(inner, exp.Cast) and inner.to.this in TEXTS:
         return value
@@ -161,7 +161,7 @@ def _bytes_of(value: exp.Expr) -> bytes:
 def _to_bytes(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if is_text(value):
         return duck("unhex", exp.Literal.string(_bytes_of(value).hex()))
-    if isinstance(_unwrapped(value), (exp.Placeholder, exp.Parameter, exp.Null)):
+    if isinstance(unwrapped(value), (exp.Placeholder, exp.Parameter, exp.Null)):
         return None
     return call("pg_bytea_", value)
 
@@ -183,7 +183,7 @@ def _to_numeric(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             _bounded(to, max(len(found[1]) + len(found[2]), 1), len(found[2]))
             return None
     _bounded(to, *UNBOUNDED_NUMERIC)
-    if isinstance(_unwrapped(value), (exp.Literal, exp.Placeholder, exp.Parameter, exp.Null)):
+    if isinstance(unwrapped(value), (exp.Literal, exp.Placeholder, exp.Parameter, exp.Null)):
         return None
     if holds_aggregate(value):
         return exp.cast(value, _D.TEXT)
@@ -205,6 +205,58 @@ def to_moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     return exp.Literal.string(" ".join([f"{date} (BC)" if era == "BC" else date, *rest]))
 
 
+def _may_follow_a_date(word: str) -> bool:
+    """Whether a word may be a time, an offset or a zone: `12:00`, `+02`, `UTC`, `PM`."""
+    return word[:1] in "0123456789+-" or word.upper() in _ZONES or "/" in word
+
+
+_ZONES = frozenset({"UTC", "GMT", "Z", "ZULU", "AM", "PM", "T"})
+_STRICT = {
+    _D.DATE: "pg_date_",
+    _D.TIMESTAMPTZ: "pg_timestamptz_",
+    _D.TIMESTAMPLTZ: "pg_timestamptz_",
+}
+_STRICT |= dict.fromkeys((_D.TIMESTAMP, _D.TIMESTAMPNTZ, _D.DATETIME), "pg_timestamp_")
+_STRICT |= {_D.TIME: "pg_time_"}
+_MOMENT_NAMES = dict.fromkeys((_D.TIMESTAMP, _D.TIMESTAMPNTZ, _D.DATETIME), "timestamp")
+_MOMENT_NAMES |= dict.fromkeys((_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ), "timestamp with time zone")
+_MOMENT_NAMES |= {_D.DATE: "date", _D.TIME: "time"}
+_NO_TEXTS = (exp.Null, exp.Placeholder, exp.Parameter, exp.CurrentDate, exp.CurrentTimestamp)
+
+
+def _read_strictly(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """What may be a text when the statement runs: DuckDB reads past BC and whatever else follows."""
+    inner = unwrapped(value)
+    if isinstance(inner, _NO_TEXTS):
+        return None
+    if isinstance(inner, exp.Cast) and inner.to.this not in TEXTS:
+        return None
+    macro = _STRICT[to.this]
+    return call(f"{macro}of_aggregate_" if holds_aggregate(inner) else macro, value)
+
+
+def _moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    if not is_text(value):
+        return _read_strictly(value, to)
+    made = to_moment(value, to)
+    first, *rest = value.this.split() or [""]
+    dated = made is None and first.replace("-", "").isdigit()
+    if dated and any(not _may_follow_a_date(word) for word in rest):
+        message = f'invalid input syntax for type {_MOMENT_NAMES[to.this]}: "{value.this}"'
+        raise SqlError("22007", message, position=position_of(value))
+    return made
+
+
+def to_time(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """DuckDB reads past what follows a time."""
+    if not is_text(value):
+        return _read_strictly(value, to)
+    if any(not _may_follow_a_date(word) for word in value.this.split()):
+        message = f'invalid input syntax for type time: "{value.this}"'
+        raise SqlError("22007", message, position=position_of(value))
+    return None
+
+
 _ERAS = ("BC", "AD")
 _SPECIAL_DATES = frozenset({"infinity", "-infinity", "epoch"})
 
@@ -217,7 +269,8 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.BINARY: _to_bytes,
     _D.DECIMAL: _to_numeric,
     _D.ARRAY: literal_array,
-    **dict.fromkeys(MOMENTS, to_moment),
+    **dict.fromkeys(MOMENTS, _moment),
+    _D.TIME: to_time,
 }
 
 
@@ -239,14 +292,30 @@ def at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
     return exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
 
 
+def added_length(at: exp.Expr) -> SqlError:
+    """The refusal of a length that nothing would keep: DuckDB adds no CHECK to a table there is."""
+    hint = "Leave the length out, or give it where the table is created."
+    return refused("a length for a column of a table that there is already", at, hint)
+
+
+def altered(alter: exp.Alter) -> None:
+    """ALTER COLUMN ... TYPE varchar(n)"""
+    for action in alter.args.get("actions") or ():
+        kind = action.args.get("dtype") if isinstance(action, exp.AlterColumn) else None
+        if isinstance(kind, exp.DataType) and kind.this in TEXTS and _length(kind) is not None:
+            raise added_length(action)
+
+
 def column_definition(column: exp.ColumnDef) -> None:
     """varchar(n) is checked, DuckDB's VARCHAR has no limit; numeric has a scale."""
     kind = column.args.get("kind")
     if not isinstance(kind, exp.DataType):
         return
-    if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
+    if kind.this in TEXTS:
         length = _length(kind)
-        if length is not None:
+        if length is not None and isinstance(column.parent, exp.Alter):
+            raise added_length(column)
+        if length is not None and isinstance(column.parent, exp.Schema):
             constraints = column.args.get("constraints") or ()
             column.set("constraints", [*constraints, at_most(column.this, length)])
     elif kind.this == _D.DECIMAL:
@@ -260,7 +329,7 @@ def column_definition(column: exp.ColumnDef) -> None:
 
 
 def _is_interval(node: exp.Expr) -> bool:
-    node = _unwrapped(node)
+    node = unwrapped(node)
     if isinstance(node, exp.Cast):
         return isinstance(node.to, exp.DataType) and node.to.this == _D.INTERVAL
     return isinstance(node, exp.Interval)
@@ -280,7 +349,7 @@ def division(node: exp.Div) -> exp.Expr | None:
 
 def remainder(node: exp.Mod) -> exp.Expr | None:
     """DuckDB's x % 0 is NULL."""
-    by = _unwrapped(node.expression)
+    by = unwrapped(node.expression)
     if isinstance(by, exp.Literal) and by.name.strip("0."):
         return None
     return call("pg_mod_", node.this, node.expression)
@@ -289,7 +358,7 @@ def remainder(node: exp.Mod) -> exp.Expr | None:
 def concatenation(pipe: exp.DPipe) -> exp.Expr | None:
     """With a text, everything becomes text as Postgres prints it."""
     sides = [pipe.this, pipe.expression]
-    bare = [_unwrapped(side) for side in sides]
+    bare = [unwrapped(side) for side in sides]
     if any(isinstance(side, (exp.Array, exp.Bracket)) for side in bare):
         return element_added(*bare)
     # A column beside a parameter may be an array, to which another is added.
@@ -305,10 +374,10 @@ def concatenation(pipe: exp.DPipe) -> exp.Expr | None:
 
 
 def _says_text(side: exp.Expr) -> bool:
-    inner = _unwrapped(side)
+    inner = unwrapped(side)
     if isinstance(inner, exp.Cast):
         return isinstance(inner.to, exp.DataType) and inner.to.this in TEXTS
-    return is_text(inner) or isinstance(inner, (*_TEXT_NODES, exp.JSONExtractScalar))
+    return is_text(inner) or isinstance(inner, (*TEXT_NODES, exp.JSONExtractScalar))
 
 
 def concat(node: exp.Concat | exp.ConcatWs) -> None:
@@ -387,6 +456,6 @@ _JSON = (_D.JSON, _D.JSONB)
 
 def json_equality(node: exp.EQ | exp.NEQ) -> None:
     """Equal documents may differ as texts."""
-    for side in (_unwrapped(node.this), _unwrapped(node.expression)):
+    for side in (unwrapped(node.this), unwrapped(node.expression)):
         if isinstance(side, exp.Cast) and side.to.this in _JSON:
             raise refused("comparing json documents", node, "Compare values taken out with ->>.")

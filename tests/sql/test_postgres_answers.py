@@ -18,11 +18,10 @@ import pytest
 
 from tests.conftest import Running
 
-AGREEING_AT_LEAST = 462
+AGREEING_AT_LEAST = 503
 """Raised with every statement that is won; never lowered."""
 
 DIFFERENT: dict[str, str] = {
-    "select 1e308::float8 * 10": "a float that overflows is Infinity",
     "select row(1, 'a')": "a row is shown as JSON",
     "select t from (select 1 as a) t": "a row is shown as JSON",
     "select tt from tt where id = 1": "a row is shown as JSON",

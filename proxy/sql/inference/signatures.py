@@ -274,7 +274,10 @@ pg_string_to_array_: text text -> _text
 pg_round_: float8 -> =
 pg_numeric_ pg_seconds_ pg_milliseconds_: _ -> numeric
 pg_bytea_: bytea -> bytea
-pg_whole_: _ -> =
+pg_whole_ pg_float_ pg_real_ pg_json_value_: _ -> =
+pg_finite_: float8 bool -> float8
+pg_date_ pg_timestamp_ pg_timestamptz_ pg_time_: _ -> =
+sum_ difference_: _ _ -> =
 pg_date_trunc_: _ _ -> pg_trunc 2
 date_trunc_: _ _ -> = 2
 to_int_: _ -> int8

@@ -17,6 +17,7 @@ from proxy.sql.postgres import (
 )
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_functions import unquote_bounds
+from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
@@ -139,6 +140,9 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         return _calendar_step(operation)
     if isinstance(operation, exp.Div):
         return divided("div_", operation.this, operation.expression)
+    if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
+        name = "sum_" if isinstance(operation, exp.Add) else "difference_"
+        return sf(name, operation.this, operation.expression)
     left = _whole(operation.this)
     if left is None:
         return _remainder(operation) if isinstance(operation, exp.Mod) else None
@@ -149,6 +153,19 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
             operation.set("this", cast(operation.this, exp.DType.BIGINT))
     return _remainder(operation) if isinstance(operation, exp.Mod) else None
+
+
+_DAYS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
+
+
+def _may_count_days(operation: exp.Binary) -> bool:
+    """Whether a whole number of 64 bits may be added to a DATE, which takes 32 in DuckDB."""
+    sides = [operation.this, operation.expression]
+    for days, other in (sides, reversed(sides)):
+        whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
+        if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
+            return isinstance(operation, exp.Add) or days is sides[1]
+    return False
 
 
 def _remainder(operation: exp.Mod) -> exp.Expr | None:

@@ -152,7 +152,24 @@ def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
     return duck("date_diff", text(unit), start, end)
 
 
+def _unit_given(part: exp.Expr) -> exp.Expr:
+    """DuckDB's name of a unit that is known only when the statement runs; it raises for others."""
+    spelled: dict[str, list[exp.Expr]] = {}
+    for spelling, unit in UNITS.items():
+        if unit in _INTERVALS and not unit.startswith("dayof"):
+            spelled.setdefault(unit.removesuffix("iso"), []).append(text(spelling))
+    given = cast(part, _D.VARCHAR)
+    ifs = [
+        exp.If(this=exp.In(this=exp.Upper(this=given.copy()), expressions=all_), true=text(unit))
+        for unit, all_ in spelled.items()
+    ]
+    unknown = exp.DPipe(this=text("this date or time part is not supported: "), expression=given)
+    return exp.Case(ifs=ifs, default=duck("error", unknown))
+
+
 def _truncated(part: exp.Expr, value: exp.Expr) -> exp.Expr:
+    if isinstance(part, (exp.Parameter, exp.Placeholder)):
+        return sf("date_trunc_", _unit_given(part), moment(value))
     unit = unit_of(part)
     unit = {"weekiso": "week"}.get(unit, unit)
     if unit == "nanosecond":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.postgres_values import at_most
+from proxy.sql.postgres_values import added_length, at_most
 from proxy.sql.snowflake.registry import node, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
@@ -79,9 +79,11 @@ def _column(column: exp.ColumnDef) -> None:
             continue
         kept.append(constraint)
     if isinstance(kind, exp.DataType):
-        if kind.this in TEXTS and isinstance(column.parent, exp.Schema):
+        if kind.this in TEXTS:
             length = length_of(kind)
-            if length is not None:
+            if length is not None and isinstance(column.parent, exp.Alter):
+                raise added_length(column)
+            if length is not None and isinstance(column.parent, exp.Schema):
                 kept.append(at_most(column.this, length))
         other = carrier(kind)
         if other is not None:
@@ -127,6 +129,11 @@ def _alter(alter: exp.Alter) -> exp.Expr | None:
         kind = str(alter.args.get("kind") or "TABLE")
         return exp.Comment(this=alter.this, kind=kind, expression=text(comment.name))
     if actions and isinstance(actions[0], exp.AlterColumn):
+        wanted = actions[0].args.get("dtype")
+        if isinstance(wanted, exp.DataType):
+            if wanted.this in TEXTS and length_of(wanted):
+                raise added_length(actions[0])
+            actions[0].set("dtype", carrier(wanted) or wanted)
         comment = actions[0].args.get("comment")
         if comment is not None:
             column = exp.Column(

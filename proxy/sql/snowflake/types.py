@@ -87,7 +87,7 @@ def carrier(kind: exp.DataType) -> exp.DataType | None:
 
 @node(exp.DataType)
 def _data_type(kind: exp.DataType) -> exp.Expr | None:
-    if isinstance(kind.parent, (exp.Cast, exp.DataType, exp.ColumnDef)):
+    if isinstance(kind.parent, (exp.Cast, exp.DataType, exp.ColumnDef, exp.AlterColumn)):
         # Casts and columns look at the declared type themselves.
         return None
     return carrier(kind)

@@ -38,6 +38,20 @@ CREATE OR REPLACE MACRO _sf.main.pg_whole_
     ELSE error('invalid input syntax for type integer: "' || x || '"') END,
   (x) AS x;
 
+-- A float that overflows raises; infinity stays infinite.
+CREATE OR REPLACE MACRO _sf.main.pg_float_
+  (x VARCHAR) AS CASE WHEN isinf(TRY_CAST(x AS DOUBLE)) AND NOT contains(lower(x), 'inf')
+    THEN error('"' || x || '" is out of range for type double precision') ELSE x END,
+  (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_real_
+  (x VARCHAR) AS CASE WHEN isinf(TRY_CAST(x AS FLOAT)) AND NOT contains(lower(x), 'inf')
+    THEN error('"' || x || '" is out of range for type real') ELSE x END,
+  (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_is_infinite_(x) AS coalesce(isinf(TRY_CAST(x AS DOUBLE)), false);
+CREATE OR REPLACE MACRO _sf.main.pg_finite_(made, allowed) AS
+  CASE WHEN isinf(TRY_CAST(made AS DOUBLE)) AND NOT allowed
+    THEN error('value out of range: overflow') ELSE made END;
+
 -- x::numeric: a float is taken as it is printed.
 CREATE OR REPLACE MACRO _sf.main.pg_numeric_
   (x BIGINT) AS x,
@@ -47,7 +61,51 @@ CREATE OR REPLACE MACRO _sf.main.pg_numeric_
   (x VARCHAR) AS x,
   (x DECIMAL(38, 16)) AS x;
 
+-- x::date and its kin, of a text: what Postgres and DuckDB read alike, with `(BC)` where DuckDB wants
+-- it; DuckDB would read past whatever follows. Other types are left as they are.
+CREATE OR REPLACE MACRO _sf.main.pg_moment_(s, kind, model) AS
+  CASE WHEN s IS NULL THEN NULL
+    WHEN regexp_full_match(s, model) THEN trim(s)
+    WHEN regexp_full_match(s, '(?i)' || model || '(bc|ad)\s*')
+      THEN regexp_replace(trim(s), '(?i)^([0-9]+-[0-9]+-[0-9]+)(.*?)\s*(?:(bc)|ad)$',
+                          CASE WHEN regexp_matches(s, '(?i)bc\s*$') THEN '\1 (BC)\2' ELSE '\1\2' END)
+    WHEN lower(trim(s)) IN ('infinity', '-infinity', 'epoch') AND kind <> 'time' THEN lower(trim(s))
+    WHEN regexp_matches(s, '(?i)[0-9](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|am|pm)|^\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|now|today|tomorrow|yesterday)|^\s*[0-9]+[/.][0-9]+[/.][0-9]+|^\s*[0-9]{6,}|^\s*[0-9]{1,3}-|^\s*allballs|[a-z]/[a-z]|[.][0-9]{7,}|[0-9]\s*([+-][0-9:]+|z|utc|gmt)\s*$')
+      THEN error('the format of the ' || kind || ' "' || s || '" is not supported')
+    ELSE error('invalid input syntax for type ' || kind || ': "' || s || '"') END;
+CREATE OR REPLACE MACRO _sf.main.pg_date_of_text_(s) AS
+  _sf.main.pg_moment_(s, 'date', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?\s*');
+CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_of_text_(s) AS
+  _sf.main.pg_moment_(s, 'timestamp with time zone', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?)?\s*');
+CREATE OR REPLACE MACRO _sf.main.pg_timestamp_of_text_(s) AS
+  _sf.main.pg_moment_(s, 'timestamp', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?\s*');
+CREATE OR REPLACE MACRO _sf.main.pg_time_of_text_(s) AS
+  _sf.main.pg_moment_(s, 'time', '\s*[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?\s*');
+CREATE OR REPLACE MACRO _sf.main.pg_date_ (x VARCHAR) AS _sf.main.pg_date_of_text_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_timestamp_
+  (x VARCHAR) AS _sf.main.pg_timestamp_of_text_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_
+  (x VARCHAR) AS _sf.main.pg_timestamptz_of_text_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_time_ (x VARCHAR) AS _sf.main.pg_time_of_text_(x), (x) AS x;
+-- Of aggregates, where no overload can be chosen: all by way of their texts.
+CREATE OR REPLACE MACRO _sf.main.pg_date_of_aggregate_(x) AS
+  CASE typeof(x) WHEN 'VARCHAR' THEN _sf.main.pg_date_of_text_(CAST(x AS VARCHAR))
+    ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.pg_timestamp_of_aggregate_(x) AS
+  CASE typeof(x) WHEN 'VARCHAR' THEN _sf.main.pg_timestamp_of_text_(CAST(x AS VARCHAR))
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(TRY_CAST(x AS TIMESTAMPTZ) AS TIMESTAMP) AS VARCHAR)
+    ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_of_aggregate_(x) AS
+  CASE typeof(x) WHEN 'VARCHAR' THEN _sf.main.pg_timestamptz_of_text_(CAST(x AS VARCHAR))
+    ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.pg_time_of_aggregate_(x) AS
+  CASE typeof(x) WHEN 'VARCHAR' THEN _sf.main.pg_time_of_text_(CAST(x AS VARCHAR))
+    WHEN 'TIMESTAMP' THEN CAST(TRY_CAST(TRY_CAST(x AS TIMESTAMP) AS TIME) AS VARCHAR)
+    ELSE CAST(x AS VARCHAR) END;
+
 -- x::text
+CREATE OR REPLACE MACRO _sf.main.pg_era_text_(s) AS
+  CASE WHEN contains(s, ' (BC)') THEN replace(s, ' (BC)', '') || ' BC' ELSE s END;
 CREATE OR REPLACE MACRO _sf.main.pg_float_text_(s) AS
   CASE s WHEN 'nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity'
     ELSE CASE WHEN ends_with(s, '.0') AND length(ltrim(s, '-')) > 17
@@ -56,11 +114,21 @@ CREATE OR REPLACE MACRO _sf.main.pg_float_text_(s) AS
 CREATE OR REPLACE MACRO _sf.main.pg_text_(x) AS
   CASE
     WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN _sf.main.pg_float_text_(CAST(x AS VARCHAR))
+    WHEN typeof(x) IN ('DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE')
+      THEN _sf.main.pg_era_text_(CAST(x AS VARCHAR))
     WHEN typeof(x) = 'BLOB' THEN '\x' || lower(hex(TRY_CAST(x AS BLOB)))
     WHEN typeof(x) = 'INTERVAL' THEN replace(CAST(x AS VARCHAR), 'month', 'mon')
     WHEN typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT%'
       THEN error('the text of an array or a row is not supported')
     ELSE CAST(x AS VARCHAR) END;
+-- to_json(x): a moment is in ISO 8601's form.
+CREATE OR REPLACE MACRO _sf.main.pg_json_value_
+  (x DATE) AS _sf.main.pg_era_text_(CAST(x AS VARCHAR)),
+  (x TIMESTAMP) AS regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'),
+  (x TIMESTAMPTZ) AS regexp_replace(
+    regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'),
+    '([+-][0-9]{2})( BC)?$', '\1:00\2'),
+  (x) AS x;
 -- A value beside || and in concat().
 CREATE OR REPLACE MACRO _sf.main.pg_joined_(x) AS
   CASE WHEN typeof(x) = 'JSON' THEN error('|| of json documents is not supported')
