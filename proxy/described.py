@@ -27,10 +27,12 @@ class Described:
         """Whether there is a column that may have a length."""
         return any(kind.id == "VARCHAR" and kind.alias is None for _, kind in columns)
 
-    def look(self, columns: Sequence[tuple[str, DuckType]]) -> None:
-        """Blocks. Before `lengths`, within the session's transaction."""
-        if self.concerns(columns):
-            self._duck.declared()
+    def look(self, columns: Sequence[tuple[str, DuckType]]) -> bool:
+        """Blocks. Before `lengths`, within the session's transaction; whether it had to ask."""
+        if self.is_current or not self.concerns(columns):
+            return False
+        self._duck.declared()
+        return True
 
     @property
     def is_current(self) -> bool:

@@ -723,17 +723,16 @@ class Session:
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
         if plan.federated:
-            running = self.duck.start_once(plan.sql)
+            running = self.duck.start_once(plan.sql, look=self.described.look)
             self.federation.spent = True
         else:
-            running = self.duck.start_text(plan.sql, plan.scalar)
+            look = None if plan.scalar else self.described.look
+            running = self.duck.start_text(plan.sql, plan.scalar, look)
         try:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
                 self.rest = run_rest(self.duck, plan)
                 return running, None, None
-            if not plan.scalar:
-                self.described.look(running.columns)
             encoder = running.encoder((0,) * len(running.columns), self.style())
             return running, encoder, running.fetch(encoder)
         except BaseException:

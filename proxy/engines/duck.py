@@ -38,6 +38,8 @@ from proxy.wire.types import DuckType
 T = TypeVar("T")
 Columns = list[tuple[str, DuckType]]
 Accept = Callable[[Columns], None]
+Look = Callable[[Columns], bool]
+"""Is told a statement's columns; returns whether it has asked the engine anything."""
 Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may follow
 
 # One piece of a result: enough rows to make the kernels worth their call, few enough to bound memory.
@@ -216,6 +218,13 @@ class DuckSession:
 
         While a piece is encoded and sent, the next one is fetched. To be closed (`aclosing`).
         """
+        while limit and limit <= running.piece_rows:  # too few for two threads
+            data, rows, more = await self.call(running.fetch, encoder, limit)
+            if rows:
+                yield data, rows
+            limit -= rows
+            if not more or not limit:
+                return
         batch, more = await self.call(running.fetch_batch, limit)
         while batch is not None:
             if limit:
@@ -271,19 +280,23 @@ class DuckSession:
         self._streaming = statement.start(values, accept=accept)
         return self._streaming
 
-    def start_text(self, sql: str, scalar: bool = False) -> DuckPortal:
+    def start_text(self, sql: str, scalar: bool = False, look: Look | None = None) -> DuckPortal:
         """Blocks. `prepare` and `start` in one, for a statement without parameters.
 
-        A query that comes again is kept prepared.
+        A query that comes again is kept prepared. look: what has to be asked of the engine about
+        the columns before there are rows: any other question would take them all into memory.
         """
         self._detach()
         if (kept := self._kept.pop(sql, None)) is not None:
+            if look is not None:
+                look(kept.columns)
             self._streaming = kept.start()
             self._kept[sql] = kept
             return self._streaming
         statement = DuckStatement(self._connection, sql, self._watch, scalar)
         try:
-            self._streaming = running = statement.start(just_made=True)
+            asked = look is not None and look(statement.columns)
+            self._streaming = running = statement.start(just_made=not asked)
         except BaseException:
             statement.close()
             raise
@@ -298,10 +311,14 @@ class DuckSession:
                     self._seen.popitem(last=False)
         return running
 
-    def start_once(self, sql: str, values: Sequence[Any] = ()) -> DuckPortal:
+    def start_once(
+        self, sql: str, values: Sequence[Any] = (), look: Look | None = None
+    ) -> DuckPortal:
         """Blocks. As `start_text`, for a text that means something else the next time."""
         statement = self.prepare(sql)
         try:
+            if look is not None:
+                look(statement.columns)
             running = self.start(statement, values)
         except BaseException:
             statement.close()
@@ -649,7 +666,7 @@ class DuckPortal:
         self._ahead: list[duckdb_c.Chunk] = []  # looked at, and to be given yet
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
-        self._piece_rows = _FIRST_ROWS
+        self.piece_rows = _FIRST_ROWS  # the most that the next piece will have
         self.done = False
         self.columns = result.columns if statement.unsure else statement.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
@@ -682,7 +699,7 @@ class DuckPortal:
             self.close()
         whole = batch is not None and max_rows and batch.num_rows >= max_rows
         # After the whole of what was asked for comes another request.
-        self._piece_rows = _FIRST_ROWS if whole else min(2 * self._piece_rows, _PIECE_ROWS)
+        self.piece_rows = _FIRST_ROWS if whole else min(4 * self.piece_rows, _PIECE_ROWS)
         return batch, more
 
     def _only_piece(self, few: FewRows, max_rows: int) -> Piece | None:
@@ -710,7 +727,7 @@ class DuckPortal:
 
     def _next_piece(self, max_rows: int) -> tuple[pa.RecordBatch | None, bool]:
         """Chunks until there are enough rows or bytes, or until it takes too long to wait for more."""
-        limit = min(max_rows or self._piece_rows, self._piece_rows)
+        limit = min(max_rows or self.piece_rows, self.piece_rows)
         batches: list[pa.RecordBatch] = []
         rows = size = 0
         more = True

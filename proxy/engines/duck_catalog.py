@@ -21,7 +21,7 @@ from sqlglot.tokens import TokenType
 from catalog.mirror import Document, has_references, signed
 from proxy.engines.duck import DATABASE, DuckSession
 from proxy.engines.duckdb_c import DuckError
-from proxy.wire.types import DuckType, wire_type
+from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,19 @@ class _State:
     deep: bool = False
     kept: bool = False
     source: str | None = None
+
+
+# `(length("name") <= 20)`, as DuckDB writes what `sql.types` made of varchar(20).
+_LENGTH_CHECK = [
+    TokenType.L_PAREN,
+    TokenType.VAR,
+    TokenType.L_PAREN,
+    TokenType.IDENTIFIER,
+    TokenType.R_PAREN,
+    TokenType.LTE,
+    TokenType.NUMBER,
+    TokenType.R_PAREN,
+]
 
 
 def mirrored_schema(name: str) -> str:
@@ -255,11 +268,26 @@ class _Reading:
             if document is None or kind == "NOT NULL":
                 continue
             item: Document = {"type": kind, "columns": columns}
+            if kind == "CHECK" and self._is_length(document, columns, expression):
+                continue
             if kind == "CHECK":
                 item["expression"] = expression
             elif kind == "FOREIGN KEY":
                 item |= {"table": other, "references": theirs}
             document["constraints"].append(item)
+
+    def _is_length(self, document: Document, columns: list[str], expression: str) -> bool:
+        """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
+        tokens = self._grammar.tokenize(expression)
+        if len(columns) != 1 or [token.token_type for token in tokens] != _LENGTH_CHECK:
+            return False
+        if tokens[1].text != "length" or tokens[3].text != columns[0]:
+            return False
+        for column in document["columns"]:
+            if column["name"] == columns[0] and column["oid"] == "VARCHAR":
+                column["length"] = int(tokens[6].text)
+                return True
+        return False
 
     def _indexes(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
         for schema, table, name, unique, expressions in self._duck.run(
@@ -296,6 +324,8 @@ class _Reading:
         for document in documents:
             for column in document["columns"]:
                 column["oid"], column["modifier"] = self._types[column["oid"]]
+                if length := column.pop("length", 0):
+                    column["oid"], column["modifier"] = BY_NAME["varchar"].oid, length + 4
 
     def _read_types(self, texts: list[str]) -> list[DuckType]:
         if not texts:

@@ -77,8 +77,14 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
     if not isinstance(table, exp.Table) or kind not in _RELATIONS | {"SCHEMA"}:
         return EVERYTHING
     # What IF NOT EXISTS leaves alone is what it was, not what is written here.
-    deep = bool(tree.args.get("exists")) or tree.find(*_DEEP) is not None
+    deep = bool(tree.args.get("exists")) or tree.find(*_DEEP) is not None or _has_length(tree)
     return (_name(table, deep=deep, views=bool(tree.args.get("replace"))),)
+
+
+def _has_length(tree: exp.Expr) -> bool:
+    """Whether a column is a varchar(n), whose n is a constraint to DuckDB."""
+    kinds = tree.find_all(exp.DataType)
+    return any(kind.expressions and kind.this in exp.DataType.TEXT_TYPES for kind in kinds)
 
 
 def _drop(tree: exp.Drop) -> Iterable[Touched]:

@@ -79,7 +79,7 @@ def test_columns_in_snowflakes_words(ask: Ask) -> None:
     rows = ask(
         "SELECT column_name, data_type, is_nullable, numeric_precision, numeric_scale,"
         " character_maximum_length, comment FROM hatidata.INFORMATION_SCHEMA.COLUMNS c"
-        " WHERE c.table_name = 't' ORDER BY ordinal_position"
+        " WHERE c.table_name = 't' AND c.table_schema = 'work' ORDER BY ordinal_position"
     )
     assert [tuple(row.values()) for row in rows] == [
         ("n", "NUMBER", "NO", 10, 2, None, None),
