@@ -58,9 +58,12 @@ class KnownTexts:
     def __init__(self) -> None:
         self._free: dict[bytes, tuple[tuple[int, int], ...]] = {}
         self._plans: dict[bytes, Statement] = {}
+        self._whole: dict[bytes, Statement] = {}  # texts whose digits are all free
 
     def find(self, text: bytes) -> Statement | None:
         masked = text.translate(_MASK)
+        if (plan := self._whole.get(masked)) is not None:
+            return plan
         free = self._free.get(masked)
         if free is None:
             return None
@@ -80,7 +83,10 @@ class KnownTexts:
         if len(self._free) >= _MOST_TEXTS or len(self._plans) >= _MOST_TEXTS:
             self._free.clear()
             self._plans.clear()
+            self._whole.clear()
         self._free[masked] = free
+        if masked.count(b"0") == sum(end - start for start, end in free):
+            self._whole[masked] = plan
         for start, end in free:
             text = text[:start] + masked[start:end] + text[end:]
         self._plans[text] = plan
@@ -113,6 +119,7 @@ class Shortcut:
         # The places of the client's names for statements: start, end of the name, end of the frame.
         self._names: list[tuple[int, int, int, RelayedStatement]] = []
         self._parsed: PreparedStatement | None = None
+        self._passed: Statement | None = None  # the last plan of a named statement that passes
 
     def known(self) -> KnownTexts:
         dialect = self._session.dialect
@@ -147,7 +154,8 @@ class Shortcut:
             if plan is None:
                 return False
             session.context.started(plan)
-            session.extended.statements.pop("", None)
+            if (statements := session.extended.statements) and "" in statements:
+                del statements[""]
         elif first in (_BIND, _PARSE):
             if not self._read_batch(data, profile.matter):
                 return False
@@ -197,8 +205,10 @@ class Shortcut:
                         or (text.result is not None and text.result != statement.result)
                     ):
                         return False
-                    if not passes(found.plan):
-                        return False
+                    if plan is not self._passed:
+                        if not passes(plan):
+                            return False
+                        self._passed = plan
                     names.append((at, name_end, end, statement))
             elif kind == _DESCRIBE:
                 if data[at + 5] != _PORTAL or data[at + 6] or statement is None:
@@ -236,7 +246,8 @@ class Shortcut:
         relay = session.relay
         relay.take(backend)
         data = self._data
-        relay.bring_in_step_at_once(backend)
+        if backend.profile is not relay.known_profile:
+            relay.bring_in_step_at_once(backend)
         if self._names:
             renamed = self._renamed(backend)
             if renamed is None:  # the session prepares what is missing
@@ -279,6 +290,13 @@ class Shortcut:
         """The backend has answered, or is gone."""
         session, parsed = self._session, self._parsed
         relay = session.relay
+        if parsed is None and relay.release_plain():
+            self.pending = session.busy = False
+            self._data = b""
+            if self._names:
+                self._names = []
+            self._end()
+            return
         backend = relay.backend
         assert backend is not None
         alive = backend.alive
@@ -306,10 +324,11 @@ class Shortcut:
             self._names = []
 
     def _end(self) -> None:
-        link = self._session.link
-        if not self._session.unhurried:
-            self._session.shortcut_ended()
-        if link.protocol.buffered or link.ended:
+        session = self._session
+        link = session.link
+        if not session.unhurried:
+            session.shortcut_ended()
+        if link.ended or link.protocol.buffered:
             link.go_on()
 
     def cancel(self) -> bool:

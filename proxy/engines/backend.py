@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.engines.profile import Profile
 
 _length = struct.Struct("!I").unpack_from
+_head = struct.Struct("!BI").unpack_from
 
 # Frames that may be handed on piecemeal: nothing is learned from them, and they may be large.
 _BULK = frozenset(b"Dd")
@@ -135,9 +136,10 @@ class Backend(StartingConnection):
             if data[end:-1] == _READY_HEAD:
                 at = 0
                 while at < end:
-                    if data[at] not in _PLAIN:
+                    kind, length = _head(data, at)
+                    if kind not in _PLAIN:
                         break
-                    at += 1 + _length(data, at + 1)[0]
+                    at += 1 + length
                 if at == end:
                     self.status = "I" if data[-1] == 73 else chr(data[-1])
                     self._expected.clear()
@@ -249,6 +251,11 @@ class Backend(StartingConnection):
     def torn(self) -> bool:
         """The client has been given a part of a frame whose rest will not come."""
         return bool(self._bulk_left) and self._bulk_forward
+
+    @property
+    def sound(self) -> bool:
+        """It answers nobody just now, and whoever comes next may have it."""
+        return not (self._expected or self.cancels or self.untrusted or self.expired or self._lost)
 
     @property
     def busy(self) -> bool:

@@ -235,6 +235,19 @@ class Pool:
             self.lent.discard(backend)
             self.idle.append(backend)
 
+    def rest(self, backend: Backend) -> bool:
+        """`give_back` of a backend that nobody waits for and nothing is the matter with, after an
+        exchange. False: it is neither, and nothing was done.
+        """
+        if self.waiting or not backend.sound:
+            return False
+        backend.idle_since = 0.0
+        backend.detach(self.lost)
+        self.lent.discard(backend)
+        self.idle.append(backend)
+        self.counters.exchanges += 1
+        return True
+
     def cancelled(self, backend: Backend) -> None:
         """The last request to cancel has landed on a backend that was given back meanwhile."""
         if backend.untrusted or not backend.alive:

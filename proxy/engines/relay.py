@@ -540,6 +540,26 @@ class Relay:
         elif not self.pinned:
             self._let_go()
 
+    def release_plain(self) -> bool:
+        """`release` after an exchange that passed by itself; False: nothing was done, it is due."""
+        backend, pool = self._backend, self.pool
+        if (
+            backend is None
+            or pool is None
+            or self.in_transaction
+            or self._unsynced
+            or self._set_inside
+            or self.pinned
+            or self._paused
+            or self._releasing is not None
+            or self.trace is not Trace.NOTHING
+            or backend.status != "I"
+            or not pool.rest(backend)
+        ):
+            return False
+        self._backend = None
+        return True
+
     def _let_go(self) -> None:
         """Gives the backend back as it is."""
         backend, self._backend = self._backend, None
