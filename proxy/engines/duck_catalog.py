@@ -16,11 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import Dialect as Grammar
+from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
 from proxy.engines.duck import DATABASE, DuckSession
 from proxy.engines.duckdb_c import DuckError
+from proxy.sql.lengths import checked_length
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -51,19 +53,6 @@ class _State:
     deep: bool = False
     kept: bool = False
     source: str | None = None
-
-
-# `(length("name") <= 20)`, as DuckDB writes what `sql.types` made of varchar(20).
-_LENGTH_CHECK = [
-    TokenType.L_PAREN,
-    TokenType.VAR,
-    TokenType.L_PAREN,
-    TokenType.IDENTIFIER,
-    TokenType.R_PAREN,
-    TokenType.LTE,
-    TokenType.NUMBER,
-    TokenType.R_PAREN,
-]
 
 
 def mirrored_schema(name: str) -> str:
@@ -278,14 +267,16 @@ class _Reading:
 
     def _is_length(self, document: Document, columns: list[str], expression: str) -> bool:
         """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
-        tokens = self._grammar.tokenize(expression)
-        if len(columns) != 1 or [token.token_type for token in tokens] != _LENGTH_CHECK:
+        if len(columns) != 1:
             return False
-        if tokens[1].text != "length" or tokens[3].text != columns[0]:
+        try:
+            (check,) = self._grammar.parse(expression)
+        except (SqlglotError, RecursionError):
             return False
+        length = checked_length(check, columns[0]) if check is not None else 0
         for column in document["columns"]:
-            if column["name"] == columns[0] and column["oid"] == "VARCHAR":
-                column["length"] = int(tokens[6].text)
+            if length and column["name"] == columns[0] and column["oid"] == "VARCHAR":
+                column["length"] = length
                 return True
         return False
 

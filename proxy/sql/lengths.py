@@ -146,12 +146,16 @@ def _folded(path: Path) -> Path:
 
 
 def _length(expression: str, column: str) -> int:
-    """n of `length(column) <= n`, 0 for any other CHECK."""
     try:
         tree = DUCKDB.parse(expression, DUCKDB.tokenize(expression))
     except SqlError:
         return 0
-    tree = tree.unnest()
+    return checked_length(tree, column)
+
+
+def checked_length(check: exp.Expr, column: str) -> int:
+    """n of `length(column) <= n`, 0 for any other CHECK."""
+    tree = check.unnest()
     if not isinstance(tree, exp.LTE) or not isinstance(tree.this, exp.Length):
         return 0
     about, limit = tree.this.this, tree.expression
