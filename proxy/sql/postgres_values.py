@@ -328,13 +328,6 @@ def column_definition(column: exp.ColumnDef) -> None:
 # --- operators and literals ---------------------------------------------------------------------
 
 
-def _is_interval(node: exp.Expr) -> bool:
-    node = unwrapped(node)
-    if isinstance(node, exp.Cast):
-        return isinstance(node.to, exp.DataType) and node.to.this == _D.INTERVAL
-    return isinstance(node, exp.Interval)
-
-
 def division(node: exp.Div) -> exp.Expr | None:
     """Integers are divided towards zero, numeric exactly; zero raises.
 

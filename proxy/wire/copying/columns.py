@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 
 from proxy.errors import SqlError
 from proxy.wire.decoders.values import LeftOver, Value
-from proxy.wire.encoders.cells import binary_from, offsets_of
 from proxy.wire.types import DuckType
 
 
@@ -81,9 +80,6 @@ class Slices:
 
 Unusual = np.ndarray | None
 """bool (n,): which values a kernel did not understand (never a NULL); None if it did all of them."""
-
-TextKernel = Callable[[pa.Array], tuple[pa.Array, Unusual]]
-BinaryKernel = Callable[[Slices], tuple[pa.Array, Unusual]]
 
 
 def no_kernel(texts: pa.Array) -> tuple[None, np.ndarray]:
@@ -214,8 +210,3 @@ def cast_usual(texts: pa.Array, kind: pa.DataType, pattern: str) -> tuple[pa.Arr
         return only(texts, wanted).cast(kind), unusual
     except pa.ArrowInvalid:
         return no_kernel(texts)
-
-
-def padded_texts(texts: Sequence[bytes]) -> pa.Array:
-    lengths = np.array([len(text) for text in texts], "i8")
-    return binary_from(offsets_of(lengths), np.frombuffer(b"".join(texts), "u1"))
