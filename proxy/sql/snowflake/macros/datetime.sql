@@ -47,13 +47,111 @@ CREATE OR REPLACE MACRO _sf.main.next_day_(x, name) AS
 CREATE OR REPLACE MACRO _sf.main.previous_day_(x, name) AS
   CAST(x AS DATE) - CAST(7 - (_sf.main.weekday_(name) - isodow(CAST(x AS DATE)) + 7) % 7 AS INTEGER);
 
+-- A timestamp of nanoseconds, cut.
+CREATE OR REPLACE MACRO _sf.main.microseconds_(x) AS make_timestamp(epoch_ns(x) // 1000);
+
 -- A TIME is shown as on any day.
 CREATE OR REPLACE MACRO _sf.main.date_text_(x, model) AS
   CASE typeof(x) WHEN 'TIME' THEN strftime(DATE '2000-01-01' + TRY_CAST(x AS TIME), model)
     WHEN 'DATE' THEN strftime(TRY_CAST(x AS DATE), model)
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN strftime(TRY_CAST(x AS TIMESTAMPTZ), model)
     WHEN 'TIMESTAMP' THEN strftime(TRY_CAST(x AS TIMESTAMP), model)
+    WHEN 'TIMESTAMP_NS' THEN strftime(_sf.main.microseconds_(TRY_CAST(x AS TIMESTAMP_NS)), model)
     ELSE strftime(_sf.main.to_timestamp_(x), model) END;
+-- The first n digits of a second's fraction, of nine.
+CREATE OR REPLACE MACRO _sf.main.finer_nanosecond_(x) AS epoch_ns(x) % 1000000000;
+CREATE OR REPLACE MACRO _sf.main.finer_epoch_nanosecond_(x) AS epoch_ns(x);
+CREATE OR REPLACE MACRO _sf.main.fraction_text_(x, n) AS
+  left(CASE typeof(x)
+    WHEN 'TIMESTAMP_NS'
+      THEN lpad(CAST(epoch_ns(TRY_CAST(x AS TIMESTAMP_NS)) % 1000000000 AS VARCHAR), 9, '0')
+    ELSE _sf.main.date_text_(x, '%f') || '000' END, n);
+-- TIMESTAMP_TZ: what the clock shows, and minutes east of UTC; see zoned.py.
+CREATE OR REPLACE MACRO _sf.main.pair_(t, o) AS
+  {'t': CAST(t AS TIMESTAMP), 'o': CAST(o AS BIGINT)};
+CREATE OR REPLACE MACRO _sf.main.moment_of_(p) AS timezone('UTC', p.t - to_minutes(p.o));
+-- Minutes of the offset at the end of a text, NULL where it has none.
+CREATE OR REPLACE MACRO _sf.main.plain_offset_(s) AS regexp_replace(s, '\s*[Zz]$', ' +00');
+CREATE OR REPLACE MACRO _sf.main.written_offset_(s) AS
+  CASE WHEN regexp_full_match(s, '.*[Zz]') THEN '+0000'
+       WHEN regexp_full_match(s, '.*:[0-9]{2}(\.[0-9]*)?\s*[+-][0-9]{1,2}(:?[0-9]{2})?')
+         THEN regexp_extract(s, '[+-][0-9]{1,2}(:?[0-9]{2})?$')
+       WHEN regexp_full_match(s, '.*:[0-9]{2} [+-][0-9]{4} [0-9]{4}')
+         THEN regexp_extract(s, '[+-][0-9]{4}') END;
+CREATE OR REPLACE MACRO _sf.main.minutes_(o) AS
+  CASE WHEN starts_with(o, '-') THEN -1 ELSE 1 END
+  * (CAST(regexp_extract(o, '^[+-]([0-9]{1,2})', 1) AS BIGINT) * 60
+     + coalesce(TRY_CAST(regexp_extract(o, '^[+-][0-9]{1,2}:?([0-9]{2})$', 1) AS BIGINT), 0));
+CREATE OR REPLACE MACRO _sf.main.offset_in_(s) AS
+  _sf.main.minutes_(regexp_extract(s, '[+-][0-9]{1,2}(:?[0-9]{2})?$'));
+CREATE OR REPLACE MACRO _sf.main.local_pair_(t) AS
+  {'t': t, 'o': CAST(timezone_hour(CAST(t AS TIMESTAMPTZ)) * 60
+                     + timezone_minute(CAST(t AS TIMESTAMPTZ)) AS BIGINT)};
+CREATE OR REPLACE MACRO _sf.main.read_pair_(s) AS
+  CASE WHEN _sf.main.written_offset_(trim(s)) IS NULL
+       THEN _sf.main.local_pair_(_sf.main.auto_timestamp_(s))
+       ELSE {'t': _sf.main.auto_timestamp_(s),
+             'o': _sf.main.minutes_(_sf.main.written_offset_(trim(s)))} END;
+CREATE OR REPLACE MACRO _sf.main.zoned_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN _sf.main.read_pair_(CAST(x AS VARCHAR))
+    WHEN 'JSON' THEN _sf.main.read_pair_(json_extract_string(to_json(x), '$'))
+    ELSE _sf.main.local_pair_(_sf.main.to_timestamp_(x)) END;
+CREATE OR REPLACE MACRO _sf.main.pair_of_moment_(m, o) AS
+  {'t': timezone('UTC', CAST(m AS TIMESTAMPTZ)) + to_minutes(o), 'o': CAST(o AS BIGINT)};
+CREATE OR REPLACE MACRO _sf.main.pair_in_(m, zone) AS
+  {'t': timezone(zone, CAST(m AS TIMESTAMPTZ)),
+   'o': date_diff('minute', timezone('UTC', CAST(m AS TIMESTAMPTZ)),
+                  timezone(zone, CAST(m AS TIMESTAMPTZ)))};
+CREATE OR REPLACE MACRO _sf.main.in_zone_(zone, m) AS timezone(zone, m);
+
+-- Minutes east of UTC of the session's zone at that moment.
+CREATE OR REPLACE MACRO _sf.main.offset_of_(x) AS
+  CASE typeof(x)
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN
+      timezone_hour(TRY_CAST(x AS TIMESTAMPTZ)) * 60 + timezone_minute(TRY_CAST(x AS TIMESTAMPTZ))
+    WHEN 'VARCHAR' THEN _sf.main.zoned_(x).o
+    ELSE error('the offset of what has no time zone is not supported') END;
+CREATE OR REPLACE MACRO _sf.main.offset_text_(minutes, style) AS
+  CASE WHEN minutes IS NULL THEN NULL
+    WHEN style = 'h' THEN CASE WHEN minutes < 0 THEN '-' ELSE '+' END || printf('%02d', abs(minutes) // 60)
+    ELSE CASE WHEN minutes < 0 THEN '-' ELSE '+' END
+      || printf('%02d', abs(minutes) // 60) || style || printf('%02d', abs(minutes) % 60) END;
+CREATE OR REPLACE MACRO _sf.main.timezone_hour_(minutes) AS CAST(trunc(minutes / 60) AS BIGINT);
+CREATE OR REPLACE MACRO _sf.main.timezone_minute_(minutes) AS CAST(minutes % 60 AS BIGINT);
+
+-- Weeks that begin `shift` days after Monday; see weeks.py.
+CREATE OR REPLACE MACRO _sf.main.week_begins_(x, shift) AS
+  CAST(date_trunc('week', CAST(x AS DATE) - CAST(shift AS INTEGER)) AS DATE) + CAST(shift AS INTEGER);
+CREATE OR REPLACE MACRO _sf.main.week_ends_(x, shift) AS _sf.main.week_begins_(x, shift) + 6;
+CREATE OR REPLACE MACRO _sf.main.week_middle_(x, shift) AS _sf.main.week_begins_(x, shift) + 3;
+CREATE OR REPLACE MACRO _sf.main.week_of_middle_(d) AS (dayofyear(d) - 1) // 7 + 1;
+CREATE OR REPLACE MACRO _sf.main.day_of_week_(x, shift) AS
+  (isodow(CAST(x AS DATE)) - 1 - shift + 7) % 7 + 1;
+CREATE OR REPLACE MACRO _sf.main.week_from_january_(x, shift) AS
+  date_diff('day', _sf.main.week_begins_(make_date(year(x), 1, 1), shift),
+            _sf.main.week_begins_(x, shift)) // 7 + 1;
+
+-- A year of two digits: strptime's 69 is 1969, and its 68 is 2068.
+CREATE OR REPLACE MACRO _sf.main.in_century_(x, start) AS
+  x + to_years(CAST(CASE WHEN year(x) < start THEN 100 WHEN year(x) >= start + 100 THEN -100
+                    ELSE 0 END AS INTEGER));
+
+-- Values in formats of the session's own: only the branch of x's type is bound to be right.
+CREATE OR REPLACE MACRO _sf.main.as_date_(x) AS TRY_CAST(CASE typeof(x) WHEN 'DATE' THEN x END AS DATE);
+CREATE OR REPLACE MACRO _sf.main.as_time_(x) AS TRY_CAST(CASE typeof(x) WHEN 'TIME' THEN x END AS TIME);
+CREATE OR REPLACE MACRO _sf.main.as_ntz_(x) AS
+  TRY_CAST(CASE typeof(x) WHEN 'TIMESTAMP' THEN x END AS TIMESTAMP);
+CREATE OR REPLACE MACRO _sf.main.as_ltz_(x) AS
+  TRY_CAST(CASE typeof(x) WHEN 'TIMESTAMP WITH TIME ZONE' THEN x END AS TIMESTAMPTZ);
+CREATE OR REPLACE MACRO _sf.main.text_by_type_(x, date_, time_, ntz, ltz) AS
+  CASE typeof(x) WHEN 'DATE' THEN date_ WHEN 'TIME' THEN time_ WHEN 'TIMESTAMP' THEN ntz
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN ltz ELSE _sf.main.to_varchar_(x) END;
+CREATE OR REPLACE MACRO _sf.main.base64_text_(x BLOB) AS to_base64(x), (x) AS x;
+-- Whole microseconds of nanoseconds: finer ones would be lost.
+CREATE OR REPLACE MACRO _sf.main.microseconds_of_(n) AS
+  CASE WHEN CAST(n AS BIGINT) % 1000 <> 0 THEN error('adding single nanoseconds is not supported')
+       ELSE CAST(n AS BIGINT) // 1000 END;
 
 -- Parts beyond their range carry over: a month 13 is the next year's first.
 CREATE OR REPLACE MACRO _sf.main.from_parts_(y, mo, d, h, mi, s, ns) AS

@@ -7,6 +7,7 @@ CREATE OR REPLACE MACRO _sf.main.to_variant(x TIMESTAMP) AS
   (x BLOB) AS to_json(hex(x)),
   (x DATE) AS to_json(x),
   (x) AS to_json(x);
+CREATE OR REPLACE MACRO _sf.main.zoned_variant_(moment, written) AS to_json(written);
 -- The same where the type is not known before the macro is used.
 CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
   CASE WHEN typeof(x) IN ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BLOB')
