@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.formats import date_text
+from proxy.sql.snowflake.formats import date_text, is_model
 from proxy.sql.snowflake.number_models import decimal, printed, read
 from proxy.sql.snowflake.registry import (
     cast,
@@ -17,7 +17,7 @@ from proxy.sql.snowflake.registry import (
 )
 from proxy.sql.snowflake.semistructured import scalar_text
 from proxy.sql.snowflake.types import cast_to
-from proxy.sql.snowflake.zoned import clock, offset, pair_of
+from proxy.sql.snowflake.zoned import clock, offset, once, pair_of
 
 _D = exp.DType
 _BINARY_FORMATS = {"HEX": "hex", "UTF-8": "decode", "UTF8": "decode", "BASE64": "to_base64"}
@@ -39,15 +39,14 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
             return number_text
     if not isinstance(model, exp.Literal) or not model.is_string:
         raise unsupported("a format that is not a literal", model)
-    minutes = None
+    if not is_model(model.this):
+        raise unsupported("this format in TO_CHAR", model)
+    spelled = model.this
     if isinstance(value, exp.Literal):
         value = sf("to_timestamp_", value)
     elif (pair := pair_of(value)) is not None:
-        value, minutes = clock(pair), offset(pair)
-    made = date_text(value, model.this, minutes)
-    if made is None:
-        raise unsupported("this format in TO_CHAR", model)
-    return made
+        return once(pair, lambda p: date_text(clock(p), spelled, offset(p)) or text(""))
+    return date_text(value, spelled) or text("")
 
 
 def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:

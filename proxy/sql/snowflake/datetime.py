@@ -29,7 +29,7 @@ from proxy.sql.snowflake.types import (
     mapped,
     try_cast_to,
 )
-from proxy.sql.snowflake.zoned import clock, moved, of_pair, offset, pair_of, zoned
+from proxy.sql.snowflake.zoned import clock, moved, of_pair, offset, once, pair_of, zoned
 
 _D = exp.DType
 
@@ -320,17 +320,24 @@ def _read(kind: exp.DType, value: exp.Expr, model: exp.Expr, *, safe: bool) -> e
     if shape.zoned:
         said = sf("plain_offset_", said)
     parsed: exp.Expr = duck(parse, said, text(shape.model))
-    pair = sf("pair_of_moment_", parsed, sf("offset_in_", said.copy())) if shape.zoned else None
-    made = clock(pair) if pair is not None else sf("microseconds_", parsed)
-    if shape.short_year:
-        made = sf("in_century_", made, number(int(value_of("two_digit_century_start"))))
+    pair: exp.Expr | None = None
+    if shape.zoned:
+        pair = sf("pair_of_moment_", parsed, sf("offset_in_", said.copy()))
+        if shape.short_year:
+            pair = once(pair, lambda p: sf("pair_", _in_century(clock(p)), offset(p)))
+        if kind in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ):
+            moment_ = of_pair(pair)
+            return moment_ if kind == _D.TIMESTAMPTZ else cast(moment_, _D.TIMESTAMPTZ)
+        return cast(clock(pair), kind)
+    made = sf("microseconds_", parsed)
+    made = _in_century(made) if shape.short_year else made
     if kind == _D.TIMESTAMPTZ:
-        return of_pair(sf("pair_", made, offset(pair))) if pair is not None else zoned(made)
-    if kind == _D.TIMESTAMPLTZ:
-        if pair is not None:
-            return of_pair(sf("pair_", made, offset(pair)))
-        return cast(made, _D.TIMESTAMPTZ)
-    return cast(made, kind)
+        return zoned(made)
+    return cast(made, _D.TIMESTAMPTZ if kind == _D.TIMESTAMPLTZ else kind)
+
+
+def _in_century(at: exp.Expr) -> exp.Expr:
+    return sf("in_century_", at, number(int(value_of("two_digit_century_start"))))
 
 
 READ_BY_MODEL.append(lambda kind, value, model: _read(kind, value, text(model), safe=False))

@@ -35,7 +35,7 @@ from proxy.sql.snowflake.registry import (
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import TO_VARIANT
-from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, pair_of, zoned
+from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
 _D = exp.DType
 
@@ -168,7 +168,8 @@ def default_text(value: exp.Expr) -> exp.Expr:
     """A value's text in the formats that the session has set."""
     pair = pair_of(value)
     if pair is not None:
-        return date_text(clock(pair), _model("timestamp_tz_output_format"), offset(pair)) or value
+        model = _model("timestamp_tz_output_format")
+        return once(pair, lambda p: date_text(clock(p), model, offset(p)) or text(""))
     if is_finer(value):
         return date_text(value, _model("timestamp_ntz_output_format")) or value
     if changed("binary_output_format"):

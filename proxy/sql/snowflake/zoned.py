@@ -56,9 +56,17 @@ def offset(pair: exp.Expr) -> exp.Expr:
     return duck("struct_extract", pair.copy(), text("o"))
 
 
+def once(pair: exp.Expr, use: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """What `use` makes of a pair, which is written, and evaluated, once."""
+    name = exp.Identifier(this="_pair")
+    function = exp.Lambda(this=use(exp.Column(this=name)), expressions=[name.copy()])
+    made = duck("list_transform", duck("list_value", pair), function)
+    return duck("list_extract", made, exp.Literal.number(1))
+
+
 def moved(value: exp.Expr, step: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """A function of a date or time; of a TIMESTAMP_TZ it moves the clock and keeps the offset."""
     pair = pair_of(value)
     if pair is None:
         return step(value)
-    return of_pair(sf("pair_", step(clock(pair)), offset(pair)))
+    return of_pair(once(pair, lambda p: sf("pair_", step(clock(p)), offset(p))))
