@@ -24,6 +24,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.prepared import RelayedStatement
 from proxy.engines.relay import Told
 from proxy.errors import SqlError
+from proxy.exchange import EXECUTE_AND_SYNC
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.compound import CompoundAction
@@ -45,7 +46,6 @@ _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
-_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
 _ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
 _NOTHING = "SET VARIABLE hatidata_nothing = NULL"  # has no rows and does nothing
@@ -288,8 +288,9 @@ class ExtendedProtocol:
             return None
         if self._session.transaction.block is not Block.NONE:
             return None
-        if not self._session.link.protocol.take(_EXECUTE_AND_SYNC):
+        if not self._session.link.protocol.rest_is(EXECUTE_AND_SYNC):
             return None
+        self._session.link.protocol.take_rest()
         self._session.compound.lost()
         return known
 
@@ -463,6 +464,15 @@ class ExtendedProtocol:
             columns = portals.columns_of(rows, shown, self._lengths(statement))
             self._session.link.write(m.row_description(columns))
 
+    @staticmethod
+    def description(statement: PreparedStatement, formats: tuple[int, ...]) -> bytes:
+        """RowDescription of a query of DuckDB's; made once for each time that its columns are."""
+        rows, lengths, known = statement.row_types, statement.lengths, statement.description
+        if known is None or known[0] is not rows or known[1:3] != (lengths, formats):
+            message = m.row_description(portals.columns_of(rows or (), formats, lengths))
+            known = statement.description = rows, lengths, formats, message
+        return known[3]
+
     async def execute(self, message: m.Execute) -> None:
         session = self._session
         bound = self._portal(message.portal)
@@ -545,12 +555,16 @@ class ExtendedProtocol:
             session.link.write(m.PORTAL_SUSPENDED)
             session.compound.lost()
         else:
-            if isinstance(bound.running, DuckPortal):
-                session.compound.ran(plan, bound.running.statement.moment, sent)
-            else:
-                session.compound.lost()
+            self.ran(bound, plan, sent)
             tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if idle else plan.tag
             session.link.write(portals.complete(tag, sent))
+
+    def ran(self, bound: Portal, plan: Statement, rows: int) -> None:
+        """The portal has given all of its rows: RESULT_SCAN may ask for them."""
+        if isinstance(bound.running, DuckPortal):
+            self._session.compound.ran(plan, bound.running.statement.moment, rows)
+        else:
+            self._session.compound.lost()
 
     async def run(
         self, bound: Portal, limit: int, formats: Sequence[int] = (), send: bool = True
@@ -624,7 +638,7 @@ class ExtendedProtocol:
             and duck is not None
             and not bound.sql
             and bound.size <= _SMALL
-            and self._session.link.protocol.next_is(b"S")
+            and not self._session.link.protocol.more_than_sync
             and self._session.duck_at_once(duck)
         )
 
@@ -751,6 +765,7 @@ class ExtendedProtocol:
 
     async def flush(self, message: m.Flush) -> None:
         await self._session.relay.settle()
+        self._session.link.flush()
 
     async def sync(self, message: m.Sync) -> None:
         self._session.link.protocol.ready()
