@@ -7,6 +7,7 @@ themselves; the session's own statements are run by the session. Describe never 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -48,6 +49,8 @@ _TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
 _ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
+_WORTH_FETCHING_AHEAD = 500  # rows of a portion
+_QUICK = 0.02  # seconds for one
 _NOTHING = "SET VARIABLE hatidata_nothing = NULL"  # has no rows and does nothing
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
@@ -579,7 +582,7 @@ class ExtendedProtocol:
             raise bound.failure.with_traceback(None)
         if bound.finished or limit == NO_ROWS:
             return 0
-        sent = 0
+        sent, begun = 0, time.monotonic()
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
         try:
@@ -609,6 +612,8 @@ class ExtendedProtocol:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
         bound.rows += sent
+        if limit >= _WORTH_FETCHING_AHEAD and time.monotonic() - begun < _QUICK:
+            self._fetch_ahead(bound, running, formats, limit)
         if not running.done and statement.plan is not None and statement.plan.writes:
             session.transaction.wrote_once("a statement whose RETURNING was read in part")
         if statement.row_types is None or running.done:
@@ -621,6 +626,18 @@ class ExtendedProtocol:
                 if statement.plan.touched:
                     await session.mirror.changed(statement.plan.touched)
         return sent
+
+    def _fetch_ahead(
+        self, bound: Portal, running: DuckPortal | Any, formats: Sequence[int], limit: int
+    ) -> None:
+        """A client that reads in portions will ask for the next: it is made while this one is read.
+
+        Only of queries, and of those that are quick, as every other statement has to wait for it.
+        """
+        plan = bound.statement.plan
+        reads = plan is not None and not plan.writes and not plan.federated
+        if reads and isinstance(running, DuckPortal) and running.is_streaming:
+            self._session.duck.fetch_ahead(running, self._encoder(bound, formats), limit)
 
     async def _bring(self, bound: Portal) -> None:
         """Brings what the portal's statement reads of Postgres, if it does."""

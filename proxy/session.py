@@ -259,6 +259,7 @@ class Session:
         self.link.close()
         self.extended.drop_all()
         self.federation.end()
+        self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:
