@@ -29,7 +29,7 @@ from proxy.sql.snowflake.registry import (
     sf,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import in_place, is_marked
+from proxy.sql.snowflake.semistructured import in_place, is_marked, placed
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
@@ -84,7 +84,7 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
             raise unsupported(f"function {upper}", call)
         return None
     try:
-        return rule(call.expressions)
+        return placed(rule(call.expressions), call)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         # A rule takes its arguments apart by number and by name: these are not the function's.
         message = f"function {name.lower()} does not exist with these arguments"
@@ -218,3 +218,32 @@ def _div0null(arguments: list[exp.Expr]) -> exp.Expr:
 def _who(call: exp.Expr) -> None:
     name = call.sql_name()
     raise unsupported(f"{name} in a query on the engine", call, f"Ask SELECT {name} on its own.")
+
+
+def _truth(value: exp.Expr) -> exp.Expr:
+    """A number is true unless it is zero once rounded."""
+    return sf("truthy_", cast(value, exp.DType.BOOLEAN) if isinstance(value, exp.Null) else value)
+
+
+@function("BOOLAND")
+def _booland(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.And(this=left, expression=right))
+
+
+@function("BOOLOR")
+def _boolor(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.Or(this=left, expression=right))
+
+
+@function("BOOLXOR")
+def _boolxor(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.NEQ(this=left, expression=right))
+
+
+@function("BOOLNOT")
+def _boolnot(arguments: list[exp.Expr]) -> exp.Expr:
+    (value,) = map(_truth, arguments)
+    return exp.Paren(this=exp.Not(this=value))
