@@ -138,6 +138,7 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
             operation.set(key, spelled)
     if isinstance(operation, (exp.Add, exp.Sub)) and isinstance(operation.expression, exp.Interval):
         return _calendar_step(operation)
+    _read_texts(operation)
     if isinstance(operation, exp.Div):
         return divided("div_", operation.this, operation.expression)
     if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
@@ -155,12 +156,26 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     return _remainder(operation) if isinstance(operation, exp.Mod) else None
 
 
+_DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
+
+
+def _read_texts(operation: exp.Binary) -> None:
+    """A column that is counted with may hold texts."""
+    for key, other in (("this", operation.expression), ("expression", operation.this)):
+        side = operation.args[key]
+        counted = isinstance(other, exp.Literal) and not other.is_string
+        if isinstance(side, exp.Column) and counted and not operation.find_ancestor(*_DEFINED):
+            operation.set(key, sf("number_", side))
+
+
 _DAYS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 
 def _may_count_days(operation: exp.Binary) -> bool:
     """Whether a whole number of 64 bits may be added to a DATE, which takes 32 in DuckDB."""
     sides = [operation.this, operation.expression]
+    if all(isinstance(side, exp.Column) for side in sides):
+        return not operation.find_ancestor(*_DEFINED)
     for days, other in (sides, reversed(sides)):
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):

@@ -23,7 +23,19 @@ CREATE OR REPLACE MACRO _sf.main.any_text_(x) AS
     WHEN 'BLOB' THEN hex(CAST(x AS BLOB))
     ELSE CAST(x AS VARCHAR) END;
 -- An argument that must be a text or a binary.
-CREATE OR REPLACE MACRO _sf.main.text_(x BLOB) AS x, (x) AS _sf.main.any_text_(x);
+CREATE OR REPLACE MACRO _sf.main.timeless_text_(x) AS
+  CASE typeof(x)
+    WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+    WHEN 'DOUBLE' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    WHEN 'FLOAT' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.text_
+  (x BLOB) AS x,
+  (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
+  (x TIMESTAMPTZ) AS _sf.main.any_text_(CAST(x AS TIMESTAMPTZ)),
+  (x DATE) AS CAST(x AS VARCHAR),
+  (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
+  (x) AS _sf.main.timeless_text_(x);
 -- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
 CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.to_varchar_
@@ -34,7 +46,7 @@ CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x DATE) AS CAST(x AS VARCHAR),
   (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
   (x BLOB) AS hex(x),
-  (x) AS _sf.main.any_text_(x);
+  (x) AS _sf.main.timeless_text_(x);
 
 -- x::VARCHAR(n): too long is an error, not a cut.
 CREATE OR REPLACE MACRO _sf.main.checked_length_(s, n) AS
