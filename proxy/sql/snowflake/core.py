@@ -22,6 +22,7 @@ from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
     NODES,
+    NodeRule,
     cast,
     duck,
     function,
@@ -29,11 +30,38 @@ from proxy.sql.snowflake.registry import (
     sf,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import in_place, is_marked, placed
+from proxy.sql.snowflake.semistructured import (
+    in_place,
+    is_marked,
+    placed,
+    variants_together,
+)
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
 NODES.update(unifying.RULES)
+
+
+def _alternatives(node: exp.Expr) -> list[exp.Expr | None]:
+    """The values one of which is a CASE's, an IFF's or a COALESCE's."""
+    if isinstance(node, exp.Case):
+        return [*(branch.args.get("true") for branch in node.args["ifs"]), node.args.get("default")]
+    if isinstance(node, exp.If):
+        in_case = isinstance(node.parent, exp.Case)
+        return [] if in_case else [node.args.get("true"), node.args.get("false")]
+    return [node.this, *node.expressions]
+
+
+def _with_variants(rule: NodeRule | None) -> NodeRule:
+    def unify(node: exp.Expr) -> exp.Expr | None:
+        variants_together(_alternatives(node))
+        return rule(node) if rule is not None else None
+
+    return unify
+
+
+for _kind in (exp.Case, exp.If, exp.Coalesce):
+    NODES[_kind] = _with_variants(NODES.get(_kind))
 NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together

@@ -15,10 +15,12 @@ CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
-  CASE typeof(s) WHEN 'JSON' THEN to_json(s)
+  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+      THEN CAST(parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
-  CASE typeof(s) WHEN 'JSON' THEN to_json(s)
+  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+      THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
