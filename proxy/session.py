@@ -624,7 +624,8 @@ class Session:
         await self.mirror.before_question()
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
-        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
+        begin = self.transaction.postgres_begin()
+        await self.relay.query(sql, begin, trace, names, len(plans))
         if self.relay.copying:
             await self.relay_copy()
 
