@@ -11,6 +11,7 @@ ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on.
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.identities import FREE, SCHEMA, UNIQUE
+from proxy.sql.identities import literal as _literal
+from proxy.sql.identities import quoted as _quoted
 from proxy.sql.reading import DUCKDB
-from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
 from proxy.sql.statement import Alters, Copies, Statement
 
 if TYPE_CHECKING:
@@ -59,17 +62,26 @@ def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     schema = duck.run("SELECT current_schema()")[0][0].replace('"', '""')
     word = secrets.token_hex(4)
     rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
+    rest = _freely_numbered(duck, rest)
     for sql in rest:
         duck.start_text(sql).finish()
     return rest
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+def _freely_numbered(duck: DuckSession, statements: list[str]) -> list[str]:
+    """Sequences whose names are taken get a number, as Postgres gives them one."""
+    if not any(FREE in sql for sql in statements):
+        return statements
+    taken = {name for (name,) in duck.run("SELECT sequence_name FROM duckdb_sequences()")}
+    wanted = [
+        token.text
+        for sql in statements
+        for token in DUCKDB.own_tokens(sql)
+        if token.token_type == TokenType.IDENTIFIER and token.text.endswith(FREE)
+    ]
+    numbers = itertools.chain([""], map(str, itertools.count(1)))
+    number = next(n for n in numbers if not any(w.replace(FREE, n) in taken for w in wanted))
+    return [sql.replace(FREE, number) for sql in statements]
 
 
 def _found(query: str, name: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
 from proxy.engines.duck import DATABASE, DuckSession
+from proxy.engines.duck_texts import called_sequence, foreign_key, is_own, next_value
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.lengths import checked_length
 from proxy.wire.types import BY_NAME, DuckType, wire_type
@@ -197,15 +198,15 @@ class _Reading:
         return documents
 
     def _all(self, found: dict[tuple[str, str], Document]) -> None:
+        for row in self._duck.run(_SEQUENCES):  # before the tables whose defaults call them
+            found[row[0], row[1]] = _sequence(row)
         for schema, name in self._duck.run(_TABLES):
             found[schema, name] = _table(schema, name)
         for schema, name, sql in self._duck.run(f"{_VIEWS} ORDER BY view_oid"):
             found[schema, name] = self._view(schema, name, sql)
-        for row in self._duck.run(_SEQUENCES):
-            found[row[0], row[1]] = _sequence(row)
         for schema, relation, name, kind, nullable, default in self._duck.run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
-                document["columns"].append(_column(name, kind, not nullable, default))
+                document["columns"].append(_column(relation, name, kind, not nullable, default))
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
@@ -231,10 +232,21 @@ class _Reading:
                 return
             raise
         key = [column for column, _, _, _, in_key in info if in_key]
-        document["columns"] = [_column(*row[:4]) for row in info]
+        document["columns"] = [_column(name, *row[:4]) for row in info]
+        self._counters(found, document)
         if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
         found[schema, name] = document
+
+    def _counters(self, found: dict[tuple[str, str], Document], document: Document) -> None:
+        """The sequences that a table's defaults call: they are made with it, by the same statement."""
+        names = [called_sequence(one["default"]) for one in document["columns"] if "default" in one]
+        called = [name[-1] for name in names if name is not None]
+        if not called:
+            return
+        listed = ", ".join(map(_literal, called))
+        for row in self._duck.run(f"{_SEQUENCES} AND sequence_name IN ({listed})"):
+            found.setdefault((row[0], row[1]), _sequence(row))
 
     def _view(self, schema: str, name: str, sql: str) -> Document:
         return _relation("v", schema, name) | {"query": self._query(sql)}
@@ -259,7 +271,11 @@ class _Reading:
             item: Document = {"type": kind, "columns": columns}
             if kind == "CHECK" and self._is_length(document, columns, expression):
                 continue
-            if kind == "CHECK":
+            kept = foreign_key(expression) if kind == "CHECK" else None
+            if kept is not None:
+                item |= {"type": "FOREIGN KEY", **kept}
+                item["schema"] = mirrored_schema(kept["schema"] or schema)
+            elif kind == "CHECK":
                 item["expression"] = expression
             elif kind == "FOREIGN KEY":
                 item |= {"table": other, "references": theirs}
@@ -354,13 +370,18 @@ def _sequence(row: Sequence[Any]) -> Document:
     }
 
 
-def _column(name: str, kind: str, not_null: bool, default: str | None) -> Document:
+def _column(table: str, name: str, kind: str, not_null: bool, default: str | None) -> Document:
     """Its type is DuckDB's name for it until `_set_types`."""
     column: Document = {"name": name, "oid": '"NULL"' if kind == "NULL" else kind}
     if not_null:
         column["not_null"] = True
     if default is not None and default != "NULL":
         column["default"] = default
+        sequence = called_sequence(default) if default.startswith("nextval(") else None
+        if sequence is not None:
+            column["default"] = next_value(sequence)
+            if is_own(sequence[-1], table, name):
+                column["owns"] = sequence[-1]
     return column
 
 

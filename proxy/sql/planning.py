@@ -37,6 +37,7 @@ from proxy.sql.federated import (
     put_stand_ins,
 )
 from proxy.sql.for_postgres import catalog_question
+from proxy.sql.identities import take_all
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -58,6 +59,7 @@ from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
+from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake import dml, pivoting
 from proxy.sql.snowflake.context import Settled, settle
@@ -423,7 +425,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
-        if name_schemas(nodes):
+        if name_schemas(nodes) | name_for_duckdb(nodes):
             nodes = list(tree.dfs())
         settled = _settled(nodes, dialect, source)
         if settled.changed:
@@ -456,11 +458,13 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             put_stand_ins(facts.control_tables, nodes)
             put_calls(calls)
         try:
-            if _is_snowflake(dialect) and grammar.name == "snowflake" and is_ddl(tree):
-                divided, then = _divided(tree, dialect)
+            if _is_snowflake(dialect) and is_ddl(tree):
+                divided, then = _divided(tree, dialect, grammar)
                 nodes = list(divided.first.dfs())
                 sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
+                if rewritten and (then := tuple(take_all(tree))):
+                    nodes = list(tree.dfs())
                 sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
@@ -468,7 +472,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
         hint = "Write out the names of the control plane's relations."
         refused = SqlError("0A000", message, hint=hint)
-    if divided is not None and (then or divided.copies):
+    if then or (divided is not None and divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
     altered = alters(divided.first if divided is not None else tree) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
@@ -500,11 +504,12 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     )
 
 
-def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
+def _divided(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
     divided = divide(tree, dialect.database)
+    rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
-        part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
+        part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
         for part in divided.then
     ]
     return divided, tuple(then)

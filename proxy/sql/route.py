@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import control_plane, guard
+from proxy.sql import control_plane, guard, sequences
 from proxy.sql.federated import Relation, call_text
 from proxy.sql.reading import position_of
 
@@ -188,8 +188,12 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     if schema == "pg_catalog":
         facts.shared.append(name)
         return
-    if name in ("nextval", "setval"):
-        facts.writes = True
+    if name in sequences.NUMBERS:
+        facts.writes = facts.writes or name == "nextval"
+        facts.analytical.append(name)  # the mirror's sequences never count
+    elif (refused := sequences.refusal(name, node)) is not None:
+        facts.analytical.append(name)
+        facts.refuse(refused)
     if not control_plane.is_common_function(name):
         facts.only_common = False
     if name in guard.FUNCTIONS:
