@@ -9,6 +9,7 @@ DuckDB's own writing; what is not of these forms is None.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot.tokens import TokenType
@@ -16,6 +17,15 @@ from sqlglot.tokens import TokenType
 from proxy.sql.identities import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
+
+CONSTRAINT = "hatidata: constraint"
+"""The comment of a unique index that stands for a UNIQUE constraint of its name."""
+
+
+def plain_name(written: str) -> str:
+    """An identifier without what quotes it."""
+    (token,) = DUCKDB.own_tokens(written)
+    return token.text
 
 
 def called_sequence(default: str) -> tuple[str, ...] | None:
@@ -39,10 +49,17 @@ def next_value(name: tuple[str, ...]) -> str:
     return f"nextval({literal(quoted(*where, name[-1]))})"
 
 
-def is_own(sequence: str, table: str, column: str) -> bool:
-    """Whether a sequence that a column's default calls was made for it (`proxy.sql.identities`)."""
-    stem = sequence.rstrip("0123456789")
-    return sequence.endswith("_identity") or stem == f"{table}_{column}_seq"
+def is_own(sequence: str, table: str, column: str, is_table: Callable[[str], bool]) -> bool:
+    """Whether a sequence that a column's default calls was made for it (`proxy.sql.identities`).
+
+    DuckDB does not tell whose a sequence is, so its name does; the table may have been renamed since,
+    unless there is one (`is_table`) of the name that it was made for.
+    """
+    if sequence.endswith("_identity"):
+        return True
+    stem, ending = sequence.rstrip("0123456789"), f"_{column}_seq"
+    first = stem.removesuffix(ending)
+    return stem.endswith(ending) and (first == table or not is_table(first))
 
 
 def foreign_key(expression: str) -> dict[str, Any] | None:

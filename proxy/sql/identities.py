@@ -2,7 +2,9 @@
 
 DuckDB has none of them, but it has sequences, defaults that call them and sequences that go with a
 table. So such a column becomes what Postgres makes of SERIAL: a sequence of its own, NOT NULL, and a
-default. SERIAL's sequence has the name that Postgres gives it, `table_column_seq`, since clients build
+default. DuckDB lets a sequence be owned, but cannot replay its log after a crash where the table of such
+a one was dropped: so no sequence is, and what drops a table drops its own (`proxy.defining`).
+SERIAL's sequence has the name that Postgres gives it, `table_column_seq`, since clients build
 that name themselves; Snowflake's identities are known by theirs, which ends in `_identity`.
 
 The values of a GENERATED ALWAYS column may be given here: what refuses them would have to read INSERT.
@@ -45,7 +47,7 @@ def taken(
 ) -> Iterator[str]:
     """Takes what numbers a column out of its definition; the statements that do it instead.
 
-    They are DuckDB's, for after the table is there: CREATE SEQUENCE, the default, the ownership.
+    They are DuckDB's, for after the table is there: CREATE SEQUENCE, and the default.
     snowflake: identities as Snowflake has them, which may be NULL and have no name. Raises SqlError
     42601 for a column that is numbered twice, or has a default besides.
     """
@@ -144,7 +146,6 @@ def _statements(
     start, step, least, most, cycle = counted
     name = f"{folded(table.this)}_{folded(column)}_"
     name += f"{UNIQUE}_identity" if number_of is None else f"seq{number_of}"
-    # DuckDB looks for the owner of a sequence in `main`, if no schema is named.
     where = places(table) or ([] if temporary else [SCHEMA])
     sequence = quoted(*where, name)
     target = quoted(*where, folded(table.this))
@@ -154,8 +155,6 @@ def _statements(
         f"MINVALUE {least} MAXVALUE {most} START WITH {start}{' CYCLE' if cycle else ''}"
     )
     yield f"ALTER TABLE {target} ALTER COLUMN {quoted(folded(column))} SET DEFAULT {default}"
-    if not temporary:
-        yield f"ALTER SEQUENCE {sequence} OWNED BY {quoted(*where[-1:], folded(table.this))}"
 
 
 def bounds_of(start: int, step: int) -> tuple[int, int]:

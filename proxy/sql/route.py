@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import control_plane, guard, sequences
@@ -331,6 +333,32 @@ def collect(nodes: Iterable[exp.Expr]) -> Facts:
         if visit is not None:
             visit(node, facts)
     return facts
+
+
+_WHO = (exp.CurrentSchema, exp.CurrentDatabase, exp.CurrentUser, exp.SessionUser)
+_AROUND_WHO = (exp.Select, exp.Alias, exp.Identifier, exp.Star, exp.From, exp.Table, exp.TableAlias)
+
+
+def asks_only_who(nodes: Iterable[exp.Expr], tokens: list[Token]) -> bool:
+    """Whether a query asks for nothing but the user, the schema or the database, as Postgres does.
+
+    Postgres says that in every dialect, and in its own types. CURRENT_USER() is Snowflake's alone.
+    """
+    asked = False
+    for node in nodes:
+        if isinstance(node, _WHO):
+            asked = True
+        elif (isinstance(node, exp.Table) and not isinstance(node.this, _WHO)) or not isinstance(
+            node, _AROUND_WHO
+        ):
+            return False
+    return asked and not any(
+        token.text.upper() in _BARE and after.token_type == TokenType.L_PAREN
+        for token, after in pairwise(tokens)
+    )
+
+
+_BARE = frozenset({"CURRENT_USER", "SESSION_USER", "USER"})
 
 
 def _first(names: list[str]) -> str:

@@ -100,7 +100,7 @@ def test_the_mirrors_sequences_are_never_counted(ask: Fetch) -> None:
 
 
 def test_serial_and_a_default_are_one_too_many(ask: Fetch) -> None:
-    with pytest.raises(errors.SyntaxError, match='multiple default values specified for .* "id"'):
+    with pytest.raises(errors.SyntaxError, match="multiple default values"):
         ask("CREATE TABLE kept (id SERIAL DEFAULT 5)")
 
 
