@@ -97,7 +97,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ),
     ("RESULT_SCAN within a script", "assign the query to a RESULTSET"),
     ("an inferred variable given a value of another type", "declare its type"),
-    ("ALTER TABLE ... ADD FOREIGN KEY, SWAP WITH another schema's table", "no faithful form"),
+    ("ALTER TABLE ... SWAP WITH another schema's table", "no faithful form"),
     ("USING TEMPLATE, CLONE of a schema or of an earlier state", "there are no stages, no history"),
     ("IDENTIFIER, $x and RESULT_SCAN with relations of hd_runtime", "Postgres reads these itself"),
 )
