@@ -6,12 +6,13 @@ definition is read from DuckDB's catalog when the statement runs, and the statem
 same text between its brackets, under the new name. An identity gets a sequence of its own, which
 goes on where the source's stands (CLONE) or begins anew (LIKE).
 
-What ALTER TABLE needs is in `proxy.redefining`.
+ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on.
 """
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
@@ -19,10 +20,11 @@ from sqlglot.tokens import TokenType
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
-from proxy.sql.statement import Copies, Statement
+from proxy.sql.statement import Alters, Copies, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
+    from proxy.session import Session
 
 _FOUND = """
 SELECT t.database_name, t.schema_name, t.table_name, t.sql, t.comment, current_schema()
@@ -30,6 +32,12 @@ FROM duckdb_tables() t
 WHERE lower(t.table_name) = lower({name})
   AND t.database_name || '.' || t.schema_name =
       coalesce({place}, _sf.main.schema_of_(t.table_name))
+"""
+_VIEW = """
+SELECT 1 FROM duckdb_views() v
+WHERE NOT v.internal AND lower(v.view_name) = lower({name})
+  AND v.database_name || '.' || v.schema_name =
+      coalesce({place}, _sf.main.schema_of_(v.view_name))
 """
 _COMMENTS = """
 SELECT column_name, comment FROM duckdb_columns()
@@ -44,24 +52,6 @@ FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {sche
 """
 
 
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def named(query: str, name: tuple[str, ...]) -> str:
-    """The query, which has places for a relation's {name} and its {place}, about `name`."""
-    *places, last = name
-    place = "NULL"
-    if places:
-        database = places[0] if len(places) > 1 else "hatidata"
-        place = literal("temp.main" if places[-1] == "temp" else f"{database}.{places[-1]}")
-    return query.format(name=literal(last), place=place)
-
-
 def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     """Blocks. Runs what comes after the first part of a definition of several; gives what was run."""
     if not plan.then:
@@ -74,9 +64,40 @@ def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     return rest
 
 
-def made_after(duck: DuckSession, copies: Copies) -> list[str] | None:
-    """Blocks. DuckDB's statements that make a table after another; None where that is none."""
-    found = duck.run(named(_FOUND, copies.source))
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(*names: str) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def _found(query: str, name: tuple[str, ...]) -> str:
+    """The query, which has places for a relation's {name} and its {place}, about `name`."""
+    *places, last = name
+    place = "NULL"
+    if places:
+        place = _literal(f"{places[0] if len(places) > 1 else 'hatidata'}.{places[-1]}")
+    return query.format(name=_literal(last), place=place)
+
+
+async def copied(session: Session, plan: Statement) -> Statement:
+    """The plan with what the definition that it names makes of it; as it is for all others.
+
+    Raises SqlError 0A000 for a table that would be made of itself.
+    """
+    if plan.copies is None:
+        return plan
+    read = _altered if isinstance(plan.copies, Alters) else _made
+    made = await session.on_duck(read, session.duck, plan)
+    return plan if made is None else replace(plan, sql=made[0], then=(*made[1:], *plan.then))
+
+
+def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. DuckDB's statements; None where the source is no table."""
+    copies = plan.copies
+    assert isinstance(copies, Copies)
+    found = duck.run(_found(_FOUND, copies.source))
     if not found:
         return None
     database, schema, table, definition, comment, current = found[0]
@@ -85,18 +106,20 @@ def made_after(duck: DuckSession, copies: Copies) -> list[str] | None:
     if (its_schema.lower(), target[-1].lower()) == (schema.lower(), table.lower()):
         raise SqlError("0A000", "a table cannot be replaced by its own clone")
     before, owned, body = _body(duck, copies, (database, schema), its_schema, definition)
-    made = [*before, f"{copies.opening} {quoted(*target)} {body}", *owned]
+    made = [*before, f"{copies.opening} {_quoted(*target)} {body}", *owned]
     if copies.rows:
         made.append(
-            f"INSERT INTO {quoted(*target)} SELECT * FROM {quoted(database, schema, table)}"
+            f"INSERT INTO {_quoted(*target)} SELECT * FROM {_quoted(database, schema, table)}"
         )
     if comment is not None:
-        made.append(f"COMMENT ON TABLE {quoted(*target)} IS {literal(comment)}")
+        made.append(f"COMMENT ON TABLE {_quoted(*target)} IS {_literal(comment)}")
     of_columns = duck.run(
-        _COMMENTS.format(database=literal(database), schema=literal(schema), table=literal(table))
+        _COMMENTS.format(
+            database=_literal(database), schema=_literal(schema), table=_literal(table)
+        )
     )
     for column, said in of_columns:
-        made.append(f"COMMENT ON COLUMN {quoted(*target, column)} IS {literal(said)}")
+        made.append(f"COMMENT ON COLUMN {_quoted(*target, column)} IS {_literal(said)}")
     return made
 
 
@@ -108,7 +131,9 @@ def _body(
     start = next(t.start for t in tokens if t.token_type == TokenType.L_PAREN)
     sequences = {
         row[0]: row[1:]
-        for row in duck.run(_SEQUENCES.format(database=literal(place[0]), schema=literal(place[1])))
+        for row in duck.run(
+            _SEQUENCES.format(database=_literal(place[0]), schema=_literal(place[1]))
+        )
     }
     *places, table = copies.target
     temporary = "TEMPORARY" in copies.opening
@@ -126,14 +151,21 @@ def _body(
         first, step, least, most, following = sequences[name]
         own = f"{table}_{secrets.token_hex(4)}_identity"
         before.append(
-            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {quoted(*places, own)} "
+            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {_quoted(*places, own)} "
             f"INCREMENT BY {step} MINVALUE {least} MAXVALUE {most} "
             f"START WITH {following if copies.rows else first}"
         )
         if not temporary:
-            owner = quoted(its_schema, table)
-            owned.append(f"ALTER SEQUENCE {quoted(*places, own)} OWNED BY {owner}")
+            owner = _quoted(its_schema, table)
+            owned.append(f"ALTER SEQUENCE {_quoted(*places, own)} OWNED BY {owner}")
         place_of_own = () if temporary else (its_schema,)
-        written += sql[at : token.start] + literal(quoted(*place_of_own, own))
+        written += sql[at : token.start] + _literal(_quoted(*place_of_own, own))
         at = token.end + 1
     return before, owned, (written + sql[at:]).rstrip().removesuffix(";")
+
+
+def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; None for a table's."""
+    alters = plan.copies
+    assert isinstance(alters, Alters)
+    return [alters.of_view] if duck.run(_found(_VIEW, alters.table)) else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.complaints import with_defaults
-from proxy.defining import run_rest
+from proxy.defining import copied, run_rest
 from proxy.describing import columns_of
 from proxy.engines import backend as be
 from proxy.engines import duck_values
@@ -28,7 +28,6 @@ from proxy.errors import SqlError
 from proxy.exchange import EXECUTE_AND_SYNC
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
-from proxy.redefining import copied
 from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters

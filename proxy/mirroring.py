@@ -312,7 +312,6 @@ class SessionMirror:
                     rows=item.rows,
                     renamed=item.renamed,
                     source=item.source,
-                    index=item.index,
                 )
 
 

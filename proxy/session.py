@@ -22,7 +22,7 @@ from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.compound import Compound
 from proxy.copying import Copying
-from proxy.defining import run_rest
+from proxy.defining import copied, run_rest
 from proxy.described import Described
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -37,7 +37,6 @@ from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
-from proxy.redefining import copied
 from proxy.session_context import SessionContext
 from proxy.session_settings import (
     Scope,

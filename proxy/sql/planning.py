@@ -17,7 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
-from proxy.sql.altering import alters, of_view, one_by_one
+from proxy.sql.altering import alters
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
@@ -447,7 +447,6 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             changed = EVERYTHING
     sql, then, divided = "", (), None
     relations: tuple[Relation, ...] = ()
-    altered = alters(tree)
     if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
             calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
@@ -462,15 +461,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
                 nodes = list(divided.first.dfs())
                 sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
-                tree, *others = one_by_one(tree)
-                if others:
-                    nodes = list(tree.dfs())
-                changed_tree = bool(relations or others)
-                sql = _write(tree, nodes, source, dialect, grammar, changed=changed_tree)
-                then = tuple(
-                    _write(part, list(part.dfs()), source, dialect, grammar, changed=True)
-                    for part in others
-                )
+                sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
     elif engine == POSTGRES_ENGINE and settled.named:
@@ -479,9 +470,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused = SqlError("0A000", message, hint=hint)
     if divided is not None and (then or divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
-    if altered is not None and sql:
-        instead = of_view(divided.first if divided is not None else tree)
-        altered = replace(altered, of_view=instead)
+    altered = alters(divided.first if divided is not None else tree) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:

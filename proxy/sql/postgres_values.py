@@ -299,12 +299,8 @@ def added_length(at: exp.Expr) -> SqlError:
 
 
 def altered(alter: exp.Alter) -> None:
-    """ALTER COLUMN ... TYPE varchar(n); SET NOT NULL, which the generator does not write."""
+    """ALTER COLUMN ... TYPE varchar(n)"""
     for action in alter.args.get("actions") or ():
-        if isinstance(action, exp.AlterColumn) and action.args.get("allow_null") is False:
-            column = exp.Identifier(this=action.this.name, quoted=True).sql("duckdb")
-            action.replace(exp.Var(this=f"ALTER COLUMN {column} SET NOT NULL"))
-            continue
         kind = action.args.get("dtype") if isinstance(action, exp.AlterColumn) else None
         if isinstance(kind, exp.DataType) and kind.this in TEXTS and _length(kind) is not None:
             raise added_length(action)

@@ -36,19 +36,10 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Alters:
-    """ALTER TABLE that changes what an index depends on.
-
-    table: the parts of its name, as DuckDB has them. renamed: its new name, '' for the same.
-    columns: those that change their names, old and new. dropped: those that go. retyped: others
-    change their types. of_view: what does the same to a view, '' where nothing does.
-    """
+    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view."""
 
     table: tuple[str, ...]
-    renamed: str = ""
-    columns: tuple[tuple[str, str], ...] = ()
-    dropped: tuple[str, ...] = ()
-    retyped: bool = False
-    of_view: str = ""
+    of_view: str
 
 
 @dataclass(frozen=True, slots=True)
