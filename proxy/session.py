@@ -128,6 +128,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
         self.transaction.ended = self.mirror.ended
+        self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -622,7 +623,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
-        await self.mirror.before_question()
+        await self.mirror.before_question(any(plan.asks_catalog for plan in plans))
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
         begin = self.transaction.postgres_begin()

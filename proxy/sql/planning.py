@@ -512,6 +512,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         needs=frozenset(settled.needs),
         varies=settled.varies,
         federated=relations,
+        asks_catalog=facts.asks_catalog,
     )
 
 

@@ -46,6 +46,14 @@ class Facts:
     refused: SqlError | None = None
     forbidden: SqlError | None = None  # whichever engine it is for
 
+    @property
+    def asks_catalog(self) -> bool:
+        """Whether of the control plane not the runtime's own relations and functions alone are named."""
+        tables = self.control_tables
+        runtime = all(schema == control_plane.RUNTIME_SCHEMA for _, (schema, _) in tables)
+        alone = runtime and len(tables) == len(self.control)
+        return not alone or bool(self.system) or self.catalog_types
+
     def forbid(self, error: SqlError) -> None:
         self.refuse(error)
         self.forbidden = self.forbidden or error
