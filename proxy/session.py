@@ -51,6 +51,7 @@ from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
+from proxy.staging.service import StageService
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -100,7 +101,8 @@ class Services:
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
-    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
+    shared_role: str  # what all clients are in Postgres; '' where each is itself
+    stages: StageService
 
 
 class Session:
@@ -252,6 +254,7 @@ class Session:
         self.extended.drop_all()
         self.federation.end()
         await self.duck.call(self.duck.close)
+        await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
