@@ -566,8 +566,10 @@ class ExtendedProtocol:
         if bound.finished or limit == NO_ROWS:
             return 0
         sent = 0
+        follow = None
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
+            follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -594,6 +596,8 @@ class ExtendedProtocol:
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
+        if follow is not None:
+            await follow()
         bound.rows += sent
         if not running.done and statement.plan is not None and statement.plan.writes:
             session.transaction.wrote_once("a statement whose RETURNING was read in part")

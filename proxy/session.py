@@ -660,6 +660,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, 0))
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
+        follow = await self.compound.stages.ahead(plan, Block.MESSAGE)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -674,6 +675,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if follow is not None:
+                    await follow()
                 if plan.touched:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag

@@ -622,9 +622,10 @@ def _over_stages(
         query = stage_queries.read(source, tree, kind, writes=kind != "SELECT")
     if query is None:
         raise SqlError("0A000", f"{kind} that reads a stage is not supported")
-    if highest_parameter(piece.tokens) and not dialect.numbered:
+    refused, parameters = None, 0
+    if not dialect.numbered and (parameters := highest_parameter(piece.tokens)):
         hint = "In a statement that may have parameters, write t.$1 for a column."
-        raise SqlError("0A000", "parameters in a statement that reads a stage", hint=hint)
+        refused = SqlError("0A000", "parameters in a statement that reads a stage", hint=hint)
     return Statement(
         Route.SESSION,
         kind,
@@ -633,6 +634,8 @@ def _over_stages(
         action=query,
         tag=tag,
         writes=kind != "SELECT",
+        parameters=parameters,
+        refused=refused,
     )
 
 

@@ -10,6 +10,7 @@ left out, numbers keep all their digits, dates and timestamps are texts.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ _NUMBERS = frozenset(
         "DECIMAL",
     ]
 )
+_WIDE = frozenset({"DECIMAL", "HUGEINT", "UHUGEINT"})
+_EXACT_DIGITS = 15
 _SETTINGS = "SET threads = 1; SET TimeZone = 'UTC'; SET arrow_lossless_conversion = true;"
 _PLAIN = {"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP", "TIMESTAMP_TZ", "DATE"}
 _PLAIN |= {"TIME", "TIME_TZ", "TIME_NS", "UUID", "ENUM", "INTERVAL"}
@@ -113,13 +116,16 @@ def _object(columns: list[tuple[str, DuckType]], of: str) -> str:
 
 
 def _key(name: str) -> str:
-    import json
-
     return json.dumps(name, ensure_ascii=False).replace("'", "''")
 
 
 def _json(value: str, kind: DuckType) -> str:
     """An expression for a value's JSON text, NULL for NULL."""
+    if kind.id in _WIDE:
+        # Where JSON's numbers would lose digits, a text keeps them: it casts to the same number.
+        text = f"CAST({value} AS VARCHAR)"
+        short = f"length(replace(replace({text}, '.', ''), '-', '')) <= {_EXACT_DIGITS}"
+        return f"CASE WHEN {short} THEN {text} ELSE '\"' || {text} || '\"' END"
     if kind.id in _NUMBERS or kind.id == "BOOLEAN":
         return f"CAST({value} AS VARCHAR)"
     if kind.id in ("DOUBLE", "FLOAT"):

@@ -110,3 +110,12 @@ class Filling:
     def close(self) -> None:
         """Blocks briefly."""
         self._appender.close()
+
+
+def widest(file: IO[bytes], name: str, format_: FileFormat) -> int:
+    """Blocks. The most fields that a record of a CSV file, or its header, has."""
+    reader = DelimitedReader(format_, 1)
+    most = 1
+    for records in reader.read(blocks(file, name, format_)):
+        most = max(most, int(records.counts.max()))
+    return max(most, len(reader.header or ()))

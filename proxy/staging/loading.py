@@ -284,15 +284,8 @@ class Loading:
         stages = self._stages
 
         def width() -> int:
-            from proxy.staging.delimited import DelimitedReader
-            from proxy.staging.packing import blocks
-
             with stages.service.files.read(run.place.directory, staged.path) as file:
-                reader = DelimitedReader(run.format, 1)
-                for _ in reader.read(blocks(file, staged.path, run.format)):
-                    if reader.header is not None:
-                        break
-                return len(reader.header or ()) or 1
+                return filling.widest(file, staged.path, run.format)
 
         return await stages.apart(width)
 

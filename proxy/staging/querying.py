@@ -6,6 +6,7 @@ those of METADATA$. The same view without rows tells the statement's columns bef
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from proxy.sql.snowflake import stage_actions as act
@@ -14,6 +15,7 @@ from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.sql.snowflake.numbered import STAGED
 from proxy.staging import filling, places
 from proxy.staging.directory import Staged
+from proxy.staging.inferring import SCHEMA, infer
 
 if TYPE_CHECKING:
     from proxy.compound import Answer
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from proxy.wire.types import DuckType
 
 RAW = "_hd_raw_"
+_DIRECTORY = (
+    *(("relative_path", "VARCHAR"), ("size", "BIGINT"), ("last_modified", "TIMESTAMPTZ")),
+    *(("md5", "VARCHAR"), ("etag", "VARCHAR"), ("file_url", "VARCHAR")),
+)
 
 
 class Querying:
@@ -30,12 +36,16 @@ class Querying:
 
     async def run(self, query: act.StageQuery) -> Answer:
         stages = self._stages
-        await self.drop_left()
-        found = [await self._read_table(query, table) for table in query.tables]
+        text = await self.read(query)
         if query.writes:
             stages.session.transaction.wrote_once("a statement that reads a stage")
-        text = stage_queries.spliced(query, found)
         return await stages.compound.answer(stages.compound.plan(text))
+
+    async def read(self, query: act.StageQuery) -> str:
+        """The statement's text with tables in its stages' places, which hold what it reads."""
+        await self.drop_left()
+        found = [await self._read_table(query, table) for table in query.tables]
+        return stage_queries.spliced(query, found)
 
     async def columns_of(self, query: act.StageQuery) -> list[tuple[str, DuckType]] | None:
         from proxy.describing import of_statement
@@ -45,6 +55,9 @@ class Querying:
         for table in query.tables:
             place = await self._stages.place(table.location)
             format_ = await self._stages.format(table.format, place.format)
+            if table.function:
+                names.append(await self._known(table.function, []))
+                continue
             names.append(await self._view(format_, query.columns, place, []))
         plan = self._stages.compound.plan(stage_queries.spliced(query, names))
         return await of_statement(self._stages.compound, plan)
@@ -54,6 +67,10 @@ class Querying:
         place = await stages.place(table.location)
         format_ = await stages.format(table.format, place.format)
         service = stages.service
+        if table.function == "INFER_SCHEMA":
+            return await self._known(table.function, await infer(stages, table, place, format_))
+        if table.function:
+            return await self._known(table.function, await stages.apart(self._files, place))
         found = await stages.apart(places.files_at, service, place, table.pattern)
         return await self._view(format_, query.columns, place, found)
 
@@ -82,6 +99,28 @@ class Querying:
         self.keep(f"VIEW {view}", f"TABLE {raw}")
         await stages.on_duck(fill)
         return view
+
+    async def _known(self, function: str, rows: list[tuple[Any, ...]]) -> str:
+        """The name of a view over rows that are known."""
+        from proxy.staging.statements import table
+
+        view = self.new_name(RAW)
+        self.keep(f"VIEW {view}")
+        sql = table(SCHEMA if function == "INFER_SCHEMA" else _DIRECTORY, rows)
+        await self._stages.on_duck(
+            self._stages.session.duck.run_privately, f"CREATE TEMP VIEW {view} AS {sql}"
+        )
+        return view
+
+    def _files(self, place: places.Place) -> list[tuple[Any, ...]]:
+        """Blocks. What DIRECTORY(@stage) tells of its files."""
+        files = self._stages.service.files
+        rows: list[tuple[Any, ...]] = []
+        for staged in files.listing(place.directory):
+            digest = files.digest(place.directory, staged)
+            moment = datetime.fromtimestamp(staged.modified, UTC).isoformat(" ")
+            rows.append((staged.path, staged.size, moment, digest, digest, None))
+        return rows
 
     def keep(self, *names: str) -> None:
         """What the answer to come is read from: `TABLE name` or `VIEW name`."""

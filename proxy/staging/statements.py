@@ -17,16 +17,17 @@ from proxy.errors import SqlError
 from proxy.portal import Outcome
 from proxy.sql.snowflake import file_formats
 from proxy.sql.snowflake import stage_actions as act
-from proxy.staging import catalog, places
-from proxy.staging.inferring import infer, template
-from proxy.staging.loading import Loading
+from proxy.staging import catalog, places, unloading
+from proxy.staging.following import After, ahead
+from proxy.staging.inferring import template
+from proxy.staging.loading import LOADED, Loading
 from proxy.staging.querying import Querying
 from proxy.staging.transfer import copy_file, get, put
-from proxy.staging.unloading import unload
 from proxy.transaction import Block
 
 if TYPE_CHECKING:
     from proxy.compound import Answer, Compound
+    from proxy.sql.statement import Statement
     from proxy.wire.types import DuckType
 
 Rows = Sequence[Sequence[Any]]
@@ -74,23 +75,28 @@ class Stages:
     async def run(self, action: act.StageAction) -> Answer:
         return await _STEPS[type(action)](self, action)
 
+    async def ahead(self, plan: Statement, block: Block | None) -> After | None:
+        """As `following.ahead`."""
+        return await ahead(self, plan, block) if self.service.tables else None
+
     async def columns_of(self, action: act.StageAction) -> list[tuple[str, DuckType]] | None:
         """The columns of what an action gives, None for a tag alone. Raises 0A000."""
         if isinstance(action, act.StageQuery):
             return await self.querying.columns_of(action)
-        if isinstance(action, act.Load | act.Unload):
-            raise SqlError("0A000", "COPY INTO is not described before it runs", hint=_SIMPLE)
-        if isinstance(action, act.InferSchema):
-            raise SqlError("0A000", "INFER_SCHEMA is not described before it runs", hint=_SIMPLE)
+        if isinstance(action, act.Load) and "VALIDATION_MODE" in action.options:
+            raise SqlError("0A000", "VALIDATION_MODE is not described before it runs", hint=_SIMPLE)
         shapes: dict[type, Any] = {
             act.ShowKept: _STAGES,
             act.Describe: _PROPERTIES,
             act.ListFiles: _FILES,
+            act.Load: LOADED,
             act.RemoveFiles: _REMOVED,
             act.Put: _PUT,
             act.Get: _GOT,
         }
         shape = shapes.get(type(action))
+        if isinstance(action, act.Unload):
+            shape = unloading.columns_of(action)
         if shape is None:
             return None
         if isinstance(action, act.ShowKept) and action.kind == catalog.FORMAT:
@@ -389,7 +395,7 @@ class Stages:
 
     async def _unload(self, action: act.Unload) -> Answer:
         place = await self._writable(action.target)
-        return await unload(self, place, action)
+        return await unloading.unload(self, place, action)
 
     async def _query(self, action: act.StageQuery) -> Answer:
         return await self.querying.run(action)
@@ -445,6 +451,5 @@ _STEPS: dict[type, Callable[[Stages, Any], Awaitable[Answer]]] = {
     act.StageQuery: Stages._query,
     act.Load: Stages._load,
     act.Unload: Stages._unload,
-    act.InferSchema: infer,
     act.Template: template,
 }

@@ -404,8 +404,10 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
     arrays, fields = [], []
     for index in range(1, batch.num_columns):
         column = batch.column(index)
-        if isinstance(column.type, pa.BaseExtensionType):
-            column = column.storage
+        if isinstance(column.type, pa.Bool8Type):
+            column = column.storage.cast(pa.bool_())
+        elif isinstance(column.type, pa.BaseExtensionType):
+            raise SqlError("0A000", f"Parquet columns of type {column.type} are not supported")
         arrays.append(column)
         fields.append(pa.field(batch.schema.names[index], column.type))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

@@ -133,13 +133,19 @@ class CopyFile:
 
 @dataclass(frozen=True, slots=True)
 class StageTable:
-    """A stage that a query reads: where it stands in the query's text, and its arguments."""
+    """A stage that a query reads: where it stands in the query's text, and its arguments.
+
+    function: 'INFER_SCHEMA' or 'DIRECTORY' where it is read through one; '' for its files' records.
+    """
 
     location: Location
     format: Format
     pattern: str | None
     start: int
     end: int
+    function: str = ""
+    files: tuple[str, ...] = ()
+    ignore_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,25 +185,11 @@ class Unload:
 
 
 @dataclass(frozen=True, slots=True)
-class InferSchema:
-    """TABLE(INFER_SCHEMA(...)) in a query: its place in the text."""
-
-    text: str
-    start: int
-    end: int
-    location: Location
-    format: Format
-    files: tuple[str, ...]
-    ignore_case: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Template:
     """CREATE TABLE ... USING TEMPLATE (query). head: the words up to USING."""
 
     head: str
     query: str
-    tail: str
 
 
 StageAction = (
@@ -215,7 +207,6 @@ StageAction = (
     | StageQuery
     | Load
     | Unload
-    | InferSchema
     | Template
 )
 

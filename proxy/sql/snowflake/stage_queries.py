@@ -7,6 +7,8 @@ a comma in FROM.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
@@ -20,7 +22,17 @@ _BEFORE = frozenset({"FROM", "JOIN", "USING"})
 
 def reads(tree: exp.Expr) -> bool:
     """Whether a statement reads a stage."""
-    return any(map(_is_stage, tree.find_all(exp.Table)))
+    return any(True for _ in _stages(tree))
+
+
+def _stages(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """The stages that a statement reads, as files or through a function."""
+    for node in tree.find_all(exp.Table, exp.DirectoryStage, exp.Anonymous):
+        if isinstance(node, exp.Table):
+            if _is_stage(node):
+                yield node
+        elif isinstance(node, exp.DirectoryStage) or node.name.upper() == "INFER_SCHEMA":
+            yield node
 
 
 def _is_stage(table: exp.Table) -> bool:
@@ -37,8 +49,8 @@ def read(text: str, tree: exp.Expr, kind: str, *, writes: bool) -> act.StageQuer
     """
     _refuse_star(tree)
     query = _read(text, SNOWFLAKE.tokenize(text), kind, writes=writes)
-    there = sum(map(_is_stage, tree.find_all(exp.Table)))
-    if query is not None and len(query.tables) != there:
+    there = sum(1 for _ in _stages(tree))
+    if there and (query is None or len(query.tables) != there):
         raise SqlError("0A000", "a stage in this place of a statement is not supported")
     return query
 
@@ -64,8 +76,10 @@ def _read(text: str, found: list[Token], kind: str, *, writes: bool) -> act.Stag
             in_from[-1] = False
         before = found[index - 1].text.upper() if index else ""
         stands = before in _BEFORE or (before == "," and in_from[-1])
-        if stands and _begins(token):
-            table, length = _table(text, found[index:])
+        function = _function(found, index) if stands else ""
+        if stands and (function or _begins(token)):
+            read_ = {"INFER_SCHEMA": _infer_schema, "DIRECTORY": _directory}.get(function, _table)
+            table, length = read_(text, found[index:])
             tables.append(table)
             skip = index + length - 1
         elif token.token_type == TokenType.PARAMETER and index + 1 < len(found):
@@ -75,6 +89,75 @@ def _read(text: str, found: list[Token], kind: str, *, writes: bool) -> act.Stag
     if not tables:
         return None
     return act.StageQuery(text, tuple(tables), columns, kind, writes)
+
+
+def _function(found: list[Token], index: int) -> str:
+    """The function over a stage that begins here."""
+    words = [token.text.upper() for token in found[index : index + 4]]
+    if words[:2] == ["DIRECTORY", "("]:
+        return "DIRECTORY"
+    return "INFER_SCHEMA" if words == ["TABLE", "(", "INFER_SCHEMA", "("] else ""
+
+
+def _infer_schema(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
+    """`TABLE(INFER_SCHEMA(LOCATION => '@stage', FILE_FORMAT => 'f', ...))`."""
+    from proxy.sql.snowflake import stage_statements as statements
+
+    words = Words(text, tokens)
+    words.expect("TABLE", "(", "INFER_SCHEMA", "(")
+    location, format_ = None, act.Format()
+    files: tuple[str, ...] = ()
+    ignore_case = False
+    while not words.accept(")"):
+        name = words.step().text.upper()
+        words.expect("=>")
+        if name == "LOCATION":
+            location = statements.location_of(words.string())
+        elif name == "FILE_FORMAT":
+            named = statements.name_in(words.string()) if words.is_string() else words.dotted()
+            format_ = act.Format(name=named)
+        elif name == "FILES":
+            files = _texts(words)
+        elif name == "IGNORE_CASE":
+            ignore_case = words.step().text.upper() == "TRUE"
+        elif name in ("MAX_FILE_COUNT", "MAX_RECORDS_PER_FILE"):
+            words.integer()  # all is looked at
+        else:
+            raise SqlError("0A000", f"{name} of INFER_SCHEMA is not supported")
+        words.accept(",")
+    words.expect(")")
+    if location is None:
+        raise SqlError("22023", "INFER_SCHEMA needs a LOCATION")
+    taken = len(tokens) if words.token is None else tokens.index(words.token)
+    end = tokens[taken - 1].end + 1
+    table = act.StageTable(
+        location, format_, None, tokens[0].start, end, "INFER_SCHEMA", files, ignore_case
+    )
+    return table, taken
+
+
+def _texts(words: Words) -> tuple[str, ...]:
+    if words.is_string():
+        return (words.string(),)
+    words.expect("(")
+    found = [words.string()]
+    while words.accept(","):
+        found.append(words.string())
+    words.expect(")")
+    return tuple(found)
+
+
+def _directory(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
+    """`DIRECTORY(@stage)`."""
+    from proxy.sql.snowflake import stage_statements as statements
+
+    words = Words(text, tokens)
+    words.expect("DIRECTORY", "(")
+    location = statements.location_of(statements.location_text(words))
+    words.expect(")")
+    taken = len(tokens) if words.token is None else tokens.index(words.token)
+    end = tokens[taken - 1].end + 1
+    return act.StageTable(location, act.Format(), None, tokens[0].start, end, "DIRECTORY"), taken
 
 
 _AFTER = frozenset(

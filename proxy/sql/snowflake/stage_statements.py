@@ -324,6 +324,23 @@ def _show(words: Words) -> Read:
     return Read(f"SHOW {kind}S", "SHOW", action)
 
 
+def template(words: Words) -> Read | None:
+    """`CREATE TABLE ... USING TEMPLATE (query)`; None for any other CREATE TABLE."""
+    places = [
+        index
+        for index, token in enumerate(words.tokens)
+        if token.text.upper() == "TEMPLATE" and index and index + 1 < len(words.tokens)
+    ]
+    at = next((i for i in places if words.tokens[i - 1].text.upper() == "USING"), None)
+    if at is None or words.tokens[at + 1].token_type != TokenType.L_PAREN:
+        return None
+    head = words.text[words.tokens[0].start : words.tokens[at - 1].start]
+    rest = Words(words.text, words.tokens[at + 1 :])
+    query, _ = _bracketed(rest)
+    rest.end()
+    return Read("CREATE TABLE", "CREATE TABLE", act.Template(head, query), writes=True)
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -497,8 +514,7 @@ def _unload(words: Words) -> Read:
         assert first is not None
         query = "SELECT * FROM " + words.text[first.start : _end_of_last(words) + 1]
     partition = ""
-    if words.accept("PARTITION"):
-        words.expect("BY")
+    if words.accept("PARTITION BY") or words.accept("PARTITION", "BY"):
         partition, _ = _bracketed(words)
     properties = _copy_properties(words)
     action = act.Unload(target, query, partition, properties.format, properties.options)
@@ -542,4 +558,6 @@ def reader(words: Words, phrase: str) -> Callable[[Words], Read] | None:
         second = words.word_at(2)
     if first in ("DESCRIBE", "DESC") and len(words.tokens) < 3:
         return None  # of a table with such a name
+    if first == "CREATE" and second == "TABLE" and template(words) is not None:
+        return template  # type: ignore[return-value]
     return READERS.get((first, second)) or READERS.get((first, ""))
