@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE, at_or_near
@@ -397,9 +397,10 @@ def _get(words: Words) -> Read:
 
 
 def read_copy_file(words: Words) -> Read:
-    """`COPY @stage/file FROM STDIN | TO STDOUT`."""
+    """`COPY @stage/file FROM STDIN | TO STDOUT`; psql's \\copy quotes names with double quotes."""
     words.expect("COPY")
-    location = _location(words)
+    quoted = words.word != "@" and not words.is_string()
+    location = location_of(words.name()) if quoted else _location(words)
     if words.accept("FROM"):
         words.expect("STDIN")
         direction = "FROM"
@@ -460,7 +461,7 @@ def _source_query(words: Words) -> act.StageQuery:
     return query
 
 
-def _bracketed(words: Words) -> tuple[str, list]:
+def _bracketed(words: Words) -> tuple[str, list[Token]]:
     """What stands within the brackets ahead: its text, and its tokens with their places in it."""
     opening = words.token
     words.expect("(")
@@ -550,6 +551,15 @@ READERS: Mapping[tuple[str, ...], Callable[[Words], Read]] = {
 }
 
 
+def _quoted_file(tokens: list[Token]) -> bool:
+    """Whether this is a file of a stage in quotes."""
+    quoted = (TokenType.STRING, TokenType.IDENTIFIER)
+    return any(
+        token.token_type in quoted and token.text.startswith("@") and "/" in token.text
+        for token in tokens
+    )
+
+
 def reader(words: Words, phrase: str) -> Callable[[Words], Read] | None:
     """What reads a statement that begins so; None where it is about no stage."""
     first, _, second = phrase.partition(" ")
@@ -558,6 +568,8 @@ def reader(words: Words, phrase: str) -> Callable[[Words], Read] | None:
         second = words.word_at(2)
     if first in ("DESCRIBE", "DESC") and len(words.tokens) < 3:
         return None  # of a table with such a name
+    if first == "COPY" and not second and _quoted_file(words.tokens[1:2]):
+        return read_copy_file
     if first == "CREATE" and second == "TABLE" and template(words) is not None:
         return template  # type: ignore[return-value]
     return READERS.get((first, second)) or READERS.get((first, ""))
