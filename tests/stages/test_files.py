@@ -133,10 +133,12 @@ def test_bytes_go_through_the_connection_as_they_are(
 
 def test_a_copy_that_fails_leaves_no_file(db: psycopg.Connection, rows: Rows) -> None:
     rows("CREATE STAGE s")
-    with pytest.raises(ValueError, match="gives up"):
-        with db.cursor().copy("COPY @s/half FROM STDIN") as copy:
-            copy.write(b"half")
-            raise ValueError("the client gives up")
+    with (
+        pytest.raises(ValueError, match="gives up"),
+        db.cursor().copy("COPY @s/half FROM STDIN") as copy,
+    ):
+        copy.write(b"half")
+        raise ValueError("the client gives up")
     assert rows("LIST @s") == []
     assert rows("SELECT 1") == [(1,)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_clearing_a_stage_removes_links_not_what_they_lead_to(tmp_path: Path) ->
 
 def test_a_definition_made_by_hand_leads_nowhere(rows: Rows) -> None:
     for place in ("../..", "/etc", "user-ana", ""):
-        document = '{"id": "%s", "name": "evil"}' % place
+        document = json.dumps({"id": place, "name": "evil"})
         rows("SET hatidata.dialect = 'duckdb'")
         rows(f"CREATE OR REPLACE MACRO \"stage evil\"() AS '{document}'")
         rows("SET hatidata.dialect = 'snowflake'")
