@@ -8,7 +8,7 @@ when its DROP is certain.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email.utils import formatdate
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from proxy.errors import SqlError
 from proxy.portal import Outcome
 from proxy.sql.snowflake import file_formats
 from proxy.sql.snowflake import stage_actions as act
+from proxy.sql.snowflake.show import check_database
 from proxy.staging import catalog, places, unloading
 from proxy.staging.following import After, ahead
 from proxy.staging.inferring import template
@@ -73,6 +74,9 @@ class Stages:
         self._own: set[str] = set()  # directories of the session's temporary stages
 
     async def run(self, action: act.StageAction) -> Answer:
+        for name in _named(action):
+            if len(name) > 2:
+                check_database(name[0], self.session.database)
         return await _STEPS[type(action)](self, action)
 
     async def ahead(self, plan: Statement, block: Block | None) -> After | None:
@@ -406,6 +410,21 @@ class Stages:
 
 class _Moment(float):
     """Seconds since 1970, to be shown as a timestamp."""
+
+
+def _named(action: act.StageAction) -> Iterator[act.Name]:
+    """The names in an action."""
+    for attribute in ("name", "rename", "table"):
+        yield getattr(action, attribute, None) or ()
+    formats = [getattr(action, "format", None)]
+    locations = [getattr(action, a, None) for a in ("location", "source", "target")]
+    query = action if isinstance(action, act.StageQuery) else getattr(action, "query", None)
+    if isinstance(query, act.StageQuery):
+        locations += [table.location for table in query.tables]
+        formats += [table.format for table in query.tables]
+    for one in (*formats, *locations):
+        if isinstance(one, act.Location | act.Format):
+            yield one.name
 
 
 _SIMPLE = "Send it as a simple query, without parameters."

@@ -274,3 +274,16 @@ def from_documents(kept: Mapping[str, Any]) -> dict[str, Value]:
 def as_text(given: Mapping[str, Any]) -> str:
     """The options as SHOW FILE FORMATS has them: a JSON object."""
     return json.dumps(given)
+
+
+def documented() -> tuple[tuple[str, str], ...]:
+    """Of each type, its options."""
+    return tuple(
+        (
+            type_,
+            ", ".join(
+                name if about.only is None else f"[{name}]" for name, about in sorted(known.items())
+            ),
+        )
+        for type_, known in _TYPES.items()
+    )
