@@ -126,8 +126,12 @@ def test_parquet(db: psycopg.Connection, rows: Rows) -> None:
     table = pq.read_table(io.BytesIO(fetched(db, "@s/t.parquet")))
     types = {name: str(table.schema.field(name).type) for name in table.column_names}
     assert types == {
-        **{"id": "int64", "name": "string", "day": "date32[day]", "n": "decimal128(10, 2)"},
-        **{"ok": "bool", "o": "string"},
+        "id": "int64",
+        "name": "string",
+        "day": "date32[day]",
+        "n": "decimal128(10, 2)",
+        "ok": "bool",
+        "o": "string",
     }
     assert table.column("id").to_pylist() == [1, 2, 3, 4]
     rows("CREATE TABLE back LIKE t")
