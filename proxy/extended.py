@@ -584,8 +584,10 @@ class ExtendedProtocol:
         if bound.finished or limit == NO_ROWS:
             return 0
         sent, begun = 0, time.monotonic()
+        follow = None
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
+            follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -612,6 +614,8 @@ class ExtendedProtocol:
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
+        if follow is not None:
+            await follow()
         bound.rows += sent
         if limit >= _WORTH_FETCHING_AHEAD and time.monotonic() - begun < _QUICK:
             self._fetch_ahead(bound, running, formats, limit)

@@ -154,7 +154,13 @@ def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None
         message = "a table's name cannot be an expression"
         facts.refuse(SqlError("0A000", message, position=position_of(node)))
     elif isinstance(this, exp.Var):
-        facts.refuse(SqlError("0A000", "stages are not supported yet", position=position_of(node)))
+        facts.refuse(
+            SqlError(
+                "0A000",
+                "a stage in this place of a statement is not supported",
+                position=position_of(node),
+            )
+        )
     elif node.args.get("db") is not None and not isinstance(this, exp.Func):
         _schema(node, facts)
 
