@@ -372,6 +372,7 @@ class Session:
             self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
+                keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
                 database=self.database,
             )

@@ -23,6 +23,7 @@ from catalog.mirror import Document, has_references, signed
 from proxy.engines.duck import DATABASE, DuckSession
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.lengths import checked_length
+from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -259,7 +260,12 @@ class _Reading:
             item: Document = {"type": kind, "columns": columns}
             if kind == "CHECK" and self._is_length(document, columns, expression):
                 continue
-            if kind == "CHECK":
+            if (
+                kind == "CHECK"
+                and (recorded := recorded_key(expression, self._grammar)) is not None
+            ):
+                item = {"type": recorded[0], "columns": recorded[1]}
+            elif kind == "CHECK":
                 item["expression"] = expression
             elif kind == "FOREIGN KEY":
                 item |= {"table": other, "references": theirs}

@@ -59,11 +59,12 @@ from proxy.sql.route import collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import dml, pivoting
+from proxy.sql.snowflake import accepted, dml, pivoting
 from proxy.sql.snowflake.context import Settled, settle
-from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
+from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
@@ -113,11 +114,17 @@ def _plan_all(
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if _is_snowflake(dialect):
-        piece.tokens = temporary(piece.tokens)
+        try:
+            piece.tokens = respelled(piece.tokens)
+        except SqlError as error:
+            return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _block(text, piece)
     first, phrase = administration.leading_words(words)
+    decided = accepted.read(words) if _is_snowflake(dialect) else None
+    if decided is not None:
+        return _accepted(text, piece, decided)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -148,6 +155,20 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
+
+
+def _accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
+    """A statement about Snowflake's cloud: nothing is done for it."""
+    return Statement(
+        Route.DUCKDB,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=decided.kind,
+        refused=decided.refused,
+        notice=decided.notice,
+    )
 
 
 def _block(text: str, piece: Slice) -> Statement:
@@ -502,7 +523,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
 
 def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
-    divided = divide(tree, dialect.database)
+    divided = divide(tree, dialect.database, keys=dialect.keys)
     then = [
         part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
         for part in divided.then
