@@ -428,7 +428,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         return _unknown(text, piece)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
-    if grammar.name == "snowflake":
+    if grammar.name == "snowflake" and _may_be_several(tree, piece.tokens):
         several = _several(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
         if several is not None:
             return several
@@ -440,11 +440,14 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
-            nulls_are_text(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
-        if name_schemas(nodes):
+        kinds = {node.__class__ for node in nodes}
+        if rewritten and exp.Null in kinds:
+            nulls_are_text(tree)
+            nodes = list(tree.dfs())
+        if exp.Anonymous in kinds and name_schemas(nodes):
             nodes = list(tree.dfs())
         settled = _settled(nodes, dialect, source)
         if settled.changed:
@@ -532,6 +535,16 @@ def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]
 
 
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
+
+
+def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
+    """Whether there is anything in a statement for `_several` to look at."""
+    if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
+        return True
+    return any(
+        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        for token in tokens
+    )
 
 
 def _several(
