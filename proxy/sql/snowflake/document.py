@@ -119,7 +119,10 @@ POSTGRES: tuple[tuple[str, str], ...] = (
     ("json columns", "are compared by their text; jsonb is json, in the order it was written"),
     ("rows", "`row(1, 'a')` and `SELECT t FROM t` are shown as JSON"),
     ("alternatives in regexp_replace", "the first that fits wins, not the longest"),
-    ("to_char of numbers, format, to_number, SIMILAR TO with brackets", "are refused"),
+    ("to_char of numbers, to_number, SIMILAR TO with brackets", "are refused"),
+    ("jsonb_set, jsonb_path_..., #-, || of documents", "are refused: documents are not changed"),
+    ("@>", "of documents nested deeper than four levels raises"),
+    ("FOR UPDATE, WITH of a statement that changes data", "are refused"),
 )
 
 
