@@ -391,6 +391,7 @@ class Session:
             self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
+                keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
                 parameters=self.context.planned,
                 database=self.database,

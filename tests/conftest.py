@@ -18,6 +18,19 @@ import pytest
 
 from proxy.demo.server import ServerProcess
 
+CASES_BY_AREA = pytest.StashKey[list[str]]()
+"""What became of the documented Snowflake cases, a line for each area."""
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    lines = config.stash.get(CASES_BY_AREA, None)
+    if lines:
+        terminalreporter.section("documented Snowflake cases, through the server")
+        for line in lines:
+            terminalreporter.write_line(line)
+
 
 @dataclass(frozen=True)
 class Running:

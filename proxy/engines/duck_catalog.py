@@ -32,6 +32,7 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.lengths import checked_length
+from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -338,8 +339,11 @@ class _Reading:
             item: Document = {"type": kind, "columns": columns}
             if kind == "CHECK" and self._is_length(document, columns, expression):
                 continue
+            recorded = recorded_key(expression, self._grammar) if kind == "CHECK" else None
             kept = foreign_key(expression) if kind == "CHECK" else None
-            if kept is not None:
+            if recorded is not None:
+                item = {"type": recorded[0], "columns": recorded[1]}
+            elif kept is not None:
                 item |= {"type": "FOREIGN KEY", **kept}
                 item["schema"] = mirrored_schema(kept["schema"] or schema)
             elif kind == "CHECK":

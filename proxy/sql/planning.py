@@ -62,11 +62,12 @@ from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
 from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import dml, pivoting, stage_queries, stage_statements
+from proxy.sql.snowflake import accepted, dml, pivoting, stage_queries, stage_statements
 from proxy.sql.snowflake.context import Settled, settle
-from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
+from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
@@ -116,7 +117,10 @@ def _plan_all(
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if _is_snowflake(dialect):
-        piece.tokens = temporary(piece.tokens)
+        try:
+            piece.tokens = respelled(piece.tokens)
+        except SqlError as error:
+            return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _block(text, piece)
@@ -125,6 +129,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
         staged = stage_statements.reader(words, phrase)
         if staged is not None:
             return _staged(text, piece, staged, words)
+        if (decided := accepted.read(words)) is not None:
+            return _accepted(text, piece, decided)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -155,6 +161,20 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
+
+
+def _accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
+    """A statement about Snowflake's cloud: nothing is done for it."""
+    return Statement(
+        Route.DUCKDB,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=decided.kind,
+        refused=decided.refused,
+        notice=decided.notice,
+    )
 
 
 def _block(text: str, piece: Slice) -> Statement:
@@ -429,7 +449,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
-    if grammar.name == "snowflake":
+    if grammar.name == "snowflake" and _may_be_several(tree, piece.tokens):
         several = _several(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
         if several is not None:
             return several
@@ -441,11 +461,14 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
-            nulls_are_text(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
-        if name_schemas(nodes) | name_for_duckdb(nodes):
+        kinds = {node.__class__ for node in nodes}
+        if rewritten and exp.Null in kinds:
+            nulls_are_text(tree)
+            nodes = list(tree.dfs())
+        if exp.Anonymous in kinds and name_schemas(nodes) | name_for_duckdb(nodes):
             nodes = list(tree.dfs())
         if asks_only_who(nodes, piece.tokens):
             settled = Settled(dialect, source)
@@ -536,7 +559,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
 
 def _divided(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
-    divided = divide(tree, dialect.database)
+    divided = divide(tree, dialect.database, keys=dialect.keys)
     rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
         part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
@@ -571,6 +594,16 @@ def _rebuilds(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | N
 
 
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
+
+
+def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
+    """Whether there is anything in a statement for `_several` to look at."""
+    if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
+        return True
+    return any(
+        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        for token in tokens
+    )
 
 
 def _several(

@@ -14,8 +14,8 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
+from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
-from proxy.sql import unifying
 from proxy.sql.indexing import plain_index
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
@@ -177,6 +177,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 
 RULES: dict[type, Rule] = {
     **unifying.RULES,
+    **postgres_json.RULES,
+    **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,

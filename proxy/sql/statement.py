@@ -115,7 +115,8 @@ class Dialect:
 
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
-    standard_conforming_strings turns off. numbered: whether `$1` is a column, as in a statement that
+    standard_conforming_strings turns off. keys: whether tables that are made enforce PRIMARY KEY and
+    UNIQUE (Snowflake's do not). numbered: whether `$1` is a column, as in a statement that
     cannot have parameters. parameters: session parameters that change results. database: the name
     that the client asked for. variables: the session's, where the text may use them. last_listing:
     the SHOW or DESCRIBE just before, as DuckDB's SQL and its `needs`.
@@ -124,6 +125,7 @@ class Dialect:
     name: str = "snowflake"
     transpile: bool = True
     backslashes: bool = True
+    keys: bool = True
     numbered: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
     database: str = ""
