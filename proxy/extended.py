@@ -201,6 +201,7 @@ class ExtendedProtocol:
             self._session, plan, parameter_types.read_as_cast(plan, said)
         )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
+        plan = await self._session.typed.of(plan, dict(enumerate(found, start=1)))
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)

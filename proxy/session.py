@@ -53,6 +53,7 @@ from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
+from proxy.typed import Typed
 from proxy.wire import messages as m
 from proxy.wire.protocol import NoClient
 from proxy.wire.rows import RowEncoder, TextStyle
@@ -115,6 +116,7 @@ class Session:
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
         self.described = Described(self.duck)
+        self.typed = Typed(self)
         self.relay = Relay(
             services.pools,
             self._login,
@@ -634,6 +636,7 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
+        plan = await self.typed.of(plan)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             self.compound.ran(plan, None, 1)

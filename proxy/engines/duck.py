@@ -371,6 +371,14 @@ class DuckSession:
 
     # --- what is declared ---------------------------------------------------------------------
 
+    def definitions(self) -> Stamp:
+        """Names what is defined now, as this session sees it."""
+        return self._watch.stamp()
+
+    def same_definitions(self, stamp: Stamp) -> bool:
+        """Whether nothing was defined since, and no setting changed."""
+        return self._watch.holds(stamp, rows=False)
+
     @property
     def known_declared(self) -> Declared | None:
         """As `declared`, without asking; None where it may have changed."""

@@ -44,7 +44,18 @@ _TYPE_NAMES: dict[exp.DType, str] = {
     exp.DType.VARBINARY: "bytea",
 }
 _CASTS = frozenset({"cast", "try_cast", "safe_cast", "convert"})
-_SPELLED_OTHERWISE = {"trim": "btrim", "str_position": "position"}
+_SPELLED_OTHERWISE = {
+    "trim": "btrim",
+    "str_position": "position",
+    "group_concat": "string_agg",
+}
+# Functions to the parser, which notes no name where the text has an operator.
+_WRITTEN_AS_OPERATORS = (
+    exp.Pow,
+    exp.ArrayContainsAll,
+    exp.ArrayContainedBy,
+    exp.ArrayOverlaps,
+)
 
 # Strength, as in Postgres's FigureColnameInternal: 2 a real name, 1 a type's or a keyword.
 Named = tuple[str, int]
@@ -176,6 +187,8 @@ def _figure(node: exp.Expr | None, text: str) -> Named | None:
     figure = _FIGURES.get(node.__class__)
     if figure is not None:
         return figure(node, text)
+    if isinstance(node, _WRITTEN_AS_OPERATORS) and not (node._meta and "start" in node._meta):
+        return None
     if isinstance(node, exp.Func) and not isinstance(node, (exp.And, exp.Or)):
         return _function(node, text)
     if isinstance(node, exp.Binary) and node._meta and "start" in node._meta:

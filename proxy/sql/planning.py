@@ -39,6 +39,8 @@ from proxy.sql.federated import (
 from proxy.sql.for_postgres import catalog_question
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -360,7 +362,7 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     failure: SyntaxFailure | None = None
     tree: exp.Expr | None = None
     try:
-        tree = reader.parse(text, piece.tokens)
+        tree = reader.parse(text, own_functions(piece.tokens, reader))
         if reader is POSTGRES:
             postgres_grammar.check(text, piece.tokens, tree)
         if kind_and_tag(tree) is not None:
@@ -388,6 +390,18 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
             raise SyntaxFailure('syntax error at or near ";"', semicolon)
         raise failure
     return tree, reader
+
+
+def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
+    """The tokens with names of functions that sqlglot's grammar of Postgres would mix up."""
+    if reader is not POSTGRES:
+        return tokens
+    return [
+        Token(TokenType.VAR, DATE_PART, token.line, token.col, token.start, token.end)
+        if token.token_type == TokenType.VAR and token.text.lower() == "date_part"
+        else token
+        for token in tokens
+    ]
 
 
 def _not_numbered(node: exp.Expr) -> bool:
@@ -428,7 +442,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
+        if rewritten and not _is_snowflake(dialect) and any(type(n) in postgres.WHO for n in nodes):
+            settled.needs.add("role")
         scalar = is_scalar(nodes)
+        typed = rewritten and dialect.name == "postgres" and needs_types(tree, nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
@@ -497,6 +514,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         needs=frozenset(settled.needs),
         varies=settled.varies,
         federated=relations,
+        typed=typed and engine != POSTGRES_ENGINE,
     )
 
 

@@ -65,6 +65,7 @@ class Statement:
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
     """
 
     route: Route
@@ -89,6 +90,7 @@ class Statement:
     varies: bool = False
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
+    typed: bool = False
 
 
 Variable = tuple[str, str, str | None]
