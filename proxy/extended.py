@@ -631,6 +631,8 @@ class ExtendedProtocol:
 
     def _start_and_fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
+        if (plan := bound.statement.plan) is not None and plan.writes:
+            self._session.constraints.look(self._session.duck)
         self.start(bound)
         return self._fetch(bound, formats, limit)
 

@@ -371,6 +371,11 @@ class DuckSession:
 
     # --- what is declared ---------------------------------------------------------------------
 
+    @property
+    def has_own_definitions(self) -> bool:
+        """Whether the open transaction has defined what no other sees."""
+        return self._watch.has_own_definitions
+
     def definitions(self) -> Stamp:
         """Names what is defined now, as this session sees it."""
         return self._watch.stamp()
