@@ -30,6 +30,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.pool import Login, Pools
 from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
+from proxy.exchange import Exchange, Step
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
@@ -139,6 +140,7 @@ class Session:
         self.compound = Compound(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
+        self.exchange = Exchange(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -185,13 +187,19 @@ class Session:
                 self.ready_for_query()
                 continue
             self.busy = True
-            await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
+            if timeouts:
+                await self._take_in_time(kind, body)
+                step = None
+            else:
+                step = self.exchange.take(body) if kind == b"B" and alone else None
+                await self._take(kind, body, step)
             self.busy = False
-            alone = kind in _ANSWERED_BY_READY
+            alone = kind in _ANSWERED_BY_READY or step is not None
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
             elif alone:
+                self.link.flush()
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -255,6 +263,7 @@ class Session:
         self.link.close()
         self.extended.drop_all()
         self.federation.end()
+        self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:
@@ -288,11 +297,17 @@ class Session:
             )
         )
 
-    async def _take(self, kind: bytes, body: bytes) -> None:
-        """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave."""
-        extended = kind not in _ANSWERED_BY_READY
+    async def _take(self, kind: bytes, body: bytes, step: Step | None = None) -> None:
+        """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave.
+
+        step: what the frame begins, where more have been taken with it.
+        """
+        extended = step is None and kind not in _ANSWERED_BY_READY
         self.body = body
         try:
+            if step is not None:
+                await self.exchange.run(step)
+                return
             message = m.decode(kind, body)
             await self._steps[type(message)](message)
         except Told:
@@ -764,11 +779,12 @@ class Session:
     ) -> int:
         """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
+        self.link.flush()  # the next piece may take its time
         async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
             async for data, rows in pieces:
-                await self.link.drain()
                 if send:
                     self.link.write(data)
+                await self.link.drain()
                 sent += rows
         return sent
 
