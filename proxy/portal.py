@@ -33,6 +33,7 @@ class PreparedStatement:
     duck: DuckStatement | None = None  # planned for `parameter_types`
     parameter_types: tuple[str, ...] = ()  # DuckDB's names
     variants: dict[str, DuckStatement] = field(default_factory=dict)  # for others, by their text
+    returned: Statement | None = None  # with parameters behind RETURNING: the plan that has them
     hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
     asked: Statement | None = None  # the plan as the text gave it

@@ -80,6 +80,19 @@ def literal_of(literal: exp.Literal, kind: str, zone: str = "UTC") -> exp.Expr:
         raise
 
 
+def constant(value: Any, kind: str) -> exp.Expr:
+    """DuckDB's expression for a decoded value of a type."""
+    if isinstance(value, Array):
+        return _array(value)
+    if value is not None and _element(kind) in _TEXTS:
+        return exp.Cast(this=exp.Literal.string(value), to=duck_type("text"))
+    if value is None and kind in _TEXTS:
+        # Seen while a statement is bound, a NULL makes a number of what || gives.
+        same = [exp.Literal.string("x"), exp.Literal.string("x")]
+        return exp.Cast(this=exp.Anonymous(this="nullif", expressions=same), to=duck_type("text"))
+    return _written(value, kind)
+
+
 def _of_today(word: str, kind: str) -> exp.Expr:
     """What such a word means is known when the statement runs."""
     if word == "now":

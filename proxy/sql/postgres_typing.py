@@ -123,7 +123,7 @@ class Typing(Statements):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
-        self._outputs: list[tuple[exp.Select, int, str]] = []
+        self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
 
     def look(self) -> bool:
@@ -275,6 +275,14 @@ class Typing(Statements):
                 self._outputs.append((node, index, kind))
         return outputs
 
+    def _returning(self, tree: exp.Expr, scope: Scope) -> None:
+        super()._returning(tree, scope)
+        returning = tree.args.get("returning")
+        for index, output in enumerate(returning.expressions if returning is not None else ()):
+            kind = self._known(output)
+            if kind in _GIVEN:
+                self._outputs.append((returning, index, kind))
+
     def _united(
         self, node: exp.SetOperation, left: list[Output] | None, scope: Scope
     ) -> list[Output] | None:
@@ -372,7 +380,7 @@ def _branches(node: exp.Expr | None) -> Iterator[exp.Select]:
         yield from _branches(node.this)
 
 
-def _give_type(select: exp.Select, index: int, kind: str) -> bool:
+def _give_type(select: exp.Select | exp.Returning, index: int, kind: str) -> bool:
     """Casts an output; what has no name of its own would lose the one that the engine gives it."""
     if index >= len(select.expressions):
         return False
@@ -395,7 +403,7 @@ def _give_type(select: exp.Select, index: int, kind: str) -> bool:
     return True
 
 
-def _reads_more_than_tables(select: exp.Select) -> bool:
+def _reads_more_than_tables(select: exp.Select | exp.Returning) -> bool:
     """Whether a column may be one that a function or an unnamed expression made."""
     from_ = select.args.get("from_")
     sources = [from_.this] if from_ is not None else []
