@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from proxy.engines import duck_values
 from proxy.engines.duck import DuckSession
-from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_errors import INTERRUPTED, EngineError
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql import inference
@@ -131,13 +132,18 @@ def _infer(
 ) -> dict[int, int]:
     """Blocks."""
 
-    def columns(relation: inference.Relation) -> inference.Columns | None:
-        name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
-        with suppress(DuckError):  # there is no such table: DuckDB will say so
-            return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
-        return None
+    return inference.infer(tree, wanted, given, partial(relation_columns, duck), integer=integer)
 
-    return inference.infer(tree, wanted, given, columns, integer=integer)
+
+def relation_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
+    """Blocks. The columns of a table or view; None where there is none, as DuckDB will say itself."""
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
+    try:
+        return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
+    except DuckError as error:
+        if error.kind in INTERRUPTED:
+            raise
+        return None
 
 
 def _parameters_of(duck: DuckSession, sql: str) -> list[DuckType]:

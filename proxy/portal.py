@@ -88,15 +88,13 @@ class Outcome:
     tag: str
     columns: Sequence[str] = ()
     rows: list[tuple[str | None, ...]] = field(default_factory=list)
+    oid: int = 25  # of every column
 
     def row_description(self) -> bytes:
-        return m.row_description([m.Column(name, _TEXT, -1, -1) for name in self.columns])
+        return m.row_description([m.Column(name, self.oid, -1, -1) for name in self.columns])
 
     def data_rows(self) -> bytes:
         return b"".join(map(_data_row, self.rows))
-
-
-_TEXT = 25
 
 
 def _data_row(values: Sequence[str | None]) -> bytes:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from proxy.engines.duck import DuckSession
-from proxy.engines.duckdb_c import DuckError
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
-from proxy.parameter_types import columns_of
+from proxy.parameter_types import relation_columns
 from proxy.sql import inference
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
@@ -90,11 +89,5 @@ def _looked(
     """Blocks. The types of a statement, None where they cannot be followed; and when that was."""
     stamp = duck.definitions()
 
-    def columns(relation: inference.Relation) -> inference.Columns | None:
-        name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
-        with suppress(DuckError):  # there is no such table: DuckDB will say so
-            return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
-        return None
-
-    typing = Typing(tree, oids, columns)
+    typing = Typing(tree, oids, partial(relation_columns, duck))
     return (typing if typing.look() else None), stamp

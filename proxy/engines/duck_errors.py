@@ -137,6 +137,10 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+INTERRUPTED = frozenset(("INTERRUPT", "Interrupt"))
+"""What DuckDB calls the end of a statement that was cancelled."""
+
+
 class EngineError(SqlError):
     """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so.
 
@@ -155,7 +159,7 @@ class EngineError(SqlError):
 
 def sql_error(error: DuckError) -> EngineError:
     """What the client is told; the position in the client's own text is for the caller to find."""
-    if error.kind in ("INTERRUPT", "Interrupt"):
+    if error.kind in INTERRUPTED:
         return EngineError("57014", "canceling statement due to user request")
     if (worded := wording(error)) is not None:
         told = EngineError(

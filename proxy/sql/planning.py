@@ -393,15 +393,40 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
 
 
 def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
-    """The tokens with names of functions that sqlglot's grammar of Postgres would mix up."""
+    """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
+
+    It makes an EXTRACT of date_part, and reads one number of what is in an interval's quotes.
+    """
     if reader is not POSTGRES:
         return tokens
-    return [
-        Token(TokenType.VAR, DATE_PART, token.line, token.col, token.start, token.end)
-        if token.token_type == TokenType.VAR and token.text.lower() == "date_part"
-        else token
-        for token in tokens
-    ]
+    made: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
+            made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
+            opening = made.pop()
+            made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
+            made += [token, _like(token, TokenType.ALIAS, "AS")]
+            made += [_like(token, TokenType.INTERVAL, "INTERVAL")]
+            made += [_like(token, TokenType.R_PAREN, ")")]
+        else:
+            made.append(token)
+    return made
+
+
+_UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")
+
+
+def _is_whole_interval(tokens: list[Token], index: int) -> bool:
+    """Whether a string is an interval without a unit behind it."""
+    before = tokens[index - 1] if index else None
+    if before is None or before.token_type != TokenType.INTERVAL:
+        return False
+    return index + 1 == len(tokens) or tokens[index + 1].text.upper() not in _UNITS
+
+
+def _like(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
 
 
 def _not_numbered(node: exp.Expr) -> bool:

@@ -206,6 +206,7 @@ RULES: dict[type, Rule] = {
     exp.GenerateSeries: functions.generate_series,
     exp.Hex: functions.hexadecimal,
     exp.IntDiv: on_values.whole_quotient,
+    exp.Interval: on_values.interval,
     **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,

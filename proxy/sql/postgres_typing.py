@@ -22,7 +22,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
-from proxy.sql.inference.names import Columns, Output, Relation, Scope, type_in
+from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
 from proxy.sql.inference.statements import Statements
 from proxy.sql.postgres_floats import finite, may_be_doubled
@@ -123,6 +123,7 @@ class Typing(Statements):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
+        self._series: list[exp.Table] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
 
@@ -145,13 +146,19 @@ class Typing(Statements):
         """
         changed = False
         for literal, kind in self._literals.values():
-            if is_read(kind):
+            if isinstance(kind, EnumType):
+                literal.replace(_of_enum(literal, kind))
+                changed = True
+            elif is_read(kind):
                 literal.replace(literal_of(literal, kind, zone))
                 changed = True
         for node, left, right, kind in self._operations.values():
             changed = self._calculated(node, left, right, kind) or changed
         for average in self._averages:
             _make_exact(average)
+            changed = True
+        for table in self._series:
+            _make_narrow(table)
             changed = True
         for select, index, kind in self._outputs:
             changed = _give_type(select, index, kind) or changed
@@ -283,6 +290,12 @@ class Typing(Statements):
             if kind in _GIVEN:
                 self._outputs.append((returning, index, kind))
 
+    def _table(self, node: exp.Table, scope: Scope) -> list[Output] | None:
+        columns = super()._table(node, scope)
+        if isinstance(node.this, exp.GenerateSeries) and columns and columns[0].kind == "int4":
+            self._series.append(node)
+        return columns
+
     def _united(
         self, node: exp.SetOperation, left: list[Output] | None, scope: Scope
     ) -> list[Output] | None:
@@ -344,6 +357,34 @@ def _check(node: exp.Expr) -> None:
     made = finite(node, list(sides))
     if parent is not None and key is not None:
         parent.set(key, made, index=index)
+
+
+def _of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
+    """A text beside an enum is one of its values: DuckDB would compare the two as texts."""
+    if literal.this not in kind.values:
+        message = f'invalid input value for enum: "{literal.this}"'
+        raise SqlError("22P02", message, position=position_of(literal))
+    values = [exp.Literal.string(value) for value in kind.values]
+    to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
+    return exp.Cast(this=literal.copy(), to=to)
+
+
+def _make_narrow(table: exp.Table) -> None:
+    """generate_series() of integers in FROM gives integers: DuckDB's are wider."""
+    alias = table.args.get("alias")
+    name = "generate_series"
+    columns = alias.columns if alias is not None else ()
+    inner = table.copy()
+    for key in ("alias", "joins", "laterals"):
+        inner.set(key, None)
+    value = cast(exp.column(name, quoted=True), "int4")
+    named = exp.alias_(value, columns[0].name if columns else name, quoted=True)
+    query = exp.Select(expressions=[named], from_=exp.From(this=inner))
+    whole = exp.Subquery(this=query, alias=alias or exp.TableAlias(this=exp.to_identifier(name)))
+    for key in ("joins", "laterals"):
+        if table.args.get(key):
+            whole.set(key, table.args[key])
+    table.replace(whole)
 
 
 def _make_exact(average: exp.Avg) -> None:

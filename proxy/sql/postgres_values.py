@@ -263,6 +263,16 @@ _ERAS = ("BC", "AD")
 _SPECIAL_DATES = frozenset({"infinity", "-infinity", "epoch"})
 
 
+def _to_bits(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """bit(n) cuts and fills; DuckDB's BIT is as long as its value."""
+    length = int(to.expressions[0].name) if to.expressions else None
+    if is_text(value) and (length is None or len(value.this) == length):
+        return None
+    if length is None and not isinstance(unwrapped(value), exp.Literal):
+        return None
+    raise refused("a cast to bit(n) of another length", to)
+
+
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     **dict.fromkeys(WHOLE, _to_whole),
     **dict.fromkeys(TEXTS, _to_text),
@@ -273,6 +283,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.ARRAY: literal_array,
     **dict.fromkeys(MOMENTS, _moment),
     _D.TIME: to_time,
+    _D.BIT: _to_bits,
 }
 
 
@@ -309,6 +320,16 @@ def literal_cast(node: exp.Cast) -> exp.Expr | None:
         node.meta["plain"] = True
         return node
     return made
+
+
+def interval(node: exp.Interval) -> exp.Expr | None:
+    """`interval '1 mon'`, which the parser has taken apart."""
+    value, unit = node.this, node.args.get("unit")
+    if not is_text(value) or not (unit is None or isinstance(unit, exp.Var)):
+        return None
+    whole = exp.Literal.string(value.this if unit is None else f"{value.this} {unit.name}")
+    whole.meta.update(value.meta)
+    return literal_of(whole, "interval")
 
 
 def cast(node: exp.Cast) -> None:

@@ -279,3 +279,67 @@ def test_a_date_is_a_date_in_python(tables: Both) -> None:
     for connection in tables:
         row = connection.execute("select greatest(d, '2024-03-01') from q").fetchone()
         assert row == (datetime.date(2024, 3, 1),)
+
+
+ENUMS = (
+    "select m, m > 'sad', m in ('ok', 'happy') from moods order by m",
+    "select n from moods where m >= 'ok' order by n",
+    "select coalesce(m, 'sad') from moods order by 1",
+    "select case when n = 1 then 'happy' else m end from moods order by 1",
+    "update moods set m = 'sad' where m = 'happy' returning m::text",
+    "select n from moods where m = 'bad'",
+    "insert into moods values ('bad', 1)",
+)
+
+
+@pytest.mark.parametrize("text", ENUMS)
+def test_a_literal_beside_an_enum_is_one_of_its_values(both: Both, text: str) -> None:
+    seen = []
+    for connection in both:
+        connection.execute("create type mood as enum ('sad', 'ok', 'happy')")
+        connection.execute("create table moods (m mood, n int)")
+        connection.execute("insert into moods values ('ok', 1), ('happy', 2), ('sad', 3)")
+        try:
+            seen.append(connection.execute(text).fetchall())
+        except psycopg.Error as error:
+            seen.append(error.sqlstate)
+        connection.execute("drop table moods")
+        connection.execute("drop type mood")
+    assert seen[0] == seen[1]
+
+
+SERIES = (
+    "select * from generate_series(1, 3)",
+    "select * from generate_series(1, 3) g(x)",
+    "select g from generate_series(1, 3) as g",
+    "select g.x * 2, x from generate_series(1, 9, 4) g(x)",
+    "select a.x, b.y from generate_series(1, 2) a(x) join generate_series(1, 2) b(y) on a.x = b.y",
+    "select * from generate_series(1, 3::bigint) g(x)",
+    "select i, x from q, lateral generate_series(1, i) g(x)",
+)
+
+
+@pytest.mark.parametrize("text", SERIES)
+def test_a_series_in_from_is_of_its_bounds_type(tables: Both, text: str) -> None:
+    assert described(tables[1], text) == described(tables[0], text)
+    answers = [connection.execute(text).fetchall() for connection in tables]
+    assert sorted(answers[0]) == sorted(answers[1])
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["'1 mon'", "'1-2'", "'1' day", "'2 hours 3 minutes'", "'1.5 hours'", "'1 day ago'", "'1 foo'"],
+)
+def test_an_interval_is_read_as_postgres_reads_it(both: Both, written: str) -> None:
+    own, ours = (outcome(connection, f"select interval {written}") for connection in both)
+    assert own[:1] == ours[:1]
+
+
+def test_a_plan_as_json_is_one_document(both: Both) -> None:
+    for connection in both:
+        for row in (
+            connection.execute("explain (format json) select 1").fetchone(),
+            connection.execute("explain (format json) select %s::int", (1,)).fetchone(),
+        ):
+            assert row is not None
+            assert isinstance(row[0], list)
