@@ -6,9 +6,7 @@ definition is read from DuckDB's catalog when the statement runs, and the statem
 same text between its brackets, under the new name. An identity gets a sequence of its own, which
 goes on where the source's stands (CLONE) or begins anew (LIKE).
 
-ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on. A table that is to have
-another constraint is made anew under its name: its definition with what is added, its rows, its
-indexes and comments, in one transaction.
+ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
-from proxy.sql.remaking import definition
 from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
-from proxy.sql.statement import Alters, Copies, Remakes, Statement
+from proxy.sql.statement import Alters, Copies, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -91,13 +88,9 @@ async def copied(session: Session, plan: Statement) -> Statement:
     """
     if plan.copies is None:
         return plan
-    read = _READ[type(plan.copies)]
+    read = _altered if isinstance(plan.copies, Alters) else _made
     made = await session.on_duck(read, session.duck, plan)
-    if made is None:
-        return plan
-    # What a table is remade by says all that the plan does.
-    then = () if isinstance(plan.copies, Remakes) else plan.then
-    return replace(plan, sql=made[0], then=(*made[1:], *then))
+    return plan if made is None else replace(plan, sql=made[0], then=(*made[1:], *plan.then))
 
 
 def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
@@ -118,18 +111,13 @@ def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
         made.append(
             f"INSERT INTO {_quoted(*target)} SELECT * FROM {_quoted(database, schema, table)}"
         )
-    return [*made, *_comments(duck, (database, schema, table), target, comment)]
-
-
-def _comments(
-    duck: DuckSession, source: tuple[str, str, str], target: tuple[str, ...], comment: str | None
-) -> list[str]:
-    """What says of `target` what is said of `source` and its columns."""
-    made = []
     if comment is not None:
         made.append(f"COMMENT ON TABLE {_quoted(*target)} IS {_literal(comment)}")
-    database, schema, table = map(_literal, source)
-    of_columns = duck.run(_COMMENTS.format(database=database, schema=schema, table=table))
+    of_columns = duck.run(
+        _COMMENTS.format(
+            database=_literal(database), schema=_literal(schema), table=_literal(table)
+        )
+    )
     for column, said in of_columns:
         made.append(f"COMMENT ON COLUMN {_quoted(*target, column)} IS {_literal(said)}")
     return made
@@ -181,51 +169,3 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
     alters = plan.copies
     assert isinstance(alters, Alters)
     return [alters.of_view] if duck.run(_found(_VIEW, alters.table)) else None
-
-
-_INDEXES = """
-SELECT schema_name, index_name, sql FROM duckdb_indexes()
-WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
-  AND sql IS NOT NULL
-"""
-
-
-def _remade(duck: DuckSession, plan: Statement) -> list[str] | None:
-    """Blocks. A new table in a table's place; None where the statement itself will do."""
-    remakes = plan.copies
-    assert isinstance(remakes, Remakes)
-    found = duck.run(_found(_FOUND, remakes.table))
-    if not found:
-        return None
-    database, schema, table, written, comment, _ = found[0]
-    place = (database, schema, table)
-    temporary = database == "temp"
-    opening = "CREATE TEMPORARY TABLE" if temporary else "CREATE TABLE"
-    copies = Copies(place[1:], place[1:], True, opening)
-    before, owned, body = _body(duck, copies, place[:2], schema, written)
-    made = definition(body, remakes)
-    named = {"database": database, "schema": schema, "table": table}
-    literals = {key: _literal(value) for key, value in named.items()}
-    indexes = duck.run(_INDEXES.format(**literals))
-    whole = place[2:] if temporary else place[1:]
-    dropped = [f"DROP INDEX {_quoted(*whole[:-1], name)}" for _, name, _ in indexes]
-    created = [sql.rstrip().removesuffix(";") for _, _, sql in indexes]
-    if made is None:
-        return [*dropped, plan.sql, *plan.then, *created] if indexes else None
-    old = f"{table}_{secrets.token_hex(4)}"
-    aside = (*whole[:-1], old)
-    columns, values = ", ".join(map(_quoted, made.columns)), ", ".join(made.values)
-    return [
-        *dropped,
-        *before,
-        f"ALTER TABLE {_quoted(*whole)} RENAME TO {_quoted(old)}",
-        f"{opening} {_quoted(*whole)} {made.body}",
-        f"INSERT INTO {_quoted(*whole)} ({columns}) SELECT {values} FROM {_quoted(*aside)}",
-        f"DROP TABLE {_quoted(*aside)}",
-        *owned,
-        *created,
-        *_comments(duck, place, whole, comment),
-    ]
-
-
-_READ = {Copies: _made, Alters: _altered, Remakes: _remade}

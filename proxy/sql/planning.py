@@ -17,7 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
-from proxy.sql.altering import alters, one_by_one, remakes
+from proxy.sql.altering import alters
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
@@ -66,7 +66,7 @@ from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
-from proxy.sql.statement import Alters, Dialect, Remakes, Route, Statement
+from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
 
@@ -512,20 +512,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused = SqlError("0A000", message, hint=hint)
     if divided is not None and (then or divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
-    altered: Alters | Remakes | None = None
-    if sql and is_ddl(tree):
-        done = divided.first if divided is not None else tree
-        altered = alters(done)
-        try:
-            altered = altered or remakes(done)
-            alone = not isinstance(altered, Remakes) or not altered.always
-            if alone and not then:
-                sql, *rest = one_by_one(done) or (sql,)
-                then = tuple(rest)
-        except SqlError as error:
-            refused = error
-        if isinstance(altered, Remakes):
-            changed = tuple(replace(one, deep=True) for one in changed)
+    altered = alters(divided.first if divided is not None else tree) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:

@@ -350,23 +350,18 @@ def at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
     return exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
 
 
-LENGTH = "length"
-"""The note on ALTER COLUMN ... TYPE varchar(n) of what n is: DuckDB's type has none."""
+def added_length(at: exp.Expr) -> SqlError:
+    """The refusal of a length that nothing would keep: DuckDB adds no CHECK to a table there is."""
+    hint = "Leave the length out, or give it where the table is created."
+    return refused("a length for a column of a table that there is already", at, hint)
 
 
 def altered(alter: exp.Alter) -> None:
-    """ALTER COLUMN ... TYPE varchar(n), and SET NOT NULL, which the generator does not write."""
+    """ALTER COLUMN ... TYPE varchar(n)"""
     for action in alter.args.get("actions") or ():
-        if not isinstance(action, exp.AlterColumn):
-            continue
-        kind = action.args.get("dtype")
-        if isinstance(kind, exp.DataType) and kind.this in TEXTS:
-            action.meta[LENGTH] = _length(kind) or 0
-            kind.set("expressions", None)
-            kind.set("this", _D.TEXT)
-        elif action.args.get("allow_null") is False:
-            column = action.this.sql(dialect="duckdb")
-            action.replace(exp.Var(this=f"ALTER COLUMN {column} SET NOT NULL"))
+        kind = action.args.get("dtype") if isinstance(action, exp.AlterColumn) else None
+        if isinstance(kind, exp.DataType) and kind.this in TEXTS and _length(kind) is not None:
+            raise added_length(action)
 
 
 def column_definition(column: exp.ColumnDef) -> None:
@@ -376,7 +371,9 @@ def column_definition(column: exp.ColumnDef) -> None:
         return
     if kind.this in TEXTS:
         length = _length(kind)
-        if length is not None and isinstance(column.parent, exp.Schema | exp.Alter):
+        if length is not None and isinstance(column.parent, exp.Alter):
+            raise added_length(column)
+        if length is not None and isinstance(column.parent, exp.Schema):
             constraints = column.args.get("constraints") or ()
             column.set("constraints", [*constraints, at_most(column.this, length)])
     elif kind.this == _D.DECIMAL:

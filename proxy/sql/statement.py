@@ -43,22 +43,6 @@ class Alters:
 
 
 @dataclass(frozen=True, slots=True)
-class Remakes:
-    """ALTER TABLE that DuckDB has only for a new table. table: the parts of its name.
-
-    elements: what is added between the brackets of its definition, as DuckDB's SQL. texts: columns
-    that become texts: name, the most characters (0: any number), and the value, '' for the column's.
-    always: False where the statement itself will do for a table that has no such limit yet; DuckDB
-    wants the table's indexes out of its way all the same.
-    """
-
-    table: tuple[str, ...]
-    elements: tuple[str, ...] = ()
-    texts: tuple[tuple[str, int, str], ...] = ()
-    always: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a message.
 
@@ -97,7 +81,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Remakes | None = None
+    copies: Copies | Alters | None = None
     notice: str = ""
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()
