@@ -29,6 +29,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.pool import Login, Pools
 from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
+from proxy.exchange import Exchange, Step
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
@@ -51,6 +52,7 @@ from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
+from proxy.staging.service import StageService
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -100,7 +102,8 @@ class Services:
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
-    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
+    shared_role: str  # what all clients are in Postgres; '' where each is itself
+    stages: StageService
 
 
 class Session:
@@ -127,6 +130,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
         self.transaction.ended = self.mirror.ended
+        self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -135,6 +139,7 @@ class Session:
         self.compound = Compound(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
+        self.exchange = Exchange(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -181,13 +186,19 @@ class Session:
                 self.ready_for_query()
                 continue
             self.busy = True
-            await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
+            if timeouts:
+                await self._take_in_time(kind, body)
+                step = None
+            else:
+                step = self.exchange.take(body) if kind == b"B" and alone else None
+                await self._take(kind, body, step)
             self.busy = False
-            alone = kind in _ANSWERED_BY_READY
+            alone = kind in _ANSWERED_BY_READY or step is not None
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
             elif alone:
+                self.link.flush()
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -251,7 +262,9 @@ class Session:
         self.link.close()
         self.extended.drop_all()
         self.federation.end()
+        self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
@@ -284,11 +297,17 @@ class Session:
             )
         )
 
-    async def _take(self, kind: bytes, body: bytes) -> None:
-        """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave."""
-        extended = kind not in _ANSWERED_BY_READY
+    async def _take(self, kind: bytes, body: bytes, step: Step | None = None) -> None:
+        """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave.
+
+        step: what the frame begins, where more have been taken with it.
+        """
+        extended = step is None and kind not in _ANSWERED_BY_READY
         self.body = body
         try:
+            if step is not None:
+                await self.exchange.run(step)
+                return
             message = m.decode(kind, body)
             await self._steps[type(message)](message)
         except Told:
@@ -373,6 +392,7 @@ class Session:
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                parameters=self.context.planned,
                 database=self.database,
             )
         if setting.name in _TIMEOUTS:
@@ -606,10 +626,11 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
-        await self.mirror.before_question()
+        await self.mirror.before_question(any(plan.asks_catalog for plan in plans))
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
-        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
+        begin = self.transaction.postgres_begin()
+        await self.relay.query(sql, begin, trace, names, len(plans))
         if self.relay.copying:
             await self.relay_copy()
 
@@ -657,6 +678,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, 0))
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
+        follow = await self.compound.stages.ahead(plan, Block.MESSAGE)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -671,6 +693,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if follow is not None:
+                    await follow()
                 if plan.touched:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
@@ -755,11 +779,12 @@ class Session:
     ) -> int:
         """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
+        self.link.flush()  # the next piece may take its time
         async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
             async for data, rows in pieces:
-                await self.link.drain()
                 if send:
                     self.link.write(data)
+                await self.link.drain()
                 sent += rows
         return sent
 

@@ -17,7 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
-from proxy.sql.altering import alters
+from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
@@ -37,6 +37,7 @@ from proxy.sql.federated import (
     put_stand_ins,
 )
 from proxy.sql.for_postgres import catalog_question
+from proxy.sql.identities import take_all
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -51,15 +52,17 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.rebuilding import Rebuilds, name_renamed_column, nullability, rebuilds
 from proxy.sql.results import result_scan
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
-from proxy.sql.route import collect, decide
+from proxy.sql.route import asks_only_who, collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
+from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import dml, pivoting
+from proxy.sql.snowflake import dml, pivoting, stage_queries, stage_statements
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
 from proxy.sql.snowflake.numbered import number_columns
@@ -118,6 +121,10 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
     if piece.block:
         return _block(text, piece)
     first, phrase = administration.leading_words(words)
+    if _is_snowflake(dialect):
+        staged = stage_statements.reader(words, phrase)
+        if staged is not None:
+            return _staged(text, piece, staged, words)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -160,6 +167,20 @@ def _block(text: str, piece: Slice) -> Statement:
     if length < len(piece.tokens):
         raise at_or_near(text, piece.tokens[length])
     return _session(text, piece, Utility("CALL", action=RunBlock(block)))
+
+
+def _staged(
+    text: str, piece: Slice, read: Callable[[Words], stage_statements.Read], words: Words
+) -> Statement:
+    """A statement about stages or file formats."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
+    statement = _session(text, piece, Utility(found.kind, found.tag, found.action))
+    return replace(statement, writes=found.writes)
 
 
 def _routine(
@@ -405,6 +426,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
+    name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
     if grammar.name == "snowflake":
@@ -423,9 +445,12 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
-        if name_schemas(nodes):
+        if name_schemas(nodes) | name_for_duckdb(nodes):
             nodes = list(tree.dfs())
-        settled = _settled(nodes, dialect, source)
+        if asks_only_who(nodes, piece.tokens):
+            settled = Settled(dialect, source)
+        else:
+            settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
         scalar = is_scalar(nodes)
@@ -445,7 +470,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             changed = touched(tree, piece.tokens, text)
         elif facts.creates:
             changed = EVERYTHING
-    sql, then, divided = "", (), None
+    sql, then, divided, anew = "", (), None, None
     relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
@@ -456,11 +481,18 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             put_stand_ins(facts.control_tables, nodes)
             put_calls(calls)
         try:
-            if _is_snowflake(dialect) and grammar.name == "snowflake" and is_ddl(tree):
-                divided, then = _divided(tree, dialect)
+            anew = _rebuilds(tree, dialect, grammar) if rewritten else None
+            if anew is not None and not anew.native:
+                sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
+            elif anew is not None and (native := nullability(anew)) is not None:
+                sql = native
+            elif _is_snowflake(dialect) and is_ddl(tree):
+                divided, then = _divided(tree, dialect, grammar)
                 nodes = list(divided.first.dfs())
                 sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
+                if rewritten and (then := tuple(take_all(tree))):
+                    nodes = list(tree.dfs())
                 sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
@@ -468,9 +500,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
         hint = "Write out the names of the control plane's relations."
         refused = SqlError("0A000", message, hint=hint)
-    if divided is not None and (then or divided.copies):
+    if then or anew is not None or (divided is not None and divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
-    altered = alters(divided.first if divided is not None else tree) if sql else None
+    last = divided.first if divided is not None else tree
+    altered = alters(last) or drops(last) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
@@ -490,24 +523,51 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused=refused,
         scalar=scalar and not settled.needs,
         then=then,
-        copies=(divided.copies if divided is not None else None) or altered,
+        copies=(divided.copies if divided is not None else None) or anew or altered,
         notice=divided.notice if divided is not None else "",
         trace=trace,
         sets=sets,
         needs=frozenset(settled.needs),
         varies=settled.varies,
         federated=relations,
+        asks_catalog=facts.asks_catalog,
     )
 
 
-def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
+def _divided(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
     divided = divide(tree, dialect.database)
+    rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
-        part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
+        part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
         for part in divided.then
     ]
     return divided, tuple(then)
+
+
+def _rebuilds(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | None:
+    """An ALTER TABLE as edits of the table's definition; None for all other statements."""
+    if not isinstance(tree, exp.Alter):
+        return None
+    rules = postgres.rewrite
+    if _is_snowflake(dialect):
+        known = grammar.name == "snowflake"
+        rules = snowflake.rewrite if known else snowflake.rewrite_postgres
+
+    def rewrite(part: exp.Expr) -> exp.Expr:
+        return rules(part, list(part.dfs()))
+
+    def define(made: exp.Create) -> tuple[exp.Expr, list[str]]:
+        if _is_snowflake(dialect):
+            divided, then = _divided(made, dialect, grammar)
+            return rewrite(divided.first), list(then)
+        then = tuple(take_all(made))
+        return rewrite(made), list(then)
+
+    found = rebuilds(tree, rewrite, define)
+    if found is not None and len(found.edits) > 1 and not _is_snowflake(dialect):
+        found = replace(found, native=False)  # DuckDB takes one change at a time
+    return found
 
 
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
@@ -542,6 +602,8 @@ def _several(
                 tag=tag,
                 writes=kind != "SELECT",
             )
+        if stage_queries.reads(tree):
+            return _over_stages(text, piece, tree, kind, tag, dialect)
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
             settled = _settled(list(tree.dfs()), dialect, source)
@@ -592,6 +654,33 @@ def _several(
     )
 
 
+def _over_stages(
+    text: str, piece: Slice, tree: exp.Expr, kind: str, tag: str, dialect: Dialect
+) -> Statement:
+    """A statement that reads files of stages: what it says of them, for the session."""
+    source = text[piece.start : piece.end]
+    query = None
+    if kind in _SEVERAL:
+        query = stage_queries.read(source, tree, kind, writes=kind != "SELECT")
+    if query is None:
+        raise SqlError("0A000", f"{kind} that reads a stage is not supported")
+    refused, parameters = None, 0
+    if not dialect.numbered and (parameters := highest_parameter(piece.tokens)):
+        hint = "In a statement that may have parameters, write t.$1 for a column."
+        refused = SqlError("0A000", "parameters in a statement that reads a stage", hint=hint)
+    return Statement(
+        Route.SESSION,
+        kind,
+        source,
+        piece.start,
+        action=query,
+        tag=tag,
+        writes=kind != "SELECT",
+        parameters=parameters,
+        refused=refused,
+    )
+
+
 def _parameters(piece: Slice, source: str, numbered: bool) -> int:
     return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
 
@@ -612,7 +701,9 @@ def _federated_kind(kind: str, calls: bool) -> SqlError | None:
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
     """What the session decides of a statement in Snowflake's dialect."""
-    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled(dialect, source)
+    if not _is_snowflake(dialect):
+        return Settled(dialect, source)
+    return settle(nodes, dialect, source)
 
 
 def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:

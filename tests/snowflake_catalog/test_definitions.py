@@ -315,7 +315,6 @@ def test_the_database_that_there_is(ask: Ask) -> None:
         "CREATE EXTERNAL TABLE e (i INT)",
         "CREATE DYNAMIC TABLE d TARGET_LAG = '1 minute' WAREHOUSE = w AS SELECT 1 AS a",
         "CREATE SCHEMA s CLONE work",
-        "ALTER TABLE t ADD FOREIGN KEY (i) REFERENCES t (i)",
         "ALTER TABLE t SWAP WITH other.t",
     ],
 )
