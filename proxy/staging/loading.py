@@ -242,8 +242,8 @@ class Loading:
             header = await stages.on_duck(self._fill, run, staged, raw, width)
             if run.action.query is not None:
                 return await self._transform(run, staged, raw, width)
-            source = self._source(run, raw, header)
-            judged = await stages.on_duck(self._judge, run, source)
+            made = await self._converted(run, raw, header)
+            judged = await stages.on_duck(self._judge, run, made)
             keep = self._decide(run, staged, judged)
             loaded = 0
             if keep:
@@ -251,12 +251,24 @@ class Loading:
                 values = ", ".join(f"v{n}" for n in range(1, len(run.columns) + 1))
                 where = " WHERE x IS NULL" if judged.wrong else ""
                 loaded = await stages.compound.execute(
-                    f"INSERT INTO {run.target} ({names}) SELECT {values} FROM ({source}){where}"
+                    f"INSERT INTO {run.target} ({names}) SELECT {values} FROM {made}{where}"
                 )
             run.rows.append(_row(run, staged, judged, loaded, keep))
             return keep
         finally:
-            await self._discard(f"TABLE {raw}")
+            await self._discard(f"TABLE {raw}", f"TABLE {raw}_made")
+
+    async def _converted(self, run: _Run, raw: str, header: list[str] | None) -> str:
+        """The name of a table of the values, which are worked out once."""
+        source = self._source(run, raw, header)
+        values = (f"v{n}" for n in range(1, len(run.columns) + 1))
+        create = (
+            f"CREATE TEMP TABLE {raw}_made AS SELECT {', '.join(['n', 'line', 'x', 'y', *values])}"
+        )
+        await self._stages.on_duck(
+            self._stages.session.duck.run_privately, f"{create} FROM ({source})"
+        )
+        return f"{raw}_made"
 
     async def _discard(self, *names: str) -> None:
         """A transaction that has failed takes them along."""
@@ -348,15 +360,15 @@ class Loading:
             for column in run.columns
         ]
 
-    def _judge(self, run: _Run, source: str) -> _Judged:
-        """Blocks."""
+    def _judge(self, run: _Run, made: str) -> _Judged:
+        """Blocks. made: a table or a bracketed query, as `_converted` gives it."""
         duck = self._stages.session.duck
         parsed, wrong, first = duck.run(
-            f"SELECT count(*), count(x), min(n) FILTER (x IS NOT NULL) FROM ({source})"
+            f"SELECT count(*), count(x), min(n) FILTER (x IS NOT NULL) FROM {made}"
         )[0]
         if not wrong:
             return _Judged(parsed, 0)
-        error, line, place = duck.run(f"SELECT x, line, y FROM ({source}) WHERE n = {first}")[0]
+        error, line, place = duck.run(f"SELECT x, line, y FROM {made} WHERE n = {first}")[0]
         return _Judged(parsed, wrong, error, line, first, _column_name(run, place))
 
     def _decide(self, run: _Run, staged: Staged, judged: _Judged) -> bool:
@@ -472,15 +484,17 @@ class Loading:
             if options.match:
                 width = 1 if run.format.type != "CSV" else await self._header_width(run, staged)
             header = await stages.on_duck(self._fill, run, staged, raw, width)
-            source = self._source(run, raw, header)
+            made = await self._converted(run, raw, header)
+            stages.querying.keep(f"TABLE {made}")
             if rows is not None:
-                judged = await stages.on_duck(self._judge, run, f"{source} LIMIT {rows}")
+                first = f"(SELECT * FROM {made} ORDER BY n LIMIT {rows})"
+                judged = await stages.on_duck(self._judge, run, first)
                 if judged.wrong:
                     raise _failed(run, staged, judged)
                 values = ", ".join(
                     f"v{n} AS {_quoted(column.name)}" for n, column in enumerate(run.columns, 1)
                 )
-                parts.append(f"SELECT {values} FROM ({source} ORDER BY n LIMIT {rows})")
+                parts.append(f"SELECT {values} FROM {made} ORDER BY n LIMIT {rows}")
                 continue
             cases = " ".join(
                 f"WHEN {n} THEN {_text(_column_name(run, n) or '')}"
@@ -497,7 +511,7 @@ class Loading:
             )
             inner = ", ".join(f"_{n}" for n in range(len(_ERRORS)))
             parts.append(
-                f"SELECT {named} FROM (SELECT {cells} FROM ({source}) WHERE x IS NOT NULL "
+                f"SELECT {named} FROM (SELECT {cells} FROM {made} WHERE x IS NOT NULL "
                 f"ORDER BY n) AS t({inner})"
             )
         if not parts:
