@@ -43,6 +43,9 @@ _OPTIONS = _FLAGS | {
     *("ON_ERROR", "SIZE_LIMIT", "MATCH_BY_COLUMN_NAME", "VALIDATION_MODE"),
     "LOAD_UNCERTAIN_FILES",
 }
+_NOT_FOLLOWED = frozenset(
+    {"INCLUDE_METADATA", "LOAD_MODE", "FILE_PROCESSOR", "CLUSTER_AT_INGEST_TIME", "COPY_OPTIONS"}
+)
 _CONTINUE, _ABORT, _SKIP = "CONTINUE", "ABORT_STATEMENT", "SKIP_FILE"
 _NONE_TO_LOAD = "Copy executed with 0 files processed."
 
@@ -99,10 +102,6 @@ class Loading:
         if options.validate:
             return await self._validate(action, options, table)
         if stages.session.transaction.block is not Block.NONE:
-            if "PURGE" in options.flags:
-                raise SqlError(
-                    "25001", "COPY INTO with PURGE cannot run inside a transaction block"
-                )
             return await self._load(action, options, table)
         # Who comes second finds what the first has loaded.
         async with stages.service.lock(".".join(table).lower()):
@@ -120,7 +119,7 @@ class Loading:
             loads = await stages.on_duck(
                 catalog.at, stages.session.duck, catalog.LOADS, table[:2], table[2]
             )
-            known: dict[str, Any] = dict(loads.document.get("files") or {}) if loads else {}
+            known = _loads(loads)
             files = await self._wanted(run, known)
             taken = 0
             loaded: list[Staged] = []
@@ -134,7 +133,7 @@ class Loading:
             if loaded:
                 await stages.on_duck(self._remember, table, known)
         if "PURGE" in options.flags:
-            await stages.apart(self._purge, run, loaded)
+            await stages.once_certain(lambda: self._purge(run, loaded))
         rows = run.rows
         if "RETURN_FAILED_ONLY" in options.flags:
             rows = [row for row in rows if row[1] != "LOADED"]
@@ -538,6 +537,8 @@ def _options(action: act.Load) -> _Options:
     """Raises 22023 for an option that COPY does not have, 0A000 for one that is not followed."""
     given = {name: str(value).upper() for name, value in action.options.items()}
     for name in given:
+        if name in _NOT_FOLLOWED:
+            raise SqlError("0A000", f"{name} of COPY INTO is not supported")
         if name not in _OPTIONS:
             raise SqlError("22023", f"{name} is no option of COPY INTO a table")
     flags = frozenset(name for name in _FLAGS if _flag(given, name))
@@ -583,6 +584,18 @@ def _flag(given: dict[str, str], name: str) -> bool:
     if text not in ("TRUE", "FALSE"):
         raise SqlError("22023", f"{name} must be TRUE or FALSE")
     return text == "TRUE"
+
+
+def _loads(kept: catalog.Kept | None) -> dict[str, list[Any]]:
+    """What is remembered: of each file its digest and when it was loaded."""
+    files = kept.document.get("files") if kept is not None else None
+    if not isinstance(files, dict):
+        return {}
+    return {
+        name: about
+        for name, about in files.items()
+        if isinstance(about, list) and len(about) == 2 and isinstance(about[1], int)
+    }
 
 
 def _key(run: _Run, staged: Staged) -> str:
