@@ -130,6 +130,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
         self.transaction.ended = self._block_ended
+        self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -390,7 +391,9 @@ class Session:
             self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
+                keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                parameters=self.context.planned,
                 database=self.database,
             )
         if setting.name in _TIMEOUTS:
@@ -624,10 +627,11 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
-        await self.mirror.before_question()
+        await self.mirror.before_question(any(plan.asks_catalog for plan in plans))
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
-        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
+        begin = self.transaction.postgres_begin()
+        await self.relay.query(sql, begin, trace, names, len(plans))
         if self.relay.copying:
             await self.relay_copy()
 

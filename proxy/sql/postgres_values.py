@@ -244,6 +244,8 @@ def _moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if dated and any(not _may_follow_a_date(word) for word in rest):
         message = f'invalid input syntax for type {_MOMENT_NAMES[to.this]}: "{value.this}"'
         raise SqlError("22007", message, position=position_of(value))
+    if made is None and to.this in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ) and value.this.count(":") == 1:
+        return call("pg_offset_", value)  # the one colon may be the time's, without seconds
     return made
 
 
