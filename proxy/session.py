@@ -133,7 +133,7 @@ class Session:
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
-        self.transaction.ended = self.mirror.ended
+        self.transaction.ended = self._block_ended
         self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
@@ -658,6 +658,10 @@ class Session:
                     await self.relay.copy_end(m.frame(kind, body))
         finally:
             self.link.protocol.ready()
+
+    async def _block_ended(self, committed: bool, half: bool) -> None:
+        await self.mirror.ended(committed, half)
+        await self.compound.stages.ended(committed)
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:

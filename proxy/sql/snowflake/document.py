@@ -131,11 +131,10 @@ STAGES: tuple[tuple[str, str], ...] = (
         " (`--allow-directory`); through the connection go `COPY @stage/file FROM STDIN` and"
         " `COPY @stage/file TO STDOUT`, in psql `\\copy @stage/file from 'file'`",
     ),
-    ("DROP STAGE within a transaction", "removes the files once the server starts again"),
     (
         "files",
         "are not part of a transaction: one that was put, removed or unloaded stays so after"
-        " ROLLBACK; PURGE is refused within one",
+        " ROLLBACK; what PURGE and DROP STAGE remove is removed at COMMIT",
     ),
     (
         "COPY INTO a table",
