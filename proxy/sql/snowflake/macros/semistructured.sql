@@ -323,23 +323,39 @@ CREATE OR REPLACE MACRO _sf.main.flat_(x, p, outer_, mode) AS
     ELSE [] END;
 CREATE OR REPLACE MACRO _sf.main.flatten_(x, p, outer_, mode) AS TABLE
   SELECT unnest(_sf.main.flat_(x, p, outer_, mode), max_depth := 2);
--- With recursion: each node after its parent.
+CREATE OR REPLACE MACRO _sf.main.flat_with_seq_(x, p, outer_, mode, n) AS
+  list_transform(_sf.main.flat_(x, p, outer_, mode),
+    lambda e: struct_update(e, seq := CAST(n AS BIGINT)));
+-- With recursion: each node after its parent, before what comes after that.
+CREATE OR REPLACE MACRO _sf.main.flat_below_(x, p, outer_, mode, place) AS
+  list_transform(_sf.main.flat_(x, p, outer_, mode),
+    lambda e, i: struct_insert(e, place := list_append(place, i)));
 CREATE OR REPLACE MACRO _sf.main.flatten_deep_(x, p, outer_, mode) AS TABLE
   WITH RECURSIVE nodes AS (
-    SELECT unnest(_sf.main.flat_(x, p, outer_, mode), max_depth := 2)
+    SELECT unnest(_sf.main.flat_below_(x, p, outer_, mode, CAST([] AS BIGINT[])), max_depth := 2)
     UNION ALL
     SELECT inner_.* FROM nodes, LATERAL (
-      SELECT unnest(_sf.main.flat_(nodes.value, nodes.path, false, mode), max_depth := 2)) inner_
+      SELECT unnest(_sf.main.flat_below_(nodes.value, nodes.path, false, mode, nodes.place),
+                    max_depth := 2)) inner_
   )
-  SELECT * FROM nodes;
+  SELECT * EXCLUDE (place) FROM nodes ORDER BY place;
+CREATE OR REPLACE MACRO _sf.main.split_rows_(list_) AS
+  list_transform(list_, lambda e, i: {
+    'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e});
+CREATE OR REPLACE MACRO _sf.main.split_list_(s, d) AS _sf.main.split_rows_(string_split(s, d));
+CREATE OR REPLACE MACRO _sf.main.split_list_with_seq_(s, d, n) AS
+  list_transform(_sf.main.split_list_(s, d),
+    lambda e: struct_update(e, seq := CAST(n AS BIGINT)));
 CREATE OR REPLACE MACRO _sf.main.split_to_table_(s, d) AS TABLE
-  SELECT unnest(list_transform(string_split(s, d), lambda e, i: {
-    'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}), max_depth := 2);
+  SELECT unnest(_sf.main.split_list_(s, d), max_depth := 2);
+CREATE OR REPLACE MACRO _sf.main.strtok_split_list_(s, d) AS
+  _sf.main.split_rows_(
+    list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''));
+CREATE OR REPLACE MACRO _sf.main.strtok_split_list_with_seq_(s, d, n) AS
+  list_transform(_sf.main.strtok_split_list_(s, d),
+    lambda e: struct_update(e, seq := CAST(n AS BIGINT)));
 CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
-  SELECT unnest(list_transform(
-    list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''),
-    lambda e, i: {'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}),
-    max_depth := 2);
+  SELECT unnest(_sf.main.strtok_split_list_(s, d), max_depth := 2);
 
 -- A VARIANT as a value of the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
