@@ -222,7 +222,7 @@ def _of_texts(call: exp.Expr) -> None:
     for key in _OF_TEXTS[call.__class__]:
         value = call.args.get(key)
         if value is not None:
-            call.set(key, text_place(value))
+            call.set(key, scalar_text(value))
 
 
 def path_text(path: exp.JSONPath) -> str:
