@@ -100,7 +100,10 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("NOT LIKE ALL of several patterns", "the reference says two things"),
     ("COUNT(t.*)", "counts rows without NULLs"),
     ("WHEN NOT MATCHED BY SOURCE", "is not Snowflake's"),
-    ("COLLATE", "comparisons would need it everywhere"),
+    (
+        "COLLATE outside of a comparison, order by a language's, accents, columns with one",
+        "every comparison to come would need it",
+    ),
     ("AT (but of now), BEFORE, UNDROP, CHANGES", "there is no history"),
     ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
     ("CREATE ROLE IF NOT EXISTS, GRANT ROLE", "roles are Postgres's, and its rules hold for them"),
