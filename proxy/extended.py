@@ -7,6 +7,7 @@ themselves; the session's own statements are run by the session. Describe never 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.prepared import RelayedStatement
 from proxy.engines.relay import Told
 from proxy.errors import SqlError
+from proxy.exchange import EXECUTE_AND_SYNC
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql.compound import CompoundAction
@@ -45,9 +47,10 @@ _TEXTS = parameter_types.TEXT_OIDS
 _CONSTANTS = (sample_parameters, null_parameters)  # ways to write some in parameters' places
 _TEXT = 25  # what a parameter is that nobody has typed
 _SMALL = 4096  # bytes of parameters
-_EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S", b"")  # of the unnamed portal
 _ANSWERS, _ANSWER_SIZE = 16, 1024  # answers kept, and bytes of one with its Bind
 _KEPT, _KEPT_LENGTH = 16, 4096  # statements that are known again when they are parsed again
+_WORTH_FETCHING_AHEAD = 500  # rows of a portion
+_QUICK = 0.02  # seconds for one
 _NOTHING = "SET VARIABLE hatidata_nothing = NULL"  # has no rows and does nothing
 _MOST_VARIANTS = 16  # plans of one statement for other types of its values
 
@@ -288,8 +291,9 @@ class ExtendedProtocol:
             return None
         if self._session.transaction.block is not Block.NONE:
             return None
-        if not self._session.link.protocol.take(_EXECUTE_AND_SYNC):
+        if not self._session.link.protocol.rest_is(EXECUTE_AND_SYNC):
             return None
+        self._session.link.protocol.take_rest()
         self._session.compound.lost()
         return known
 
@@ -463,6 +467,15 @@ class ExtendedProtocol:
             columns = portals.columns_of(rows, shown, self._lengths(statement))
             self._session.link.write(m.row_description(columns))
 
+    @staticmethod
+    def description(statement: PreparedStatement, formats: tuple[int, ...]) -> bytes:
+        """RowDescription of a query of DuckDB's; made once for each time that its columns are."""
+        rows, lengths, known = statement.row_types, statement.lengths, statement.description
+        if known is None or known[0] is not rows or known[1:3] != (lengths, formats):
+            message = m.row_description(portals.columns_of(rows or (), formats, lengths))
+            known = statement.description = rows, lengths, formats, message
+        return known[3]
+
     async def execute(self, message: m.Execute) -> None:
         session = self._session
         bound = self._portal(message.portal)
@@ -545,12 +558,16 @@ class ExtendedProtocol:
             session.link.write(m.PORTAL_SUSPENDED)
             session.compound.lost()
         else:
-            if isinstance(bound.running, DuckPortal):
-                session.compound.ran(plan, bound.running.statement.moment, sent)
-            else:
-                session.compound.lost()
+            self.ran(bound, plan, sent)
             tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if idle else plan.tag
             session.link.write(portals.complete(tag, sent))
+
+    def ran(self, bound: Portal, plan: Statement, rows: int) -> None:
+        """The portal has given all of its rows: RESULT_SCAN may ask for them."""
+        if isinstance(bound.running, DuckPortal):
+            self._session.compound.ran(plan, bound.running.statement.moment, rows)
+        else:
+            self._session.compound.lost()
 
     async def run(
         self, bound: Portal, limit: int, formats: Sequence[int] = (), send: bool = True
@@ -565,7 +582,7 @@ class ExtendedProtocol:
             raise bound.failure.with_traceback(None)
         if bound.finished or limit == NO_ROWS:
             return 0
-        sent = 0
+        sent, begun = 0, time.monotonic()
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
         try:
@@ -595,6 +612,8 @@ class ExtendedProtocol:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
         bound.rows += sent
+        if limit >= _WORTH_FETCHING_AHEAD and time.monotonic() - begun < _QUICK:
+            self._fetch_ahead(bound, running, formats, limit)
         if not running.done and statement.plan is not None and statement.plan.writes:
             session.transaction.wrote_once("a statement whose RETURNING was read in part")
         if statement.row_types is None or running.done:
@@ -607,6 +626,18 @@ class ExtendedProtocol:
                 if statement.plan.touched:
                     await session.mirror.changed(statement.plan.touched)
         return sent
+
+    def _fetch_ahead(
+        self, bound: Portal, running: DuckPortal | Any, formats: Sequence[int], limit: int
+    ) -> None:
+        """A client that reads in portions will ask for the next: it is made while this one is read.
+
+        Only of queries, and of those that are quick, as every other statement has to wait for it.
+        """
+        plan = bound.statement.plan
+        reads = plan is not None and not plan.writes and not plan.federated
+        if reads and isinstance(running, DuckPortal) and running.is_streaming:
+            self._session.duck.fetch_ahead(running, self._encoder(bound, formats), limit)
 
     async def _bring(self, bound: Portal) -> None:
         """Brings what the portal's statement reads of Postgres, if it does."""
@@ -624,7 +655,7 @@ class ExtendedProtocol:
             and duck is not None
             and not bound.sql
             and bound.size <= _SMALL
-            and self._session.link.protocol.next_is(b"S")
+            and not self._session.link.protocol.more_than_sync
             and self._session.duck_at_once(duck)
         )
 
@@ -751,6 +782,7 @@ class ExtendedProtocol:
 
     async def flush(self, message: m.Flush) -> None:
         await self._session.relay.settle()
+        self._session.link.flush()
 
     async def sync(self, message: m.Sync) -> None:
         self._session.link.protocol.ready()

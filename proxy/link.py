@@ -150,7 +150,7 @@ class ClientLink(asyncio.Protocol):
         return frame
 
     async def _more(self) -> bool:
-        self._flush()
+        self.flush()
         if self._eof:
             return False
         if self._paused_reading:
@@ -167,7 +167,7 @@ class ClientLink(asyncio.Protocol):
     def secure(self) -> None:
         """From here on both directions are TLS."""
         assert self.tls is not None
-        self._flush()
+        self.flush()
         self._layer = TlsLayer(self.tls.context)
 
     @property
@@ -180,22 +180,28 @@ class ClientLink(asyncio.Protocol):
             self._transport.write(data)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Sends it with what else is written until the loop turns again, in order."""
-        if not self._unsent:
-            self._loop.call_soon(self._flush)
+        """Sends it with what else is written, in order.
+
+        While the session waits for its client, as soon as the loop turns; else with `flush`, which
+        comes at the latest when it waits again: Postgres too keeps an answer until it is whole.
+        """
+        if not self._unsent and self._arrival is not None:
+            self._loop.call_soon(self.flush)
         self._unsent.append(data)
         self._unsent_size += len(data)
         if self._unsent_size >= _PACKET:
-            self._flush()
+            self.flush()
 
     def send(self, data: bytes | memoryview) -> None:
         """Sends it now, after what was written before."""
         if self._unsent or self._layer is not None or self._transport is None:
             self.write(data)
+            self.flush()
         elif not self.lost:
             self._transport.write(data)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Sends what is written now."""
         if not self._unsent:
             return
         unsent, self._unsent, self._unsent_size = self._unsent, [], 0
@@ -208,7 +214,7 @@ class ClientLink(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Waits while the client reads too slowly. Raises ConnectionResetError when it has gone."""
-        self._flush()
+        self.flush()
         while self._paused_writing and not self.lost:
             self._drained = self._loop.create_future()
             try:
@@ -232,7 +238,7 @@ class ClientLink(asyncio.Protocol):
 
     def close(self) -> None:
         """Sends what is written, then hangs up."""
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 

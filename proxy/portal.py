@@ -41,6 +41,9 @@ class PreparedStatement:
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters
     row_types: list[tuple[str, DuckType]] | None = None  # None: it returns no rows
     lengths: tuple[int, ...] | None = None  # n of columns that are varchar(n)
+    description: tuple[Any, Any, Any, bytes] | None = (
+        None  # columns, lengths, formats, RowDescription
+    )
 
     @property
     def changes_by_itself(self) -> bool:

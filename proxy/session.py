@@ -29,6 +29,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.pool import Login, Pools
 from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
+from proxy.exchange import Exchange, Step
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
@@ -135,6 +136,7 @@ class Session:
         self.compound = Compound(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
+        self.exchange = Exchange(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -181,13 +183,19 @@ class Session:
                 self.ready_for_query()
                 continue
             self.busy = True
-            await (self._take_in_time(kind, body) if timeouts else self._take(kind, body))
+            if timeouts:
+                await self._take_in_time(kind, body)
+                step = None
+            else:
+                step = self.exchange.take(body) if kind == b"B" and alone else None
+                await self._take(kind, body, step)
             self.busy = False
-            alone = kind in _ANSWERED_BY_READY
+            alone = kind in _ANSWERED_BY_READY or step is not None
             if not protocol.buffered:
                 if self._stopping:
                     raise _SHUTDOWN
             elif alone:
+                self.link.flush()
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
@@ -251,6 +259,7 @@ class Session:
         self.link.close()
         self.extended.drop_all()
         self.federation.end()
+        self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
 
     def _start(self, greeting: Greeting) -> None:
@@ -284,11 +293,17 @@ class Session:
             )
         )
 
-    async def _take(self, kind: bytes, body: bytes) -> None:
-        """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave."""
-        extended = kind not in _ANSWERED_BY_READY
+    async def _take(self, kind: bytes, body: bytes, step: Step | None = None) -> None:
+        """One frame. Whatever goes wrong is answered; only FATAL errors and a lost client leave.
+
+        step: what the frame begins, where more have been taken with it.
+        """
+        extended = step is None and kind not in _ANSWERED_BY_READY
         self.body = body
         try:
+            if step is not None:
+                await self.exchange.run(step)
+                return
             message = m.decode(kind, body)
             await self._steps[type(message)](message)
         except Told:
@@ -374,6 +389,7 @@ class Session:
                 transpile=get("hatidata.transpile") == "on",
                 keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                parameters=self.context.planned,
                 database=self.database,
             )
         if setting.name in _TIMEOUTS:
@@ -610,7 +626,8 @@ class Session:
         await self.mirror.before_question()
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
-        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
+        begin = self.transaction.postgres_begin()
+        await self.relay.query(sql, begin, trace, names, len(plans))
         if self.relay.copying:
             await self.relay_copy()
 
@@ -756,11 +773,12 @@ class Session:
     ) -> int:
         """Sends what a portal still has to give, at most `limit` rows; returns how many."""
         sent = 0
+        self.link.flush()  # the next piece may take its time
         async with aclosing(self.duck.rest(running, encoder, limit)) as pieces:
             async for data, rows in pieces:
-                await self.link.drain()
                 if send:
                     self.link.write(data)
+                await self.link.drain()
                 sent += rows
         return sent
 

@@ -10,9 +10,8 @@ All that depends on DuckDB's version is here and in `duckdb_c`.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +24,8 @@ from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
-from proxy.engines.duck_functions import Body, Functions
+from proxy.engines.duck_functions import Body
+from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.workers import Workers
@@ -47,6 +47,7 @@ Piece = tuple[Any, int, bool]  # DataRow bytes, rows in them, whether more may f
 _FIRST_ROWS = 1 << 11
 _PIECE_ROWS = 1 << 14
 _PIECE_BYTES = 1 << 20
+_ENCODED_AT_ONCE = 2  # pieces of one result
 _PIECE_SECONDS = 0.02  # a slow statement's rows are not held back longer for the sake of more
 
 # Texts that a session runs again and again stay prepared: so many, of at most this length.
@@ -100,20 +101,15 @@ class DuckEngine:
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
             settings["memory_limit"] = memory_limit
+        given = (extensions, macros, functions, table_functions)
+        furniture = Furniture(*map(tuple, given))
         try:
-            self._database = duckdb_c.Database(str(path), settings)
+            self._database = opened(path, settings, furniture)
             connection = self._database.connect()
             self._calling = self._database.connect()
-            self._functions = Functions(self._calling)
             try:
-                for function in functions:
-                    self._functions.register(*function)
-                connection.run("ATTACH ':memory:' AS _sf")
-                for register in table_functions:
-                    register(connection)
-                for name in extensions:
-                    connection.run(f"LOAD '{_extension_file(name)}'")
-                for script in (*macros, *_INSTANCE_SETTINGS):
+                self._functions = furniture.put_into(self._calling, connection)
+                for script in _INSTANCE_SETTINGS:
                     connection.run_script(script)
                 threads = connection.run("SELECT current_setting('threads')")[0][0]
                 connection.run_script(f"SET GLOBAL external_threads = {threads}")
@@ -137,20 +133,6 @@ class DuckEngine:
         self._database.close()
 
 
-def _extension_file(name: str) -> Path:
-    """The extension file inside the wheel `duckdb-extension-<name>`; nothing is downloaded."""
-    package = f"duckdb_extension_{name}"
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    if spec is None or spec.origin is None:
-        raise SqlError(
-            "58P01",
-            f'DuckDB extension "{name}" is not installed',
-            hint=f"pip install duckdb-extension-{name}=={duckdb_c.VERSION.removeprefix('v')}",
-        )
-    version = duckdb_c.VERSION
-    return Path(spec.origin).parent / "extensions" / version / f"{name}.duckdb_extension"
-
-
 class DuckSession:
     """One client's connection to the engine. Its blocking methods are for `call` alone."""
 
@@ -162,6 +144,8 @@ class DuckSession:
         self._crew = crew
         self._watch = watch
         self._running = 0
+        self._ahead: asyncio.Task[None] | None = None  # rows that nobody has asked for yet
+        self._overtaken = False  # a cancel came while a call waited for them
         self._closed = False
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
@@ -171,7 +155,8 @@ class DuckSession:
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
-        if self._running or (self._streaming is not None and not self._streaming.done):
+        busy = self._running or self._ahead is not None
+        if busy or (self._streaming is not None and not self._streaming.done):
             return False
         if isinstance(statement, str):
             kept = self._kept.get(statement)
@@ -188,21 +173,45 @@ class DuckSession:
         If the caller is cancelled the statement is interrupted and its end awaited, so that no
         thread is left working on a connection that somebody else believes idle.
         """
-        job = self._workers.submit(self._translate, function, *arguments)
         self._running += 1
+        try:
+            while self._ahead is not None:
+                await asyncio.wait([self._ahead])
+            if self._overtaken:
+                self._overtaken = False
+                raise SqlError("57014", "canceling statement due to user request")
+            return await self._work(function, *arguments)
+        finally:
+            self._running -= 1
+
+    async def _work(self, function: Callable[..., T], *arguments: Any) -> T:
+        job = self._workers.submit(self._translate, function, *arguments)
         self._crew.starts(job)
         try:
             return await job.future
         except asyncio.CancelledError:
             while not job.ended:
-                self.interrupt()
+                self._connection.interrupt()
                 await asyncio.wait([job.again()], timeout=0.05)
             if job.future.done() and not job.future.cancelled():
                 job.future.exception()
             raise
         finally:
-            self._running -= 1
             self._crew.ends(job)
+
+    def fetch_ahead(self, running: DuckPortal, encoder: RowEncoder, limit: int) -> None:
+        """Begins with the next rows of a portal while its client reads the last ones.
+
+        The rows, or the error, are the portal's, and what is called meanwhile waits for them.
+        """
+
+        async def fetch() -> None:
+            try:
+                await self._work(running.fetch_ahead, encoder, limit)
+            finally:
+                self._ahead = None
+
+        self._ahead = asyncio.create_task(fetch())
 
     async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs in a worker thread what leaves the connection alone, beside what runs on it.
@@ -216,7 +225,7 @@ class DuckSession:
     ) -> AsyncGenerator[tuple[Any, int], None]:
         """What a portal still has to give, at most `limit` rows: DataRow bytes and rows in them.
 
-        While a piece is encoded and sent, the next one is fetched. To be closed (`aclosing`).
+        While pieces are encoded and sent, the next one is fetched. To be closed (`aclosing`).
         """
         while limit and limit <= running.piece_rows:  # too few for two threads
             data, rows, more = await self.call(running.fetch, encoder, limit)
@@ -225,21 +234,31 @@ class DuckSession:
             limit -= rows
             if not more or not limit:
                 return
-        batch, more = await self.call(running.fetch_batch, limit)
-        while batch is not None:
-            if limit:
-                limit -= batch.num_rows
-                more = more and limit > 0
-            ahead = None
-            if more:
-                ahead = asyncio.create_task(self.call(running.fetch_batch, limit))
-            try:
-                yield await self.compute(encoder.encode, batch), batch.num_rows
-                batch, more = await ahead if ahead is not None else (None, False)
-            finally:
-                if ahead is not None and not ahead.done():
-                    ahead.cancel()
-                    await asyncio.wait([ahead])
+        encoding: deque[tuple[asyncio.Task[Any], int]] = deque()  # pieces, rows in them
+        ahead: asyncio.Task[tuple[pa.RecordBatch | None, bool]] | None
+        ahead = asyncio.create_task(self.call(running.fetch_batch, limit))
+        try:
+            while ahead is not None or encoding:
+                if ahead is not None and len(encoding) < _ENCODED_AT_ONCE:
+                    batch, more = await ahead
+                    ahead = None
+                    if batch is None:
+                        continue
+                    if limit:
+                        limit -= batch.num_rows
+                        more = more and limit > 0
+                    if more:
+                        ahead = asyncio.create_task(self.call(running.fetch_batch, limit))
+                    piece = asyncio.create_task(self.compute(encoder.encode, batch))
+                    encoding.append((piece, batch.num_rows))
+                else:
+                    piece, rows = encoding.popleft()
+                    yield await piece, rows
+        finally:
+            left = [piece for piece, _ in encoding] + ([ahead] if ahead is not None else [])
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     @staticmethod
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
@@ -250,9 +269,15 @@ class DuckSession:
         except pa.ArrowMemoryError as error:
             raise SqlError("53200", "out of memory") from error
 
+    def drop_ahead(self) -> None:
+        """The client has gone: what is fetched ahead is for nobody."""
+        if self._ahead is not None:
+            self._connection.interrupt()
+
     def interrupt(self) -> None:
-        """Stops the running statement (57014), if there is one. From any thread."""
+        """Stops the running statement (57014), if there is one."""
         if self._running:
+            self._overtaken = self._ahead is not None
             self._connection.interrupt()
 
     # A connection streams one result at a time: whatever else it is asked to do would end the
@@ -655,6 +680,18 @@ class _Encoders(NamedTuple):
     few: FewRows | None
 
 
+class _Early(NamedTuple):
+    """A piece that was fetched before it was asked for; with an error, its rows are not encoded."""
+
+    encoder: RowEncoder
+    limit: int
+    batch: pa.RecordBatch | None
+    data: Any
+    rows: int
+    more: bool
+    error: Exception | None
+
+
 class DuckPortal:
     """A running statement's rows, handed out as encoded DataRow messages, a piece at a time."""
 
@@ -664,6 +701,7 @@ class DuckPortal:
         self._rest: pa.RecordBatch | None = None
         self._taken: list[pa.RecordBatch] | None = None  # once detached: the rows still to come
         self._ahead: list[duckdb_c.Chunk] = []  # looked at, and to be given yet
+        self._early: _Early | None = None  # the next piece, if it was fetched ahead
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
         self.piece_rows = _FIRST_ROWS  # the most that the next piece will have
@@ -671,6 +709,11 @@ class DuckPortal:
         self.columns = result.columns if statement.unsure else statement.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
         self.rows_changed = result.rows_changed if result.returns == duckdb_c.RETURNS_COUNT else 0
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether it is neither at its end nor in memory."""
+        return not self.done and self._taken is None
 
     def encoder(self, formats: tuple[int, ...], style: TextStyle) -> RowEncoder:
         """Blocks briefly. What `fetch` takes, for these formats (0 text, 1 binary) of the columns."""
@@ -684,6 +727,15 @@ class DuckPortal:
 
         At most `max_rows` rows (0: no limit). A portal that has given its last row closes itself.
         """
+        if self._early is not None:
+            early, self._early = self._early, None
+            if early.encoder is encoder and early.limit == max_rows:
+                if early.error is not None:
+                    raise early.error
+                if not early.more:
+                    self.close()
+                return early.data, early.rows, early.more
+            self._give_back(early)
         few = self._encoders.few if self._encoders and self._encoders.all is encoder else None
         if few is not None and (piece := self._only_piece(few, max_rows)) is not None:
             return piece
@@ -694,6 +746,9 @@ class DuckPortal:
 
     def fetch_batch(self, max_rows: int = 0) -> tuple[pa.RecordBatch | None, bool]:
         """Blocks. `fetch` before its rows are encoded; None where there are no more."""
+        if self._early is not None:
+            early, self._early = self._early, None
+            self._give_back(early)
         batch, more = self._next_piece(max_rows)
         if not more:
             self.close()
@@ -701,6 +756,30 @@ class DuckPortal:
         # After the whole of what was asked for comes another request.
         self.piece_rows = _FIRST_ROWS if whole else min(4 * self.piece_rows, _PIECE_ROWS)
         return batch, more
+
+    def fetch_ahead(self, encoder: RowEncoder, limit: int) -> None:
+        """Blocks. Readies what the next `fetch` will give, if it asks for the same."""
+        self.piece_rows = _PIECE_ROWS
+        try:
+            batch, more = self._next_piece(limit)
+        except Exception as error:
+            self._early = _Early(encoder, limit, None, b"", 0, False, error)
+            return
+        try:
+            data = encoder.encode(batch) if batch is not None else b""
+        except Exception as error:
+            self._early = _Early(encoder, limit, batch, b"", 0, more, error)
+            return
+        rows = batch.num_rows if batch is not None else 0
+        self._early = _Early(encoder, limit, batch, data, rows, more, None)
+
+    def _give_back(self, early: _Early) -> None:
+        """Its rows are the next ones again."""
+        if early.batch is not None:
+            rest = [self._rest] if self._rest is not None else []
+            self._rest = pa.concat_batches([early.batch, *rest])
+        elif early.error is not None:
+            raise early.error
 
     def _only_piece(self, few: FewRows, max_rows: int) -> Piece | None:
         """All of a result of a few rows, if that is what is to come."""
@@ -804,7 +883,7 @@ class DuckPortal:
         """Blocks briefly. Ends the stream; what it has not produced is not produced."""
         if not self.done:
             self.done = True
-            self._rest, self._taken, self._ahead = None, [], []
+            self._rest, self._taken, self._ahead, self._early = None, [], [], None
             self._end()
             if self._owned is not None:
                 self._owned.close()

@@ -285,7 +285,9 @@ class Prepared:
         self._handle = handle
         self._schema: pa.Schema | None = None  # of the last result, whose columns were of `_shapes`
         self._shapes: list[_Shape | None] = []
-        self._plain: list[int] = []  # their numbers, where those say all
+        # Their numbers, and the widths and scales of decimals, where those say all.
+        self._numbers: list[int] = []
+        self._decimals: list[tuple[int, int, int]] = []
 
     @property
     def columns(self) -> list[tuple[str, DuckType]]:
@@ -344,9 +346,7 @@ class Prepared:
         Needs `SET arrow_lossless_conversion`, or hugeint and uuid lose their type.
         """
         by_reference = c.byref(result)
-        if self._plain and self._plain == [
-            api.column_type(by_reference, i) for i in range(len(self._plain))
-        ]:
+        if self._as_before(by_reference):
             assert self._schema is not None
             return self._schema
         count = api.column_count(by_reference)
@@ -363,12 +363,27 @@ class Prepared:
                 )
                 self._schema = pa.Schema._import_from_c(c.addressof(room))
                 self._shapes = shapes
-                plain = all(shape is not None and shape[1:] == _PLAIN for shape in shapes)
-                self._plain = [shape[0] for shape in shapes if shape is not None] if plain else []
+                told = [shape for shape in shapes if shape is not None and shape[1] is None]
+                plain = len(told) == len(shapes)
+                self._numbers = [shape[0] for shape in told] if plain else []
+                self._decimals = [(i, *shape[2:]) for i, shape in enumerate(told) if shape[2]]
         finally:
             for handle in types:
                 api.destroy_logical_type(c.byref(ptr(handle)))
         return self._schema
+
+    def _as_before(self, result: Any) -> bool:
+        """Whether the result's columns are of the last schema's types, as far as that is told fast."""
+        numbers = self._numbers
+        if not numbers or numbers != [api.column_type(result, i) for i in range(len(numbers))]:
+            return False
+        for index, width, scale in self._decimals:
+            handle = ptr(api.column_logical_type(result, index))
+            found = api.decimal_width(handle), api.decimal_scale(handle)
+            api.destroy_logical_type(c.byref(handle))
+            if found != (width, scale):
+                return False
+        return True
 
     def close(self) -> None:
         if self._handle:
@@ -378,7 +393,6 @@ class Prepared:
 
 
 _Shape = tuple[int, str | None, int, int]
-_PLAIN = (None, 0, 0)
 
 
 def _shape(handle: int) -> _Shape | None:

@@ -1,4 +1,4 @@
-"""ALTER TABLE that DuckDB refuses over what the relation is, not over what the statement says.
+"""ALTER and DROP TABLE for which it matters what the relation is, not only what the statement says.
 
 Postgres's ALTER TABLE renames a view too; DuckDB wants ALTER VIEW for that. Which of them it is, only
 DuckDB's catalog knows when the statement runs (`proxy.defining`): here is read from the tree what
@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.reading import write_duckdb
-from proxy.sql.statement import Alters
+from proxy.sql.statement import Alters, Drops
 
 
 def alters(tree: exp.Expr) -> Alters | None:
@@ -28,4 +28,21 @@ def alters(tree: exp.Expr) -> Alters | None:
         return None
     of_view = tree.copy()
     of_view.set("kind", "VIEW")
-    return Alters(tuple(part.name for part in tree.this.parts), write_duckdb(of_view))
+    name = tuple(part.name for part in tree.this.parts)
+    return Alters(name, write_duckdb(of_view), actions[0].this.name)
+
+
+def drops(tree: exp.Expr) -> Drops | None:
+    """What a statement that takes a table away needs; None for all others. tree: as for `alters`."""
+    if str(tree.args.get("kind") or "").upper() != "TABLE":
+        return None
+    this = tree.this
+    if isinstance(tree, exp.Drop):
+        tables = tree.args.get("tables") or ()
+        this = tables[0] if this is None and len(tables) == 1 else this
+    elif not isinstance(tree, exp.Create) or not tree.args.get("replace"):
+        return None
+    table = this.this if isinstance(this, exp.Schema) else this
+    if not isinstance(table, exp.Table):
+        return None
+    return Drops(tuple(part.name for part in table.parts))

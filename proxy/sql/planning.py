@@ -17,7 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
-from proxy.sql.altering import alters
+from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
@@ -37,6 +37,7 @@ from proxy.sql.federated import (
     put_stand_ins,
 )
 from proxy.sql.for_postgres import catalog_question
+from proxy.sql.identities import take_all
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.reading import (
@@ -51,13 +52,15 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.rebuilding import Rebuilds, name_renamed_column, nullability, rebuilds
 from proxy.sql.results import result_scan
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
-from proxy.sql.route import collect, decide
+from proxy.sql.route import asks_only_who, collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
+from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake import accepted, dml, pivoting
 from proxy.sql.snowflake.context import Settled, settle
@@ -426,6 +429,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
+    name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
     if grammar.name == "snowflake" and _may_be_several(tree, piece.tokens):
@@ -447,9 +451,13 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if rewritten and exp.Null in kinds:
             nulls_are_text(tree)
             nodes = list(tree.dfs())
-        if exp.Anonymous in kinds and name_schemas(nodes):
+        renamed = exp.Anonymous in kinds and name_schemas(nodes)
+        if name_for_duckdb(nodes) or renamed:
             nodes = list(tree.dfs())
-        settled = _settled(nodes, dialect, source)
+        if asks_only_who(nodes, piece.tokens):
+            settled = Settled(dialect, source)
+        else:
+            settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
         scalar = is_scalar(nodes)
@@ -469,7 +477,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             changed = touched(tree, piece.tokens, text)
         elif facts.creates:
             changed = EVERYTHING
-    sql, then, divided = "", (), None
+    sql, then, divided, anew = "", (), None, None
     relations: tuple[Relation, ...] = ()
     if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
@@ -480,11 +488,18 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             put_stand_ins(facts.control_tables, nodes)
             put_calls(calls)
         try:
-            if _is_snowflake(dialect) and grammar.name == "snowflake" and is_ddl(tree):
-                divided, then = _divided(tree, dialect)
+            anew = _rebuilds(tree, dialect, grammar) if rewritten else None
+            if anew is not None and not anew.native:
+                sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
+            elif anew is not None and (native := nullability(anew)) is not None:
+                sql = native
+            elif _is_snowflake(dialect) and is_ddl(tree):
+                divided, then = _divided(tree, dialect, grammar)
                 nodes = list(divided.first.dfs())
                 sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
+                if rewritten and (then := tuple(take_all(tree))):
+                    nodes = list(tree.dfs())
                 sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
@@ -492,9 +507,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
         hint = "Write out the names of the control plane's relations."
         refused = SqlError("0A000", message, hint=hint)
-    if divided is not None and (then or divided.copies):
+    if then or anew is not None or (divided is not None and divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
-    altered = alters(divided.first if divided is not None else tree) if sql else None
+    last = divided.first if divided is not None else tree
+    altered = alters(last) or drops(last) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
@@ -514,7 +530,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused=refused,
         scalar=scalar and not settled.needs,
         then=then,
-        copies=(divided.copies if divided is not None else None) or altered,
+        copies=(divided.copies if divided is not None else None) or anew or altered,
         notice=divided.notice if divided is not None else "",
         trace=trace,
         sets=sets,
@@ -524,14 +540,40 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     )
 
 
-def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
+def _divided(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
     divided = divide(tree, dialect.database, keys=dialect.keys)
+    rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
-        part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
+        part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
         for part in divided.then
     ]
     return divided, tuple(then)
+
+
+def _rebuilds(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | None:
+    """An ALTER TABLE as edits of the table's definition; None for all other statements."""
+    if not isinstance(tree, exp.Alter):
+        return None
+    rules = postgres.rewrite
+    if _is_snowflake(dialect):
+        known = grammar.name == "snowflake"
+        rules = snowflake.rewrite if known else snowflake.rewrite_postgres
+
+    def rewrite(part: exp.Expr) -> exp.Expr:
+        return rules(part, list(part.dfs()))
+
+    def define(made: exp.Create) -> tuple[exp.Expr, list[str]]:
+        if _is_snowflake(dialect):
+            divided, then = _divided(made, dialect, grammar)
+            return rewrite(divided.first), list(then)
+        then = tuple(take_all(made))
+        return rewrite(made), list(then)
+
+    found = rebuilds(tree, rewrite, define)
+    if found is not None and len(found.edits) > 1 and not _is_snowflake(dialect):
+        found = replace(found, native=False)  # DuckDB takes one change at a time
+    return found
 
 
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
@@ -646,7 +688,9 @@ def _federated_kind(kind: str, calls: bool) -> SqlError | None:
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
     """What the session decides of a statement in Snowflake's dialect."""
-    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled(dialect, source)
+    if not _is_snowflake(dialect):
+        return Settled(dialect, source)
+    return settle(nodes, dialect, source)
 
 
 def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:

@@ -16,6 +16,7 @@ from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
+from proxy.sql.indexing import plain_index
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.reading import position_of
@@ -47,19 +48,11 @@ _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "INDEX", "SEQUENCE", "TYPE"})
 
 
 def create(node: exp.Create) -> None:
-    """What DuckDB can make; an index that has no name gets the one that Postgres would give."""
+    """What DuckDB can make."""
     kind = str(node.args.get("kind")).upper()
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
-    index = node.this
-    if not isinstance(index, exp.Index) or index.this is not None:
-        return
-    parameters = index.args.get("params")
-    keys = parameters.args.get("columns") or () if parameters is not None else ()
-    columns = [key.this if isinstance(key, exp.Ordered) else key for key in keys]
-    words = [column.name if isinstance(column, exp.Column) else "expr" for column in columns]
-    name = "_".join([index.args["table"].name, *words, "idx"])
-    index.set("this", exp.Identifier(this=name, quoted=True))
+    plain_index(node)
 
 
 def byte_string(node: exp.ByteString) -> exp.Expr:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
 from proxy.sql.federated import Relation
+from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.session_actions import SessionAction
 from proxy.sql.traces import Trace
 
@@ -36,10 +37,21 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Alters:
-    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view."""
+    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
+
+    new: the name that it gets.
+    """
 
     table: tuple[str, ...]
     of_view: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name."""
+
+    table: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | None = None
+    copies: Copies | Alters | Rebuilds | Drops | None = None
     notice: str = ""
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()

@@ -37,6 +37,7 @@ MAX_MESSAGE = 0x3FFF_FFFF  # as Postgres: one byte less than a gigabyte
 MAX_SMALL_MESSAGE = 10_000  # ... and for messages that have no reason to be long
 _LARGE = frozenset((b"Q", b"P", b"B", b"F", b"d"))
 _HEADER = 5
+_SYNC = b"S"[0]
 _header = struct.Struct("!ci")
 
 
@@ -113,12 +114,19 @@ class FrontendProtocol:
         """Whether the next frame has already begun to arrive and is of this type."""
         return self._buffer[self._at : self._at + 1] == kind
 
-    def take(self, expected: bytes) -> bool:
-        """Takes these very bytes if they are what comes next and nothing follows them yet."""
-        if len(self._buffer) - self._at != len(expected) or not self._buffer.endswith(expected):
-            return False
-        self._take(len(expected))
-        return True
+    @property
+    def more_than_sync(self) -> bool:
+        """Whether something else than a Sync comes next: statements sent at once."""
+        return self._at < len(self._buffer) and self._buffer[self._at] != _SYNC
+
+    def rest_is(self, expected: bytes) -> bool:
+        """Whether these very bytes are what comes next and nothing follows them yet."""
+        return len(self._buffer) - self._at == len(expected) and self._buffer.endswith(expected)
+
+    def take_rest(self) -> None:
+        """Takes all that has arrived."""
+        self._buffer.clear()
+        self._at = 0
 
     def ready(self) -> None:
         """Startup is over, a Sync was answered, or a COPY ended."""

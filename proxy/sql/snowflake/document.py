@@ -20,11 +20,16 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("unquoted names", "are lower case, as Postgres clients expect"),
     ("unnamed columns", "have Postgres's names: `count`, not `COUNT(*)`"),
     ("INT and its kin", "are 64-bit integers; a value that does not fit raises"),
-    ("timestamps", "have microseconds; nanoseconds are cut"),
+    (
+        "timestamps",
+        "have microseconds; more digits are kept of one that is cast from a literal, until something"
+        " is calculated with it",
+    ),
     (
         "TIMESTAMP_TZ",
-        "keeps the instant, not the offset: a column's dates, hours and texts are those of the"
-        " session's zone; what would show the offset of one made on the spot is refused",
+        "keeps its offset within a statement that shows where it was made (a cast, TO_TIMESTAMP_TZ,"
+        " CONVERT_TIMEZONE, DATEADD of these); a column keeps the instant: its dates, hours and texts"
+        " are those of the session's zone",
     ),
     ("numbers in a VARIANT", "lose trailing zeros; their exponents once taken out of a path"),
     (
@@ -106,7 +111,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ),
     ("RESULT_SCAN within a script", "assign the query to a RESULTSET"),
     ("an inferred variable given a value of another type", "declare its type"),
-    ("ALTER TABLE ... ADD FOREIGN KEY, SWAP WITH another schema's table", "no faithful form"),
+    ("ALTER TABLE ... SWAP WITH another schema's table", "no faithful form"),
     ("USING TEMPLATE, CLONE of a schema or of an earlier state", "there are no stages, no history"),
     ("IDENTIFIER, $x and RESULT_SCAN with relations of hd_runtime", "Postgres reads these itself"),
 )

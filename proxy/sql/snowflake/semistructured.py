@@ -8,9 +8,12 @@ value's type.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from proxy.sql.snowflake.registry import cast, duck, function, node, sf, text, unsupported
+from proxy.sql.snowflake.zoned import has_offset
 
 _VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
 _VARIANT_CALLS = frozenset(
@@ -250,7 +253,15 @@ def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
     plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean, exp.Neg))
     made = isinstance(value, exp.Anonymous) and value.this in _MADE
-    return value if plain or made or is_variant(value) else sf("to_variant", value)
+    if plain or made or is_variant(value):
+        return value
+    if has_offset(value):
+        return TO_VARIANT[0](value)
+    return sf("to_variant", value)
+
+
+TO_VARIANT: list[Callable[[exp.Expr], exp.Expr]] = []
+"""Makes a VARIANT of a TIMESTAMP_TZ; `types`, which needs this module, puts it here."""
 
 
 def keys_of(arguments: list[exp.Expr]) -> exp.Expr:
@@ -272,12 +283,19 @@ def _object_pick(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("TYPEOF")
 def _typeof(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("typeof", _without_to_variant(arguments[0]))
+    value = _without_to_variant(arguments[0])
+    return _unless_null(value, text("TIMESTAMP_TZ")) if has_offset(value) else sf("typeof", value)
+
+
+def _unless_null(value: exp.Expr, then: exp.Expr) -> exp.Expr:
+    present = exp.Not(this=exp.Is(this=value, expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=present, true=then)])
 
 
 def _without_to_variant(value: exp.Expr) -> exp.Expr:
     """What was made a VARIANT on the spot still has its SQL type to tell."""
-    if isinstance(value, exp.Anonymous) and value.this == "_sf.to_variant":
+    made = ("_sf.to_variant", "_sf.zoned_variant_")
+    if isinstance(value, exp.Anonymous) and value.this in made:
         return value.expressions[0]
     return value
 
@@ -285,7 +303,10 @@ def _without_to_variant(value: exp.Expr) -> exp.Expr:
 def _of_type(name: str) -> None:
     @function(name.upper())
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
-        return sf(name, _without_to_variant(arguments[0]), *arguments[1:])
+        value = _without_to_variant(arguments[0])
+        if has_offset(value) and name.startswith("is_"):
+            return _unless_null(value, exp.Boolean(this=name == "is_timestamp_tz"))
+        return sf(name, value, *arguments[1:])
 
 
 for _name in (

@@ -3,14 +3,15 @@
 -- Timestamps have milliseconds, binaries are hexadecimal.
 CREATE OR REPLACE MACRO _sf.main.to_variant(x TIMESTAMP) AS
     to_json(strftime(x, '%Y-%m-%d %H:%M:%S.%g')),
-  (x TIMESTAMPTZ) AS to_json(_sf.main.to_varchar_(x)),
+  (x TIMESTAMPTZ) AS to_json(_sf.main.any_text_(x)),
   (x BLOB) AS to_json(hex(x)),
   (x DATE) AS to_json(x),
   (x) AS to_json(x);
+CREATE OR REPLACE MACRO _sf.main.zoned_variant_(moment, written) AS to_json(written);
 -- The same where the type is not known before the macro is used.
 CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
   CASE WHEN typeof(x) IN ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BLOB')
-       THEN to_json(_sf.main.to_varchar_(x)) ELSE to_json(x) END;
+       THEN to_json(_sf.main.any_text_(x)) ELSE to_json(x) END;
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
