@@ -57,6 +57,7 @@ def serve(
     postgres: Annotated[str | None, _flag("postgres")] = None,
     log_level: Annotated[str | None, _flag("log_level")] = None,
     extensions: Annotated[list[str] | None, _flag("extensions")] = None,
+    allow_directory: Annotated[list[Path] | None, _flag("allow_directory")] = None,
     memory_limit: Annotated[str | None, _flag("memory_limit")] = None,
     tls_cert: Annotated[Path | None, _flag("tls_cert")] = None,
     tls_key: Annotated[Path | None, _flag("tls_key")] = None,
@@ -76,6 +77,7 @@ def serve(
     """Run the server until SIGTERM or SIGINT."""
     flags = {name: value for name, value in locals().items() if name != "config_file"}
     flags["extensions"] = extensions or None
+    flags["allow_directory"] = allow_directory or None
     try:
         settings = config.load(config_file, **flags)
     except ValidationError as error:

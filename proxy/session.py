@@ -52,6 +52,7 @@ from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
+from proxy.staging.service import StageService
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.wire import messages as m
@@ -101,7 +102,8 @@ class Services:
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
-    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
+    shared_role: str  # what all clients are in Postgres; '' where each is itself
+    stages: StageService
 
 
 class Session:
@@ -128,6 +130,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
         self.transaction.ended = self.mirror.ended
+        self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -261,6 +264,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
@@ -623,7 +627,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
-        await self.mirror.before_question()
+        await self.mirror.before_question(any(plan.asks_catalog for plan in plans))
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
         begin = self.transaction.postgres_begin()
@@ -675,6 +679,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, 0))
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
+        follow = await self.compound.stages.ahead(plan, Block.MESSAGE)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -689,6 +694,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if follow is not None:
+                    await follow()
                 if plan.touched:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag

@@ -334,6 +334,7 @@ class SessionStatements:
             session.context.forget()
         if action.what in ("ALL", "TEMP"):
             await session.on_duck(session.duck.drop_temporary)
+            session.mirror.temporary.discarded()
         if action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
             await session.relay.discard(f"DISCARD {action.what}")
 

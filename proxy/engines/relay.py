@@ -78,6 +78,7 @@ class Relay:
         self._outside: Profile | None = None  # the backend's before that
         self.trace = Trace.NOTHING  # of all that ran since the backend was borrowed
         self.pinned = False  # the backend keeps something for the client
+        self._irreplaceable = False  # ... that cannot be made again on another
         self._names: set[str] = set()  # settings of the client's own making that set_config named
         self._kept_trace = Trace.NOTHING  # of what ran since the backend keeps something
         self._cancelling: asyncio.Task[None] | None = None  # the last request to cancel
@@ -151,8 +152,12 @@ class Relay:
         """The backend is lost while it is ours."""
         if self.pool is not None:
             self.pool.lost(backend)
-        if self.pinned and not backend.busy and not self.in_transaction:
+        if not self.pinned or backend.busy or self.in_transaction or self._releasing is not None:
+            return
+        if self._irreplaceable:
             self._on_bereft(backend.error)
+        else:
+            self._let_go()
 
     async def _ready(self) -> Backend:
         """The backend, in step with the session. Raises `SqlError` 08006, 53300 and the like."""
@@ -160,7 +165,7 @@ class Relay:
             await asyncio.wait([self._releasing])
         backend = self._backend
         if backend is not None and not backend.alive:
-            inside, kept = self.in_transaction, self.pinned
+            inside, kept = self.in_transaction, self._irreplaceable
             self._let_go()
             if inside or kept:
                 what = "inside a transaction" if inside else "that kept this session's locks"
@@ -457,7 +462,9 @@ class Relay:
         Parameters are bound, so that nobody reads them in pg_stat_activity.
         """
         backend = await self.begin(begin)
-        await self._recover(backend)
+        inside = self._unsynced and not self.in_transaction  # a part of what Sync will end
+        if not inside:
+            await self._recover(backend)
         name = m.cstring("hatidata: own")
         values = [value.encode() for value in parameters]
         bound = b"".join(len(value).to_bytes(4, "big") + value for value in values)
@@ -468,9 +475,9 @@ class Relay:
             ),
             m.frame(b"E", name + bytes(4)),
             m.frame(b"C", b"P" + name) + m.frame(b"C", b"S" + name),
-            _SYNC,
+            b"" if inside else _SYNC,
         )
-        replies = (be.PARSE, be.BIND, be.EXECUTE, be.CLOSE, be.CLOSE, be.SYNC)
+        replies = (be.PARSE, be.BIND, be.EXECUTE, be.CLOSE, be.CLOSE, be.SYNC)[: 5 if inside else 6]
         backend.send(b"".join(frames), *(reply.swallowed() for reply in replies))
         backend.unnamed = None
         await self.settle()
@@ -573,7 +580,9 @@ class Relay:
     def _let_go(self) -> None:
         """Gives the backend back as it is."""
         backend, self._backend = self._backend, None
-        self.in_transaction = self._unsynced = self._set_inside = self.pinned = False
+        self.in_transaction = self._unsynced = self._set_inside = self.pinned = (
+            self._irreplaceable
+        ) = False
         self.trace = Trace.NOTHING
         if backend is not None and self.pool is not None:
             self.pool.counters.exchanges += 1
@@ -594,7 +603,8 @@ class Relay:
             if not self._closed:
                 self._adopt(backend, left["settings"] or {}, left["own"] or {})
             self._kept_trace = max(trace, self._kept_trace)
-            self.pinned = left["kept"] and not self._closed
+            self._irreplaceable = left["kept"] and not self._closed
+            self.pinned = (left["kept"] or left["mirrored"]) and not self._closed
             if self.pinned:
                 return
             if self._closed or self._kept_trace is Trace.ANYTHING:
@@ -605,9 +615,9 @@ class Relay:
             self._let_go()
         except SqlError as error:
             log.warning("a backend could not be cleaned", error=str(error))
-            pinned = self.pinned
+            bereft = self._irreplaceable
             self._close_backend()
-            if pinned and not self._closed:
+            if bereft and not self._closed:
                 self._on_bereft(error)
         finally:
             self._releasing = None
@@ -631,7 +641,9 @@ class Relay:
     def _close_backend(self) -> None:
         """Ends the backend instead of giving it back."""
         backend, self._backend = self._backend, None
-        self.in_transaction = self._unsynced = self._set_inside = self.pinned = False
+        self.in_transaction = self._unsynced = self._set_inside = self.pinned = (
+            self._irreplaceable
+        ) = False
         self.trace = Trace.NOTHING
         if backend is not None and self.pool is not None:
             self.pool.drop(backend)
@@ -726,10 +738,15 @@ SELECT pg_catalog.json_build_object(
     OR EXISTS (SELECT FROM pg_catalog.pg_prepared_statements AS p WHERE p.from_sql)
     OR (pg_catalog.pg_my_temp_schema() <> 0 AND EXISTS (
         SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema()
+        AND c.relowner <> 'hatidata_users'::pg_catalog.regrole
         UNION ALL
         SELECT FROM pg_catalog.pg_proc AS f WHERE f.pronamespace = pg_catalog.pg_my_temp_schema()
         UNION ALL
-        SELECT FROM pg_catalog.pg_type AS t WHERE t.typnamespace = pg_catalog.pg_my_temp_schema())),
+        SELECT FROM pg_catalog.pg_type AS t WHERE t.typnamespace = pg_catalog.pg_my_temp_schema()
+        AND t.typowner <> 'hatidata_users'::pg_catalog.regrole)),
+    'mirrored', pg_catalog.pg_my_temp_schema() <> 0 AND EXISTS (
+        SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema()
+        AND c.relowner = 'hatidata_users'::pg_catalog.regrole),
     'prepared', (SELECT pg_catalog.json_agg(p.name) FROM pg_catalog.pg_prepared_statements AS p),
     'settings', (SELECT pg_catalog.json_object_agg(s.name, s.setting)
                  FROM pg_catalog.pg_settings AS s WHERE s.source = 'session'),

@@ -62,7 +62,7 @@ from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
 from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import accepted, dml, pivoting
+from proxy.sql.snowflake import accepted, dml, pivoting, stage_queries, stage_statements
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.numbered import number_columns
@@ -125,9 +125,13 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
     if piece.block:
         return _block(text, piece)
     first, phrase = administration.leading_words(words)
-    decided = accepted.read(words) if _is_snowflake(dialect) else None
-    if decided is not None:
-        return _accepted(text, piece, decided)
+    if _is_snowflake(dialect):
+        decided = accepted.read(words)
+        if decided is not None:
+            return _accepted(text, piece, decided)
+        staged = stage_statements.reader(words, phrase)
+        if staged is not None:
+            return _staged(text, piece, staged, words)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -184,6 +188,20 @@ def _block(text: str, piece: Slice) -> Statement:
     if length < len(piece.tokens):
         raise at_or_near(text, piece.tokens[length])
     return _session(text, piece, Utility("CALL", action=RunBlock(block)))
+
+
+def _staged(
+    text: str, piece: Slice, read: Callable[[Words], stage_statements.Read], words: Words
+) -> Statement:
+    """A statement about stages or file formats."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
+    statement = _session(text, piece, Utility(found.kind, found.tag, found.action))
+    return replace(statement, writes=found.writes)
 
 
 def _routine(
@@ -537,6 +555,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         needs=frozenset(settled.needs),
         varies=settled.varies,
         federated=relations,
+        asks_catalog=facts.asks_catalog,
     )
 
 
@@ -584,7 +603,9 @@ def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
     if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
         return True
     return any(
-        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        token.token_type == TokenType.PIVOT
+        or "@" in token.text
+        or token.text.upper() == "RESULT_SCAN"
         for token in tokens
     )
 
@@ -618,6 +639,8 @@ def _several(
                 tag=tag,
                 writes=kind != "SELECT",
             )
+        if stage_queries.reads(tree):
+            return _over_stages(text, piece, tree, kind, tag, dialect)
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
             settled = _settled(list(tree.dfs()), dialect, source)
@@ -665,6 +688,33 @@ def _several(
         refused=refused,
         needs=frozenset(settled.needs),
         varies=settled.varies,
+    )
+
+
+def _over_stages(
+    text: str, piece: Slice, tree: exp.Expr, kind: str, tag: str, dialect: Dialect
+) -> Statement:
+    """A statement that reads files of stages: what it says of them, for the session."""
+    source = text[piece.start : piece.end]
+    query = None
+    if kind in _SEVERAL:
+        query = stage_queries.read(source, tree, kind, writes=kind != "SELECT")
+    if query is None:
+        raise SqlError("0A000", f"{kind} that reads a stage is not supported")
+    refused, parameters = None, 0
+    if not dialect.numbered and (parameters := highest_parameter(piece.tokens)):
+        hint = "In a statement that may have parameters, write t.$1 for a column."
+        refused = SqlError("0A000", "parameters in a statement that reads a stage", hint=hint)
+    return Statement(
+        Route.SESSION,
+        kind,
+        source,
+        piece.start,
+        action=query,
+        tag=tag,
+        writes=kind != "SELECT",
+        parameters=parameters,
+        refused=refused,
     )
 
 

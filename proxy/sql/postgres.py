@@ -60,15 +60,28 @@ def byte_string(node: exp.ByteString) -> exp.Expr:
     return exp.Literal.string(node.this)
 
 
+_SCHEMAS = {"public": "main", "pg_temp": "temp"}  # Postgres's name -> DuckDB's
+
+
 def public_is_main(node: exp.Table | exp.Column) -> None:
-    """`public.t` is `main.t`."""
+    """`public.t` is `main.t`, and `pg_temp.t` is `temp.t`."""
     schema = node.args.get("db")
-    if (
-        schema is not None
-        and isinstance(schema, exp.Identifier)
-        and schema.this.lower() == "public"
-    ):
-        schema.set("this", "main")
+    if isinstance(schema, exp.Identifier) and (other := _SCHEMAS.get(schema.this.lower())):
+        schema.set("this", other)
+        if other == "temp":
+            _is_temporary(node)
+
+
+def _is_temporary(table: exp.Expr) -> None:
+    """CREATE TABLE pg_temp.t makes a temporary table; to DuckDB it has to be said."""
+    target = table.parent if isinstance(table.parent, exp.Schema) else table
+    create = target.parent
+    if not isinstance(create, exp.Create) or create.this is not target:
+        return
+    properties = create.args.get("properties") or exp.Properties(expressions=[])
+    if properties.find(exp.TemporaryProperty) is None:
+        properties.append("expressions", exp.TemporaryProperty())
+        create.set("properties", properties)
 
 
 def refuse_lock(node: exp.Lock) -> None:
@@ -219,11 +232,11 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 
 def names_public(nodes: list[exp.Expr]) -> bool:
-    """Whether a name is qualified by `public`."""
+    """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
     for node in nodes:
         if node.__class__ in (exp.Table, exp.Column):
             schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
                 return True
     return False
 

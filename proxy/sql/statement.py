@@ -77,6 +77,7 @@ class Statement:
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
+    asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     """
 
     route: Route
@@ -101,6 +102,7 @@ class Statement:
     varies: bool = False
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
+    asks_catalog: bool = True
 
 
 Variable = tuple[str, str, str | None]

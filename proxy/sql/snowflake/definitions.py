@@ -388,10 +388,8 @@ def _add_column(tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef) -> list
 
 HINTS: dict[str, str] = {
     "DATABASE": "There is one database; make a schema in it.",
-    "STAGE": "Send COPY FROM STDIN.",
-    "FILE": "COPY FROM STDIN takes its options itself.",
-    "EXTERNAL": "Load the data with COPY FROM STDIN.",
-    "ICEBERG": "Load the data with COPY FROM STDIN.",
+    "EXTERNAL": "Load the data with COPY INTO.",
+    "ICEBERG": "Load the data with COPY INTO.",
     "UNDROP": "What is dropped is gone; there is no time travel.",
     "SCHEMA": "Clone its tables one by one.",
 }

@@ -12,7 +12,14 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from proxy.sql.snowflake import accepted, definitions, information_schema, registry, show
+from proxy.sql.snowflake import (
+    accepted,
+    definitions,
+    file_formats,
+    information_schema,
+    registry,
+    show,
+)
 from proxy.sql.snowflake.context import CONTEXT_FUNCTIONS
 from proxy.sql.snowflake.parameters import PARAMETERS
 
@@ -97,7 +104,6 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("COLLATE", "comparisons would need it everywhere"),
     ("AT (but of now), BEFORE, UNDROP, CHANGES", "there is no history"),
     ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
-    ("CREATE STAGE", "not yet"),
     ("CREATE ROLE IF NOT EXISTS, GRANT ROLE", "roles are Postgres's, and its rules hold for them"),
     ("functions and procedures in other languages than SQL", "write them in SQL"),
     ("functions of a built-in function's name", "calls would reach the built-in one"),
@@ -112,8 +118,45 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("RESULT_SCAN within a script", "assign the query to a RESULTSET"),
     ("an inferred variable given a value of another type", "declare its type"),
     ("ALTER TABLE ... SWAP WITH another schema's table", "no faithful form"),
-    ("USING TEMPLATE, CLONE of a schema or of an earlier state", "there are no stages, no history"),
+    ("CLONE of a schema or of an earlier state", "there is no history"),
     ("IDENTIFIER, $x and RESULT_SCAN with relations of hd_runtime", "Postgres reads these itself"),
+)
+STAGES: tuple[tuple[str, str], ...] = (
+    (
+        "stages",
+        "are directories of the server's: named ones, `@~`, `@%table`; external ones (URL) are refused",
+    ),
+    (
+        "PUT and GET",
+        "run in the server, not in the client, and touch only directories that it was started with"
+        " (`--allow-directory`); through the connection go `COPY @stage/file FROM STDIN` and"
+        " `COPY @stage/file TO STDOUT`, in psql `\\copy @stage/file from 'file'`",
+    ),
+    ("DROP STAGE within a transaction", "removes the files once the server starts again"),
+    (
+        "files",
+        "are not part of a transaction: one that was put, removed or unloaded stays so after"
+        " ROLLBACK; PURGE is refused within one",
+    ),
+    (
+        "COPY INTO a table",
+        "is part of the transaction, and so is what it remembers of the files; where nothing was to"
+        " be loaded, the row that says so has all the columns; `first_error_character` is NULL",
+    ),
+    ("METADATA$FILE_ROW_NUMBER", "counts records from 1, after the header"),
+    (
+        "Parquet",
+        "fields that are NULL are absent in `$1`; numbers of more than 15 digits are texts",
+    ),
+    ("column names in files", "that are unloaded are lower case where they were not quoted"),
+    ("TYPE", "AVRO, ORC and XML are refused"),
+    ("MATCH_BY_COLUMN_NAME = CASE_SENSITIVE", "is refused: unquoted names are lower case here"),
+    ("SELECT *, views, streams and external tables over a stage", "are refused"),
+    ("COPY_OPTIONS of a stage, VALIDATION_MODE of an unload or a transformation", "are refused"),
+    (
+        "INFER_SCHEMA",
+        "looks at all records; GET_PRESIGNED_URL and other functions over URLs do not exist",
+    ),
 )
 POSTGRES: tuple[tuple[str, str], ...] = (
     ("numeric / numeric", "has 16 decimals"),
@@ -197,11 +240,11 @@ def page() -> str:
         *_table(tuple(accepted.REFUSED.items())),
         "## The catalog",
         "",
-        "SHOW lists: " + ", ".join(show.LISTED) + ".",
+        "SHOW lists: " + ", ".join(show.LISTED) + ", STAGES, FILE FORMATS.",
         "",
         "SHOW refuses what begins with: " + ", ".join(show.NOT_LISTED) + ".",
         "",
-        "DESCRIBE knows tables, views, schemas, databases and sequences.",
+        "DESCRIBE knows tables, views, schemas, databases, sequences, stages and file formats.",
         "",
         "INFORMATION_SCHEMA has: " + ", ".join(map(str.upper, information_schema.VIEWS)) + ".",
         "",
@@ -210,6 +253,13 @@ def page() -> str:
         "What is refused comes with what to do instead:",
         "",
         *_table(tuple(definitions.HINTS.items())),
+        "## Stages and files",
+        "",
+        *_table(STAGES),
+        "Options of a file format, by TYPE; those in brackets are taken only with the value that",
+        "they have without being said:",
+        "",
+        *_table(file_formats.documented()),
         "## The session",
         "",
         "Context functions: " + ", ".join(CONTEXT_FUNCTIONS) + ".",

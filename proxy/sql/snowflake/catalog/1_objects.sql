@@ -168,14 +168,19 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
 FROM duckdb_sequences() s
 WHERE NOT ends_with(sequence_name, '_identity') AND database_name NOT IN ('system', '_sf');
 
--- Functions of the client's own: macros.
+-- Functions of the client's own: macros, but those that are stages, file formats and their kin
+-- (proxy/staging/catalog.py).
 CREATE OR REPLACE VIEW _sf.functions_ AS
 SELECT schema_name AS engine_schema, _sf.main.schema_name_(schema_name) AS schema_name,
        _sf.main.database_() AS database_name, function_name AS name, parameters, macro_definition,
        function_type = 'table_macro' AS is_table, comment
 FROM duckdb_functions()
 WHERE NOT internal AND function_type IN ('macro', 'table_macro')
-  AND database_name NOT IN ('system', '_sf');
+  AND database_name NOT IN ('system', '_sf')
+  AND NOT (len(parameters) = 0
+           AND (starts_with(function_name, 'stage ') OR starts_with(function_name, 'loads ')
+                OR starts_with(function_name, 'file format ')
+                OR starts_with(function_name, 'table stage ')));
 
 -- The schema in which an unqualified name is found, as the session's search path has it.
 CREATE OR REPLACE MACRO _sf.schema_of_(relation) AS (
