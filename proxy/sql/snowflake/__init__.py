@@ -32,6 +32,7 @@ from proxy.sql.snowflake import (
     registry,
     select,
     semistructured,
+    stars,
     strings,
     structured,
     types,
@@ -130,6 +131,7 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
     (exp.Connect, _around(hierarchy.connect)),
     *((kind, _around(flattening.number_split_rows)) for kind in flattening.SPLITTING),
     (exp.Pivot, pivoting.reshape),
+    (exp.Star, stars.reshape),
 )
 
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
