@@ -59,11 +59,14 @@ class Running:
         return psycopg.connect(self.url, **{"autocommit": True, **options})
 
 
+_FILES = Path(__file__).parent / "data" / "files"  # what the documented cases PUT into stages
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
     with (
         tempfile.TemporaryDirectory(prefix="hd") as directory,
-        ServerProcess(Path(directory)) as up,
+        ServerProcess(Path(directory), "--allow-directory", str(_FILES)) as up,
     ):
         yield Running(up)
 

@@ -339,8 +339,8 @@ class _Reading:
             item: Document = {"type": kind, "columns": columns}
             if kind == "CHECK" and self._is_length(document, columns, expression):
                 continue
-            kept = foreign_key(expression) if kind == "CHECK" else None
             recorded = recorded_key(expression, self._grammar) if kind == "CHECK" else None
+            kept = foreign_key(expression) if kind == "CHECK" else None
             if recorded is not None:
                 item = {"type": recorded[0], "columns": recorded[1]}
             elif kept is not None:

@@ -126,12 +126,11 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
         return _block(text, piece)
     first, phrase = administration.leading_words(words)
     if _is_snowflake(dialect):
-        decided = accepted.read(words)
-        if decided is not None:
-            return _accepted(text, piece, decided)
         staged = stage_statements.reader(words, phrase)
         if staged is not None:
             return _staged(text, piece, staged, words)
+        if (decided := accepted.read(words)) is not None:
+            return _accepted(text, piece, decided)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -469,8 +468,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if rewritten and exp.Null in kinds:
             nulls_are_text(tree)
             nodes = list(tree.dfs())
-        renamed = exp.Anonymous in kinds and name_schemas(nodes)
-        if name_for_duckdb(nodes) or renamed:
+        if exp.Anonymous in kinds and name_schemas(nodes) | name_for_duckdb(nodes):
             nodes = list(tree.dfs())
         if asks_only_who(nodes, piece.tokens):
             settled = Settled(dialect, source)

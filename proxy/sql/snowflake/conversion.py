@@ -15,7 +15,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text
+from proxy.sql.snowflake.semistructured import unquoted
 from proxy.sql.snowflake.types import cast_to
 from proxy.sql.snowflake.zoned import clock, offset, once, pair_of
 
@@ -50,7 +50,7 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
 
 
 def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:
-    value, rest = scalar_text(arguments[0]), arguments[1:]
+    value, rest = unquoted(arguments[0]), arguments[1:]
     if rest and isinstance(rest[0], exp.Literal) and rest[0].is_string:
         value, rest = read(value, rest[0], safe=safe), rest[1:]
     elif rest and not isinstance(rest[0], exp.Literal):

@@ -94,7 +94,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("COMPRESS, ENCRYPT and their inverses", "the engine has neither"),
     ("XML: PARSE_XML, CHECK_XML, TO_XML, XMLGET", "no type carries it"),
     ("number formats with EE, TM or %", "no counterpart yet"),
-    ("MINHASH, HLL_EXPORT and HLL_IMPORT", "their states are Snowflake's own"),
+    ("HLL_EXPORT and HLL_IMPORT", "their states are Snowflake's own"),
     ("CONDITIONAL_CHANGE_EVENT of NULL", "raises"),
     ("MATCH_RECOGNIZE", "no faithful form yet"),
     ("PIVOT over ANY twice in a statement", "its values are read before it is planned"),

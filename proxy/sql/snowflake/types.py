@@ -34,7 +34,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import TO_VARIANT
+from proxy.sql.snowflake.semistructured import TO_VARIANT, placed
 from proxy.sql.snowflake.semistructured import as_text as text_of_variant
 from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
@@ -362,7 +362,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
         return None
     if node.args.get("format") is not None:
         raise unsupported("CAST with FORMAT", node)
-    return cast_to(node.this, kind)
+    made = cast_to(node.this, kind)
+    return placed(made, node) if made is not None else None
 
 
 _TRIED: dict[exp.DType, str] = {

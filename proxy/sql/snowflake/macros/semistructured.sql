@@ -35,6 +35,9 @@ CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
     list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
     lambda e: (e.k, e.v))));
 
+-- OBJECT_AGG: {} of no rows.
+CREATE OR REPLACE MACRO _sf.main.object_agg_(entries) AS
+  coalesce(_sf.main.object_of_(entries), CAST('{}' AS JSON));
 CREATE OR REPLACE MACRO _sf.main.object_with_nulls_(entries) AS
   _sf.main.object_of_(list_transform(entries,
     lambda e: {'k': e.k, 'v': coalesce(e.v, CAST('null' AS JSON))}));
@@ -45,6 +48,12 @@ CREATE OR REPLACE MACRO _sf.main.get_ignore_case_(x, k) AS
 -- The elements as a lambda sees them: a JSON null is NULL.
 CREATE OR REPLACE MACRO _sf.main.items_(x) AS
   list_transform(_sf.main.elements_(x), lambda e: CASE json_type(e) WHEN 'NULL' THEN NULL ELSE e END);
+
+-- What a lambda made of the elements: whole numbers have no fraction.
+CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
+  CASE typeof(l) WHEN 'DOUBLE[]'
+    THEN to_json(list_transform(l, lambda e: CAST(_sf.main.any_text_(e) AS JSON)))
+    ELSE to_json(l) END;
 
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
@@ -147,6 +156,8 @@ CREATE OR REPLACE MACRO _sf.main.to_object(x) AS
     ELSE CASE WHEN x IS NULL THEN NULL ELSE error('Failed to cast variant value ' || CAST(to_json(x) AS VARCHAR) || ' to OBJECT') END END;
 CREATE OR REPLACE MACRO _sf.main.object_insert(x, k, v, replace_ := false) AS
   CASE WHEN x IS NULL OR k IS NULL THEN NULL
+       WHEN v IS NULL AND replace_ THEN _sf.main.object_of_(
+         list_filter(_sf.main.entries_(to_json(x)), lambda e: e.k <> k))
        WHEN v IS NULL THEN to_json(x)
        WHEN NOT replace_ AND list_contains(json_keys(to_json(x)), k)
          THEN error('Duplicate field key ''' || k || '''')
@@ -175,9 +186,9 @@ CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
-  to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v)));
+  CASE WHEN x IS NOT NULL THEN to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
-  to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x)));
+  CASE WHEN x IS NOT NULL THEN to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x))) END;
 CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL
        THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
@@ -213,12 +224,12 @@ CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
 CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
   list_has_any(_sf.main.equal_keys_(x), _sf.main.equal_keys_(y));
 CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
-  to_json(list_concat(list_concat(
+  CASE WHEN x IS NOT NULL AND p IS NOT NULL THEN to_json(list_concat(list_concat(
     list_resize(_sf.main.elements_(x),
       CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END, CAST('null' AS JSON)),
     [to_json(v)]),
     _sf.main.elements_(x)
-      [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:]));
+      [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:])) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
   CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
     lambda e: _sf.main.equal_key_(e) <> _sf.main.equal_key_(to_json(v)))) END;
