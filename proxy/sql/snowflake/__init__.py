@@ -155,6 +155,7 @@ def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]
 _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
     (exp.Connect, _around(hierarchy.connect)),
     *((kind, _around(flattening.number_split_rows)) for kind in flattening.SPLITTING),
+    (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
     (exp.Star, stars.reshape),
 )
