@@ -644,7 +644,9 @@ def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
     if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
         return True
     return any(
-        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        token.token_type == TokenType.PIVOT
+        or "@" in token.text
+        or token.text.upper() == "RESULT_SCAN"
         for token in tokens
     )
 

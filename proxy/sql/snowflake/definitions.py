@@ -390,7 +390,6 @@ HINTS: dict[str, str] = {
     "DATABASE": "There is one database; make a schema in it.",
     "EXTERNAL": "Load the data with COPY INTO.",
     "ICEBERG": "Load the data with COPY INTO.",
-    "HYBRID": "Make a table with a PRIMARY KEY.",
     "UNDROP": "What is dropped is gone; there is no time travel.",
     "SCHEMA": "Clone its tables one by one.",
 }

@@ -128,7 +128,7 @@ _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
     """A VARIANT as the place that it stands in wants it; `key` is its argument's name there."""
     if isinstance(parent, _TEXT_PLACES):
-        return as_text(value)
+        return as_text(value, parent)
     if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
@@ -159,9 +159,19 @@ def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     return sf("typed_as_", value, other.copy())
 
 
-def as_text(value: exp.Anonymous) -> exp.Expr:
-    """The text of a VARIANT, without quotes; NULL for JSON null."""
-    if value.this == "json_extract":
+def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:
+    """Whether a query groups by a path, which must then stay as it is for DuckDB to know it."""
+    query = place.find_ancestor(exp.Select, exp.Group) if place is not None else None
+    group = query.args.get("group") if isinstance(query, exp.Select) else None
+    return group is not None and any(one == value for one in group.expressions)
+
+
+def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
+    """The text of a VARIANT, without quotes; NULL for JSON null.
+
+    place: where the value will stand, for one that has no parent yet.
+    """
+    if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
         value.set("this", "json_extract_string")
         return value
     return duck("json_extract_string", value, text("$"))
