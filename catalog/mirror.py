@@ -33,6 +33,7 @@ for what is temporary and so the asking session's alone):
 - kind 'rows': schema, name, rows.
 - kind 'rename': schema, name, new.
 - kind 'gone': schema, name.
+- kind 'unindexed': schema, name of an index that is no more.
 """
 
 APPLY = "SELECT hatidata_catalog.apply($1, $2, $3::text::boolean)"

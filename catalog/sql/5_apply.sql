@@ -238,6 +238,8 @@ BEGIN
         PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
     WHEN 'gone' THEN
         PERFORM hatidata_catalog._forget(p_document ->> 'schema', p_document ->> 'name');
+    WHEN 'unindexed' THEN
+        PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', p_document ->> 'name');
     WHEN 'references' THEN
         PERFORM hatidata_catalog._set_foreign_keys(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
     WHEN 'rows' THEN

@@ -40,6 +40,8 @@ from proxy.sql.for_postgres import catalog_question
 from proxy.sql.identities import take_all
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -401,7 +403,7 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     failure: SyntaxFailure | None = None
     tree: exp.Expr | None = None
     try:
-        tree = reader.parse(text, piece.tokens)
+        tree = reader.parse(text, own_functions(piece.tokens, reader))
         if reader is POSTGRES:
             postgres_grammar.check(text, piece.tokens, tree)
         if kind_and_tag(tree) is not None:
@@ -429,6 +431,43 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
             raise SyntaxFailure('syntax error at or near ";"', semicolon)
         raise failure
     return tree, reader
+
+
+def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
+    """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
+
+    It makes an EXTRACT of date_part, and reads one number of what is in an interval's quotes.
+    """
+    if reader is not POSTGRES:
+        return tokens
+    made: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
+            made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
+            opening = made.pop()
+            made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
+            made += [token, _like(token, TokenType.ALIAS, "AS")]
+            made += [_like(token, TokenType.INTERVAL, "INTERVAL")]
+            made += [_like(token, TokenType.R_PAREN, ")")]
+        else:
+            made.append(token)
+    return made
+
+
+_UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")
+
+
+def _is_whole_interval(tokens: list[Token], index: int) -> bool:
+    """Whether a string is an interval without a unit behind it."""
+    before = tokens[index - 1] if index else None
+    if before is None or before.token_type != TokenType.INTERVAL:
+        return False
+    return index + 1 == len(tokens) or tokens[index + 1].text.upper() not in _UNITS
+
+
+def _like(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
 
 
 def _not_numbered(node: exp.Expr) -> bool:
@@ -476,7 +515,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
+        if rewritten and not _is_snowflake(dialect) and any(type(n) in postgres.WHO for n in nodes):
+            settled.needs.add("role")
         scalar = is_scalar(nodes)
+        typed = rewritten and dialect.name == "postgres" and needs_types(tree, nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
@@ -554,6 +596,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         varies=settled.varies,
         federated=relations,
         asks_catalog=facts.asks_catalog,
+        typed=typed and engine != POSTGRES_ENGINE,
     )
 
 

@@ -146,6 +146,14 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return None if node.args.get("sysdate") else exp.Anonymous(this="now")
 
 
+WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
+
+
+def who(node: exp.Expr) -> exp.Expr:
+    """The client's name; the engine knows one user only."""
+    return exp.Anonymous(this="getvariable", expressions=[exp.Literal.string("hatidata_role")])
+
+
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
     name = identifier.this
@@ -171,6 +179,9 @@ def _unnest(node: exp.Unnest) -> exp.Expr | None:
 
 
 def _cast(node: exp.Cast) -> exp.Expr | None:
+    made = on_values.literal_cast(node)
+    if made is not None:
+        return made
     floats.cast(node)
     return _numeric_parameter(node) or on_values.cast(node)
 
@@ -202,6 +213,9 @@ RULES: dict[type, Rule] = {
     exp.Fetch: functions.fetch,
     exp.GenerateSeries: functions.generate_series,
     exp.Hex: functions.hexadecimal,
+    exp.IntDiv: on_values.whole_quotient,
+    exp.Interval: on_values.interval,
+    **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
     exp.Identifier: fold,

@@ -115,17 +115,34 @@ def _to_timestamp(arguments: list[exp.Expr]) -> exp.Expr:
     return _read("to_timestamp", _D.TIMESTAMPTZ, arguments)
 
 
+DATE_PART = "_date_part"
+"""What the parser is given for `date_part`, of which it would make an EXTRACT."""
+
 _EXACT_PARTS = {"second": "pg_seconds_", "seconds": "pg_seconds_"}
 _EXACT_PARTS |= {"millisecond": "pg_milliseconds_", "milliseconds": "pg_milliseconds_"}
 
 
 def extract(node: exp.Extract) -> exp.Expr:
-    """The parts that have a fraction keep it."""
+    """A part is numeric; those that have a fraction keep it."""
     part = node.this.name.lower()
     exact = _EXACT_PARTS.get(part)
     if exact is not None:
         return call(exact, node.expression)
-    return duck("date_part", exp.Literal.string(part), node.expression)
+    value = duck("date_part", exp.Literal.string(part), node.expression)
+    sizes = [exp.DataTypeParam(this=exp.Literal.number(n)) for n in _WIDTHS.get(part, (18, 0))]
+    made = exp.Cast(this=value, to=exp.DataType(this=_D.DECIMAL, expressions=sizes))
+    made.meta["plain"] = True
+    return made
+
+
+# Digits of the parts of a time that are not whole numbers of few digits.
+_WIDTHS = {"epoch": (20, 6), "julian": (24, 12)}
+
+
+def _date_part(arguments: list[exp.Expr]) -> exp.Expr:
+    """date_part(part, x) is a float; DuckDB's of a part that is known only later has no fraction."""
+    part, value = arguments
+    return call("pg_date_part_", part, value)
 
 
 def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
@@ -287,6 +304,7 @@ def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
 
 
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
+    DATE_PART: _date_part,
     "to_char": _to_char,
     "to_date": lambda arguments: _read("to_date", _D.DATE, arguments),
     "to_timestamp": _to_timestamp,

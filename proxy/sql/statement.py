@@ -78,6 +78,7 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
     """
 
     route: Route
@@ -103,6 +104,7 @@ class Statement:
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
     asks_catalog: bool = True
+    typed: bool = False
 
 
 Variable = tuple[str, str, str | None]

@@ -21,6 +21,7 @@ from proxy.sql.postgres import apply
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import (
     aggregate,
+    collation,
     conversion,
     core,
     datetime,
@@ -44,6 +45,7 @@ MACRO_DATABASE = "_sf"
 
 _FAMILIES = (
     aggregate,
+    collation,
     conversion,
     core,
     datetime,

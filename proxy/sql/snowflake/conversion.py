@@ -103,3 +103,20 @@ def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
         kind = text(f"DECIMAL({len(value.this)},0)")
         return sf("number_typeof_", kind)
     return sf("system_typeof_", value)
+
+
+_WAITS = {"MILLISECONDS": 1, "SECONDS": 1000, "MINUTES": 60_000, "HOURS": 3_600_000}
+_WAITS["DAYS"] = 24 * _WAITS["HOURS"]
+
+
+@function("SYSTEM$WAIT")
+def _wait(arguments: list[exp.Expr]) -> exp.Expr:
+    """Waits in the engine, where it can be cancelled, and says for how long."""
+    amount, *units = arguments
+    unit = units[0].name.upper() if units else "SECONDS"
+    said = exp.DPipe(this=text("waited "), expression=cast(amount, _D.VARCHAR))
+    said = exp.DPipe(this=said, expression=text(f" {unit.lower()}"))
+    factor = exp.Literal.number(_WAITS[unit])
+    pause = cast(exp.Mul(this=exp.Paren(this=amount.copy()), expression=factor), _D.BIGINT)
+    slept = exp.Is(this=duck("sleep_ms", pause), expression=exp.Null())
+    return exp.Case(ifs=[exp.If(this=slept, true=exp.Paren(this=said))])

@@ -74,17 +74,6 @@ def _position(call: exp.StrPosition) -> exp.Expr:
     return sf("place_", scalar_text(call.args["substr"]), scalar_text(call.this), start)
 
 
-@function("COLLATION")
-def _collation(arguments: list[exp.Expr]) -> exp.Expr:
-    """No text has a collation, since COLLATE is refused."""
-    return cast(exp.Null(), exp.DType.VARCHAR)
-
-
-@function("COLLATE")
-def _collate(arguments: list[exp.Expr]) -> exp.Expr:
-    raise unsupported("COLLATE", arguments[0])
-
-
 @function("SEARCH")
 def _search(arguments: list[exp.Expr]) -> exp.Expr:
     positional = [argument for argument in arguments if not isinstance(argument, exp.Kwarg)]

@@ -21,8 +21,17 @@ CREATE OR REPLACE MACRO _sf.main.pg_div_
   (a HUGEINT, b HUGEINT) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END,
   (a INTERVAL, b DOUBLE) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a / b END,
   (a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
+CREATE OR REPLACE MACRO _sf.main.pg_exact_quotient_(a, b) AS
+  CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
 CREATE OR REPLACE MACRO _sf.main.pg_div_of_aggregates_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END;
+-- div(a, b)
+CREATE OR REPLACE MACRO _sf.main.pg_whole_quotient_(a, b) AS
+  CASE WHEN b = 0 THEN error('division by zero')
+    ELSE CAST(_sf.main.pg_quotient_(a - a % b, b) AS DECIMAL(38, 0)) END;
+-- avg of whole and numeric values: their sum by their number.
+CREATE OR REPLACE MACRO _sf.main.pg_average_(total, n) AS
+  CASE WHEN n = 0 THEN NULL ELSE _sf.main.pg_quotient_(total, n) END;
 CREATE OR REPLACE MACRO _sf.main.pg_mod_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
 
@@ -165,6 +174,11 @@ CREATE OR REPLACE MACRO _sf.main.pg_string_to_array_(s, d) AS
 
 -- Parts of a time with their fractions; DuckDB's 'microsecond' holds the seconds too.
 CREATE OR REPLACE MACRO _sf.main.pg_seconds_(x) AS date_part('microsecond', x) * 0.000001;
+CREATE OR REPLACE MACRO _sf.main.pg_date_part_(part, x) AS
+  CAST(CASE WHEN lower(part) IN ('second', 'seconds') THEN date_part('microsecond', x) / 1000000
+            WHEN lower(part) IN ('millisecond', 'milliseconds') THEN date_part('microsecond', x) / 1000
+            WHEN lower(part) = 'epoch' THEN date_part('epoch', x)
+            ELSE date_part(part, x) END AS DOUBLE);
 CREATE OR REPLACE MACRO _sf.main.pg_milliseconds_(x) AS date_part('microsecond', x) * 0.001;
 CREATE OR REPLACE MACRO _sf.main.pg_date_trunc_
   (u, x DATE) AS CAST(date_trunc(u, x) AS TIMESTAMPTZ),
