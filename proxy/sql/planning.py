@@ -643,10 +643,8 @@ def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
     """Whether there is anything in a statement for `_several` to look at."""
     if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
         return True
-    return any(
-        token.token_type == TokenType.PIVOT
-        or "@" in token.text
-        or token.text.upper() == "RESULT_SCAN"
+    return stage_queries.may_read(tokens) or any(
+        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
         for token in tokens
     )
 
@@ -684,6 +682,8 @@ def _several(
             return _over_stages(text, piece, tree, kind, tag, dialect)
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
+            if "$" in source:
+                number_columns(tree, bare=dialect.numbered)
             settled = _settled(list(tree.dfs()), dialect, source)
             facts = collect(tree.dfs())
             overwrite = piece.tokens[1].text.upper() == "OVERWRITE"
