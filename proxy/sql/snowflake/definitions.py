@@ -213,7 +213,7 @@ def _bound(tree: exp.Create) -> None:
 
 
 def _foreign_keys(item: exp.Expr) -> list[exp.Expr]:
-    name = item.name if isinstance(item, exp.Constraint) else ""
+    name = folded(item.this) if isinstance(item, exp.Constraint) else ""
     parts = item.expressions if isinstance(item, exp.Constraint) else [item]
     return [
         _kept_key(name, part.expressions, part.args.get("reference"))
@@ -230,7 +230,7 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
         raise unsupported("this form of FOREIGN KEY", reference)
     where = places(named)
     kept = {
-        FOREIGN_KEY: name.lower(),
+        FOREIGN_KEY: name,
         "columns": [folded(column) for column in columns],
         "schema": where[-1] if where else "",
         "table": folded(named.this),
