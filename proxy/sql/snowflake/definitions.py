@@ -147,12 +147,18 @@ def _insert_after(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided
 
 def _columns(schema: exp.Schema, table: exp.Expr, temporary: bool, divided: Divided) -> None:
     keys: list[exp.Expr] = []
+    kept = []
     for item in schema.expressions:
         if isinstance(item, exp.ColumnDef):
             _column(item, table, temporary, divided, keys)
-        else:
-            _key_options(item)
-            keys.extend(_foreign_keys(item))
+            kept.append(item)
+            continue
+        _key_options(item)
+        foreign = _foreign_keys(item)
+        keys.extend(foreign)
+        if not foreign:
+            kept.append(item)
+    schema.set("expressions", kept)
     for key in keys:
         schema.append("expressions", key)
 
