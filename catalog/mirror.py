@@ -21,7 +21,8 @@ from typing import Any
 import psycopg
 
 Document = dict[str, Any]
-"""What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`):
+"""What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`, `pg_temp`
+for what is temporary and so the asking session's alone):
 
 - kind 'schema': name; gone: true when it is no more.
 - kind 'r', 'v', 'S' (table, view, sequence): schema, name, comment; columns, each with name, oid,
@@ -33,10 +34,12 @@ Document = dict[str, Any]
 - kind 'rows': schema, name, rows.
 - kind 'rename': schema, name, new.
 - kind 'gone': schema, name.
+- kind 'unindexed': schema, name of an index that is no more.
 """
 
-APPLY = "SELECT hatidata_catalog.apply($1, $2, true)"
-"""In a client's transaction: what cannot be done is there for `unsettled` once it is committed."""
+APPLY = "SELECT hatidata_catalog.apply($1, $2, $3::text::boolean)"
+"""In a client's transaction: what cannot be done is there for `unsettled` once it is committed, if
+the last parameter is 'true'."""
 
 _KEYS = 8  # of the last starts: one that is being replaced goes on until it ends
 _BATCH = 200  # relations in one transaction: each takes several places in the table of locks

@@ -123,15 +123,12 @@ BEGIN
             v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
         END IF;
     ELSE
-        -- Not made again where it is: defaults call it.
-        EXECUTE format('%s SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s %s',
-            CASE WHEN v_relid IS NULL THEN 'CREATE' ELSE 'ALTER' END, v_target,
-            p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
-            CASE WHEN v_relid IS NULL THEN '' ELSE 'RESTART' END,
-            CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         IF v_relid IS NULL THEN
-            EXECUTE format('ALTER SEQUENCE %s OWNER TO hatidata_users', v_target);
-            v_relid := v_target::regclass;
+            v_relid := hatidata_catalog._make_sequence(v_target, p_document);
+        ELSE  -- not made again: defaults call it
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s RESTART %s', v_target,
+                p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+                CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         END IF;
     END IF;
     PERFORM hatidata_catalog._set_comments(v_relid, p_document);
@@ -201,6 +198,17 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_sequence(p_target text, p_document jsonb) RETURNS oid
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s', p_target,
+        p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+        CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
+    EXECUTE format('ALTER SEQUENCE %s OWNER TO hatidata_users', p_target);
+    RETURN p_target::regclass;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_rows(p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -219,6 +227,10 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._apply(p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF p_document ->> 'schema' = 'pg_temp' THEN
+        PERFORM hatidata_catalog._apply_temporary(p_document);
+        RETURN;
+    END IF;
     CASE p_document ->> 'kind'
     WHEN 'schema' THEN
         PERFORM hatidata_catalog._set_schema(p_document ->> 'name', coalesce((p_document ->> 'gone')::boolean, false));
@@ -226,6 +238,8 @@ BEGIN
         PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
     WHEN 'gone' THEN
         PERFORM hatidata_catalog._forget(p_document ->> 'schema', p_document ->> 'name');
+    WHEN 'unindexed' THEN
+        PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', p_document ->> 'name');
     WHEN 'references' THEN
         PERFORM hatidata_catalog._set_foreign_keys(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
     WHEN 'rows' THEN

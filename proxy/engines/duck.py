@@ -71,6 +71,9 @@ _INSTANCE_SETTINGS = (
 DATABASE = "hatidata"
 """DuckDB's name of the database that is kept: its file's."""
 
+TEMPORARY = "temp"
+"""... and of the one in which each session has its temporary relations, in a schema `main`."""
+
 
 class Entry(NamedTuple):
     """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
@@ -397,6 +400,19 @@ class DuckSession:
     # --- what is declared ---------------------------------------------------------------------
 
     @property
+    def has_own_definitions(self) -> bool:
+        """Whether the open transaction has defined what no other sees."""
+        return self._watch.has_own_definitions
+
+    def definitions(self) -> Stamp:
+        """Names what is defined now, as this session sees it."""
+        return self._watch.stamp()
+
+    def same_definitions(self, stamp: Stamp) -> bool:
+        """Whether nothing was defined since, and no setting changed."""
+        return self._watch.holds(stamp, rows=False)
+
+    @property
     def known_declared(self) -> Declared | None:
         """As `declared`, without asking; None where it may have changed."""
         if self._declared is None or not self._watch.holds(self._declared_at, rows=False):
@@ -473,13 +489,13 @@ class DuckSession:
         listed = ", ".join(f"{_literal(name)}: {rows}" for name, rows in counts)
         return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
 
-    def entry(self, schema: str, name: str) -> Entry | None:
-        """Blocks. What is called so in a schema of the database that is kept, None for nothing.
+    def entry(self, schema: str, name: str, database: str = DATABASE) -> Entry | None:
+        """Blocks. What is called so in a schema, None for nothing.
 
-        In a transaction only.
+        database: the one that is kept, or `TEMPORARY`. In a transaction only.
         """
         self._detach()
-        found = self._connection.entry(DATABASE, schema, name)
+        found = self._connection.entry(database, schema, name)
         return Entry(*found) if found is not None else None
 
     def drop_temporary(self) -> None:

@@ -17,7 +17,7 @@ _TUNING = ("include", "with_storage", "tablespace")
 
 
 def plain_index(create: exp.Create) -> None:
-    """Leaves out of CREATE INDEX what only tunes it, in place. Raises SqlError 0A000."""
+    """Leaves out of CREATE INDEX what only tunes it, in place. Raises SqlError 0A000, 42704."""
     index = create.this
     if not isinstance(index, exp.Index):
         return
@@ -32,8 +32,10 @@ def plain_index(create: exp.Create) -> None:
         for name in _TUNING:
             parameters.set(name, None)
         using = parameters.args.get("using")
-        if using is not None and using.name.lower() in _METHODS:
-            parameters.set("using", None)
+        if using is not None and using.name.lower() not in _METHODS:
+            message = f'access method "{using.name}" does not exist'
+            raise SqlError("42704", message, position=position_of(using))
+        parameters.set("using", None)
         for key in parameters.args.get("columns") or ():
             keys.append(_plain_key(key))
         parameters.set("columns", keys)

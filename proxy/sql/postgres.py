@@ -14,8 +14,8 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
+from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
-from proxy.sql import unifying
 from proxy.sql.indexing import plain_index
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
@@ -60,15 +60,28 @@ def byte_string(node: exp.ByteString) -> exp.Expr:
     return exp.Literal.string(node.this)
 
 
+_SCHEMAS = {"public": "main", "pg_temp": "temp"}  # Postgres's name -> DuckDB's
+
+
 def public_is_main(node: exp.Table | exp.Column) -> None:
-    """`public.t` is `main.t`."""
+    """`public.t` is `main.t`, and `pg_temp.t` is `temp.t`."""
     schema = node.args.get("db")
-    if (
-        schema is not None
-        and isinstance(schema, exp.Identifier)
-        and schema.this.lower() == "public"
-    ):
-        schema.set("this", "main")
+    if isinstance(schema, exp.Identifier) and (other := _SCHEMAS.get(schema.this.lower())):
+        schema.set("this", other)
+        if other == "temp":
+            _is_temporary(node)
+
+
+def _is_temporary(table: exp.Expr) -> None:
+    """CREATE TABLE pg_temp.t makes a temporary table; to DuckDB it has to be said."""
+    target = table.parent if isinstance(table.parent, exp.Schema) else table
+    create = target.parent
+    if not isinstance(create, exp.Create) or create.this is not target:
+        return
+    properties = create.args.get("properties") or exp.Properties(expressions=[])
+    if properties.find(exp.TemporaryProperty) is None:
+        properties.append("expressions", exp.TemporaryProperty())
+        create.set("properties", properties)
 
 
 def refuse_lock(node: exp.Lock) -> None:
@@ -133,6 +146,14 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return None if node.args.get("sysdate") else exp.Anonymous(this="now")
 
 
+WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
+
+
+def who(node: exp.Expr) -> exp.Expr:
+    """The client's name; the engine knows one user only."""
+    return exp.Anonymous(this="getvariable", expressions=[exp.Literal.string("hatidata_role")])
+
+
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
     name = identifier.this
@@ -158,12 +179,17 @@ def _unnest(node: exp.Unnest) -> exp.Expr | None:
 
 
 def _cast(node: exp.Cast) -> exp.Expr | None:
+    made = on_values.literal_cast(node)
+    if made is not None:
+        return made
     floats.cast(node)
     return _numeric_parameter(node) or on_values.cast(node)
 
 
 RULES: dict[type, Rule] = {
     **unifying.RULES,
+    **postgres_json.RULES,
+    **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
@@ -187,6 +213,9 @@ RULES: dict[type, Rule] = {
     exp.Fetch: functions.fetch,
     exp.GenerateSeries: functions.generate_series,
     exp.Hex: functions.hexadecimal,
+    exp.IntDiv: on_values.whole_quotient,
+    exp.Interval: on_values.interval,
+    **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
     exp.Identifier: fold,
@@ -217,11 +246,11 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 
 def names_public(nodes: list[exp.Expr]) -> bool:
-    """Whether a name is qualified by `public`."""
+    """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
     for node in nodes:
         if node.__class__ in (exp.Table, exp.Column):
             schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
                 return True
     return False
 

@@ -46,6 +46,14 @@ class Facts:
     refused: SqlError | None = None
     forbidden: SqlError | None = None  # whichever engine it is for
 
+    @property
+    def asks_catalog(self) -> bool:
+        """Whether of the control plane not the runtime's own relations and functions alone are named."""
+        tables = self.control_tables
+        runtime = all(schema == control_plane.RUNTIME_SCHEMA for _, (schema, _) in tables)
+        alone = runtime and len(tables) == len(self.control)
+        return not alone or bool(self.system) or self.catalog_types
+
     def forbid(self, error: SqlError) -> None:
         self.refuse(error)
         self.forbidden = self.forbidden or error
@@ -146,7 +154,13 @@ def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None
         message = "a table's name cannot be an expression"
         facts.refuse(SqlError("0A000", message, position=position_of(node)))
     elif isinstance(this, exp.Var):
-        facts.refuse(SqlError("0A000", "stages are not supported yet", position=position_of(node)))
+        facts.refuse(
+            SqlError(
+                "0A000",
+                "a stage in this place of a statement is not supported",
+                position=position_of(node),
+            )
+        )
     elif node.args.get("db") is not None and not isinstance(this, exp.Func):
         _schema(node, facts)
 

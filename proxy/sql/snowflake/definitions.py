@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, quoted, taken
+from proxy.sql.snowflake.recorded_keys import only_record
 from proxy.sql.snowflake.registry import text, unsupported
 from proxy.sql.statement import Copies
 
@@ -33,36 +33,22 @@ class Divided:
     copies: Copies | None = None
 
 
-def divide(tree: exp.Expr, database: str) -> Divided:
+def divide(tree: exp.Expr, database: str, *, keys: bool = True) -> Divided:
     """The statements that make up a definition in Snowflake's dialect; `tree` is spent.
 
-    database: the name of the one there is.
+    database: the name of the one there is. keys: whether PRIMARY KEY and UNIQUE are to be enforced.
     """
     if isinstance(tree, exp.Create):
         is_database = tree.kind == "DATABASE" and tree.args.get("exists")
         if is_database and tree.this.name.lower() == database.lower():
             notice = f'database "{tree.this.name}" already exists, skipping'
             return Divided(exp.select("1").limit(0), notice=notice)
+        if not keys:
+            only_record(tree)
         return _create(tree)
     if isinstance(tree, exp.Alter):
         return _alter(tree)
     return Divided(tree)
-
-
-def temporary(tokens: list[Token]) -> list[Token]:
-    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
-    if not tokens or tokens[0].token_type != TokenType.CREATE:
-        return tokens
-    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
-    words = [token.text.upper() for token in tokens[at : at + 2]]
-    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
-        return tokens[:at] + tokens[at + 1 :]
-    if words[:1] == ["VOLATILE"]:
-        old = tokens[at]
-        kind = TokenType.TEMPORARY
-        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
-        return [*tokens[:at], new, *tokens[at + 1 :]]
-    return tokens
 
 
 # --- CREATE ---------------------------------------------------------------------------------------
@@ -408,16 +394,8 @@ def _add_column(tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef) -> list
 
 HINTS: dict[str, str] = {
     "DATABASE": "There is one database; make a schema in it.",
-    "WAREHOUSE": "The server itself computes; USE WAREHOUSE takes any name.",
-    "STREAM": "Keep a column with the time of a change.",
-    "TASK": "Let a scheduler outside send the statement.",
-    "PIPE": "Send COPY FROM STDIN.",
-    "TAG": "Use COMMENT.",
-    "STAGE": "Send COPY FROM STDIN.",
-    "FILE": "COPY FROM STDIN takes its options itself.",
-    "DYNAMIC": "Make a view.",
-    "EXTERNAL": "Load the data with COPY FROM STDIN.",
-    "ICEBERG": "Load the data with COPY FROM STDIN.",
+    "EXTERNAL": "Load the data with COPY INTO.",
+    "ICEBERG": "Load the data with COPY INTO.",
     "HYBRID": "Make a table with a PRIMARY KEY.",
     "UNDROP": "What is dropped is gone; there is no time travel.",
     "SCHEMA": "Clone its tables one by one.",
