@@ -20,11 +20,13 @@ from typing import Any
 import psycopg
 
 Document = dict[str, Any]
-"""What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`):
+"""What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`, `pg_temp`
+for what is temporary and so the asking session's alone):
 
 - kind 'schema': name; gone: true when it is no more.
 - kind 'r', 'v', 'S' (table, view, sequence): schema, name, comment; columns, each with name, oid,
-  modifier and, where there is one, not_null, default, comment. A table's constraints and indexes; a
+  modifier and, where there is one, not_null, default, comment, owns (the sequence of the default,
+  where that goes with the table). A table's constraints and indexes; a
   view's query and, where known, source (its author's text); a sequence's start, minimum, maximum,
   increment, cycle. kept: true where comments, constraints and indexes are as they were.
 - kind 'references': a table's foreign keys, once all tables are there; its own document again.
@@ -33,8 +35,9 @@ Document = dict[str, Any]
 - kind 'gone': schema, name.
 """
 
-APPLY = "SELECT hatidata_catalog.apply($1, $2, true)"
-"""In a client's transaction: what cannot be done is there for `unsettled` once it is committed."""
+APPLY = "SELECT hatidata_catalog.apply($1, $2, $3::text::boolean)"
+"""In a client's transaction: what cannot be done is there for `unsettled` once it is committed, if
+the last parameter is 'true'."""
 
 _BATCH = 200  # relations in one transaction: each takes several places in the table of locks
 _OWN = "hatidata_catalog"

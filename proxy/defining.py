@@ -6,24 +6,30 @@ definition is read from DuckDB's catalog when the statement runs, and the statem
 same text between its brackets, under the new name. An identity gets a sequence of its own, which
 goes on where the source's stands (CLONE) or begins anew (LIKE).
 
-ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on. A table that is to have
-another constraint is made anew under its name: its definition with what is added, its rows, its
-indexes and comments, in one transaction.
+ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on; other ALTER TABLEs
+may make a table anew (`proxy.rebuilding`).
 """
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
+from proxy.engines.duck_texts import called_sequence, is_own
+from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.rebuilding import rebuilt, renamed
+from proxy.sql.identities import FREE, SCHEMA, UNIQUE
+from proxy.sql.identities import literal as _literal
+from proxy.sql.identities import quoted as _quoted
 from proxy.sql.reading import DUCKDB
-from proxy.sql.remaking import definition
-from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
-from proxy.sql.statement import Alters, Copies, Remakes, Statement
+from proxy.sql.rebuilding import Rebuilds
+from proxy.sql.statement import Alters, Copies, Drops, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -62,17 +68,26 @@ def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     schema = duck.run("SELECT current_schema()")[0][0].replace('"', '""')
     word = secrets.token_hex(4)
     rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
+    rest = _freely_numbered(duck, rest)
     for sql in rest:
         duck.start_text(sql).finish()
     return rest
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+def _freely_numbered(duck: DuckSession, statements: list[str]) -> list[str]:
+    """Sequences whose names are taken get a number, as Postgres gives them one."""
+    if not any(FREE in sql for sql in statements):
+        return statements
+    taken = {name for (name,) in duck.run("SELECT sequence_name FROM duckdb_sequences()")}
+    wanted = [
+        token.text
+        for sql in statements
+        for token in DUCKDB.own_tokens(sql)
+        if token.token_type == TokenType.IDENTIFIER and token.text.endswith(FREE)
+    ]
+    numbers = itertools.chain([""], map(str, itertools.count(1)))
+    number = next(n for n in numbers if not any(w.replace(FREE, n) in taken for w in wanted))
+    return [sql.replace(FREE, number) for sql in statements]
 
 
 def _found(query: str, name: tuple[str, ...]) -> str:
@@ -91,13 +106,11 @@ async def copied(session: Session, plan: Statement) -> Statement:
     """
     if plan.copies is None:
         return plan
-    read = _READ[type(plan.copies)]
-    made = await session.on_duck(read, session.duck, plan)
+    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
     if made is None:
         return plan
-    # What a table is remade by says all that the plan does.
-    then = () if isinstance(plan.copies, Remakes) else plan.then
-    return replace(plan, sql=made[0], then=(*made[1:], *then))
+    rest = () if isinstance(plan.copies, Rebuilds) else plan.then
+    return replace(plan, sql=made[0], then=(*made[1:], *rest))
 
 
 def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
@@ -112,33 +125,28 @@ def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
     its_schema = target[-2] if len(target) > 1 else current
     if (its_schema.lower(), target[-1].lower()) == (schema.lower(), table.lower()):
         raise SqlError("0A000", "a table cannot be replaced by its own clone")
-    before, owned, body = _body(duck, copies, (database, schema), its_schema, definition)
-    made = [*before, f"{copies.opening} {_quoted(*target)} {body}", *owned]
+    before, body = _body(duck, copies, (database, schema, table), its_schema, definition)
+    made = [*before, f"{copies.opening} {_quoted(*target)} {body}"]
     if copies.rows:
         made.append(
             f"INSERT INTO {_quoted(*target)} SELECT * FROM {_quoted(database, schema, table)}"
         )
-    return [*made, *_comments(duck, (database, schema, table), target, comment)]
-
-
-def _comments(
-    duck: DuckSession, source: tuple[str, str, str], target: tuple[str, ...], comment: str | None
-) -> list[str]:
-    """What says of `target` what is said of `source` and its columns."""
-    made = []
     if comment is not None:
         made.append(f"COMMENT ON TABLE {_quoted(*target)} IS {_literal(comment)}")
-    database, schema, table = map(_literal, source)
-    of_columns = duck.run(_COMMENTS.format(database=database, schema=schema, table=table))
+    of_columns = duck.run(
+        _COMMENTS.format(
+            database=_literal(database), schema=_literal(schema), table=_literal(table)
+        )
+    )
     for column, said in of_columns:
         made.append(f"COMMENT ON COLUMN {_quoted(*target, column)} IS {_literal(said)}")
     return made
 
 
 def _body(
-    duck: DuckSession, copies: Copies, place: tuple[str, str], its_schema: str, sql: str
-) -> tuple[list[str], list[str], str]:
-    """The sequences that a definition needs first, whose they are then, and what is in its brackets."""
+    duck: DuckSession, copies: Copies, place: tuple[str, str, str], its_schema: str, sql: str
+) -> tuple[list[str], str]:
+    """The sequences that a definition needs first, and what is in its brackets."""
     tokens = DUCKDB.own_tokens(sql)
     start = next(t.start for t in tokens if t.token_type == TokenType.L_PAREN)
     sequences = {
@@ -150,14 +158,13 @@ def _body(
     *places, table = copies.target
     temporary = "TEMPORARY" in copies.opening
     before: list[str] = []
-    owned: list[str] = []
     written, at = "", start
     for token in tokens:
         name = token.text.rpartition('"."')[2].strip('"').replace('""', '"')
         if (
             token.token_type != TokenType.STRING
-            or not token.text.endswith('_identity"')
             or name not in sequences
+            or not (name.endswith("_identity") or _is_serial(name, place[2]))
         ):
             continue
         first, step, least, most, following = sequences[name]
@@ -167,65 +174,56 @@ def _body(
             f"INCREMENT BY {step} MINVALUE {least} MAXVALUE {most} "
             f"START WITH {following if copies.rows else first}"
         )
-        if not temporary:
-            owner = _quoted(its_schema, table)
-            owned.append(f"ALTER SEQUENCE {_quoted(*places, own)} OWNED BY {owner}")
         place_of_own = () if temporary else (its_schema,)
         written += sql[at : token.start] + _literal(_quoted(*place_of_own, own))
         at = token.end + 1
-    return before, owned, (written + sql[at:]).rstrip().removesuffix(";")
+    return before, (written + sql[at:]).rstrip().removesuffix(";")
+
+
+def _is_serial(sequence: str, table: str) -> bool:
+    """Whether a sequence has the name of one that a SERIAL column of the table is given."""
+    return sequence.startswith(f"{table}_") and sequence.rstrip("0123456789").endswith("_seq")
 
 
 def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
-    """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; None for a table's."""
+    """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; a table's indexes step aside."""
     alters = plan.copies
     assert isinstance(alters, Alters)
-    return [alters.of_view] if duck.run(_found(_VIEW, alters.table)) else None
+    if duck.run(_found(_VIEW, alters.table)):
+        return [alters.of_view]
+    return renamed(duck, alters.table, alters.new)
 
 
-_INDEXES = """
-SELECT schema_name, index_name, sql FROM duckdb_indexes()
-WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
-  AND sql IS NOT NULL
-"""
+def _rebuilt(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. What makes a table anew in place of an ALTER TABLE; None where DuckDB can alter it."""
+    assert isinstance(plan.copies, Rebuilds)
+    return rebuilt(duck, plan.copies)
 
 
-def _remade(duck: DuckSession, plan: Statement) -> list[str] | None:
-    """Blocks. A new table in a table's place; None where the statement itself will do."""
-    remakes = plan.copies
-    assert isinstance(remakes, Remakes)
-    found = duck.run(_found(_FOUND, remakes.table))
-    if not found:
-        return None
-    database, schema, table, written, comment, _ = found[0]
-    place = (database, schema, table)
-    temporary = database == "temp"
-    opening = "CREATE TEMPORARY TABLE" if temporary else "CREATE TABLE"
-    copies = Copies(place[1:], place[1:], True, opening)
-    before, owned, body = _body(duck, copies, place[:2], schema, written)
-    made = definition(body, remakes)
-    named = {"database": database, "schema": schema, "table": table}
-    literals = {key: _literal(value) for key, value in named.items()}
-    indexes = duck.run(_INDEXES.format(**literals))
-    whole = place[2:] if temporary else place[1:]
-    dropped = [f"DROP INDEX {_quoted(*whole[:-1], name)}" for _, name, _ in indexes]
-    created = [sql.rstrip().removesuffix(";") for _, _, sql in indexes]
-    if made is None:
-        return [*dropped, plan.sql, *plan.then, *created] if indexes else None
-    old = f"{table}_{secrets.token_hex(4)}"
-    aside = (*whole[:-1], old)
-    columns, values = ", ".join(map(_quoted, made.columns)), ", ".join(made.values)
-    return [
-        *dropped,
-        *before,
-        f"ALTER TABLE {_quoted(*whole)} RENAME TO {_quoted(old)}",
-        f"{opening} {_quoted(*whole)} {made.body}",
-        f"INSERT INTO {_quoted(*whole)} ({columns}) SELECT {values} FROM {_quoted(*aside)}",
-        f"DROP TABLE {_quoted(*aside)}",
-        *owned,
-        *created,
-        *_comments(duck, place, whole, comment),
-    ]
+def _dropped(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
+    assert isinstance(plan.copies, Drops)
+    name = plan.copies.table
+    try:
+        columns = duck.run(
+            "SELECT name, dflt_value FROM pragma_table_info"
+            f"({_literal(_quoted(*name))}) WHERE starts_with(dflt_value, 'nextval(')"
+        )
+    except DuckError:
+        return None  # there is none
+    made = [plan.sql]
+    for column, default in columns:
+        sequence = called_sequence(default)
+        if sequence is not None and is_own(
+            sequence[-1], name[-1], column, partial(_is_table, duck)
+        ):
+            made.append(f"DROP SEQUENCE IF EXISTS {_quoted(*sequence)}")
+    return made if len(made) > 1 else None
 
 
-_READ = {Copies: _made, Alters: _altered, Remakes: _remade}
+def _is_table(duck: DuckSession, name: str) -> bool:
+    query = f"SELECT 1 FROM duckdb_tables() WHERE table_name = {_literal(name)} LIMIT 1"
+    return bool(duck.run(query))
+
+
+_READERS = {Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}

@@ -145,7 +145,7 @@ class ExtendedProtocol:
             await self.prepare(statement, plan, message.parameter_oids)
             return
         session.admit(plan)
-        await session.mirror.before_question()
+        await session.mirror.before_question(plan.asks_catalog)
         body = session.body
         if plan.relayed is not None:
             body = parse_body(body, plan.relayed)
@@ -389,6 +389,7 @@ class ExtendedProtocol:
         rest = body[body.index(0, portal + 1) + 1 :]
         if statement.plan is not None and (sets := statement.plan.sets):
             relay.leaves(Trace.NOTHING, tuple(_setting_names(sets, message.parameters)))
+        await self._session.mirror.before_question(_asks_catalog(statement.plan))
         begin = self._session.transaction.postgres_begin()
         await relay.bind(relayed, body[:portal], rest, begin)
 
@@ -530,7 +531,7 @@ class ExtendedProtocol:
         session = self._session
         if plan is not None:
             session.relay.leaves(session.own.trace(plan))
-        await self._forward(b"E", be.EXECUTE)
+        await self._forward(b"E", be.EXECUTE, _asks_catalog(plan))
         if plan is not None and plan.kind == "COPY":
             await session.relay.settle()
             if session.relay.copying:
@@ -610,8 +611,10 @@ class ExtendedProtocol:
         if bound.finished or limit == NO_ROWS:
             return 0
         sent, begun = 0, time.monotonic()
+        follow = None
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
+            follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -638,6 +641,8 @@ class ExtendedProtocol:
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
+        if follow is not None:
+            await follow()
         bound.rows += sent
         if limit >= _WORTH_FETCHING_AHEAD and time.monotonic() - begun < _QUICK:
             self._fetch_ahead(bound, running, formats, limit)
@@ -800,7 +805,7 @@ class ExtendedProtocol:
         if statement is not None and statement.relayed is not None:
             # On the backends a statement is everybody's; a portal is gone with its transaction.
             if message.kind == "P" and relay.connected:
-                await self._forward(b"C", be.CLOSE)
+                await self._forward(b"C", be.CLOSE, False)
             else:
                 relay.answer(m.CLOSE_COMPLETE)
             return
@@ -829,9 +834,9 @@ class ExtendedProtocol:
             await self.close_portals()
         self._session.ready_for_query()
 
-    async def _forward(self, kind: bytes, reply: be.Reply) -> None:
+    async def _forward(self, kind: bytes, reply: be.Reply, catalog: bool) -> None:
         """Hands the client's message on as it came."""
-        await self._session.mirror.before_question()
+        await self._session.mirror.before_question(catalog)
         begin = self._session.transaction.postgres_begin()
         await self._session.relay.forward(m.frame(kind, self._session.body), reply, begin)
 
@@ -883,6 +888,10 @@ class ExtendedProtocol:
     async def close_portal(self, closing: Portal) -> None:
         if closing.running is not None and not closing.running.done:
             await self._session.duck.call(closing.running.close)
+
+
+def _asks_catalog(plan: Statement | None) -> bool:
+    return plan is None or plan.asks_catalog
 
 
 def _without_returned(

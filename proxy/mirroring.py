@@ -28,6 +28,7 @@ from proxy.engines.duck_catalog import Target
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
+from proxy.temporary import TemporaryRelations
 from proxy.transaction import Block
 
 if TYPE_CHECKING:
@@ -213,10 +214,15 @@ class SessionMirror:
         self._pending: list[Target] = []  # touched in the block, and not mirrored in it
         self._mirrored: list[Target] = []  # ... and mirrored, on the session's own backend
         self._everything = False
+        self.temporary = TemporaryRelations(session)
 
     async def changed(self, touched: Sequence[Touched]) -> None:
         """A statement of DuckDB's that may have changed definitions has run."""
         if not touched or self._mirror is None:
+            return
+        self.temporary.touched(touched)
+        touched = [item for item in touched if not item.temporary]
+        if not touched:
             return
         everything = any(item.everything for item in touched)
         targets = [] if everything else list(self._targets(touched))
@@ -229,24 +235,39 @@ class SessionMirror:
     @property
     def quiet(self) -> bool:
         """Outside a block: `before_question` has nothing to do."""
-        return self._mirror is None or not self._mirror.stale
+        return self._mirror is None or not (self._mirror.stale or self.temporary.due)
 
-    async def before_question(self) -> None:
-        """Something is about to be asked of Postgres: what the client did must be there."""
+    async def before_question(self, catalog: bool = True) -> None:
+        """Something is about to be asked of Postgres: what the client did must be there.
+
+        catalog: the question may be about the session's temporary relations.
+        """
         mirror, session = self._mirror, self._session
         if mirror is None:
             return
         if mirror.stale:
             await mirror.catch_up()
         begin = session.transaction.postgres_begin()
-        if not (self._pending or self._everything) or begin is None:
-            return
+        if (self._pending or self._everything) and begin is not None:
+            await self._follow(mirror, begin)
+        if catalog and self.temporary.due:
+            await self.temporary.follow(mirror.secret, begin)
+
+    async def _follow(self, mirror: Mirror, begin: str) -> None:
+        """Mirrors in the session's transaction what its open block has touched."""
+        session = self._session
         documents = await session.on_duck(
             self._look, session.duck, EVERYTHING if self._everything else self._pending
         )
         self._mirrored += self._pending
         self._pending = []
-        await session.relay.call(APPLY, [mirror.secret, json.dumps(documents)], begin)
+        await session.relay.call(APPLY, [mirror.secret, json.dumps(documents), "true"], begin)
+
+    def went_back(self) -> None:
+        """To a savepoint: what was mirrored since is undone, and to be looked at again."""
+        self._pending += _again(self._mirrored)
+        self._mirrored = []
+        self.temporary.look_at_all()
 
     @staticmethod
     def _look(duck: DuckSession, targets: Targets) -> list[Document]:
@@ -258,6 +279,7 @@ class SessionMirror:
 
     async def ended(self, committed: bool, half: bool) -> None:
         """The block is over. half: Postgres committed it and DuckDB did not."""
+        self.temporary.ended(committed)
         pending, self._pending = self._pending, []
         mirrored, self._mirrored = self._mirrored, []
         everything, self._everything = self._everything, False

@@ -53,6 +53,7 @@ from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
+from proxy.staging.service import StageService
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.typed import Typed
@@ -103,7 +104,8 @@ class Services:
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
-    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
+    shared_role: str  # what all clients are in Postgres; '' where each is itself
+    stages: StageService
 
 
 class Session:
@@ -131,7 +133,8 @@ class Session:
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
-        self.transaction.ended = self.mirror.ended
+        self.transaction.ended = self._block_ended
+        self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -265,6 +268,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
@@ -393,7 +397,9 @@ class Session:
             self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
+                keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                parameters=self.context.planned,
                 database=self.database,
             )
         if setting.name in _TIMEOUTS:
@@ -627,10 +633,11 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _relay_query(self, sql: str, plans: Sequence[Statement]) -> None:
-        await self.mirror.before_question()
+        await self.mirror.before_question(any(plan.asks_catalog for plan in plans))
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
-        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
+        begin = self.transaction.postgres_begin()
+        await self.relay.query(sql, begin, trace, names, len(plans))
         if self.relay.copying:
             await self.relay_copy()
 
@@ -651,6 +658,10 @@ class Session:
                     await self.relay.copy_end(m.frame(kind, body))
         finally:
             self.link.protocol.ready()
+
+    async def _block_ended(self, committed: bool, half: bool) -> None:
+        await self.mirror.ended(committed, half)
+        await self.compound.stages.ended(committed)
 
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
@@ -679,6 +690,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, 0))
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
+        follow = await self.compound.stages.ahead(plan, Block.MESSAGE)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -693,6 +705,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if follow is not None:
+                    await follow()
                 if plan.touched:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag

@@ -202,6 +202,7 @@ class SessionStatements:
     async def _rollback_to(self, action: act.RollbackTo) -> None:
         await self._session.extended.close_portals()
         await self._session.transaction.rollback_to(action.name)
+        self._session.compound.stages.forget_pending()
 
     async def _set_transaction(self, action: act.SetTransaction) -> None:
         modes, settings = action.modes, self._session.settings
@@ -343,6 +344,7 @@ class SessionStatements:
             session.context.forget()
         if action.what in ("ALL", "TEMP"):
             await session.on_duck(session.duck.drop_temporary)
+            session.mirror.temporary.discarded()
         if action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
             await session.relay.discard(f"DISCARD {action.what}")
 

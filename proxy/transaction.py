@@ -52,6 +52,7 @@ class Transaction:
         self.failed = False
         self.duck_open = False
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
+        self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
         self._modes = Begin()
         self._savepoints: list[Savepoint] = []
         self._log = WriteLog()
@@ -251,6 +252,7 @@ class Transaction:
         del self._savepoints[index + 1 :]
         self._settings.rollback_to(mark.settings)
         self.failed = False
+        self.went_back()
 
     async def _restore_duck(self, mark: Savepoint) -> None:
         duck, log = self._duck, self._log

@@ -116,21 +116,20 @@ BEGIN
             PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
             PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
         END IF;
+        PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
     ELSIF v_kind = 'v' THEN
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
            OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source' THEN
             v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
         END IF;
     ELSE
-        IF v_relid IS NOT NULL THEN
-            EXECUTE format('DROP SEQUENCE %s CASCADE', v_relid::regclass);
-            DELETE FROM hatidata_catalog.relations WHERE relid = v_relid;
+        IF v_relid IS NULL THEN
+            v_relid := hatidata_catalog._make_sequence(v_target, p_document);
+        ELSE  -- not made again: defaults call it
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s RESTART %s', v_target,
+                p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+                CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         END IF;
-        EXECUTE format('CREATE SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s', v_target,
-            p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
-            CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
-        EXECUTE format('ALTER SEQUENCE %s OWNER TO hatidata_users', v_target);
-        v_relid := v_target::regclass;
     END IF;
     PERFORM hatidata_catalog._set_comments(v_relid, p_document);
     INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)
@@ -199,6 +198,17 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_sequence(p_target text, p_document jsonb) RETURNS oid
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s', p_target,
+        p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+        CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
+    EXECUTE format('ALTER SEQUENCE %s OWNER TO hatidata_users', p_target);
+    RETURN p_target::regclass;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_rows(p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -217,6 +227,10 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._apply(p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF p_document ->> 'schema' = 'pg_temp' THEN
+        PERFORM hatidata_catalog._apply_temporary(p_document);
+        RETURN;
+    END IF;
     CASE p_document ->> 'kind'
     WHEN 'schema' THEN
         PERFORM hatidata_catalog._set_schema(p_document ->> 'name', coalesce((p_document ->> 'gone')::boolean, false));

@@ -11,8 +11,9 @@ Blocks, all of it: for a worker's thread. Types become Postgres's by `wire.types
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlglot import Dialect as Grammar
@@ -20,9 +21,18 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
-from proxy.engines.duck import DATABASE, DuckSession
+from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
+from proxy.engines.duck_texts import (
+    CONSTRAINT,
+    called_sequence,
+    foreign_key,
+    is_own,
+    next_value,
+    plain_name,
+)
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.lengths import checked_length
+from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -70,6 +80,28 @@ def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
     schemas = [mirrored_schema(name) for (name,) in duck.run(_SCHEMAS)]
     documents = _Reading(duck).documents(None)
     return documents, schemas
+
+
+def temporary(duck: DuckSession, names: Mapping[str, bool] | None) -> list[Document]:
+    """What the session's own part of the mirror must be told of its temporary relations.
+
+    names: of those to look at, and whether constraints, indexes or comments may have changed; None
+    for all there are. In a transaction only: it reads what that transaction sees. Raises `SqlError`.
+    """
+    if names is None:
+        found = (name for (name,) in duck.run(_ALL_TEMPORARY))
+        names = {name: True for name in found if not name.startswith(_OWN_NAMES)}
+    documents: list[Document] = []
+    wanted: list[tuple[str, str, str, _State]] = []
+    for name, deep in names.items():
+        entry = duck.entry("main", name, TEMPORARY)
+        if entry is None:
+            documents.append({"kind": "gone", "schema": "pg_temp", "name": name})
+        else:
+            wanted.append(("main", entry.name, entry.kind, _State(entry.name, deep=deep)))
+    if wanted:
+        documents += _Reading(duck, TEMPORARY).documents(wanted)
+    return documents
 
 
 def rows(duck: DuckSession) -> list[Document]:
@@ -156,7 +188,7 @@ def _views_on(duck: DuckSession, tables: Sequence[Target]) -> list[tuple[str, st
     return [
         (schema, name)
         for schema, name in duck.run(
-            f"SELECT schema_name, view_name FROM duckdb_views() WHERE {_OURS} AND NOT internal "
+            f"SELECT schema_name, view_name FROM duckdb_views() WHERE {_KEPT} AND NOT internal "
             f"AND list_bool_or(list_transform([{names}], n -> contains(lower(sql), n)))"
         )
     ]
@@ -165,10 +197,19 @@ def _views_on(duck: DuckSession, tables: Sequence[Target]) -> list[tuple[str, st
 class _Reading:
     """One look at the catalog."""
 
-    def __init__(self, duck: DuckSession) -> None:
+    def __init__(self, duck: DuckSession, database: str = DATABASE) -> None:
         self._duck = duck
+        self._database = database
         self._types: dict[str, tuple[int, int]] = {}
         self._grammar = Grammar.get_or_raise("duckdb")
+
+    def _run(self, query: str, condition: str = "") -> list[tuple[Any, ...]]:
+        """One of the queries below, about the database that this look is at."""
+        return self._duck.run(query.format(database=_literal(self._database)) + condition)
+
+    def _new(self, kind: str, schema: str, name: str) -> Document:
+        document = _relation(kind, schema, name)
+        return document if self._database == DATABASE else document | {"schema": "pg_temp"}
 
     def documents(self, wanted: Sequence[tuple[str, str, str, _State]] | None) -> list[Document]:
         """wanted: (schema, name as stored, kind, state); None: all there are."""
@@ -197,30 +238,32 @@ class _Reading:
         return documents
 
     def _all(self, found: dict[tuple[str, str], Document]) -> None:
-        for schema, name in self._duck.run(_TABLES):
-            found[schema, name] = _table(schema, name)
-        for schema, name, sql in self._duck.run(f"{_VIEWS} ORDER BY view_oid"):
+        for row in self._run(_SEQUENCES):  # before the tables whose defaults call them
+            found[row[0], row[1]] = self._sequence(row)
+        for schema, name in self._run(_TABLES):
+            found[schema, name] = self._table(schema, name)
+        for schema, name, sql in self._run(_VIEWS, " ORDER BY view_oid"):
             found[schema, name] = self._view(schema, name, sql)
-        for row in self._duck.run(_SEQUENCES):
-            found[row[0], row[1]] = _sequence(row)
-        for schema, relation, name, kind, nullable, default in self._duck.run(_COLUMNS):
+        for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
                 document["columns"].append(_column(name, kind, not nullable, default))
+        for document in found.values():
+            self._counters(document)
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
     ) -> None:
         where = _where(schema, name)
         if kind == "S":
-            sql = f"{_SEQUENCES} AND schema_name = {where[0]} AND sequence_name = {where[1]}"
-            found[schema, name] = _sequence(self._duck.run(sql)[0])
+            named = f" AND schema_name = {where[0]} AND sequence_name = {where[1]}"
+            found[schema, name] = self._sequence(self._run(_SEQUENCES, named)[0])
             return
         if kind == "v":
-            sql = f"{_VIEWS} AND schema_name = {where[0]} AND view_name = {where[1]}"
-            document = self._view(schema, name, self._duck.run(sql)[0][2])
+            named = f" AND schema_name = {where[0]} AND view_name = {where[1]}"
+            document = self._view(schema, name, self._run(_VIEWS, named)[0][2])
         else:
-            document = _table(schema, name)
-        qualified = f'{DATABASE}."{_double(schema)}"."{_double(name)}"'
+            document = self._table(schema, name)
+        qualified = f'{self._database}."{_double(schema)}"."{_double(name)}"'
         try:
             info = self._duck.run(
                 'SELECT name, type, "notnull", dflt_value, pk '
@@ -232,12 +275,49 @@ class _Reading:
             raise
         key = [column for column, _, _, _, in_key in info if in_key]
         document["columns"] = [_column(*row[:4]) for row in info]
+        if called := self._counters(document):  # made with it, by the same statement
+            listed = ", ".join(map(_literal, called))
+            for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
+                found.setdefault((row[0], row[1]), self._sequence(row))
         if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
         found[schema, name] = document
 
+    def _counters(self, document: Document) -> list[str]:
+        """Defaults that call a sequence, as Postgres knows it; the sequences' names."""
+        schema, table = own_schema(document["schema"]), document["name"]
+        called = []
+        for column in document["columns"]:
+            default = column.get("default", "")
+            sequence = called_sequence(default) if default.startswith("nextval(") else None
+            if sequence is None:
+                continue
+            called.append(sequence[-1])
+            column["default"] = next_value(sequence)
+            is_table = partial(self._is_table, schema)
+            if is_own(sequence[-1], table, column["name"], is_table):
+                column["owns"] = sequence[-1]
+        return called
+
+    def _is_table(self, schema: str, name: str) -> bool:
+        entry = self._duck.entry(schema, name)
+        return entry is not None and entry.kind == "r"
+
     def _view(self, schema: str, name: str, sql: str) -> Document:
-        return _relation("v", schema, name) | {"query": self._query(sql)}
+        return self._new("v", schema, name) | {"query": self._query(sql)}
+
+    def _table(self, schema: str, name: str) -> Document:
+        return self._new("r", schema, name) | {"constraints": [], "indexes": []}
+
+    def _sequence(self, row: Sequence[Any]) -> Document:
+        schema, name, start, minimum, maximum, increment, cycle = row
+        return self._new("S", schema, name) | {
+            "start": start,
+            "minimum": minimum,
+            "maximum": maximum,
+            "increment": increment,
+            "cycle": cycle,
+        }
 
     def _query(self, sql: str) -> str:
         """The query of `CREATE VIEW ... AS query;`, as DuckDB writes that."""
@@ -250,8 +330,8 @@ class _Reading:
         return sql
 
     def _constraints(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for schema, table, kind, columns, expression, other, theirs in self._duck.run(
-            _CONSTRAINTS + _named("table_name", names)
+        for schema, table, kind, columns, expression, other, theirs in self._run(
+            _CONSTRAINTS, _named("table_name", names)
         ):
             document = found.get((schema, table))
             if document is None or kind == "NOT NULL":
@@ -259,7 +339,14 @@ class _Reading:
             item: Document = {"type": kind, "columns": columns}
             if kind == "CHECK" and self._is_length(document, columns, expression):
                 continue
-            if kind == "CHECK":
+            recorded = recorded_key(expression, self._grammar) if kind == "CHECK" else None
+            kept = foreign_key(expression) if kind == "CHECK" else None
+            if recorded is not None:
+                item = {"type": recorded[0], "columns": recorded[1]}
+            elif kept is not None:
+                item |= {"type": "FOREIGN KEY", **kept}
+                item["schema"] = mirrored_schema(kept["schema"] or schema)
+            elif kind == "CHECK":
                 item["expression"] = expression
             elif kind == "FOREIGN KEY":
                 item |= {"table": other, "references": theirs}
@@ -281,25 +368,30 @@ class _Reading:
         return False
 
     def _indexes(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for schema, table, name, unique, expressions in self._duck.run(
-            _INDEXES + _named("table_name", names)
+        for schema, table, name, unique, expressions, comment in self._run(
+            _INDEXES, _named("table_name", names)
         ):
-            if (document := found.get((schema, table))) is not None:
+            document = found.get((schema, table))
+            if document is not None and comment == CONSTRAINT:
+                columns = [plain_name(one) for one in expressions]
+                unique_key = {"type": "UNIQUE", "name": name, "columns": columns}
+                document["constraints"].append(unique_key)
+            elif document is not None:
                 document["indexes"].append(
                     {"name": name, "unique": unique, "expressions": expressions}
                 )
 
     def _comments(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
         for function, column in _COMMENTED:
-            for schema, relation, comment in self._duck.run(
+            for schema, relation, comment in self._run(
                 f"SELECT schema_name, {column}, comment FROM {function}() "
-                f"WHERE {_OURS} AND comment IS NOT NULL" + _named(column, names)
+                f"WHERE {_OURS} AND comment IS NOT NULL",
+                _named(column, names),
             ):
                 if (document := found.get((schema, relation))) is not None:
                     document["comment"] = comment
-        for schema, relation, name, comment in self._duck.run(
-            "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
-            f"WHERE {_OURS} AND comment IS NOT NULL" + _named("table_name", names)
+        for schema, relation, name, comment in self._run(
+            _COLUMN_COMMENTS, _named("table_name", names)
         ):
             for column in found.get((schema, relation), {}).get("columns", ()):
                 if column["name"] == name:
@@ -339,21 +431,6 @@ def _relation(kind: str, schema: str, name: str) -> Document:
     }
 
 
-def _table(schema: str, name: str) -> Document:
-    return _relation("r", schema, name) | {"constraints": [], "indexes": []}
-
-
-def _sequence(row: Sequence[Any]) -> Document:
-    schema, name, start, minimum, maximum, increment, cycle = row
-    return _relation("S", schema, name) | {
-        "start": start,
-        "minimum": minimum,
-        "maximum": maximum,
-        "increment": increment,
-        "cycle": cycle,
-    }
-
-
 def _column(name: str, kind: str, not_null: bool, default: str | None) -> Document:
     """Its type is DuckDB's name for it until `_set_types`."""
     column: Document = {"name": name, "oid": '"NULL"' if kind == "NULL" else kind}
@@ -382,13 +459,20 @@ def _named(column: str, names: list[str] | None) -> str:
     return f" AND {column} IN ({', '.join(map(_literal, names))})"
 
 
-_OURS = f"database_name = '{DATABASE}'"
+_OURS = "database_name = {database}"
+_KEPT = f"database_name = '{DATABASE}'"
+_OWN_NAMES = ("_hd_", "postgres:", "postgres ")  # of temporary relations that are not the client's
+_ALL_TEMPORARY = (
+    "SELECT table_name FROM duckdb_tables() WHERE temporary UNION ALL "
+    "SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal UNION ALL "
+    "SELECT sequence_name FROM duckdb_sequences() WHERE temporary"
+)
 _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() "
-    f"WHERE {_OURS} AND (NOT internal OR schema_name = 'main')"
+    f"WHERE {_KEPT} AND (NOT internal OR schema_name = 'main')"
 )
 _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
-_ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_OURS}"
+_ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
 _SEQUENCES = (
     "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle "
@@ -404,7 +488,11 @@ _CONSTRAINTS = (
     f"referenced_table, referenced_column_names FROM duckdb_constraints() WHERE {_OURS}"
 )
 _INDEXES = (
-    "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[] "
+    "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment "
     f"FROM duckdb_indexes() WHERE {_OURS}"
+)
+_COLUMN_COMMENTS = (
+    "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
+    f"WHERE {_OURS} AND comment IS NOT NULL"
 )
 _COMMENTED = (("duckdb_tables", "table_name"), ("duckdb_views", "view_name"))

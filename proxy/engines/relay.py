@@ -73,10 +73,12 @@ class Relay:
         self._releasing: asyncio.Task[None] | None = None
         self.in_transaction = False  # a BEGIN of ours is open there
         self._unsynced = False  # extended messages went out and no Sync after them
+        self._statements = 0  # of the last simple query
         self._set_inside = False  # settings were applied within what may yet be rolled back
         self._outside: Profile | None = None  # the backend's before that
         self.trace = Trace.NOTHING  # of all that ran since the backend was borrowed
         self.pinned = False  # the backend keeps something for the client
+        self._irreplaceable = False  # ... that cannot be made again on another
         self._names: set[str] = set()  # settings of the client's own making that set_config named
         self._kept_trace = Trace.NOTHING  # of what ran since the backend keeps something
         self._cancelling: asyncio.Task[None] | None = None  # the last request to cancel
@@ -150,8 +152,12 @@ class Relay:
         """The backend is lost while it is ours."""
         if self.pool is not None:
             self.pool.lost(backend)
-        if self.pinned and not backend.busy and not self.in_transaction:
+        if not self.pinned or backend.busy or self.in_transaction or self._releasing is not None:
+            return
+        if self._irreplaceable:
             self._on_bereft(backend.error)
+        else:
+            self._let_go()
 
     async def _ready(self) -> Backend:
         """The backend, in step with the session. Raises `SqlError` 08006, 53300 and the like."""
@@ -159,7 +165,7 @@ class Relay:
             await asyncio.wait([self._releasing])
         backend = self._backend
         if backend is not None and not backend.alive:
-            inside, kept = self.in_transaction, self.pinned
+            inside, kept = self.in_transaction, self._irreplaceable
             self._let_go()
             if inside or kept:
                 what = "inside a transaction" if inside else "that kept this session's locks"
@@ -241,14 +247,20 @@ class Relay:
         self._names.update(names)
 
     async def query(
-        self, text: str, begin: str | None, trace: Trace, names: tuple[str, ...] = ()
+        self,
+        text: str,
+        begin: str | None,
+        trace: Trace,
+        names: tuple[str, ...] = (),
+        statements: int = 1,
     ) -> None:
         """Relays one simple Query and all that comes back but its ReadyForQuery."""
         backend = await self.begin(begin)
         self.leaves(trace, names)
+        backend.completed, self._statements = 0, statements
         backend.send(_query(text), be.QUERY)
         backend.unnamed = None
-        await self.settle()
+        await self.settle(statements)
 
     async def parse(self, statement: RelayedStatement, begin: str | None) -> None:
         """A client's Parse, under whatever name: on the backend it is the unnamed statement."""
@@ -342,14 +354,17 @@ class Relay:
         self._unsynced = True
         backend.send(frame, reply)
 
-    async def settle(self) -> None:
-        """Waits until Postgres has answered all that was sent. Raises `Told` after an error."""
+    async def settle(self, statements: int = 0) -> None:
+        """Waits until Postgres has answered all that was sent. Raises `Told` after an error.
+
+        statements: as `Backend.settle` takes it.
+        """
         backend = self._backend
         if backend is None or self._releasing is not None:
             return  # what is under way then is not the client's
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        if not await backend.settle():
+        if not await backend.settle(statements):
             raise Told
 
     async def sync(self) -> None:
@@ -380,7 +395,7 @@ class Relay:
         assert self._backend is not None
         self._backend.copying = False
         self._backend.send(frame)
-        await self.settle()
+        await self.settle(0 if self._unsynced else self._statements)
 
     async def execute(self, text: str) -> None:
         """Runs a statement of the session's own, whose answer the client does not see."""
@@ -447,7 +462,9 @@ class Relay:
         Parameters are bound, so that nobody reads them in pg_stat_activity.
         """
         backend = await self.begin(begin)
-        await self._recover(backend)
+        inside = self._unsynced and not self.in_transaction  # a part of what Sync will end
+        if not inside:
+            await self._recover(backend)
         name = m.cstring("hatidata: own")
         values = [value.encode() for value in parameters]
         bound = b"".join(len(value).to_bytes(4, "big") + value for value in values)
@@ -458,9 +475,9 @@ class Relay:
             ),
             m.frame(b"E", name + bytes(4)),
             m.frame(b"C", b"P" + name) + m.frame(b"C", b"S" + name),
-            _SYNC,
+            b"" if inside else _SYNC,
         )
-        replies = (be.PARSE, be.BIND, be.EXECUTE, be.CLOSE, be.CLOSE, be.SYNC)
+        replies = (be.PARSE, be.BIND, be.EXECUTE, be.CLOSE, be.CLOSE, be.SYNC)[: 5 if inside else 6]
         backend.send(b"".join(frames), *(reply.swallowed() for reply in replies))
         backend.unnamed = None
         await self.settle()
@@ -563,7 +580,9 @@ class Relay:
     def _let_go(self) -> None:
         """Gives the backend back as it is."""
         backend, self._backend = self._backend, None
-        self.in_transaction = self._unsynced = self._set_inside = self.pinned = False
+        self.in_transaction = self._unsynced = self._set_inside = self.pinned = (
+            self._irreplaceable
+        ) = False
         self.trace = Trace.NOTHING
         if backend is not None and self.pool is not None:
             self.pool.counters.exchanges += 1
@@ -584,7 +603,8 @@ class Relay:
             if not self._closed:
                 self._adopt(backend, left["settings"] or {}, left["own"] or {})
             self._kept_trace = max(trace, self._kept_trace)
-            self.pinned = left["kept"] and not self._closed
+            self._irreplaceable = left["kept"] and not self._closed
+            self.pinned = (left["kept"] or left["mirrored"]) and not self._closed
             if self.pinned:
                 return
             if self._closed or self._kept_trace is Trace.ANYTHING:
@@ -595,9 +615,9 @@ class Relay:
             self._let_go()
         except SqlError as error:
             log.warning("a backend could not be cleaned", error=str(error))
-            pinned = self.pinned
+            bereft = self._irreplaceable
             self._close_backend()
-            if pinned and not self._closed:
+            if bereft and not self._closed:
                 self._on_bereft(error)
         finally:
             self._releasing = None
@@ -621,7 +641,9 @@ class Relay:
     def _close_backend(self) -> None:
         """Ends the backend instead of giving it back."""
         backend, self._backend = self._backend, None
-        self.in_transaction = self._unsynced = self._set_inside = self.pinned = False
+        self.in_transaction = self._unsynced = self._set_inside = self.pinned = (
+            self._irreplaceable
+        ) = False
         self.trace = Trace.NOTHING
         if backend is not None and self.pool is not None:
             self.pool.drop(backend)
@@ -716,10 +738,15 @@ SELECT pg_catalog.json_build_object(
     OR EXISTS (SELECT FROM pg_catalog.pg_prepared_statements AS p WHERE p.from_sql)
     OR (pg_catalog.pg_my_temp_schema() <> 0 AND EXISTS (
         SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema()
+        AND c.relowner <> 'hatidata_users'::pg_catalog.regrole
         UNION ALL
         SELECT FROM pg_catalog.pg_proc AS f WHERE f.pronamespace = pg_catalog.pg_my_temp_schema()
         UNION ALL
-        SELECT FROM pg_catalog.pg_type AS t WHERE t.typnamespace = pg_catalog.pg_my_temp_schema())),
+        SELECT FROM pg_catalog.pg_type AS t WHERE t.typnamespace = pg_catalog.pg_my_temp_schema()
+        AND t.typowner <> 'hatidata_users'::pg_catalog.regrole)),
+    'mirrored', pg_catalog.pg_my_temp_schema() <> 0 AND EXISTS (
+        SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema()
+        AND c.relowner = 'hatidata_users'::pg_catalog.regrole),
     'prepared', (SELECT pg_catalog.json_agg(p.name) FROM pg_catalog.pg_prepared_statements AS p),
     'settings', (SELECT pg_catalog.json_object_agg(s.name, s.setting)
                  FROM pg_catalog.pg_settings AS s WHERE s.source = 'session'),

@@ -20,7 +20,8 @@ class Touched:
 
     deep: not only its columns, but constraints, indexes or comments. kept: nothing but its columns
     or its name. views: and the columns of views on it. renamed: its new name. source: the text of a
-    view's query. rows: how many it has is to be told. everything: any relation at all; the rest says nothing.
+    view's query. rows: how many it has is to be told. temporary: it is the session's alone, whatever
+    the schema. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
@@ -31,6 +32,7 @@ class Touched:
     rows: bool = False
     renamed: str | None = None
     source: str | None = None
+    temporary: bool = False
     everything: bool = False
 
 
@@ -50,6 +52,9 @@ _DEEP = (
     exp.LikeProperty,
 )
 _OF_COLUMNS = (exp.ColumnDef, exp.AlterColumn)  # not DROP, which may take constraints along
+_TEMPORARY = frozenset(
+    {"pg_temp", "temp"}
+)  # what Postgres and DuckDB call the session's own schema
 _RELATIONS = frozenset({"TABLE", "VIEW", "SEQUENCE"})
 _NOT_MIRRORED = frozenset({"FUNCTION", "MACRO", "TYPE", "PROCEDURE", "STAGE", "SECRET"})
 
@@ -68,7 +73,7 @@ def touched(tree: exp.Expr, tokens: list[Token], text: str) -> tuple[Touched, ..
 def _create(tree: exp.Create) -> Iterable[Touched]:
     kind = str(tree.kind or "").upper()
     this = tree.this
-    if kind in _NOT_MIRRORED or tree.find(exp.TemporaryProperty) is not None:
+    if kind in _NOT_MIRRORED:
         return ()
     if kind == "INDEX":
         table = this.args.get("table") if isinstance(this, exp.Index) else None
@@ -78,7 +83,10 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
         return EVERYTHING
     # What IF NOT EXISTS leaves alone is what it was, not what is written here.
     deep = bool(tree.args.get("exists")) or tree.find(*_DEEP) is not None or _has_length(tree)
-    return (_name(table, deep=deep, views=bool(tree.args.get("replace"))),)
+    found = _name(table, deep=deep, views=bool(tree.args.get("replace")))
+    if tree.find(exp.TemporaryProperty) is not None:
+        found = replace(found, temporary=True)
+    return (found,)
 
 
 def _has_length(tree: exp.Expr) -> bool:
@@ -131,7 +139,9 @@ _READERS: dict[type, Callable[..., Iterable[Touched]]] = {
 
 def _name(table: exp.Table, **how: Any) -> Touched:
     schema = table.args.get("db")
-    return Touched(schema.name if schema is not None else None, table.name or None, **how)
+    name = schema.name if schema is not None else None
+    temporary = name is not None and name.lower() in _TEMPORARY
+    return Touched(name, table.name or None, temporary=temporary, **how)
 
 
 def _after_as(tokens: list[Token], text: str) -> str | None:

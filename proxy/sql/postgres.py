@@ -14,8 +14,9 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
+from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
-from proxy.sql import unifying
+from proxy.sql.indexing import plain_index
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.reading import position_of
@@ -47,19 +48,11 @@ _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "INDEX", "SEQUENCE", "TYPE"})
 
 
 def create(node: exp.Create) -> None:
-    """What DuckDB can make; an index that has no name gets the one that Postgres would give."""
+    """What DuckDB can make."""
     kind = str(node.args.get("kind")).upper()
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
-    index = node.this
-    if not isinstance(index, exp.Index) or index.this is not None:
-        return
-    parameters = index.args.get("params")
-    keys = parameters.args.get("columns") or () if parameters is not None else ()
-    columns = [key.this if isinstance(key, exp.Ordered) else key for key in keys]
-    words = [column.name if isinstance(column, exp.Column) else "expr" for column in columns]
-    name = "_".join([index.args["table"].name, *words, "idx"])
-    index.set("this", exp.Identifier(this=name, quoted=True))
+    plain_index(node)
 
 
 def byte_string(node: exp.ByteString) -> exp.Expr:
@@ -67,15 +60,28 @@ def byte_string(node: exp.ByteString) -> exp.Expr:
     return exp.Literal.string(node.this)
 
 
+_SCHEMAS = {"public": "main", "pg_temp": "temp"}  # Postgres's name -> DuckDB's
+
+
 def public_is_main(node: exp.Table | exp.Column) -> None:
-    """`public.t` is `main.t`."""
+    """`public.t` is `main.t`, and `pg_temp.t` is `temp.t`."""
     schema = node.args.get("db")
-    if (
-        schema is not None
-        and isinstance(schema, exp.Identifier)
-        and schema.this.lower() == "public"
-    ):
-        schema.set("this", "main")
+    if isinstance(schema, exp.Identifier) and (other := _SCHEMAS.get(schema.this.lower())):
+        schema.set("this", other)
+        if other == "temp":
+            _is_temporary(node)
+
+
+def _is_temporary(table: exp.Expr) -> None:
+    """CREATE TABLE pg_temp.t makes a temporary table; to DuckDB it has to be said."""
+    target = table.parent if isinstance(table.parent, exp.Schema) else table
+    create = target.parent
+    if not isinstance(create, exp.Create) or create.this is not target:
+        return
+    properties = create.args.get("properties") or exp.Properties(expressions=[])
+    if properties.find(exp.TemporaryProperty) is None:
+        properties.append("expressions", exp.TemporaryProperty())
+        create.set("properties", properties)
 
 
 def refuse_lock(node: exp.Lock) -> None:
@@ -182,6 +188,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 
 RULES: dict[type, Rule] = {
     **unifying.RULES,
+    **postgres_json.RULES,
+    **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
@@ -238,11 +246,11 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 
 def names_public(nodes: list[exp.Expr]) -> bool:
-    """Whether a name is qualified by `public`."""
+    """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
     for node in nodes:
         if node.__class__ in (exp.Table, exp.Column):
             schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
                 return True
     return False
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.dialects import Postgres
 
+from proxy.sql import postgres_json, postgres_routines
 from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refused
 
 _D = exp.DType
@@ -198,6 +199,11 @@ def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
             return
     elif not isinstance(table.this, _SERIES):
         call_ = table.this
+        name = (call_._meta or {}).get(postgres_routines.ROW_NAME)
+        if name is not None:
+            column = exp.to_identifier(name) if name else alias.this.copy()
+            alias.set("columns", [column])
+            return
         known = isinstance(call_, exp.Anonymous) and str(call_.this).lower() in _ROW_FUNCTIONS
         if not known:
             return
@@ -226,7 +232,7 @@ def substring(node: exp.Substring) -> exp.Expr | None:
     """Positions before the first character exist; DuckDB counts them from the end."""
     start, length = node.args.get("start"), node.args.get("length")
     if is_text(start):
-        raise refused("substring with a regular expression", node, "Use regexp_replace.")
+        return postgres_routines.substring_of_pattern(node.this, start)
     if start is not None and not _plain_number(start, 1):
         arguments = [node.this, start] + ([length] if length is not None else [])
         return call("pg_substring_", *arguments)
@@ -269,7 +275,9 @@ def _encode(arguments: list[exp.Expr]) -> exp.Expr:
     named = form.this.lower() if is_text(form) else ""
     if named == "hex":
         return exp.Lower(this=duck("hex", value))
-    raise refused("encode with a format other than hex", form)
+    if named == "base64":
+        return call("pg_base64_", value)
+    raise refused("encode with this format", form)
 
 
 def _decode(arguments: list[exp.Expr]) -> exp.Expr:
@@ -305,7 +313,8 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "to_json": _to_json,
     "to_jsonb": _to_json,
     "to_number": _no_counterpart("to_number"),
-    "format": _no_counterpart("format"),
+    **postgres_json.FUNCTIONS,
+    **postgres_routines.FUNCTIONS,
 }
 
 
@@ -314,7 +323,7 @@ def anonymous(node: exp.Anonymous) -> exp.Expr | None:
     name = node.this
     rule = FUNCTIONS.get(name.lower()) if isinstance(name, str) else None
     if rule is None:
-        return None
+        return postgres_json.by_place(node)
     try:
         return rule(node.expressions)
     except ValueError as error:

@@ -389,7 +389,7 @@ def _of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
 def _make_narrow(table: exp.Table) -> None:
     """generate_series() of integers in FROM gives integers: DuckDB's are wider."""
     alias = table.args.get("alias")
-    name = "generate_series"
+    name = "range" if table.this.args.get("is_end_exclusive") else "generate_series"
     columns = alias.columns if alias is not None else ()
     inner = table.copy()
     for key in ("alias", "joins", "laterals"):

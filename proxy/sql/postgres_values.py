@@ -249,6 +249,8 @@ def _moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if dated and any(not _may_follow_a_date(word) for word in rest):
         message = f'invalid input syntax for type {_MOMENT_NAMES[to.this]}: "{value.this}"'
         raise SqlError("22007", message, position=position_of(value))
+    if made is None and to.this in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ) and value.this.count(":") == 1:
+        return call("pg_offset_", value)  # the one colon may be the time's, without seconds
     return made
 
 
@@ -353,23 +355,18 @@ def at_most(name: exp.Expr, length: int) -> exp.ColumnConstraint:
     return exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=limit))
 
 
-LENGTH = "length"
-"""The note on ALTER COLUMN ... TYPE varchar(n) of what n is: DuckDB's type has none."""
+def added_length(at: exp.Expr) -> SqlError:
+    """The refusal of a length that nothing would keep: DuckDB adds no CHECK to a table there is."""
+    hint = "Leave the length out, or give it where the table is created."
+    return refused("a length for a column of a table that there is already", at, hint)
 
 
 def altered(alter: exp.Alter) -> None:
-    """ALTER COLUMN ... TYPE varchar(n), and SET NOT NULL, which the generator does not write."""
+    """ALTER COLUMN ... TYPE varchar(n)"""
     for action in alter.args.get("actions") or ():
-        if not isinstance(action, exp.AlterColumn):
-            continue
-        kind = action.args.get("dtype")
-        if isinstance(kind, exp.DataType) and kind.this in TEXTS:
-            action.meta[LENGTH] = _length(kind) or 0
-            kind.set("expressions", None)
-            kind.set("this", _D.TEXT)
-        elif action.args.get("allow_null") is False:
-            column = action.this.sql(dialect="duckdb")
-            action.replace(exp.Var(this=f"ALTER COLUMN {column} SET NOT NULL"))
+        kind = action.args.get("dtype") if isinstance(action, exp.AlterColumn) else None
+        if isinstance(kind, exp.DataType) and kind.this in TEXTS and _length(kind) is not None:
+            raise added_length(action)
 
 
 def column_definition(column: exp.ColumnDef) -> None:
@@ -379,7 +376,9 @@ def column_definition(column: exp.ColumnDef) -> None:
         return
     if kind.this in TEXTS:
         length = _length(kind)
-        if length is not None and isinstance(column.parent, exp.Schema | exp.Alter):
+        if length is not None and isinstance(column.parent, exp.Alter):
+            raise added_length(column)
+        if length is not None and isinstance(column.parent, exp.Schema):
             constraints = column.args.get("constraints") or ()
             column.set("constraints", [*constraints, at_most(column.this, length)])
     elif kind.this == _D.DECIMAL:

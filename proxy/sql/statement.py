@@ -8,6 +8,7 @@ from enum import StrEnum
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
 from proxy.sql.federated import Relation
+from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.session_actions import SessionAction
 from proxy.sql.traces import Trace
 
@@ -36,26 +37,21 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Alters:
-    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view."""
+    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
 
-    table: tuple[str, ...]
-    of_view: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remakes:
-    """ALTER TABLE that DuckDB has only for a new table. table: the parts of its name.
-
-    elements: what is added between the brackets of its definition, as DuckDB's SQL. texts: columns
-    that become texts: name, the most characters (0: any number), and the value, '' for the column's.
-    always: False where the statement itself will do for a table that has no such limit yet; DuckDB
-    wants the table's indexes out of its way all the same.
+    new: the name that it gets.
     """
 
     table: tuple[str, ...]
-    elements: tuple[str, ...] = ()
-    texts: tuple[tuple[str, int, str], ...] = ()
-    always: bool = True
+    of_view: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name."""
+
+    table: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +77,7 @@ class Statement:
     (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
+    asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
     """
 
@@ -97,7 +94,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Remakes | None = None
+    copies: Copies | Alters | Rebuilds | Drops | None = None
     notice: str = ""
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()
@@ -106,6 +103,7 @@ class Statement:
     varies: bool = False
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
+    asks_catalog: bool = True
     typed: bool = False
 
 
@@ -119,7 +117,8 @@ class Dialect:
 
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
-    standard_conforming_strings turns off. numbered: whether `$1` is a column, as in a statement that
+    standard_conforming_strings turns off. keys: whether tables that are made enforce PRIMARY KEY and
+    UNIQUE (Snowflake's do not). numbered: whether `$1` is a column, as in a statement that
     cannot have parameters. parameters: session parameters that change results. database: the name
     that the client asked for. variables: the session's, where the text may use them. last_listing:
     the SHOW or DESCRIBE just before, as DuckDB's SQL and its `needs`.
@@ -128,6 +127,7 @@ class Dialect:
     name: str = "snowflake"
     transpile: bool = True
     backslashes: bool = True
+    keys: bool = True
     numbered: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
     database: str = ""

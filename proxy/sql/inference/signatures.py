@@ -300,6 +300,8 @@ to_date_: _ -> date
 to_timestamp_: _ -> timestamp
 to_timestamptz_: _ -> timestamptz
 to_boolean: _ -> bool
+text_: text -> text
+number_: _ -> =
 """
 
 

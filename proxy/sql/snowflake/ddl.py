@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.postgres_values import LENGTH, at_most
+from proxy.sql.indexing import plain_index
+from proxy.sql.postgres_values import added_length, at_most
 from proxy.sql.snowflake.registry import node, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
@@ -39,6 +40,7 @@ def _create(create: exp.Create) -> exp.Expr | None:
     kind = str(create.args.get("kind") or "").upper()
     if kind not in _CREATED:
         raise unsupported(f"CREATE {kind}", create)
+    plain_index(create)
     clone = create.args.get("clone")
     if clone is not None:
         if kind != "TABLE":
@@ -81,7 +83,9 @@ def _column(column: exp.ColumnDef) -> None:
     if isinstance(kind, exp.DataType):
         if kind.this in TEXTS:
             length = length_of(kind)
-            if length is not None and isinstance(column.parent, exp.Schema | exp.Alter):
+            if length is not None and isinstance(column.parent, exp.Alter):
+                raise added_length(column)
+            if length is not None and isinstance(column.parent, exp.Schema):
                 kept.append(at_most(column.this, length))
         other = carrier(kind)
         if other is not None:
@@ -129,8 +133,8 @@ def _alter(alter: exp.Alter) -> exp.Expr | None:
     if actions and isinstance(actions[0], exp.AlterColumn):
         wanted = actions[0].args.get("dtype")
         if isinstance(wanted, exp.DataType):
-            if wanted.this in TEXTS:
-                actions[0].meta[LENGTH] = length_of(wanted) or 0
+            if wanted.this in TEXTS and length_of(wanted):
+                raise added_length(actions[0])
             actions[0].set("dtype", carrier(wanted) or wanted)
         comment = actions[0].args.get("comment")
         if comment is not None:

@@ -82,10 +82,15 @@ CREATE OR REPLACE MACRO _sf.main.pg_moment_(s, kind, model) AS
     WHEN regexp_matches(s, '(?i)[0-9](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|am|pm)|^\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|now|today|tomorrow|yesterday)|^\s*[0-9]+[/.][0-9]+[/.][0-9]+|^\s*[0-9]{6,}|^\s*[0-9]{1,3}-|^\s*allballs|[a-z]/[a-z]|[.][0-9]{7,}|[0-9]\s*([+-][0-9:]+|z|utc|gmt)\s*$')
       THEN error('the format of the ' || kind || ' "' || s || '" is not supported')
     ELSE error('invalid input syntax for type ' || kind || ': "' || s || '"') END;
+-- DuckDB reads an offset only after seconds.
+CREATE OR REPLACE MACRO _sf.main.pg_offset_(s) AS
+  regexp_replace(s, '([ T][0-9]{1,2}:[0-9]{2})(\s*(?:z|Z|utc|UTC|[+-]))', '\1:00\2');
+CREATE OR REPLACE MACRO _sf.main.pg_with_seconds_(s, kind, model) AS
+  _sf.main.pg_offset_(_sf.main.pg_moment_(s, kind, model));
 CREATE OR REPLACE MACRO _sf.main.pg_date_of_text_(s) AS
   _sf.main.pg_moment_(s, 'date', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?\s*');
 CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_of_text_(s) AS
-  _sf.main.pg_moment_(s, 'timestamp with time zone', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?)?\s*');
+  _sf.main.pg_with_seconds_(s, 'timestamp with time zone', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?)?\s*');
 CREATE OR REPLACE MACRO _sf.main.pg_timestamp_of_text_(s) AS
   _sf.main.pg_moment_(s, 'timestamp', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?\s*');
 CREATE OR REPLACE MACRO _sf.main.pg_time_of_text_(s) AS

@@ -1,0 +1,136 @@
+"""Indexes: made, listed, dropped, and no obstacle to what becomes of their table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+LISTED = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'scratch' ORDER BY 1"
+
+
+@pytest.fixture(params=["postgres", "snowflake"])
+def author(request: pytest.FixtureRequest, server: Any, schema: str) -> Iterator[Any]:
+    with server.connect() as connection:
+        connection.execute("SET search_path = scratch")
+        connection.execute(f"SET hatidata.dialect = '{request.param}'")
+        connection.execute("CREATE TABLE t (a INT, b TEXT, c NUMERIC(8, 2), d DATE)")
+        connection.execute("INSERT INTO t VALUES (1, 'x', 1.5, NULL), (2, 'y', 2.5, NULL)")
+        yield connection
+
+
+def listed(connection: psycopg.Connection) -> dict[str, str]:
+    rows = connection.execute(LISTED).fetchall()
+    return {name: definition.partition("USING btree ")[2] for name, definition in rows}
+
+
+def test_what_postgres_says_of_an_index_is_taken(author: psycopg.Connection) -> None:
+    author.execute("CREATE INDEX ON t (a)")
+    author.execute("CREATE INDEX IF NOT EXISTS one ON scratch.t USING btree (a, b)")
+    author.execute("CREATE INDEX IF NOT EXISTS one ON t USING hash (a)")
+    author.execute("CREATE INDEX CONCURRENTLY two ON t USING hash (b)")
+    author.execute("CREATE INDEX three ON t (b DESC NULLS LAST) INCLUDE (c) WHERE a > 1")
+    author.execute("CREATE INDEX four ON t (lower(b) text_pattern_ops) WITH (fillfactor = 70)")
+    author.execute("CREATE UNIQUE INDEX five ON t (c)")
+    assert listed(author) == {
+        "t_a_idx": "(a)",
+        "one": "(a, b)",
+        "two": "(b)",
+        "three": "(b)",
+        "four": "(lower(b))",
+        "five": "(c)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sql", "sqlstate"),
+    [
+        ("CREATE INDEX i ON t USING nothing (b)", "42704"),
+        ("CREATE UNIQUE INDEX i ON t (a) WHERE a > 1", "0A000"),
+    ],
+)
+def test_what_would_be_another_index_is_refused(
+    author: psycopg.Connection, sql: str, sqlstate: str
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        author.execute(sql)
+    assert caught.value.sqlstate == sqlstate
+
+
+@pytest.mark.parametrize("kind", ["", "UNIQUE"])
+def test_the_indexes_of_a_table_that_is_renamed_go_with_it(
+    author: psycopg.Connection, kind: str
+) -> None:
+    author.execute(f"CREATE {kind} INDEX one ON t (a)")
+    author.execute("CREATE INDEX two ON t (lower(b))")
+    author.execute("COMMENT ON TABLE t IS 'said'")
+    author.execute("COMMENT ON COLUMN t.b IS 'said too'")
+    author.execute("ALTER TABLE t RENAME TO u")
+    assert listed(author) == {"one": "(a)", "two": "(lower(b))"}
+    author.execute("INSERT INTO u (a) VALUES (3)")
+    if kind:
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            author.execute("INSERT INTO u (a) VALUES (3)")
+    author.execute("DROP INDEX scratch.one")
+    assert listed(author) == {"two": "(lower(b))"}
+    author.execute("INSERT INTO u (a) VALUES (3)")
+    assert author.execute("SELECT a FROM u ORDER BY a").fetchall() == [(1,), (2,), (3,), (3,)]
+    assert author.execute(
+        "SELECT obj_description('u'::regclass), col_description('u'::regclass, 2)"
+    ).fetchone() == ("said", "said too")
+
+
+@pytest.mark.parametrize("kind", ["", "UNIQUE"])
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        ("ALTER TABLE t ADD COLUMN e INT", {"one": "(b)", "two": "(c)"}),
+        ("ALTER TABLE t ADD COLUMN e INT, DROP COLUMN a", {"one": "(b)", "two": "(c)"}),
+        ("ALTER TABLE t DROP COLUMN a, DROP COLUMN b", {"two": "(c)"}),
+        ("ALTER TABLE t DROP COLUMN b", {"two": "(c)"}),
+        ("ALTER TABLE t RENAME COLUMN b TO z", {"one": "(z)", "two": "(c)"}),
+        ("ALTER TABLE t ALTER COLUMN c TYPE NUMERIC(10, 3)", {"one": "(b)", "two": "(c)"}),
+        ("ALTER TABLE t ALTER COLUMN b SET NOT NULL", {"one": "(b)", "two": "(c)"}),
+        ("ALTER TABLE t ALTER COLUMN b SET DEFAULT 'z'", {"one": "(b)", "two": "(c)"}),
+    ],
+)
+def test_what_changes_in_a_table_with_indexes(
+    author: psycopg.Connection, kind: str, sql: str, left: dict[str, str]
+) -> None:
+    author.execute("CREATE INDEX one ON t (b)")
+    author.execute(f"CREATE {kind} INDEX two ON t (c)")
+    author.execute(sql)
+    assert listed(author) == left
+    assert author.execute("SELECT c FROM t ORDER BY c").fetchall() == [(1.5,), (2.5,)]
+    if kind:
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            author.execute("INSERT INTO t (c) SELECT c FROM t")
+
+
+def test_dbt_builds_beside_renames_and_drops_a_table_with_indexes(
+    author: psycopg.Connection, connection: psycopg.Connection
+) -> None:
+    author.execute("CREATE UNIQUE INDEX before ON t (a)")
+    for turn in range(2):
+        author.execute("BEGIN")
+        author.execute("CREATE TABLE t__dbt_tmp AS (SELECT * FROM t)")
+        author.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "new{turn}" ON t__dbt_tmp (a)')
+        author.execute(f'CREATE INDEX IF NOT EXISTS "other{turn}" ON t__dbt_tmp (b)')
+        author.execute("ALTER TABLE t RENAME TO t__dbt_backup")
+        author.execute("ALTER TABLE t__dbt_tmp RENAME TO t")
+        assert {f"new{turn}", f"other{turn}"} < set(listed(author))
+        author.execute("COMMIT")
+        author.execute("DROP TABLE IF EXISTS t__dbt_backup CASCADE")
+        assert set(listed(connection)) == {f"new{turn}", f"other{turn}"}
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        author.execute("INSERT INTO t (a) VALUES (1)")
+
+
+def test_several_changes_of_one_statement_are_all_made_or_none(author: psycopg.Connection) -> None:
+    author.execute("ALTER TABLE t ADD COLUMN e INT, ADD COLUMN f TEXT, DROP COLUMN d")
+    with pytest.raises(psycopg.Error):
+        author.execute("ALTER TABLE t ADD COLUMN g INT, DROP COLUMN nowhere")
+    found = author.execute("SELECT * FROM t").description
+    assert [column.name for column in found or ()] == ["a", "b", "c", "e", "f"]
