@@ -355,7 +355,8 @@ def test_a_literal_of_a_zone_is_read_in_the_sessions(both: Both) -> None:
     for connection in both:
         connection.execute("set timezone = 'America/New_York'")
         row = connection.execute(
-            "select '2020-07-01'::timestamptz::text, '0044-03-15 10:00 BC'::timestamptz::text"
+            "select '2020-07-01'::timestamptz::text, '0044-03-15 10:00+00 BC'::timestamptz"
+            " = '0044-03-15 05:03:58 BC'::timestamptz"
         ).fetchone()
         answers.append(row)
         connection.execute("set timezone = 'UTC'")
