@@ -208,8 +208,8 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        if isinstance(value, exp.DPipe) or value.find_ancestor(exp.Index) is not None:
-            return value  # an index takes no macro that looks at types
+        if isinstance(value, exp.DPipe) or value.find_ancestor(exp.Index, exp.Schema) is not None:
+            return value  # indexes and constraints take no macro that looks at types
         return sf("text_", value)
     return value
 
