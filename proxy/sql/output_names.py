@@ -11,7 +11,7 @@ and in Postgres's dialect unnamed columns are named as Postgres names them:
 - a scalar subquery: the name of its column; EXISTS, ARRAY and a few more: their keyword;
 - everything else: `?column?`.
 
-Only the outermost query is named, or what RETURNING gives, and only the first branch of a UNION. The
+Only the outermost query is named, that of a view or a table made of one, or what RETURNING gives, and only the first branch of a UNION. The
 name is added as an alias. Where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name, they must
 go on meaning the column it names: it is qualified by the query's one source, and if there are
 several, the output column keeps DuckDB's name. (Postgres's ORDER BY means the output column.)
@@ -241,6 +241,8 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     if isinstance(returning, exp.Returning):
         _name_returned(returning, text)
         return
+    if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query):
+        tree = tree.expression  # of a view, or of a table that is made of it
     select = outermost_select(tree)
     if select is None:
         return

@@ -197,11 +197,21 @@ def _is_plain(column: exp.ColumnDef) -> bool:
     if isinstance(kind, exp.DataType) and kind.expressions and kind.this in _TEXTS:
         return False
     constraints = [one.args.get("kind") for one in column.args.get("constraints") or ()]
+    if not all(map(_is_constant, constraints)):
+        return False
     return all(
         isinstance(one, plain)
         or (isinstance(one, exp.NotNullColumnConstraint) and bool(one.args.get("allow_null")))
         for one in constraints
     )
+
+
+def _is_constant(constraint: exp.Expr | None) -> bool:
+    """Of a default: what DuckDB adds in one step. Another it makes several statements of."""
+    if not isinstance(constraint, exp.DefaultColumnConstraint):
+        return True
+    value = constraint.this.this if isinstance(constraint.this, exp.Neg) else constraint.this
+    return isinstance(value, (exp.Literal, exp.Null))
 
 
 _TEXTS = exp.DataType.TEXT_TYPES
