@@ -114,6 +114,7 @@ def _register_macros() -> None:
 
 
 _register_macros()
+registry.renamed({"UUID_GENERATE_V4": "uuid"})  # what mappers for Postgres write in a default
 
 
 def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:

@@ -106,6 +106,14 @@ def is_variant(value: exp.Expr | None) -> bool:
     return isinstance(value, _VARIANT_NODES) or is_marked(value)
 
 
+def variants_together(values: list[exp.Expr | None]) -> None:
+    """Of values that become one, string literals beside a VARIANT are VARIANTs too; in place."""
+    if any(is_variant(value) for value in values):
+        for value in values:
+            if isinstance(value, exp.Literal) and value.is_string:
+                value.replace(duck("to_json", value.copy()))
+
+
 def placed(made: exp.Expr, call: exp.Expr) -> exp.Expr:
     """What a rule made of a call or cast, as the place of that wants it if it is a VARIANT."""
     if isinstance(made, exp.Anonymous) and made.this in _MADE_VARIANT:
@@ -129,6 +137,8 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
         if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
             return as_text(value)
         return sf("to_boolean", value)
+    if isinstance(parent, exp.Case) and key == "this" and parent.args.get("ifs"):
+        return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
         return sf("sort_key_", value)
     if isinstance(parent, _COMPARISONS):
@@ -185,6 +195,7 @@ def unquoted(value: exp.Expr) -> exp.Expr:
 
 _PERHAPS_NO_TEXT = (
     *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
+    exp.Boolean,
 )
 
 
@@ -197,7 +208,9 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        return value if isinstance(value, exp.DPipe) else sf("text_", value)
+        if isinstance(value, exp.DPipe) or value.find_ancestor(exp.Index) is not None:
+            return value  # an index takes no macro that looks at types
+        return sf("text_", value)
     return value
 
 
@@ -221,7 +234,7 @@ def _of_texts(call: exp.Expr) -> None:
     for key in _OF_TEXTS[call.__class__]:
         value = call.args.get(key)
         if value is not None:
-            call.set(key, text_place(value))
+            call.set(key, scalar_text(value))
 
 
 def path_text(path: exp.JSONPath) -> str:
