@@ -327,7 +327,6 @@ def test_what_changes_no_answer_is_remembered(ask: Ask) -> None:
     ("setting", "sqlstate"),
     [
         ("QUOTED_IDENTIFIERS_IGNORE_CASE = TRUE", "0A000"),
-        ("BINARY_OUTPUT_FORMAT = 'BASE64'", "0A000"),
         ("ROWS_PER_RESULTSET = 10", "0A000"),
         ("AUTOCOMMIT = FALSE", "0A000"),
         ("AUTOCOMMIT = 'perhaps'", "22023"),

@@ -188,9 +188,13 @@ def _without_tags(tokens: list[Token]) -> list[Token]:
     if words.isdisjoint(("TAG", "COLLATE", "POLICY")):
         return tokens
     kept: list[Token] = []
-    index = 0
+    index = depth = 0
     while index < len(tokens):
         word = _word(tokens, index)
+        kind = tokens[index].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth == 0 and kind == TokenType.ALIAS:
+            return kept + tokens[index:]  # a query, which has COLLATE of its own
         after = tokens[index + 1].token_type if index + 1 < len(tokens) else None
         if word == "COLLATE" and after == TokenType.STRING:
             if tokens[index + 1].text.lower() not in ("", "utf8"):
