@@ -157,6 +157,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 sql=judgement.sql,
                 tag=judgement.kind,
                 writes=judgement.writes,
+                ddl=judgement.ddl,
                 refused=judgement.refused,
                 trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
@@ -525,7 +526,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise too_complex() from error
     except SqlError as error:
         return _refused(text, piece, kind, tag, error)
-    if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
+    several = isinstance(tree, (exp.Drop, exp.TruncateTable))
+    if several and engine == DUCKDB_ENGINE and refused is None:
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
