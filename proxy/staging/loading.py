@@ -19,6 +19,13 @@ from proxy.sql.snowflake.numbered import STAGED
 from proxy.staging import catalog, filling, places
 from proxy.staging.converting import Column, complaint, engine_value, snowflake_value
 from proxy.staging.directory import Staged
+from proxy.staging.load_options import (
+    ABORT,
+    CONTINUE,
+    LoadOptions,
+    first_rows,
+    read_options,
+)
 from proxy.transaction import Block
 
 if TYPE_CHECKING:
@@ -38,27 +45,7 @@ _ERRORS = (
     ("ROW_START_LINE", "BIGINT"),
 )
 _REMEMBERED = 64 * 86400  # seconds, as in Snowflake
-_FLAGS = frozenset({"FORCE", "PURGE", "TRUNCATECOLUMNS", "ENFORCE_LENGTH", "RETURN_FAILED_ONLY"})
-_OPTIONS = _FLAGS | {
-    *("ON_ERROR", "SIZE_LIMIT", "MATCH_BY_COLUMN_NAME", "VALIDATION_MODE"),
-    "LOAD_UNCERTAIN_FILES",
-}
-_NOT_FOLLOWED = frozenset(
-    {"INCLUDE_METADATA", "LOAD_MODE", "FILE_PROCESSOR", "CLUSTER_AT_INGEST_TIME", "COPY_OPTIONS"}
-)
-_CONTINUE, _ABORT, _SKIP = "CONTINUE", "ABORT_STATEMENT", "SKIP_FILE"
 _NONE_TO_LOAD = "Copy executed with 0 files processed."
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    on_error: str
-    limit: int  # errors after which a file is skipped
-    percent: bool  # ... of a hundred of its records
-    flags: frozenset[str]
-    size_limit: int | None
-    match: bool  # columns by their names
-    validate: str
 
 
 @dataclass(slots=True)
@@ -66,13 +53,12 @@ class _Run:
     """What one statement needs for each of its files."""
 
     action: act.Load
-    options: _Options
+    options: LoadOptions
     place: places.Place
     format: FileFormat
     table: tuple[str, str, str]
     columns: list[Column]
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    errors: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def target(self) -> str:
@@ -97,7 +83,7 @@ class Loading:
 
     async def run(self, action: act.Load) -> Answer:
         stages = self._stages
-        options = _options(action)
+        options = read_options(action)
         table = await stages.on_duck(places.table_of, stages.session.duck, action.table)
         if options.validate:
             return await self._validate(action, options, table)
@@ -108,7 +94,7 @@ class Loading:
             return await self._load(action, options, table)
 
     async def _load(
-        self, action: act.Load, options: _Options, table: tuple[str, str, str]
+        self, action: act.Load, options: LoadOptions, table: tuple[str, str, str]
     ) -> Answer:
         stages = self._stages
         run = await self._prepared(action, options, table)
@@ -142,7 +128,7 @@ class Loading:
         return await stages.rows(LOADED, rows)
 
     async def _prepared(
-        self, action: act.Load, options: _Options, table: tuple[str, str, str]
+        self, action: act.Load, options: LoadOptions, table: tuple[str, str, str]
     ) -> _Run:
         stages = self._stages
         place = await stages.place(action.source)
@@ -285,7 +271,7 @@ class Loading:
         try:
             with stages.service.files.read(run.place.directory, staged.path) as file:
                 into.add(file, staged.path, 0, run.format, stages.check)
-            if run.action.query is not None and run.options.on_error == _ABORT:
+            if run.action.query is not None and run.options.on_error == ABORT:
                 into.refuse_wrong(run.place.label + staged.path)
         finally:
             into.close()
@@ -374,9 +360,9 @@ class Loading:
         """Whether the file's good records are to be loaded. Raises for ABORT_STATEMENT."""
         if not judged.wrong:
             return True
-        if run.options.on_error == _ABORT:
+        if run.options.on_error == ABORT:
             raise _failed(run, staged, judged)
-        if run.options.on_error == _CONTINUE:
+        if run.options.on_error == CONTINUE:
             return judged.wrong < judged.parsed
         limit = run.options.limit
         if run.options.percent:
@@ -466,7 +452,7 @@ class Loading:
     # --- VALIDATION_MODE --------------------------------------------------------------------------
 
     async def _validate(
-        self, action: act.Load, options: _Options, table: tuple[str, str, str]
+        self, action: act.Load, options: LoadOptions, table: tuple[str, str, str]
     ) -> Answer:
         """What a load would meet, or its first rows, without loading anything."""
         stages = self._stages
@@ -474,7 +460,7 @@ class Loading:
             raise SqlError("0A000", "VALIDATION_MODE with a transformation is not supported")
         run = await self._prepared(action, options, table)
         await stages.querying.drop_left()
-        rows = _first_rows(options.validate)
+        rows = first_rows(options.validate)
         parts: list[str] = []
         for staged, _ in await self._wanted(run, {}):
             raw = stages.querying.new_name("_hd_raw_")
@@ -521,69 +507,6 @@ class Loading:
 
 
 _ERROR_CELLS = [f"_{n}" for n in range(len(_ERRORS))]
-
-
-def _first_rows(mode: str) -> int | None:
-    """n of RETURN_n_ROWS; None for the modes that return errors. Raises 22023."""
-    if mode in ("RETURN_ERRORS", "RETURN_ALL_ERRORS"):
-        return None
-    number = mode.removeprefix("RETURN_").removesuffix("_ROWS")
-    if not number.isdigit():
-        raise SqlError("22023", f"VALIDATION_MODE {mode} is not known")
-    return int(number)
-
-
-def _options(action: act.Load) -> _Options:
-    """Raises 22023 for an option that COPY does not have, 0A000 for one that is not followed."""
-    given = {name: str(value).upper() for name, value in action.options.items()}
-    for name in given:
-        if name in _NOT_FOLLOWED:
-            raise SqlError("0A000", f"{name} of COPY INTO is not supported")
-        if name not in _OPTIONS:
-            raise SqlError("22023", f"{name} is no option of COPY INTO a table")
-    flags = frozenset(name for name in _FLAGS if _flag(given, name))
-    if "ENFORCE_LENGTH" in given and "ENFORCE_LENGTH" not in flags:
-        flags |= {"TRUNCATECOLUMNS"}
-    on_error = given.get("ON_ERROR", _ABORT)
-    limit, percent = 1, False
-    if on_error.startswith(_SKIP + "_"):
-        number = on_error.removeprefix(_SKIP + "_")
-        percent = number.endswith("%")
-        number = number.removesuffix("%")
-        if not number.isdigit():
-            raise SqlError("22023", f"ON_ERROR {on_error} is not known")
-        on_error, limit = _SKIP, int(number)
-    if on_error not in (_CONTINUE, _ABORT, _SKIP):
-        raise SqlError("22023", f"ON_ERROR {on_error} is not known")
-    size = given.get("SIZE_LIMIT")
-    if size is not None and not size.isdigit():
-        raise SqlError("22023", "SIZE_LIMIT must be a number of bytes")
-    match = given.get("MATCH_BY_COLUMN_NAME", "NONE")
-    if match == "CASE_SENSITIVE":
-        raise SqlError(
-            "0A000",
-            "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE is not supported",
-            detail="Unquoted names are lower case here, and upper case in Snowflake.",
-            hint="Use CASE_INSENSITIVE.",
-        )
-    if match not in ("NONE", "CASE_INSENSITIVE"):
-        raise SqlError("22023", f"MATCH_BY_COLUMN_NAME {match} is not known")
-    return _Options(
-        on_error,
-        limit,
-        percent,
-        flags,
-        int(size) if size is not None else None,
-        match != "NONE",
-        given.get("VALIDATION_MODE", ""),
-    )
-
-
-def _flag(given: dict[str, str], name: str) -> bool:
-    text = given.get(name, "FALSE")
-    if text not in ("TRUE", "FALSE"):
-        raise SqlError("22023", f"{name} must be TRUE or FALSE")
-    return text == "TRUE"
 
 
 def _loads(kept: catalog.Kept | None) -> dict[str, list[Any]]:
@@ -642,7 +565,7 @@ def _row(run: _Run, staged: Staged, judged: _Judged, loaded: int, keep: bool) ->
     if judged.wrong:
         status = "PARTIALLY_LOADED" if keep and loaded else "LOAD_FAILED"
     on_error = run.options.on_error
-    limit = judged.parsed if on_error == _CONTINUE else run.options.limit
+    limit = judged.parsed if on_error == CONTINUE else run.options.limit
     if run.options.percent:
         limit = judged.parsed * run.options.limit // 100
     return (

@@ -142,26 +142,18 @@ class Querying:
         """Blocks: it may read the files' digests. The statement that makes the view."""
         cells = [_cell(number, format_) for number in range(1, width + 1)]
         files_ = self._stages.service.files
-        known = ", ".join(
-            f"({n}, {_text(staged.path)}, {_text(files_.digest(place.directory, staged))},"
-            f" make_timestamp({int(staged.modified * 1_000_000)}))"
-            for n, staged in enumerate(files)
-        )
-        source = f"{raw} AS r"
-        if known:
-            source += f" JOIN (VALUES {known}) AS _f(f, name, digest, modified) ON _f.f = r.f"
-        else:
-            nothing = "NULL::VARCHAR AS name, NULL::VARCHAR AS digest, NULL::TIMESTAMP AS modified"
-            source += f", (SELECT {nothing}) AS _f"
+        # Looked up by the file's number: a join would lose the order of the records.
+        names = [_text(staged.path) for staged in files]
+        digests = [_text(files_.digest(place.directory, staged)) for staged in files]
+        moments = [f"make_timestamp({int(staged.modified * 1_000_000)})" for staged in files]
         metadata = (
-            'name AS "metadata$filename", n AS "metadata$file_row_number", '
-            'digest AS "metadata$file_content_key", modified AS "metadata$file_last_modified", '
+            f'{_of_file(names, "VARCHAR")} AS "metadata$filename", '
+            f'r.n AS "metadata$file_row_number", '
+            f'{_of_file(digests, "VARCHAR")} AS "metadata$file_content_key", '
+            f'{_of_file(moments, "TIMESTAMP")} AS "metadata$file_last_modified", '
             'current_timestamp AS "metadata$start_scan_time"'
         )
-        order = " ORDER BY r.f, r.n" if len(files) > 1 else ""
-        return (
-            f"CREATE TEMP VIEW {view} AS SELECT {', '.join(cells)}, {metadata} FROM {source}{order}"
-        )
+        return f"CREATE TEMP VIEW {view} AS SELECT {', '.join(cells)}, {metadata} FROM {raw} AS r"
 
     async def drop_left(self) -> None:
         """Drops what the answer before was read from."""
@@ -182,6 +174,13 @@ def _cell(number: int, format_: FileFormat) -> str:
     if number > 1:
         return f'CAST(NULL AS JSON) AS "${number}"'
     return '_sf.main.parse_json(r.c1) AS "$1"'
+
+
+def _of_file(values: list[str], kind: str) -> str:
+    """The value that belongs to a record's file."""
+    if len(values) == 1:
+        return values[0]
+    return f"CAST([{', '.join(values)}] AS {kind}[])[r.f + 1]"
 
 
 def _text(value: Any) -> str:

@@ -62,6 +62,18 @@ def test_documents(rows: Rows) -> None:
     ) == [(1,), (2,)]
 
 
+def test_records_are_in_the_order_of_the_file(rows: Rows, send: Send) -> None:
+    numbers = [(str(n),) for n in range(20_000)]
+    data = "".join(f"{n}\n" for (n,) in numbers).encode()
+    send("@s/o/1.csv", data)
+    assert rows("SELECT $1 FROM @s/o") == numbers
+    send("@s/o/2.csv", data)
+    assert rows("SELECT $1 FROM @s/o WHERE METADATA$FILENAME = 'o/2.csv'") == numbers
+    rows("CREATE TABLE t (n INT AUTOINCREMENT, a VARCHAR)")
+    rows("COPY INTO t (a) FROM (SELECT $1 FROM @s/o/1)")
+    assert rows("SELECT a FROM t ORDER BY n") == numbers
+
+
 def test_quoted_locations(rows: Rows, send: Send) -> None:
     send('"@s/with blank/x.csv"', b"1\n")
     assert rows("SELECT $1 FROM '@s/with blank/x.csv'") == [("1",)]

@@ -15,6 +15,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.snowflake import stage_actions as act
+from proxy.sql.snowflake import stage_words
 from proxy.sql.words import Words
 
 _BEFORE = frozenset({"FROM", "JOIN", "USING"})
@@ -106,8 +107,6 @@ def _function(found: list[Token], index: int) -> str:
 
 def _infer_schema(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
     """`TABLE(INFER_SCHEMA(LOCATION => '@stage', FILE_FORMAT => 'f', ...))`."""
-    from proxy.sql.snowflake import stage_statements as statements
-
     words = Words(text, tokens)
     words.expect("TABLE", "(", "INFER_SCHEMA", "(")
     location, format_ = None, act.Format()
@@ -117,9 +116,9 @@ def _infer_schema(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
         name = words.step().text.upper()
         words.expect("=>")
         if name == "LOCATION":
-            location = statements.location_of(words.string())
+            location = stage_words.location_of(words.string())
         elif name == "FILE_FORMAT":
-            named = statements.name_in(words.string()) if words.is_string() else words.dotted()
+            named = stage_words.name_in(words.string()) if words.is_string() else words.dotted()
             format_ = act.Format(name=named)
         elif name == "FILES":
             files = _texts(words)
@@ -154,11 +153,9 @@ def _texts(words: Words) -> tuple[str, ...]:
 
 def _directory(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
     """`DIRECTORY(@stage)`."""
-    from proxy.sql.snowflake import stage_statements as statements
-
     words = Words(text, tokens)
     words.expect("DIRECTORY", "(")
-    location = statements.location_of(statements.location_text(words))
+    location = stage_words.location_of(stage_words.location_text(words))
     words.expect(")")
     taken = len(tokens) if words.token is None else tokens.index(words.token)
     end = tokens[taken - 1].end + 1
@@ -178,14 +175,12 @@ def _begins(token: Token) -> bool:
 
 def _table(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
     """The stage at the beginning of `tokens`, and how many of them are its."""
-    from proxy.sql.snowflake import stage_statements as statements
-
     words = Words(text, tokens)
     first = tokens[0]
     if words.is_string():
-        location = statements.location_of(words.string())
+        location = stage_words.location_of(words.string())
     else:
-        location = statements.location_of(statements.location_text(words))
+        location = stage_words.location_of(stage_words.location_text(words))
     format_, pattern = act.Format(), None
     if words.word == "(" and words.word_at(1) in ("FILE_FORMAT", "PATTERN"):
         words.expect("(")
@@ -196,7 +191,7 @@ def _table(text: str, tokens: list[Token]) -> tuple[act.StageTable, int]:
             else:
                 words.expect("FILE_FORMAT")
                 words.expect("=>")
-                name = statements.name_in(words.string()) if words.is_string() else words.dotted()
+                name = stage_words.name_in(words.string()) if words.is_string() else words.dotted()
                 format_ = act.Format(name=name)
             words.accept(",")
     taken = len(tokens) if words.token is None else tokens.index(words.token)

@@ -1,8 +1,7 @@
 """Statements about stages, file formats and the files in them, read from tokens.
 
 CREATE, ALTER, DROP, DESCRIBE and SHOW of stages and file formats, LIST, REMOVE, PUT, GET, and COPY INTO
-both ways. Snowflake's grammar of options (`NAME = value`, in any order, with or without commas) is read
-once, here; what an option may be is for `file_formats` and `proxy.staging` to say.
+both ways, as values for the session.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE, at_or_near
 from proxy.sql.snowflake import stage_actions as act
-from proxy.sql.snowflake import stage_queries
+from proxy.sql.snowflake import stage_queries, stage_words
 from proxy.sql.words import Words
 
 
@@ -26,119 +25,6 @@ class Read(NamedTuple):
     tag: str
     action: act.StageAction
     writes: bool = False
-
-
-# --- what all share -------------------------------------------------------------------------------
-
-
-def location_of(text: str) -> act.Location:
-    """A location from its text: `@stage`, `@~/path`, `@schema.%table/path`. Raises 22023."""
-    name, _, path = text.removeprefix("@").partition("/")
-    if not text.startswith("@") or not name:
-        raise SqlError("0A000", f'the location "{text}" is not supported', hint=_INTERNAL)
-    while path.startswith("/"):
-        path = path[1:]
-    if name == "~":
-        return act.Location("user", (), path)
-    tokens = SNOWFLAKE.tokenize(name)
-    words = Words(name, tokens)
-    try:
-        parts, kind = [], "named"
-        while True:
-            if words.accept("%"):
-                kind = "table"
-            parts.append(words.name())
-            if kind == "table" or not words.accept("."):
-                break
-        words.end()
-    except SqlError:
-        raise SqlError("22023", f'"{text}" is not the name of a stage') from None
-    return act.Location(kind, tuple(parts), path)
-
-
-_INTERNAL = "Stages here are directories of the server's: @name, @~ and @%table."
-
-
-def _location(words: Words) -> act.Location:
-    if words.is_string():
-        return location_of(words.string())
-    return location_of(location_text(words))
-
-
-def location_text(words: Words) -> str:
-    """`@...` up to the next blank, bracket or comma."""
-    first = last = words.token
-    words.expect("@")
-    while (token := words.token) is not None and last is not None:
-        if token.start != last.end + 1 or token.text in ("(", ")", ",", ";"):
-            break
-        last = words.step()
-    assert first is not None
-    assert last is not None
-    return words.text[first.start : last.end + 1]
-
-
-def _value(words: Words) -> act.Value:
-    if words.is_string():
-        return words.string()
-    token = words.token
-    if token is None:
-        raise words.fail()
-    if token.token_type == TokenType.NUMBER:
-        number = words.step().text
-        return number + ("%" if words.accept("%") else "")
-    if token.text.isidentifier():
-        name = ".".join(words.dotted()) if words.word_at(1) == "." else words.step().text
-        return name + ("%" if words.accept("%") else "")
-    raise words.fail()
-
-
-def _values(words: Words) -> tuple[str, ...]:
-    words.expect("(")
-    found: list[str] = []
-    while not words.accept(")"):
-        found.append(str(_value(words)))
-        words.accept(",")
-    return tuple(found)
-
-
-def _options(words: Words, closing: str = "") -> dict[str, act.Value]:
-    """`NAME = value` up to the end, or to a closing bracket."""
-    found: dict[str, act.Value] = {}
-    while words.token is not None and not (closing and words.word == closing):
-        at = words.token
-        name = words.step().text.upper()
-        words.expect("=")
-        if name in found:
-            raise SqlError("42601", f"{name} is given twice", position=at.start + 1)
-        found[name] = _values(words) if words.word == "(" else _value(words)
-        words.accept(",")
-    if closing:
-        words.expect(closing)
-    return found
-
-
-def _format(words: Words) -> act.Format:
-    """What follows FILE_FORMAT =."""
-    if words.is_string():
-        return act.Format(name=name_in(words.string()))
-    if words.word != "(":
-        return act.Format(name=words.dotted())
-    words.expect("(")
-    if words.accept("FORMAT_NAME"):
-        words.expect("=")
-        name = name_in(words.string()) if words.is_string() else words.dotted()
-        words.expect(")")
-        return act.Format(name=name)
-    return act.Format(options=_options(words, ")"))
-
-
-def name_in(text: str) -> act.Name:
-    """A name that stands in a string."""
-    words = Words(text, SNOWFLAKE.tokenize(text))
-    name = words.dotted()
-    words.end()
-    return name
 
 
 def _created(words: Words) -> tuple[bool, bool]:
@@ -186,19 +72,21 @@ def _stage_properties(words: Words) -> tuple[act.Format | None, str | None, bool
             raise SqlError(
                 "0A000",
                 f"{name}: external stages are not supported",
-                hint=_INTERNAL,
+                hint=stage_words.INTERNAL,
                 position=at.start + 1,
             )
         if name == "FILE_FORMAT":
-            format_ = _format(words)
+            format_ = stage_words.file_format(words)
         elif name == "COMMENT":
             comment = words.string()
         elif name == "DIRECTORY":
             words.expect("(")
-            directory = str(_options(words, ")").get("ENABLE", "FALSE")).upper() == "TRUE"
+            directory = (
+                str(stage_words.options(words, ")").get("ENABLE", "FALSE")).upper() == "TRUE"
+            )
         elif name == "ENCRYPTION":
             words.expect("(")
-            kind = str(_options(words, ")").get("TYPE", "")).upper()
+            kind = str(stage_words.options(words, ")").get("TYPE", "")).upper()
             if kind not in ("SNOWFLAKE_FULL", "SNOWFLAKE_SSE"):
                 raise SqlError("0A000", f"ENCRYPTION of type {kind} is not supported")
         elif name == "COPY_OPTIONS":
@@ -217,7 +105,7 @@ def _create_format(words: Words) -> Read:
     _kind(words)
     absent = words.accept("IF", "NOT", "EXISTS")
     name = words.dotted()
-    options = _options(words)
+    options = stage_words.options(words)
     comment = options.pop("COMMENT", None)
     made = act.CreateFormat(
         name,
@@ -261,7 +149,7 @@ def _alter(words: Words) -> Read:
         format_, comment, directory = _stage_properties(words)
         made = act.Alter(kind, name, exists, None, format_, comment, directory)
         return Read(tag, tag, made, writes=True)
-    options = _options(words)
+    options = stage_words.options(words)
     comment = options.pop("COMMENT", None)
     made = act.Alter(
         kind,
@@ -368,12 +256,12 @@ def _pattern(words: Words) -> str | None:
 
 def _list(words: Words) -> Read:
     words.step()
-    return Read("LIST", "LIST", act.ListFiles(_location(words), _pattern(words)))
+    return Read("LIST", "LIST", act.ListFiles(stage_words.location(words), _pattern(words)))
 
 
 def _remove(words: Words) -> Read:
     words.step()
-    action = act.RemoveFiles(_location(words), _pattern(words))
+    action = act.RemoveFiles(stage_words.location(words), _pattern(words))
     return Read("REMOVE", "REMOVE", action, writes=True)
 
 
@@ -398,22 +286,22 @@ _QUOTE = "Quote a path with blanks or wildcards: 'file:///directory/*.csv'."
 def _put(words: Words) -> Read:
     words.step()
     source = _path(words)
-    location = _location(words)
-    return Read("PUT", "PUT", act.Put(source, location, _options(words)), writes=True)
+    location = stage_words.location(words)
+    return Read("PUT", "PUT", act.Put(source, location, stage_words.options(words)), writes=True)
 
 
 def _get(words: Words) -> Read:
     words.step()
-    location = _location(words)
+    location = stage_words.location(words)
     target = _path(words)
-    return Read("GET", "GET", act.Get(location, target, _options(words)))
+    return Read("GET", "GET", act.Get(location, target, stage_words.options(words)))
 
 
 def read_copy_file(words: Words) -> Read:
     """`COPY @stage/file FROM STDIN | TO STDOUT`; psql's \\copy quotes names with double quotes."""
     words.expect("COPY")
     quoted = words.word != "@" and not words.is_string()
-    location = location_of(words.name()) if quoted else _location(words)
+    location = stage_words.location_of(words.name()) if quoted else stage_words.location(words)
     if words.accept("FROM"):
         words.expect("STDIN")
         direction = "FROM"
@@ -447,7 +335,7 @@ def _copy_into(words: Words) -> Read:
             (only,) = query.tables
             source = only.location
         else:
-            source = _location(words)
+            source = stage_words.location(words)
     properties = _copy_properties(words)
     files = properties.options.pop("FILES", ())
     pattern = properties.options.pop("PATTERN", None)
@@ -508,17 +396,19 @@ def _copy_properties(words: Words) -> _Properties:
         if name in options:
             raise SqlError("42601", f"{name} is given twice", position=at.start + 1)
         if name == "FILE_FORMAT":
-            format_ = _format(words)
+            format_ = stage_words.file_format(words)
         elif name == "CREDENTIALS" or name == "STORAGE_INTEGRATION":
             raise SqlError("0A000", f"{name}: external locations are not supported")
         else:
-            options[name] = _values(words) if words.word == "(" else _value(words)
+            options[name] = (
+                stage_words.values(words) if words.word == "(" else stage_words.value(words)
+            )
         words.accept(",")
     return _Properties(format_, options)
 
 
 def _unload(words: Words) -> Read:
-    target = _location(words)
+    target = stage_words.location(words)
     words.expect("FROM")
     if words.word == "(":
         query, _ = _bracketed(words)
