@@ -149,6 +149,29 @@ def demo() -> None:
     raise typer.Exit(run(Console()))
 
 
+@app.command()
+def transpile(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SQL]...", help="Statements; - or nothing reads standard input."),
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="A file of statements; may be given several times."),
+    ] = None,
+    dialect: Annotated[
+        str, typer.Option(help="What they are written in: snowflake, postgres or duckdb.")
+    ] = "snowflake",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each where it is and who answers it.")
+    ] = False,
+) -> None:
+    """Show what becomes of statements: the SQL that DuckDB is given, or why they are refused."""
+    from proxy.transpile import run
+
+    raise typer.Exit(run(texts or [], files or [], dialect, explain=explain))
+
+
 def main() -> None:
     app()
 

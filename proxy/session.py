@@ -21,6 +21,7 @@ import structlog
 from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.compound import Compound
+from proxy.constraints import Constraints
 from proxy.copying import Copying
 from proxy.defining import copied, run_rest
 from proxy.described import Described
@@ -55,6 +56,7 @@ from proxy.sql.session_actions import CopyStatement
 from proxy.staging.service import StageService
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
+from proxy.typed import Typed
 from proxy.wire import messages as m
 from proxy.wire.protocol import NoClient
 from proxy.wire.rows import RowEncoder, TextStyle
@@ -118,6 +120,8 @@ class Session:
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
         self.described = Described(self.duck)
+        self.typed = Typed(self)
+        self.constraints = Constraints(self)
         self.relay = Relay(
             services.pools,
             self._login,
@@ -129,7 +133,7 @@ class Session:
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
-        self.transaction.ended = self.mirror.ended
+        self.transaction.ended = self._block_ended
         self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
@@ -329,6 +333,8 @@ class Session:
             raise ConnectionResetError("a message to the client was cut off")
         if self._timed_out and error.sqlstate == "57014":
             error = SqlError("57014", "canceling statement due to statement timeout")
+        if isinstance(error, EngineError) and error.sqlstate[:2] == "23":
+            await self.constraints.explain(error)
         try:
             await self.relay.settle()
         except (Told, SqlError) as other:
@@ -391,6 +397,7 @@ class Session:
             self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
+                keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
                 parameters=self.context.planned,
                 database=self.database,
@@ -652,9 +659,14 @@ class Session:
         finally:
             self.link.protocol.ready()
 
+    async def _block_ended(self, committed: bool, half: bool) -> None:
+        await self.mirror.ended(committed, half)
+        await self.compound.stages.ended(committed)
+
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
+        plan = await self.typed.of(plan)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             self.compound.ran(plan, None, 1)
@@ -746,6 +758,8 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
+        if plan.writes:
+            self.constraints.look(self.duck)
         if plan.federated:
             running = self.duck.start_once(plan.sql, look=self.described.look)
             self.federation.spent = True

@@ -400,6 +400,19 @@ class DuckSession:
     # --- what is declared ---------------------------------------------------------------------
 
     @property
+    def has_own_definitions(self) -> bool:
+        """Whether the open transaction has defined what no other sees."""
+        return self._watch.has_own_definitions
+
+    def definitions(self) -> Stamp:
+        """Names what is defined now, as this session sees it."""
+        return self._watch.stamp()
+
+    def same_definitions(self, stamp: Stamp) -> bool:
+        """Whether nothing was defined since, and no setting changed."""
+        return self._watch.holds(stamp, rows=False)
+
+    @property
     def known_declared(self) -> Declared | None:
         """As `declared`, without asking; None where it may have changed."""
         if self._declared is None or not self._watch.holds(self._declared_at, rows=False):

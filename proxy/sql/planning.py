@@ -40,6 +40,8 @@ from proxy.sql.for_postgres import catalog_question
 from proxy.sql.identities import take_all
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -62,11 +64,12 @@ from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
 from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import dml, pivoting, stage_queries, stage_statements
+from proxy.sql.snowflake import accepted, dml, pivoting, stage_queries, stage_statements
 from proxy.sql.snowflake.context import Settled, settle
-from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
+from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
@@ -116,7 +119,10 @@ def _plan_all(
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if _is_snowflake(dialect):
-        piece.tokens = temporary(piece.tokens)
+        try:
+            piece.tokens = respelled(piece.tokens)
+        except SqlError as error:
+            return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _block(text, piece)
@@ -125,6 +131,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
         staged = stage_statements.reader(words, phrase)
         if staged is not None:
             return _staged(text, piece, staged, words)
+        if (decided := accepted.read(words)) is not None:
+            return _accepted(text, piece, decided)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -149,12 +157,27 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 sql=judgement.sql,
                 tag=judgement.kind,
                 writes=judgement.writes,
+                ddl=judgement.ddl,
                 refused=judgement.refused,
                 trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
                 relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
+
+
+def _accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
+    """A statement about Snowflake's cloud: nothing is done for it."""
+    return Statement(
+        Route.DUCKDB,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=decided.kind,
+        refused=decided.refused,
+        notice=decided.notice,
+    )
 
 
 def _block(text: str, piece: Slice) -> Statement:
@@ -381,7 +404,7 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     failure: SyntaxFailure | None = None
     tree: exp.Expr | None = None
     try:
-        tree = reader.parse(text, piece.tokens)
+        tree = reader.parse(text, own_functions(piece.tokens, reader))
         if reader is POSTGRES:
             postgres_grammar.check(text, piece.tokens, tree)
         if kind_and_tag(tree) is not None:
@@ -411,6 +434,43 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     return tree, reader
 
 
+def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
+    """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
+
+    It makes an EXTRACT of date_part, and reads one number of what is in an interval's quotes.
+    """
+    if reader is not POSTGRES:
+        return tokens
+    made: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
+            made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
+            opening = made.pop()
+            made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
+            made += [token, _like(token, TokenType.ALIAS, "AS")]
+            made += [_like(token, TokenType.INTERVAL, "INTERVAL")]
+            made += [_like(token, TokenType.R_PAREN, ")")]
+        else:
+            made.append(token)
+    return made
+
+
+_UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")
+
+
+def _is_whole_interval(tokens: list[Token], index: int) -> bool:
+    """Whether a string is an interval without a unit behind it."""
+    before = tokens[index - 1] if index else None
+    if before is None or before.token_type != TokenType.INTERVAL:
+        return False
+    return index + 1 == len(tokens) or tokens[index + 1].text.upper() not in _UNITS
+
+
+def _like(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
 def _not_numbered(node: exp.Expr) -> bool:
     """DuckDB's grammar makes a placeholder of `$1`, Snowflake's makes one of `:1`."""
     return not isinstance(node, exp.Placeholder) or not node.name.isdecimal()
@@ -429,7 +489,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
-    if grammar.name == "snowflake":
+    if grammar.name == "snowflake" and _may_be_several(tree, piece.tokens):
         several = _several(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
         if several is not None:
             return several
@@ -441,11 +501,14 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
-            nulls_are_text(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
-        if name_schemas(nodes) | name_for_duckdb(nodes):
+        kinds = {node.__class__ for node in nodes}
+        if rewritten and exp.Null in kinds:
+            nulls_are_text(tree)
+            nodes = list(tree.dfs())
+        if exp.Anonymous in kinds and name_schemas(nodes) | name_for_duckdb(nodes):
             nodes = list(tree.dfs())
         if asks_only_who(nodes, piece.tokens):
             settled = Settled(dialect, source)
@@ -453,14 +516,18 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
+        if rewritten and not _is_snowflake(dialect) and any(type(n) in postgres.WHO for n in nodes):
+            settled.needs.add("role")
         scalar = is_scalar(nodes)
+        typed = rewritten and dialect.name == "postgres" and needs_types(tree, nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
     except SqlError as error:
         return _refused(text, piece, kind, tag, error)
-    if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
+    several = isinstance(tree, (exp.Drop, exp.TruncateTable))
+    if several and engine == DUCKDB_ENGINE and refused is None:
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
@@ -531,12 +598,13 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         varies=settled.varies,
         federated=relations,
         asks_catalog=facts.asks_catalog,
+        typed=typed and engine != POSTGRES_ENGINE,
     )
 
 
 def _divided(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
-    divided = divide(tree, dialect.database)
+    divided = divide(tree, dialect.database, keys=dialect.keys)
     rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
         part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
@@ -573,6 +641,16 @@ def _rebuilds(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | N
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
 
 
+def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
+    """Whether there is anything in a statement for `_several` to look at."""
+    if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
+        return True
+    return stage_queries.may_read(tokens) or any(
+        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        for token in tokens
+    )
+
+
 def _several(
     text: str,
     piece: Slice,
@@ -606,6 +684,8 @@ def _several(
             return _over_stages(text, piece, tree, kind, tag, dialect)
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
+            if "$" in source:
+                number_columns(tree, bare=dialect.numbered)
             settled = _settled(list(tree.dfs()), dialect, source)
             facts = collect(tree.dfs())
             overwrite = piece.tokens[1].text.upper() == "OVERWRITE"

@@ -14,8 +14,8 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
+from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
-from proxy.sql import unifying
 from proxy.sql.indexing import plain_index
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
@@ -146,6 +146,14 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return None if node.args.get("sysdate") else exp.Anonymous(this="now")
 
 
+WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
+
+
+def who(node: exp.Expr) -> exp.Expr:
+    """The client's name; the engine knows one user only."""
+    return exp.Anonymous(this="getvariable", expressions=[exp.Literal.string("hatidata_role")])
+
+
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
     name = identifier.this
@@ -171,12 +179,17 @@ def _unnest(node: exp.Unnest) -> exp.Expr | None:
 
 
 def _cast(node: exp.Cast) -> exp.Expr | None:
+    made = on_values.literal_cast(node)
+    if made is not None:
+        return made
     floats.cast(node)
     return _numeric_parameter(node) or on_values.cast(node)
 
 
 RULES: dict[type, Rule] = {
     **unifying.RULES,
+    **postgres_json.RULES,
+    **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
@@ -200,6 +213,9 @@ RULES: dict[type, Rule] = {
     exp.Fetch: functions.fetch,
     exp.GenerateSeries: functions.generate_series,
     exp.Hex: functions.hexadecimal,
+    exp.IntDiv: on_values.whole_quotient,
+    exp.Interval: on_values.interval,
+    **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
     exp.Identifier: fold,

@@ -78,6 +78,7 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
     """
 
     route: Route
@@ -103,6 +104,7 @@ class Statement:
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
     asks_catalog: bool = True
+    typed: bool = False
 
 
 Variable = tuple[str, str, str | None]
@@ -115,7 +117,8 @@ class Dialect:
 
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
-    standard_conforming_strings turns off. numbered: whether `$1` is a column, as in a statement that
+    standard_conforming_strings turns off. keys: whether tables that are made enforce PRIMARY KEY and
+    UNIQUE (Snowflake's do not). numbered: whether `$1` is a column, as in a statement that
     cannot have parameters. parameters: session parameters that change results. database: the name
     that the client asked for. variables: the session's, where the text may use them. last_listing:
     the SHOW or DESCRIBE just before, as DuckDB's SQL and its `needs`.
@@ -124,6 +127,7 @@ class Dialect:
     name: str = "snowflake"
     transpile: bool = True
     backslashes: bool = True
+    keys: bool = True
     numbered: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
     database: str = ""

@@ -14,6 +14,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
@@ -39,16 +40,23 @@ _NUMBERS = frozenset(
 )
 _WIDE = frozenset({"DECIMAL", "HUGEINT", "UHUGEINT"})
 _EXACT_DIGITS = 15
+_OPEN_FILES = "/proc/self/fd"
+_DATABASE_SETTINGS = """
+SET GLOBAL allowed_directories = ['{root}/'];
+SET GLOBAL enable_external_access = false;
+"""
 _SETTINGS = "SET threads = 1; SET TimeZone = 'UTC'; SET arrow_lossless_conversion = true;"
 _PLAIN = {"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP", "TIMESTAMP_TZ", "DATE"}
 _PLAIN |= {"TIME", "TIME_TZ", "TIME_NS", "UUID", "ENUM", "INTERVAL"}
 
 
 class ParquetFiles:
-    """Of the process: its database is made when it is first needed."""
+    """Of the process: its database is made when it is first needed. It reads below `root` alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
         self._database: Database | None = None
+        self._locked = False
         self._lock = threading.Lock()
 
     def _connect(self) -> Connection:
@@ -56,6 +64,10 @@ class ParquetFiles:
             if self._database is None:
                 self._database = Database(":memory:", {"autoinstall_known_extensions": "false"})
             connection = self._database.connect()
+            if not self._locked:
+                root = str(self._root).replace("'", "''")
+                connection.run_script(_DATABASE_SETTINGS.format(root=root))
+                self._locked = True
         connection.run_script(_SETTINGS)
         return connection
 
@@ -98,7 +110,7 @@ class ParquetFiles:
 
 def _source(file: IO[bytes], text: bool) -> str:
     # A path of the kernel's for what is open: it holds neither wildcards nor links of anybody's.
-    path = f"/proc/self/fd/{file.fileno()}"
+    path = f"{_OPEN_FILES}/{file.fileno()}"
     assert os.path.exists(path)
     return f"read_parquet('{path}', binary_as_string={str(text).lower()})"
 

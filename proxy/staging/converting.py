@@ -19,6 +19,7 @@ _WHOLE = frozenset(
         *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
     }
 )
+_FAST_DIGITS = 18
 _SPELLED = {"TIMESTAMP_TZ": "TIMESTAMPTZ", "TIME_TZ": "TIMETZ"}
 
 
@@ -41,9 +42,9 @@ def snowflake_value(text: str, column: Column, format_: FileFormat) -> str:
     if kind.alias == "JSON":
         return f"TRY_PARSE_JSON({text})"
     if kind.id in _WHOLE:
-        return f"TRY_CAST({text} AS NUMBER(38, 0))"
+        return _number(text, 38, 0)
     if kind.id == "DECIMAL":
-        return f"TRY_CAST({text} AS NUMBER({kind.width}, {kind.scale}))"
+        return _number(text, kind.width, kind.scale)
     if kind.id in ("DOUBLE", "FLOAT"):
         return f"TRY_TO_DOUBLE({text})"
     if kind.id == "BOOLEAN":
@@ -63,6 +64,14 @@ def snowflake_value(text: str, column: Column, format_: FileFormat) -> str:
     raise SqlError("0A000", f'loading column "{column.name}" of type {kind} is not supported')
 
 
+def _number(text: str, width: int, scale: int) -> str:
+    whole = f"TRY_CAST({text} AS NUMBER({width}, {scale}))"
+    if width <= _FAST_DIGITS or scale > _FAST_DIGITS:
+        return whole
+    # Numbers of so many digits are read many times faster, and few have more.
+    return f"COALESCE(TRY_CAST({text} AS NUMBER({_FAST_DIGITS}, {scale})), {whole})"
+
+
 def _moment(what: str, text: str, model: Any) -> str:
     if model is None or str(model).upper() == "AUTO":
         return f"TRY_TO_{what}({text})"
@@ -73,6 +82,8 @@ def engine_value(value: str, text: str, column: Column, truncate: bool) -> str:
     """DuckDB's expression for the value to insert. value: what `snowflake_value` came to be."""
     if column.duck.id == "VARCHAR" and column.duck.alias is None:
         return f"left({value}, {column.length})" if truncate and column.length else value
+    if column.duck.alias == "JSON":
+        return value
     made = f"TRY_CAST({value} AS {_SPELLED.get(column.duck.id) or column.duck})"
     if column.duck.id in _WHOLE or column.duck.id in ("DECIMAL", "DOUBLE", "FLOAT"):
         # DuckDB reads 1_000 as a number.

@@ -43,6 +43,9 @@ _OPTIONS = _FLAGS | {
     *("ON_ERROR", "SIZE_LIMIT", "MATCH_BY_COLUMN_NAME", "VALIDATION_MODE"),
     "LOAD_UNCERTAIN_FILES",
 }
+_NOT_FOLLOWED = frozenset(
+    {"INCLUDE_METADATA", "LOAD_MODE", "FILE_PROCESSOR", "CLUSTER_AT_INGEST_TIME", "COPY_OPTIONS"}
+)
 _CONTINUE, _ABORT, _SKIP = "CONTINUE", "ABORT_STATEMENT", "SKIP_FILE"
 _NONE_TO_LOAD = "Copy executed with 0 files processed."
 
@@ -99,10 +102,6 @@ class Loading:
         if options.validate:
             return await self._validate(action, options, table)
         if stages.session.transaction.block is not Block.NONE:
-            if "PURGE" in options.flags:
-                raise SqlError(
-                    "25001", "COPY INTO with PURGE cannot run inside a transaction block"
-                )
             return await self._load(action, options, table)
         # Who comes second finds what the first has loaded.
         async with stages.service.lock(".".join(table).lower()):
@@ -120,7 +119,7 @@ class Loading:
             loads = await stages.on_duck(
                 catalog.at, stages.session.duck, catalog.LOADS, table[:2], table[2]
             )
-            known: dict[str, Any] = dict(loads.document.get("files") or {}) if loads else {}
+            known = _loads(loads)
             files = await self._wanted(run, known)
             taken = 0
             loaded: list[Staged] = []
@@ -134,7 +133,7 @@ class Loading:
             if loaded:
                 await stages.on_duck(self._remember, table, known)
         if "PURGE" in options.flags:
-            await stages.apart(self._purge, run, loaded)
+            await stages.once_certain(lambda: self._purge(run, loaded))
         rows = run.rows
         if "RETURN_FAILED_ONLY" in options.flags:
             rows = [row for row in rows if row[1] != "LOADED"]
@@ -242,8 +241,8 @@ class Loading:
             header = await stages.on_duck(self._fill, run, staged, raw, width)
             if run.action.query is not None:
                 return await self._transform(run, staged, raw, width)
-            source = self._source(run, raw, header)
-            judged = await stages.on_duck(self._judge, run, source)
+            made = await self._converted(run, raw, header)
+            judged = await stages.on_duck(self._judge, run, made)
             keep = self._decide(run, staged, judged)
             loaded = 0
             if keep:
@@ -251,12 +250,24 @@ class Loading:
                 values = ", ".join(f"v{n}" for n in range(1, len(run.columns) + 1))
                 where = " WHERE x IS NULL" if judged.wrong else ""
                 loaded = await stages.compound.execute(
-                    f"INSERT INTO {run.target} ({names}) SELECT {values} FROM ({source}){where}"
+                    f"INSERT INTO {run.target} ({names}) SELECT {values} FROM {made}{where}"
                 )
             run.rows.append(_row(run, staged, judged, loaded, keep))
             return keep
         finally:
-            await self._discard(f"TABLE {raw}")
+            await self._discard(f"TABLE {raw}", f"TABLE {raw}_made")
+
+    async def _converted(self, run: _Run, raw: str, header: list[str] | None) -> str:
+        """The name of a table of the values, which are worked out once."""
+        source = self._source(run, raw, header)
+        values = (f"v{n}" for n in range(1, len(run.columns) + 1))
+        create = (
+            f"CREATE TEMP TABLE {raw}_made AS SELECT {', '.join(['n', 'line', 'x', 'y', *values])}"
+        )
+        await self._stages.on_duck(
+            self._stages.session.duck.run_privately, f"{create} FROM ({source})"
+        )
+        return f"{raw}_made"
 
     async def _discard(self, *names: str) -> None:
         """A transaction that has failed takes them along."""
@@ -348,15 +359,15 @@ class Loading:
             for column in run.columns
         ]
 
-    def _judge(self, run: _Run, source: str) -> _Judged:
-        """Blocks."""
+    def _judge(self, run: _Run, made: str) -> _Judged:
+        """Blocks. made: a table or a bracketed query, as `_converted` gives it."""
         duck = self._stages.session.duck
         parsed, wrong, first = duck.run(
-            f"SELECT count(*), count(x), min(n) FILTER (x IS NOT NULL) FROM ({source})"
+            f"SELECT count(*), count(x), min(n) FILTER (x IS NOT NULL) FROM {made}"
         )[0]
         if not wrong:
             return _Judged(parsed, 0)
-        error, line, place = duck.run(f"SELECT x, line, y FROM ({source}) WHERE n = {first}")[0]
+        error, line, place = duck.run(f"SELECT x, line, y FROM {made} WHERE n = {first}")[0]
         return _Judged(parsed, wrong, error, line, first, _column_name(run, place))
 
     def _decide(self, run: _Run, staged: Staged, judged: _Judged) -> bool:
@@ -472,15 +483,17 @@ class Loading:
             if options.match:
                 width = 1 if run.format.type != "CSV" else await self._header_width(run, staged)
             header = await stages.on_duck(self._fill, run, staged, raw, width)
-            source = self._source(run, raw, header)
+            made = await self._converted(run, raw, header)
+            stages.querying.keep(f"TABLE {made}")
             if rows is not None:
-                judged = await stages.on_duck(self._judge, run, f"{source} LIMIT {rows}")
+                first = f"(SELECT * FROM {made} ORDER BY n LIMIT {rows})"
+                judged = await stages.on_duck(self._judge, run, first)
                 if judged.wrong:
                     raise _failed(run, staged, judged)
                 values = ", ".join(
                     f"v{n} AS {_quoted(column.name)}" for n, column in enumerate(run.columns, 1)
                 )
-                parts.append(f"SELECT {values} FROM ({source} ORDER BY n LIMIT {rows})")
+                parts.append(f"SELECT {values} FROM {made} ORDER BY n LIMIT {rows}")
                 continue
             cases = " ".join(
                 f"WHEN {n} THEN {_text(_column_name(run, n) or '')}"
@@ -497,7 +510,7 @@ class Loading:
             )
             inner = ", ".join(f"_{n}" for n in range(len(_ERRORS)))
             parts.append(
-                f"SELECT {named} FROM (SELECT {cells} FROM ({source}) WHERE x IS NOT NULL "
+                f"SELECT {named} FROM (SELECT {cells} FROM {made} WHERE x IS NOT NULL "
                 f"ORDER BY n) AS t({inner})"
             )
         if not parts:
@@ -524,6 +537,8 @@ def _options(action: act.Load) -> _Options:
     """Raises 22023 for an option that COPY does not have, 0A000 for one that is not followed."""
     given = {name: str(value).upper() for name, value in action.options.items()}
     for name in given:
+        if name in _NOT_FOLLOWED:
+            raise SqlError("0A000", f"{name} of COPY INTO is not supported")
         if name not in _OPTIONS:
             raise SqlError("22023", f"{name} is no option of COPY INTO a table")
     flags = frozenset(name for name in _FLAGS if _flag(given, name))
@@ -569,6 +584,18 @@ def _flag(given: dict[str, str], name: str) -> bool:
     if text not in ("TRUE", "FALSE"):
         raise SqlError("22023", f"{name} must be TRUE or FALSE")
     return text == "TRUE"
+
+
+def _loads(kept: catalog.Kept | None) -> dict[str, list[Any]]:
+    """What is remembered: of each file its digest and when it was loaded."""
+    files = kept.document.get("files") if kept is not None else None
+    if not isinstance(files, dict):
+        return {}
+    return {
+        name: about
+        for name, about in files.items()
+        if isinstance(about, list) and len(about) == 2 and isinstance(about[1], int)
+    }
 
 
 def _key(run: _Run, staged: Staged) -> str:

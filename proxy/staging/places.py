@@ -15,7 +15,7 @@ from proxy.engines.duck import DuckSession
 from proxy.errors import SqlError
 from proxy.sql.snowflake import file_formats
 from proxy.sql.snowflake.file_formats import FileFormat
-from proxy.sql.snowflake.stage_actions import Format, Location
+from proxy.sql.snowflake.stage_actions import Format, Location, Value
 from proxy.staging import catalog
 from proxy.staging.directory import Staged, encoded, parts_of
 from proxy.staging.service import StageService
@@ -84,9 +84,15 @@ def place_of(
 
 def stage_format(document: dict[str, Any]) -> Format:
     """The file format in a stage's definition."""
-    name = tuple(map(str, document.get("format_name") or ()))
-    options = file_formats.from_documents(document.get("format") or {})
-    return Format(name, options)
+    name = document.get("format_name")
+    parts = tuple(map(str, name)) if isinstance(name, list) else ()
+    return Format(parts, options_of(document))
+
+
+def options_of(document: dict[str, Any]) -> dict[str, Value]:
+    """The options in a definition."""
+    given = document.get("format")
+    return file_formats.from_documents(given) if isinstance(given, dict) else {}
 
 
 def format_of(duck: DuckSession, *given: Format) -> FileFormat:
@@ -96,9 +102,7 @@ def format_of(duck: DuckSession, *given: Format) -> FileFormat:
             kept = catalog.find(duck, catalog.FORMAT, format_.name)
             if kept is None:
                 raise catalog.absent(catalog.FORMAT, format_.name)
-            return file_formats.resolve(
-                file_formats.from_documents(kept.document.get("format") or {})
-            )
+            return file_formats.resolve(options_of(kept.document))
         if format_.options:
             return file_formats.resolve(format_.options)
     return file_formats.resolve({})

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 from weakref import WeakValueDictionary
@@ -28,7 +29,7 @@ class StageService:
 
     def __init__(self, root: Path, duck: DuckEngine, allowed: tuple[Path, ...] = ()) -> None:
         self.files = StageDirectory(root)
-        self.parquet = ParquetFiles()
+        self.parquet = ParquetFiles(root)
         self._allowed = tuple(directory.resolve() for directory in allowed)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Tables of which something is kept: a name too many costs a look when it is dropped.
@@ -70,17 +71,18 @@ class StageService:
     def _within(self, path: Path) -> bool:
         return any(path == root or root in path.parents for root in self._allowed)
 
-    def sources(self, pattern: str) -> list[Path]:
+    def sources(self, said: str) -> list[Path]:
         """Blocks. The files that PUT names, wildcards in the last part. Raises 42501, 58P01."""
-        given = Path(_absolute(pattern))
-        parent = self._permitted(given.parent, pattern)
+        given = Path(_absolute(said))
+        parent = self._permitted(given.parent, said)
         if _WILDCARDS.isdisjoint(given.name):
             found = [parent / given.name]
         else:
-            found = sorted(path for path in parent.glob(_literal(given.name)) if path.is_file())
+            pattern = given.name.replace("[", "[[]")  # * and ? alone mean something
+            found = sorted(path for path in parent.iterdir() if fnmatchcase(path.name, pattern))
         files = [path for path in found if path.is_file() and self._within(path.resolve())]
         if not files:
-            raise SqlError("58P01", f'there is no file "{pattern}"')
+            raise SqlError("58P01", f'there is no file "{said}"')
         return files
 
     def target(self, directory: str) -> Path:
@@ -126,8 +128,3 @@ def _absolute(path: str) -> str:
     if "\0" in path:
         raise SqlError("22023", "a path holds no zero byte")
     return path
-
-
-def _literal(name: str) -> str:
-    """A pattern of `*` and `?` alone, for Path.glob."""
-    return name.replace("[", "[[]")

@@ -72,6 +72,7 @@ class Stages:
         self.querying = Querying(self)
         self.loading = Loading(self)
         self._own: set[str] = set()  # directories of the session's temporary stages
+        self._pending: list[Callable[[], None]] = []  # what COMMIT makes certain
 
     async def run(self, action: act.StageAction) -> Answer:
         for name in _named(action):
@@ -137,6 +138,23 @@ class Stages:
     async def format(self, *given: act.Format) -> file_formats.FileFormat:
         return await self.on_duck(places.format_of, self.session.duck, *given)
 
+    async def once_certain(self, remove: Callable[[], None]) -> None:
+        """Removes files once the transaction has committed; now, where there is none."""
+        if self.session.transaction.block is Block.NONE:
+            await self.apart(remove)
+        else:
+            self._pending.append(remove)
+
+    async def ended(self, committed: bool) -> None:
+        """The transaction is over."""
+        pending, self._pending = self._pending, []
+        for remove in pending if committed else ():
+            await self.apart(remove)
+
+    def forget_pending(self) -> None:
+        """Some of the transaction was undone: what it leaves behind, the next start tidies up."""
+        self._pending.clear()
+
     def close(self) -> None:
         """Blocks. The session is over."""
         for directory in self._own:
@@ -198,17 +216,14 @@ class Stages:
         return await self.on_duck(change)
 
     async def _gone(self, kept: catalog.Kept | None) -> None:
-        """Removes the directory of a stage that is no more, once that is certain.
-
-        Within a block it may come back: then the next start of the server sees to it.
-        """
-        if kept is None or self.session.transaction.block is not Block.NONE:
+        """Removes the directory of a stage that is no more, once that is certain."""
+        if kept is None:
             return
         try:
             directory = catalog.id_of(kept.document)
         except SqlError:
             return
-        await self.apart(self.service.files.clear, directory)
+        await self.once_certain(lambda: self.service.files.clear(directory))
 
     async def _drop(self, action: act.Drop) -> Answer:
         def drop() -> catalog.Kept | None:
@@ -251,13 +266,13 @@ class Stages:
             catalog.put(duck, action.kind, place, name, document)
 
         await self._define(alter)
-        return Outcome(f"ALTER {action.kind}")
+        return Outcome(action.tag or f"ALTER {action.kind}")
 
     def _altered_format(self, action: act.Alter, document: dict[str, Any]) -> dict[str, Any]:
         assert action.format is not None
         options = dict(action.format.options)
         if action.kind == catalog.FORMAT:
-            before = file_formats.from_documents(document.get("format") or {})
+            before = places.options_of(document)
             if "TYPE" in options and options["TYPE"] != before.get("TYPE", "CSV"):
                 raise SqlError("0A000", "the type of a file format cannot be altered")
             options = before | options
@@ -273,7 +288,7 @@ class Stages:
         if kept is None:
             raise catalog.absent(action.kind, action.name)
         if action.kind == catalog.FORMAT:
-            given = file_formats.from_documents(kept.document.get("format") or {})
+            given = places.options_of(kept.document)
             return await self.rows(_PROPERTIES, file_formats.shown(given))
         format_ = places.stage_format(kept.document)
         rows: list[tuple[str, ...]] = []
@@ -320,7 +335,7 @@ class Stages:
         owner, comment = str(document.get("owner", "")), str(document.get("comment", ""))
         schema = kept.shown_schema
         if kind == catalog.FORMAT:
-            given = document.get("format") or {}
+            given = places.options_of(document)
             options = {n: v for n, v in given.items() if n != "TYPE"}
             shown = file_formats.as_text({"TYPE": given.get("TYPE", "CSV"), **options})
             return (

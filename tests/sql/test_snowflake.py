@@ -259,7 +259,6 @@ def test_an_error_where_snowflake_errs(runner: Runner, text: str) -> None:
         "select object_construct(*) from t, s",
         "create table t clone s at (offset => -60)",
         "create table t (g geometry)",
-        "create dynamic table d target_lag = '1 minute' warehouse = w as select 1",
         "describe function f(int)",
     ],
 )

@@ -173,10 +173,29 @@ def test_files_and_pattern(rows: Rows, send: Send) -> None:
 def test_purge_removes_what_was_loaded(rows: Rows) -> None:
     rows("COPY INTO t FROM @s ON_ERROR = SKIP_FILE PURGE = TRUE")
     assert [row[0] for row in rows("LIST @s")] == ["s/bad.csv"]
+
+
+@pytest.mark.parametrize(
+    ("end", "left"), [("COMMIT", []), ("ROLLBACK", ["s/bad.csv", "s/good.csv"])]
+)
+@pytest.mark.usefixtures("table")
+def test_purge_waits_for_commit(rows: Rows, end: str, left: list[str]) -> None:
     rows("BEGIN")
-    with pytest.raises(psycopg.errors.ActiveSqlTransaction):
-        rows("COPY INTO t FROM @s PURGE = TRUE")
-    rows("ROLLBACK")
+    rows("COPY INTO t FROM @s ON_ERROR = CONTINUE PURGE = TRUE")
+    assert len(rows("LIST @s")) == 2
+    rows(end)
+    assert [row[0] for row in rows("LIST @s")] == left
+
+
+@pytest.mark.usefixtures("table")
+def test_what_a_savepoint_undoes_is_not_purged(rows: Rows) -> None:
+    rows("BEGIN")
+    rows("SAVEPOINT before")
+    rows("COPY INTO t FROM @s/good.csv PURGE = TRUE")
+    rows("DROP STAGE s")
+    rows("ROLLBACK TO before")
+    rows("COMMIT")
+    assert len(rows("LIST @s")) == 2
 
 
 def test_size_limit_stops_before_the_next_file(rows: Rows, send: Send) -> None:
@@ -480,11 +499,14 @@ def test_stages_formats_and_loads_survive_a_restart(
             with db.cursor().copy(f"COPY @{stage}/a.csv FROM STDIN") as copy:
                 copy.write(b"h\n1\n")
         db.execute("COPY INTO t FROM @s")
+        directory = first.process.data_directory
         db.execute("BEGIN")
         db.execute("DROP STAGE gone")
-        db.execute("COMMIT")
-        directory = first.process.data_directory
         assert len(list(directory.glob("stages/*/a.csv"))) == 2
+        db.execute("COMMIT")
+        assert len(list(directory.glob("stages/*/a.csv"))) == 1
+        (directory / "stages" / "of_no_stage").mkdir()
+        (directory / "stages" / "of_no_stage" / "a.csv").touch()
     first.process.__exit__(None, None, None)
     with ServerProcess(directory.parent) as again, again.connect("tester") as db:
         assert db.execute("COPY INTO t FROM @s").fetchall() == [NOTHING]

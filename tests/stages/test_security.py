@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from proxy.demo.server import ServerProcess
 from proxy.errors import SqlError
+from proxy.staging.columnar import ParquetFiles
 from proxy.staging.directory import StageDirectory, encoded, parts_of
 from tests.stages.conftest import fetched
 
@@ -198,3 +201,17 @@ def test_a_pattern_cannot_keep_the_server_busy(rows: Rows, send: Send) -> None:
     with pytest.raises(psycopg.Error) as caught:
         rows("LIST @s PATTERN = '('")
     assert caught.value.sqlstate == "2201B"
+
+
+def test_the_reader_of_parquet_reads_below_the_stages_alone(tmp_path: Path) -> None:
+    (tmp_path / "stages").mkdir()
+    table = pa.table({"a'\"\n;": [1]})
+    for place in (tmp_path, tmp_path / "stages"):
+        pq.write_table(table, place / "x.parquet")
+    reader = ParquetFiles(tmp_path / "stages")
+    with (tmp_path / "stages" / "x.parquet").open("rb") as file:
+        (documents,) = reader.documents(file, "x", True)
+        assert json.loads(documents[0].as_py()) == {"a'\"\n;": 1}
+    with (tmp_path / "x.parquet").open("rb") as file, pytest.raises(SqlError, match="Parquet"):
+        reader.columns(file, "x", True)
+    reader.close()

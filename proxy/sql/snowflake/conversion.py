@@ -15,7 +15,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text
+from proxy.sql.snowflake.semistructured import unquoted
 from proxy.sql.snowflake.types import cast_to
 from proxy.sql.snowflake.zoned import clock, offset, once, pair_of
 
@@ -50,7 +50,7 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
 
 
 def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:
-    value, rest = scalar_text(arguments[0]), arguments[1:]
+    value, rest = unquoted(arguments[0]), arguments[1:]
     if rest and isinstance(rest[0], exp.Literal) and rest[0].is_string:
         value, rest = read(value, rest[0], safe=safe), rest[1:]
     elif rest and not isinstance(rest[0], exp.Literal):
@@ -94,6 +94,11 @@ def _literal(model: exp.Expr) -> exp.Expr:
     return model
 
 
+@function("SYSTEM$WAIT")
+def _system_wait(arguments: list[exp.Expr]) -> exp.Expr:
+    raise unsupported("SYSTEM$WAIT", arguments[0], "Let the client wait.")
+
+
 @function("SYSTEM$TYPEOF")
 def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
     value = arguments[0]
@@ -103,3 +108,20 @@ def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
         kind = text(f"DECIMAL({len(value.this)},0)")
         return sf("number_typeof_", kind)
     return sf("system_typeof_", value)
+
+
+_WAITS = {"MILLISECONDS": 1, "SECONDS": 1000, "MINUTES": 60_000, "HOURS": 3_600_000}
+_WAITS["DAYS"] = 24 * _WAITS["HOURS"]
+
+
+@function("SYSTEM$WAIT")
+def _wait(arguments: list[exp.Expr]) -> exp.Expr:
+    """Waits in the engine, where it can be cancelled, and says for how long."""
+    amount, *units = arguments
+    unit = units[0].name.upper() if units else "SECONDS"
+    said = exp.DPipe(this=text("waited "), expression=cast(amount, _D.VARCHAR))
+    said = exp.DPipe(this=said, expression=text(f" {unit.lower()}"))
+    factor = exp.Literal.number(_WAITS[unit])
+    pause = cast(exp.Mul(this=exp.Paren(this=amount.copy()), expression=factor), _D.BIGINT)
+    slept = exp.Is(this=duck("sleep_ms", pause), expression=exp.Null())
+    return exp.Case(ifs=[exp.If(this=slept, true=exp.Paren(this=said))])

@@ -22,6 +22,7 @@ from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
     NODES,
+    NodeRule,
     cast,
     duck,
     function,
@@ -29,11 +30,38 @@ from proxy.sql.snowflake.registry import (
     sf,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import in_place, is_marked
+from proxy.sql.snowflake.semistructured import (
+    in_place,
+    is_marked,
+    placed,
+    variants_together,
+)
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
 NODES.update(unifying.RULES)
+
+
+def _alternatives(node: exp.Expr) -> list[exp.Expr | None]:
+    """The values one of which is a CASE's, an IFF's or a COALESCE's."""
+    if isinstance(node, exp.Case):
+        return [*(branch.args.get("true") for branch in node.args["ifs"]), node.args.get("default")]
+    if isinstance(node, exp.If):
+        in_case = isinstance(node.parent, exp.Case)
+        return [] if in_case else [node.args.get("true"), node.args.get("false")]
+    return [node.this, *node.expressions]
+
+
+def _with_variants(rule: NodeRule | None) -> NodeRule:
+    def unify(node: exp.Expr) -> exp.Expr | None:
+        variants_together(_alternatives(node))
+        return rule(node) if rule is not None else None
+
+    return unify
+
+
+for _kind in (exp.Case, exp.If, exp.Coalesce):
+    NODES[_kind] = _with_variants(NODES.get(_kind))
 NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together
@@ -84,7 +112,7 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
             raise unsupported(f"function {upper}", call)
         return None
     try:
-        return rule(call.expressions)
+        return placed(rule(call.expressions), call)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         # A rule takes its arguments apart by number and by name: these are not the function's.
         message = f"function {name.lower()} does not exist with these arguments"
@@ -138,8 +166,11 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
             operation.set(key, spelled)
     if isinstance(operation, (exp.Add, exp.Sub)) and isinstance(operation.expression, exp.Interval):
         return _calendar_step(operation)
+    _read_texts(operation)
     if isinstance(operation, exp.Div):
         return divided("div_", operation.this, operation.expression)
+    if isinstance(operation, exp.Mul) and (scale := _product_scale(operation)) is not None:
+        return cast(operation, exp.DType.DECIMAL, 38, scale)
     if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
         name = "sum_" if isinstance(operation, exp.Add) else "difference_"
         return sf(name, operation.this, operation.expression)
@@ -155,12 +186,54 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     return _remainder(operation) if isinstance(operation, exp.Mod) else None
 
 
+def _scale(value: exp.Expr) -> int | None:
+    """The digits behind the point of a NUMBER, where the syntax says how many."""
+    while isinstance(value, (exp.Paren, exp.Neg)):
+        value = value.this
+    if isinstance(value, exp.Literal) and not value.is_string and "e" not in value.this.lower():
+        return len(value.this.partition(".")[2])
+    if isinstance(value, exp.Cast) and value.to.this == exp.DType.DECIMAL:
+        sizes = [size.name for size in value.to.expressions]
+        return int(sizes[1]) if len(sizes) > 1 and sizes[1].isdigit() else 0
+    return None
+
+
+def _product_scale(product: exp.Mul) -> int | None:
+    """The scale of a product, where it is less than the sum of its factors': at most 12, if both
+    factors have as few."""
+    left, right = _scale(product.this), _scale(product.expression)
+    if left is None or right is None or left + right <= max(left, right, 12):
+        return None
+    return max(left, right, 12)
+
+
+@node(exp.Neg)
+def _negative(negative: exp.Neg) -> None:
+    spelled = _number_in(negative.this)
+    if spelled is not None:
+        negative.set("this", exp.Paren(this=spelled))
+
+
+_DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
+
+
+def _read_texts(operation: exp.Binary) -> None:
+    """A column that is counted with may hold texts."""
+    for key, other in (("this", operation.expression), ("expression", operation.this)):
+        side = operation.args[key]
+        counted = isinstance(other, exp.Literal) and not other.is_string
+        if isinstance(side, exp.Column) and counted and not operation.find_ancestor(*_DEFINED):
+            operation.set(key, sf("number_", side))
+
+
 _DAYS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 
 def _may_count_days(operation: exp.Binary) -> bool:
     """Whether a whole number of 64 bits may be added to a DATE, which takes 32 in DuckDB."""
     sides = [operation.this, operation.expression]
+    if all(isinstance(side, exp.Column) for side in sides):
+        return not operation.find_ancestor(*_DEFINED)
     for days, other in (sides, reversed(sides)):
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
@@ -218,3 +291,32 @@ def _div0null(arguments: list[exp.Expr]) -> exp.Expr:
 def _who(call: exp.Expr) -> None:
     name = call.sql_name()
     raise unsupported(f"{name} in a query on the engine", call, f"Ask SELECT {name} on its own.")
+
+
+def _truth(value: exp.Expr) -> exp.Expr:
+    """A number is true unless it is zero once rounded."""
+    return sf("truthy_", cast(value, exp.DType.BOOLEAN) if isinstance(value, exp.Null) else value)
+
+
+@function("BOOLAND")
+def _booland(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.And(this=left, expression=right))
+
+
+@function("BOOLOR")
+def _boolor(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.Or(this=left, expression=right))
+
+
+@function("BOOLXOR")
+def _boolxor(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.NEQ(this=left, expression=right))
+
+
+@function("BOOLNOT")
+def _boolnot(arguments: list[exp.Expr]) -> exp.Expr:
+    (value,) = map(_truth, arguments)
+    return exp.Paren(this=exp.Not(this=value))

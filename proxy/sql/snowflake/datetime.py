@@ -248,8 +248,29 @@ def part_of(unit: str, value: exp.Expr) -> exp.Expr:
     return duck("date_part", text(_PARTS[unit]), moment(value))
 
 
+# DuckDB has these of a TIMESTAMPTZ alone, and the type of the value is not known here.
+_OF_A_ZONE = ("timezone_hour", "timezone_minute")
+
+
+def _part_named_later(part: exp.Parameter, value: exp.Expr) -> exp.Expr:
+    """The part that a parameter names."""
+    spelled: dict[str, list[exp.Expr]] = {}
+    for name, unit in UNITS.items():
+        if unit not in _OF_A_ZONE:
+            spelled.setdefault(unit, []).append(text(name))
+    named = exp.Upper(this=exp.cast(part, _D.TEXT))
+    chosen = exp.Case()
+    for unit, names in spelled.items():
+        made = cast(part_of(unit, value.copy()), _D.BIGINT)
+        chosen = chosen.when(exp.In(this=named.copy(), expressions=names), made, copy=False)
+    complaint = exp.DPipe(this=text("invalid input syntax for type date part: "), expression=named)
+    return chosen.else_(duck("error", complaint), copy=False)
+
+
 @node(exp.Extract)
 def _extract(extract: exp.Extract) -> exp.Expr:
+    if isinstance(extract.this, exp.Parameter):
+        return _part_named_later(extract.this, extract.expression)
     return part_of(unit_of(extract.this), extract.expression)
 
 
@@ -419,6 +440,13 @@ def _convert_timezone(arguments: list[exp.Expr]) -> exp.Expr:
     pair = pair_of(value)
     at = value if pair is not None else cast(sf("to_timestamptz_", value), _D.TIMESTAMPTZ)
     return of_pair(sf("pair_in_", at, target))
+
+
+@function("TIME_FROM_PARTS", "TIMEFROMPARTS")
+def _time_from_parts(arguments: list[exp.Expr]) -> exp.Expr:
+    """Parts beyond their range carry over, past midnight too."""
+    hour, minute, second, *rest = arguments
+    return sf("time_of_parts_", hour, minute, second, rest[0] if rest else number(0))
 
 
 @function("DAYNAME")

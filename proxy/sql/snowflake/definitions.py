@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, quoted, taken
+from proxy.sql.snowflake.recorded_keys import only_record
 from proxy.sql.snowflake.registry import text, unsupported
 from proxy.sql.statement import Copies
 
@@ -33,36 +33,22 @@ class Divided:
     copies: Copies | None = None
 
 
-def divide(tree: exp.Expr, database: str) -> Divided:
+def divide(tree: exp.Expr, database: str, *, keys: bool = True) -> Divided:
     """The statements that make up a definition in Snowflake's dialect; `tree` is spent.
 
-    database: the name of the one there is.
+    database: the name of the one there is. keys: whether PRIMARY KEY and UNIQUE are to be enforced.
     """
     if isinstance(tree, exp.Create):
         is_database = tree.kind == "DATABASE" and tree.args.get("exists")
         if is_database and tree.this.name.lower() == database.lower():
             notice = f'database "{tree.this.name}" already exists, skipping'
             return Divided(exp.select("1").limit(0), notice=notice)
+        if not keys:
+            only_record(tree)
         return _create(tree)
     if isinstance(tree, exp.Alter):
         return _alter(tree)
     return Divided(tree)
-
-
-def temporary(tokens: list[Token]) -> list[Token]:
-    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
-    if not tokens or tokens[0].token_type != TokenType.CREATE:
-        return tokens
-    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
-    words = [token.text.upper() for token in tokens[at : at + 2]]
-    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
-        return tokens[:at] + tokens[at + 1 :]
-    if words[:1] == ["VOLATILE"]:
-        old = tokens[at]
-        kind = TokenType.TEMPORARY
-        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
-        return [*tokens[:at], new, *tokens[at + 1 :]]
-    return tokens
 
 
 # --- CREATE ---------------------------------------------------------------------------------------
@@ -147,12 +133,18 @@ def _insert_after(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided
 
 def _columns(schema: exp.Schema, table: exp.Expr, temporary: bool, divided: Divided) -> None:
     keys: list[exp.Expr] = []
+    kept = []
     for item in schema.expressions:
         if isinstance(item, exp.ColumnDef):
             _column(item, table, temporary, divided, keys)
-        else:
-            _key_options(item)
-            keys.extend(_foreign_keys(item))
+            kept.append(item)
+            continue
+        _key_options(item)
+        foreign = _foreign_keys(item)
+        keys.extend(foreign)
+        if not foreign:
+            kept.append(item)
+    schema.set("expressions", kept)
     for key in keys:
         schema.append("expressions", key)
 
@@ -213,7 +205,7 @@ def _bound(tree: exp.Create) -> None:
 
 
 def _foreign_keys(item: exp.Expr) -> list[exp.Expr]:
-    name = item.name if isinstance(item, exp.Constraint) else ""
+    name = folded(item.this) if isinstance(item, exp.Constraint) else ""
     parts = item.expressions if isinstance(item, exp.Constraint) else [item]
     return [
         _kept_key(name, part.expressions, part.args.get("reference"))
@@ -230,7 +222,7 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
         raise unsupported("this form of FOREIGN KEY", reference)
     where = places(named)
     kept = {
-        FOREIGN_KEY: name.lower(),
+        FOREIGN_KEY: name,
         "columns": [folded(column) for column in columns],
         "schema": where[-1] if where else "",
         "table": folded(named.this),
@@ -402,15 +394,8 @@ def _add_column(tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef) -> list
 
 HINTS: dict[str, str] = {
     "DATABASE": "There is one database; make a schema in it.",
-    "WAREHOUSE": "The server itself computes; USE WAREHOUSE takes any name.",
-    "STREAM": "Keep a column with the time of a change.",
-    "TASK": "Let a scheduler outside send the statement.",
-    "PIPE": "Send COPY INTO when files have come.",
-    "TAG": "Use COMMENT.",
-    "DYNAMIC": "Make a view.",
     "EXTERNAL": "Load the data with COPY INTO.",
     "ICEBERG": "Load the data with COPY INTO.",
-    "HYBRID": "Make a table with a PRIMARY KEY.",
     "UNDROP": "What is dropped is gone; there is no time travel.",
     "SCHEMA": "Clone its tables one by one.",
 }

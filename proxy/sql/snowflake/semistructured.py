@@ -17,7 +17,11 @@ from proxy.sql.snowflake.zoned import has_offset
 
 _VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
 _VARIANT_CALLS = frozenset(
-    {"json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"}
+    {
+        *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
+        *("_sf.try_parse_json", "_sf.to_variant", "_sf.equal_key_", "_sf.sort_key_"),
+        *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
+    }
 )
 
 _MADE = frozenset(
@@ -95,14 +99,36 @@ def is_variant(value: exp.Expr | None) -> bool:
     while isinstance(value, exp.Paren):
         value = value.this
     if isinstance(value, exp.Anonymous):
-        return value.this in _VARIANT_CALLS
+        name = value.this
+        return name in _VARIANT_CALLS or str(name).upper() in _VARIANT_CALLS
+    if isinstance(value, exp.Cast):
+        return value.to.this == exp.DType.VARIANT
     return isinstance(value, _VARIANT_NODES) or is_marked(value)
+
+
+def variants_together(values: list[exp.Expr | None]) -> None:
+    """Of values that become one, string literals beside a VARIANT are VARIANTs too; in place."""
+    if any(is_variant(value) for value in values):
+        for value in values:
+            if isinstance(value, exp.Literal) and value.is_string:
+                value.replace(duck("to_json", value.copy()))
+
+
+def placed(made: exp.Expr, call: exp.Expr) -> exp.Expr:
+    """What a rule made of a call or cast, as the place of that wants it if it is a VARIANT."""
+    if isinstance(made, exp.Anonymous) and made.this in _MADE_VARIANT:
+        return in_place(made, call.parent, call.arg_key)
+    return made
+
+
+_MADE_VARIANT = frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"})
+_EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
     """A VARIANT as the place that it stands in wants it; `key` is its argument's name there."""
     if isinstance(parent, _TEXT_PLACES):
-        return as_text(value)
+        return as_text(value, parent)
     if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
@@ -111,11 +137,15 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
         if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
             return as_text(value)
         return sf("to_boolean", value)
+    if isinstance(parent, exp.Case) and key == "this" and parent.args.get("ifs"):
+        return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
         return sf("sort_key_", value)
     if isinstance(parent, _COMPARISONS):
         other = parent.expression if key == "this" else parent.this
-        return value if is_variant(other) else _typed_as(value, other)
+        if is_variant(other):
+            return sf("equal_key_" if isinstance(parent, _EQUALITIES) else "sort_key_", value)
+        return _typed_as(value, other)
     if isinstance(parent, exp.Between) and key == "this":
         return _typed_as(value, parent.args["low"])
     if isinstance(parent, exp.In) and key == "this" and parent.expressions:
@@ -129,21 +159,82 @@ def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     return sf("typed_as_", value, other.copy())
 
 
-def as_text(value: exp.Anonymous) -> exp.Expr:
-    """The text of a VARIANT, without quotes; NULL for JSON null."""
-    if value.this == "json_extract":
+def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:
+    """Whether a query groups by a path, which must then stay as it is for DuckDB to know it."""
+    query = place.find_ancestor(exp.Select, exp.Group) if place is not None else None
+    group = query.args.get("group") if isinstance(query, exp.Select) else None
+    return group is not None and any(one == value for one in group.expressions)
+
+
+def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
+    """The text of a VARIANT, without quotes; NULL for JSON null.
+
+    place: where the value will stand, for one that has no parent yet.
+    """
+    if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
         value.set("this", "json_extract_string")
         return value
     return duck("json_extract_string", value, text("$"))
 
 
 def scalar_text(value: exp.Expr) -> exp.Expr:
-    """An argument that must be a text: a VARIANT's is taken out of it, all else stays."""
+    """An argument that must be a text: a VARIANT's is taken out of it, a number's is written."""
     if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
         return as_text(value)
     if isinstance(value, exp.Null):
         return cast(value, exp.DType.VARCHAR)
+    return text_place(value)
+
+
+def unquoted(value: exp.Expr) -> exp.Expr:
+    """A VARIANT that the syntax shows as its text; all else stays as it is."""
+    if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
+        return as_text(value)
     return duck("json_extract_string", value, text("$")) if is_marked(value) else value
+
+
+_PERHAPS_NO_TEXT = (
+    *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
+    exp.Boolean,
+)
+
+
+def text_place(value: exp.Expr) -> exp.Expr:
+    """What may be a VARIANT, a number or a date, where a function wants a text or a binary."""
+    if isinstance(value, _PERHAPS_NO_TEXT) or (
+        isinstance(value, exp.Literal) and not value.is_string
+    ):
+        if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
+            return value
+        if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
+            return value
+        if isinstance(value, exp.DPipe) or value.find_ancestor(exp.Index) is not None:
+            return value  # an index takes no macro that looks at types
+        return sf("text_", value)
+    return value
+
+
+_OF_TEXTS: dict[type, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            *(exp.Upper, exp.Lower, exp.Length, exp.SplitPart, exp.Initcap, exp.Translate),
+            *(exp.Strtok, exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
+            *(exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest),
+        ),
+        ("this",),
+    ),
+    **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), ("this", "expression")),
+    exp.Trim: ("this", "expression"),
+    exp.Replace: ("this", "expression", "replacement"),
+}
+
+
+@node(*_OF_TEXTS)
+def _of_texts(call: exp.Expr) -> None:
+    for key in _OF_TEXTS[call.__class__]:
+        value = call.args.get(key)
+        if value is not None:
+            call.set(key, scalar_text(value))
 
 
 def path_text(path: exp.JSONPath) -> str:

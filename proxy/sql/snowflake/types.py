@@ -34,7 +34,8 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import TO_VARIANT
+from proxy.sql.snowflake.semistructured import TO_VARIANT, placed
+from proxy.sql.snowflake.semistructured import as_text as text_of_variant
 from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
 _D = exp.DType
@@ -139,9 +140,8 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
-    elif name == "json_extract":
-        value.set("this", "json_extract_string")
-        made = value
+    elif name == "json_extract" and isinstance(value, exp.Anonymous):
+        made = text_of_variant(value)
     elif name == "json_extract_string":
         made = value
     else:
@@ -362,7 +362,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
         return None
     if node.args.get("format") is not None:
         raise unsupported("CAST with FORMAT", node)
-    return cast_to(node.this, kind)
+    made = cast_to(node.this, kind)
+    return placed(made, node) if made is not None else None
 
 
 _TRIED: dict[exp.DType, str] = {

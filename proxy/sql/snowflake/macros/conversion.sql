@@ -5,8 +5,8 @@ CREATE OR REPLACE MACRO _sf.main.is_json_(x) AS typeof(x) = 'JSON';
 
 -- A FLOAT's text has nine decimals.
 CREATE OR REPLACE MACRO _sf.main.float_text_(x) AS
-  regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END
-    AS VARCHAR), '\.0$', '');
+  CASE WHEN isnan(x) THEN 'NaN' ELSE regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END
+    AS VARCHAR), '\.0$', '') END;
 
 -- x::VARCHAR. A macro of several forms is chosen by its argument's type, which must be known: in the
 -- body of another macro, that of one form is called (`any_text_`, `any_timestamp_`).
@@ -22,6 +22,22 @@ CREATE OR REPLACE MACRO _sf.main.any_text_(x) AS
     WHEN 'TIME' THEN strftime(DATE '2000-01-01' + CAST(x AS TIME), '%H:%M:%S')
     WHEN 'BLOB' THEN hex(CAST(x AS BLOB))
     ELSE CAST(x AS VARCHAR) END;
+-- An argument that must be a text or a binary.
+CREATE OR REPLACE MACRO _sf.main.timeless_text_(x) AS
+  CASE typeof(x)
+    WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+    WHEN 'DOUBLE' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    WHEN 'FLOAT' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.text_
+  (x BLOB) AS x,
+  (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
+  (x TIMESTAMPTZ) AS _sf.main.any_text_(CAST(x AS TIMESTAMPTZ)),
+  (x DATE) AS CAST(x AS VARCHAR),
+  (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
+  (x) AS _sf.main.timeless_text_(x);
+-- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
+CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
   (x TIMESTAMPTZ) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g ')
@@ -30,7 +46,7 @@ CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x DATE) AS CAST(x AS VARCHAR),
   (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
   (x BLOB) AS hex(x),
-  (x) AS _sf.main.any_text_(x);
+  (x) AS _sf.main.timeless_text_(x);
 
 -- x::VARCHAR(n): too long is an error, not a cut.
 CREATE OR REPLACE MACRO _sf.main.checked_length_(s, n) AS
@@ -68,6 +84,9 @@ CREATE OR REPLACE MACRO _sf.main.try_to_boolean(x) AS
     WHEN 'VARCHAR' THEN _sf.main.try_truth_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.try_truth_(json_extract_string(to_json(x), '$'))
     ELSE TRY_CAST(x AS BOOLEAN) END;
+
+CREATE OR REPLACE MACRO _sf.main.truthy_(x) AS
+  CASE typeof(x) WHEN 'BOOLEAN' THEN CAST(x AS BOOLEAN) ELSE round(CAST(x AS DOUBLE)) <> 0 END;
 
 -- Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size.
 CREATE OR REPLACE MACRO _sf.main.since_epoch_(n) AS
@@ -139,24 +158,31 @@ CREATE OR REPLACE MACRO _sf.main.text_with_zone_(s) AS
     WHEN regexp_full_match(trim(s), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
     THEN TRY_CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) || regexp_extract(
       replace(upper(trim(s)), 'Z', '+00:00'), '[+-][0-9]{2}(:?[0-9]{2})?$')
+    WHEN regexp_full_match(trim(s), '-?[0-9]+')
+    THEN CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) || '+00'
     ELSE CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) END;
 CREATE OR REPLACE MACRO _sf.main.to_timestamptz_
   (x TIMESTAMPTZ) AS x,
+  (x TIMESTAMP) AS CAST(x AS TIMESTAMPTZ),
+  (x DATE) AS CAST(x AS TIMESTAMPTZ),
   (x) AS CASE typeof(x)
     WHEN 'VARCHAR' THEN _sf.main.text_with_zone_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.text_with_zone_(json_extract_string(to_json(x), '$'))
-    ELSE CAST(_sf.main.any_timestamp_(x) AS VARCHAR) END;
+    ELSE CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' END;
 
 -- Hexadecimal may have the \x in front that Postgres clients write.
 CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
   CASE upper(format)
-    WHEN 'HEX' THEN unhex(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END)
+    WHEN 'HEX' THEN CASE WHEN length(s) % 2 = 1
+      THEN CAST(error('The following string is not a legal hex-encoded value: ''' || s || '''') AS BLOB)
+      ELSE unhex(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END) END
     WHEN 'BASE64' THEN from_base64(s)
     WHEN 'UTF-8' THEN encode(s)
     WHEN 'UTF8' THEN encode(s)
     ELSE error('Invalid format ' || format) END;
 CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
   CASE typeof(s) WHEN 'BLOB' THEN CAST(s AS BLOB)
+    WHEN 'JSON' THEN _sf.main.to_binary_(json_extract_string(to_json(s), '$'), format)
     ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
   TRY(CASE upper(format) WHEN 'HEX' THEN unhex(s) WHEN 'BASE64' THEN from_base64(s)
