@@ -4,7 +4,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO hd_runtime.work_signals (task_class, waiting)
     SELECT c, true FROM unnest(coalesce(task_classes, '{*}')) AS c
-    WHERE (SELECT s.waiting FROM hd_runtime.work_signals s
+    WHERE (c = '*' OR EXISTS (SELECT FROM hd_runtime.task_classes k WHERE k.name = c))
+      AND (SELECT s.waiting FROM hd_runtime.work_signals s
            WHERE s.task_class = c ORDER BY s.at DESC LIMIT 1) IS NOT TRUE;
 END
 $$;

@@ -4,11 +4,15 @@ LANGUAGE plpgsql AS $$
 BEGIN
     IF coalesce(length(_check_claim.agent_run_id), 0) NOT BETWEEN 1 AND 200 OR position(E'\n' IN _check_claim.agent_run_id) > 0 THEN
         RAISE EXCEPTION 'agent_run_id must be 1 to 200 characters on one line' USING ERRCODE = 'HD006',
-            HINT = 'A name for this run of the agent; it goes into the audit trail: claim_next_task(''agent-1'').';
+            HINT = 'A name for this run of the agent; it goes into the audit trail: claim_next_task(''agent-1'').',
+            DETAIL = CASE WHEN _check_claim.agent_run_id IS NULL THEN 'agent_run_id is null'
+                          ELSE format('%s characters: %L', length(_check_claim.agent_run_id), left(_check_claim.agent_run_id, 60)) END;
     END IF;
     IF _check_claim.max_tasks IS NULL OR _check_claim.max_tasks NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION 'max_tasks must be between 1 and 1000, not %', coalesce(_check_claim.max_tasks::text, 'null')
-            USING ERRCODE = 'HD006';
+            USING ERRCODE = 'HD006',
+            DETAIL = format('max_tasks is %s', coalesce(_check_claim.max_tasks::text, 'null')),
+            HINT = 'It is how many tasks are leased at once; 1 unless it is given.';
     END IF;
     IF _check_claim.task_classes IS NULL THEN
         RETURN;

@@ -3,7 +3,8 @@ LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF length(value) > at_most THEN
         RAISE EXCEPTION '% is too long', what USING ERRCODE = 'HD006',
-            DETAIL = format('%s characters, %s are allowed', length(value), at_most);
+            DETAIL = format('%s characters, %s are allowed', length(value), at_most),
+            HINT = 'Put what is long into the payload or an artifact, and name it here.';
     END IF;
 END
 $$;

@@ -7,12 +7,15 @@ BEGIN
     IF _lease_lost.attempt_id IS NULL OR _lease_lost.lease_token IS NULL THEN
         RAISE EXCEPTION '% must not be null',
             CASE WHEN _lease_lost.attempt_id IS NULL THEN 'attempt_id' ELSE 'lease_token' END
-            USING ERRCODE = 'HD006', HINT = 'claim_next_task returns both.';
+            USING ERRCODE = 'HD006', HINT = 'claim_next_task returns both.',
+            DETAIL = format('attempt %s, lease token %s', coalesce(_lease_lost.attempt_id::text, 'null'),
+                            CASE WHEN _lease_lost.lease_token IS NULL THEN 'null' ELSE 'given' END);
     END IF;
     SELECT * INTO v_attempt FROM hd_runtime.task_attempts a WHERE a.id = _lease_lost.attempt_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no attempt %', _lease_lost.attempt_id USING ERRCODE = 'HD004',
-            HINT = 'claim_next_task returns attempt_id; task_id is another column.';
+            HINT = 'claim_next_task returns attempt_id; task_id is another column.',
+            DETAIL = format('no row of hd_runtime.task_attempts has id %s', _lease_lost.attempt_id);
     END IF;
     RAISE EXCEPTION 'lease lost: attempt % %', _lease_lost.attempt_id,
         CASE WHEN v_attempt.lease_token IS DISTINCT FROM hd_runtime._token_digest(_lease_lost.lease_token)

@@ -6,7 +6,9 @@ DECLARE
 BEGIN
     SELECT a.* INTO v_attempt FROM hd_runtime.task_attempts a WHERE a.id = _lock_failed.attempt_id FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no attempt %', _lock_failed.attempt_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no attempt %', _lock_failed.attempt_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.task_attempts has id %s', _lock_failed.attempt_id),
+            HINT = 'claim_next_task returns attempt_id; SELECT * FROM hd_runtime.attempt_chain lists the attempts.';
     END IF;
     IF v_attempt.status NOT IN ('repair_required', 'terminal_failed') THEN
         RAISE EXCEPTION 'attempt % has not failed: it is %', v_attempt.id, v_attempt.status USING ERRCODE = 'HD002',

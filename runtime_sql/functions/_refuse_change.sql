@@ -3,7 +3,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% on hd_runtime.% is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
         USING ERRCODE = 'HD003',
-        HINT = 'Use the functions of schema hd_runtime; \df+ hd_runtime.* lists them.';
+        HINT = 'Use the functions of schema hd_runtime; \df+ hd_runtime.* lists them.',
+        DETAIL = format('table hd_runtime.%s, trigger %s', TG_TABLE_NAME, TG_NAME);
 END
 $$;
 COMMENT ON FUNCTION hd_runtime._refuse_change() IS

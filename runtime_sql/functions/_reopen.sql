@@ -13,7 +13,8 @@ BEGIN
     WHERE d.task_id = _reopen.task_id AND t.status = 'failed' LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'task % needs task %, which failed', v_task.id, v_failed USING ERRCODE = 'HD005',
-            HINT = 'Recover that one first.';
+            HINT = 'Recover that one first.',
+            DETAIL = format('task %s is %s; task %s is failed', v_task.id, v_task.status, v_failed);
     END IF;
     IF v_task.work_item_key IS NOT NULL THEN
         INSERT INTO hd_runtime.open_work_items (project_id, work_item_key, task_id)
@@ -21,7 +22,8 @@ BEGIN
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'task % cannot be resumed: another unfinished task has its work_item_key', v_task.id
-                USING ERRCODE = 'HD005', DETAIL = format('work_item_key %L', v_task.work_item_key);
+                USING ERRCODE = 'HD005', DETAIL = format('work_item_key %L', v_task.work_item_key),
+                HINT = 'Wait until that one has ended, or have it cancelled: cancel_task.';
         END IF;
     END IF;
 END

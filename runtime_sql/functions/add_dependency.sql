@@ -9,15 +9,22 @@ DECLARE
 BEGIN
     PERFORM _require_read_committed();
     IF add_dependency.task_id IS NULL OR add_dependency.needs_task_id IS NULL THEN
-        RAISE EXCEPTION 'task_id and needs_task_id must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'task_id and needs_task_id must not be null' USING ERRCODE = 'HD006',
+            DETAIL = format('task_id %s, needs_task_id %s', coalesce(add_dependency.task_id::text, 'null'),
+                            coalesce(add_dependency.needs_task_id::text, 'null')),
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     SELECT * INTO v_task FROM tasks t WHERE t.id = add_dependency.task_id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no task %', add_dependency.task_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no task %', add_dependency.task_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.tasks has id %s', add_dependency.task_id),
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     IF NOT EXISTS (SELECT FROM tasks t WHERE t.id = add_dependency.needs_task_id AND t.project_id = v_task.project_id) THEN
         RAISE EXCEPTION 'there is no task % in project %', add_dependency.needs_task_id, v_task.project_id
-            USING ERRCODE = 'HD004';
+            USING ERRCODE = 'HD004',
+            DETAIL = format('task %s may need tasks of its own project only', v_task.id),
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     -- One at a time within a project: two that are each without a cycle may make one together.
     PERFORM pg_advisory_xact_lock(x'48440005'::int, uuid_hash(v_task.project_id));
@@ -32,14 +39,16 @@ BEGIN
     SELECT array_to_string(add_dependency.task_id || n.path, ' needs ') INTO v_path
     FROM needed n WHERE n.id = add_dependency.task_id LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'the dependency would close a cycle' USING ERRCODE = 'HD006', DETAIL = v_path;
+        RAISE EXCEPTION 'the dependency would close a cycle' USING ERRCODE = 'HD006', DETAIL = v_path,
+            HINT = 'A task cannot need itself, nor what needs it.';
     END IF;
 
     SELECT a.* INTO v_attempt FROM task_attempts a
     WHERE a.task_id = add_dependency.task_id AND a.status IN ('queued', 'preflight_blocked') FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'task % does not wait in the queue: it cannot need anything more', add_dependency.task_id
-            USING ERRCODE = 'HD002', DETAIL = format('task %s is %s', v_task.id, v_task.status);
+            USING ERRCODE = 'HD002', DETAIL = format('task %s is %s', v_task.id, v_task.status),
+            HINT = 'Only a task that nobody has claimed can be given another need; its worker may release_attempt first.';
     END IF;
     INSERT INTO task_dependencies (task_id, needs_task_id)
     VALUES (add_dependency.task_id, add_dependency.needs_task_id) ON CONFLICT DO NOTHING;

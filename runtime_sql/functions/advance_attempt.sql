@@ -6,7 +6,9 @@ BEGIN
     PERFORM _check_length('to_status', advance_attempt.to_status, 200);
     PERFORM _check_size('detail', advance_attempt.detail);
     IF advance_attempt.to_status IS NULL THEN
-        RAISE EXCEPTION 'to_status must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'to_status must not be null' USING ERRCODE = 'HD006',
+            DETAIL = format('attempt %s', coalesce(advance_attempt.attempt_id::text, 'null')),
+            HINT = 'SELECT * FROM hd_runtime.attempt_states lists the states.';
     END IF;
     IF NOT EXISTS (SELECT FROM attempt_states s WHERE s.status = advance_attempt.to_status AND s.leased) THEN
         -- The lease first: a late worker learns that it is late.
@@ -33,7 +35,8 @@ BEGIN
                    AND a.lease_token = _token_digest(advance_attempt.lease_token)
                    AND a.lease_expires > clock_timestamp()) THEN
             RAISE EXCEPTION 'the attempt is % already', advance_attempt.to_status USING ERRCODE = 'HD002',
-                DETAIL = format('attempt %s', advance_attempt.attempt_id);
+                DETAIL = format('attempt %s', advance_attempt.attempt_id),
+                HINT = 'Go on with what follows, or end it: complete_attempt, fail_attempt, release_attempt.';
         END IF;
         PERFORM _lease_lost(advance_attempt.attempt_id, advance_attempt.lease_token);
     END IF;

@@ -8,10 +8,14 @@ BEGIN
     PERFORM _check_length('reason', cancel_task.reason, 100000);
     PERFORM _require_read_committed();
     IF cancel_task.task_id IS NULL THEN
-        RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006',
+            DETAIL = 'task_id is null',
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     IF NOT EXISTS (SELECT FROM tasks t WHERE t.id = cancel_task.task_id) THEN
-        RAISE EXCEPTION 'there is no task %', cancel_task.task_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no task %', cancel_task.task_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.tasks has id %s', cancel_task.task_id),
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     LOOP
         SELECT a.* INTO v_attempt FROM task_attempts a

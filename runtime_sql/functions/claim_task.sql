@@ -9,12 +9,16 @@ DECLARE
 BEGIN
     PERFORM _check_claim(claim_task.agent_run_id, NULL, 1);
     IF claim_task.task_id IS NULL THEN
-        RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006',
+            DETAIL = 'task_id is null',
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     SELECT t.status, c.lease_ttl INTO v_status, v_ttl
     FROM tasks t JOIN task_classes c ON c.name = t.task_class WHERE t.id = claim_task.task_id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no task %', claim_task.task_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no task %', claim_task.task_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.tasks has id %s', claim_task.task_id),
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     IF v_status IN ('done', 'failed') THEN
         RAISE EXCEPTION 'task % is not claimable: it is %', claim_task.task_id, v_status USING ERRCODE = 'HD005',

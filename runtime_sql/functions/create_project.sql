@@ -6,7 +6,9 @@ DECLARE
 BEGIN
     PERFORM _check_length('name', create_project.name, 200);
     IF coalesce(create_project.name, '') = '' THEN
-        RAISE EXCEPTION 'a project needs a name' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'a project needs a name' USING ERRCODE = 'HD006',
+            DETAIL = 'name is null or empty',
+            HINT = 'SELECT create_project(''name'').';
     END IF;
     LOOP
         SELECT p.id INTO v_id FROM projects p WHERE p.name = create_project.name;

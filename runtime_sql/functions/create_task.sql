@@ -30,7 +30,8 @@ BEGIN
                  END;
     IF v_missing IS NOT NULL THEN
         RAISE EXCEPTION 'a task needs %', v_missing USING ERRCODE = 'HD006',
-            DETAIL = v_missing || ' is null or empty';
+            DETAIL = v_missing || ' is null or empty',
+            HINT = 'The shortest call: SELECT * FROM create_task(default_project(), ''builder'', ''code'').';
     END IF;
     IF greatest(length(create_task.agent_type), length(create_task.task_class)) > 200
        OR greatest(length(create_task.work_item_key), length(create_task.input_hash)) > 500 THEN
@@ -41,12 +42,14 @@ BEGIN
     END IF;
     IF create_task.priority NOT BETWEEN 0 AND 32767 THEN
         RAISE EXCEPTION 'priority % is out of range', create_task.priority USING ERRCODE = 'HD006',
-            HINT = 'Priorities go from 0 (first) to 32767; 100 is usual.';
+            HINT = 'Priorities go from 0 (first) to 32767; 100 is usual.',
+            DETAIL = format('priority is %s, the smallest 0, the greatest 32767', create_task.priority);
     END IF;
     PERFORM _check_size('payload', create_task.payload);
     IF NOT EXISTS (SELECT FROM projects p WHERE p.id = create_task.project_id) THEN
         RAISE EXCEPTION 'there is no project %', create_task.project_id USING ERRCODE = 'HD004',
-            HINT = 'SELECT create_project(''name'') makes one; default_project() is always there.';
+            HINT = 'SELECT create_project(''name'') makes one; default_project() is always there.',
+            DETAIL = format('no row of hd_runtime.projects has id %s', create_task.project_id);
     END IF;
     SELECT c.model_classes[1] INTO v_model FROM task_classes c WHERE c.name = create_task.task_class;
     IF NOT FOUND THEN
@@ -84,7 +87,8 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.id = n AND t.project_id = create_task.project_id);
         IF v_missing IS NOT NULL THEN
             RAISE EXCEPTION 'needs names tasks that are not there' USING ERRCODE = 'HD004',
-                DETAIL = format('not in project %s: %s', create_task.project_id, v_missing);
+                DETAIL = format('not in project %s: %s', create_task.project_id, v_missing),
+                HINT = 'A task may need tasks of its own project only; create those first.';
         END IF;
         SELECT count(*) FILTER (WHERE t.status <> 'done'), (array_agg(t.id) FILTER (WHERE t.status = 'failed'))[1]
         INTO v_unmet, v_failed

@@ -13,14 +13,20 @@ BEGIN
     IF decide_release.gate_evaluation_id IS NULL OR decide_release.decision IS NULL
        OR decide_release.decision NOT IN ('ship', 'block') THEN
         RAISE EXCEPTION 'a release decision is ship or block, not %', coalesce(quote_literal(decide_release.decision), 'null')
-            USING ERRCODE = 'HD006';
+            USING ERRCODE = 'HD006',
+            DETAIL = format('decision is %s', coalesce(quote_literal(decide_release.decision), 'null')),
+            HINT = 'decide_release(gate_evaluation_id, ''ship''), or ''block''.';
     END IF;
     IF decide_release.confidence NOT BETWEEN 0 AND 1 THEN
-        RAISE EXCEPTION 'confidence must be between 0 and 1, not %', decide_release.confidence USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'confidence must be between 0 and 1, not %', decide_release.confidence USING ERRCODE = 'HD006',
+            DETAIL = format('confidence is %s', decide_release.confidence),
+            HINT = '0.9 means nine out of ten; null when nobody measured it.';
     END IF;
     SELECT * INTO v_evaluation FROM gate_evaluations e WHERE e.id = decide_release.gate_evaluation_id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no gate evaluation %', decide_release.gate_evaluation_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no gate evaluation %', decide_release.gate_evaluation_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.gate_evaluations has id %s', decide_release.gate_evaluation_id),
+            HINT = 'evaluate_gate returns its id.';
     END IF;
     SELECT r.status INTO v_review FROM review_requests r
     WHERE r.gate_evaluation_id = v_evaluation.id AND r.subject = 'gate';
@@ -36,7 +42,8 @@ BEGIN
     RETURNING * INTO v_decision;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'gate evaluation % has its release decision, which is immutable', v_evaluation.id
-            USING ERRCODE = 'HD003', HINT = 'A new evaluation can have a new one.';
+            USING ERRCODE = 'HD003', HINT = 'A new evaluation can have a new one.',
+            DETAIL = format('gate evaluation %s of gate %s', v_evaluation.id, v_evaluation.gate);
     END IF;
     RETURN v_decision;
 END

@@ -13,12 +13,15 @@ BEGIN
     IF decide_review.review_id IS NULL OR decide_review.decision IS NULL
        OR decide_review.decision NOT IN ('approved', 'rejected') THEN
         RAISE EXCEPTION 'a decision on a review request is approved or rejected, not %',
-            coalesce(quote_literal(decide_review.decision), 'null') USING ERRCODE = 'HD006';
+            coalesce(quote_literal(decide_review.decision), 'null') USING ERRCODE = 'HD006',
+            DETAIL = format('review request %s', coalesce(decide_review.review_id::text, 'null')),
+            HINT = 'decide_review(review_id, ''approved''), or ''rejected''.';
     END IF;
     SELECT * INTO v_review FROM review_requests r WHERE r.id = decide_review.review_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no review request %', decide_review.review_id USING ERRCODE = 'HD004',
-            HINT = 'SELECT * FROM hd_runtime.review_queue lists the open ones.';
+            HINT = 'SELECT * FROM hd_runtime.review_queue lists the open ones.',
+            DETAIL = format('no row of hd_runtime.review_requests has id %s', decide_review.review_id);
     END IF;
     -- The attempt before its review request, as everybody locks them.
     IF v_review.subject = 'recovery' THEN
@@ -31,7 +34,8 @@ BEGIN
     IF NOT FOUND THEN
         SELECT * INTO v_review FROM review_requests r WHERE r.id = decide_review.review_id;
         RAISE EXCEPTION 'review request % is decided: %', v_review.id, v_review.status USING ERRCODE = 'HD002',
-            DETAIL = format('by %s at %s', v_review.decided_by, v_review.decided_at);
+            DETAIL = format('by %s at %s', v_review.decided_by, v_review.decided_at),
+            HINT = 'A request is decided once; ask again with request_review.';
     END IF;
     IF v_review.subject <> 'recovery' THEN
         RETURN v_review;

@@ -11,7 +11,8 @@ BEGIN
     IF coalesce(define_gate.gate, '') = '' OR coalesce(jsonb_typeof(predicates), '') <> 'array'
        OR jsonb_array_length(predicates) = 0 THEN
         RAISE EXCEPTION 'a gate needs a name and an array of predicates' USING ERRCODE = 'HD006',
-            HINT = '[{"fact": "coverage.lines", "operator": "gte", "expected": 0.8, "otherwise": "blocked"}]';
+            HINT = '[{"fact": "coverage.lines", "operator": "gte", "expected": 0.8, "otherwise": "blocked"}]',
+            DETAIL = format('gate %s', coalesce(quote_literal(define_gate.gate), 'null'));
     END IF;
     PERFORM _check_size('predicates', predicates);
     FOR v_predicate, v_no IN SELECT * FROM jsonb_array_elements(predicates) WITH ORDINALITY LOOP
@@ -30,7 +31,8 @@ BEGIN
                 PERFORM '' ~ (v_predicate ->> 'expected');
             EXCEPTION WHEN invalid_regular_expression THEN
                 RAISE EXCEPTION 'predicate % of gate % is not a regular expression', v_no, quote_literal(define_gate.gate)
-                    USING ERRCODE = 'HD006', DETAIL = SQLERRM;
+                    USING ERRCODE = 'HD006', DETAIL = SQLERRM,
+                    HINT = 'Postgres''s own regular expressions; in JSON a backslash is written twice.';
             END;
         END IF;
     END LOOP;

@@ -12,13 +12,16 @@ BEGIN
     PERFORM _check_length('name', define_task_class.name, 200);
     PERFORM _check_length('description', define_task_class.description, 100000);
     IF coalesce(define_task_class.name, '') = '' THEN
-        RAISE EXCEPTION 'a task class needs a name' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'a task class needs a name' USING ERRCODE = 'HD006',
+            DETAIL = 'name is null or empty',
+            HINT = 'SELECT define_task_class(''name''); all else has defaults.';
     END IF;
     PERFORM _check_length('model_classes', array_to_string(define_task_class.model_classes, ','), 1000);
     IF array_position(define_task_class.model_classes, NULL) IS NOT NULL
        OR array_ndims(define_task_class.model_classes) > 1 THEN
         RAISE EXCEPTION 'model_classes must be a list of names' USING ERRCODE = 'HD006',
-            HINT = 'Weakest first: ''{standard,strong,strongest}''.';
+            HINT = 'Weakest first: ''{standard,strong,strongest}''.',
+            DETAIL = format('class %s', define_task_class.name);
     END IF;
     INSERT INTO task_classes (name) VALUES (define_task_class.name) ON CONFLICT DO NOTHING;
     UPDATE task_classes c

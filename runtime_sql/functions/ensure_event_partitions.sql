@@ -5,7 +5,9 @@ DECLARE
 BEGIN
     IF months_ahead IS NULL OR months_ahead NOT BETWEEN 0 AND 120 THEN
         RAISE EXCEPTION 'months_ahead must be between 0 and 120, not %', coalesce(months_ahead::text, 'null')
-            USING ERRCODE = 'HD006';
+            USING ERRCODE = 'HD006',
+            DETAIL = format('months_ahead is %s', coalesce(months_ahead::text, 'null')),
+            HINT = '3 unless it is given.';
     END IF;
     FOR i IN 0 .. months_ahead LOOP
         v_made := v_made + _make_event_partition(date_trunc('month', now()) + make_interval(months => i))::int;

@@ -11,11 +11,16 @@ BEGIN
     PERFORM _check_length('gate', evaluate_gate.gate, 200);
     IF evaluate_gate.project_id IS NULL OR evaluate_gate.gate IS NULL
        OR coalesce(jsonb_typeof(evaluate_gate.facts), '') <> 'object' THEN
-        RAISE EXCEPTION 'a gate is evaluated for a project, over an object of facts' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'a gate is evaluated for a project, over an object of facts' USING ERRCODE = 'HD006',
+            DETAIL = format('project_id %s, facts %s', coalesce(evaluate_gate.project_id::text, 'null'),
+                            coalesce(jsonb_typeof(evaluate_gate.facts), 'null')),
+            HINT = 'SELECT * FROM evaluate_gate(default_project(), ''G2'', ''{"coverage": {"lines": 91}}'').';
     END IF;
     PERFORM _check_size('facts', evaluate_gate.facts);
     IF NOT EXISTS (SELECT FROM projects p WHERE p.id = evaluate_gate.project_id) THEN
-        RAISE EXCEPTION 'there is no project %', evaluate_gate.project_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no project %', evaluate_gate.project_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.projects has id %s', evaluate_gate.project_id),
+            HINT = 'SELECT create_project(''name'') makes one; default_project() is always there.';
     END IF;
     SELECT jsonb_agg(jsonb_build_object(
                'no', p.no, 'fact', p.fact, 'operator', p.operator, 'expected', p.expected,
@@ -29,7 +34,8 @@ BEGIN
     WHERE p.gate = evaluate_gate.gate;
     IF v_predicates IS NULL THEN
         RAISE EXCEPTION 'there is no gate %', quote_literal(evaluate_gate.gate) USING ERRCODE = 'HD004',
-            HINT = 'An operator makes one with define_gate.';
+            HINT = 'An operator makes one with define_gate.',
+            DETAIL = 'Known: ' || coalesce((SELECT string_agg(g.gate, ', ' ORDER BY g.gate) FROM gates g), 'none');
     END IF;
     INSERT INTO gate_evaluations (project_id, gate, facts, predicates, outcome)
     VALUES (evaluate_gate.project_id, evaluate_gate.gate, evaluate_gate.facts, v_predicates,

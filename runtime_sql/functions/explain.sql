@@ -6,11 +6,15 @@ DECLARE
     v_bundle jsonb;
 BEGIN
     IF explain.attempt_id IS NULL THEN
-        RAISE EXCEPTION 'attempt_id must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'attempt_id must not be null' USING ERRCODE = 'HD006',
+            DETAIL = 'attempt_id is null',
+            HINT = 'claim_next_task returns attempt_id; SELECT * FROM hd_runtime.attempt_chain lists the attempts.';
     END IF;
     SELECT t.* INTO v_task FROM tasks t JOIN task_attempts a ON a.task_id = t.id WHERE a.id = explain.attempt_id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no attempt %', explain.attempt_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no attempt %', explain.attempt_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.task_attempts has id %s', explain.attempt_id),
+            HINT = 'claim_next_task returns attempt_id; SELECT * FROM hd_runtime.attempt_chain lists the attempts.';
     END IF;
     WITH chain AS (
         SELECT * FROM task_attempts a WHERE a.task_id = v_task.id

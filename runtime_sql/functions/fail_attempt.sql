@@ -10,11 +10,13 @@ BEGIN
     PERFORM _require_read_committed();
     IF coalesce(fail_attempt.failure_kind, '') = '' THEN
         RAISE EXCEPTION 'failure_kind must not be null or empty' USING ERRCODE = 'HD006',
-            HINT = 'SELECT * FROM hd_runtime.failure_kinds lists those that recovery knows; any other goes to a human.';
+            HINT = 'SELECT * FROM hd_runtime.failure_kinds lists those that recovery knows; any other goes to a human.',
+            DETAIL = format('attempt %s', coalesce(fail_attempt.attempt_id::text, 'null'));
     END IF;
     IF fail_attempt.failure_kind = 'lease_expired' THEN
         RAISE EXCEPTION 'lease_expired is for the reaper to say' USING ERRCODE = 'HD006',
-            HINT = 'To give the task back without blame, call release_attempt.';
+            HINT = 'To give the task back without blame, call release_attempt.',
+            DETAIL = format('attempt %s', coalesce(fail_attempt.attempt_id::text, 'null'));
     END IF;
     PERFORM _check_size('detail', fail_attempt.detail);
     SELECT a.agent_run_id INTO v_actor FROM task_attempts a

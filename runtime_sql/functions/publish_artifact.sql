@@ -16,7 +16,9 @@ BEGIN
     PERFORM _check_size('content', publish_artifact.content);
     IF coalesce(publish_artifact.kind, '') = '' OR coalesce(publish_artifact.artifact_key, '') = ''
        OR (publish_artifact.content IS NULL AND publish_artifact.uri IS NULL) THEN
-        RAISE EXCEPTION 'an artifact needs a kind, an artifact_key, and a content or a uri' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'an artifact needs a kind, an artifact_key, and a content or a uri' USING ERRCODE = 'HD006',
+            DETAIL = format('attempt %s', publish_artifact.attempt_id),
+            HINT = 'publish_artifact(attempt_id, lease_token, ''code'', ''main.py'', uri => ''s3://...'').';
     END IF;
     IF publish_artifact.content IS NOT NULL THEN
         content_hash := coalesce(publish_artifact.content_hash,
@@ -27,7 +29,8 @@ BEGIN
     IF coalesce(publish_artifact.content_hash, '') !~ '^sha256:[0-9a-f]{64}$' OR coalesce(publish_artifact.size_bytes, -1) < 0
        OR publish_artifact.confidence NOT BETWEEN 0 AND 1 THEN
         RAISE EXCEPTION 'an artifact needs a content_hash, a size and, if any, a confidence between 0 and 1'
-            USING ERRCODE = 'HD006', HINT = 'content_hash is sha256: and 64 hexadecimal digits; with a uri, give size_bytes.';
+            USING ERRCODE = 'HD006', HINT = 'content_hash is sha256: and 64 hexadecimal digits; with a uri, give size_bytes.',
+            DETAIL = format('attempt %s', publish_artifact.attempt_id);
     END IF;
     INSERT INTO artifact_instances (id, attempt_id, kind, artifact_key, content_hash, size_bytes, uri, content,
                                     confidence, lease_epoch, branch_id)

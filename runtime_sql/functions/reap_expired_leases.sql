@@ -12,7 +12,9 @@ DECLARE
     v_step hd_runtime.recovery_step;
 BEGIN
     IF max_rows IS NULL OR max_rows < 1 THEN
-        RAISE EXCEPTION 'max_rows must be positive, not %', coalesce(max_rows::text, 'null') USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'max_rows must be positive, not %', coalesce(max_rows::text, 'null') USING ERRCODE = 'HD006',
+            DETAIL = format('max_rows is %s', coalesce(max_rows::text, 'null')),
+            HINT = 'It is how many leases are looked at; 100 unless it is given.';
     END IF;
     v_mark := coalesce((SELECT m.position FROM queue_marks m
                         WHERE m.lane_id = 0 AND m.project_id = '00000000-0000-0000-0000-000000000000'

@@ -14,7 +14,9 @@ BEGIN
     PERFORM _check_length('status', record_llm_invocation.status, 200);
     PERFORM _check_length('error', record_llm_invocation.error, 100000);
     IF record_llm_invocation.decision_id IS NULL OR record_llm_invocation.lease_token IS NULL THEN
-        RAISE EXCEPTION 'decision_id and lease_token must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'decision_id and lease_token must not be null' USING ERRCODE = 'HD006',
+            DETAIL = format('model decision %s', coalesce(record_llm_invocation.decision_id::text, 'null')),
+            HINT = 'record_model_decision returns decision_id, claim_next_task the lease token.';
     END IF;
     SELECT a.* INTO v_attempt FROM model_decisions d JOIN task_attempts a ON a.id = d.attempt_id
     WHERE d.id = record_llm_invocation.decision_id
@@ -22,7 +24,8 @@ BEGIN
     FOR SHARE OF a;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no model decision %', record_llm_invocation.decision_id USING ERRCODE = 'HD004',
-            HINT = 'record_model_decision returns its id.';
+            HINT = 'record_model_decision returns its id.',
+            DETAIL = format('no row of hd_runtime.model_decisions has id %s', record_llm_invocation.decision_id);
     END IF;
     IF v_attempt.lease_token IS DISTINCT FROM _token_digest(record_llm_invocation.lease_token) THEN
         PERFORM _lease_lost(v_attempt.id, record_llm_invocation.lease_token);
@@ -35,12 +38,14 @@ BEGIN
                     record_llm_invocation.cached_tokens, record_llm_invocation.cost_usd) > 0
        OR record_llm_invocation.cost_usd NOT BETWEEN 0 AND 999999 THEN
         RAISE EXCEPTION 'an invocation needs a provider, a model, a status, and counts and a cost that are not negative'
-            USING ERRCODE = 'HD006', HINT = 'status is ok, error, timeout, rate_limited or cancelled.';
+            USING ERRCODE = 'HD006', HINT = 'status is ok, error, timeout, rate_limited or cancelled.',
+            DETAIL = format('model decision %s', record_llm_invocation.decision_id);
     END IF;
     -- Any kind of number is taken, for drivers send a float as one; up to 999999.999999, fifteen digits hold it exactly.
     IF record_llm_invocation.cost_usd::numeric <> round(record_llm_invocation.cost_usd::numeric, 6) THEN
         RAISE EXCEPTION 'cost_usd has more than six decimals: %', record_llm_invocation.cost_usd USING ERRCODE = 'HD006',
-            HINT = 'Round it as the bill does.';
+            HINT = 'Round it as the bill does.',
+            DETAIL = format('model decision %s', record_llm_invocation.decision_id);
     END IF;
     INSERT INTO llm_invocations (id, decision_id, provider, model, input_tokens, output_tokens, cached_tokens, cost_usd,
                                  latency_ms, prompt_hash, status, error, stale)

@@ -17,7 +17,8 @@ BEGIN
        OR array_position(record_model_decision.fallback_chain, NULL) IS NOT NULL
        OR coalesce(record_model_decision.budget_mode, '') NOT IN ('normal', 'warning', 'constrained') THEN
         RAISE EXCEPTION 'a model decision needs a primary_model, a fallback_chain (which may be empty) and a budget_mode'
-            USING ERRCODE = 'HD006', HINT = 'budget_mode is normal, warning or constrained.';
+            USING ERRCODE = 'HD006', HINT = 'budget_mode is normal, warning or constrained.',
+            DETAIL = format('attempt %s', record_model_decision.attempt_id);
     END IF;
     INSERT INTO model_decisions (id, attempt_id, task_class, primary_model, fallback_chain, capability_class, budget_mode,
                                  routing_reason, policy)

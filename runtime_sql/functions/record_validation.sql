@@ -10,10 +10,13 @@ BEGIN
     IF record_validation.artifact_id IS NULL OR record_validation.passed IS NULL
        OR coalesce(record_validation.verifier_type, '') NOT IN ('schema', 'contract', 'policy', 'human') THEN
         RAISE EXCEPTION 'a validation needs an artifact, a verifier_type and a verdict' USING ERRCODE = 'HD006',
-            HINT = 'verifier_type is schema, contract, policy or human.';
+            HINT = 'verifier_type is schema, contract, policy or human.',
+            DETAIL = format('artifact %s', coalesce(record_validation.artifact_id::text, 'null'));
     END IF;
     IF NOT EXISTS (SELECT FROM artifact_instances i WHERE i.id = record_validation.artifact_id) THEN
-        RAISE EXCEPTION 'there is no artifact %', record_validation.artifact_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no artifact %', record_validation.artifact_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.artifact_instances has id %s', record_validation.artifact_id),
+            HINT = 'publish_artifact returns its id.';
     END IF;
     INSERT INTO artifact_validations (id, artifact_id, verifier_type, passed, evidence, verified_by)
     VALUES (_new_id(), record_validation.artifact_id, record_validation.verifier_type, record_validation.passed,

@@ -8,11 +8,14 @@ BEGIN
     PERFORM _check_length('level', recover_attempt.level, 200);
     PERFORM _require_read_committed();
     IF recover_attempt.attempt_id IS NULL THEN
-        RAISE EXCEPTION 'attempt_id must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'attempt_id must not be null' USING ERRCODE = 'HD006',
+            DETAIL = 'attempt_id is null',
+            HINT = 'claim_next_task returns attempt_id; SELECT * FROM hd_runtime.attempt_chain lists the attempts.';
     END IF;
     IF recover_attempt.level NOT IN ('L1', 'L2', 'L3', 'L4', 'blocked') THEN
         RAISE EXCEPTION 'there is no recovery level %', quote_literal(recover_attempt.level) USING ERRCODE = 'HD006',
-            HINT = 'L1 retry, L2 stronger model, L3 repair agent, L4 ask a human, blocked: give up.';
+            HINT = 'L1 retry, L2 stronger model, L3 repair agent, L4 ask a human, blocked: give up.',
+            DETAIL = format('attempt %s', recover_attempt.attempt_id);
     END IF;
     v_attempt := _lock_failed(recover_attempt.attempt_id);
     -- Cancelled, or failed with what it needed: it did nothing wrong, and is simply tried again.

@@ -12,11 +12,15 @@ DECLARE
     v_last_no int := 0;
 BEGIN
     IF verify_events.task_id IS NULL THEN
-        RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006';
+        RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006',
+            DETAIL = 'task_id is null',
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     SELECT t.status INTO v_status FROM tasks t WHERE t.id = verify_events.task_id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no task %', verify_events.task_id USING ERRCODE = 'HD004';
+        RAISE EXCEPTION 'there is no task %', verify_events.task_id USING ERRCODE = 'HD004',
+            DETAIL = format('no row of hd_runtime.tasks has id %s', verify_events.task_id),
+            HINT = 'create_task returns task_id; SELECT * FROM hd_runtime.task_summary lists the tasks.';
     END IF;
     ok := false;
 

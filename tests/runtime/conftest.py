@@ -156,6 +156,9 @@ class Runtime:
             yield caught
         assert caught.value.sqlstate == sqlstate, str(caught.value)
         assert caught.value.diag.message_primary
+        if sqlstate.startswith("HD"):
+            assert caught.value.diag.message_detail
+            assert caught.value.diag.message_hint
         for word in words:
             assert word in str(caught.value)
         assert self.snapshot() == before
@@ -333,5 +336,10 @@ def login(rt: Runtime) -> Iterator[Callable[[str], psycopg.Connection]]:
     yield connect
     for conn in rt.connections:
         conn.close()
+    with psycopg.connect(rt.server.conninfo(), autocommit=True) as server:
+        # A backend drops its temporary tables, which the role owns, after its client has gone.
+        still = "SELECT FROM pg_stat_activity WHERE usename = ANY (%s)"
+        while server.execute(still, (made,)).fetchall():
+            pass
     for role in made:
         rt.server.execute(f"DROP ROLE {role}")
