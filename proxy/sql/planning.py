@@ -20,6 +20,7 @@ from proxy.sql import administration, postgres, postgres_grammar, routines, snow
 from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
+from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
@@ -508,7 +509,9 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if rewritten and exp.Null in kinds:
             nulls_are_text(tree)
             nodes = list(tree.dfs())
-        if exp.Anonymous in kinds and name_schemas(nodes) | name_for_duckdb(nodes):
+        if exp.Anonymous in kinds and (
+            name_schemas(nodes) | name_for_duckdb(nodes) | put_context_queries(nodes)
+        ):
             nodes = list(tree.dfs())
         if asks_only_who(nodes, piece.tokens):
             settled = Settled(dialect, source)

@@ -1,8 +1,7 @@
 """The published agent SDK and its MCP server, as they come from PyPI.
 
-Two of the SDK's calls fail by their own fault and are not here: `set_state` passes a `%` to psycopg2
-in a statement with parameters, and `get_context` and `get_rag_context` call functions that only
-another server has.
+One of the SDK's calls fails by its own fault and is not here: `set_state` passes a `%` to psycopg2 in a
+statement with parameters.
 """
 
 from __future__ import annotations
@@ -235,6 +234,24 @@ def test_statements_say_how_many_rows_they_changed(agent: Any, sold: str) -> Non
     assert agent.execute(f"UPDATE {sold} SET price = %s WHERE id = %s", ("3.25", 2)) == 1
     assert agent.execute(f"DELETE FROM {sold} WHERE id > %s", (5,)) == 0
     assert len(agent.query(f"SELECT * FROM {sold} WHERE price > %s", (1,))) == 2
+
+
+def test_context_is_found_by_words_and_by_likeness(agent: Any, server: Any) -> None:
+    with server.connect() as connection:
+        connection.execute("SET hatidata.dialect = 'postgres'")
+        connection.execute("CREATE TABLE notes (id INT, note TEXT, place FLOAT8[])")
+        try:
+            connection.execute(
+                "INSERT INTO notes VALUES (1, 'late payment of rent', '{1,0}'), "
+                "(2, 'coffee', '{0,1}'), (3, 'a payment', '{0.5,0.5}'), (4, NULL, NULL)"
+            )
+            found = agent.get_context("notes", "Late payment?", top_k=2)
+            assert [row["id"] for row in found] == [1, 3]
+            assert agent.get_context("public.notes", "tea") == []
+            found = agent.get_rag_context("notes", "place", [-1.0, 0.1], top_k=3)
+            assert [row["id"] for row in found] == [2, 3, 1]
+        finally:
+            connection.execute("DROP TABLE notes")
 
 
 def test_main_is_public_wherever_the_catalog_is_asked_for_it(server: Any, sold: str) -> None:
