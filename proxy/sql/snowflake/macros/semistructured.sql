@@ -297,7 +297,7 @@ CREATE OR REPLACE MACRO _sf.main.split(s, d) AS
 CREATE OR REPLACE MACRO _sf.main.strtok_to_array(s, d := ' ') AS
   CASE WHEN d = '' THEN CASE WHEN s <> '' THEN json_array(s) END
     WHEN d IS NOT NULL THEN to_json(list_filter(
-    string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> '')) END;
+    string_split_regex(s, '[' || regexp_escape(nullif(d, '')) || ']'), lambda t: t <> '')) END;
 
 -- The rows of FLATTEN(x), without recursion; `p` is the path to x in what the query named.
 CREATE OR REPLACE MACRO _sf.main.flat_array_(x, p) AS
