@@ -61,7 +61,10 @@ CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
   CASE typeof(i)
     WHEN 'VARCHAR' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
-    WHEN 'JSON' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
+    WHEN 'JSON' THEN CASE json_type(to_json(i)) WHEN 'VARCHAR'
+      THEN json_extract(to_json(x), _sf.main.key_(json_extract_string(to_json(i), '$')))
+      ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
+        THEN json_extract(to_json(x), TRY_CAST(CAST(to_json(i) AS VARCHAR) AS BIGINT)) END END
     ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
       THEN json_extract(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
   END;
