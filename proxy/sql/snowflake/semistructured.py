@@ -131,7 +131,7 @@ _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
     """A VARIANT as the place that it stands in wants it; `key` is its argument's name there."""
     if isinstance(parent, _TEXT_PLACES):
-        return as_text(value)
+        return as_text(value, parent)
     if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
@@ -162,9 +162,19 @@ def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     return sf("typed_as_", value, other.copy())
 
 
-def as_text(value: exp.Anonymous) -> exp.Expr:
-    """The text of a VARIANT, without quotes; NULL for JSON null."""
-    if value.this == "json_extract":
+def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:
+    """Whether a query groups by a path, which must then stay as it is for DuckDB to know it."""
+    query = place.find_ancestor(exp.Select, exp.Group) if place is not None else None
+    group = query.args.get("group") if isinstance(query, exp.Select) else None
+    return group is not None and any(one == value for one in group.expressions)
+
+
+def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
+    """The text of a VARIANT, without quotes; NULL for JSON null.
+
+    place: where the value will stand, for one that has no parent yet.
+    """
+    if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
         value.set("this", "json_extract_string")
         return value
     return duck("json_extract_string", value, text("$"))
@@ -192,6 +202,9 @@ _PERHAPS_NO_TEXT = (
 )
 
 
+_DEFINED = (exp.Index, exp.ColumnDef, exp.Constraint, exp.ColumnConstraint, exp.Check)
+
+
 def text_place(value: exp.Expr) -> exp.Expr:
     """What may be a VARIANT, a number or a date, where a function wants a text or a binary."""
     if isinstance(value, _PERHAPS_NO_TEXT) or (
@@ -201,7 +214,9 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        return value if isinstance(value, exp.DPipe) else sf("text_", value)
+        if isinstance(value, exp.DPipe) or value.find_ancestor(*_DEFINED) is not None:
+            return value  # an index or a check takes no macro that looks at types
+        return sf("text_", value)
     return value
 
 
@@ -241,7 +256,7 @@ def _of_numbers(call: exp.Expr) -> None:
     """A column that is calculated with may hold texts."""
     for key in ("this", "expression"):
         value = call.args.get(key)
-        if isinstance(value, exp.Column):
+        if isinstance(value, exp.Column) and call.find_ancestor(*_DEFINED) is None:
             call.set(key, sf("number_", value))
 
 
