@@ -94,17 +94,6 @@ def _literal(model: exp.Expr) -> exp.Expr:
     return model
 
 
-@function("SYSTEM$TYPEOF")
-def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
-    value = arguments[0]
-    if isinstance(value, exp.Literal) and value.is_string:
-        return text(f"VARCHAR({len(value.this)})[LOB]")
-    if isinstance(value, exp.Literal) and value.this.isdigit():
-        kind = text(f"DECIMAL({len(value.this)},0)")
-        return sf("number_typeof_", kind)
-    return sf("system_typeof_", value)
-
-
 _WAITS = {"MILLISECONDS": 1, "SECONDS": 1000, "MINUTES": 60_000, "HOURS": 3_600_000}
 _WAITS["DAYS"] = 24 * _WAITS["HOURS"]
 
@@ -120,3 +109,14 @@ def _wait(arguments: list[exp.Expr]) -> exp.Expr:
     pause = cast(exp.Mul(this=exp.Paren(this=amount.copy()), expression=factor), _D.BIGINT)
     slept = exp.Is(this=duck("sleep_ms", pause), expression=exp.Null())
     return exp.Case(ifs=[exp.If(this=slept, true=exp.Paren(this=said))])
+
+
+@function("SYSTEM$TYPEOF")
+def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
+    value = arguments[0]
+    if isinstance(value, exp.Literal) and value.is_string:
+        return text(f"VARCHAR({len(value.this)})[LOB]")
+    if isinstance(value, exp.Literal) and value.this.isdigit():
+        kind = text(f"DECIMAL({len(value.this)},0)")
+        return sf("number_typeof_", kind)
+    return sf("system_typeof_", value)

@@ -22,6 +22,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
+from proxy.sql.snowflake.semistructured import scalar_text
 from proxy.sql.snowflake.types import (
     READ_BY_MODEL,
     cast_to,
@@ -315,12 +316,12 @@ def _last_day(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("NEXT_DAY")
 def _next_day(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("next_day_", moment(arguments[0]), arguments[1])
+    return sf("next_day_", moment(arguments[0]), scalar_text(arguments[1]))
 
 
 @function("PREVIOUS_DAY")
 def _previous_day(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("previous_day_", moment(arguments[0]), arguments[1])
+    return sf("previous_day_", moment(arguments[0]), scalar_text(arguments[1]))
 
 
 def _is_auto(model: exp.Expr) -> bool:
@@ -467,7 +468,7 @@ def _months_between(arguments: list[exp.Expr]) -> exp.Expr:
 @node(exp.TimeSlice)
 def _time_slice(call: exp.TimeSlice) -> exp.Expr:
     """A slice of a DATE is a DATE."""
-    if weeks.shift() and unit_of(call.args["unit"]) == "week":
+    if unit_of(call.args["unit"]) == "week" and weeks.shift():
         raise unsupported("TIME_SLICE of weeks with WEEK_START", call)
 
     def slice_(at: exp.Expr) -> exp.Expr:

@@ -71,6 +71,9 @@ _NUMBER_PLACES = (
     exp.Floor,
     exp.Ceil,
     exp.Sqrt,
+    *(exp.Cbrt, exp.Exp, exp.Ln, exp.Log, exp.Pow, exp.Sign, exp.Degrees, exp.Radians),
+    *(exp.Sin, exp.Cos, exp.Tan, exp.Asin, exp.Acos, exp.Atan, exp.Atan2),
+    *(exp.Sinh, exp.Cosh, exp.Tanh, exp.Asinh, exp.Acosh, exp.Atanh),
 )
 _TRUTH_PLACES = (exp.Where, exp.And, exp.Or, exp.Not, exp.Having, exp.Qualify)
 _COMPARISONS = (
@@ -199,6 +202,9 @@ _PERHAPS_NO_TEXT = (
 )
 
 
+_DEFINED = (exp.Index, exp.ColumnDef, exp.Constraint, exp.ColumnConstraint, exp.Check)
+
+
 def text_place(value: exp.Expr) -> exp.Expr:
     """What may be a VARIANT, a number or a date, where a function wants a text or a binary."""
     if isinstance(value, _PERHAPS_NO_TEXT) or (
@@ -208,7 +214,7 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        if isinstance(value, exp.DPipe) or value.find_ancestor(exp.Index, exp.Schema) is not None:
+        if isinstance(value, exp.DPipe) or value.find_ancestor(*_DEFINED) is not None:
             return value  # indexes and constraints take no macro that looks at types
         return sf("text_", value)
     return value
@@ -217,7 +223,7 @@ def text_place(value: exp.Expr) -> exp.Expr:
 _OF_TEXTS: dict[type, tuple[str, ...]] = {
     **dict.fromkeys(
         (
-            *(exp.Upper, exp.Lower, exp.Length, exp.SplitPart, exp.Initcap, exp.Translate),
+            *(exp.Upper, exp.Lower, exp.Length, exp.SplitPart, exp.Initcap),
             *(exp.Strtok, exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
             *(exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest),
         ),
@@ -225,6 +231,7 @@ _OF_TEXTS: dict[type, tuple[str, ...]] = {
     ),
     **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), ("this", "expression")),
     exp.Trim: ("this", "expression"),
+    exp.Translate: ("this", "from_", "to"),
     exp.Replace: ("this", "expression", "replacement"),
 }
 
@@ -235,6 +242,27 @@ def _of_texts(call: exp.Expr) -> None:
         value = call.args.get(key)
         if value is not None:
             call.set(key, scalar_text(value))
+
+
+_OF_NUMBERS = tuple(
+    kind
+    for kind in _NUMBER_PLACES
+    if issubclass(kind, exp.Func) and not issubclass(kind, exp.AggFunc)
+)
+
+
+@node(*_OF_NUMBERS)
+def _of_numbers(call: exp.Expr) -> None:
+    """A column that is calculated with may hold texts."""
+    for key in ("this", "expression"):
+        value = call.args.get(key)
+        if isinstance(value, exp.Column) and call.find_ancestor(*_DEFINED) is None:
+            call.set(key, sf("number_", value))
+
+
+@node(exp.ConcatWs)
+def _concat_ws(call: exp.ConcatWs) -> None:
+    call.set("expressions", [scalar_text(value) for value in call.expressions])
 
 
 def path_text(path: exp.JSONPath) -> str:

@@ -59,6 +59,15 @@ function("INSERT")(_text_function("insert_", 0, 3))
 function("CONTAINS")(_text_function("contains_", 0, 1))
 function("STARTSWITH")(_text_function("startswith_", 0, 1))
 function("SPLIT")(_text_function("split", 0, 1))
+for _name in (
+    *("BASE64_ENCODE", "BASE64_DECODE_STRING", "BASE64_DECODE_BINARY", "BIT_LENGTH"),
+    *("TRY_BASE64_DECODE_STRING", "TRY_BASE64_DECODE_BINARY", "HEX_DECODE_STRING"),
+    *("HEX_DECODE_BINARY", "TRY_HEX_DECODE_STRING", "TRY_HEX_DECODE_BINARY", "CHECK_JSON"),
+    *("MD5_NUMBER", "MD5_NUMBER_LOWER64", "MD5_NUMBER_UPPER64", "SOUNDEX", "SOUNDEX_P123"),
+    *("PARSE_IP", "PARSE_URL"),
+):
+    function(_name)(_text_function(_name.lower(), 0))
+function("JAROWINKLER_SIMILARITY")(_text_function("jarowinkler_similarity", 0, 1))
 function("HEX_ENCODE")(_text_function("hex_encode", 0))
 function("EDITDISTANCE")(_text_function("editdistance", 0, 1))
 function("STRTOK_TO_ARRAY")(_text_function("strtok_to_array", 0, 1))
@@ -159,7 +168,7 @@ for _name in ("BITAND", "BITOR", "BITXOR", "BITNOT", "BITSHIFTLEFT", "BITSHIFTRI
 
 @function("OCTET_LENGTH")
 def _octet_length(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("octet_length_", arguments[0])
+    return sf("octet_length_", scalar_text(arguments[0]))
 
 
 @function("RANDOM")

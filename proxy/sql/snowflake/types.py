@@ -34,7 +34,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import TO_VARIANT, placed
+from proxy.sql.snowflake.semistructured import TO_VARIANT, placed, scalar_text
 from proxy.sql.snowflake.semistructured import as_text as text_of_variant
 from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
@@ -270,7 +270,9 @@ def _binary_of(arguments: list[exp.Expr]) -> exp.Expr:
 @function("TRY_TO_BINARY")
 def _try_binary_of(arguments: list[exp.Expr]) -> exp.Expr:
     value, *format_ = arguments
-    return sf("try_to_binary", value, *(format_ or [text(value_of("binary_input_format"))]))
+    return sf(
+        "try_to_binary", scalar_text(value), *(format_ or [text(value_of("binary_input_format"))])
+    )
 
 
 _BINARY = exp.DataType(this=_D.VARBINARY)

@@ -135,6 +135,8 @@ CREATE OR REPLACE MACRO _sf.main.any_time_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS TIME),
                                  CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
+    WHEN 'JSON' THEN coalesce(TRY_CAST(json_extract_string(to_json(x), '$') AS TIME),
+      CAST(_sf.main.auto_timestamp_(json_extract_string(to_json(x), '$')) AS TIME))
     ELSE CAST(_sf.main.any_timestamp_(x) AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.to_timestamp_
   (x TIMESTAMP) AS x,

@@ -61,7 +61,10 @@ CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
   CASE typeof(i)
     WHEN 'VARCHAR' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
-    WHEN 'JSON' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
+    WHEN 'JSON' THEN CASE json_type(to_json(i)) WHEN 'VARCHAR'
+      THEN json_extract(to_json(x), _sf.main.key_(json_extract_string(to_json(i), '$')))
+      ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
+        THEN json_extract(to_json(x), TRY_CAST(CAST(to_json(i) AS VARCHAR) AS BIGINT)) END END
     ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
       THEN json_extract(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
   END;
@@ -297,7 +300,7 @@ CREATE OR REPLACE MACRO _sf.main.split(s, d) AS
 CREATE OR REPLACE MACRO _sf.main.strtok_to_array(s, d := ' ') AS
   CASE WHEN d = '' THEN CASE WHEN s <> '' THEN json_array(s) END
     WHEN d IS NOT NULL THEN to_json(list_filter(
-    string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> '')) END;
+    string_split_regex(s, '[' || regexp_escape(nullif(d, '')) || ']'), lambda t: t <> '')) END;
 
 -- The rows of FLATTEN(x), without recursion; `p` is the path to x in what the query named.
 CREATE OR REPLACE MACRO _sf.main.flat_array_(x, p) AS
