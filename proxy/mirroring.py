@@ -312,6 +312,7 @@ class SessionMirror:
                     rows=item.rows,
                     renamed=item.renamed,
                     source=item.source,
+                    index=item.index,
                 )
 
 

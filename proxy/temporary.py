@@ -45,6 +45,8 @@ class TemporaryRelations:
         for item in items:
             if item.everything:
                 self._look = True
+            elif item.index:
+                self._pending |= dict.fromkeys(self._known, True)  # whose it was is not said
             elif item.name is not None and self._may_be(item):
                 self._note(item.name, item.deep)
                 if item.renamed is not None:

@@ -32,6 +32,28 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._drop_index(p_schema text, p_name text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_index oid;
+    v_table oid;
+BEGIN
+    SELECT i.indexrelid, i.indrelid INTO v_index, v_table
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN hatidata_catalog.relations r ON r.relid = i.indrelid
+    WHERE r.schema = p_schema AND lower(c.relname) = lower(p_name)
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid);
+    IF v_index IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('DROP INDEX %s', v_index::regclass);
+    UPDATE hatidata_catalog.relations SET digest = '', document = document || jsonb_build_object('indexes', (
+        SELECT coalesce(jsonb_agg(e.v), '[]') FROM jsonb_array_elements(document -> 'indexes') AS e (v)
+        WHERE lower(e.v ->> 'name') <> lower(p_name)))
+    WHERE relid = v_table;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_constraints(p_relid oid, p_document jsonb, p_old jsonb, p_dropped boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

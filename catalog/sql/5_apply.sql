@@ -238,6 +238,8 @@ BEGIN
         PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
     WHEN 'gone' THEN
         PERFORM hatidata_catalog._forget(p_document ->> 'schema', p_document ->> 'name');
+    WHEN 'unindexed' THEN
+        PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', p_document ->> 'name');
     WHEN 'references' THEN
         PERFORM hatidata_catalog._set_foreign_keys(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
     WHEN 'rows' THEN
@@ -264,7 +266,7 @@ DECLARE
     v_document jsonb;
     v_failures jsonb := '[]';
 BEGIN
-    IF NOT EXISTS (SELECT FROM hatidata_catalog.secret WHERE value = p_secret) THEN
+    IF NOT EXISTS (SELECT FROM hatidata_catalog.keys WHERE digest = sha256(convert_to(p_secret, 'UTF8'))) THEN
         RAISE EXCEPTION 'permission denied for function apply' USING ERRCODE = '42501';
     END IF;
     FOR v_document IN SELECT * FROM jsonb_array_elements(p_documents) LOOP

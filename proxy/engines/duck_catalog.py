@@ -42,7 +42,8 @@ class Target:
 
     schema: DuckDB's. name: None for the schema itself. deep: its constraints, indexes or comments
     may have changed. kept: they have not; without either, it has none. views: the columns of views
-    on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written.
+    on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written. index: the name is
+    an index's.
     """
 
     schema: str
@@ -53,6 +54,7 @@ class Target:
     rows: bool = False
     renamed: str | None = None
     source: str | None = None
+    index: bool = False
 
 
 @dataclass(slots=True)
@@ -128,9 +130,14 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         for t in targets
         if t.name is None
     ]
+    documents += _indexes_gone(duck, [t for t in targets if t.index])
     states: dict[tuple[str, str], _State] = {}
     for target in targets:
-        if target.name is None or (schema := schemas.get(target.schema.casefold())) is None:
+        if (
+            target.name is None
+            or target.index
+            or (schema := schemas.get(target.schema.casefold())) is None
+        ):
             continue
         if target.renamed is not None:
             # Whatever became of both names since: relation by relation, the rest sets that right.
@@ -173,6 +180,25 @@ def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) ->
         states[key] = _State(target.name, source=target.source)
     elif before is None:
         states[key] = _State(target.name, kept=True)
+
+
+def _indexes_gone(duck: DuckSession, targets: Sequence[Target]) -> list[Document]:
+    """Those of `targets`, which name indexes, that are no more."""
+    if not targets:
+        return []
+    names = ", ".join(_literal((target.name or "").lower()) for target in targets)
+    there = {
+        (schema.casefold(), name.casefold())
+        for schema, name in duck.run(
+            f"SELECT schema_name, index_name FROM duckdb_indexes() WHERE {_KEPT} "
+            f"AND lower(index_name) IN ({names})"
+        )
+    }
+    return [
+        {"kind": "unindexed", "schema": mirrored_schema(target.schema), "name": target.name}
+        for target in targets
+        if (target.schema.casefold(), (target.name or "").casefold()) not in there
+    ]
 
 
 def _counted(duck: DuckSession, schema: str, name: str) -> Document:

@@ -21,7 +21,7 @@ class Touched:
     deep: not only its columns, but constraints, indexes or comments. kept: nothing but its columns
     or its name. views: and the columns of views on it. renamed: its new name. source: the text of a
     view's query. rows: how many it has is to be told. temporary: it is the session's alone, whatever
-    the schema. everything: any relation at all; the rest says nothing.
+    the schema. index: it is an index's name. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
@@ -33,6 +33,7 @@ class Touched:
     renamed: str | None = None
     source: str | None = None
     temporary: bool = False
+    index: bool = False
     everything: bool = False
 
 
@@ -100,9 +101,11 @@ def _drop(tree: exp.Drop) -> Iterable[Touched]:
     if kind in _NOT_MIRRORED:
         return ()
     named = [tree.this] if tree.this is not None else tree.args.get("tables") or ()
-    if kind not in _RELATIONS | {"SCHEMA"} or not all(isinstance(t, exp.Table) for t in named):
-        return EVERYTHING  # an index does not say whose it was
-    return [_name(table) for table in named]
+    if kind not in _RELATIONS | {"SCHEMA", "INDEX"}:
+        return EVERYTHING
+    if not all(isinstance(table, exp.Table) for table in named):
+        return EVERYTHING
+    return [_name(table, index=kind == "INDEX") for table in named]
 
 
 def _alter(tree: exp.Alter) -> Iterable[Touched]:
