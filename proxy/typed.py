@@ -1,4 +1,4 @@
-"""Statements of the postgres dialect as the types of what they name make them.
+"""Statements as the types of what they name make them: in Snowflake's dialect, what is written.
 
 Why it exists: a plan knows a statement's text alone and is shared by all sessions; what a literal in
 it means, and of what type a sum is, follows from the columns that this session's names stand for. Here
@@ -23,6 +23,7 @@ from proxy.parameter_types import relation_columns
 from proxy.sql import inference
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
+from proxy.sql.snowflake.assigning import Assigning
 from proxy.sql.statement import Statement
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Typed:
         self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
     ) -> tuple[Stamp, str]:
         session = self._session
-        typing, stamp = await session.on_duck(_looked, session.duck, tree, oids)
+        kind = Typing if session.dialect.name == "postgres" else Assigning
+        typing, stamp = await session.on_duck(_looked, kind, session.duck, tree, oids)
         return stamp, (typing.apply(zone) if typing is not None else None) or sql
 
     def _placed(self, error: SqlError, plan: Statement) -> SqlError:
@@ -84,10 +86,10 @@ class Typed:
 
 
 def _looked(
-    duck: DuckSession, tree: exp.Expr, oids: Mapping[int, int]
+    kind: type[Typing], duck: DuckSession, tree: exp.Expr, oids: Mapping[int, int]
 ) -> tuple[Typing | None, Stamp]:
     """Blocks. The types of a statement, None where they cannot be followed; and when that was."""
     stamp = duck.definitions()
 
-    typing = Typing(tree, oids, partial(relation_columns, duck))
+    typing = kind(tree, oids, partial(relation_columns, duck))
     return (typing if typing.look() else None), stamp

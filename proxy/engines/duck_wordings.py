@@ -507,6 +507,12 @@ _RULES: tuple[_Rule, ...] = (
         )
     ),
     _rule("Out of Range", r"Overflow in \w+ of (?P<type>\w+) .*", _beyond),
+    _rule("Out of Range", r"Date out of range", _plain("22008", "date out of range")),
+    _rule(
+        "Conversion",
+        r"Date and time not in timestamp range",
+        _plain("22008", "timestamp out of range"),
+    ),
     _rule("Constraint", r"NOT NULL constraint failed: (?P<table>.+)\.(?P<column>[^.]+)", _null),
     _rule(
         "Constraint",

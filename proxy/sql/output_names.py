@@ -48,6 +48,7 @@ _SPELLED_OTHERWISE = {
     "trim": "btrim",
     "str_position": "position",
     "group_concat": "string_agg",
+    "j_s_o_n_array_agg": "json_agg",
 }
 # Functions to the parser, which notes no name where the text has an operator.
 _WRITTEN_AS_OPERATORS = (
@@ -55,6 +56,11 @@ _WRITTEN_AS_OPERATORS = (
     exp.ArrayContainsAll,
     exp.ArrayContainedBy,
     exp.ArrayOverlaps,
+    exp.JSONBContains,
+    exp.JSONBContainsTopKey,
+    exp.JSONBContainsAllTopKeys,
+    exp.JSONBContainsAnyTopKeys,
+    exp.JSONBDeleteAtPath,
 )
 
 # Strength, as in Postgres's FigureColnameInternal: 2 a real name, 1 a type's or a keyword.

@@ -66,6 +66,7 @@ from proxy.sql.script import read_block
 from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake import accepted, dml, pivoting, stage_queries, stage_statements
+from proxy.sql.snowflake.assigning import writes_literals
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.numbered import number_columns
@@ -522,7 +523,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         if rewritten and not _is_snowflake(dialect) and any(type(n) in postgres.WHO for n in nodes):
             settled.needs.add("role")
         scalar = is_scalar(nodes)
-        typed = rewritten and dialect.name == "postgres" and needs_types(tree, nodes)
+        decides = needs_types if dialect.name == "postgres" else writes_literals
+        typed = rewritten and decides(tree, nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:

@@ -110,6 +110,8 @@ class Typing(Statements):
     given: OIDs of the parameters. columns: of a table or view, None if there is none of that name.
     """
 
+    integer = "int4"  # the type of a whole literal that fits it
+
     def __init__(
         self,
         tree: exp.Expr,
@@ -117,7 +119,7 @@ class Typing(Statements):
         columns: Callable[[Relation], Columns | None],
     ) -> None:
         told = {n: name_of(oid) for n, oid in given.items()}
-        super().__init__(frozenset(), told, columns, "int4")
+        super().__init__(frozenset(), told, columns, self.integer)
         self._tree = tree
         self._kinds: dict[int, Type] = {}
         self._literals: dict[int, tuple[exp.Literal, str]] = {}

@@ -196,7 +196,7 @@ def to_moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     """A literal date or time before Christ: DuckDB's `(BC)` follows the date, and it reads past BC."""
     if not is_text(value):
         return None
-    date, *rest = value.this.split()
+    date, *rest = value.this.split() or [""]
     era = rest.pop().upper() if rest and rest[-1].upper() in _ERAS else None
     if era is None:
         stray = rest and to.this == _D.DATE and not rest[0][:1].isdigit()
