@@ -4,7 +4,9 @@ ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on.
 nothing of a table that has an index. So the indexes are dropped, and made again when it is done: in
 the same transaction, under their own names, as Postgres has them then. A column that is indexed
 cannot change its type or go in the transaction that drops its index, and a unique index cannot come
-back in it under its name: there a copy takes the table's place, and gets the indexes.
+back in it under its name: there a copy takes the table's place, and gets the indexes. So it is with
+a new name: after DROP INDEX, RENAME and a later DROP TABLE, DuckDB's list of indexes fails in other
+sessions for a moment.
 """
 
 from __future__ import annotations
@@ -78,8 +80,8 @@ def _look(duck: DuckSession, alters: Alters) -> tuple[bool, list[_Index], list[s
     if alters.of_view and duck.run(named(_VIEW, alters.table)):
         return True, [], [], False
     indexes = [_Index(*row) for row in duck.run(named(_INDEXES, alters.table))]
-    copied = alters.dropped or alters.retyped or any(index.unique for index in indexes)
-    if indexes and copied:
+    moved = alters.renamed or alters.dropped or alters.retyped
+    if indexes and (moved or any(index.unique for index in indexes)):
         return False, indexes, _replaced(duck, alters, indexes[0]), bool(alters.renamed)
     return False, indexes, [_dropped(index) for index in indexes], False
 

@@ -20,6 +20,7 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_values import MOMENTS, to_moment
+from proxy.sql.snowflake.known import convert
 from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupported
 
 _D = exp.DType
@@ -117,7 +118,7 @@ def as_text(value: exp.Expr) -> exp.Expr:
         return value
     if isinstance(inner, exp.Anonymous) and inner.this in _TEXT_CALLS:
         return value
-    return sf("to_varchar_", value)
+    return convert("to_varchar_", value)
 
 
 def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
@@ -132,7 +133,7 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     elif name == "json_extract_string":
         made = value
     else:
-        made = sf("to_varchar_", value)
+        made = convert("to_varchar_", value)
     length = length_of(kind)
     return made if length is None else sf("checked_length_", made, number(length))
 
@@ -145,7 +146,7 @@ def _to_integer(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
 
 
 def _macro(name: str) -> Callable[[exp.Expr, exp.DataType], exp.Expr]:
-    return lambda value, kind: sf(name, value)
+    return lambda value, kind: convert(name, value)
 
 
 def _to_timestamptz(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
@@ -242,7 +243,7 @@ def try_cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if name is not None:
         return sf(name, value)
     if kind.this in TEXTS:
-        made = sf("to_varchar_", value)
+        made = convert("to_varchar_", value)
         length = length_of(kind)
         return made if length is None else sf("text_if_fits_", made, number(length))
     made = cast_to(value, kind)

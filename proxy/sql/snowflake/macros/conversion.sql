@@ -72,7 +72,9 @@ CREATE OR REPLACE MACRO _sf.main.without_offset_(s) AS
        THEN regexp_replace(regexp_replace(trim(s), ' [+-]\d{4} (\d{4})$', ' \1'), '(:[0-9]{2}(\.[0-9]+)?)\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
        ELSE trim(s) END;
 -- The formats that Snowflake's AUTO recognises, besides ISO 8601.
-CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
+-- The text is bound once, however often it is looked at: it may be a long expression.
+CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(text_) AS
+  list_transform([text_], lambda s:
   CASE WHEN regexp_full_match(trim(s), '-?[0-9]+')
        THEN _sf.main.since_epoch_(CAST(trim(s) AS BIGINT))
        ELSE coalesce(
@@ -81,7 +83,7 @@ CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
            '%a, %d %b %Y %H:%M:%S', '%a, %d %b %Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y',
            '%d-%b-%Y', '%d-%B-%Y', '%d-%b-%y', '%a %b %d %H:%M:%S %Y', '%m/%d/%Y %H:%M','%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
            '%Y-%m-%d %H']),
-         CAST(s AS TIMESTAMP)) END;
+         CAST(s AS TIMESTAMP)) END)[1];
 CREATE OR REPLACE MACRO _sf.main.seconds_since_epoch_(n) AS
   make_timestamp(CAST(round(n * 1000000) AS BIGINT));
 
