@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
-from proxy.defining import made_after, named, quoted
+from proxy.defining import literal, made_after, quoted
+from proxy.engines.duck import DATABASE, TEMPORARY, Entry
 from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.statement import Alters, Copies, Statement
 
@@ -25,19 +26,13 @@ if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
     from proxy.session import Session
 
-_VIEW = """
-SELECT 1 FROM duckdb_views() v
-WHERE NOT v.internal AND lower(v.view_name) = lower({name})
-  AND v.database_name || '.' || v.schema_name =
-      coalesce({place}, _sf.main.schema_of_(v.view_name))
-"""
 _INDEXES = """
-SELECT i.database_name, i.schema_name, i.table_name, i.index_name, i.is_unique, i.sql
-FROM duckdb_indexes() i
-WHERE lower(i.table_name) = lower({name})
-  AND i.database_name || '.' || i.schema_name =
-      coalesce({place}, _sf.main.schema_of_(i.table_name))
+SELECT database_name, schema_name, table_name, index_name, is_unique, sql FROM duckdb_indexes()
+WHERE database_name = {} AND lower(schema_name) = lower({}) AND table_name = {}
 """
+
+
+_SCHEMAS = f"SELECT schema_name FROM duckdb_schemas() WHERE database_name = '{DATABASE}'"
 
 
 class _Index(NamedTuple):
@@ -77,13 +72,37 @@ async def _altered(session: Session, plan: Statement, alters: Alters) -> Stateme
 
 def _look(duck: DuckSession, alters: Alters) -> tuple[bool, list[_Index], list[str], bool]:
     """Blocks. Whether it is a view; a table's indexes; what rids it of them; whether that is all."""
-    if alters.of_view and duck.run(named(_VIEW, alters.table)):
+    found = _found(duck, alters.table)
+    if found is None:
+        return False, [], [], False
+    database, schema, entry = found
+    if entry.kind == "v" and alters.of_view:
         return True, [], [], False
-    indexes = [_Index(*row) for row in duck.run(named(_INDEXES, alters.table))]
+    listed = _INDEXES.format(*map(literal, (database, schema, entry.name)))
+    indexes = [_Index(*row) for row in duck.run(listed)]
     moved = alters.renamed or alters.dropped or alters.retyped
     if indexes and (moved or any(index.unique for index in indexes)):
         return False, indexes, _replaced(duck, alters, indexes[0]), bool(alters.renamed)
     return False, indexes, [_dropped(index) for index in indexes], False
+
+
+def _found(duck: DuckSession, parts: tuple[str, ...]) -> tuple[str, str, Entry] | None:
+    """Blocks. What a name means: its database and schema, and what it is; None for nothing."""
+    *places, name = parts
+    if not places:
+        ((path,),) = duck.run("SELECT array_to_string(current_schemas(false), chr(0))")
+        searched = [(TEMPORARY, "main"), *((DATABASE, schema) for schema in path.split("\0"))]
+    elif places[-1].lower() == TEMPORARY or places[0].lower() == TEMPORARY:
+        searched = [(TEMPORARY, "main")]
+    else:
+        searched = [(DATABASE, places[-1])]
+    there = {schema.casefold() for (schema,) in duck.run(_SCHEMAS)}
+    for database, schema in searched:
+        if schema.casefold() in there:
+            entry = duck.entry(schema, name, database)
+            if entry is not None:
+                return database, schema, entry
+    return None
 
 
 def _dropped(index: _Index) -> str:
