@@ -26,6 +26,7 @@ from proxy.link import ClientLink
 from proxy.portal import PreparedStatement
 from proxy.session import Services, Session
 from proxy.sql.plan import PlanCache
+from proxy.staging.service import StageService
 from proxy.wire import messages as m
 
 _BACKENDS = 8
@@ -87,6 +88,8 @@ async def _measure(directory: Path, count: int, rounds: int) -> None:
         {},
         tuple,
         None,
+        "",
+        StageService(directory / "stages", duck),
     )
     pool = pools.of(Login("bench", None))
     client = _transport()

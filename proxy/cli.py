@@ -57,6 +57,7 @@ def serve(
     postgres: Annotated[str | None, _flag("postgres")] = None,
     log_level: Annotated[str | None, _flag("log_level")] = None,
     extensions: Annotated[list[str] | None, _flag("extensions")] = None,
+    allow_directory: Annotated[list[Path] | None, _flag("allow_directory")] = None,
     memory_limit: Annotated[str | None, _flag("memory_limit")] = None,
     tls_cert: Annotated[Path | None, _flag("tls_cert")] = None,
     tls_key: Annotated[Path | None, _flag("tls_key")] = None,
@@ -76,6 +77,7 @@ def serve(
     """Run the server until SIGTERM or SIGINT."""
     flags = {name: value for name, value in locals().items() if name != "config_file"}
     flags["extensions"] = extensions or None
+    flags["allow_directory"] = allow_directory or None
     try:
         settings = config.load(config_file, **flags)
     except ValidationError as error:
@@ -145,6 +147,29 @@ def demo() -> None:
     from proxy.demo import run
 
     raise typer.Exit(run(Console()))
+
+
+@app.command()
+def transpile(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SQL]...", help="Statements; - or nothing reads standard input."),
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="A file of statements; may be given several times."),
+    ] = None,
+    dialect: Annotated[
+        str, typer.Option(help="What they are written in: snowflake, postgres or duckdb.")
+    ] = "snowflake",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each where it is and who answers it.")
+    ] = False,
+) -> None:
+    """Show what becomes of statements: the SQL that DuckDB is given, or why they are refused."""
+    from proxy.transpile import run
+
+    raise typer.Exit(run(texts or [], files or [], dialect, explain=explain))
 
 
 def main() -> None:

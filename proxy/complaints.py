@@ -34,6 +34,7 @@ def located(error: EngineError, plan: Statement, sql: str, dialect: str) -> Engi
 
     sql: what DuckDB was given. On the loop's thread.
     """
+    error.sql = sql
     if error.sqlstate == "2201W":
         clause = clause_at(sql, error.offset, _LIMITS) if error.offset is not None else None
         if clause == TokenType.OFFSET:

@@ -28,7 +28,9 @@ from proxy.scripting import Script
 from proxy.sql import compound as act
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.literals import literal
+from proxy.sql.snowflake.stage_actions import LISTED, StageAction
 from proxy.sql.statement import Route, Statement
+from proxy.staging.statements import Stages
 from proxy.transaction import Block
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Compound:
         self._session = session
         self._results: deque[_Result | None] = deque(maxlen=_REMEMBERED)
         self.routines = Routines(session)
+        self.stages = Stages(self)
         self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
         self.tables = 0  # made so far for results within scripts
@@ -69,6 +72,8 @@ class Compound:
     async def run(self, action: act.CompoundAction) -> Answer:
         """Carries out one of `proxy.sql.compound`'s actions."""
         self.cancelled = False
+        if isinstance(action, StageAction):
+            return await self.stages.run(action)
         return await _STEPS[type(action)](self, action)
 
     def cancel(self) -> None:
@@ -251,7 +256,7 @@ class Compound:
 
 
 # What these give lies in a variable or a table of the session's until the next script runs.
-_ANSWERED_AGAIN = (act.RunBlock, act.Call, act.ExecuteImmediate)
+_ANSWERED_AGAIN = (act.RunBlock, act.Call, act.ExecuteImmediate, *LISTED)
 
 
 def _text(value: str | None) -> str:

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         (),
         description="DuckDB extensions to load at start, from their wheels (tpch, fts, vss, ...).",
     )
+    allow_directory: tuple[Path, ...] = Field(
+        (),
+        description="Directories of the server's own files that PUT may read and GET may write.",
+    )
     memory_limit: str | None = Field(
         None,
         description="DuckDB's memory limit, e.g. `4GB`. Default: DuckDB's, 80 % of the machine.",

@@ -140,6 +140,9 @@ class Copying:
         self._running, self._cancelled = True, False
         try:
             rows = await (self._from if action.direction == "FROM" else self._to)(plan, action)
+        except EngineError as error:
+            error.table = action.table or error.table
+            raise
         finally:
             self._running = False
         if alone:

@@ -6,23 +6,34 @@ definition is read from DuckDB's catalog when the statement runs, and the statem
 same text between its brackets, under the new name. An identity gets a sequence of its own, which
 goes on where the source's stands (CLONE) or begins anew (LIKE).
 
-What ALTER TABLE needs is in `proxy.redefining`.
+ALTER TABLE ... RENAME TO of a view becomes ALTER VIEW, which DuckDB insists on; other ALTER TABLEs
+may make a table anew (`proxy.rebuilding`).
 """
 
 from __future__ import annotations
 
+import itertools
 import secrets
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
+from proxy.engines.duck_texts import called_sequence, is_own
+from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.rebuilding import rebuilt, renamed
+from proxy.sql.identities import FREE, SCHEMA, UNIQUE
+from proxy.sql.identities import literal as _literal
+from proxy.sql.identities import quoted as _quoted
 from proxy.sql.reading import DUCKDB
-from proxy.sql.snowflake.definitions import SCHEMA, UNIQUE
-from proxy.sql.statement import Copies, Statement
+from proxy.sql.rebuilding import Rebuilds
+from proxy.sql.statement import Alters, Copies, Drops, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
+    from proxy.session import Session
 
 _FOUND = """
 SELECT t.database_name, t.schema_name, t.table_name, t.sql, t.comment, current_schema()
@@ -30,6 +41,12 @@ FROM duckdb_tables() t
 WHERE lower(t.table_name) = lower({name})
   AND t.database_name || '.' || t.schema_name =
       coalesce({place}, _sf.main.schema_of_(t.table_name))
+"""
+_VIEW = """
+SELECT 1 FROM duckdb_views() v
+WHERE NOT v.internal AND lower(v.view_name) = lower({name})
+  AND v.database_name || '.' || v.schema_name =
+      coalesce({place}, _sf.main.schema_of_(v.view_name))
 """
 _COMMENTS = """
 SELECT column_name, comment FROM duckdb_columns()
@@ -44,24 +61,6 @@ FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {sche
 """
 
 
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def named(query: str, name: tuple[str, ...]) -> str:
-    """The query, which has places for a relation's {name} and its {place}, about `name`."""
-    *places, last = name
-    place = "NULL"
-    if places:
-        database = places[0] if len(places) > 1 else "hatidata"
-        place = literal("temp.main" if places[-1] == "temp" else f"{database}.{places[-1]}")
-    return query.format(name=literal(last), place=place)
-
-
 def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     """Blocks. Runs what comes after the first part of a definition of several; gives what was run."""
     if not plan.then:
@@ -69,14 +68,56 @@ def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     schema = duck.run("SELECT current_schema()")[0][0].replace('"', '""')
     word = secrets.token_hex(4)
     rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
+    rest = _freely_numbered(duck, rest)
     for sql in rest:
         duck.start_text(sql).finish()
     return rest
 
 
-def made_after(duck: DuckSession, copies: Copies) -> list[str] | None:
-    """Blocks. DuckDB's statements that make a table after another; None where that is none."""
-    found = duck.run(named(_FOUND, copies.source))
+def _freely_numbered(duck: DuckSession, statements: list[str]) -> list[str]:
+    """Sequences whose names are taken get a number, as Postgres gives them one."""
+    if not any(FREE in sql for sql in statements):
+        return statements
+    taken = {name for (name,) in duck.run("SELECT sequence_name FROM duckdb_sequences()")}
+    wanted = [
+        token.text
+        for sql in statements
+        for token in DUCKDB.own_tokens(sql)
+        if token.token_type == TokenType.IDENTIFIER and token.text.endswith(FREE)
+    ]
+    numbers = itertools.chain([""], map(str, itertools.count(1)))
+    number = next(n for n in numbers if not any(w.replace(FREE, n) in taken for w in wanted))
+    return [sql.replace(FREE, number) for sql in statements]
+
+
+def _found(query: str, name: tuple[str, ...]) -> str:
+    """The query, which has places for a relation's {name} and its {place}, about `name`."""
+    *places, last = name
+    place = "NULL"
+    if places:
+        place = _literal(f"{places[0] if len(places) > 1 else 'hatidata'}.{places[-1]}")
+    return query.format(name=_literal(last), place=place)
+
+
+async def copied(session: Session, plan: Statement) -> Statement:
+    """The plan with what the definition that it names makes of it; as it is for all others.
+
+    Raises SqlError 0A000 for a table that would be made of itself.
+    """
+    if plan.copies is None:
+        return plan
+    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
+    if made is None:
+        return plan
+    rest = () if isinstance(plan.copies, Rebuilds) else plan.then
+    return replace(plan, sql=made[0], then=(*made[1:], *rest))
+
+
+def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. DuckDB's statements; None where the source is no table."""
+    copies = plan.copies
+    assert isinstance(copies, Copies)
+    found = duck.run(_found(_FOUND, copies.source))
     if not found:
         return None
     database, schema, table, definition, comment, current = found[0]
@@ -84,56 +125,105 @@ def made_after(duck: DuckSession, copies: Copies) -> list[str] | None:
     its_schema = target[-2] if len(target) > 1 else current
     if (its_schema.lower(), target[-1].lower()) == (schema.lower(), table.lower()):
         raise SqlError("0A000", "a table cannot be replaced by its own clone")
-    before, owned, body = _body(duck, copies, (database, schema), its_schema, definition)
-    made = [*before, f"{copies.opening} {quoted(*target)} {body}", *owned]
+    before, body = _body(duck, copies, (database, schema, table), its_schema, definition)
+    made = [*before, f"{copies.opening} {_quoted(*target)} {body}"]
     if copies.rows:
         made.append(
-            f"INSERT INTO {quoted(*target)} SELECT * FROM {quoted(database, schema, table)}"
+            f"INSERT INTO {_quoted(*target)} SELECT * FROM {_quoted(database, schema, table)}"
         )
     if comment is not None:
-        made.append(f"COMMENT ON TABLE {quoted(*target)} IS {literal(comment)}")
+        made.append(f"COMMENT ON TABLE {_quoted(*target)} IS {_literal(comment)}")
     of_columns = duck.run(
-        _COMMENTS.format(database=literal(database), schema=literal(schema), table=literal(table))
+        _COMMENTS.format(
+            database=_literal(database), schema=_literal(schema), table=_literal(table)
+        )
     )
     for column, said in of_columns:
-        made.append(f"COMMENT ON COLUMN {quoted(*target, column)} IS {literal(said)}")
+        made.append(f"COMMENT ON COLUMN {_quoted(*target, column)} IS {_literal(said)}")
     return made
 
 
 def _body(
-    duck: DuckSession, copies: Copies, place: tuple[str, str], its_schema: str, sql: str
-) -> tuple[list[str], list[str], str]:
-    """The sequences that a definition needs first, whose they are then, and what is in its brackets."""
+    duck: DuckSession, copies: Copies, place: tuple[str, str, str], its_schema: str, sql: str
+) -> tuple[list[str], str]:
+    """The sequences that a definition needs first, and what is in its brackets."""
     tokens = DUCKDB.own_tokens(sql)
     start = next(t.start for t in tokens if t.token_type == TokenType.L_PAREN)
     sequences = {
         row[0]: row[1:]
-        for row in duck.run(_SEQUENCES.format(database=literal(place[0]), schema=literal(place[1])))
+        for row in duck.run(
+            _SEQUENCES.format(database=_literal(place[0]), schema=_literal(place[1]))
+        )
     }
     *places, table = copies.target
     temporary = "TEMPORARY" in copies.opening
     before: list[str] = []
-    owned: list[str] = []
     written, at = "", start
     for token in tokens:
         name = token.text.rpartition('"."')[2].strip('"').replace('""', '"')
         if (
             token.token_type != TokenType.STRING
-            or not token.text.endswith('_identity"')
             or name not in sequences
+            or not (name.endswith("_identity") or _is_serial(name, place[2]))
         ):
             continue
         first, step, least, most, following = sequences[name]
         own = f"{table}_{secrets.token_hex(4)}_identity"
         before.append(
-            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {quoted(*places, own)} "
+            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {_quoted(*places, own)} "
             f"INCREMENT BY {step} MINVALUE {least} MAXVALUE {most} "
             f"START WITH {following if copies.rows else first}"
         )
-        if not temporary:
-            owner = quoted(its_schema, table)
-            owned.append(f"ALTER SEQUENCE {quoted(*places, own)} OWNED BY {owner}")
         place_of_own = () if temporary else (its_schema,)
-        written += sql[at : token.start] + literal(quoted(*place_of_own, own))
+        written += sql[at : token.start] + _literal(_quoted(*place_of_own, own))
         at = token.end + 1
-    return before, owned, (written + sql[at:]).rstrip().removesuffix(";")
+    return before, (written + sql[at:]).rstrip().removesuffix(";")
+
+
+def _is_serial(sequence: str, table: str) -> bool:
+    """Whether a sequence has the name of one that a SERIAL column of the table is given."""
+    return sequence.startswith(f"{table}_") and sequence.rstrip("0123456789").endswith("_seq")
+
+
+def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; a table's indexes step aside."""
+    alters = plan.copies
+    assert isinstance(alters, Alters)
+    if duck.run(_found(_VIEW, alters.table)):
+        return [alters.of_view]
+    return renamed(duck, alters.table, alters.new)
+
+
+def _rebuilt(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. What makes a table anew in place of an ALTER TABLE; None where DuckDB can alter it."""
+    assert isinstance(plan.copies, Rebuilds)
+    return rebuilt(duck, plan.copies)
+
+
+def _dropped(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
+    assert isinstance(plan.copies, Drops)
+    name = plan.copies.table
+    try:
+        columns = duck.run(
+            "SELECT name, dflt_value FROM pragma_table_info"
+            f"({_literal(_quoted(*name))}) WHERE starts_with(dflt_value, 'nextval(')"
+        )
+    except DuckError:
+        return None  # there is none
+    made = [plan.sql]
+    for column, default in columns:
+        sequence = called_sequence(default)
+        if sequence is not None and is_own(
+            sequence[-1], name[-1], column, partial(_is_table, duck)
+        ):
+            made.append(f"DROP SEQUENCE IF EXISTS {_quoted(*sequence)}")
+    return made if len(made) > 1 else None
+
+
+def _is_table(duck: DuckSession, name: str) -> bool:
+    query = f"SELECT 1 FROM duckdb_tables() WHERE table_name = {_literal(name)} LIMIT 1"
+    return bool(duck.run(query))
+
+
+_READERS = {Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}

@@ -19,6 +19,7 @@ from proxy.scope import Name
 from proxy.scripting import Script
 from proxy.sql import compound as act
 from proxy.sql import script as s
+from proxy.sql.snowflake.stage_actions import StageAction
 from proxy.sql.statement import Route, Statement
 from proxy.wire.types import DuckType
 
@@ -40,19 +41,22 @@ async def columns_of(compound: Compound, action: act.CompoundAction) -> Columns 
     """The result columns, None for an action that answers with a tag alone. Raises 0A000."""
     if isinstance(action, act.WITHOUT_ROWS):
         return None
+    if isinstance(action, StageAction):
+        return await compound.stages.columns_of(action)
     try:
         if isinstance(action, act.RunBlock):
             return await Description(compound).columns(action.block)
         if isinstance(action, act.Call):
             return await _of_call(compound, action)
         if isinstance(action, act.ExecuteImmediate) and action.literal and not action.using:
-            return await _of_statement(compound, compound.plan(action.literal))
+            return await of_statement(compound, compound.plan(action.literal))
     except EngineError as error:
         raise _unknown() from error
     raise _unknown()
 
 
-async def _of_statement(compound: Compound, plan: Statement) -> Columns | None:
+async def of_statement(compound: Compound, plan: Statement) -> Columns | None:
+    """The columns of what one plan gives, None for a tag alone. Raises 0A000."""
     if isinstance(plan.action, act.CompoundAction):
         return await columns_of(compound, plan.action)
     if plan.route is not Route.DUCKDB or plan.refused is not None:
@@ -126,7 +130,7 @@ class Description(Script):
         plan = self._planned(text)
         if plan.route is Route.DUCKDB and plan.tag == "SELECT" and not plan.ddl:
             return plan.sql
-        columns = await _of_statement(self._compound, plan)
+        columns = await of_statement(self._compound, plan)
         if columns is None:
             raise _unknown()
         nulls = (f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns)

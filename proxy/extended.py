@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.complaints import with_defaults
-from proxy.defining import run_rest
+from proxy.defining import copied, run_rest
 from proxy.describing import columns_of
 from proxy.engines import backend as be
 from proxy.engines import duck_values
@@ -28,10 +28,18 @@ from proxy.errors import SqlError
 from proxy.exchange import EXECUTE_AND_SYNC
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
-from proxy.redefining import copied
 from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
-from proxy.sql.parameters import cast_parameters, null_parameters, sample_parameters
+from proxy.sql.parameters import (
+    cast_parameters,
+    null_parameters,
+    parameter_places,
+    renumber_parameters,
+    returned,
+    sample_parameters,
+    samples,
+    with_returned,
+)
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.traces import Trace
@@ -205,6 +213,13 @@ class ExtendedProtocol:
             self._session, plan, parameter_types.read_as_cast(plan, said)
         )
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
+        plan = await self._session.typed.of(plan, dict(enumerate(found, start=1)))
+        bound = found  # of the parameters that DuckDB is to have
+        statement.returned = plan if returned(plan.sql) else None
+        if statement.returned is not None:
+            plan, kept = _without_returned(plan, samples(types))
+            types = {k: types[n] for k, n in enumerate(kept, start=1)}
+            bound = [found[n - 1] for n in kept]
         sql = cast_parameters(plan.sql, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
@@ -215,7 +230,11 @@ class ExtendedProtocol:
         statement.parameter_types = tuple(types.values())
         statement.row_types = portals.row_types_of(plan, statement.duck)
         if statement.row_types is not None and types:
-            await self._settle_row_types(statement, plan, found)
+            await self._settle_row_types(statement, plan, bound)
+        if statement.returned is not None and not parameter_types.NUMERIC_OIDS.isdisjoint(found):
+            rows = statement.row_types or []
+            without = parameter_types.without_digits
+            statement.row_types = [(name, without(kind)) for name, kind in rows] or None
         if not plan.scalar:
             await self._settle_lengths(statement)
 
@@ -429,10 +448,17 @@ class ExtendedProtocol:
         statement = bound.statement.inner or bound.statement
         bound.values = [values[n - 1] for n in statement.parameter_numbers]
         bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
+        if (whole := statement.returned) is not None:
+            by_number = dict(enumerate(bound.values, start=1))
+            plan, kept = _without_returned(whole, parameter_types.constants(by_number))
+            bound.values = [by_number[n] for n in kept]
+            bound.types = tuple(bound.types[n - 1] for n in kept)
+            types = dict(enumerate(bound.types, start=1))
+            bound.sql = cast_parameters(plan.sql, types) if types else plan.sql
         nulls = [n for n, (_, value) in enumerate(bound.values, start=1) if value is None]
         hidden = nulls if statement.hides_nulls else ()
         typed = statement.plan is not None and statement.plan.route is not Route.SESSION
-        if typed and (bound.types != statement.parameter_types or hidden):
+        if typed and not bound.sql and (bound.types != statement.parameter_types or hidden):
             assert statement.plan is not None
             types = dict(enumerate(bound.types, start=1))
             bound.sql = cast_parameters(statement.plan.sql, types, hidden)
@@ -585,8 +611,10 @@ class ExtendedProtocol:
         if bound.finished or limit == NO_ROWS:
             return 0
         sent, begun = 0, time.monotonic()
+        follow = None
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
+            follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -613,6 +641,8 @@ class ExtendedProtocol:
         except EngineError as error:
             assert statement.plan is not None
             raise session.located(error, statement.plan, bound.sql or statement.sql) from error
+        if follow is not None:
+            await follow()
         bound.rows += sent
         if limit >= _WORTH_FETCHING_AHEAD and time.monotonic() - begun < _QUICK:
             self._fetch_ahead(bound, running, formats, limit)
@@ -663,6 +693,8 @@ class ExtendedProtocol:
 
     def _start_and_fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
+        if (plan := bound.statement.plan) is not None and plan.writes:
+            self._session.constraints.look(self._session.duck)
         self.start(bound)
         return self._fetch(bound, formats, limit)
 
@@ -860,6 +892,15 @@ class ExtendedProtocol:
 
 def _asks_catalog(plan: Statement | None) -> bool:
     return plan is None or plan.asks_catalog
+
+
+def _without_returned(
+    plan: Statement, texts: Mapping[int, str]
+) -> tuple[Statement, tuple[int, ...]]:
+    """The plan with texts for the parameters behind RETURNING, and the numbers that are left."""
+    sql = with_returned(plan.sql, texts)
+    kept = tuple(sorted({n for n, _ in parameter_places(sql)}))
+    return replace(plan, sql=renumber_parameters(sql, kept)), kept
 
 
 def _setting_names(sets: Sequence[str | int], parameters: Sequence[bytes | None]) -> Iterator[str]:

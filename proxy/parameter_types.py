@@ -6,22 +6,25 @@ DuckDB's binder infers where that has no answer; and text after all. Nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from proxy.engines import duck_values
 from proxy.engines.duck import DuckSession
-from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_errors import INTERRUPTED, EngineError
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.parameters import cast_parameters, parameter_places, renumber_parameters
+from proxy.sql.postgres_literals import constant
+from proxy.sql.reading import write_duckdb
 from proxy.sql.statement import Statement
-from proxy.wire.types import BY_NAME, LISTS, DuckType, wire_type
+from proxy.wire.types import BY_NAME, BY_OID, LISTS, DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -129,13 +132,18 @@ def _infer(
 ) -> dict[int, int]:
     """Blocks."""
 
-    def columns(relation: inference.Relation) -> inference.Columns | None:
-        name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
-        with suppress(DuckError):  # there is no such table: DuckDB will say so
-            return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
-        return None
+    return inference.infer(tree, wanted, given, partial(relation_columns, duck), integer=integer)
 
-    return inference.infer(tree, wanted, given, columns, integer=integer)
+
+def relation_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
+    """Blocks. The columns of a table or view; None where there is none, as DuckDB will say itself."""
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
+    try:
+        return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
+    except DuckError as error:
+        if error.kind in INTERRUPTED:
+            raise
+        return None
 
 
 def _parameters_of(duck: DuckSession, sql: str) -> list[DuckType]:
@@ -157,6 +165,16 @@ def planned_as(oid: int, digits: str = ANY_DIGITS) -> str:
     if oid in NUMERIC_OIDS:
         return digits if oid == _NUMERIC.oid else digits + "[]"
     return duck_values.type_name(None, oid)
+
+
+def constants(values: Mapping[int, tuple[int, Any]]) -> dict[int, str]:
+    """DuckDB's SQL for each of the values, which are (OID, decoded value).
+
+    On the thread that the readers belong to.
+    """
+    return {
+        n: write_duckdb(constant(value, BY_OID[oid].name)) for n, (oid, value) in values.items()
+    }
 
 
 def without_digits(kind: DuckType) -> DuckType:

@@ -33,6 +33,7 @@ class PreparedStatement:
     duck: DuckStatement | None = None  # planned for `parameter_types`
     parameter_types: tuple[str, ...] = ()  # DuckDB's names
     variants: dict[str, DuckStatement] = field(default_factory=dict)  # for others, by their text
+    returned: Statement | None = None  # with parameters behind RETURNING: the plan that has them
     hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
     asked: Statement | None = None  # the plan as the text gave it
@@ -87,15 +88,13 @@ class Outcome:
     tag: str
     columns: Sequence[str] = ()
     rows: list[tuple[str | None, ...]] = field(default_factory=list)
+    oid: int = 25  # of every column
 
     def row_description(self) -> bytes:
-        return m.row_description([m.Column(name, _TEXT, -1, -1) for name in self.columns])
+        return m.row_description([m.Column(name, self.oid, -1, -1) for name in self.columns])
 
     def data_rows(self) -> bytes:
         return b"".join(map(_data_row, self.rows))
-
-
-_TEXT = 25
 
 
 def _data_row(values: Sequence[str | None]) -> bytes:

@@ -222,6 +222,7 @@ class Script:
     async def _finish(self, plan: Statement | None) -> int:
         """Runs a statement of DuckDB's to its end."""
         assert plan is not None
+        follow = await self._compound.stages.ahead(plan, None)
         if plan.then:
             async with self._compound.one_transaction():
                 rows = await self._compound.execute(plan.sql)
@@ -229,6 +230,8 @@ class Script:
                     await self._compound.execute(part)
         else:
             rows = await self._compound.execute(plan.sql)
+        if follow is not None:
+            await follow()
         if plan.touched:
             await self._session.mirror.changed(plan.touched)
         if plan.writes:

@@ -42,6 +42,7 @@ from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
 from proxy.sql.snowflake.vectorised import VECTORISED
 from proxy.sql.traces import declare_builtin_functions
+from proxy.staging.service import StageService
 from proxy.tls import ServerTls
 
 log = structlog.get_logger()
@@ -125,6 +126,12 @@ class Server:
                     f"DuckDB cannot open the data directory: {error.message}"
                 ) from error
             undo.callback(self._duck.close)
+            try:
+                allowed = self._settings.allow_directory
+                self._stages = StageService(self._directory / "stages", self._duck, allowed)
+            except OSError as error:
+                raise StartError(f"the stages cannot be opened: {error}") from error
+            undo.callback(self._stages.close)
             self._mirror = Mirror(self._duck, conninfo, secret)
             undo.callback(self._mirror.close)
             try:
@@ -144,6 +151,7 @@ class Server:
                 lambda: self._live,
                 self._mirror,
                 "" if self._shared is None else self._shared[0],
+                self._stages,
             )
             self._cleanup = undo.pop_all()
 

@@ -21,8 +21,9 @@ import structlog
 from proxy import portal as portals
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.compound import Compound
+from proxy.constraints import Constraints
 from proxy.copying import Copying
-from proxy.defining import run_rest
+from proxy.defining import copied, run_rest
 from proxy.described import Described
 from proxy.engines.duck import DuckEngine, DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
@@ -37,7 +38,6 @@ from proxy.mirroring import Mirror, SessionMirror, in_postgres
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.portal import Outcome
-from proxy.redefining import copied
 from proxy.session_context import SessionContext
 from proxy.session_settings import (
     Scope,
@@ -53,8 +53,10 @@ from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
+from proxy.staging.service import StageService
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
+from proxy.typed import Typed
 from proxy.wire import messages as m
 from proxy.wire.protocol import NoClient
 from proxy.wire.rows import RowEncoder, TextStyle
@@ -102,7 +104,8 @@ class Services:
     known_texts: dict[Dialect, KnownTexts]
     sessions: Callable[[], Collection[Session]]  # all that are there now
     mirror: Mirror | None
-    shared_role: str = ""  # what all clients are in Postgres; '' where each is itself
+    shared_role: str  # what all clients are in Postgres; '' where each is itself
+    stages: StageService
 
 
 class Session:
@@ -117,6 +120,8 @@ class Session:
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
         self.described = Described(self.duck)
+        self.typed = Typed(self)
+        self.constraints = Constraints(self)
         self.relay = Relay(
             services.pools,
             self._login,
@@ -128,7 +133,7 @@ class Session:
         )
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
-        self.transaction.ended = self.mirror.ended
+        self.transaction.ended = self._block_ended
         self.transaction.went_back = self.mirror.went_back
         self.extended = ExtendedProtocol(self)
         self.own = SessionStatements(self)
@@ -263,6 +268,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
         """Answers the startup packet. Raises FATAL errors."""
@@ -327,6 +333,8 @@ class Session:
             raise ConnectionResetError("a message to the client was cut off")
         if self._timed_out and error.sqlstate == "57014":
             error = SqlError("57014", "canceling statement due to statement timeout")
+        if isinstance(error, EngineError) and error.sqlstate[:2] == "23":
+            await self.constraints.explain(error)
         try:
             await self.relay.settle()
         except (Told, SqlError) as other:
@@ -389,7 +397,9 @@ class Session:
             self.dialect = Dialect(
                 name=get("hatidata.dialect"),
                 transpile=get("hatidata.transpile") == "on",
+                keys=get("hatidata.enforce_keys") == "on",
                 backslashes=get(_ESCAPES) == "off",
+                parameters=self.context.planned,
                 database=self.database,
             )
         if setting.name in _TIMEOUTS:
@@ -626,7 +636,8 @@ class Session:
         await self.mirror.before_question(any(plan.asks_catalog for plan in plans))
         trace = max(map(self.own.trace, plans))
         names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))
-        await self.relay.query(sql, self.transaction.postgres_begin(), trace, names)
+        begin = self.transaction.postgres_begin()
+        await self.relay.query(sql, begin, trace, names, len(plans))
         if self.relay.copying:
             await self.relay_copy()
 
@@ -648,9 +659,14 @@ class Session:
         finally:
             self.link.protocol.ready()
 
+    async def _block_ended(self, committed: bool, half: bool) -> None:
+        await self.mirror.ended(committed, half)
+        await self.compound.stages.ended(committed)
+
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
+        plan = await self.typed.of(plan)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
             self.compound.ran(plan, None, 1)
@@ -674,6 +690,7 @@ class Session:
             self.link.write(portals.complete(plan.tag, 0))
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
+        follow = await self.compound.stages.ahead(plan, Block.MESSAGE)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
@@ -688,6 +705,8 @@ class Session:
             raise self.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
+                if follow is not None:
+                    await follow()
                 if plan.touched:
                     await self.mirror.changed(plan.touched)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
@@ -739,6 +758,8 @@ class Session:
 
     def _start_duck(self, plan: Statement) -> tuple[DuckPortal, RowEncoder | None, Any]:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
+        if plan.writes:
+            self.constraints.look(self.duck)
         if plan.federated:
             running = self.duck.start_once(plan.sql, look=self.described.look)
             self.federation.spent = True

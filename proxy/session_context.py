@@ -184,6 +184,7 @@ class SessionContext:
         self._variables.clear()
         self._moments.clear()
         self._parameters.clear()
+        self._replan()
 
     # --- parameters ---------------------------------------------------------------------------
 
@@ -207,10 +208,32 @@ class SessionContext:
         if parameter.setting:
             given = None if value is None else f"{value}{parameter.unit}"
             self._session.settings.set(parameter.setting, given)
-        elif value is None:
+            return
+        if value is None:
             self._parameters.pop(name, None)
         else:
             self._parameters[name] = value
+        if parameter.planned:
+            self._replan()
+
+    @property
+    def planned(self) -> tuple[tuple[str, str], ...]:
+        """The parameters that plans depend on, where they are not the defaults."""
+        return tuple(
+            (name, value)
+            for name, value in sorted(self._parameters.items())
+            if PARAMETERS[name].planned and value != PARAMETERS[name].default
+        )
+
+    def _replan(self) -> None:
+        """Plans to come are made under what is in force now, prepared statements at their Bind."""
+        session = self._session
+        if session.dialect.parameters == self.planned:
+            return
+        session.dialect = replace(session.dialect, parameters=self.planned)
+        for prepared in session.extended.statements.values():
+            if prepared.plan is not None:
+                prepared.plan = replace(prepared.plan, varies=True)
 
 
 def _is_number(kind: str) -> bool:

@@ -238,6 +238,7 @@ _TABLE: tuple[Setting, ...] = (
                     "error"), Scope.POSTGRES),
     Setting("hatidata.dialect", "snowflake", _choice("snowflake", "postgres", "duckdb"), Scope.PLAN),
     Setting("hatidata.transpile", "on", _switch, Scope.PLAN),
+    Setting("hatidata.enforce_keys", "on", _switch, Scope.PLAN),
 )  # fmt: skip
 
 _BY_NAME: dict[str, Setting] = {setting.name.lower(): setting for setting in _TABLE}

@@ -17,12 +17,13 @@ from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
 from proxy.sql import compound, traces
 from proxy.sql import session_actions as act
+from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.snowflake.parameters import PARAMETERS
 from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
 from proxy.sql.traces import Trace
 from proxy.transaction import Block
-from proxy.wire.types import DuckType
+from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -37,6 +38,8 @@ class Explain:
 
 
 _EXPLAIN = ("QUERY PLAN",)
+_JSON = DuckType("VARCHAR", "JSON")
+_JSON_OID = wire_type(_JSON).oid
 _WITH_INNER = (Explain, act.Declare)
 _NAMED = (act.Execute, act.Deallocate, act.Fetch, act.Move, act.CloseCursor)
 _ENDS = (act.Commit, act.Rollback, act.RollbackTo)
@@ -72,7 +75,10 @@ class SessionStatements:
             if action.name is None:
                 return _texts(_SHOW_ALL)
             return _texts(console.columns(action.name) or (_shown(action.name),))
-        return _texts(_EXPLAIN) if isinstance(action, Explain) else None
+        if isinstance(action, Explain):
+            as_json = AS_JSON in without_explain(action.sql)[0]
+            return [(_EXPLAIN[0], _JSON)] if as_json else _texts(_EXPLAIN)
+        return None
 
     def rows_of(self, plan: Statement) -> PreparedStatement | None:
         """The statement whose rows EXECUTE and FETCH give."""
@@ -149,6 +155,9 @@ class SessionStatements:
 
     async def _explain(self, inner: Portal) -> Outcome:
         texts = await self._session.extended.plan_texts(inner)
+        plan = inner.statement.plan
+        if plan is not None and AS_JSON in without_explain(plan.sql)[0]:
+            return Outcome("EXPLAIN", _EXPLAIN, [(text,) for text in texts], _JSON_OID)
         lines = [line for text in texts for line in text.rstrip().split("\n")]
         return Outcome("EXPLAIN", _EXPLAIN, [(line,) for line in lines])
 
@@ -193,6 +202,7 @@ class SessionStatements:
     async def _rollback_to(self, action: act.RollbackTo) -> None:
         await self._session.extended.close_portals()
         await self._session.transaction.rollback_to(action.name)
+        self._session.compound.stages.forget_pending()
 
     async def _set_transaction(self, action: act.SetTransaction) -> None:
         modes, settings = action.modes, self._session.settings

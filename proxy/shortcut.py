@@ -306,9 +306,13 @@ class Shortcut:
                 backend.unnamed = parsed.relayed
             else:
                 session.extended.statements.pop("", None)
+        complete = not alive and self._data[0] == _QUERY and backend.has_completed(1)
         self._clear()
         torn, error = backend.torn, None if alive else backend.error
         relay.release()
+        if complete:  # but for the ReadyForQuery
+            session.link.write(m.READY["I"])
+            error = None
         if error is not None:
             if torn:
                 session.abandon()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -42,6 +43,9 @@ def archive(
 ) -> list[ArchivedMonth]:
     """Archive all months of workflow_events that ended before `before`, never the current one.
 
+    Events that lie in the default partition, because theirs was not made in time, are moved into
+    the partitions of their months first.
+
     Files are named `workflow_events_2026_01.parquet`, in `directory`, which is made. Columns are
     the table's: ids as UUID and BIGINT, ts as a timestamp in UTC, detail as the text that was
     hashed, hashes as binary. drop: also drop the detached table, which otherwise stays in
@@ -55,6 +59,10 @@ def archive(
     done = []
     with psycopg.connect(conninfo, autocommit=True, application_name="hatidata archive") as conn:
         conn.execute("SELECT pg_advisory_lock(%s, %s)", (0x4844, 0x61726368))
+        try:
+            _patiently(conn, lambda: conn.execute("SELECT hd_runtime._sort_default_partition()"))
+        except psycopg.OperationalError as error:
+            raise ArchiveError(f"the default partition could not be sorted: {error}") from error
         for month, partition in _partitions(conn):
             following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
             if following <= before and following <= first_of_this:
@@ -92,20 +100,28 @@ def _archive_month(
             os.fsync(file.fileno())
         parquet.rename(target)
     try:
-        for attempt in range(_TRIES):
-            try:
-                _detach(conn, month, partition, target, events, digest, drop)
-                break
-            except psycopg.errors.LockNotAvailable:
-                if attempt == _TRIES - 1:
-                    raise
-                time.sleep(_PAUSE)
+        _patiently(conn, lambda: _detach(conn, month, partition, target, events, digest, drop))
     except (psycopg.Error, ArchiveError) as error:
         target.unlink()
         if isinstance(error, psycopg.OperationalError):
             raise ArchiveError(f"{partition} could not be detached: {error}") from error
         raise
     return ArchivedMonth(month, target, events, digest)
+
+
+def _patiently(conn: psycopg.Connection, step: Callable[[], object]) -> None:
+    """Does the step in a transaction, again and again while the table is in use."""
+    for attempt in range(_TRIES):
+        try:
+            with conn.transaction():
+                # Whoever writes an event meanwhile waits behind this: not for longer than a moment.
+                conn.execute("SET LOCAL lock_timeout = '200ms'")
+                step()
+            return
+        except psycopg.errors.LockNotAvailable:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _detach(
@@ -118,19 +134,14 @@ def _detach(
     drop: bool,
 ) -> None:
     name = sql.Identifier("hd_runtime", partition)
-    with conn.transaction():
-        # Whoever writes an event meanwhile waits behind this: not for longer than a moment.
-        conn.execute("SET LOCAL lock_timeout = '200ms'")
-        conn.execute(
-            sql.SQL("ALTER TABLE hd_runtime.workflow_events DETACH PARTITION {}").format(name)
-        )
-        [(count,)] = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchall()
-        if count != events:
-            raise ArchiveError(f"{partition} has {count} events now, the file has {events}")
-        conn.execute(
-            "INSERT INTO hd_runtime.event_archives (month, uri, events, file_sha256)"
-            " VALUES (%s, %s, %s, %s)",
-            (month, target.resolve().as_uri(), events, digest),
-        )
-        if drop:
-            conn.execute(sql.SQL("DROP TABLE {}").format(name))
+    conn.execute(sql.SQL("ALTER TABLE hd_runtime.workflow_events DETACH PARTITION {}").format(name))
+    [(count,)] = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchall()
+    if count != events:
+        raise ArchiveError(f"{partition} has {count} events now, the file has {events}")
+    conn.execute(
+        "INSERT INTO hd_runtime.event_archives (month, uri, events, file_sha256)"
+        " VALUES (%s, %s, %s, %s)",
+        (month, target.resolve().as_uri(), events, digest),
+    )
+    if drop:
+        conn.execute(sql.SQL("DROP TABLE {}").format(name))

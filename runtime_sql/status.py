@@ -127,7 +127,7 @@ _CHECKS = (
     " FROM pg_proc p WHERE p.pronamespace = 'hd_runtime'::regnamespace AND p.prosecdef"
     " AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE starts_with(c, 'search_path='))",
     # What housekeep() would have put right, were it running.
-    "SELECT format('%s events lie in the default partition: no partition was made for %s',"
+    "SELECT format('%s events lie in the default partition: no partition was made in time for %s; hatidata runtime archive moves them',"
     " count(*), to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM'))"
     " FROM hd_runtime.workflow_events_default GROUP BY to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM')",
     "SELECT format('there is no event partition for %s', to_char(m, 'YYYY-MM'))"

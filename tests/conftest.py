@@ -18,6 +18,19 @@ import pytest
 
 from proxy.demo.server import ServerProcess
 
+CASES_BY_AREA = pytest.StashKey[list[str]]()
+"""What became of the documented Snowflake cases, a line for each area."""
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    lines = config.stash.get(CASES_BY_AREA, None)
+    if lines:
+        terminalreporter.section("documented Snowflake cases, through the server")
+        for line in lines:
+            terminalreporter.write_line(line)
+
 
 @dataclass(frozen=True)
 class Running:
@@ -46,11 +59,14 @@ class Running:
         return psycopg.connect(self.url, **{"autocommit": True, **options})
 
 
+_FILES = Path(__file__).parent / "data" / "files"  # what the documented cases PUT into stages
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
     with (
         tempfile.TemporaryDirectory(prefix="hd") as directory,
-        ServerProcess(Path(directory)) as up,
+        ServerProcess(Path(directory), "--allow-directory", str(_FILES)) as up,
     ):
         yield Running(up)
 

@@ -18,6 +18,34 @@ LANGUAGE sql STABLE AS $$
     FROM pg_attribute WHERE attrelid = p_relid AND attnum > 0 AND NOT attisdropped
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._disown(p_relid oid, p_column text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    -- In DuckDB a sequence goes with its table, not with a column.
+    v_sequence text := pg_get_serial_sequence(p_relid::regclass::text, p_column);
+BEGIN
+    IF v_sequence IS NOT NULL THEN
+        EXECUTE format('ALTER SEQUENCE %s OWNED BY NONE', v_sequence);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._own_sequences(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_column jsonb;
+    v_sequence text;
+BEGIN
+    FOR v_column IN SELECT * FROM jsonb_array_elements(p_document -> 'columns') c (v) WHERE v ? 'owns' LOOP
+        v_sequence := format('%I.%I', p_document ->> 'schema', v_column ->> 'owns');
+        IF to_regclass(v_sequence) IS NOT NULL AND to_regclass(v_sequence) IS DISTINCT FROM
+           to_regclass(pg_get_serial_sequence(p_relid::regclass::text, v_column ->> 'name')) THEN
+            EXECUTE format('ALTER SEQUENCE %s OWNED BY %s.%I', v_sequence, p_relid::regclass, v_column ->> 'name');
+        END IF;
+    END LOOP;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._alter_columns(p_relid oid, p_document jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -53,6 +81,7 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM hatidata_catalog._columns(p_document) w
                           WHERE w.name = a.name AND w.place <= v_kept)
     LOOP
+        PERFORM hatidata_catalog._disown(p_relid, v_column.name);
         EXECUTE format('ALTER TABLE %s DROP COLUMN %I CASCADE', v_table, v_column.name);
         v_dropped := true;
     END LOOP;

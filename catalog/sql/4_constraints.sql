@@ -9,7 +9,7 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._constraint(p_item jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE p_item ->> 'type' WHEN 'CHECK' THEN format('CHECK (%s)', p_item ->> 'expression')
-           ELSE format('%s (%s)', CASE p_item ->> 'type' WHEN 'PRIMARY KEY' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END,
+           ELSE format('%s %s (%s)', 'CONSTRAINT ' || quote_ident(p_item ->> 'name'), CASE p_item ->> 'type' WHEN 'PRIMARY KEY' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END,
                        hatidata_catalog._names(p_item -> 'columns')) END
 $$;
 
@@ -89,7 +89,7 @@ BEGIN
         PERFORM hatidata_catalog._set_foreign_keys(p_relid, p_document);
         -- Other tables' references went with the keys.
         PERFORM hatidata_catalog._set_foreign_keys(r.relid, r.document) FROM hatidata_catalog.relations r
-        WHERE r.schema = p_document ->> 'schema' AND r.kind = 'r' AND r.document @> jsonb_build_object('constraints',
+        WHERE r.kind = 'r' AND r.document @> jsonb_build_object('constraints',
             jsonb_build_array(jsonb_build_object('type', 'FOREIGN KEY', 'table', p_document ->> 'name')));
     END IF;
 END
@@ -107,9 +107,11 @@ BEGIN
             AND (SELECT jsonb_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY AS k (num, place)
                  JOIN pg_attribute a ON a.attrelid = p_relid AND a.attnum = k.num) = v_item -> 'columns');
         BEGIN
-            EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%s) REFERENCES %I.%I (%s)', p_relid::regclass,
-                hatidata_catalog._names(v_item -> 'columns'), p_document ->> 'schema', v_item ->> 'table',
-                hatidata_catalog._names(v_item -> 'references'));
+            EXECUTE format('ALTER TABLE %s ADD %s FOREIGN KEY (%s) REFERENCES %I.%I %s', p_relid::regclass,
+                'CONSTRAINT ' || quote_ident(nullif(v_item ->> 'name', '')),
+                hatidata_catalog._names(v_item -> 'columns'),
+                coalesce(v_item ->> 'schema', p_document ->> 'schema'), v_item ->> 'table',
+                '(' || hatidata_catalog._names(v_item -> 'references') || ')');
         EXCEPTION WHEN OTHERS THEN
             NULL;
         END;

@@ -120,17 +120,20 @@ BEGIN
             PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
             PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
         END IF;
+        PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
     ELSIF v_kind = 'v' THEN
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
            OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source' THEN
             v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
         END IF;
     ELSE
-        IF v_relid IS NOT NULL THEN
-            EXECUTE format('DROP SEQUENCE %s CASCADE', v_relid::regclass);
-            DELETE FROM hatidata_catalog.relations WHERE relid = v_relid;
+        IF v_relid IS NULL THEN
+            v_relid := hatidata_catalog._make_sequence(v_target, p_document);
+        ELSE  -- not made again: defaults call it
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s RESTART %s', v_target,
+                p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+                CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         END IF;
-        v_relid := hatidata_catalog._make_sequence(v_target, p_document);
     END IF;
     PERFORM hatidata_catalog._set_comments(v_relid, p_document);
     INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)

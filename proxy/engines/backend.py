@@ -36,6 +36,7 @@ _UNASKED = frozenset(b"NA")
 _ROW = b"D"[0]
 _PARAMETER_STATUS, _ERROR, _READY, _COPY_IN = b"SEZG"
 _PARSED, _CLOSED, _PARAMETERS = b"13t"
+_COMPLETED = frozenset(b"CI")
 _READY_HEAD = b"Z\0\0\0\5"
 _LAST = 6  # bytes of ReadyForQuery
 # What an exchange may hold that is the client's alone: nothing is learned from these.
@@ -87,6 +88,7 @@ class Backend(StartingConnection):
         self.cancels = 0  # requests to cancel that may still be on their way to it
         self.untrusted = False  # a cancel may come at any time: not to be used again
         self.heard = 0  # counts arrivals
+        self.completed = 0  # statements of the last simple query, by their CommandComplete
         self.born = self.idle_since = 0.0
         self.expired = False  # older than its lifetime
         self.stale = False  # long idle: to be asked for a sign of life before it is used
@@ -196,6 +198,7 @@ class Backend(StartingConnection):
             done()
             return
         self._expected.append(RUN)
+        self.completed = 0
         self._done = done
         self._transport.write(data)
 
@@ -206,8 +209,11 @@ class Backend(StartingConnection):
         else:
             self._client(data)
 
-    async def settle(self) -> bool:
+    async def settle(self, statements: int = 0) -> bool:
         """Waits for every recorded reply, or for Postgres to ask for COPY data; True: no error came.
+
+        statements: of a simple query, where that is what was sent. Once all have completed, nothing
+        of it can fail any more: Postgres commits before it says so.
 
         Raises `SqlError` 08006 and the like when the backend is gone.
         """
@@ -217,10 +223,14 @@ class Backend(StartingConnection):
                 await self._waiter
             finally:
                 self._waiter = None
-        if self._lost is not None:
+        if self._lost is not None and not self.has_completed(statements):
             raise self._lost
         failed, self.failed = self.failed, False
         return not failed
+
+    def has_completed(self, statements: int) -> bool:
+        """Whether the client has been told the end of every statement of a simple query."""
+        return 0 < statements <= self.completed and not self.failed
 
     async def ask(self, sql: str) -> list[tuple[str | None, ...]]:
         """The rows of a query of our own, as texts. Raises `SqlError` when it fails."""
@@ -363,6 +373,8 @@ class Backend(StartingConnection):
             return forward
         if kind == _COPY_IN:
             self.copying = True
+        elif kind in _COMPLETED:
+            self.completed += 1
         elif kind == _PARAMETERS and current.describes is not None:
             current.describes.told_parameters(body)
         if kind in current.ends:

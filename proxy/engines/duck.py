@@ -10,7 +10,6 @@ All that depends on DuckDB's version is here and in `duckdb_c`.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -25,7 +24,8 @@ from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
-from proxy.engines.duck_functions import Body, Functions
+from proxy.engines.duck_functions import Body
+from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.workers import Workers
@@ -104,20 +104,15 @@ class DuckEngine:
         settings = {"temp_directory": str(path.parent / "spill")}
         if memory_limit:
             settings["memory_limit"] = memory_limit
+        given = (extensions, macros, functions, table_functions)
+        furniture = Furniture(*map(tuple, given))
         try:
-            self._database = duckdb_c.Database(str(path), settings)
+            self._database = opened(path, settings, furniture)
             connection = self._database.connect()
             self._calling = self._database.connect()
-            self._functions = Functions(self._calling)
             try:
-                for function in functions:
-                    self._functions.register(*function)
-                connection.run("ATTACH ':memory:' AS _sf")
-                for register in table_functions:
-                    register(connection)
-                for name in extensions:
-                    connection.run(f"LOAD '{_extension_file(name)}'")
-                for script in (*macros, *_INSTANCE_SETTINGS):
+                self._functions = furniture.put_into(self._calling, connection)
+                for script in _INSTANCE_SETTINGS:
                     connection.run_script(script)
                 threads = connection.run("SELECT current_setting('threads')")[0][0]
                 connection.run_script(f"SET GLOBAL external_threads = {threads}")
@@ -139,20 +134,6 @@ class DuckEngine:
         self._crew.close()
         self._calling.close()
         self._database.close()
-
-
-def _extension_file(name: str) -> Path:
-    """The extension file inside the wheel `duckdb-extension-<name>`; nothing is downloaded."""
-    package = f"duckdb_extension_{name}"
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    if spec is None or spec.origin is None:
-        raise SqlError(
-            "58P01",
-            f'DuckDB extension "{name}" is not installed',
-            hint=f"pip install duckdb-extension-{name}=={duckdb_c.VERSION.removeprefix('v')}",
-        )
-    version = duckdb_c.VERSION
-    return Path(spec.origin).parent / "extensions" / version / f"{name}.duckdb_extension"
 
 
 class DuckSession:
@@ -417,6 +398,19 @@ class DuckSession:
         return self._connection.syntax_error(sql)
 
     # --- what is declared ---------------------------------------------------------------------
+
+    @property
+    def has_own_definitions(self) -> bool:
+        """Whether the open transaction has defined what no other sees."""
+        return self._watch.has_own_definitions
+
+    def definitions(self) -> Stamp:
+        """Names what is defined now, as this session sees it."""
+        return self._watch.stamp()
+
+    def same_definitions(self, stamp: Stamp) -> bool:
+        """Whether nothing was defined since, and no setting changed."""
+        return self._watch.holds(stamp, rows=False)
 
     @property
     def known_declared(self) -> Declared | None:

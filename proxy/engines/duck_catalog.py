@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlglot import Dialect as Grammar
@@ -21,8 +22,17 @@ from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
 from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
+from proxy.engines.duck_texts import (
+    CONSTRAINT,
+    called_sequence,
+    foreign_key,
+    is_own,
+    next_value,
+    plain_name,
+)
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.lengths import checked_length
+from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -294,15 +304,17 @@ class _Reading:
         return documents
 
     def _all(self, found: dict[tuple[str, str], Document]) -> None:
+        for row in self._run(_SEQUENCES):  # before the tables whose defaults call them
+            found[row[0], row[1]] = self._sequence(row)
         for schema, name in self._run(_TABLES):
             found[schema, name] = self._table(schema, name)
         for schema, name, sql in self._run(_VIEWS, " ORDER BY view_oid"):
             found[schema, name] = self._view(schema, name, sql)
-        for row in self._run(_SEQUENCES):
-            found[row[0], row[1]] = self._sequence(row)
         for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
                 document["columns"].append(_column(name, kind, not nullable, default))
+        for document in found.values():
+            self._counters(document)
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
@@ -329,9 +341,33 @@ class _Reading:
             raise
         key = [column for column, _, _, _, in_key in info if in_key]
         document["columns"] = [_column(*row[:4]) for row in info]
+        if called := self._counters(document):  # made with it, by the same statement
+            listed = ", ".join(map(_literal, called))
+            for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
+                found.setdefault((row[0], row[1]), self._sequence(row))
         if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
         found[schema, name] = document
+
+    def _counters(self, document: Document) -> list[str]:
+        """Defaults that call a sequence, as Postgres knows it; the sequences' names."""
+        schema, table = own_schema(document["schema"]), document["name"]
+        called = []
+        for column in document["columns"]:
+            default = column.get("default", "")
+            sequence = called_sequence(default) if default.startswith("nextval(") else None
+            if sequence is None:
+                continue
+            called.append(sequence[-1])
+            column["default"] = next_value(sequence)
+            is_table = partial(self._is_table, schema)
+            if is_own(sequence[-1], table, column["name"], is_table):
+                column["owns"] = sequence[-1]
+        return called
+
+    def _is_table(self, schema: str, name: str) -> bool:
+        entry = self._duck.entry(schema, name)
+        return entry is not None and entry.kind == "r"
 
     def _view(self, schema: str, name: str, sql: str) -> Document:
         return self._new("v", schema, name) | {"query": self._query(sql)}
@@ -369,7 +405,14 @@ class _Reading:
             item: Document = {"type": kind, "columns": columns}
             if kind == "CHECK" and self._is_length(document, columns, expression):
                 continue
-            if kind == "CHECK":
+            recorded = recorded_key(expression, self._grammar) if kind == "CHECK" else None
+            kept = foreign_key(expression) if kind == "CHECK" else None
+            if recorded is not None:
+                item = {"type": recorded[0], "columns": recorded[1]}
+            elif kept is not None:
+                item |= {"type": "FOREIGN KEY", **kept}
+                item["schema"] = mirrored_schema(kept["schema"] or schema)
+            elif kind == "CHECK":
                 item["expression"] = expression
             elif kind == "FOREIGN KEY":
                 item |= {"table": other, "references": theirs}
@@ -391,10 +434,15 @@ class _Reading:
         return False
 
     def _indexes(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for schema, table, name, unique, expressions in self._run(
+        for schema, table, name, unique, expressions, comment in self._run(
             _INDEXES, _named("table_name", names)
         ):
-            if (document := found.get((schema, table))) is not None:
+            document = found.get((schema, table))
+            if document is not None and comment == CONSTRAINT:
+                columns = [plain_name(one) for one in expressions]
+                unique_key = {"type": "UNIQUE", "name": name, "columns": columns}
+                document["constraints"].append(unique_key)
+            elif document is not None:
                 document["indexes"].append(
                     {"name": name, "unique": unique, "expressions": expressions}
                 )
@@ -506,7 +554,7 @@ _CONSTRAINTS = (
     f"referenced_table, referenced_column_names FROM duckdb_constraints() WHERE {_OURS}"
 )
 _INDEXES = (
-    "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[] "
+    "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment "
     f"FROM duckdb_indexes() WHERE {_OURS}"
 )
 _COLUMN_COMMENTS = (

@@ -137,19 +137,29 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+INTERRUPTED = frozenset(("INTERRUPT", "Interrupt"))
+"""What DuckDB calls the end of a statement that was cancelled."""
+
+
 class EngineError(SqlError):
     """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so.
 
-    missing: the name of the relation that there is not.
+    missing: the name of the relation that there is not. key: of one about a constraint, what DuckDB
+    says of the key or the check; is_referenced: it is that of a row which another table refers to.
+    sql, table: the statement of DuckDB's, or the table, that met it.
     """
 
     offset: int | None = None
     missing: str = ""
+    key: str = ""
+    is_referenced: bool = False
+    sql: str = ""
+    table: tuple[str, ...] = ()
 
 
 def sql_error(error: DuckError) -> EngineError:
     """What the client is told; the position in the client's own text is for the caller to find."""
-    if error.kind in ("INTERRUPT", "Interrupt"):
+    if error.kind in INTERRUPTED:
         return EngineError("57014", "canceling statement due to user request")
     if (worded := wording(error)) is not None:
         told = EngineError(
@@ -159,6 +169,7 @@ def sql_error(error: DuckError) -> EngineError:
             hint=worded.hint,
             objects=dict(worded.objects),
         )
+        told.key, told.is_referenced = worded.key, worded.is_referenced
     else:
         message, hint = _split_hint(error)
         told = EngineError(_sqlstate(error), message, hint=hint)

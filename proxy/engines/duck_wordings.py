@@ -16,13 +16,15 @@ from proxy.engines.duckdb_c import DuckError
 
 
 class Wording(NamedTuple):
-    """What the client is told. objects: see `SqlError`."""
+    """What the client is told. objects: see `SqlError`; key, is_referenced: see `EngineError`."""
 
     sqlstate: str
     message: str
     detail: str | None = None
     hint: str | None = None
     objects: tuple[tuple[str, str], ...] = ()
+    key: str = ""
+    is_referenced: bool = False
 
 
 # DuckDB's names of types, the physical ones too, in Postgres's words.
@@ -152,10 +154,11 @@ _TAKEN = "duplicate key value violates unique constraint"
 
 def _duplicate(found: re.Match[str]) -> Wording:
     """DuckDB does not say of which table; of several columns it says too little to take them apart."""
-    name, colon, value = found["key"].partition(": ")
+    key = found["key"]
+    name, colon, value = key.partition(": ")
     if colon and ", " not in value:
-        return Wording("23505", _TAKEN, f"Key ({name})=({value}) already exists.")
-    return Wording("23505", _TAKEN, f"Key {found['key']} already exists.")
+        return Wording("23505", _TAKEN, f"Key ({name})=({value}) already exists.", key=key)
+    return Wording("23505", _TAKEN, f"Key {key} already exists.", key=key)
 
 
 def _null(found: re.Match[str]) -> Wording:
@@ -177,6 +180,7 @@ def _check(found: re.Match[str]) -> Wording:
         f'new row for relation "{table}" violates check constraint',
         f"The constraint is {expression}.",
         objects=(("t", table),),
+        key=expression,
     )
 
 
@@ -189,6 +193,7 @@ def _unreferenced(found: re.Match[str]) -> Wording:
         "23503",
         "insert or update violates foreign key constraint",
         f"Key ({name})=({value}) is not present in the referenced table.",
+        key=found["key"],
     )
 
 
@@ -198,6 +203,8 @@ def _referenced(found: re.Match[str]) -> Wording:
         "23503",
         "update or delete violates foreign key constraint of another table",
         f"Key ({name})=({value}) is still referenced.",
+        key=found["key"],
+        is_referenced=True,
     )
 
 

@@ -74,6 +74,11 @@ class _Eye:
             return False
         return same_block or (then.number != _NEVER and self._changes.still(then.number))
 
+    @property
+    def wrote(self) -> bool:
+        """Whether the session's transaction has changed anything."""
+        return self._wrote
+
     def begin(self) -> None:
         self._since, self._wrote = self._changes.number(), False
 
@@ -146,6 +151,11 @@ class Watch:
         ):
             return False
         return not rows or self._rows.holds(stamp.rows, same_block)
+
+    @property
+    def has_own_definitions(self) -> bool:
+        """Whether the open transaction has defined anything."""
+        return self._block != 0 and self._definitions.wrote
 
     def same_settings(self, stamp: Stamp) -> bool:
         """What a plan that looks at nothing in the database rests on: a cast may need the time zone."""

@@ -73,6 +73,7 @@ class Relay:
         self._releasing: asyncio.Task[None] | None = None
         self.in_transaction = False  # a BEGIN of ours is open there
         self._unsynced = False  # extended messages went out and no Sync after them
+        self._statements = 0  # of the last simple query
         self._set_inside = False  # settings were applied within what may yet be rolled back
         self._outside: Profile | None = None  # the backend's before that
         self.trace = Trace.NOTHING  # of all that ran since the backend was borrowed
@@ -246,14 +247,20 @@ class Relay:
         self._names.update(names)
 
     async def query(
-        self, text: str, begin: str | None, trace: Trace, names: tuple[str, ...] = ()
+        self,
+        text: str,
+        begin: str | None,
+        trace: Trace,
+        names: tuple[str, ...] = (),
+        statements: int = 1,
     ) -> None:
         """Relays one simple Query and all that comes back but its ReadyForQuery."""
         backend = await self.begin(begin)
         self.leaves(trace, names)
+        backend.completed, self._statements = 0, statements
         backend.send(_query(text), be.QUERY)
         backend.unnamed = None
-        await self.settle()
+        await self.settle(statements)
 
     async def parse(self, statement: RelayedStatement, begin: str | None) -> None:
         """A client's Parse, under whatever name: on the backend it is the unnamed statement."""
@@ -347,14 +354,17 @@ class Relay:
         self._unsynced = True
         backend.send(frame, reply)
 
-    async def settle(self) -> None:
-        """Waits until Postgres has answered all that was sent. Raises `Told` after an error."""
+    async def settle(self, statements: int = 0) -> None:
+        """Waits until Postgres has answered all that was sent. Raises `Told` after an error.
+
+        statements: as `Backend.settle` takes it.
+        """
         backend = self._backend
         if backend is None or self._releasing is not None:
             return  # what is under way then is not the client's
         if self._unsynced and backend.busy:
             backend.send(_FLUSH)
-        if not await backend.settle():
+        if not await backend.settle(statements):
             raise Told
 
     async def sync(self) -> None:
@@ -385,7 +395,7 @@ class Relay:
         assert self._backend is not None
         self._backend.copying = False
         self._backend.send(frame)
-        await self.settle()
+        await self.settle(0 if self._unsynced else self._statements)
 
     async def execute(self, text: str) -> None:
         """Runs a statement of the session's own, whose answer the client does not see."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.sql.script import Block
+from proxy.sql.snowflake.stage_actions import StageAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ CompoundAction = (
     | CreateFunction
     | DropFunction
     | ResultScan
+    | StageAction
 )
 
 WITHOUT_ROWS = (Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction)

@@ -25,11 +25,14 @@ _KNOWN = _COLUMN_LISTS | name_set(
 
 
 def read_copy(words: Words) -> Utility:
-    """`COPY ...` as an action; files, programs, Snowflake's stages and WHERE are refused."""
+    """`COPY ...` as an action; files, programs, COPY INTO and WHERE are refused."""
     words.expect("COPY")
     if words.word == "INTO":
         words.rest()
-        return Utility("COPY", refused=SqlError("0A000", "COPY INTO with a stage is not supported"))
+        return Utility(
+            "COPY",
+            refused=SqlError("0A000", "COPY INTO is Snowflake's: not supported in this dialect"),
+        )
     options: dict[str, str | tuple[str, ...]] = {}
     if words.accept("BINARY"):
         options["format"] = "binary"

@@ -1,9 +1,8 @@
-"""CREATE INDEX: what DuckDB's indexes can be, of what Postgres's say.
+"""CREATE INDEX as Postgres's clients write it: what of it DuckDB's one kind of index has.
 
-DuckDB has one kind, over whole columns and expressions. An index that is not unique is only a way to
-rows: where it is to be over fewer rows, in another order, with columns beside its keys or in other
-pages, the whole index serves as well, and it is made. What would change which rows there may be, or
-which operators there are, is refused.
+An index changes no answer unless it is unique, so what only tunes one (a method, an operator class,
+INCLUDE, WHERE, CONCURRENTLY, storage parameters) is left out. A unique index over some of the rows is
+a rule of its own, which DuckDB does not have: refused. An index without a name gets Postgres's.
 """
 
 from __future__ import annotations
@@ -13,58 +12,40 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.reading import position_of
 
-_SERVED = frozenset({"btree", "hash", "brin"})
-_REFUSED = frozenset({"gin", "gist", "spgist", "bloom", "rum", "hnsw", "ivfflat"})
+_METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin", "brin"})
+_TUNING = ("include", "with_storage", "tablespace")
 
 
-def create_index(create: exp.Create) -> None:
-    """The index as DuckDB makes it; one that has no name gets the one that Postgres would give.
-
-    Raises SqlError 0A000, 42704.
-    """
+def plain_index(create: exp.Create) -> None:
+    """Leaves out of CREATE INDEX what only tunes it, in place. Raises SqlError 0A000, 42704."""
     index = create.this
     if not isinstance(index, exp.Index):
         return
     create.set("concurrently", None)
     parameters = index.args.get("params")
-    keys = list(parameters.args.get("columns") or ()) if parameters is not None else []
+    keys: list[exp.Expr] = []
     if parameters is not None:
-        method = parameters.args.get("using")
-        if method is not None:
-            _check_method(method)
-        if create.args.get("unique") and parameters.args.get("where") is not None:
-            raise SqlError(
-                "0A000",
-                "a unique index over a part of the rows is not supported",
-                position=position_of(parameters.args["where"]),
-            )
-        parameters.set("columns", [_key(key) for key in keys])
-        for name in ("using", "include", "with_storage", "tablespace", "where"):
+        if parameters.args.get("where") is not None and create.args.get("unique"):
+            message = "a unique index over some of the rows is not supported on analytical tables"
+            raise SqlError("0A000", message, position=position_of(index))
+        parameters.set("where", None)
+        for name in _TUNING:
             parameters.set(name, None)
+        using = parameters.args.get("using")
+        if using is not None and using.name.lower() not in _METHODS:
+            message = f'access method "{using.name}" does not exist'
+            raise SqlError("42704", message, position=position_of(using))
+        parameters.set("using", None)
+        for key in parameters.args.get("columns") or ():
+            keys.append(_plain_key(key))
+        parameters.set("columns", keys)
     if index.this is None:
-        columns = [key.this if isinstance(key, exp.Ordered) else key for key in keys]
-        words = [column.name if isinstance(column, exp.Column) else "expr" for column in columns]
+        words = [one.name if isinstance(one, exp.Column) else "expr" for one in keys]
         name = "_".join([index.args["table"].name, *words, "idx"])
         index.set("this", exp.Identifier(this=name, quoted=True))
 
 
-def _check_method(method: exp.Expr) -> None:
-    name = method.name.lower()
-    if name in _SERVED:
-        return
-    if name in _REFUSED:
-        raise SqlError(
-            "0A000",
-            f'index access method "{name}" is not supported',
-            position=position_of(method),
-            hint="Leave USING out: columns are indexed for equality and order.",
-        )
-    raise SqlError("42704", f'access method "{method.name}" does not exist')
-
-
-def _key(key: exp.Expr) -> exp.Expr:
-    """A column or an expression without what is said of its order and its operators."""
-    inner = key.this if isinstance(key, exp.Ordered) else key
-    if isinstance(inner, exp.Opclass):
-        inner = inner.this
-    return inner if isinstance(inner, (exp.Column, exp.Identifier)) else exp.paren(inner)
+def _plain_key(key: exp.Expr) -> exp.Expr:
+    while isinstance(key, (exp.Ordered, exp.Opclass, exp.Collate)):
+        key = key.this
+    return key

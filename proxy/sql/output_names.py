@@ -11,8 +11,8 @@ and in Postgres's dialect unnamed columns are named as Postgres names them:
 - a scalar subquery: the name of its column; EXISTS, ARRAY and a few more: their keyword;
 - everything else: `?column?`.
 
-Only the outermost query is named, and only its first branch if it is a UNION. The name is added as
-an alias. Where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name, they must
+Only the outermost query is named, or what RETURNING gives, and only the first branch of a UNION. The
+name is added as an alias. Where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name, they must
 go on meaning the column it names: it is qualified by the query's one source, and if there are
 several, the output column keeps DuckDB's name. (Postgres's ORDER BY means the output column.)
 """
@@ -44,7 +44,18 @@ _TYPE_NAMES: dict[exp.DType, str] = {
     exp.DType.VARBINARY: "bytea",
 }
 _CASTS = frozenset({"cast", "try_cast", "safe_cast", "convert"})
-_SPELLED_OTHERWISE = {"trim": "btrim", "str_position": "position"}
+_SPELLED_OTHERWISE = {
+    "trim": "btrim",
+    "str_position": "position",
+    "group_concat": "string_agg",
+}
+# Functions to the parser, which notes no name where the text has an operator.
+_WRITTEN_AS_OPERATORS = (
+    exp.Pow,
+    exp.ArrayContainsAll,
+    exp.ArrayContainedBy,
+    exp.ArrayOverlaps,
+)
 
 # Strength, as in Postgres's FigureColnameInternal: 2 a real name, 1 a type's or a keyword.
 Named = tuple[str, int]
@@ -176,6 +187,8 @@ def _figure(node: exp.Expr | None, text: str) -> Named | None:
     figure = _FIGURES.get(node.__class__)
     if figure is not None:
         return figure(node, text)
+    if isinstance(node, _WRITTEN_AS_OPERATORS) and not (node._meta and "start" in node._meta):
+        return None
     if isinstance(node, exp.Func) and not isinstance(node, (exp.And, exp.Or)):
         return _function(node, text)
     if isinstance(node, exp.Binary) and node._meta and "start" in node._meta:
@@ -224,6 +237,10 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
 
     postgres: whether a bare name in ORDER BY means an output column first, as in Postgres.
     """
+    returning = tree.args.get("returning")
+    if isinstance(returning, exp.Returning):
+        _name_returned(returning, text)
+        return
     select = outermost_select(tree)
     if select is None:
         return
@@ -246,6 +263,14 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
             del used[name.lower()]
         alias = exp.Alias(this=projection, alias=exp.Identifier(this=name, quoted=True))
         select.set("expressions", alias, index=index)
+
+
+def _name_returned(returning: exp.Returning, text: str) -> None:
+    for index, output in enumerate(returning.expressions):
+        if output.__class__ not in _ALREADY and not output.is_star:
+            figured = _figure(output, text)
+            name = exp.Identifier(this=figured[0] if figured else UNNAMED, quoted=True)
+            returning.set("expressions", exp.Alias(this=output, alias=name), index=index)
 
 
 _ALREADY = frozenset({exp.Alias, exp.Aliases, exp.Column, exp.Star})

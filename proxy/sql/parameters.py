@@ -41,7 +41,12 @@ def sample_parameters(sql: str, types: Mapping[int, str]) -> str:
     Functions that read a constant while they are bound (strftime's format, typeof) leave a
     statement with parameters without result types; with values in their place DuckDB knows them.
     """
-    return _replaced(sql, {n: f"CAST('{_sample(kind)}' AS {kind})" for n, kind in types.items()})
+    return _replaced(sql, samples(types))
+
+
+def samples(types: Mapping[int, str]) -> dict[int, str]:
+    """A value of each type, as SQL."""
+    return {n: f"CAST('{_sample(kind)}' AS {kind})" for n, kind in types.items()}
 
 
 def null_parameters(sql: str, types: Mapping[int, str]) -> str:
@@ -69,6 +74,31 @@ def _sample(kind: str) -> str:
     return "[]" if kind.endswith("[]") else _SAMPLES.get(kind.partition("(")[0], "1")
 
 
+def returned(sql: str) -> tuple[int, ...]:
+    """The numbers of the parameters that stand behind RETURNING, where DuckDB takes none."""
+    start = _returning(sql)
+    if start is None:
+        return ()
+    return tuple(sorted({n for n, place, _ in _parameters(sql) if place > start}))
+
+
+def with_returned(sql: str, texts: Mapping[int, str]) -> str:
+    """`sql` with a text in place of each `$n` in `texts` that stands behind RETURNING."""
+    start = _returning(sql)
+    return sql if start is None else _replaced(sql, texts, start)
+
+
+def _returning(sql: str) -> int | None:
+    """The offset of a statement's own RETURNING."""
+    depth, found = 0, None
+    for token in DUCKDB.tokenize(sql):
+        kind = token.token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if kind == TokenType.RETURNING and depth == 0:
+            found = token.start
+    return found
+
+
 def renumber_parameters(sql: str, numbers: Sequence[int]) -> str:
     """`sql` with `$n` written `$k` for the k-th (from 1) of `numbers`: DuckDB counts without gaps."""
     return _replaced(sql, {n: f"${k}" for k, n in enumerate(numbers, start=1)})
@@ -84,12 +114,13 @@ def parameter_count(sql: str) -> int:
     return max((number for number, _, _ in _parameters(sql)), default=0)
 
 
-def _replaced(sql: str, texts: Mapping[int, str]) -> str:
+def _replaced(sql: str, texts: Mapping[int, str], start: int = 0) -> str:
+    """Those before `start` are left."""
     pieces: list[str] = []
     copied = 0
-    for number, start, end in _parameters(sql):
-        if number in texts:
-            pieces += sql[copied:start], texts[number]
+    for number, place, end in _parameters(sql):
+        if number in texts and place >= start:
+            pieces += sql[copied:place], texts[number]
             copied = end
     return "".join([*pieces, sql[copied:]])
 

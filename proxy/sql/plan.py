@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from proxy.sql.planning import plan_message
+from proxy.sql.snowflake.in_force import planned_under
 from proxy.sql.statement import Dialect, Route, Statement
 
 
@@ -46,7 +47,8 @@ class PlanCache:
             self._plans.move_to_end(key)
             return found
         self.misses += 1
-        made = plan_message(text, dialect)
+        with planned_under(dialect.parameters):
+            made = plan_message(text, dialect)
         for statement in made:
             if statement.refused is not None:
                 # A kept error must not keep the frames and trees that it was raised among.

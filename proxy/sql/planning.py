@@ -17,7 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
-from proxy.sql.altering import alters, of_view, one_by_one
+from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.control_plane import name_set
@@ -37,8 +37,11 @@ from proxy.sql.federated import (
     put_stand_ins,
 )
 from proxy.sql.for_postgres import catalog_question
+from proxy.sql.identities import take_all
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -51,19 +54,22 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
+from proxy.sql.rebuilding import Rebuilds, name_renamed_column, nullability, rebuilds
 from proxy.sql.results import result_scan
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
-from proxy.sql.route import collect, decide
+from proxy.sql.route import asks_only_who, collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
+from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import dml, pivoting
+from proxy.sql.snowflake import accepted, dml, pivoting, stage_queries, stage_statements
 from proxy.sql.snowflake.context import Settled, settle
-from proxy.sql.snowflake.definitions import Divided, divide, hinted, temporary
+from proxy.sql.snowflake.definitions import Divided, divide, hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
+from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
@@ -113,11 +119,20 @@ def _plan_all(
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if _is_snowflake(dialect):
-        piece.tokens = temporary(piece.tokens)
+        try:
+            piece.tokens = respelled(piece.tokens)
+        except SqlError as error:
+            return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))
     if piece.block:
         return _block(text, piece)
     first, phrase = administration.leading_words(words)
+    if _is_snowflake(dialect):
+        staged = stage_statements.reader(words, phrase)
+        if staged is not None:
+            return _staged(text, piece, staged, words)
+        if (decided := accepted.read(words)) is not None:
+            return _accepted(text, piece, decided)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -150,6 +165,20 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
     return _query(text, piece, dialect, reader)
 
 
+def _accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
+    """A statement about Snowflake's cloud: nothing is done for it."""
+    return Statement(
+        Route.DUCKDB,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=decided.kind,
+        refused=decided.refused,
+        notice=decided.notice,
+    )
+
+
 def _block(text: str, piece: Slice) -> Statement:
     try:
         block, length = read_block(text, piece.tokens)
@@ -160,6 +189,20 @@ def _block(text: str, piece: Slice) -> Statement:
     if length < len(piece.tokens):
         raise at_or_near(text, piece.tokens[length])
     return _session(text, piece, Utility("CALL", action=RunBlock(block)))
+
+
+def _staged(
+    text: str, piece: Slice, read: Callable[[Words], stage_statements.Read], words: Words
+) -> Statement:
+    """A statement about stages or file formats."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
+    statement = _session(text, piece, Utility(found.kind, found.tag, found.action))
+    return replace(statement, writes=found.writes)
 
 
 def _routine(
@@ -360,7 +403,7 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     failure: SyntaxFailure | None = None
     tree: exp.Expr | None = None
     try:
-        tree = reader.parse(text, piece.tokens)
+        tree = reader.parse(text, own_functions(piece.tokens, reader))
         if reader is POSTGRES:
             postgres_grammar.check(text, piece.tokens, tree)
         if kind_and_tag(tree) is not None:
@@ -390,6 +433,43 @@ def _read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | 
     return tree, reader
 
 
+def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
+    """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
+
+    It makes an EXTRACT of date_part, and reads one number of what is in an interval's quotes.
+    """
+    if reader is not POSTGRES:
+        return tokens
+    made: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
+            made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
+            opening = made.pop()
+            made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
+            made += [token, _like(token, TokenType.ALIAS, "AS")]
+            made += [_like(token, TokenType.INTERVAL, "INTERVAL")]
+            made += [_like(token, TokenType.R_PAREN, ")")]
+        else:
+            made.append(token)
+    return made
+
+
+_UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")
+
+
+def _is_whole_interval(tokens: list[Token], index: int) -> bool:
+    """Whether a string is an interval without a unit behind it."""
+    before = tokens[index - 1] if index else None
+    if before is None or before.token_type != TokenType.INTERVAL:
+        return False
+    return index + 1 == len(tokens) or tokens[index + 1].text.upper() not in _UNITS
+
+
+def _like(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
 def _not_numbered(node: exp.Expr) -> bool:
     """DuckDB's grammar makes a placeholder of `$1`, Snowflake's makes one of `:1`."""
     return not isinstance(node, exp.Placeholder) or not node.name.isdecimal()
@@ -405,9 +485,10 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
+    name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
-    if grammar.name == "snowflake":
+    if grammar.name == "snowflake" and _may_be_several(tree, piece.tokens):
         several = _several(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
         if several is not None:
             return several
@@ -419,16 +500,25 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
-            nulls_are_text(tree)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = list(tree.dfs())
-        if name_schemas(nodes):
+        kinds = {node.__class__ for node in nodes}
+        if rewritten and exp.Null in kinds:
+            nulls_are_text(tree)
             nodes = list(tree.dfs())
-        settled = _settled(nodes, dialect, source)
+        if exp.Anonymous in kinds and name_schemas(nodes) | name_for_duckdb(nodes):
+            nodes = list(tree.dfs())
+        if asks_only_who(nodes, piece.tokens):
+            settled = Settled(dialect, source)
+        else:
+            settled = _settled(nodes, dialect, source)
         if settled.changed:
             nodes = list(tree.dfs())
+        if rewritten and not _is_snowflake(dialect) and any(type(n) in postgres.WHO for n in nodes):
+            settled.needs.add("role")
         scalar = is_scalar(nodes)
+        typed = rewritten and dialect.name == "postgres" and needs_types(tree, nodes)
         facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
         engine, refused = decide(facts)
     except RecursionError as error:
@@ -445,9 +535,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             changed = touched(tree, piece.tokens, text)
         elif facts.creates:
             changed = EVERYTHING
-    sql, then, divided = "", (), None
+    sql, then, divided, anew = "", (), None, None
     relations: tuple[Relation, ...] = ()
-    altered = alters(tree)
     if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
             calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
@@ -457,31 +546,29 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             put_stand_ins(facts.control_tables, nodes)
             put_calls(calls)
         try:
-            if _is_snowflake(dialect) and grammar.name == "snowflake" and is_ddl(tree):
-                divided, then = _divided(tree, dialect)
+            anew = _rebuilds(tree, dialect, grammar) if rewritten else None
+            if anew is not None and not anew.native:
+                sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
+            elif anew is not None and (native := nullability(anew)) is not None:
+                sql = native
+            elif _is_snowflake(dialect) and is_ddl(tree):
+                divided, then = _divided(tree, dialect, grammar)
                 nodes = list(divided.first.dfs())
                 sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
-                tree, *others = one_by_one(tree)
-                if others:
+                if rewritten and (then := tuple(take_all(tree))):
                     nodes = list(tree.dfs())
-                changed_tree = bool(relations or others)
-                sql = _write(tree, nodes, source, dialect, grammar, changed=changed_tree)
-                then = tuple(
-                    _write(part, list(part.dfs()), source, dialect, grammar, changed=True)
-                    for part in others
-                )
+                sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
     elif engine == POSTGRES_ENGINE and settled.named:
         message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
         hint = "Write out the names of the control plane's relations."
         refused = SqlError("0A000", message, hint=hint)
-    if divided is not None and (then or divided.copies):
+    if then or anew is not None or (divided is not None and divided.copies):
         changed = tuple(replace(one, deep=True) for one in changed)
-    if altered is not None and sql:
-        instead = of_view(divided.first if divided is not None else tree)
-        altered = replace(altered, of_view=instead)
+    last = divided.first if divided is not None else tree
+    altered = alters(last) or drops(last) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
@@ -501,7 +588,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         refused=refused,
         scalar=scalar and not settled.needs,
         then=then,
-        copies=(divided.copies if divided is not None else None) or altered,
+        copies=(divided.copies if divided is not None else None) or anew or altered,
         notice=divided.notice if divided is not None else "",
         trace=trace,
         sets=sets,
@@ -509,20 +596,57 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         varies=settled.varies,
         federated=relations,
         asks_catalog=facts.asks_catalog,
+        typed=typed and engine != POSTGRES_ENGINE,
     )
 
 
-def _divided(tree: exp.Expr, dialect: Dialect) -> tuple[Divided, tuple[str, ...]]:
+def _divided(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
-    divided = divide(tree, dialect.database)
+    divided = divide(tree, dialect.database, keys=dialect.keys)
+    rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
-        part if isinstance(part, str) else write_duckdb(snowflake.rewrite(part, list(part.dfs())))
+        part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
         for part in divided.then
     ]
     return divided, tuple(then)
 
 
+def _rebuilds(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | None:
+    """An ALTER TABLE as edits of the table's definition; None for all other statements."""
+    if not isinstance(tree, exp.Alter):
+        return None
+    rules = postgres.rewrite
+    if _is_snowflake(dialect):
+        known = grammar.name == "snowflake"
+        rules = snowflake.rewrite if known else snowflake.rewrite_postgres
+
+    def rewrite(part: exp.Expr) -> exp.Expr:
+        return rules(part, list(part.dfs()))
+
+    def define(made: exp.Create) -> tuple[exp.Expr, list[str]]:
+        if _is_snowflake(dialect):
+            divided, then = _divided(made, dialect, grammar)
+            return rewrite(divided.first), list(then)
+        then = tuple(take_all(made))
+        return rewrite(made), list(then)
+
+    found = rebuilds(tree, rewrite, define)
+    if found is not None and len(found.edits) > 1 and not _is_snowflake(dialect):
+        found = replace(found, native=False)  # DuckDB takes one change at a time
+    return found
+
+
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
+
+
+def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
+    """Whether there is anything in a statement for `_several` to look at."""
+    if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
+        return True
+    return any(
+        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        for token in tokens
+    )
 
 
 def _several(
@@ -554,6 +678,8 @@ def _several(
                 tag=tag,
                 writes=kind != "SELECT",
             )
+        if stage_queries.reads(tree):
+            return _over_stages(text, piece, tree, kind, tag, dialect)
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
             settled = _settled(list(tree.dfs()), dialect, source)
@@ -604,6 +730,33 @@ def _several(
     )
 
 
+def _over_stages(
+    text: str, piece: Slice, tree: exp.Expr, kind: str, tag: str, dialect: Dialect
+) -> Statement:
+    """A statement that reads files of stages: what it says of them, for the session."""
+    source = text[piece.start : piece.end]
+    query = None
+    if kind in _SEVERAL:
+        query = stage_queries.read(source, tree, kind, writes=kind != "SELECT")
+    if query is None:
+        raise SqlError("0A000", f"{kind} that reads a stage is not supported")
+    refused, parameters = None, 0
+    if not dialect.numbered and (parameters := highest_parameter(piece.tokens)):
+        hint = "In a statement that may have parameters, write t.$1 for a column."
+        refused = SqlError("0A000", "parameters in a statement that reads a stage", hint=hint)
+    return Statement(
+        Route.SESSION,
+        kind,
+        source,
+        piece.start,
+        action=query,
+        tag=tag,
+        writes=kind != "SELECT",
+        parameters=parameters,
+        refused=refused,
+    )
+
+
 def _parameters(piece: Slice, source: str, numbered: bool) -> int:
     return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
 
@@ -624,7 +777,9 @@ def _federated_kind(kind: str, calls: bool) -> SqlError | None:
 
 def _settled(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
     """What the session decides of a statement in Snowflake's dialect."""
-    return settle(nodes, dialect, source) if _is_snowflake(dialect) else Settled(dialect, source)
+    if not _is_snowflake(dialect):
+        return Settled(dialect, source)
+    return settle(nodes, dialect, source)
 
 
 def _refused(text: str, piece: Slice, kind: str, tag: str, error: SqlError) -> Statement:

@@ -14,9 +14,9 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
+from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
-from proxy.sql import unifying
-from proxy.sql.indexing import create_index
+from proxy.sql.indexing import plain_index
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.reading import position_of
@@ -52,7 +52,7 @@ def create(node: exp.Create) -> None:
     kind = str(node.args.get("kind")).upper()
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
-    create_index(node)
+    plain_index(node)
     properties = node.args.get("properties")
     if properties is not None and properties.find(exp.UnloggedProperty) is not None:
         # A table that may be lost in a crash: here it is not.
@@ -153,6 +153,14 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return None if node.args.get("sysdate") else exp.Anonymous(this="now")
 
 
+WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
+
+
+def who(node: exp.Expr) -> exp.Expr:
+    """The client's name; the engine knows one user only."""
+    return exp.Anonymous(this="getvariable", expressions=[exp.Literal.string("hatidata_role")])
+
+
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
     name = identifier.this
@@ -178,12 +186,17 @@ def _unnest(node: exp.Unnest) -> exp.Expr | None:
 
 
 def _cast(node: exp.Cast) -> exp.Expr | None:
+    made = on_values.literal_cast(node)
+    if made is not None:
+        return made
     floats.cast(node)
     return _numeric_parameter(node) or on_values.cast(node)
 
 
 RULES: dict[type, Rule] = {
     **unifying.RULES,
+    **postgres_json.RULES,
+    **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
@@ -207,6 +220,9 @@ RULES: dict[type, Rule] = {
     exp.Fetch: functions.fetch,
     exp.GenerateSeries: functions.generate_series,
     exp.Hex: functions.hexadecimal,
+    exp.IntDiv: on_values.whole_quotient,
+    exp.Interval: on_values.interval,
+    **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
     exp.Identifier: fold,

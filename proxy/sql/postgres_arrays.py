@@ -40,6 +40,8 @@ _Items = list["str | _Items | None"]
 
 def literal_array(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     """`'{1,2}'` as what is cast to an array; DuckDB writes lists in other brackets."""
+    while isinstance(value, exp.Paren):
+        value = value.this
     if not isinstance(value, exp.Literal) or not value.is_string:
         return None
     element = to

@@ -55,20 +55,23 @@ def _is_float(node: exp.Expr) -> bool:
 
 
 def _is_finite(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Dot):  # as DuckDB's SQL is read back
+        return isinstance(node.expression, exp.Anonymous) and node.expression.this == "pg_finite_"
     return isinstance(node, exp.Anonymous) and node.this == _FINITE
 
 
 _FINITE = "_sf.pg_finite_"
 
 
-def _finite(made: exp.Expr, operands: list[exp.Expr]) -> exp.Expr:
+def finite(made: exp.Expr, operands: list[exp.Expr]) -> exp.Expr:
     """`made`, which raises where it is infinite and none of its operands is."""
     infinite: list[exp.Expr] = []
     for operand in operands:
         inner = unwrapped(operand)
         if _is_finite(inner):
             # One check around a chain of operations: each operand is written twice, not 2 ^ n times.
-            value, *found = inner.expressions
+            checked = inner.expression if isinstance(inner, exp.Dot) else inner
+            value, *found = checked.expressions
             inner.replace(value)
             infinite += found
         elif not isinstance(inner, exp.Literal):
@@ -85,7 +88,7 @@ def float_arithmetic(node: exp.Binary) -> exp.Expr | None:
     sides = [node.this, node.expression]
     if not any(map(_is_float, sides)) or _not_to_be_doubled(node):
         return None
-    return _finite(node, sides)
+    return finite(node, sides)
 
 
 def _not_to_be_doubled(node: exp.Expr) -> bool:
@@ -93,17 +96,22 @@ def _not_to_be_doubled(node: exp.Expr) -> bool:
     return holds_aggregate(node) or node.find(*_ONCE) is not None
 
 
+def may_be_doubled(node: exp.Expr) -> bool:
+    """Whether a value may be written twice once the types of all its parts are known."""
+    return node.find(exp.Query, exp.Rand) is None
+
+
 _ONCE = (exp.Parameter, exp.Placeholder, exp.Query, exp.Interval, exp.Rand)
 
 
 def power(node: exp.Pow) -> exp.Expr | None:
     """x ^ y and power(x, y)"""
-    return None if _not_to_be_doubled(node) else _finite(node, [node.this, node.expression])
+    return None if _not_to_be_doubled(node) else finite(node, [node.this, node.expression])
 
 
 def exponential(node: exp.Exp) -> exp.Expr | None:
     """exp(x)"""
-    return None if _not_to_be_doubled(node) else _finite(node, [node.this])
+    return None if _not_to_be_doubled(node) else finite(node, [node.this])
 
 
 def cast(node: exp.Cast) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import element_added, literal_array
+from proxy.sql.postgres_literals import literal_of, read_literal
 from proxy.sql.reading import position_of
 
 _D = exp.DType
@@ -244,6 +246,8 @@ def _moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if dated and any(not _may_follow_a_date(word) for word in rest):
         message = f'invalid input syntax for type {_MOMENT_NAMES[to.this]}: "{value.this}"'
         raise SqlError("22007", message, position=position_of(value))
+    if made is None and to.this in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ) and value.this.count(":") == 1:
+        return call("pg_offset_", value)  # the one colon may be the time's, without seconds
     return made
 
 
@@ -261,6 +265,16 @@ _ERAS = ("BC", "AD")
 _SPECIAL_DATES = frozenset({"infinity", "-infinity", "epoch"})
 
 
+def _to_bits(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """bit(n) cuts and fills; DuckDB's BIT is as long as its value."""
+    length = int(to.expressions[0].name) if to.expressions else None
+    if is_text(value) and (length is None or len(value.this) == length):
+        return None
+    if length is None and not isinstance(unwrapped(value), exp.Literal):
+        return None
+    raise refused("a cast to bit(n) of another length", to)
+
+
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     **dict.fromkeys(WHOLE, _to_whole),
     **dict.fromkeys(TEXTS, _to_text),
@@ -271,7 +285,53 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.ARRAY: literal_array,
     **dict.fromkeys(MOMENTS, _moment),
     _D.TIME: to_time,
+    _D.BIT: _to_bits,
 }
+
+
+# What a literal is cast to and read as here; a literal of a zone waits for the session's.
+_LITERALS = {
+    _D.DATE: "date",
+    **dict.fromkeys((_D.TIMESTAMP, _D.TIMESTAMPNTZ), "timestamp"),
+    _D.TIME: "time",
+    _D.INTERVAL: "interval",
+    _D.UUID: "uuid",
+    _D.BOOLEAN: "bool",
+    **dict.fromkeys((_D.VARBINARY, _D.BINARY), "bytea"),
+    _D.SMALLINT: "int2",
+    _D.INT: "int4",
+    _D.BIGINT: "int8",
+    _D.FLOAT: "float4",
+    _D.DOUBLE: "float8",
+    _D.DECIMAL: "numeric",
+}
+
+
+def literal_cast(node: exp.Cast) -> exp.Expr | None:
+    """`'...'::type` as Postgres reads it; None for what is no such literal."""
+    value, to = node.this, node.args["to"]
+    if not is_text(value) or not isinstance(to, exp.DataType) or isinstance(node, exp.TryCast):
+        return None
+    if (node._meta and node._meta.get("plain")) or to.this not in _LITERALS:
+        return None
+    made = literal_of(value, _LITERALS[to.this])
+    if to.this == _D.DECIMAL and to.expressions:
+        if len(to.expressions) == 1:
+            _bounded(to, int(to.expressions[0].name), 0)
+        node.set("this", made)
+        node.meta["plain"] = True
+        return node
+    return made
+
+
+def interval(node: exp.Interval) -> exp.Expr | None:
+    """`interval '1 mon'`, which the parser has taken apart."""
+    value, unit = node.this, node.args.get("unit")
+    if not is_text(value) or not (unit is None or isinstance(unit, exp.Var)):
+        return None
+    whole = exp.Literal.string(value.this if unit is None else f"{value.this} {unit.name}")
+    whole.meta.update(value.meta)
+    return literal_of(whole, "interval")
 
 
 def cast(node: exp.Cast) -> None:
@@ -299,12 +359,8 @@ def added_length(at: exp.Expr) -> SqlError:
 
 
 def altered(alter: exp.Alter) -> None:
-    """ALTER COLUMN ... TYPE varchar(n); SET NOT NULL, which the generator does not write."""
+    """ALTER COLUMN ... TYPE varchar(n)"""
     for action in alter.args.get("actions") or ():
-        if isinstance(action, exp.AlterColumn) and action.args.get("allow_null") is False:
-            column = exp.Identifier(this=action.this.name, quoted=True).sql("duckdb")
-            action.replace(exp.Var(this=f"ALTER COLUMN {column} SET NOT NULL"))
-            continue
         kind = action.args.get("dtype") if isinstance(action, exp.AlterColumn) else None
         if isinstance(kind, exp.DataType) and kind.this in TEXTS and _length(kind) is not None:
             raise added_length(action)
@@ -342,6 +398,14 @@ def division(node: exp.Div) -> exp.Expr | None:
     if holds_aggregate(node):
         return call("pg_div_of_aggregates_", node.this, node.expression)
     return call("pg_div_", node.this, node.expression)
+
+
+def whole_quotient(node: exp.IntDiv) -> exp.Expr:
+    """div(x, y), which the parser puts into a cast to numeric."""
+    outer = node.parent
+    if isinstance(outer, exp.Cast) and not outer.to.expressions:
+        _bounded(outer.to, 38, 0)
+    return call("pg_whole_quotient_", node.this, node.expression)
 
 
 def remainder(node: exp.Mod) -> exp.Expr | None:
@@ -441,11 +505,22 @@ def alias(node: exp.Alias) -> None:
         raise refused("a number with underscores", node)
 
 
-def literal(node: exp.Literal) -> None:
-    """More than 38 digits would become a float."""
-    digits = node.this.replace(".", "").lstrip("0")
-    if not node.is_string and len(digits) > 38 and "e" not in digits.lower():
+def literal(node: exp.Literal) -> exp.Expr | None:
+    """More than 38 digits would become a float, and so does `1e3`, which is numeric in Postgres."""
+    if node.is_string:
+        return None
+    if "e" in node.this.lower():
+        return _with_exponent(node)
+    if len(node.this.replace(".", "").lstrip("0")) > 38:
         raise refused("a number of more than 38 digits", node)
+    return None
+
+
+def _with_exponent(node: exp.Literal) -> exp.Expr | None:
+    """None where a DECIMAL does not hold it: a float then, as DuckDB has it."""
+    with suppress(SqlError):
+        return read_literal(node.this, "numeric")
+    return None
 
 
 _JSON = (_D.JSON, _D.JSONB)

@@ -74,6 +74,8 @@ class _PostgresDialect(Postgres):
 
 class _DuckDialect(DuckDB):
     ORIGINAL_NAME_META_KEY = NAME_KEY
+    # As the engine is set, and as `_WrittenDuckDB` writes.
+    NULL_ORDERING = "nulls_are_large"
 
     class Tokenizer(DuckDB.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()

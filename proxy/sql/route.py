@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import control_plane, guard
+from proxy.sql import control_plane, guard, sequences
 from proxy.sql.federated import Relation, call_text
 from proxy.sql.reading import position_of
 
@@ -152,7 +154,13 @@ def _unusual_table(node: exp.Table, this: exp.Expr | None, facts: Facts) -> None
         message = "a table's name cannot be an expression"
         facts.refuse(SqlError("0A000", message, position=position_of(node)))
     elif isinstance(this, exp.Var):
-        facts.refuse(SqlError("0A000", "stages are not supported yet", position=position_of(node)))
+        facts.refuse(
+            SqlError(
+                "0A000",
+                "a stage in this place of a statement is not supported",
+                position=position_of(node),
+            )
+        )
     elif node.args.get("db") is not None and not isinstance(this, exp.Func):
         _schema(node, facts)
 
@@ -196,8 +204,12 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     if schema == "pg_catalog":
         facts.shared.append(name)
         return
-    if name in ("nextval", "setval"):
-        facts.writes = True
+    if name in sequences.NUMBERS:
+        facts.writes = facts.writes or name == "nextval"
+        facts.analytical.append(name)  # the mirror's sequences never count
+    elif (refused := sequences.refusal(name, node)) is not None:
+        facts.analytical.append(name)
+        facts.refuse(refused)
     if not control_plane.is_common_function(name):
         facts.only_common = False
     if name in guard.FUNCTIONS:
@@ -335,6 +347,32 @@ def collect(nodes: Iterable[exp.Expr]) -> Facts:
         if visit is not None:
             visit(node, facts)
     return facts
+
+
+_WHO = (exp.CurrentSchema, exp.CurrentDatabase, exp.CurrentUser, exp.SessionUser)
+_AROUND_WHO = (exp.Select, exp.Alias, exp.Identifier, exp.Star, exp.From, exp.Table, exp.TableAlias)
+
+
+def asks_only_who(nodes: Iterable[exp.Expr], tokens: list[Token]) -> bool:
+    """Whether a query asks for nothing but the user, the schema or the database, as Postgres does.
+
+    Postgres says that in every dialect, and in its own types. CURRENT_USER() is Snowflake's alone.
+    """
+    asked = False
+    for node in nodes:
+        if isinstance(node, _WHO):
+            asked = True
+        elif (isinstance(node, exp.Table) and not isinstance(node.this, _WHO)) or not isinstance(
+            node, _AROUND_WHO
+        ):
+            return False
+    return asked and not any(
+        token.text.upper() in _BARE and after.token_type == TokenType.L_PAREN
+        for token, after in pairwise(tokens)
+    )
+
+
+_BARE = frozenset({"CURRENT_USER", "SESSION_USER", "USER"})
 
 
 def _first(names: list[str]) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
 from proxy.sql.federated import Relation
+from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.session_actions import SessionAction
 from proxy.sql.traces import Trace
 
@@ -36,19 +37,21 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Alters:
-    """ALTER TABLE that changes what an index depends on.
+    """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
 
-    table: the parts of its name, as DuckDB has them. renamed: its new name, '' for the same.
-    columns: those that change their names, old and new. dropped: those that go. retyped: others
-    change their types. of_view: what does the same to a view, '' where nothing does.
+    new: the name that it gets.
     """
 
     table: tuple[str, ...]
-    renamed: str = ""
-    columns: tuple[tuple[str, str], ...] = ()
-    dropped: tuple[str, ...] = ()
-    retyped: bool = False
-    of_view: str = ""
+    of_view: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name."""
+
+    table: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
     """
 
     route: Route
@@ -90,7 +94,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | None = None
+    copies: Copies | Alters | Rebuilds | Drops | None = None
     notice: str = ""
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()
@@ -100,6 +104,7 @@ class Statement:
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
     asks_catalog: bool = True
+    typed: bool = False
 
 
 Variable = tuple[str, str, str | None]
@@ -112,7 +117,8 @@ class Dialect:
 
     name: 'snowflake', 'postgres' or 'duckdb'. transpile: False sends the text to DuckDB as it is
     (it is still routed and guarded). backslashes: whether they escape in Snowflake's '...', which
-    standard_conforming_strings turns off. numbered: whether `$1` is a column, as in a statement that
+    standard_conforming_strings turns off. keys: whether tables that are made enforce PRIMARY KEY and
+    UNIQUE (Snowflake's do not). numbered: whether `$1` is a column, as in a statement that
     cannot have parameters. parameters: session parameters that change results. database: the name
     that the client asked for. variables: the session's, where the text may use them. last_listing:
     the SHOW or DESCRIBE just before, as DuckDB's SQL and its `needs`.
@@ -121,6 +127,7 @@ class Dialect:
     name: str = "snowflake"
     transpile: bool = True
     backslashes: bool = True
+    keys: bool = True
     numbered: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
     database: str = ""

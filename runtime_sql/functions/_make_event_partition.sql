@@ -7,7 +7,7 @@ BEGIN
        -- One at a time, without waiting: whoever holds the lock makes the partition.
        OR NOT pg_try_advisory_xact_lock(x'48440004'::int, 0)
        OR to_regclass('hd_runtime.' || v_name) IS NOT NULL
-       -- A month that has begun in the default partition stays there.
+       -- A month that has begun in the default partition stays there until _sort_default_partition moves it.
        OR EXISTS (SELECT FROM hd_runtime.workflow_events_default
                   WHERE ts >= month AND ts < month + interval '1 month') THEN
         RETURN false;
@@ -17,13 +17,7 @@ BEGIN
                     INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS)', v_name);
     EXECUTE format('ALTER TABLE hd_runtime.workflow_events ATTACH PARTITION hd_runtime.%I
                     FOR VALUES FROM (%L) TO (%L)', v_name, month, month + interval '1 month');
-    EXECUTE format('CREATE TRIGGER append_only_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON hd_runtime.%I
-                    FOR EACH STATEMENT EXECUTE FUNCTION hd_runtime._refuse_change(%L)',
-                   v_name, 'events are append-only');
-    EXECUTE format('ALTER TABLE hd_runtime.%I ENABLE ALWAYS TRIGGER append_only_statement', v_name);
-    EXECUTE format('ALTER TABLE hd_runtime.%I ENABLE ALWAYS TRIGGER append_only', v_name);
-    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON hd_runtime.%I FROM PUBLIC, %I', v_name, current_user);
-    EXECUTE format('GRANT SELECT ON hd_runtime.%I TO hd_agent', v_name);
+    PERFORM hd_runtime._seal_event_partition(v_name);
     -- Insert-only: nothing to vacuum but the visibility map and freezing, so seldom and in big steps;
     -- statistics more often, because ts always runs ahead of them.
     EXECUTE format('ALTER TABLE hd_runtime.%I SET (autovacuum_vacuum_insert_scale_factor = 0.2,

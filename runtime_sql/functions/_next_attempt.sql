@@ -22,12 +22,12 @@ BEGIN
     v_lane := hd_runtime._lane(v_task.task_class, _next_attempt.agent_type, v_task.priority);
     INSERT INTO hd_runtime.task_attempts
         (id, task_id, project_id, parent_attempt_id, attempt_no, lane_id, status, available_at, agent_type,
-         model_class, recovery_level, lease_epoch, event_actor)
+         model_class, recovery_level, lease_epoch, has_needs, event_actor)
     VALUES
         (v_id, v_task.id, v_task.project_id, parent_id, v_parent.attempt_no + 1, v_lane,
          CASE WHEN v_unmet THEN 'preflight_blocked' ELSE 'queued' END,
          CASE WHEN v_unmet THEN v_at ELSE hd_runtime._queue_position(v_lane, v_task.project_id, v_at) END,
-         _next_attempt.agent_type, _next_attempt.model_class, level, v_parent.lease_epoch, actor);
+         _next_attempt.agent_type, _next_attempt.model_class, level, v_parent.lease_epoch, v_parent.has_needs, actor);
     IF NOT v_unmet AND wait <= '0' THEN
         PERFORM hd_runtime._announce_work(v_task.task_class);
     END IF;

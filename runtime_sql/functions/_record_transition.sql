@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION hd_runtime._record_transition() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     v_prev_hash bytea;
+    v_ts timestamptz := clock_timestamp();
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.status NOT IN ('queued', 'preflight_blocked') THEN
@@ -32,13 +33,12 @@ BEGIN
         NEW.event_seq := OLD.event_seq + 1;
         INSERT INTO hd_runtime.workflow_events
             (task_id, attempt_id, seq, ts, type, from_status, to_status, actor, detail, prev_hash, hash)
-        SELECT NEW.task_id, NEW.id, NEW.event_seq, e.ts, e.type, OLD.status, NEW.status, e.actor,
-               NEW.event_detail, OLD.event_hash,
-               hd_runtime.event_digest(OLD.event_hash, NEW.task_id, NEW.id, NEW.event_seq, e.ts, e.type,
-                                       OLD.status, NEW.status, e.actor, NEW.event_detail)
+        SELECT NEW.task_id, NEW.id, NEW.event_seq, v_ts, coalesce(NEW.event_type, t.event_type), OLD.status,
+               NEW.status, coalesce(NEW.event_actor, session_user), NEW.event_detail, OLD.event_hash,
+               hd_runtime.event_digest(OLD.event_hash, NEW.task_id, NEW.id, NEW.event_seq, v_ts,
+                                       coalesce(NEW.event_type, t.event_type), OLD.status, NEW.status,
+                                       coalesce(NEW.event_actor, session_user), NEW.event_detail)
         FROM hd_runtime.attempt_transitions t
-        CROSS JOIN LATERAL (SELECT clock_timestamp(), coalesce(NEW.event_type, t.event_type),
-                                   coalesce(NEW.event_actor, session_user::text)) AS e (ts, type, actor)
         WHERE t.from_status = OLD.status AND t.to_status = NEW.status
         RETURNING hash INTO NEW.event_hash;
         IF NOT FOUND THEN

@@ -45,6 +45,7 @@ BEGIN
     VALUES (add_dependency.task_id, add_dependency.needs_task_id) ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT v_need FROM tasks t WHERE t.id = add_dependency.needs_task_id;
     blocked := v_need.status <> 'done';
+    UPDATE task_attempts a SET has_needs = true WHERE a.id = v_attempt.id AND a.has_needs IS NOT TRUE;
     IF blocked AND v_attempt.status = 'queued' THEN
         UPDATE task_attempts a SET status = 'preflight_blocked',
             event_detail = jsonb_build_object('needs', add_dependency.needs_task_id)

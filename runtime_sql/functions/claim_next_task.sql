@@ -20,33 +20,27 @@ DECLARE
     v_ttl interval;
     v_id uuid;
     v_task uuid;
-    v_tried int[] := '{}';
-    v_token text := gen_random_uuid();
-    v_index regclass := CASE WHEN project_id IS NULL THEN 'idx_queue' ELSE 'idx_project_queue' END;
-    v_visited bigint;
-    v_known bigint;
+    v_tried int[];
+    v_index regclass := CASE WHEN project_id IS NULL THEN regclass 'idx_queue' ELSE regclass 'idx_project_queue' END;
+    v_visited bigint := pg_stat_get_xact_tuples_returned(v_index);
 BEGIN
-    IF claim_next_task.agent_run_id IS NULL OR claim_next_task.agent_run_id = ''
-       OR length(claim_next_task.agent_run_id) > 200 OR position(E'\n' IN claim_next_task.agent_run_id) > 0 THEN
-        PERFORM _bad_claimer();
-    END IF;
-    IF max_tasks IS NULL OR max_tasks NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'max_tasks must be between 1 and 1000, not %', coalesce(max_tasks::text, 'null')
-            USING ERRCODE = 'HD006';
+    -- One expression for all: each costs a tenth of a statement, also when it finds nothing wrong.
+    IF (claim_next_task.agent_run_id <> '' AND length(claim_next_task.agent_run_id) <= 200
+        AND position(E'\n' IN claim_next_task.agent_run_id) = 0 AND max_tasks BETWEEN 1 AND 1000
+        AND (claim_next_task.task_classes IS NULL
+             OR current_setting('hd_runtime.known_classes', true) = claim_next_task.task_classes::text)) IS NOT TRUE THEN
+        PERFORM _check_claim(claim_next_task.agent_run_id, claim_next_task.task_classes, claim_next_task.max_tasks);
     END IF;
 
     FOR v_round IN 1 .. 2 LOOP
-        v_now := clock_timestamp();
-        v_visited := pg_stat_get_xact_tuples_returned(v_index);
+        v_now := _lease_clock();
         LOOP
             -- The lane to take from: of the best priority, the one whose oldest has waited longest.
             IF claim_next_task.project_id IS NULL THEN
-                SELECT best.id, best.mark, best.until, c.lease_ttl,
-                       (SELECT count(*) FROM task_classes k WHERE k.name = ANY (claim_next_task.task_classes))
-                INTO v_lane, v_from, v_until, v_ttl, v_known
+                SELECT best.id, best.available_at, best.until, c.lease_ttl
+                INTO v_lane, v_from, v_until, v_ttl
                 FROM (
-                    SELECT l.id, l.task_class, coalesce(mark.position, '-infinity') AS mark,
-                           greatest(v_now, mark.position) AS until
+                    SELECT l.id, l.task_class, head.available_at, greatest(v_now, mark.position) AS until
                     FROM queue_lanes l
                     LEFT JOIN LATERAL (
                         SELECT m.position FROM queue_marks m
@@ -56,20 +50,18 @@ BEGIN
                         SELECT a.available_at FROM task_attempts a
                         WHERE a.status = 'queued' AND a.lane_id = l.id
                           AND a.available_at >= coalesce(mark.position, '-infinity')
-                          AND a.available_at <= greatest(v_now, mark.position)
                         ORDER BY a.available_at LIMIT 1) AS head
                     WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
                       AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
-                      AND l.id <> ALL (v_tried)
+                      AND head.available_at <= greatest(v_now, mark.position)
+                      AND (l.id = ANY (v_tried)) IS NOT TRUE
                     ORDER BY l.priority, head.available_at LIMIT 1) AS best
                 JOIN task_classes c ON c.name = best.task_class;
             ELSE
-                SELECT best.id, best.mark, best.until, c.lease_ttl,
-                       (SELECT count(*) FROM task_classes k WHERE k.name = ANY (claim_next_task.task_classes))
-                INTO v_lane, v_from, v_until, v_ttl, v_known
+                SELECT best.id, best.available_at, best.until, c.lease_ttl
+                INTO v_lane, v_from, v_until, v_ttl
                 FROM (
-                    SELECT l.id, l.task_class, coalesce(mark.position, '-infinity') AS mark,
-                           greatest(v_now, mark.position) AS until
+                    SELECT l.id, l.task_class, head.available_at, greatest(v_now, mark.position) AS until
                     FROM queue_lanes l
                     LEFT JOIN LATERAL (
                         SELECT m.position FROM queue_marks m
@@ -79,18 +71,13 @@ BEGIN
                         SELECT a.available_at FROM task_attempts a
                         WHERE a.status = 'queued' AND a.project_id = claim_next_task.project_id AND a.lane_id = l.id
                           AND a.available_at >= coalesce(mark.position, '-infinity')
-                          AND a.available_at <= greatest(v_now, mark.position)
                         ORDER BY a.available_at LIMIT 1) AS head
                     WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
                       AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
-                      AND l.id <> ALL (v_tried)
+                      AND head.available_at <= greatest(v_now, mark.position)
+                      AND (l.id = ANY (v_tried)) IS NOT TRUE
                     ORDER BY l.priority, head.available_at LIMIT 1) AS best
                 JOIN task_classes c ON c.name = best.task_class;
-            END IF;
-            -- In the same query, because a statement of its own costs several times as much.
-            IF v_known IS DISTINCT FROM cardinality(claim_next_task.task_classes)
-               AND claim_next_task.task_classes IS NOT NULL THEN
-                PERFORM _check_classes(claim_next_task.task_classes);
             END IF;
             EXIT WHEN v_lane IS NULL;
 
@@ -109,7 +96,7 @@ BEGIN
                     ORDER BY a.available_at LIMIT 1 FOR UPDATE SKIP LOCKED;
                 END IF;
                 EXIT WHEN NOT FOUND;
-                RETURN NEXT _lease(v_id, v_task, claim_next_task.agent_run_id, v_token, v_ttl);
+                RETURN NEXT _lease(v_id, v_task, claim_next_task.agent_run_id, v_ttl, v_now);
                 v_left := v_left - 1;
             END LOOP;
             EXIT WHEN v_left = 0;
@@ -129,7 +116,7 @@ BEGIN
         EXIT WHEN v_round = 2 OR v_left < max_tasks;
         -- Nothing there: perhaps a worker died with something in hand.
         EXIT WHEN NOT EXISTS (SELECT FROM reap_expired_leases());
-        v_tried := '{}';
+        v_tried := NULL;
     END LOOP;
     IF v_left = max_tasks THEN
         PERFORM _await_work(claim_next_task.task_classes);

@@ -7,10 +7,7 @@ DECLARE
     v_ttl interval;
     v_id uuid;
 BEGIN
-    IF claim_task.agent_run_id IS NULL OR claim_task.agent_run_id = ''
-       OR length(claim_task.agent_run_id) > 200 OR position(E'\n' IN claim_task.agent_run_id) > 0 THEN
-        PERFORM _bad_claimer();
-    END IF;
+    PERFORM _check_claim(claim_task.agent_run_id, NULL, 1);
     IF claim_task.task_id IS NULL THEN
         RAISE EXCEPTION 'task_id must not be null' USING ERRCODE = 'HD006';
     END IF;
@@ -28,7 +25,7 @@ BEGIN
     WHERE a.task_id = claim_task.task_id AND a.status = 'queued' AND a.available_at <= clock_timestamp()
     FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-        RETURN NEXT _lease(v_id, claim_task.task_id, claim_task.agent_run_id, gen_random_uuid()::text, v_ttl);
+        RETURN NEXT _lease(v_id, claim_task.task_id, claim_task.agent_run_id, v_ttl, _lease_clock());
     END IF;
 END
 $$;

@@ -5,6 +5,9 @@ SET search_path = hd_runtime, pg_temp SET plan_cache_mode = force_generic_plan A
 #variable_conflict use_column
 DECLARE
     v_task uuid;
+    v_project uuid;
+    v_key text;
+    v_needed boolean;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM _require_read_committed();
@@ -22,7 +25,21 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM _lease_lost(complete_attempt.attempt_id, complete_attempt.lease_token);
     END IF;
-    PERFORM _task_ended(v_task, 'done');
+    -- As _task_ended, whose call would cost as much as one of its statements.
+    IF pg_advisory_xact_lock(x'48440002'::int, uuid_hash(v_task)) IS NOT NULL THEN
+        UPDATE tasks t SET status = 'done', updated_at = clock_timestamp()
+        WHERE t.id = v_task
+        RETURNING t.project_id, t.work_item_key,
+                  EXISTS (SELECT FROM task_dependencies d WHERE d.needs_task_id = v_task)
+        INTO v_project, v_key, v_needed;
+    END IF;
+    IF v_key IS NOT NULL THEN
+        DELETE FROM open_work_items o
+        WHERE o.project_id = v_project AND o.work_item_key = v_key AND o.task_id = v_task;
+    END IF;
+    IF v_needed THEN
+        PERFORM _unblock_dependents(v_task);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION hd_runtime.complete_attempt(uuid, text, jsonb) IS

@@ -102,12 +102,13 @@ BEGIN
     END IF;
     v_lane := _lane(create_task.task_class, create_task.agent_type, create_task.priority::smallint);
     v_made.attempt_id := _new_id();
-    INSERT INTO task_attempts (id, task_id, project_id, attempt_no, lane_id, status, available_at, agent_type, model_class)
+    INSERT INTO task_attempts (id, task_id, project_id, attempt_no, lane_id, status, available_at, agent_type, model_class,
+                               has_needs)
     VALUES (v_made.attempt_id, v_made.task_id, create_task.project_id, 1, v_lane,
             CASE WHEN v_unmet > 0 THEN 'preflight_blocked' ELSE 'queued' END,
             CASE WHEN v_unmet > 0 THEN create_task.available_at
                  ELSE _queue_position(v_lane, create_task.project_id, create_task.available_at) END,
-            create_task.agent_type, v_model);
+            create_task.agent_type, v_model, v_needs IS NOT NULL);
     v_made.created := true;
     IF v_failed IS NOT NULL THEN
         PERFORM _block_dependents(v_failed);

@@ -384,7 +384,18 @@ def acknowledged(rows: Rows, run: torture.Run) -> Iterator[str]:
         if ack["task_id"] not in tasks or ack["attempt_id"] not in by_id:
             yield f"created and acknowledged, but not there: {ack}"
     claimed: dict[str, str] = {}
+    began = {
+        str(e["attempt_id"]): e["ts"] for e in rows.events if e["to_status"] == "context_resolved"
+    }
+    needed = defaultdict(list)
+    for need in rows.needs:
+        needed[str(need["task_id"])].append(need)
     for ack in run.of("claim"):
+        got = {need["task_id"] for need in ack["context"].get("needs") or ()}
+        for need in needed[ack["task_id"]]:
+            declared = need["created_at"] < began.get(ack["attempt_id"], need["created_at"])
+            if declared and str(need["needs_task_id"]) not in got:
+                yield f"claimed without what task {need['needs_task_id']} produced: {ack}"
         attempt = by_id.get(ack["attempt_id"])
         if attempt is None or attempt["agent_run_id"] != ack["by"]:
             yield f"claimed by {ack['by']} and acknowledged, but not so: {ack['attempt_id']}"

@@ -185,3 +185,52 @@ def test_a_transaction_that_is_open_delays_the_archive_and_nobody_else(rt, old, 
         slow.rollback()
         assert len(waiting.result(timeout=60)) == 3
     assert rt.call1("verify_events", old["task_id"])["ok"]
+
+
+def test_a_month_that_began_in_the_default_partition_is_archived_too(rt, old, tmp_path):
+    before = rt.rows("SELECT * FROM workflow_events ORDER BY id")
+    month = rt.value("SELECT date_trunc('month', min(ts), 'UTC')::date FROM workflow_events")
+    # As if nobody had made a partition in time, neither for that month nor for this one.
+    rt.conn.execute(
+        "CREATE TABLE kept AS SELECT * FROM hd_runtime.workflow_events;"
+        "DO $$ DECLARE t regclass; BEGIN"
+        " FOR t IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'hd_runtime.workflow_events'::regclass"
+        " AND inhrelid <> 'hd_runtime.workflow_events_default'::regclass"
+        " LOOP EXECUTE format('DROP TABLE %s', t); END LOOP; END $$;"
+        "INSERT INTO hd_runtime.workflow_events SELECT * FROM kept ORDER BY id; DROP TABLE kept"
+    )
+    assert rt.value("SELECT count(*) FROM workflow_events_default") == len(before)
+    assert any("default partition" in problem for problem in runtime_sql.check(rt.conninfo()))
+
+    archived = runtime_sql.archive(rt.conninfo(), datetime.now(UTC).date(), tmp_path)
+
+    assert [(m.month, m.events) for m in archived] == [(month, 8)]
+    assert runtime_sql.verify_archives([m.path for m in archived]) == []
+    assert rt.rows("SELECT * FROM workflow_events ORDER BY id") == before[8:]
+    assert rt.value("SELECT count(*) FROM workflow_events_default") == 0
+    assert rt.call1("verify_events", old["task_id"])["ok"]
+    rt.call("complete_attempt", old["attempt_id"], old["lease_token"])
+    rt.call1("housekeep")
+    assert runtime_sql.check(rt.conninfo()) == []
+    assert runtime_sql.verify_trail(rt.conninfo()) == []
+    for row in rt.rows(
+        "SELECT inhrelid::regclass::text AS p FROM pg_inherits"
+        " WHERE inhparent = 'workflow_events'::regclass"
+    ):
+        for statement in (f"UPDATE {row['p']} SET actor = 'x'", f"TRUNCATE {row['p']}"):
+            with rt.refused("HD003"):
+                rt.conn.execute(f"SET search_path = hd_runtime; {statement}")
+        assert rt.value("SELECT has_table_privilege('hd_agent', %s::regclass, 'SELECT')", row["p"])
+        assert rt.value("SELECT obj_description(%s::regclass, 'pg_class')", row["p"])
+
+
+def test_what_comes_late_for_an_archived_month_stays_where_it_is(rt, old, tmp_path):
+    today = datetime.now(UTC).date()
+    [full] = [m for m in runtime_sql.archive(rt.conninfo(), today, tmp_path) if m.events]
+    late = rt.create()
+    rt.conn.execute(AGE.format(task=late["task_id"], attempts=1, ago="2 months"))
+    assert rt.value("SELECT count(*) FROM workflow_events_default") == 1
+    assert runtime_sql.archive(rt.conninfo(), today, tmp_path) == []
+    assert rt.value("SELECT count(*) FROM workflow_events_default") == 1
+    assert rt.call1("verify_events", late["task_id"])["ok"]
+    assert full.path.exists()

@@ -31,3 +31,16 @@ def test_the_part_of_date_trunc_may_be_a_parameter(moments: psycopg.Connection, 
 def test_a_part_that_there_is_not_raises(moments: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.FeatureNotSupported):
         moments.execute("select date_trunc(%s, d) from moments", ("fortnight",))
+
+
+@pytest.mark.parametrize(("part", "value"), [("month", 2), ("DD", 3), ("h", 4), ("sec", 6)])
+def test_the_part_of_date_part_may_be_a_parameter(
+    moments: psycopg.Connection, part: str, value: int
+) -> None:
+    found = moments.execute("select date_part(%s, ts) from moments", (part,))
+    assert found.fetchall() == [(value,)]
+
+
+def test_a_part_of_date_part_that_there_is_not_raises(moments: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.DataError):
+        moments.execute("select date_part(%s, d) from moments", ("fortnight",))

@@ -78,7 +78,7 @@ def test_schemas_and_databases(ask: Ask) -> None:
         ("DESC TABLE nothing", "42P01"),
         ("DESC TABLE other.work.t", "3D000"),
         ("DESC SCHEMA nowhere", "3F000"),
-        ("DESC STAGE s", "0A000"),
+        ("DESC STAGE s", "42704"),
         ("DESC RESULT 'x'", "0A000"),
     ],
 )

@@ -176,7 +176,7 @@ def test_objects_are_tables_and_views(ask: Ask, things: None) -> None:
         ("SHOW COLUMNS IN TABLE nothing", "42P01"),
         ("SHOW TERSE COLUMNS", "42601"),
         ("SHOW TABLES HISTORY", "0A000"),
-        ("SHOW STAGES", "0A000"),
+        ("SHOW STREAMS", "0A000"),
         ("SHOW GRANTS ON TABLE t", "0A000"),
         ("SHOW TABLES LIKE", "42601"),
     ],

@@ -102,7 +102,7 @@ class Runner:
         with contextlib.suppress(duckdb.Error):
             self.connection.execute("ROLLBACK")
         self._number += 1
-        self.dialect = replace(self.dialect, variables=(), last_listing=None)
+        self.dialect = replace(self.dialect, parameters=(), variables=(), last_listing=None)
         self.connection.execute("USE memory")
         if self._number > 1:
             self.connection.execute(f"DETACH case_{self._number - 1}")
@@ -142,9 +142,13 @@ class Runner:
             case act.Use(kind="SCHEMA" | "", name=name):
                 self.connection.execute(f"USE case_{self._number}.{name[-1]}")
             case act.AlterSession(set=pairs, unset=names):
+                kept = dict(self.dialect.parameters)
                 for name, value in (*pairs, *((name, None) for name in names)):
+                    kept.pop(name, None)
                     if value is not None:
-                        check(PARAMETERS[name], value)
+                        kept[name] = check(PARAMETERS[name], value)
+                planned = [(n, v) for n, v in sorted(kept.items()) if PARAMETERS[n].planned]
+                self.dialect = replace(self.dialect, parameters=tuple(planned))
             case act.SetVariables(names=names, query=query):
                 _, [row] = self.run(query)
                 made = tuple((n, _kind(v), str(v)) for n, v in zip(names, row, strict=True))

@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Running
 
-AGREEING_AT_LEAST = 503
+AGREEING_AT_LEAST = 711
 """Raised with every statement that is won; never lowered."""
 
 DIFFERENT: dict[str, str] = {
@@ -150,7 +150,9 @@ def test_what_is_answered_is_postgress_answer(
         ("select 'maybe'::boolean", "22P02"),
         ("select 'a' similar to '[a]'", "0A000"),
         ("select to_char(1.5, '9.9')", "0A000"),
-        ("select format('%s', 1)", "0A000"),
+        ("select format('%5s', 1)", "0A000"),
+        ("select jsonb_set('{}', '{a}', '1')", "0A000"),
+        ("with d as (delete from t returning a) select * from d", "0A000"),
         ("select X'1F'", "0A000"),
         ("select 1_000", "0A000"),
         ("select '{}'::jsonb = '{ }'::jsonb", "0A000"),

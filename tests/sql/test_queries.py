@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -102,6 +103,41 @@ ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
         [(1, "x", None), (9, None, "r")],
     ),
     ("select * from table('t') order by a limit 1", [(1, "x", 10)]),
+    # FLATTEN gives elements in the order of their array, row by row.
+    (
+        "select v.id, f.index, g.value::int from v, lateral flatten(x) f,"
+        " lateral flatten(input => f.value:a) g",
+        [(1, 0, 1), (1, 0, 2), (1, 1, 3), (2, 0, 1), (2, 0, 2)],
+    ),
+    (
+        "select w, s.seq, s.index, s.value from words, lateral split_to_table(w, '.') s",
+        [("a.b", 1, 1, "a"), ("a.b", 1, 2, "b"), ("c", 2, 1, "c")],
+    ),
+    (
+        "select id, array_agg(f.index) from v, lateral flatten(x) f group by id order by id",
+        [(1, "[0,1]"), (2, "[0]")],
+    ),
+    (
+        'select path from table(flatten(parse_json(\'{"a":[5,{"b":6}],"c":7}\'), recursive => true))',
+        [("a",), ("a[0]",), ("a[1]",), ("a[1].b",), ("c",)],
+    ),
+    # An outer join without a condition keeps what it does not find.
+    (
+        "select v.id, f.value:a from v left join lateral flatten(v.x:nothing) f order by 1",
+        [(1, None), (2, None)],
+    ),
+    ("select t.a from t left join (select 1 where false) on true order by 1", [(1,), (2,), (3,)]),
+    ("select t.a from t left join (select 1 x where false) z order by 1", [(1,), (2,), (3,)]),
+    # DUAL; the table as it is now.
+    ("select 1 from dual", [(1,)]),
+    ("with dual as (select 5 a) select a from dual", [(5,)]),
+    ("select level from dual connect by level <= 3 order by 1", [(1,), (2,), (3,)]),
+    ("select count(*) from t at (offset => 0)", [(3,)]),
+    # PIVOT with an aggregate that is more than one of DuckDB's.
+    (
+        "select * from q pivot (avg(amount) for q in ('Q1', 'Q2' as second)) as p order by e",
+        [(1, Decimal("10.000000"), Decimal("5.000000")), (2, Decimal("4.000000"), None)],
+    ),
 ]
 
 
@@ -139,6 +175,11 @@ def test_a_number_of_a_driver_is_a_parameter() -> None:
 
 
 REFUSED = [
+    "select * from t at (offset => -60)",
+    "select * from t before (statement => last_query_id())",
+    "create table w (a varchar collate 'en-ci')",
+    "create table w (a varchar masking policy p)",
+    "create table w (a int) with row access policy p on (a)",
     "select count(t.*) from t",
     "select a from t where b not like all ('x', 'y')",
     "select a from t start with a = 1 connect by nocycle prior a = b",

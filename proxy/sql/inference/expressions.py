@@ -52,6 +52,7 @@ _CAST_TYPES: dict[exp.DType, str] = {
 # is one of their type.
 _MACROS: dict[str, tuple[str, Type]] = {
     "pg_div_": ("/", "="),
+    "pg_div_of_aggregates_": ("/", "="),
     "pg_mod_": ("%", "="),
     "pg_pipe_": ("||", "="),
     "div_": ("/", None),
@@ -315,6 +316,11 @@ class Expressions(ABC):
         self._compare(node.this, kind, node.expression, scope)
         return self._now(bare(node.this), kind)
 
+    def _distinct(self, node: exp.Distinct, scope: Scope) -> Type:
+        """DISTINCT before the argument of an aggregate."""
+        kinds = [self.kind_of(one, scope) for one in node.expressions]
+        return kinds[0] if len(kinds) == 1 else None
+
     def _case(self, node: exp.Case, scope: Scope) -> Type:
         operand = bare(node.this)
         compared_kind = self.kind_of(operand, scope)
@@ -484,6 +490,7 @@ _VISITS: dict[type, Callable[..., Type]] = {
         (Expressions._coalesce, (exp.Coalesce, exp.Greatest, exp.Least)),
         (Expressions._nullif, (exp.Nullif,)),
         (Expressions._case, (exp.Case,)),
+        (Expressions._distinct, (exp.Distinct,)),
         (Expressions._if, (exp.If,)),
         (Expressions._exists, (exp.Exists,)),
         (Expressions._array, (exp.Array,)),

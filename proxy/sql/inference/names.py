@@ -82,7 +82,20 @@ def columns_of(columns: Columns | None) -> list[Output] | None:
     return [Output(name.lower(), _type_of(kind)) for name, kind in columns]
 
 
+class EnumType(str):
+    """The type of an enum's column, on the wire a text. values: in order."""
+
+    values: tuple[str, ...]
+
+    def __new__(cls, values: tuple[str, ...]) -> EnumType:
+        made = super().__new__(cls, "text")
+        made.values = values
+        return made
+
+
 def _type_of(kind: DuckType) -> Type:
+    if kind.id == "ENUM" and kind.names:
+        return EnumType(kind.names)
     try:
         return name_of(wire_type(kind).oid)
     except SqlError:  # it has none: nothing follows from it

@@ -164,6 +164,8 @@ def _result(operator: str, left: str, right: str) -> Type:
         if operator in ("<<", ">>"):
             return left
         wide = common((left, right))
+        if wide == "float4" and left != right:
+            wide = "float8"  # there is no operator for a float4 and another type
         return "float8" if operator == "^" and wide != "numeric" else wide
     return _RESULTS.get((operator, left, right))
 
@@ -208,6 +210,10 @@ _RESULT_OF: dict[str, dict[str, str]] = {
         **dict.fromkeys(("float4", "float8"), "float8"),
         "interval": "interval",
     },
+    "rounded": {
+        **dict.fromkeys((*INTEGERS, "float4", "float8"), "float8"),
+        "numeric": "numeric",
+    },
     "trunc": {kind: kind for kind in ("timestamp", "timestamptz", "interval")},
     "pg_trunc": {"timestamp": "timestamp", "interval": "interval"}
     | dict.fromkeys(("date", "timestamptz"), "timestamptz"),
@@ -229,7 +235,7 @@ regexpreplace regexp_replace: text text text text -> text
 regexpextract: text text int4 -> text
 regexplike regexpilike regexp_matches: text * -> bool
 startswith endswith: text text -> bool
-strposition: text text -> int4
+strposition bitlength: text text -> int4
 length octet_length bit_length ascii unicode levenshtein: text text -> int4
 typeof: text -> text
 chr: int4 -> text
@@ -239,8 +245,11 @@ split: text text -> _text
 arraytostring: _ text text -> text
 abs: float8 -> =
 round/2 trunc/2: numeric int4 -> =
-round trunc: float8 -> =
-ceil floor sign: float8 -> =
+round trunc: float8 -> rounded
+ceil ceiling floor sign: float8 -> rounded
+pg_whole_quotient_: numeric numeric -> numeric
+gcd lcm: int4 int4 -> =
+bitcount bit_count: _ -> int8
 sqrt cbrt exp ln log radians degrees sin cos tan asin acos atan: float8 -> float8
 random rand pi: -> float8
 sum: _ -> sum
@@ -260,6 +269,12 @@ timetostr: _ text -> text
 strtotime: text text -> timestamp
 unixtotime: float8 -> timestamptz
 extract: _ -> numeric
+date_part pg_date_part_: _ -> float8
+pg_average_: _ _ -> numeric
+regexpcount regexp_count regexpinstr regexp_instr: text text -> int4
+json_array_length jsonarraylength array_length array_position array_upper array_lower: _ _ -> int4
+grouping: _ -> int4
+bitwiseandagg bitwiseoragg bitwisexoragg bit_and bit_or bit_xor: _ -> =
 now currenttimestamp: -> timestamptz
 currentdate today: -> date
 localtimestamp currentdatetime: -> timestamp
@@ -271,7 +286,7 @@ jsonextractscalar json_extract_string: _ text -> text
 pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
 pg_substring_: text int4 int4 -> text
 pg_string_to_array_: text text -> _text
-pg_round_: float8 -> =
+pg_round_: float8 -> rounded
 pg_numeric_ pg_seconds_ pg_milliseconds_: _ -> numeric
 pg_bytea_: bytea -> bytea
 pg_whole_ pg_float_ pg_real_ pg_json_value_: _ -> =
@@ -285,6 +300,8 @@ to_date_: _ -> date
 to_timestamp_: _ -> timestamp
 to_timestamptz_: _ -> timestamptz
 to_boolean: _ -> bool
+text_: text -> text
+number_: _ -> =
 """
 
 

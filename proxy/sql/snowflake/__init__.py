@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib import resources
 
 from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
 
 from proxy.sql import postgres
 from proxy.sql.classify import split
@@ -20,6 +21,7 @@ from proxy.sql.postgres import apply
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import (
     aggregate,
+    collation,
     conversion,
     core,
     datetime,
@@ -27,6 +29,7 @@ from proxy.sql.snowflake import (
     flattening,
     hierarchy,
     higher_order,
+    overloads,
     pivoting,
     regex,
     registry,
@@ -42,6 +45,7 @@ MACRO_DATABASE = "_sf"
 
 _FAMILIES = (
     aggregate,
+    collation,
     conversion,
     core,
     datetime,
@@ -76,12 +80,33 @@ def _scripts(folder_name: str) -> list[str]:
     return statements
 
 
+_OVERLOADED: set[str] = set()
+"""Macros of several forms, as rules call them."""
+
+
+def _forms(tokens: list[Token]) -> int:
+    """How many forms a macro has: what stands between them are the commas outside of brackets."""
+    depth, commas = 0, 0
+    for token in tokens:
+        kind = token.token_type
+        depth += (kind in _OPENING) - (kind in _CLOSING)
+        commas += kind == TokenType.COMMA and depth == 0
+    return commas + 1
+
+
+_OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
+_CLOSING = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
+
+
 def _register_macros() -> None:
     """Every macro whose name does not end in _ is the Snowflake function of its name."""
     names = set()
     for statement in _scripts("macros"):
         # CREATE OR REPLACE MACRO _sf . main . name
-        names.add(DUCKDB.tokenize(statement)[8].text)
+        tokens = DUCKDB.tokenize(statement)
+        names.add(tokens[8].text)
+        if _forms(tokens) > 1:
+            _OVERLOADED.add(f"_sf.{tokens[8].text}")
     for name in names:
         if not name.endswith("_") and name.upper() not in registry.FUNCTIONS:
             registry.renamed({name.upper(): f"_sf.{name}"})
@@ -110,7 +135,9 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
         nodes = list(tree.dfs())
     if exp.Explode in kinds:
         select.mark_flattened(nodes)
-    return apply(tree, nodes, registry.NODES)
+    aggregates = overloads.may_aggregate(kinds, nodes)
+    made = apply(tree, nodes, registry.NODES)
+    return overloads.bind_late(made, _OVERLOADED) if aggregates else made
 
 
 def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]:

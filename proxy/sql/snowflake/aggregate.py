@@ -18,10 +18,26 @@ def _wrapped(aggregate: exp.Expr) -> exp.Expr:
     return outer
 
 
+def _numbers(value: exp.Expr) -> exp.Expr:
+    """Texts and VARIANTs are read as FLOAT where they are added up."""
+    if isinstance(value, exp.Distinct):
+        value.set("expressions", [_numbers(one) for one in value.expressions])
+        return value
+    return sf("number_", value) if isinstance(value, exp.Column) else value
+
+
+@node(
+    *(exp.Sum, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop),
+)
+def _sum(call: exp.Expr) -> None:
+    call.set("this", _numbers(call.this))
+
+
 def _sum_by_count(average: exp.Avg) -> exp.Expr:
     """AVG is SUM / COUNT with the scale of a division."""
     outer = _wrapped(average)
-    value = average.this
+    value = _numbers(average.this)
+    average.set("this", value)
     if outer is average:
         total: exp.Expr = exp.Sum(this=value)
         count: exp.Expr = exp.Count(this=value.copy())
@@ -153,8 +169,15 @@ def _array_union_agg(call: exp.ArrayUnionAgg) -> exp.Expr:
 
 _OF_LISTS = frozenset(
     {
-        *("_sf.array_of_", "_sf.object_of_", "_sf.union_of_", "_sf.top_k_", "_sf.bitmap_of_"),
-        *("_sf.distinct_of_", "_sf.all_of_", "_sf.changes_"),
+        *("_sf.array_of_", "_sf.object_agg_", "_sf.union_of_", "_sf.top_k_", "_sf.bitmap_of_"),
+        *(
+            "_sf.distinct_of_",
+            "_sf.all_of_",
+            "_sf.changes_",
+            "_sf.minhash_of_",
+            "_sf.least_hashes_",
+        ),
+        "_sf.similarity_",
     }
 )
 
@@ -178,7 +201,7 @@ def _around(wrapper: exp.Filter | exp.Window) -> exp.Expr | None:
 
 @function("OBJECT_AGG", "OBJECTAGG")
 def _object_agg(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("object_of_", duck("list", sf("entry_", arguments[0], variant(arguments[1]))))
+    return sf("object_agg_", duck("list", sf("entry_", arguments[0], variant(arguments[1]))))
 
 
 @function("RATIO_TO_REPORT")
@@ -219,9 +242,15 @@ def _count(call: exp.Count) -> exp.Expr | None:
     return exp.CountIf(this=condition)
 
 
+@node(exp.ApproxQuantile)
+def _approx_percentile(call: exp.ApproxQuantile) -> None:
+    """The estimate is a FLOAT, between two whole numbers too."""
+    call.set("this", cast(call.this, exp.DType.DOUBLE))
+
+
 @node(exp.Median)
 def _median(call: exp.Median) -> None:
-    call.set("this", sf("finer_", call.this))
+    call.set("this", sf("finer_", _numbers(call.this)))
 
 
 @function("HLL", "APPROXIMATE_COUNT_DISTINCT")
@@ -244,6 +273,23 @@ def _hll_accumulate(arguments: list[exp.Expr]) -> exp.Expr:
 @function("HLL_COMBINE")
 def _hll_combine(arguments: list[exp.Expr]) -> exp.Expr:
     return sf("distinct_of_", _values(arguments[0]))
+
+
+@function("MINHASH")
+def _minhash(arguments: list[exp.Expr]) -> exp.Expr:
+    count, *values = arguments
+    keys = duck("list_value", *(sf("hash_key_", value) for value in values))
+    return sf("minhash_of_", duck("list", duck("hash", keys)), count)
+
+
+@function("MINHASH_COMBINE")
+def _minhash_combine(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("least_hashes_", _values(arguments[0]))
+
+
+@function("APPROXIMATE_SIMILARITY", "APPROXIMATE_JACCARD_INDEX")
+def _similarity(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("similarity_", _values(arguments[0]))
 
 
 @function("APPROX_PERCENTILE_ACCUMULATE")

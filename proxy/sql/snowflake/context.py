@@ -323,7 +323,7 @@ def _roles(node: exp.Expr, settled: Settled) -> exp.Expr:
 
 def _in_session(node: exp.Expr, settled: Settled) -> exp.Expr:
     settled.needs.add("role")
-    name = node.expressions[0].copy()
+    name = node.expressions[0]
     return exp.EQ(this=exp.Lower(this=name), expression=exp.Lower(this=_held("role")))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.formats import strftime_model
+from proxy.sql.snowflake.formats import date_text, is_model
 from proxy.sql.snowflake.number_models import decimal, printed, read
 from proxy.sql.snowflake.registry import (
     cast,
@@ -15,8 +15,9 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text
-from proxy.sql.snowflake.types import cast_to, has_offset
+from proxy.sql.snowflake.semistructured import unquoted
+from proxy.sql.snowflake.types import cast_to
+from proxy.sql.snowflake.zoned import clock, offset, once, pair_of
 
 _D = exp.DType
 _BINARY_FORMATS = {"HEX": "hex", "UTF-8": "decode", "UTF8": "decode", "BASE64": "to_base64"}
@@ -27,8 +28,6 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
     value = arguments[0]
     if len(arguments) == 1:
         return cast_to(value, data_type(_D.VARCHAR)) or value
-    if has_offset(value):
-        raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     model = arguments[1]
     if isinstance(model, exp.Literal) and model.is_string:
         binary = _BINARY_FORMATS.get(model.this.upper())
@@ -38,16 +37,20 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
         number_text = printed(value, model)
         if number_text is not None:
             return number_text
-    spelled = strftime_model(model, reading=False)
-    if spelled is None:
+    if not isinstance(model, exp.Literal) or not model.is_string:
+        raise unsupported("a format that is not a literal", model)
+    if not is_model(model.this):
         raise unsupported("this format in TO_CHAR", model)
+    spelled = model.this
     if isinstance(value, exp.Literal):
         value = sf("to_timestamp_", value)
-    return sf("date_text_", value, text(spelled))
+    elif (pair := pair_of(value)) is not None:
+        return once(pair, lambda p: date_text(clock(p), spelled, offset(p)) or text(""))
+    return date_text(value, spelled) or text("")
 
 
 def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:
-    value, rest = scalar_text(arguments[0]), arguments[1:]
+    value, rest = unquoted(arguments[0]), arguments[1:]
     if rest and isinstance(rest[0], exp.Literal) and rest[0].is_string:
         value, rest = read(value, rest[0], safe=safe), rest[1:]
     elif rest and not isinstance(rest[0], exp.Literal):
@@ -100,3 +103,20 @@ def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
         kind = text(f"DECIMAL({len(value.this)},0)")
         return sf("number_typeof_", kind)
     return sf("system_typeof_", value)
+
+
+_WAITS = {"MILLISECONDS": 1, "SECONDS": 1000, "MINUTES": 60_000, "HOURS": 3_600_000}
+_WAITS["DAYS"] = 24 * _WAITS["HOURS"]
+
+
+@function("SYSTEM$WAIT")
+def _wait(arguments: list[exp.Expr]) -> exp.Expr:
+    """Waits in the engine, where it can be cancelled, and says for how long."""
+    amount, *units = arguments
+    unit = units[0].name.upper() if units else "SECONDS"
+    said = exp.DPipe(this=text("waited "), expression=cast(amount, _D.VARCHAR))
+    said = exp.DPipe(this=said, expression=text(f" {unit.lower()}"))
+    factor = exp.Literal.number(_WAITS[unit])
+    pause = cast(exp.Mul(this=exp.Paren(this=amount.copy()), expression=factor), _D.BIGINT)
+    slept = exp.Is(this=duck("sleep_ms", pause), expression=exp.Null())
+    return exp.Case(ifs=[exp.If(this=slept, true=exp.Paren(this=said))])

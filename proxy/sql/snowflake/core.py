@@ -29,7 +29,7 @@ from proxy.sql.snowflake.registry import (
     sf,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import in_place, is_marked
+from proxy.sql.snowflake.semistructured import in_place, is_marked, placed
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
@@ -84,7 +84,7 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
             raise unsupported(f"function {upper}", call)
         return None
     try:
-        return rule(call.expressions)
+        return placed(rule(call.expressions), call)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         # A rule takes its arguments apart by number and by name: these are not the function's.
         message = f"function {name.lower()} does not exist with these arguments"
@@ -138,6 +138,7 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
             operation.set(key, spelled)
     if isinstance(operation, (exp.Add, exp.Sub)) and isinstance(operation.expression, exp.Interval):
         return _calendar_step(operation)
+    _read_texts(operation)
     if isinstance(operation, exp.Div):
         return divided("div_", operation.this, operation.expression)
     if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
@@ -155,12 +156,26 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     return _remainder(operation) if isinstance(operation, exp.Mod) else None
 
 
+_DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
+
+
+def _read_texts(operation: exp.Binary) -> None:
+    """A column that is counted with may hold texts."""
+    for key, other in (("this", operation.expression), ("expression", operation.this)):
+        side = operation.args[key]
+        counted = isinstance(other, exp.Literal) and not other.is_string
+        if isinstance(side, exp.Column) and counted and not operation.find_ancestor(*_DEFINED):
+            operation.set(key, sf("number_", side))
+
+
 _DAYS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 
 def _may_count_days(operation: exp.Binary) -> bool:
     """Whether a whole number of 64 bits may be added to a DATE, which takes 32 in DuckDB."""
     sides = [operation.this, operation.expression]
+    if all(isinstance(side, exp.Column) for side in sides):
+        return not operation.find_ancestor(*_DEFINED)
     for days, other in (sides, reversed(sides)):
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
@@ -218,3 +233,32 @@ def _div0null(arguments: list[exp.Expr]) -> exp.Expr:
 def _who(call: exp.Expr) -> None:
     name = call.sql_name()
     raise unsupported(f"{name} in a query on the engine", call, f"Ask SELECT {name} on its own.")
+
+
+def _truth(value: exp.Expr) -> exp.Expr:
+    """A number is true unless it is zero once rounded."""
+    return sf("truthy_", cast(value, exp.DType.BOOLEAN) if isinstance(value, exp.Null) else value)
+
+
+@function("BOOLAND")
+def _booland(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.And(this=left, expression=right))
+
+
+@function("BOOLOR")
+def _boolor(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.Or(this=left, expression=right))
+
+
+@function("BOOLXOR")
+def _boolxor(arguments: list[exp.Expr]) -> exp.Expr:
+    left, right = map(_truth, arguments)
+    return exp.Paren(this=exp.NEQ(this=left, expression=right))
+
+
+@function("BOOLNOT")
+def _boolnot(arguments: list[exp.Expr]) -> exp.Expr:
+    (value,) = map(_truth, arguments)
+    return exp.Paren(this=exp.Not(this=value))

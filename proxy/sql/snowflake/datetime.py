@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.formats import strftime_model
+from proxy.sql.snowflake import weeks
+from proxy.sql.snowflake.formats import reading
+from proxy.sql.snowflake.in_force import value as value_of
 from proxy.sql.snowflake.registry import (
     cast,
     data_type,
@@ -20,7 +22,14 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.types import cast_to, has_offset, try_cast_to
+from proxy.sql.snowflake.types import (
+    READ_BY_MODEL,
+    cast_to,
+    is_finer,
+    mapped,
+    try_cast_to,
+)
+from proxy.sql.snowflake.zoned import clock, moved, of_pair, offset, once, pair_of, zoned
 
 _D = exp.DType
 
@@ -72,13 +81,15 @@ def unit_of(part: exp.Expr) -> str:
 def moment(value: exp.Expr) -> exp.Expr:
     """A value where a date or time is wanted: a literal is a timestamp, a parameter too.
 
-    Raises 0A000 for a TIMESTAMP_TZ whose offset would count and is lost.
+    Of a TIMESTAMP_TZ what its clock shows. Raises 0A000 for one with nanoseconds.
     """
-    if has_offset(value):
-        raise unsupported("a calendar function of a TIMESTAMP_TZ with its offset", value)
+    if (pair := pair_of(value)) is not None:
+        return clock(pair)
+    if is_finer(value):
+        raise unsupported("a calendar function of a timestamp with nanoseconds", value)
     if isinstance(value, exp.Literal):
         return sf("to_timestamp_", value)
-    if isinstance(value, exp.Parameter):
+    if isinstance(value, (exp.Parameter, exp.Null)):
         return cast(value, _D.TIMESTAMP)
     if isinstance(value, exp.Anonymous) and value.this in ("json_extract", "_sf.get_"):
         return sf("to_timestamp_", value)
@@ -115,23 +126,22 @@ def _dateadd(arguments: list[exp.Expr]) -> exp.Expr:
     part, count, value = arguments
     unit = unit_of(part)
     if unit == "nanosecond":
-        steps = exp.Paren(this=exp.IntDiv(this=cast(count, _D.BIGINT), expression=number(1000)))
-        return exp.Paren(
-            this=exp.Add(this=moment(value), expression=duck("to_microseconds", steps))
-        )
-    if unit not in _INTERVALS:
+        step = duck("to_microseconds", sf("microseconds_of_", count))
+    elif unit not in _INTERVALS:
         raise unsupported(f"DATEADD of {unit}", part)
-    interval, factor = _INTERVALS[unit]
-    kind = _D.INT if interval in _CALENDAR else _D.BIGINT
-    step = duck(interval, _steps(count, factor, kind))
-    if interval in _CALENDAR:
-        return sf("plus_", moment(value), step)
-    return exp.Paren(this=exp.Add(this=moment(value), expression=step))
+    else:
+        interval, factor = _INTERVALS[unit]
+        kind = _D.INT if interval in _CALENDAR else _D.BIGINT
+        step = duck(interval, _steps(count, factor, kind))
+        if interval in _CALENDAR:
+            return moved(value, lambda at: sf("plus_", moment(at), step))
+    return moved(value, lambda at: exp.Paren(this=exp.Add(this=moment(at), expression=step)))
 
 
 @function("ADD_MONTHS")
 def _add_months(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("add_months_", moment(arguments[0]), cast(arguments[1], _D.INT))
+    months = cast(arguments[1], _D.INT)
+    return moved(arguments[0], lambda at: sf("add_months_", moment(at), months))
 
 
 @function("DATEDIFF", "TIMEDIFF", "TIMESTAMPDIFF", "DATE_DIFF")
@@ -140,8 +150,7 @@ def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
     unit = unit_of(part)
     start, end = moment(start), moment(end)
     if unit in ("week", "weekiso"):
-        week = text("week")
-        start, end = duck("date_trunc", week, start), duck("date_trunc", week.copy(), end)
+        start, end = (weeks.first_day(at, iso=unit == "weekiso") for at in (start, end))
         unit = "week"
     elif unit == "nanosecond":
         micros = duck("date_diff", text("microsecond"), start, end)
@@ -169,14 +178,16 @@ def _unit_given(part: exp.Expr) -> exp.Expr:
 
 def _truncated(part: exp.Expr, value: exp.Expr) -> exp.Expr:
     if isinstance(part, (exp.Parameter, exp.Placeholder)):
-        return sf("date_trunc_", _unit_given(part), moment(value))
+        return moved(value, lambda at: sf("date_trunc_", _unit_given(part), moment(at)))
     unit = unit_of(part)
-    unit = {"weekiso": "week"}.get(unit, unit)
     if unit == "nanosecond":
-        return moment(value)
+        return value if pair_of(value) is not None else moment(value)
+    if unit == "week" and weeks.shift():
+        return moved(value, lambda at: weeks.truncated(moment(at)))
+    unit = {"weekiso": "week"}.get(unit, unit)
     if unit not in _INTERVALS or unit.startswith("dayof"):
         raise unsupported(f"DATE_TRUNC to {unit}", part)
-    return sf("date_trunc_", text(unit), moment(value))
+    return moved(value, lambda at: sf("date_trunc_", text(unit), moment(at)))
 
 
 @function("DATE_TRUNC")
@@ -212,8 +223,6 @@ _PARTS: dict[str, str] = {
     "hour": "hour",
     "minute": "minute",
     "second": "second",
-    "timezone_hour": "timezone_hour",
-    "timezone_minute": "timezone_minute",
 }
 _PART_MACROS = frozenset(
     {
@@ -225,13 +234,43 @@ _PART_MACROS = frozenset(
 
 def part_of(unit: str, value: exp.Expr) -> exp.Expr:
     """The number that a part of a date or time is."""
+    pair = pair_of(value)
+    if unit.startswith("timezone_"):
+        minutes = offset(pair) if pair is not None else sf("offset_of_", moment(value))
+        return sf(f"{unit}_", minutes)
     if unit in _PART_MACROS:
-        return sf(f"{unit}_", moment(value))
+        whole = value if unit.startswith("epoch_") and pair is not None else None
+        if unit in ("nanosecond", "epoch_nanosecond") and is_finer(value):
+            return sf(f"finer_{unit}_", value)
+        return sf(f"{unit}_", whole or moment(value))
+    if unit in weeks.PARTS and (made := weeks.part(unit, moment(value))) is not None:
+        return made
     return duck("date_part", text(_PARTS[unit]), moment(value))
+
+
+# DuckDB has these of a TIMESTAMPTZ alone, and the type of the value is not known here.
+_OF_A_ZONE = ("timezone_hour", "timezone_minute")
+
+
+def _part_named_later(part: exp.Parameter, value: exp.Expr) -> exp.Expr:
+    """The part that a parameter names."""
+    spelled: dict[str, list[exp.Expr]] = {}
+    for name, unit in UNITS.items():
+        if unit not in _OF_A_ZONE:
+            spelled.setdefault(unit, []).append(text(name))
+    named = exp.Upper(this=exp.cast(part, _D.TEXT))
+    chosen = exp.Case()
+    for unit, names in spelled.items():
+        made = cast(part_of(unit, value.copy()), _D.BIGINT)
+        chosen = chosen.when(exp.In(this=named.copy(), expressions=names), made, copy=False)
+    complaint = exp.DPipe(this=text("invalid input syntax for type date part: "), expression=named)
+    return chosen.else_(duck("error", complaint), copy=False)
 
 
 @node(exp.Extract)
 def _extract(extract: exp.Extract) -> exp.Expr:
+    if isinstance(extract.this, exp.Parameter):
+        return _part_named_later(extract.this, extract.expression)
     return part_of(unit_of(extract.this), extract.expression)
 
 
@@ -269,6 +308,8 @@ def _last_day(arguments: list[exp.Expr]) -> exp.Expr:
     unit = unit_of(arguments[1]) if len(arguments) > 1 else "month"
     if unit not in ("year", "quarter", "month", "week", "weekiso"):
         raise unsupported(f"LAST_DAY of {unit}", arguments[1])
+    if unit == "week" and weeks.shift():
+        return weeks.last_day(moment(arguments[0]))
     return sf(f"last_day_of_{unit.removesuffix('iso')}_", moment(arguments[0]))
 
 
@@ -290,12 +331,45 @@ def _is_scale(argument: exp.Expr) -> bool:
     return isinstance(argument, exp.Literal) and not argument.is_string
 
 
+def _read(kind: exp.DType, value: exp.Expr, model: exp.Expr, *, safe: bool) -> exp.Expr:
+    """A text by a model, as a date, a time or a timestamp of a kind."""
+    shape = reading(model)
+    if shape is None:
+        raise unsupported("this date or time format", model)
+    parse = "try_strptime" if safe else "strptime"
+    said: exp.Expr = cast(value, _D.VARCHAR)
+    if shape.zoned:
+        said = sf("plain_offset_", said)
+    parsed: exp.Expr = duck(parse, said, text(shape.model))
+    pair: exp.Expr | None = None
+    if shape.zoned:
+        pair = sf("pair_of_moment_", parsed, sf("offset_in_", said.copy()))
+        if shape.short_year:
+            pair = once(pair, lambda p: sf("pair_", _in_century(clock(p)), offset(p)))
+        if kind in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ):
+            moment_ = of_pair(pair)
+            return moment_ if kind == _D.TIMESTAMPTZ else cast(moment_, _D.TIMESTAMPTZ)
+        return cast(clock(pair), kind)
+    made = sf("microseconds_", parsed)
+    made = _in_century(made) if shape.short_year else made
+    if kind == _D.TIMESTAMPTZ:
+        return zoned(made)
+    return cast(made, _D.TIMESTAMPTZ if kind == _D.TIMESTAMPLTZ else kind)
+
+
+def _in_century(at: exp.Expr) -> exp.Expr:
+    return sf("in_century_", at, number(int(value_of("two_digit_century_start"))))
+
+
+READ_BY_MODEL.append(lambda kind, value, model: _read(kind, value, text(model), safe=False))
+
+
 def _conversion(kind: exp.DType, *, safe: bool) -> object:
     """TO_DATE and its kin: of one argument a cast, with a model strptime, with a scale an epoch."""
 
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
         value = arguments[0]
-        target = data_type(kind)
+        target = mapped(data_type(kind))
         if len(arguments) == 1 or _is_auto(arguments[1]):
             made = try_cast_to(value, target) if safe else cast_to(value, target)
             return made or exp.Cast(this=value, to=target)
@@ -303,23 +377,22 @@ def _conversion(kind: exp.DType, *, safe: bool) -> object:
             scaled = cast(value, _D.DECIMAL, 38, 0)
             power = number(10 ** int(arguments[1].this))
             made = sf("seconds_since_epoch_", exp.Div(this=scaled, expression=power))
+            if target.this in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ):
+                made = duck("timezone", text("UTC"), made)
+                return zoned(made) if target.this == _D.TIMESTAMPTZ else made
             return cast(made, kind) if kind == _D.DATE else made
-        model = strftime_model(arguments[1], reading=True)
-        if model is None:
-            raise unsupported("this date or time format", arguments[1])
-        parse = "try_strptime" if safe else "strptime"
-        parsed = duck(parse, cast(value, _D.VARCHAR), text(model))
-        kept = {_D.TIMESTAMPNTZ: _D.TIMESTAMP, _D.TIMESTAMPLTZ: _D.TIMESTAMPTZ}.get(kind, kind)
-        return cast(parsed, kept)
+        return _read(_KEPT.get(target.this, target.this), value, arguments[1], safe=safe)
 
     return rule
 
+
+_KEPT = {_D.TIMESTAMPNTZ: _D.TIMESTAMP}
 
 for _name, _kind in {
     "DATE": _D.DATE,
     "TIME": _D.TIME,
     "TIMESTAMP": _D.TIMESTAMP,
-    "TIMESTAMP_NTZ": _D.TIMESTAMP,
+    "TIMESTAMP_NTZ": _D.TIMESTAMPNTZ,
     "TIMESTAMP_LTZ": _D.TIMESTAMPLTZ,
     "TIMESTAMP_TZ": _D.TIMESTAMPTZ,
 }.items():
@@ -348,13 +421,35 @@ for _prefix, _suffix in (("TIMESTAMP_", "_FROM_PARTS"), ("TIMESTAMP", "FROMPARTS
 
     @function(f"{_prefix}TZ{_suffix}")
     def _tz_from_parts(arguments: list[exp.Expr]) -> exp.Expr:
-        """In the zone that is named, or the session's; the offset is lost, as any TIMESTAMP_TZ's."""
+        """In the zone that is named, or the session's."""
         made = _from_parts(arguments[:7])
         if len(arguments) > 7:
-            made = duck("timezone", arguments[7], made)
-        zoned = cast(made, _D.TIMESTAMPTZ)
-        zoned.meta["offset"] = True
-        return zoned
+            there = duck("timezone", arguments[7], made)
+            return of_pair(sf("pair_in_", there, arguments[7].copy()))
+        return zoned(made)
+
+
+@function("CONVERT_TIMEZONE")
+def _convert_timezone(arguments: list[exp.Expr]) -> exp.Expr:
+    """Of three arguments a TIMESTAMP_NTZ into one; of two any timestamp into a TIMESTAMP_TZ."""
+    if len(arguments) == 3:
+        source, target, value = arguments
+        there = duck("timezone", source, moment(value))
+        return sf("in_zone_", target, there)
+    target, value = arguments
+    pair = pair_of(value)
+    at = value if pair is not None else cast(sf("to_timestamptz_", value), _D.TIMESTAMPTZ)
+    return of_pair(sf("pair_in_", at, target))
+
+
+@function("DAYNAME")
+def _dayname(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("date_text_", moment(arguments[0]), text("%a"))
+
+
+@function("MONTHNAME")
+def _monthname(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("date_text_", moment(arguments[0]), text("%b"))
 
 
 @function("MONTHS_BETWEEN")
@@ -365,8 +460,14 @@ def _months_between(arguments: list[exp.Expr]) -> exp.Expr:
 @node(exp.TimeSlice)
 def _time_slice(call: exp.TimeSlice) -> exp.Expr:
     """A slice of a DATE is a DATE."""
-    call.set("this", moment(call.this))
-    return duck("cast_to_type", call, call.this.copy())
+    if weeks.shift() and unit_of(call.args["unit"]) == "week":
+        raise unsupported("TIME_SLICE of weeks with WEEK_START", call)
+
+    def slice_(at: exp.Expr) -> exp.Expr:
+        call.set("this", moment(at))
+        return duck("cast_to_type", call, call.this.copy())
+
+    return moved(call.this, slice_)
 
 
 @node(exp.Interval)

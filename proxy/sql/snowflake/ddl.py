@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.indexing import create_index
+from proxy.sql.indexing import plain_index
 from proxy.sql.postgres_values import added_length, at_most
 from proxy.sql.snowflake.registry import node, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
@@ -41,7 +41,7 @@ def _create(create: exp.Create) -> exp.Expr | None:
     kind = str(create.args.get("kind") or "").upper()
     if kind not in _CREATED:
         raise unsupported(f"CREATE {kind}", create)
-    create_index(create)
+    plain_index(create)
     clone = create.args.get("clone")
     if clone is not None:
         if kind != "TABLE":

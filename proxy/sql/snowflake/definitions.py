@@ -11,17 +11,12 @@ import json
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, quoted, taken
+from proxy.sql.snowflake.recorded_keys import only_record
 from proxy.sql.snowflake.registry import text, unsupported
 from proxy.sql.statement import Copies
-
-UNIQUE = "hatidata_unique_name"
-"""Stands in `Statement.then` for a word that is another one each time that they are run."""
-
-SCHEMA = "hatidata_current_schema"
-"""Stands in `Statement.then` for the name of the current schema."""
 
 FOREIGN_KEY = "foreign key"
 """The key under which a foreign key's check keeps its name, in JSON."""
@@ -38,36 +33,22 @@ class Divided:
     copies: Copies | None = None
 
 
-def divide(tree: exp.Expr, database: str) -> Divided:
+def divide(tree: exp.Expr, database: str, *, keys: bool = True) -> Divided:
     """The statements that make up a definition in Snowflake's dialect; `tree` is spent.
 
-    database: the name of the one there is.
+    database: the name of the one there is. keys: whether PRIMARY KEY and UNIQUE are to be enforced.
     """
     if isinstance(tree, exp.Create):
         is_database = tree.kind == "DATABASE" and tree.args.get("exists")
         if is_database and tree.this.name.lower() == database.lower():
             notice = f'database "{tree.this.name}" already exists, skipping'
             return Divided(exp.select("1").limit(0), notice=notice)
+        if not keys:
+            only_record(tree)
         return _create(tree)
     if isinstance(tree, exp.Alter):
         return _alter(tree)
     return Divided(tree)
-
-
-def temporary(tokens: list[Token]) -> list[Token]:
-    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
-    if not tokens or tokens[0].token_type != TokenType.CREATE:
-        return tokens
-    at = 3 if len(tokens) > 3 and tokens[1].text.upper() == "OR" else 1
-    words = [token.text.upper() for token in tokens[at : at + 2]]
-    if len(words) == 2 and words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
-        return tokens[:at] + tokens[at + 1 :]
-    if words[:1] == ["VOLATILE"]:
-        old = tokens[at]
-        kind = TokenType.TEMPORARY
-        new = Token(kind, "TEMPORARY", old.line, old.col, old.start, old.end)
-        return [*tokens[:at], new, *tokens[at + 1 :]]
-    return tokens
 
 
 # --- CREATE ---------------------------------------------------------------------------------------
@@ -113,7 +94,7 @@ def _copies(tree: exp.Create, table: exp.Expr, properties: exp.Properties | None
     words += ["OR REPLACE"] if tree.args.get("replace") else []
     words += ["TEMPORARY"] if _has(properties, exp.TemporaryProperty) else []
     words += ["TABLE", "IF NOT EXISTS"] if tree.args.get("exists") else ["TABLE"]
-    names = [(*_places(one), _folded(one.this)) for one in (source, table)]
+    names = [(*places(one), folded(one.this)) for one in (source, table)]
     return Copies(names[0], names[1], clone is not None, " ".join(words))
 
 
@@ -170,17 +151,13 @@ def _column(
     keys: list[exp.Expr] | None,
 ) -> None:
     """Takes out of a column's definition what becomes a statement of its own."""
+    divided.then.extend(taken(column, table, temporary, snowflake=True))
     kept = []
     for constraint in column.args.get("constraints") or ():
         kind = constraint.args.get("kind")
         _key_options(kind)
         if isinstance(kind, exp.CommentColumnConstraint):
             divided.then.append(_comment(_column_of(table, column.this), "COLUMN", kind.this))
-        elif isinstance(kind, exp.AutoIncrementColumnConstraint) or (
-            isinstance(kind, exp.GeneratedAsIdentityColumnConstraint)
-            and kind.args.get("expression") is None
-        ):
-            divided.then.extend(_identity(kind, table, column.this, temporary))
         elif isinstance(kind, exp.Reference) and keys is not None:
             keys.append(_kept_key("", [column.this], kind))
         else:
@@ -204,49 +181,6 @@ def _key_options(item: exp.Expr | None) -> None:
             node.set("options", left or None)
 
 
-def _quoted(*names: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def _places(table: exp.Expr) -> list[str]:
-    """The parts of a table's name, `public` being `main`."""
-    found = [table.args[part] for part in ("catalog", "db") if table.args.get(part) is not None]
-    return ["main" if part.name.lower() == "public" else _folded(part) for part in found]
-
-
-def _folded(name: exp.Expr) -> str:
-    return name.name if name.args.get("quoted") else name.name.lower()
-
-
-def _identity(kind: exp.Expr, table: exp.Expr, column: exp.Expr, temporary: bool) -> list[str]:
-    """A sequence of the column's own. Its name ends in `_identity`, by which it is known."""
-    start, step = (_number(kind.args.get(key)) for key in ("start", "increment"))
-    name = f"{_folded(table.this)}_{_folded(column)}_{UNIQUE}_identity"
-    # DuckDB looks for the owner of a sequence in `main`, if no schema is named.
-    places = _places(table) or ([] if temporary else [SCHEMA])
-    sequence = _quoted(*places, name)
-    target = _quoted(*places, _folded(table.this))
-    default = f"nextval({_literal(_quoted(*places[-1:], name))})"
-    low, high = _bounds(start, step)
-    bounds = f" MINVALUE {low} MAXVALUE {high}"
-    temp = "TEMP " if temporary else ""
-    owner = _quoted(*places[-1:], _folded(table.this))
-    owned = [] if temporary else [f"ALTER SEQUENCE {sequence} OWNED BY {owner}"]
-    return [
-        f"CREATE {temp}SEQUENCE {sequence} INCREMENT BY {step}{bounds} START WITH {start}",
-        f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} SET DEFAULT {default}",
-        *owned,
-    ]
-
-
-def _bounds(start: int, step: int) -> tuple[int, int]:
-    """Between which numbers a sequence counts: from where it starts, and almost without end.
-
-    DuckDB forgets where a sequence has started once it has been used, and keeps this.
-    """
-    return (start, 2**63 - 2) if step > 0 else (-(2**63) + 1, start)
-
-
 def _bound(tree: exp.Create) -> None:
     """CREATE SEQUENCE with its bounds."""
     properties = tree.args.get("properties")
@@ -259,20 +193,9 @@ def _bound(tree: exp.Create) -> None:
         properties.append("expressions", own)
     own.set("options", [o for o in own.args.get("options") or () if not _ordering(o)])
     if own.args.get("minvalue") is None and own.args.get("maxvalue") is None:
-        start, step = (_number(own.args.get(key)) for key in ("start", "increment"))
-        for key, value in zip(("minvalue", "maxvalue"), _bounds(start, step), strict=True):
+        start, step = (number(own.args.get(key)) for key in ("start", "increment"))
+        for key, value in zip(("minvalue", "maxvalue"), bounds_of(start, step), strict=True):
             own.set(key, exp.Var(this=str(value)))
-
-
-def _number(value: exp.Expr | None) -> int:
-    if value is None:
-        return 1
-    negative = isinstance(value, exp.Neg)
-    return int(value.this.name) * -1 if negative else int(value.name)
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _foreign_keys(item: exp.Expr) -> list[exp.Expr]:
@@ -291,13 +214,13 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
     named = target.this if isinstance(target, exp.Schema) else target
     if not isinstance(named, exp.Table):
         raise unsupported("this form of FOREIGN KEY", reference)
-    places = _places(named)
+    where = places(named)
     kept = {
         FOREIGN_KEY: name.lower(),
-        "columns": [_folded(column) for column in columns],
-        "schema": places[-1] if places else "",
-        "table": _folded(named.this),
-        "references": [_folded(c) for c in target.expressions] if target is not named else [],
+        "columns": [folded(column) for column in columns],
+        "schema": where[-1] if where else "",
+        "table": folded(named.this),
+        "references": [folded(c) for c in target.expressions] if target is not named else [],
     }
     said = exp.Is(this=text(json.dumps(kept)), expression=exp.Null())
     return exp.CheckColumnConstraint(this=exp.Not(this=said))
@@ -349,9 +272,9 @@ def _alter(tree: exp.Alter) -> Divided:
 
 
 def _nullable(table: exp.Expr, column: exp.Expr, nullable: bool) -> str:
-    target = _quoted(*_places(table), _folded(table.this))
+    target = quoted(*places(table), folded(table.this))
     change = "DROP" if nullable else "SET"
-    return f"ALTER TABLE {target} ALTER COLUMN {_quoted(_folded(column))} {change} NOT NULL"
+    return f"ALTER TABLE {target} ALTER COLUMN {quoted(folded(column))} {change} NOT NULL"
 
 
 def _one(tree: exp.Alter, action: exp.Expr) -> exp.Alter:
@@ -406,14 +329,14 @@ def _dropping(action: exp.Drop, one: exp.Expr) -> exp.Drop:
 
 def _swap(tree: exp.Alter, table: exp.Expr, other: exp.Expr) -> list[exp.Expr | str]:
     """Three renames; a renamed table keeps what depends on it."""
-    places = _places(table)
-    if _places(other) != places:
+    where = places(table)
+    if places(other) != where:
         raise unsupported("SWAP WITH a table of another schema", tree)
-    mine, theirs = _folded(table.this), _folded(other.this)
+    mine, theirs = folded(table.this), folded(other.this)
     between = f"{mine}_{UNIQUE}"
 
     def rename(old: str, new: str) -> str:
-        return f"ALTER TABLE {_quoted(*places, old)} RENAME TO {_quoted(new)}"
+        return f"ALTER TABLE {quoted(*where, old)} RENAME TO {quoted(new)}"
 
     return [rename(mine, between), rename(theirs, mine), rename(between, theirs)]
 
@@ -465,16 +388,8 @@ def _add_column(tree: exp.Alter, table: exp.Expr, column: exp.ColumnDef) -> list
 
 HINTS: dict[str, str] = {
     "DATABASE": "There is one database; make a schema in it.",
-    "WAREHOUSE": "The server itself computes; USE WAREHOUSE takes any name.",
-    "STREAM": "Keep a column with the time of a change.",
-    "TASK": "Let a scheduler outside send the statement.",
-    "PIPE": "Send COPY FROM STDIN.",
-    "TAG": "Use COMMENT.",
-    "STAGE": "Send COPY FROM STDIN.",
-    "FILE": "COPY FROM STDIN takes its options itself.",
-    "DYNAMIC": "Make a view.",
-    "EXTERNAL": "Load the data with COPY FROM STDIN.",
-    "ICEBERG": "Load the data with COPY FROM STDIN.",
+    "EXTERNAL": "Load the data with COPY INTO.",
+    "ICEBERG": "Load the data with COPY INTO.",
     "HYBRID": "Make a table with a PRIMARY KEY.",
     "UNDROP": "What is dropped is gone; there is no time travel.",
     "SCHEMA": "Clone its tables one by one.",

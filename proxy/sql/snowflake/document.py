@@ -8,7 +8,18 @@ from the registry and the macros; what differs or is refused by decision is the 
 
 from __future__ import annotations
 
-from proxy.sql.snowflake import definitions, information_schema, registry, show
+import json
+from collections import Counter
+from pathlib import Path
+
+from proxy.sql.snowflake import (
+    accepted,
+    definitions,
+    file_formats,
+    information_schema,
+    registry,
+    show,
+)
 from proxy.sql.snowflake.context import CONTEXT_FUNCTIONS
 from proxy.sql.snowflake.parameters import PARAMETERS
 
@@ -16,11 +27,16 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("unquoted names", "are lower case, as Postgres clients expect"),
     ("unnamed columns", "have Postgres's names: `count`, not `COUNT(*)`"),
     ("INT and its kin", "are 64-bit integers; a value that does not fit raises"),
-    ("timestamps", "have microseconds; nanoseconds are cut"),
+    (
+        "timestamps",
+        "have microseconds; more digits are kept of one that is cast from a literal, until something"
+        " is calculated with it",
+    ),
     (
         "TIMESTAMP_TZ",
-        "keeps the instant, not the offset: a column's dates, hours and texts are those of the"
-        " session's zone; what would show the offset of one made on the spot is refused",
+        "keeps its offset within a statement that shows where it was made (a cast, TO_TIMESTAMP_TZ,"
+        " CONVERT_TIMEZONE, DATEADD of these); a column keeps the instant: its dates, hours and texts"
+        " are those of the session's zone",
     ),
     ("numbers in a VARIANT", "lose trailing zeros; their exponents once taken out of a path"),
     (
@@ -29,7 +45,11 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
         " FLATTEN's columns or cast",
     ),
     ("UNION of columns", "of NUMBER(38, s) with different s takes the fraction of the shorter"),
-    ("PRIMARY KEY and UNIQUE", "are enforced; FOREIGN KEY is not"),
+    (
+        "PRIMARY KEY and UNIQUE",
+        "are enforced, since Postgres's clients count on it, unless the session says"
+        " `SET hatidata.enforce_keys = off` before it makes a table; FOREIGN KEY is not",
+    ),
     ("DML", "reports its row count in the command tag, not as a row"),
     ("the schema PUBLIC", "is `main` to DuckDB's own functions, and `public` everywhere else"),
     (
@@ -39,14 +59,13 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
         " are shown with precision 9, VARIANT, OBJECT and ARRAY as VARIANT, TIMESTAMP_TZ as LTZ, a"
         " view's text and a default as DuckDB writes them",
     ),
-    ("the length of an added column", "of VARCHAR(n) is not checked: ALTER TABLE ... ADD COLUMN"),
     (
         "FOREIGN KEY",
         "is listed (SHOW IMPORTED KEYS), not enforced; its columns keep their old names",
     ),
     ("comments on schemas", "are not kept"),
     ("DROP SCHEMA", "of what is not empty asks for CASCADE, as Postgres does"),
-    ("MATERIALIZED VIEW", "is a view, with a notice"),
+    ("MATERIALIZED VIEW, DYNAMIC TABLE", "are views, with a notice"),
     ("USE SCHEMA", "is where all names are looked for; PUBLIC is not looked into beside it"),
     ("USE WAREHOUSE", "takes any name: the server itself computes"),
     ("USE ROLE", "takes the session's own role; USE SECONDARY ROLES takes ALL"),
@@ -74,17 +93,20 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("COMPRESS, ENCRYPT and their inverses", "the engine has neither"),
     ("XML: PARSE_XML, CHECK_XML, TO_XML, XMLGET", "no type carries it"),
     ("number formats with EE, TM or %", "no counterpart yet"),
-    ("MINHASH, HLL_EXPORT and HLL_IMPORT", "their states are Snowflake's own"),
+    ("HLL_EXPORT and HLL_IMPORT", "their states are Snowflake's own"),
     ("CONDITIONAL_CHANGE_EVENT of NULL", "raises"),
     ("MATCH_RECOGNIZE", "no faithful form yet"),
     ("PIVOT over ANY twice in a statement", "its values are read before it is planned"),
     ("NOT LIKE ALL of several patterns", "the reference says two things"),
     ("COUNT(t.*)", "counts rows without NULLs"),
     ("WHEN NOT MATCHED BY SOURCE", "is not Snowflake's"),
-    ("COLLATE", "comparisons would need it everywhere"),
-    ("AT, BEFORE, UNDROP, CHANGES", "there is no history"),
+    (
+        "COLLATE outside of a comparison, order by a language's, accents, columns with one",
+        "every comparison to come would need it",
+    ),
+    ("AT (but of now), BEFORE, UNDROP, CHANGES", "there is no history"),
     ("GEOGRAPHY but points, GEOMETRY, FILE, DECFLOAT", "no type carries them"),
-    ("CREATE STAGE, STREAM, TASK, DYNAMIC TABLE", "not yet"),
+    ("CREATE ROLE IF NOT EXISTS, GRANT ROLE", "roles are Postgres's, and its rules hold for them"),
     ("functions and procedures in other languages than SQL", "write them in SQL"),
     ("functions of a built-in function's name", "calls would reach the built-in one"),
     ("ASYNC, AWAIT, handlers that CONTINUE, procedures within blocks", "not yet"),
@@ -97,20 +119,59 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ),
     ("RESULT_SCAN within a script", "assign the query to a RESULTSET"),
     ("an inferred variable given a value of another type", "declare its type"),
-    ("ALTER TABLE ... ADD FOREIGN KEY, SWAP WITH another schema's table", "no faithful form"),
-    ("USING TEMPLATE, CLONE of a schema or of an earlier state", "there are no stages, no history"),
+    ("ALTER TABLE ... SWAP WITH another schema's table", "no faithful form"),
+    ("CLONE of a schema or of an earlier state", "there is no history"),
     ("IDENTIFIER, $x and RESULT_SCAN with relations of hd_runtime", "Postgres reads these itself"),
+)
+STAGES: tuple[tuple[str, str], ...] = (
+    (
+        "stages",
+        "are directories of the server's: named ones, `@~`, `@%table`; external ones (URL) are refused",
+    ),
+    (
+        "PUT and GET",
+        "run in the server, not in the client, and touch only directories that it was started with"
+        " (`--allow-directory`); through the connection go `COPY @stage/file FROM STDIN` and"
+        " `COPY @stage/file TO STDOUT`, in psql `\\copy @stage/file from 'file'`",
+    ),
+    (
+        "files",
+        "are not part of a transaction: one that was put, removed or unloaded stays so after"
+        " ROLLBACK; what PURGE and DROP STAGE remove is removed at COMMIT",
+    ),
+    (
+        "COPY INTO a table",
+        "is part of the transaction, and so is what it remembers of the files; where nothing was to"
+        " be loaded, the row that says so has all the columns; `first_error_character` is NULL",
+    ),
+    ("METADATA$FILE_ROW_NUMBER", "counts records from 1, after the header"),
+    (
+        "Parquet",
+        "fields that are NULL are absent in `$1`; numbers of more than 15 digits are texts",
+    ),
+    ("column names in files", "that are unloaded are lower case where they were not quoted"),
+    ("TYPE", "AVRO, ORC and XML are refused"),
+    ("MATCH_BY_COLUMN_NAME = CASE_SENSITIVE", "is refused: unquoted names are lower case here"),
+    ("SELECT *, views, streams and external tables over a stage", "are refused"),
+    ("COPY_OPTIONS of a stage, VALIDATION_MODE of an unload or a transformation", "are refused"),
+    (
+        "INFER_SCHEMA",
+        "looks at all records; GET_PRESIGNED_URL and other functions over URLs do not exist",
+    ),
 )
 POSTGRES: tuple[tuple[str, str], ...] = (
     ("numeric / numeric", "has 16 decimals"),
     ("numeric without precision", "is numeric(38,16)"),
-    ("avg, stddev, sqrt, power of numeric", "and quotients of aggregates are float8"),
-    ("a float that overflows", "is Infinity"),
+    ("stddev, sqrt, power of numeric", "are float8"),
+    ("a sum or avg of floats that overflows", "is Infinity"),
     ("char(n)", "is not padded in a column; a cast to it is refused"),
     ("json columns", "are compared by their text; jsonb is json, in the order it was written"),
     ("rows", "`row(1, 'a')` and `SELECT t FROM t` are shown as JSON"),
     ("alternatives in regexp_replace", "the first that fits wins, not the longest"),
-    ("to_char of numbers, format, to_number, SIMILAR TO with brackets", "are refused"),
+    ("to_char of numbers, to_number, SIMILAR TO with brackets", "are refused"),
+    ("jsonb_set, jsonb_path_..., #-, || of documents", "are refused: documents are not changed"),
+    ("@>", "of documents nested deeper than four levels raises"),
+    ("FOR UPDATE, WITH of a statement that changes data", "are refused"),
 )
 
 
@@ -121,6 +182,31 @@ def _table(rows: tuple[tuple[str, str], ...]) -> list[str]:
 def _rule(text: str) -> list[str]:
     """A module's words on what it decides, without their first line."""
     return text.strip().splitlines()[2:]
+
+
+_TESTS = Path(__file__).parents[3] / "tests"
+
+
+def _cases() -> list[str]:
+    """How many of the documented cases are right, by area, and what is with the others."""
+    areas: dict[str, str] = {}
+    for line in (_TESTS / "data" / "snowflake_cases.jsonl").read_text().splitlines():
+        case = json.loads(line)
+        areas[case["id"]] = case["area"]
+    others = []
+    for line in (_TESTS / "sql" / "not_right.txt").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            others.append(line.split(maxsplit=2))
+    all_, missed = Counter(areas.values()), Counter(areas[name] for name, _, _ in others)
+    lines = ["| area | cases | right |", "| --- | --- | --- |"]
+    lines += [f"| {area} | {all_[area]} | {all_[area] - missed[area]} |" for area in sorted(all_)]
+    lines += [f"| all | {all_.total()} | {all_.total() - missed.total()} |", ""]
+    lines += ["| case | area | what | why |", "| --- | --- | --- | --- |"]
+    lines += [f"| {name} | {areas[name]} | {_SAID[how]} | {why} |" for name, how, why in others]
+    return [*lines, ""]
+
+
+_SAID = {"refused": "refused, 0A000", "wrong": "differs", "error": "an error"}
 
 
 def page() -> str:
@@ -140,13 +226,26 @@ def page() -> str:
         "## Refused",
         "",
         *_table(REFUSED),
+        "## The documented cases",
+        "",
+        "`tests/sql/test_cases.py` runs them through the server. What is not right:",
+        "",
+        *_cases(),
+        "## About Snowflake's cloud",
+        "",
+        "CREATE, ALTER and DROP of these are taken with a notice, and nothing is done:",
+        "",
+        *_table(tuple(accepted.TAKEN.items())),
+        "Of these they are refused, with what to do instead:",
+        "",
+        *_table(tuple(accepted.REFUSED.items())),
         "## The catalog",
         "",
-        "SHOW lists: " + ", ".join(show.LISTED) + ".",
+        "SHOW lists: " + ", ".join(show.LISTED) + ", STAGES, FILE FORMATS.",
         "",
         "SHOW refuses what begins with: " + ", ".join(show.NOT_LISTED) + ".",
         "",
-        "DESCRIBE knows tables, views, schemas, databases and sequences.",
+        "DESCRIBE knows tables, views, schemas, databases, sequences, stages and file formats.",
         "",
         "INFORMATION_SCHEMA has: " + ", ".join(map(str.upper, information_schema.VIEWS)) + ".",
         "",
@@ -155,6 +254,13 @@ def page() -> str:
         "What is refused comes with what to do instead:",
         "",
         *_table(tuple(definitions.HINTS.items())),
+        "## Stages and files",
+        "",
+        *_table(STAGES),
+        "Options of a file format, by TYPE; those in brackets are taken only with the value that",
+        "they have without being said:",
+        "",
+        *_table(file_formats.documented()),
         "## The session",
         "",
         "Context functions: " + ", ".join(CONTEXT_FUNCTIONS) + ".",

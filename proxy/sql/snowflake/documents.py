@@ -23,7 +23,7 @@ _NUMBER = r"(-?[0-9][0-9.eE+-]*)"
 def ordered(values: pa.Array) -> pa.Array:
     """Valid JSON texts, minified, with sorted keys; a trailing comma goes. NULL of NULL.
 
-    Raises ValueError for a text that is not JSON.
+    Raises ValueError for a text that is not JSON, or in which an object has a key twice.
     """
     texts = pc.replace_substring_regex(values, _STRING + r"|,(\s*[\]}])", r"\1\2")
     texts = pc.replace_substring_regex(texts, f"{_STRING}|{_NUMBER}", rf"\1{_OPEN}\2{_SHUT}")
@@ -39,9 +39,17 @@ def ordered(values: pa.Array) -> pa.Array:
     )
     parts = pc.split_pattern(pa.array([sorted_[1:-1]], values.type), _BETWEEN)
     made = parts.flatten()
+    if not _keys(made).equals(_keys(texts)):
+        raise ValueError("a key stands twice in an object")
     made = pc.replace_substring_regex(made, rf"{_OPEN}(-?[0-9]+\.[0-9]+?)0+{_SHUT}", r"\1")
     made = pc.replace_substring_regex(made, f"{_OPEN}([^n]*){_SHUT}", r"\1")
     return pc.if_else(values.is_valid(), made, pa.scalar(None, values.type))
+
+
+def _keys(texts: pa.Array) -> pa.Array:
+    """How many keys the objects of each document have: the colons outside of strings."""
+    bare = pc.replace_substring_regex(texts, _STRING, "")
+    return pc.count_substring(bare, ":")
 
 
 _KEY = _STRING + r"|([{,]\s*)([A-Za-z_$][A-Za-z0-9_$]*)(\s*:)"

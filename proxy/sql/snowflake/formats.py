@@ -7,9 +7,12 @@ their callers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from sqlglot import exp
 
-from proxy.sql.snowflake.registry import unsupported
+from proxy.sql.snowflake.registry import number, sf, text, unsupported
 
 _ELEMENTS: dict[str, str] = {
     "YYYY": "%Y",
@@ -25,50 +28,107 @@ _ELEMENTS: dict[str, str] = {
     "PM": "%p",
     "MI": "%M",
     "SS": "%S",
-    "FF9": "%n",
-    "FF6": "%f",
-    "FF3": "%g",
-    "FF0": "",
+    **{f"FF{digits}": "%n" for digits in range(10)},
     "FF": "%n",
     "TZHTZM": "%z",
     "TZH:TZM": "%z",
     "TZH": "%z",
 }
-# Reading, any number of digits is taken by one element.
-_READING: dict[str, str] = {"FF9": "%f", "FF6": "%f", "FF3": "%f", "FF": "%f"}
 _BY_LENGTH = sorted(_ELEMENTS, key=len, reverse=True)
+# What strftime writes by itself; the other fractions are cut out of nine digits.
+_FRACTIONS = {"FF0": "", "FF3": "%g", "FF6": "%f"}
+_ZONES = {"TZHTZM": "", "TZH:TZM": ":", "TZH": "h"}
 
 
-def strftime_model(model: exp.Expr, *, reading: bool) -> str | None:
-    """The strftime model of a literal model, None where it holds no element of a date.
-
-    reading: for parsing; else for writing. Raises 0A000 for a model that is not a literal, or that
-    has an element without counterpart.
-    """
-    if not isinstance(model, exp.Literal) or not model.is_string:
-        raise unsupported("a format that is not a literal", model)
-    source = model.this
-    parts: list[str] = []
-    found = False
+def _elements(source: str) -> Iterator[tuple[str, str]]:
+    """(element or '', text): what a model is made of, in order."""
     at = 0
     while at < len(source):
         if source[at] == '"':
             end = source.find('"', at + 1)
             end = len(source) if end < 0 else end
-            parts.append(source[at + 1 : end].replace("%", "%%"))
+            yield "", source[at + 1 : end]
             at = end + 1
             continue
         rest = source[at : at + 7].upper()
-        element = next((e for e in _BY_LENGTH if rest.startswith(e)), None)
-        if element is None:
-            parts.append("%%" if source[at] == "%" else source[at])
-            at += 1
-            continue
-        if element == "FF" and rest[2:3].isdigit():
-            raise unsupported(f"format element {rest[:3]}", model)
-        if element.startswith("TZ") and not reading:
-            raise unsupported("the offset of a zone in a format", model)
-        found = True
-        parts.append(_READING.get(element, _ELEMENTS[element]) if reading else _ELEMENTS[element])
-        at += len(element)
-    return "".join(parts) if found else None
+        element = next((e for e in _BY_LENGTH if rest.startswith(e)), "")
+        size = len(element) or 1
+        yield element, source[at : at + size]
+        at += size
+
+
+def is_model(source: str) -> bool:
+    """Whether a text holds an element of a date or time."""
+    return any(element for element, _ in _elements(source))
+
+
+def _literal(model: exp.Expr) -> str:
+    if not isinstance(model, exp.Literal) or not model.is_string:
+        raise unsupported("a format that is not a literal", model)
+    return model.this
+
+
+def date_text(value: exp.Expr, source: str, offset: exp.Expr | None = None) -> exp.Expr | None:
+    """The text of a date or time by a model; None where the model has no element of one.
+
+    offset: in minutes, of a TIMESTAMP_TZ whose clock `value` is; else its type says what its zone is.
+    """
+    parts: list[exp.Expr] = []
+    chunk, found = "", False
+
+    def close() -> None:
+        nonlocal chunk
+        if chunk:
+            parts.append(sf("date_text_", value.copy(), text(chunk)))
+        chunk = ""
+
+    for element, written in _elements(source):
+        found = found or bool(element)
+        if element in _FRACTIONS:
+            chunk += _FRACTIONS[element]
+        elif element.startswith("FF"):
+            close()
+            parts.append(sf("fraction_text_", value.copy(), number(int(element[2:] or 9))))
+        elif element in _ZONES:
+            close()
+            minutes = offset.copy() if offset is not None else sf("offset_of_", value.copy())
+            parts.append(sf("offset_text_", minutes, text(_ZONES[element])))
+        else:
+            chunk += _ELEMENTS[element] if element else written.replace("%", "%%")
+    close()
+    if not found:
+        return None
+    if not parts:  # FF0 alone
+        return sf("date_text_", value, text(""))
+    made = parts[0]
+    for part in parts[1:]:
+        made = exp.DPipe(this=made, expression=part)
+    return exp.Paren(this=made) if len(parts) > 1 else made
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A model for strptime. zoned: it has an offset. short_year: its year has two digits."""
+
+    model: str
+    zoned: bool
+    short_year: bool
+
+
+def reading(model: exp.Expr) -> Reading | None:
+    """A literal model for parsing, None where it holds no element of a date.
+
+    Raises 0A000 for a model that is not a literal, or whose offset is not at its end.
+    """
+    elements = list(_elements(_literal(model)))
+    names = [element for element, _ in elements if element]
+    if not names:
+        return None
+    zoned = any(name in _ZONES for name in names)
+    if zoned and elements[-1][0] not in _ZONES:
+        raise unsupported("an offset that is not at the end of a format", model)
+    spelled = "".join(
+        _ELEMENTS[element] if element else written.replace("%", "%%")
+        for element, written in elements
+    )
+    return Reading(spelled, zoned, "YY" in names)

@@ -25,14 +25,14 @@ def _with_variant(function: exp.Lambda, name: str) -> None:
         parent, key = use.parent, use.arg_key
         value = duck("json_extract", use.copy(), exp.Literal.string("$"))
         made = in_place(value, parent, key)
-        if made is not value:
+        if made is not value or made.this != "json_extract":
             use.replace(made)
 
 
 def _over_elements(list_function: str, call: exp.Expr) -> exp.Expr:
     function = _lambda(call, call.expression)
     _with_variant(function, function.expressions[0].this)
-    return duck("to_json", duck(list_function, sf("items_", call.this), function))
+    return sf("list_json_", duck(list_function, sf("items_", call.this), function))
 
 
 @node(exp.ArrayFilter)

@@ -11,6 +11,9 @@ from sqlglot import exp
 
 from proxy.sql.snowflake.registry import duck, unsupported
 
+STAGED = "_hd_staged_"
+"""How the names begin of what stands for a stage: its columns are called `$1`, `$2`..."""
+
 
 def number_columns(tree: exp.Expr, bare: bool) -> None:
     """Put columns in the place of `t.$n` and, where bare, of `$n`; in place.
@@ -66,6 +69,8 @@ def _name(source: exp.Expr, number: int) -> exp.Identifier | None:
         return alias.columns[number - 1].copy() if number <= len(alias.columns) else None
     while isinstance(source, exp.Subquery):
         source = source.this
+    if isinstance(source, exp.Table) and source.name.startswith(STAGED):
+        return exp.Identifier(this=f"${number}", quoted=True)
     if isinstance(source, exp.Values):
         return exp.Identifier(this=f"column{number}")
     return None

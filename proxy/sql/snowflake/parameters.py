@@ -1,9 +1,10 @@
 """Snowflake's session parameters: what ALTER SESSION takes and SHOW PARAMETERS lists.
 
-Three kinds. A parameter that is one of the session's own settings sets it (`setting`). One that
-changes answers and is not carried out here keeps its default, and any other value is refused by
-name, never taken and ignored (`fixed`). The rest concern Snowflake's service and clients: they are
-remembered and shown, and change no answer here either way.
+Four kinds. A parameter that is one of the session's own settings sets it (`setting`). One that
+changes what statements mean is carried out by the rules (`planned`, `proxy.sql.snowflake.in_force`).
+One that would change answers and is not carried out here keeps its default, and any other value is
+refused by name, never taken and ignored (`fixed`). The rest concern Snowflake's service and clients:
+they are remembered and shown, and change no answer here either way.
 
 Names, types and, but for these two settings, defaults are those of docs.snowflake.com/en/sql-reference/parameters.
 """
@@ -17,7 +18,10 @@ from proxy.errors import SqlError
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """type: STRING, NUMBER or BOOLEAN. setting: the session's setting that it is, '' for none."""
+    """type: STRING, NUMBER or BOOLEAN. setting: the session's setting that it is, '' for none.
+
+    planned: plans depend on it; of the values in `allowed`, in capitals, if there are any.
+    """
 
     name: str
     default: str
@@ -25,6 +29,8 @@ class Parameter:
     fixed: bool = False
     setting: str = ""
     unit: str = ""
+    planned: bool = False
+    allowed: frozenset[str] = frozenset()
 
 
 def _all(kind: str, text: str, *, fixed: bool = False) -> list[Parameter]:
@@ -36,28 +42,35 @@ def _all(kind: str, text: str, *, fixed: bool = False) -> list[Parameter]:
     return found
 
 
+def _planned(name: str, default: str, allowed: str = "", kind: str = "STRING") -> Parameter:
+    return Parameter(name, default, kind, planned=True, allowed=frozenset(allowed.split()))
+
+
 _PARAMETERS = (
+    _planned("binary_input_format", "HEX", "HEX BASE64 UTF8 UTF-8"),
+    _planned("binary_output_format", "HEX", "HEX BASE64"),
+    _planned("date_input_format", "AUTO"),
+    _planned("date_output_format", "YYYY-MM-DD"),
+    _planned("time_input_format", "AUTO"),
+    _planned("time_output_format", "HH24:MI:SS"),
+    _planned("timestamp_input_format", "AUTO"),
+    _planned("timestamp_output_format", "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM"),
+    _planned("timestamp_ntz_output_format", "YYYY-MM-DD HH24:MI:SS.FF3"),
+    _planned("timestamp_ltz_output_format", ""),
+    _planned("timestamp_tz_output_format", ""),
+    _planned("timestamp_type_mapping", "TIMESTAMP_NTZ", "TIMESTAMP_NTZ TIMESTAMP_LTZ TIMESTAMP_TZ"),
+    _planned("two_digit_century_start", "1970", " ".join(map(str, range(1900, 2101))), "NUMBER"),
+    _planned("week_of_year_policy", "0", "0 1", "NUMBER"),
+    _planned("week_start", "0", "0 1 2 3 4 5 6 7", "NUMBER"),
     Parameter("timezone", "UTC", setting="timezone"),
     Parameter("statement_timeout_in_seconds", "0", "NUMBER", setting="statement_timeout", unit="s"),
     *_all(
         "STRING",
         """
-        BINARY_INPUT_FORMAT=HEX
-        BINARY_OUTPUT_FORMAT=HEX
-        DATE_INPUT_FORMAT=AUTO
-        DATE_OUTPUT_FORMAT=YYYY-MM-DD
         DEFAULT_DDL_COLLATION=
         GEOGRAPHY_OUTPUT_FORMAT=GeoJSON
         GEOMETRY_OUTPUT_FORMAT=GeoJSON
         SEARCH_PATH=$current, $public
-        TIMESTAMP_INPUT_FORMAT=AUTO
-        TIMESTAMP_LTZ_OUTPUT_FORMAT=
-        TIMESTAMP_NTZ_OUTPUT_FORMAT=YYYY-MM-DD HH24:MI:SS.FF3
-        TIMESTAMP_OUTPUT_FORMAT=YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM
-        TIMESTAMP_TYPE_MAPPING=TIMESTAMP_NTZ
-        TIMESTAMP_TZ_OUTPUT_FORMAT=
-        TIME_INPUT_FORMAT=AUTO
-        TIME_OUTPUT_FORMAT=HH24:MI:SS
         TRANSACTION_DEFAULT_ISOLATION_LEVEL=READ COMMITTED
         UNSUPPORTED_DDL_ACTION=ignore
         """,
@@ -68,9 +81,6 @@ _PARAMETERS = (
         """
         JSON_INDENT=2
         ROWS_PER_RESULTSET=0
-        TWO_DIGIT_CENTURY_START=1970
-        WEEK_OF_YEAR_POLICY=0
-        WEEK_START=0
         """,
         fixed=True,
     ),
@@ -139,6 +149,10 @@ def check(parameter: Parameter, value: str) -> str:
         value = value.lower()
     elif parameter.type == "NUMBER" and not value.lstrip("-").isdigit():
         raise _invalid(parameter, value)
+    if parameter.allowed and value.upper() not in parameter.allowed:
+        raise _invalid(parameter, value)
+    if parameter.planned:
+        return value.upper() if parameter.allowed else value
     if parameter.fixed and value.upper() != parameter.default.upper():
         name = parameter.name.upper()
         raise SqlError(

@@ -28,6 +28,51 @@ def reshape(pivot: exp.Expr) -> None:
         _name_outside(pivot)
     elif pivot.args.get("default_on_null"):
         _default(pivot)
+    elif not all(isinstance(_aggregate(one), _SIMPLE) for one in pivot.expressions):
+        _group(pivot)
+
+
+_SIMPLE = (exp.Sum, exp.Min, exp.Max, exp.Count)
+"""What DuckDB's PIVOT can be given. Others become expressions, which it does not take."""
+
+
+def _aggregate(one: exp.Expr) -> exp.Expr:
+    return one.this if isinstance(one, exp.Alias) else one
+
+
+def _group(pivot: exp.Expr) -> None:
+    """A PIVOT as what it is: a grouping by all other columns, one aggregate for each value."""
+    source = pivot.parent
+    names = pivot.args.get("columns") or ()
+    fields = pivot.args.get("fields") or ()
+    plain = source is not None and len(source.args.get("pivots") or ()) == 1
+    if not plain or len(pivot.expressions) != 1 or len(fields) != 1 or source is None:
+        raise unsupported("this form of PIVOT with this aggregate", pivot)
+    aggregate, by = _aggregate(pivot.expressions[0]), fields[0].this
+    values = fields[0].expressions
+    argument = aggregate.this
+    if not isinstance(argument, exp.Column) or len(names) != len(values):
+        raise unsupported("this form of PIVOT with this aggregate", pivot)
+    alias = pivot.args.get("alias")
+    source.set("pivots", None)
+    made: list[exp.Expr] = []
+    for name, value in zip(names, values, strict=True):
+        if isinstance(value, exp.PivotAlias):
+            value = value.this
+        chosen = exp.Case(
+            ifs=[exp.If(this=exp.EQ(this=by.copy(), expression=value.copy()), true=argument.copy())]
+        )
+        one = aggregate.copy()
+        one.set("this", chosen)
+        made.append(exp.alias_(one, name.copy(), copy=False))
+    spent = [exp.Column(this=column.this.copy()) for column in (argument, by)]
+    rows = exp.Select(expressions=[exp.Star(except_=spent), *made])
+    rows = rows.from_(source.copy(), copy=False)
+    rows.set("group", exp.Group(all=True))
+    outer = exp.Subquery(this=rows, alias=alias)
+    if alias is None and source.alias_or_name:
+        outer.set("alias", exp.TableAlias(this=exp.to_identifier(source.alias_or_name)))
+    source.replace(outer)
 
 
 def _name_in_upper_case(unpivot: exp.Expr) -> None:

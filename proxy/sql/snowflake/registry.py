@@ -64,9 +64,24 @@ def _call(name: str) -> FunctionRule:
     return lambda arguments: exp.Anonymous(this=name, expressions=arguments)
 
 
+_BY_TYPE = frozenset(
+    {
+        *("to_varchar_", "to_timestamp_", "to_date_", "to_time_", "to_timestamptz_", "zoned_"),
+        *("date_text_", "fraction_text_", "offset_of_", "number_", "text_", "unquoted_"),
+    }
+)
+"""Macros of several forms, one of which DuckDB chooses by the type of the first argument."""
+_UNTYPED = (exp.Null, exp.Parameter, exp.Placeholder)
+
+
 def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """A call of a macro."""
-    return exp.Anonymous(this=f"_sf.{name}", expressions=list(arguments))
+    given = list(arguments)
+    if name in _BY_TYPE and given:
+        first = given[0]
+        if isinstance(first, _UNTYPED) or (isinstance(first, exp.Literal) and first.is_string):
+            given[0] = cast(first, exp.DType.VARCHAR)
+    return exp.Anonymous(this=f"_sf.{name}", expressions=given)
 
 
 def duck(name: str, *arguments: exp.Expr) -> exp.Anonymous:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.transforms import eliminate_join_marks
 
 from proxy.sql.postgres import public_is_main, values
-from proxy.sql.snowflake.flattening import SEQ_KEY
+from proxy.sql.snowflake.flattening import LIST_KEY, SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import VARIANT_KEY
 
@@ -56,10 +58,41 @@ def _count(count: exp.Count) -> None:
 @node(exp.Table)
 def _table(table: exp.Table) -> None:
     public_is_main(table)
-    if table.args.get("when") is not None:
-        raise unsupported("time travel (AT, BEFORE)", table)
+    if _is_dual(table):
+        table.set("db", exp.to_identifier("main"))
+        table.set("catalog", exp.to_identifier("_sf"))
+    when = table.args.get("when")
+    if when is not None:
+        if not _is_now(when):
+            raise unsupported("time travel (AT, BEFORE)", table, "There is no history.")
+        table.set("when", None)
     if table.args.get("changes") is not None:
         raise unsupported("CHANGES", table)
+
+
+def _is_dual(table: exp.Table) -> bool:
+    """DUAL, the table of one row, unless a WITH has a table of that name."""
+    if table.args.get("db") is not None or table.name.lower() != "dual":
+        return False
+    if not isinstance(table.parent, (exp.From, exp.Join)):
+        return False
+    query = table.parent_select
+    while query is not None:
+        if any(cte.alias.lower() == "dual" for cte in query.ctes):
+            return False
+        query = query.parent_select
+    return True
+
+
+def _is_now(when: exp.Expr) -> bool:
+    """AT (OFFSET => 0) and AT (TIMESTAMP => CURRENT_TIMESTAMP): the table as it is."""
+    if str(when.this).upper() != "AT":
+        return False
+    moment = when.args.get("expression")
+    kind = str(when.args.get("kind")).upper()
+    if kind == "OFFSET":
+        return isinstance(moment, exp.Literal) and not moment.is_string and float(moment.this) == 0
+    return kind == "TIMESTAMP" and isinstance(moment, exp.CurrentTimestamp)
 
 
 @node(exp.MatchRecognize)
@@ -120,6 +153,9 @@ def _ordered(ordered: exp.Ordered) -> None:
 @node(exp.Join)
 def _join(join: exp.Join) -> None:
     condition = join.args.get("match_condition")
+    said = any(join.args.get(key) for key in ("on", "using", "method")) or condition is not None
+    if join.side and not said:
+        join.set("on", exp.Boolean(this=True))  # else it would be written as an inner join
     if condition is None:
         return
     on = join.args.get("on")
@@ -145,7 +181,19 @@ def _flag(value: exp.Expr | None) -> bool:
     return isinstance(value, exp.Boolean) and bool(value.this)
 
 
-def _flatten(arguments: list[exp.Expr]) -> exp.Expr:
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """A call of a table function that splits its input: `macro` gives its rows, as a table.
+
+    rows: the macro that gives them as a list, '' where there is none.
+    """
+
+    macro: str
+    rows: str
+    arguments: tuple[exp.Expr, ...]
+
+
+def _flatten(arguments: list[exp.Expr]) -> _Split:
     given = named(arguments, "input", "path", "outer", "recursive", "mode")
     source = given["input"]
     path = given.get("path")
@@ -157,17 +205,18 @@ def _flatten(arguments: list[exp.Expr]) -> exp.Expr:
         if not isinstance(path, exp.Literal):
             raise unsupported("FLATTEN with a path that is not a literal", path)
         source, prefix = sf("get_path_", source, path), text(path.name)
-    name = "flatten_deep_" if _flag(given.get("recursive")) else "flatten_"
-    return sf(name, source, prefix, outer, modes)
+    if _flag(given.get("recursive")):
+        return _Split("flatten_deep_", "", (source, prefix, outer, modes))
+    return _Split("flatten_", "flat_", (source, prefix, outer, modes))
 
 
-def _split_to_table(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("split_to_table_", *arguments)
+def _split_to_table(arguments: list[exp.Expr]) -> _Split:
+    return _Split("split_to_table_", "split_list_", tuple(arguments))
 
 
-def _strtok_split_to_table(arguments: list[exp.Expr]) -> exp.Expr:
+def _strtok_split_to_table(arguments: list[exp.Expr]) -> _Split:
     separator = arguments[1] if len(arguments) > 1 else text(" ")
-    return sf("strtok_split_to_table_", arguments[0], separator)
+    return _Split("strtok_split_to_table_", "strtok_split_list_", (arguments[0], separator))
 
 
 _TABLE_FUNCTIONS = {
@@ -175,6 +224,28 @@ _TABLE_FUNCTIONS = {
     exp.SplitToTable: _split_to_table,
     exp.StrtokSplitToTable: _strtok_split_to_table,
 }
+
+
+def rows_of(call: exp.Expr) -> exp.Expr | None:
+    """The list of a splitting call's rows, as an expression; None where it has no such form."""
+    split = _TABLE_FUNCTIONS[call.__class__](_arguments(call))
+    if not split.rows or (split.rows == "flat_" and split.arguments[2].this):
+        return None
+    return sf(split.rows, *(argument.copy() for argument in split.arguments))
+
+
+def _rows(lateral: exp.Expr) -> exp.Expr:
+    """The source of a splitting call's rows."""
+    list_ = (lateral._meta or {}).get(LIST_KEY)
+    if list_ is not None:
+        depth = exp.PropertyEQ(this=exp.to_identifier("max_depth"), expression=number(2))
+        row = exp.Anonymous(this="unnest", expressions=[list_, depth])
+        return exp.Subquery(this=exp.Select(expressions=[row]))
+    call = lateral.this
+    split = _TABLE_FUNCTIONS[call.__class__](_arguments(call))
+    return exp.Table(this=sf(split.macro, *split.arguments))
+
+
 _FLATTEN_COLUMNS = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
 
@@ -220,12 +291,16 @@ def _table_function(lateral: exp.Lateral | exp.TableFromRows) -> exp.Expr | None
             alias.set("columns", None)
         if alias.this is not None and alias.this.name == "_flattened":
             alias = None
+    rows = _rows(lateral)
     seq = (lateral._meta or {}).get(SEQ_KEY)
     if seq is None:
-        return exp.Table(this=rule(_arguments(call)), alias=alias)
+        if isinstance(rows, exp.Subquery):
+            return exp.Lateral(this=rows, alias=alias)
+        rows.set("alias", alias)
+        return rows
     star = exp.Star(replace=[exp.alias_(seq, "seq", copy=False)])
-    rows = exp.Select(expressions=[star]).from_(exp.Table(this=rule(_arguments(call))), copy=False)
-    return exp.Lateral(this=exp.Subquery(this=rows), alias=alias)
+    numbered = exp.Select(expressions=[star]).from_(rows, copy=False)
+    return exp.Lateral(this=exp.Subquery(this=numbered), alias=alias)
 
 
 def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:

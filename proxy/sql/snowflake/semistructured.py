@@ -8,13 +8,20 @@ value's type.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from proxy.sql.snowflake.registry import cast, duck, function, node, sf, text, unsupported
+from proxy.sql.snowflake.zoned import has_offset
 
 _VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
 _VARIANT_CALLS = frozenset(
-    {"json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"}
+    {
+        *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
+        *("_sf.try_parse_json", "_sf.to_variant", "_sf.equal_key_", "_sf.sort_key_"),
+        *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
+    }
 )
 
 _MADE = frozenset(
@@ -92,8 +99,22 @@ def is_variant(value: exp.Expr | None) -> bool:
     while isinstance(value, exp.Paren):
         value = value.this
     if isinstance(value, exp.Anonymous):
-        return value.this in _VARIANT_CALLS
+        name = value.this
+        return name in _VARIANT_CALLS or str(name).upper() in _VARIANT_CALLS
+    if isinstance(value, exp.Cast):
+        return value.to.this == exp.DType.VARIANT
     return isinstance(value, _VARIANT_NODES) or is_marked(value)
+
+
+def placed(made: exp.Expr, call: exp.Expr) -> exp.Expr:
+    """What a rule made of a call or cast, as the place of that wants it if it is a VARIANT."""
+    if isinstance(made, exp.Anonymous) and made.this in _MADE_VARIANT:
+        return in_place(made, call.parent, call.arg_key)
+    return made
+
+
+_MADE_VARIANT = frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"})
+_EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
@@ -112,7 +133,9 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
         return sf("sort_key_", value)
     if isinstance(parent, _COMPARISONS):
         other = parent.expression if key == "this" else parent.this
-        return value if is_variant(other) else _typed_as(value, other)
+        if is_variant(other):
+            return sf("equal_key_" if isinstance(parent, _EQUALITIES) else "sort_key_", value)
+        return _typed_as(value, other)
     if isinstance(parent, exp.Between) and key == "this":
         return _typed_as(value, parent.args["low"])
     if isinstance(parent, exp.In) and key == "this" and parent.expressions:
@@ -135,12 +158,60 @@ def as_text(value: exp.Anonymous) -> exp.Expr:
 
 
 def scalar_text(value: exp.Expr) -> exp.Expr:
-    """An argument that must be a text: a VARIANT's is taken out of it, all else stays."""
+    """An argument that must be a text: a VARIANT's is taken out of it, a number's is written."""
     if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
         return as_text(value)
     if isinstance(value, exp.Null):
         return cast(value, exp.DType.VARCHAR)
+    return text_place(value)
+
+
+def unquoted(value: exp.Expr) -> exp.Expr:
+    """A VARIANT that the syntax shows as its text; all else stays as it is."""
+    if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
+        return as_text(value)
     return duck("json_extract_string", value, text("$")) if is_marked(value) else value
+
+
+_PERHAPS_NO_TEXT = (
+    *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
+)
+
+
+def text_place(value: exp.Expr) -> exp.Expr:
+    """What may be a VARIANT, a number or a date, where a function wants a text or a binary."""
+    if isinstance(value, _PERHAPS_NO_TEXT) or (
+        isinstance(value, exp.Literal) and not value.is_string
+    ):
+        if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
+            return value
+        if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
+            return value
+        return value if isinstance(value, exp.DPipe) else sf("text_", value)
+    return value
+
+
+_OF_TEXTS: dict[type, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            *(exp.Upper, exp.Lower, exp.Length, exp.SplitPart, exp.Initcap, exp.Translate),
+            *(exp.Strtok, exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
+            *(exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest),
+        ),
+        ("this",),
+    ),
+    **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), ("this", "expression")),
+    exp.Trim: ("this", "expression"),
+    exp.Replace: ("this", "expression", "replacement"),
+}
+
+
+@node(*_OF_TEXTS)
+def _of_texts(call: exp.Expr) -> None:
+    for key in _OF_TEXTS[call.__class__]:
+        value = call.args.get(key)
+        if value is not None:
+            call.set(key, text_place(value))
 
 
 def path_text(path: exp.JSONPath) -> str:
@@ -250,7 +321,15 @@ def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
     plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean, exp.Neg))
     made = isinstance(value, exp.Anonymous) and value.this in _MADE
-    return value if plain or made or is_variant(value) else sf("to_variant", value)
+    if plain or made or is_variant(value):
+        return value
+    if has_offset(value):
+        return TO_VARIANT[0](value)
+    return sf("to_variant", value)
+
+
+TO_VARIANT: list[Callable[[exp.Expr], exp.Expr]] = []
+"""Makes a VARIANT of a TIMESTAMP_TZ; `types`, which needs this module, puts it here."""
 
 
 def keys_of(arguments: list[exp.Expr]) -> exp.Expr:
@@ -272,12 +351,19 @@ def _object_pick(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("TYPEOF")
 def _typeof(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("typeof", _without_to_variant(arguments[0]))
+    value = _without_to_variant(arguments[0])
+    return _unless_null(value, text("TIMESTAMP_TZ")) if has_offset(value) else sf("typeof", value)
+
+
+def _unless_null(value: exp.Expr, then: exp.Expr) -> exp.Expr:
+    present = exp.Not(this=exp.Is(this=value, expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=present, true=then)])
 
 
 def _without_to_variant(value: exp.Expr) -> exp.Expr:
     """What was made a VARIANT on the spot still has its SQL type to tell."""
-    if isinstance(value, exp.Anonymous) and value.this == "_sf.to_variant":
+    made = ("_sf.to_variant", "_sf.zoned_variant_")
+    if isinstance(value, exp.Anonymous) and value.this in made:
         return value.expressions[0]
     return value
 
@@ -285,7 +371,10 @@ def _without_to_variant(value: exp.Expr) -> exp.Expr:
 def _of_type(name: str) -> None:
     @function(name.upper())
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
-        return sf(name, _without_to_variant(arguments[0]), *arguments[1:])
+        value = _without_to_variant(arguments[0])
+        if has_offset(value) and name.startswith("is_"):
+            return _unless_null(value, exp.Boolean(this=name == "is_timestamp_tz"))
+        return sf(name, value, *arguments[1:])
 
 
 for _name in (

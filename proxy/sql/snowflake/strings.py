@@ -16,7 +16,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text
+from proxy.sql.snowflake.semistructured import scalar_text, unquoted
 from proxy.sql.snowflake.types import as_text
 
 
@@ -32,44 +32,46 @@ def _concat(call: exp.Concat) -> None:
     call.set("expressions", [as_text(value) for value in call.expressions])
 
 
-def _text_function(macro: str) -> FunctionRule:
-    """A macro of texts: a VARIANT among the arguments is taken as its text."""
-    return lambda arguments: sf(macro, *map(scalar_text, arguments))
+def _number_or_null(value: exp.Expr) -> exp.Expr:
+    return cast(value, exp.DType.BIGINT) if isinstance(value, exp.Null) else unquoted(value)
 
 
-function("LEFT")(_text_function("left_"))
-function("RIGHT")(_text_function("right_"))
-function("SUBSTR", "SUBSTRING", "MID")(_text_function("substr_"))
-function("LPAD")(_text_function("lpad_"))
-function("RPAD")(_text_function("rpad_"))
-function("REVERSE")(_text_function("reverse_"))
-function("INSERT")(_text_function("insert_"))
-function("CONTAINS")(_text_function("contains_"))
-function("STARTSWITH")(_text_function("startswith_"))
-function("ENDSWITH")(_text_function("endswith_"))
+def _text_function(macro: str, *texts: int) -> FunctionRule:
+    """A macro; `texts` says which of its arguments are texts or binaries."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        taken = [
+            scalar_text(value) if index in texts else _number_or_null(value)
+            for index, value in enumerate(arguments)
+        ]
+        return sf(macro, *taken)
+
+    return rule
+
+
+function("LEFT")(_text_function("left_", 0))
+function("RIGHT")(_text_function("right_", 0))
+function("SUBSTR", "SUBSTRING", "MID")(_text_function("substr_", 0))
+function("LPAD")(_text_function("lpad_", 0, 2))
+function("RPAD")(_text_function("rpad_", 0, 2))
+function("REVERSE")(_text_function("reverse_", 0))
+function("INSERT")(_text_function("insert_", 0, 3))
+function("CONTAINS")(_text_function("contains_", 0, 1))
+function("STARTSWITH")(_text_function("startswith_", 0, 1))
+function("ENDSWITH")(_text_function("endswith_", 0, 1))
 
 
 @function("CHARINDEX")
 def _charindex(arguments: list[exp.Expr]) -> exp.Expr:
-    found, subject, *start = [scalar_text(argument) for argument in arguments]
-    return sf("place_", found, subject, start[0] if start else number(1))
+    found, subject, *start = arguments
+    place = unquoted(start[0]) if start else number(1)
+    return sf("place_", scalar_text(found), scalar_text(subject), place)
 
 
 @node(exp.StrPosition)
 def _position(call: exp.StrPosition) -> exp.Expr:
     start = call.args.get("position") or number(1)
     return sf("place_", scalar_text(call.args["substr"]), scalar_text(call.this), start)
-
-
-@function("COLLATION")
-def _collation(arguments: list[exp.Expr]) -> exp.Expr:
-    """No text has a collation, since COLLATE is refused."""
-    return cast(exp.Null(), exp.DType.VARCHAR)
-
-
-@function("COLLATE")
-def _collate(arguments: list[exp.Expr]) -> exp.Expr:
-    raise unsupported("COLLATE", arguments[0])
 
 
 @function("SEARCH")
@@ -135,9 +137,8 @@ for _name in (
     *("COMPRESS", "DECOMPRESS_BINARY", "DECOMPRESS_STRING", "SEARCH_IP"),
     *("ENCRYPT", "DECRYPT", "TRY_DECRYPT", "ENCRYPT_RAW", "DECRYPT_RAW", "TRY_DECRYPT_RAW"),
     *("INTERPOLATE_FFILL", "INTERPOLATE_BFILL", "INTERPOLATE_LINEAR"),
-    *("HLL_EXPORT", "HLL_IMPORT", "MINHASH", "MINHASH_COMBINE", "APPROXIMATE_SIMILARITY"),
+    *("HLL_EXPORT", "HLL_IMPORT"),
     *(
-        "APPROXIMATE_JACCARD_INDEX",
         "PARSE_XML",
         "TRY_PARSE_XML",
         "CHECK_XML",

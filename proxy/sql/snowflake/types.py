@@ -6,9 +6,10 @@ name, and `type[]` is a list, as Snowflake's structured ARRAY(type) is. VARIANT,
 column may hold a VARIANT without the syntax saying so: casts of columns go through macros that
 look at the type when DuckDB binds them.
 
-TIMESTAMP_TZ is kept as its instant, as Postgres's timestamptz is: the offset that it was written with
-is lost. Of one made on the spot (a cast, TO_TIMESTAMP_TZ) what would show the offset is refused; a
-column's dates, hours and texts are those of the session's zone, as a TIMESTAMP_LTZ column's are.
+A TIMESTAMP_TZ column keeps instants, as Postgres's timestamptz does: its dates, hours and texts are
+those of the session's zone, as a TIMESTAMP_LTZ column's are. One made in a statement keeps the offset
+that it was written with (`zoned`). Timestamps have microseconds; one that is cast from a literal with
+more digits keeps them as long as nothing is calculated with it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,21 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_values import MOMENTS, to_moment
-from proxy.sql.snowflake.known import convert
-from proxy.sql.snowflake.registry import cast, duck, node, number, sf, unsupported
+from proxy.sql.snowflake.formats import date_text
+from proxy.sql.snowflake.in_force import changed
+from proxy.sql.snowflake.in_force import value as value_of
+from proxy.sql.snowflake.registry import (
+    cast,
+    duck,
+    function,
+    node,
+    number,
+    sf,
+    text,
+    unsupported,
+)
+from proxy.sql.snowflake.semistructured import TO_VARIANT, placed
+from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
 _D = exp.DType
 
@@ -65,7 +79,7 @@ def length_of(kind: exp.DataType) -> int | None:
 
 def carrier(kind: exp.DataType) -> exp.DataType | None:
     """The DuckDB type that carries a Snowflake type; None if it is that type itself."""
-    what = kind.this
+    what = mapped(kind).this
     refused = _REFUSED.get(what)
     if refused is not None:
         raise unsupported(refused, kind)
@@ -118,12 +132,10 @@ def as_text(value: exp.Expr) -> exp.Expr:
         return value
     if isinstance(inner, exp.Anonymous) and inner.this in _TEXT_CALLS:
         return value
-    return convert("to_varchar_", value)
+    return default_text(value)
 
 
 def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
-    if has_offset(value):
-        raise unsupported("the text of a TIMESTAMP_TZ with its offset", value)
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
@@ -133,9 +145,47 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     elif name == "json_extract_string":
         made = value
     else:
-        made = convert("to_varchar_", value)
+        made = default_text(value)
     length = length_of(kind)
     return made if length is None else sf("checked_length_", made, number(length))
+
+
+_OUTPUT_FORMATS = (
+    "date_output_format",
+    "time_output_format",
+    "timestamp_ntz_output_format",
+    "timestamp_ltz_output_format",
+    "timestamp_output_format",
+    "timestamp_tz_output_format",
+)
+
+
+def _model(name: str) -> str:
+    return value_of(name) or value_of("timestamp_output_format")
+
+
+def default_text(value: exp.Expr) -> exp.Expr:
+    """A value's text in the formats that the session has set."""
+    pair = pair_of(value)
+    if pair is not None:
+        model = _model("timestamp_tz_output_format")
+        return once(pair, lambda p: date_text(clock(p), model, offset(p)) or text(""))
+    if is_finer(value):
+        return date_text(value, _model("timestamp_ntz_output_format")) or value
+    if changed("binary_output_format"):
+        value = sf("base64_text_", value)
+    if not changed(*_OUTPUT_FORMATS):
+        return sf("to_varchar_", value)
+    texts = [
+        date_text(sf(f"as_{kind}_", value.copy()), model) or text("")
+        for kind, model in (
+            ("date", value_of("date_output_format")),
+            ("time", value_of("time_output_format")),
+            ("ntz", _model("timestamp_ntz_output_format")),
+            ("ltz", _model("timestamp_ltz_output_format")),
+        )
+    ]
+    return sf("text_by_type_", value, *texts)
 
 
 def _to_integer(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
@@ -146,18 +196,84 @@ def _to_integer(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
 
 
 def _macro(name: str) -> Callable[[exp.Expr, exp.DataType], exp.Expr]:
-    return lambda value, kind: convert(name, value)
+    return lambda value, kind: sf(name, value)
 
 
 def _to_timestamptz(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
-    made = cast(sf("to_timestamptz_", value), _D.TIMESTAMPTZ)
-    made.meta["offset"] = kind.this == _D.TIMESTAMPTZ
-    return made
+    if kind.this == _D.TIMESTAMPTZ:
+        return value if has_offset(value) else zoned(value)
+    moment = value if has_offset(value) else sf("to_timestamptz_", value)
+    return cast(moment, _D.TIMESTAMPTZ)
 
 
-def has_offset(value: exp.Expr) -> bool:
-    """Whether a value is a TIMESTAMP_TZ made on the spot: its offset is lost, and must not show."""
-    return bool(isinstance(value, exp.Cast) and value._meta and value._meta.get("offset"))
+_MAPPED = {"TIMESTAMP_LTZ": _D.TIMESTAMPLTZ, "TIMESTAMP_TZ": _D.TIMESTAMPTZ}
+
+
+def mapped(kind: exp.DataType) -> exp.DataType:
+    """TIMESTAMP is what TIMESTAMP_TYPE_MAPPING says."""
+    if kind.this == _D.TIMESTAMP and changed("timestamp_type_mapping"):
+        return exp.DataType(this=_MAPPED[value_of("timestamp_type_mapping")])
+    return kind
+
+
+def _has_nanoseconds(literal: str) -> bool:
+    """Whether a text has digits of a second that a TIMESTAMP would lose."""
+    _, _, rest = literal.rpartition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return ":" in literal and bool(digits[6:9].strip("0"))
+
+
+def is_finer(value: exp.Expr) -> bool:
+    """Whether a value is known to be a timestamp of nanoseconds."""
+    while isinstance(value, exp.Paren):
+        value = value.this
+    return isinstance(value, exp.Cast) and value.to.this == _D.TIMESTAMP_NS
+
+
+def _to_timestamp(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    if is_finer(value):
+        return value
+    if _is_text(value) and _has_nanoseconds(value.this):
+        return cast(sf("without_offset_", value), _D.TIMESTAMP_NS)
+    return sf("to_timestamp_", value)
+
+
+def _to_binary(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    if changed("binary_input_format"):
+        return sf("to_binary", value, text(value_of("binary_input_format")))
+    return sf("to_binary", value)
+
+
+def _to_variant(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    """A timestamp with its offset is its text; what it is else, the macro sees."""
+    if has_offset(value):
+        return sf("zoned_variant_", value, default_text(value))
+    if isinstance(value, exp.Null):
+        return cast(value, _D.JSON)
+    return sf("to_variant", value)
+
+
+TO_VARIANT.append(lambda value: _to_variant(value, exp.DataType(this=_D.VARIANT)))
+
+
+@function("TO_VARIANT")
+def _variant_of(arguments: list[exp.Expr]) -> exp.Expr:
+    (value,) = arguments
+    return _to_variant(value, exp.DataType(this=_D.VARIANT))
+
+
+@function("TO_BINARY")
+def _binary_of(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("to_binary", *arguments) if len(arguments) > 1 else _to_binary(arguments[0], _BINARY)
+
+
+@function("TRY_TO_BINARY")
+def _try_binary_of(arguments: list[exp.Expr]) -> exp.Expr:
+    value, *format_ = arguments
+    return sf("try_to_binary", value, *(format_ or [text(value_of("binary_input_format"))]))
+
+
+_BINARY = exp.DataType(this=_D.VARBINARY)
 
 
 STRUCTURED: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {}
@@ -169,14 +285,14 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
     _D.BOOLEAN: _macro("to_boolean"),
     _D.DATE: _macro("to_date_"),
     _D.TIME: _macro("to_time_"),
-    _D.TIMESTAMP: _macro("to_timestamp_"),
-    _D.TIMESTAMPNTZ: _macro("to_timestamp_"),
-    _D.DATETIME: _macro("to_timestamp_"),
+    _D.TIMESTAMP: _to_timestamp,
+    _D.TIMESTAMPNTZ: _to_timestamp,
+    _D.DATETIME: _to_timestamp,
     _D.TIMESTAMPLTZ: _to_timestamptz,
     _D.TIMESTAMPTZ: _to_timestamptz,
-    _D.BINARY: _macro("to_binary"),
-    _D.VARBINARY: _macro("to_binary"),
-    _D.VARIANT: _macro("to_variant"),
+    _D.BINARY: _to_binary,
+    _D.VARBINARY: _to_binary,
+    _D.VARIANT: _to_variant,
     _D.OBJECT: _macro("to_object"),
     _D.MAP: _macro("to_object"),
     _D.ARRAY: _macro("to_array"),
@@ -196,8 +312,11 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         return exp.Cast(this=value, to=made) if made is not None else None
     if kind.expressions and kind.this in STRUCTURED:
         return STRUCTURED[kind.this](value, kind)
-    if has_offset(value) and kind.this in _CALENDAR_TYPES:
-        raise unsupported("a TIMESTAMP_TZ with its offset as a date or time", value)
+    kind = mapped(kind)
+    if kind.this in _CALENDAR_TYPES and (pair := pair_of(value)) is not None:
+        value = clock(pair)
+    if (model := _input_model(kind.this, value)) is not None:
+        return model
     if kind.this in MOMENTS and (era := to_moment(value, kind)) is not None:
         value.set("this", era.this)
     how = _CASTS.get(kind.this)
@@ -209,6 +328,31 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     return exp.Cast(this=value, to=made) if made is not None else None
 
 
+_INPUT_FORMATS: dict[exp.DType, str] = {
+    _D.DATE: "date_input_format",
+    _D.TIME: "time_input_format",
+    _D.TIMESTAMP: "timestamp_input_format",
+    _D.TIMESTAMPNTZ: "timestamp_input_format",
+    _D.DATETIME: "timestamp_input_format",
+    _D.TIMESTAMPLTZ: "timestamp_input_format",
+    _D.TIMESTAMPTZ: "timestamp_input_format",
+}
+READ_BY_MODEL: list[Callable[[exp.DType, exp.Expr, str], exp.Expr]] = []
+"""Reads a text by a model; `datetime` puts it here."""
+
+
+def _input_model(kind: exp.DType, value: exp.Expr) -> exp.Expr | None:
+    """A text literal as the session's input format has it, None where it is AUTO."""
+    name = _INPUT_FORMATS.get(kind)
+    if name is None or not changed(name) or value_of(name).upper() == "AUTO":
+        return None
+    if not _is_text(value):
+        if isinstance(value, (exp.Cast, exp.Anonymous)):
+            return None
+        raise unsupported(f"{name.upper()} for what is not a literal", value)
+    return READ_BY_MODEL[0](kind, value, value_of(name))
+
+
 @node(exp.Cast)
 def _cast(node: exp.Cast) -> exp.Expr | None:
     if node._meta and node._meta.get("plain"):
@@ -218,7 +362,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
         return None
     if node.args.get("format") is not None:
         raise unsupported("CAST with FORMAT", node)
-    return cast_to(node.this, kind)
+    made = cast_to(node.this, kind)
+    return placed(made, node) if made is not None else None
 
 
 _TRIED: dict[exp.DType, str] = {
@@ -243,8 +388,10 @@ def try_cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if name is not None:
         return sf(name, value)
     if kind.this in TEXTS:
-        made = convert("to_varchar_", value)
+        made = default_text(value)
         length = length_of(kind)
         return made if length is None else sf("text_if_fits_", made, number(length))
     made = cast_to(value, kind)
+    if made is not None and (pair := pair_of(made)) is not None:
+        return of_pair(duck("TRY", pair))
     return duck("TRY", made) if made is not None else None

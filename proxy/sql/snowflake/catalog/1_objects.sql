@@ -106,11 +106,23 @@ FROM (
   WHERE constraint_type = 'CHECK' AND expression LIKE '%{"foreign key"%'
 );
 
+-- Keys that are not enforced (hatidata.enforce_keys) are held alike.
+CREATE OR REPLACE VIEW _sf.recorded_keys_ AS
+SELECT database_name, schema_name, table_name, kept ->> '$.key' AS constraint_type,
+       kept ->> '$.name' AS constraint_name,
+       from_json(kept -> '$.columns', '["VARCHAR"]') AS constraint_column_names
+FROM (
+  SELECT database_name, schema_name, table_name,
+         CAST(replace(regexp_extract(expression, '({"key".*})', 1), '''''', '''') AS JSON) AS kept
+  FROM duckdb_constraints()
+  WHERE constraint_type = 'CHECK' AND expression LIKE '%{"key"%'
+);
+
 -- One row for each column of a key. A foreign key that names no columns means the primary key's.
 CREATE OR REPLACE VIEW _sf.keys_ AS
 SELECT database_name AS engine_database, schema_name AS engine_schema,
        _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
-       table_name, constraint_type, constraint_name, position,
+       table_name, constraint_type, constraint_name, position, enforced,
        constraint_column_names[position] AS column_name,
        _sf.main.schema_name_(coalesce(referenced_schema, schema_name)) AS referenced_schema,
        referenced_table, referenced_column_names[position] AS referenced_column
@@ -118,7 +130,7 @@ FROM (
   SELECT *, unnest(range(1, len(constraint_column_names) + 1)) AS position FROM (
     SELECT database_name, schema_name, table_name, constraint_type, constraint_name,
            constraint_column_names, CAST(NULL AS VARCHAR) AS referenced_schema, referenced_table,
-           referenced_column_names
+           referenced_column_names, constraint_type <> 'FOREIGN KEY' AS enforced
     FROM duckdb_constraints()
     WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
       AND database_name NOT IN ('system', '_sf')
@@ -128,12 +140,19 @@ FROM (
              || list_aggregate(f.constraint_column_names, 'string_agg', '_') || '_fkey'),
            f.constraint_column_names, f.referenced_schema, f.referenced_table,
            CASE WHEN len(f.referenced_column_names) > 0 THEN f.referenced_column_names
-                ELSE p.constraint_column_names END
+                ELSE p.constraint_column_names END, false
     FROM _sf.main.foreign_keys_ f
     LEFT JOIN duckdb_constraints() p
       ON p.constraint_type = 'PRIMARY KEY' AND p.database_name = f.database_name
      AND p.schema_name = coalesce(f.referenced_schema, f.schema_name)
      AND lower(p.table_name) = lower(f.referenced_table)
+    UNION ALL
+    SELECT database_name, schema_name, table_name, constraint_type,
+           coalesce(nullif(constraint_name, ''), table_name || '_'
+             || CASE constraint_type WHEN 'PRIMARY KEY' THEN 'pkey'
+                ELSE list_aggregate(constraint_column_names, 'string_agg', '_') || '_key' END),
+           constraint_column_names, NULL, NULL, NULL, false
+    FROM _sf.main.recorded_keys_ WHERE database_name NOT IN ('system', '_sf')
   )
 );
 
@@ -149,14 +168,19 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
 FROM duckdb_sequences() s
 WHERE NOT ends_with(sequence_name, '_identity') AND database_name NOT IN ('system', '_sf');
 
--- Functions of the client's own: macros.
+-- Functions of the client's own: macros, but those that are stages, file formats and their kin
+-- (proxy/staging/catalog.py).
 CREATE OR REPLACE VIEW _sf.functions_ AS
 SELECT schema_name AS engine_schema, _sf.main.schema_name_(schema_name) AS schema_name,
        _sf.main.database_() AS database_name, function_name AS name, parameters, macro_definition,
        function_type = 'table_macro' AS is_table, comment
 FROM duckdb_functions()
 WHERE NOT internal AND function_type IN ('macro', 'table_macro')
-  AND database_name NOT IN ('system', '_sf');
+  AND database_name NOT IN ('system', '_sf')
+  AND NOT (len(parameters) = 0
+           AND (starts_with(function_name, 'stage ') OR starts_with(function_name, 'loads ')
+                OR starts_with(function_name, 'file format ')
+                OR starts_with(function_name, 'table stage ')));
 
 -- The schema in which an unqualified name is found, as the session's search path has it.
 CREATE OR REPLACE MACRO _sf.schema_of_(relation) AS (
@@ -183,3 +207,6 @@ CREATE OR REPLACE MACRO _sf.query_id_(n) AS CASE
   WHEN n <= 0 AND CAST(getvariable('hatidata_query') AS BIGINT) + n > 0 AND n < 0
     THEN CAST(getvariable('hatidata_query_prefix') AS VARCHAR)
          || printf('%012x', CAST(getvariable('hatidata_query') AS BIGINT) + n) END;
+
+-- Snowflake's table of one row.
+CREATE OR REPLACE VIEW _sf.main.dual AS SELECT 'X' AS dummy;

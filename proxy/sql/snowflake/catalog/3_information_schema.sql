@@ -88,7 +88,7 @@ CREATE OR REPLACE VIEW _sf.information_schema_table_constraints AS
 SELECT DISTINCT database_name AS constraint_catalog, schema_name AS constraint_schema, constraint_name,
        database_name AS table_catalog, schema_name AS table_schema, table_name, constraint_type,
        'NO' AS is_deferrable, 'NO' AS initially_deferred,
-       CASE WHEN constraint_type = 'FOREIGN KEY' THEN 'NO' ELSE 'YES' END AS enforced,
+       CASE WHEN enforced THEN 'YES' ELSE 'NO' END AS enforced,
        CAST(NULL AS VARCHAR) AS comment, CAST(NULL AS TIMESTAMPTZ) AS created,
        CAST(NULL AS TIMESTAMPTZ) AS last_altered, 'YES' AS rely
 FROM _sf.main.keys_;

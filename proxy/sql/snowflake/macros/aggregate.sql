@@ -53,6 +53,22 @@ CREATE OR REPLACE MACRO _sf.main.hash_key_(x) AS
          THEN 'n' || regexp_replace(CAST(x AS VARCHAR), '\.0*$|(\.\d*?)0+$', '\1')
        ELSE typeof(x) || ' ' || CAST(x AS VARCHAR) END;
 
+-- MINHASH: the least of each of k hashes of all values. The share of equal ones estimates how similar
+-- the sets are.
+CREATE OR REPLACE MACRO _sf.main.state_of_(hashes) AS
+  json_object('state', hashes, 'type', 'minhash', 'version', 1);
+CREATE OR REPLACE MACRO _sf.main.hashes_in_(state) AS
+  CAST(json_extract(to_json(state), '$.state') AS UBIGINT[]);
+CREATE OR REPLACE MACRO _sf.main.minhash_of_(list_, k) AS
+  _sf.main.state_of_(list_transform(range(CAST(k AS BIGINT)),
+    lambda i: list_min(list_transform(list_, lambda h: hash(h, i)))));
+CREATE OR REPLACE MACRO _sf.main.least_hashes_(states) AS
+  _sf.main.state_of_(list_transform(range(len(_sf.main.hashes_in_(states[1]))),
+    lambda i: list_min(list_transform(states, lambda s: _sf.main.hashes_in_(s)[i + 1]))));
+CREATE OR REPLACE MACRO _sf.main.similarity_(states) AS
+  len(list_filter(range(len(_sf.main.hashes_in_(states[1]))),
+    lambda i: len(list_distinct(list_transform(states, lambda s: _sf.main.hashes_in_(s)[i + 1]))) = 1))
+  / len(_sf.main.hashes_in_(states[1]));
 CREATE OR REPLACE MACRO _sf.main.vector_l1_distance(a, b) AS
   list_sum(list_transform(list_zip(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[])),
     lambda p: abs(p[1] - p[2])));

@@ -5,11 +5,12 @@ CREATE OR REPLACE MACRO _sf.main.is_json_(x) AS typeof(x) = 'JSON';
 
 -- A FLOAT's text has nine decimals.
 CREATE OR REPLACE MACRO _sf.main.float_text_(x) AS
-  regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END
-    AS VARCHAR), '\.0$', '');
+  CASE WHEN isnan(x) THEN 'NaN' ELSE regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END
+    AS VARCHAR), '\.0$', '') END;
 
--- x::VARCHAR
-CREATE OR REPLACE MACRO _sf.main.to_varchar_(x) AS
+-- x::VARCHAR. A macro of several forms is chosen by its argument's type, which must be known: in the
+-- body of another macro, that of one form is called (`any_text_`, `any_timestamp_`).
+CREATE OR REPLACE MACRO _sf.main.any_text_(x) AS
   CASE typeof(x)
     WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
     WHEN 'TIMESTAMP' THEN strftime(CAST(x AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g')
@@ -21,6 +22,31 @@ CREATE OR REPLACE MACRO _sf.main.to_varchar_(x) AS
     WHEN 'TIME' THEN strftime(DATE '2000-01-01' + CAST(x AS TIME), '%H:%M:%S')
     WHEN 'BLOB' THEN hex(CAST(x AS BLOB))
     ELSE CAST(x AS VARCHAR) END;
+-- An argument that must be a text or a binary.
+CREATE OR REPLACE MACRO _sf.main.timeless_text_(x) AS
+  CASE typeof(x)
+    WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+    WHEN 'DOUBLE' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    WHEN 'FLOAT' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
+    ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.text_
+  (x BLOB) AS x,
+  (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
+  (x TIMESTAMPTZ) AS _sf.main.any_text_(CAST(x AS TIMESTAMPTZ)),
+  (x DATE) AS CAST(x AS VARCHAR),
+  (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
+  (x) AS _sf.main.timeless_text_(x);
+-- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
+CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.to_varchar_
+  (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
+  (x TIMESTAMPTZ) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g ')
+    || printf('%+03d%02d', timezone_hour(x), abs(timezone_minute(x))),
+  (x TIMESTAMP_NS) AS strftime(make_timestamp(epoch_ns(x) // 1000), '%Y-%m-%d %H:%M:%S.%g'),
+  (x DATE) AS CAST(x AS VARCHAR),
+  (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
+  (x BLOB) AS hex(x),
+  (x) AS _sf.main.timeless_text_(x);
 
 -- x::VARCHAR(n): too long is an error, not a cut.
 CREATE OR REPLACE MACRO _sf.main.checked_length_(s, n) AS
@@ -59,6 +85,9 @@ CREATE OR REPLACE MACRO _sf.main.try_to_boolean(x) AS
     WHEN 'JSON' THEN _sf.main.try_truth_(json_extract_string(to_json(x), '$'))
     ELSE TRY_CAST(x AS BOOLEAN) END;
 
+CREATE OR REPLACE MACRO _sf.main.truthy_(x) AS
+  CASE typeof(x) WHEN 'BOOLEAN' THEN CAST(x AS BOOLEAN) ELSE round(CAST(x AS DOUBLE)) <> 0 END;
+
 -- Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size.
 CREATE OR REPLACE MACRO _sf.main.since_epoch_(n) AS
   CASE WHEN abs(n) < 31536000000 THEN make_timestamp(CAST(n AS BIGINT) * 1000000)
@@ -72,58 +101,77 @@ CREATE OR REPLACE MACRO _sf.main.without_offset_(s) AS
        THEN regexp_replace(regexp_replace(trim(s), ' [+-]\d{4} (\d{4})$', ' \1'), '(:[0-9]{2}(\.[0-9]+)?)\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
        ELSE trim(s) END;
 -- The formats that Snowflake's AUTO recognises, besides ISO 8601.
--- The text is bound once, however often it is looked at: it may be a long expression.
-CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(text_) AS
-  list_transform([text_], lambda s:
-  CASE WHEN regexp_full_match(trim(s), '-?[0-9]+')
-       THEN _sf.main.since_epoch_(CAST(trim(s) AS BIGINT))
-       ELSE coalesce(
-         TRY_CAST(_sf.main.without_offset_(s) AS TIMESTAMP),
-         try_strptime(_sf.main.without_offset_(s), [
-           '%a, %d %b %Y %H:%M:%S', '%a, %d %b %Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y',
-           '%d-%b-%Y', '%d-%B-%Y', '%d-%b-%y', '%a %b %d %H:%M:%S %Y', '%m/%d/%Y %H:%M','%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
-           '%Y-%m-%d %H']),
-         CAST(s AS TIMESTAMP)) END)[1];
+CREATE OR REPLACE MACRO _sf.main.read_timestamp_(s, plain) AS
+  coalesce(
+    TRY_CAST(plain AS TIMESTAMP),
+    try_strptime(plain, [
+      '%a, %d %b %Y %H:%M:%S', '%a, %d %b %Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y',
+      '%d-%b-%Y', '%d-%B-%Y', '%d-%b-%y', '%a %b %d %H:%M:%S %Y', '%m/%d/%Y %H:%M','%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
+      '%Y-%m-%d %H']),
+    CAST(s AS TIMESTAMP));
+CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
+  list_transform([s], lambda w: CASE WHEN regexp_full_match(trim(w), '-?[0-9]+')
+       THEN _sf.main.since_epoch_(CAST(trim(w) AS BIGINT))
+       ELSE _sf.main.read_timestamp_(w, _sf.main.without_offset_(w)) END)[1];
 CREATE OR REPLACE MACRO _sf.main.seconds_since_epoch_(n) AS
   make_timestamp(CAST(round(n * 1000000) AS BIGINT));
 
-CREATE OR REPLACE MACRO _sf.main.to_timestamp_(x) AS
+CREATE OR REPLACE MACRO _sf.main.number_timestamp_(x) AS
+  _sf.main.seconds_since_epoch_(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 9)));
+CREATE OR REPLACE MACRO _sf.main.any_timestamp_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN _sf.main.auto_timestamp_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$'))
     WHEN 'DATE' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMP)
-    ELSE _sf.main.seconds_since_epoch_(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 9))) END;
-CREATE OR REPLACE MACRO _sf.main.to_date_(x) AS
+    ELSE _sf.main.number_timestamp_(x) END;
+CREATE OR REPLACE MACRO _sf.main.any_date_(x) AS
   CASE typeof(x)
-    WHEN 'DATE' THEN TRY_CAST(x AS DATE)
-    WHEN 'VARCHAR' THEN coalesce(
-      TRY_CAST(CAST(x AS VARCHAR) AS DATE),
-      CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS DATE))
-    ELSE CAST(_sf.main.to_timestamp_(x) AS DATE) END;
-CREATE OR REPLACE MACRO _sf.main.to_time_(x) AS
+    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS DATE),
+                                 CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS DATE))
+    ELSE CAST(_sf.main.any_timestamp_(x) AS DATE) END;
+CREATE OR REPLACE MACRO _sf.main.any_time_(x) AS
   CASE typeof(x)
-    WHEN 'TIME' THEN TRY_CAST(x AS TIME)
-    WHEN 'VARCHAR' THEN coalesce(
-      TRY_CAST(CAST(x AS VARCHAR) AS TIME),
-      CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
-    ELSE CAST(_sf.main.to_timestamp_(x) AS TIME) END;
+    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS TIME),
+                                 CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
+    ELSE CAST(_sf.main.any_timestamp_(x) AS TIME) END;
+CREATE OR REPLACE MACRO _sf.main.to_timestamp_
+  (x TIMESTAMP) AS x,
+  (x TIMESTAMPTZ) AS CAST(x AS TIMESTAMP),
+  (x TIMESTAMP_NS) AS make_timestamp(epoch_ns(x) // 1000),
+  (x DATE) AS CAST(x AS TIMESTAMP),
+  (x) AS _sf.main.any_timestamp_(x);
+CREATE OR REPLACE MACRO _sf.main.to_date_
+  (x DATE) AS x,
+  (x TIMESTAMP) AS CAST(x AS DATE),
+  (x TIMESTAMPTZ) AS CAST(CAST(x AS TIMESTAMP) AS DATE),
+  (x) AS _sf.main.any_date_(x);
+CREATE OR REPLACE MACRO _sf.main.to_time_
+  (x TIME) AS x,
+  (x TIMESTAMP) AS CAST(x AS TIME),
+  (x TIMESTAMPTZ) AS CAST(CAST(x AS TIMESTAMP) AS TIME),
+  (x) AS _sf.main.any_time_(x);
 -- A text without an offset is in the session's zone.
-CREATE OR REPLACE MACRO _sf.main.to_timestamptz_(x) AS
-  CASE typeof(x)
-    WHEN 'VARCHAR' THEN CASE
-      WHEN regexp_full_match(trim(CAST(x AS VARCHAR)), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
-      THEN TRY_CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS VARCHAR) || regexp_extract(
-        replace(upper(trim(CAST(x AS VARCHAR))), 'Z', '+00:00'), '[+-][0-9]{2}(:?[0-9]{2})?$')
-      ELSE CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS VARCHAR) END
-    WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS VARCHAR)
-    ELSE CAST(_sf.main.to_timestamp_(x) AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.text_with_zone_(s) AS
+  CASE
+    WHEN regexp_full_match(trim(s), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
+    THEN TRY_CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) || regexp_extract(
+      replace(upper(trim(s)), 'Z', '+00:00'), '[+-][0-9]{2}(:?[0-9]{2})?$')
+    ELSE CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.to_timestamptz_
+  (x TIMESTAMPTZ) AS x,
+  (x) AS CASE typeof(x)
+    WHEN 'VARCHAR' THEN _sf.main.text_with_zone_(CAST(x AS VARCHAR))
+    WHEN 'JSON' THEN _sf.main.text_with_zone_(json_extract_string(to_json(x), '$'))
+    ELSE CAST(_sf.main.any_timestamp_(x) AS VARCHAR) END;
 
 -- Hexadecimal may have the \x in front that Postgres clients write.
 CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
   CASE upper(format)
-    WHEN 'HEX' THEN unhex(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END)
+    WHEN 'HEX' THEN CASE WHEN length(s) % 2 = 1
+      THEN CAST(error('The following string is not a legal hex-encoded value: ''' || s || '''') AS BLOB)
+      ELSE unhex(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END) END
     WHEN 'BASE64' THEN from_base64(s)
     WHEN 'UTF-8' THEN encode(s)
     WHEN 'UTF8' THEN encode(s)
@@ -189,7 +237,7 @@ CREATE OR REPLACE MACRO _sf.main.signed_hex_(x, n, fill) AS
   || _sf.main.fitting_(printf('%X', CAST(trunc(abs(x)) AS BIGINT)), n, fill);
 CREATE OR REPLACE MACRO _sf.main.positional_(x) AS
   CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
-       THEN _sf.main.to_varchar_(x) ELSE CAST(x AS VARCHAR) END;
+       THEN _sf.main.any_text_(x) ELSE CAST(x AS VARCHAR) END;
 -- The significant digits and the exponent of a number written without one.
 CREATE OR REPLACE MACRO _sf.main.mantissa_(digits) AS
   left(digits, 1) || CASE WHEN length(digits) > 1 THEN '.' || substr(digits, 2) ELSE '' END;

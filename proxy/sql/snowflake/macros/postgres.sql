@@ -21,8 +21,17 @@ CREATE OR REPLACE MACRO _sf.main.pg_div_
   (a HUGEINT, b HUGEINT) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END,
   (a INTERVAL, b DOUBLE) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a / b END,
   (a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
+CREATE OR REPLACE MACRO _sf.main.pg_exact_quotient_(a, b) AS
+  CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
 CREATE OR REPLACE MACRO _sf.main.pg_div_of_aggregates_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END;
+-- div(a, b)
+CREATE OR REPLACE MACRO _sf.main.pg_whole_quotient_(a, b) AS
+  CASE WHEN b = 0 THEN error('division by zero')
+    ELSE CAST(_sf.main.pg_quotient_(a - a % b, b) AS DECIMAL(38, 0)) END;
+-- avg of whole and numeric values: their sum by their number.
+CREATE OR REPLACE MACRO _sf.main.pg_average_(total, n) AS
+  CASE WHEN n = 0 THEN NULL ELSE _sf.main.pg_quotient_(total, n) END;
 CREATE OR REPLACE MACRO _sf.main.pg_mod_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
 
@@ -73,10 +82,15 @@ CREATE OR REPLACE MACRO _sf.main.pg_moment_(s, kind, model) AS
     WHEN regexp_matches(s, '(?i)[0-9](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|am|pm)|^\s*(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|now|today|tomorrow|yesterday)|^\s*[0-9]+[/.][0-9]+[/.][0-9]+|^\s*[0-9]{6,}|^\s*[0-9]{1,3}-|^\s*allballs|[a-z]/[a-z]|[.][0-9]{7,}|[0-9]\s*([+-][0-9:]+|z|utc|gmt)\s*$')
       THEN error('the format of the ' || kind || ' "' || s || '" is not supported')
     ELSE error('invalid input syntax for type ' || kind || ': "' || s || '"') END;
+-- DuckDB reads an offset only after seconds.
+CREATE OR REPLACE MACRO _sf.main.pg_offset_(s) AS
+  regexp_replace(s, '([ T][0-9]{1,2}:[0-9]{2})(\s*(?:z|Z|utc|UTC|[+-]))', '\1:00\2');
+CREATE OR REPLACE MACRO _sf.main.pg_with_seconds_(s, kind, model) AS
+  _sf.main.pg_offset_(_sf.main.pg_moment_(s, kind, model));
 CREATE OR REPLACE MACRO _sf.main.pg_date_of_text_(s) AS
   _sf.main.pg_moment_(s, 'date', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?\s*');
 CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_of_text_(s) AS
-  _sf.main.pg_moment_(s, 'timestamp with time zone', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?)?\s*');
+  _sf.main.pg_with_seconds_(s, 'timestamp with time zone', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?\s*(z|Z|utc|UTC|[+-][0-9]{1,2}(:?[0-9]{2})?)?)?\s*');
 CREATE OR REPLACE MACRO _sf.main.pg_timestamp_of_text_(s) AS
   _sf.main.pg_moment_(s, 'timestamp', '\s*[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?\s*');
 CREATE OR REPLACE MACRO _sf.main.pg_time_of_text_(s) AS
@@ -160,6 +174,11 @@ CREATE OR REPLACE MACRO _sf.main.pg_string_to_array_(s, d) AS
 
 -- Parts of a time with their fractions; DuckDB's 'microsecond' holds the seconds too.
 CREATE OR REPLACE MACRO _sf.main.pg_seconds_(x) AS date_part('microsecond', x) * 0.000001;
+CREATE OR REPLACE MACRO _sf.main.pg_date_part_(part, x) AS
+  CAST(CASE WHEN lower(part) IN ('second', 'seconds') THEN date_part('microsecond', x) / 1000000
+            WHEN lower(part) IN ('millisecond', 'milliseconds') THEN date_part('microsecond', x) / 1000
+            WHEN lower(part) = 'epoch' THEN date_part('epoch', x)
+            ELSE date_part(part, x) END AS DOUBLE);
 CREATE OR REPLACE MACRO _sf.main.pg_milliseconds_(x) AS date_part('microsecond', x) * 0.001;
 CREATE OR REPLACE MACRO _sf.main.pg_date_trunc_
   (u, x DATE) AS CAST(date_trunc(u, x) AS TIMESTAMPTZ),

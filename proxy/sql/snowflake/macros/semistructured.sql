@@ -3,14 +3,15 @@
 -- Timestamps have milliseconds, binaries are hexadecimal.
 CREATE OR REPLACE MACRO _sf.main.to_variant(x TIMESTAMP) AS
     to_json(strftime(x, '%Y-%m-%d %H:%M:%S.%g')),
-  (x TIMESTAMPTZ) AS to_json(_sf.main.to_varchar_(x)),
+  (x TIMESTAMPTZ) AS to_json(_sf.main.any_text_(x)),
   (x BLOB) AS to_json(hex(x)),
   (x DATE) AS to_json(x),
   (x) AS to_json(x);
+CREATE OR REPLACE MACRO _sf.main.zoned_variant_(moment, written) AS to_json(written);
 -- The same where the type is not known before the macro is used.
 CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
   CASE WHEN typeof(x) IN ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BLOB')
-       THEN to_json(_sf.main.to_varchar_(x)) ELSE to_json(x) END;
+       THEN to_json(_sf.main.any_text_(x)) ELSE to_json(x) END;
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
@@ -34,6 +35,9 @@ CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
     list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
     lambda e: (e.k, e.v))));
 
+-- OBJECT_AGG: {} of no rows.
+CREATE OR REPLACE MACRO _sf.main.object_agg_(entries) AS
+  coalesce(_sf.main.object_of_(entries), CAST('{}' AS JSON));
 CREATE OR REPLACE MACRO _sf.main.object_with_nulls_(entries) AS
   _sf.main.object_of_(list_transform(entries,
     lambda e: {'k': e.k, 'v': coalesce(e.v, CAST('null' AS JSON))}));
@@ -44,6 +48,12 @@ CREATE OR REPLACE MACRO _sf.main.get_ignore_case_(x, k) AS
 -- The elements as a lambda sees them: a JSON null is NULL.
 CREATE OR REPLACE MACRO _sf.main.items_(x) AS
   list_transform(_sf.main.elements_(x), lambda e: CASE json_type(e) WHEN 'NULL' THEN NULL ELSE e END);
+
+-- What a lambda made of the elements: whole numbers have no fraction.
+CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
+  CASE typeof(l) WHEN 'DOUBLE[]'
+    THEN to_json(list_transform(l, lambda e: CAST(_sf.main.any_text_(e) AS JSON)))
+    ELSE to_json(l) END;
 
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
@@ -146,6 +156,8 @@ CREATE OR REPLACE MACRO _sf.main.to_object(x) AS
     ELSE CASE WHEN x IS NULL THEN NULL ELSE error('Failed to cast variant value ' || CAST(to_json(x) AS VARCHAR) || ' to OBJECT') END END;
 CREATE OR REPLACE MACRO _sf.main.object_insert(x, k, v, replace_ := false) AS
   CASE WHEN x IS NULL OR k IS NULL THEN NULL
+       WHEN v IS NULL AND replace_ THEN _sf.main.object_of_(
+         list_filter(_sf.main.entries_(to_json(x)), lambda e: e.k <> k))
        WHEN v IS NULL THEN to_json(x)
        WHEN NOT replace_ AND list_contains(json_keys(to_json(x)), k)
          THEN error('Duplicate field key ''' || k || '''')
@@ -174,9 +186,9 @@ CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
-  to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v)));
+  CASE WHEN x IS NOT NULL THEN to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
-  to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x)));
+  CASE WHEN x IS NOT NULL THEN to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x))) END;
 CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL
        THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
@@ -212,12 +224,12 @@ CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
 CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
   list_has_any(_sf.main.equal_keys_(x), _sf.main.equal_keys_(y));
 CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
-  to_json(list_concat(list_concat(
+  CASE WHEN x IS NOT NULL AND p IS NOT NULL THEN to_json(list_concat(list_concat(
     list_resize(_sf.main.elements_(x),
       CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END, CAST('null' AS JSON)),
     [to_json(v)]),
     _sf.main.elements_(x)
-      [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:]));
+      [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:])) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
   CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
     lambda e: _sf.main.equal_key_(e) <> _sf.main.equal_key_(to_json(v)))) END;
@@ -309,23 +321,39 @@ CREATE OR REPLACE MACRO _sf.main.flat_(x, p, outer_, mode) AS
     ELSE [] END;
 CREATE OR REPLACE MACRO _sf.main.flatten_(x, p, outer_, mode) AS TABLE
   SELECT unnest(_sf.main.flat_(x, p, outer_, mode), max_depth := 2);
--- With recursion: each node after its parent.
+CREATE OR REPLACE MACRO _sf.main.flat_with_seq_(x, p, outer_, mode, n) AS
+  list_transform(_sf.main.flat_(x, p, outer_, mode),
+    lambda e: struct_update(e, seq := CAST(n AS BIGINT)));
+-- With recursion: each node after its parent, before what comes after that.
+CREATE OR REPLACE MACRO _sf.main.flat_below_(x, p, outer_, mode, place) AS
+  list_transform(_sf.main.flat_(x, p, outer_, mode),
+    lambda e, i: struct_insert(e, place := list_append(place, i)));
 CREATE OR REPLACE MACRO _sf.main.flatten_deep_(x, p, outer_, mode) AS TABLE
   WITH RECURSIVE nodes AS (
-    SELECT unnest(_sf.main.flat_(x, p, outer_, mode), max_depth := 2)
+    SELECT unnest(_sf.main.flat_below_(x, p, outer_, mode, CAST([] AS BIGINT[])), max_depth := 2)
     UNION ALL
     SELECT inner_.* FROM nodes, LATERAL (
-      SELECT unnest(_sf.main.flat_(nodes.value, nodes.path, false, mode), max_depth := 2)) inner_
+      SELECT unnest(_sf.main.flat_below_(nodes.value, nodes.path, false, mode, nodes.place),
+                    max_depth := 2)) inner_
   )
-  SELECT * FROM nodes;
+  SELECT * EXCLUDE (place) FROM nodes ORDER BY place;
+CREATE OR REPLACE MACRO _sf.main.split_rows_(list_) AS
+  list_transform(list_, lambda e, i: {
+    'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e});
+CREATE OR REPLACE MACRO _sf.main.split_list_(s, d) AS _sf.main.split_rows_(string_split(s, d));
+CREATE OR REPLACE MACRO _sf.main.split_list_with_seq_(s, d, n) AS
+  list_transform(_sf.main.split_list_(s, d),
+    lambda e: struct_update(e, seq := CAST(n AS BIGINT)));
 CREATE OR REPLACE MACRO _sf.main.split_to_table_(s, d) AS TABLE
-  SELECT unnest(list_transform(string_split(s, d), lambda e, i: {
-    'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}), max_depth := 2);
+  SELECT unnest(_sf.main.split_list_(s, d), max_depth := 2);
+CREATE OR REPLACE MACRO _sf.main.strtok_split_list_(s, d) AS
+  _sf.main.split_rows_(
+    list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''));
+CREATE OR REPLACE MACRO _sf.main.strtok_split_list_with_seq_(s, d, n) AS
+  list_transform(_sf.main.strtok_split_list_(s, d),
+    lambda e: struct_update(e, seq := CAST(n AS BIGINT)));
 CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
-  SELECT unnest(list_transform(
-    list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''),
-    lambda e, i: {'seq': CAST(1 AS BIGINT), 'index': CAST(i AS BIGINT), 'value': e}),
-    max_depth := 2);
+  SELECT unnest(_sf.main.strtok_split_list_(s, d), max_depth := 2);
 
 -- A VARIANT as a value of the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS

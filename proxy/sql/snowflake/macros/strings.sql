@@ -5,29 +5,32 @@ CREATE OR REPLACE MACRO _sf.main.octet_length_(s) AS
     ELSE strlen(CAST(s AS VARCHAR)) END;
 CREATE OR REPLACE MACRO _sf.main.bit_length(s) AS 8 * _sf.main.octet_length_(s);
 
-CREATE OR REPLACE MACRO _sf.main.left_(s BLOB, n) AS unhex(left(hex(s), 2 * greatest(n, 0))),
-  (s, n) AS left(s, greatest(n, 0));
-CREATE OR REPLACE MACRO _sf.main.right_(s BLOB, n) AS unhex(right(hex(s), 2 * greatest(n, 0))),
-  (s, n) AS right(s, greatest(n, 0));
+-- greatest() leaves NULL out.
+CREATE OR REPLACE MACRO _sf.main.least_one_(n) AS CASE WHEN n < 1 THEN 1 ELSE n END;
+CREATE OR REPLACE MACRO _sf.main.least_zero_(n) AS CASE WHEN n < 0 THEN 0 ELSE n END;
+CREATE OR REPLACE MACRO _sf.main.left_(s BLOB, n) AS unhex(left(hex(s), 2 * _sf.main.least_zero_(n))),
+  (s, n) AS left(s, _sf.main.least_zero_(n));
+CREATE OR REPLACE MACRO _sf.main.right_(s BLOB, n) AS unhex(right(hex(s), 2 * _sf.main.least_zero_(n))),
+  (s, n) AS right(s, _sf.main.least_zero_(n));
 -- Position 0 is position 1; one before the text's beginning finds nothing.
 CREATE OR REPLACE MACRO _sf.main.bytes_from_(i) AS
   CASE WHEN i > 0 THEN 2 * i - 1 WHEN i = 0 THEN 1 ELSE 2 * i END;
 CREATE OR REPLACE MACRO _sf.main.text_from_(i) AS CASE WHEN i = 0 THEN 1 ELSE i END;
 CREATE OR REPLACE MACRO _sf.main.substr_(s BLOB, i) AS unhex(substr(hex(s), _sf.main.bytes_from_(i))),
-  (s BLOB, i, n) AS unhex(substr(hex(s), _sf.main.bytes_from_(i), 2 * greatest(n, 0))),
+  (s BLOB, i, n) AS unhex(substr(hex(s), _sf.main.bytes_from_(i), 2 * _sf.main.least_zero_(n))),
   (s, i) AS CASE WHEN i < -length(s) THEN '' ELSE substr(s, _sf.main.text_from_(i)) END,
   (s, i, n) AS CASE WHEN i < -length(s) THEN ''
-                    ELSE substr(s, _sf.main.text_from_(i), greatest(n, 0)) END;
+                    ELSE substr(s, _sf.main.text_from_(i), _sf.main.least_zero_(n)) END;
 CREATE OR REPLACE MACRO _sf.main.lpad_(s BLOB, n, p) AS
-    unhex(lpad(hex(s), CAST(2 * greatest(n, 0) AS INTEGER), hex(p))),
-  (s, n) AS lpad(s, CAST(greatest(n, 0) AS INTEGER), ' '),
-  (s, n, p) AS CASE WHEN p = '' THEN left(s, greatest(n, 0))
-                    ELSE lpad(s, CAST(greatest(n, 0) AS INTEGER), p) END;
+    unhex(lpad(hex(s), CAST(2 * _sf.main.least_zero_(n) AS INTEGER), hex(p))),
+  (s, n) AS lpad(s, CAST(_sf.main.least_zero_(n) AS INTEGER), ' '),
+  (s, n, p) AS CASE WHEN p = '' THEN left(s, _sf.main.least_zero_(n))
+                    ELSE lpad(s, CAST(_sf.main.least_zero_(n) AS INTEGER), p) END;
 CREATE OR REPLACE MACRO _sf.main.rpad_(s BLOB, n, p) AS
-    unhex(rpad(hex(s), CAST(2 * greatest(n, 0) AS INTEGER), hex(p))),
-  (s, n) AS rpad(s, CAST(greatest(n, 0) AS INTEGER), ' '),
-  (s, n, p) AS CASE WHEN p = '' THEN left(s, greatest(n, 0))
-                    ELSE rpad(s, CAST(greatest(n, 0) AS INTEGER), p) END;
+    unhex(rpad(hex(s), CAST(2 * _sf.main.least_zero_(n) AS INTEGER), hex(p))),
+  (s, n) AS rpad(s, CAST(_sf.main.least_zero_(n) AS INTEGER), ' '),
+  (s, n, p) AS CASE WHEN p = '' THEN left(s, _sf.main.least_zero_(n))
+                    ELSE rpad(s, CAST(_sf.main.least_zero_(n) AS INTEGER), p) END;
 CREATE OR REPLACE MACRO _sf.main.reverse_(s BLOB) AS
     unhex(array_to_string(list_reverse(regexp_extract_all(hex(s), '..')), '')),
   (s) AS reverse(s);
@@ -39,9 +42,9 @@ CREATE OR REPLACE MACRO _sf.main.byte_place_(s, t, i) AS
   coalesce(list_min(list_filter(range(i, octet_length(s) - octet_length(t) + 2),
     lambda k: substr(hex(s), 2 * k - 1, 2 * octet_length(t)) = hex(t))), 0);
 CREATE OR REPLACE MACRO _sf.main.place_(t BLOB, s, i) AS
-    CASE WHEN s IS NOT NULL AND t IS NOT NULL THEN _sf.main.byte_place_(s, t, greatest(i, 1)) END,
-  (t, s, i) AS CASE strpos(substr(s, greatest(i, 1)), t) WHEN 0 THEN 0
-    ELSE strpos(substr(s, greatest(i, 1)), t) + greatest(i, 1) - 1 END;
+    CASE WHEN s IS NOT NULL AND t IS NOT NULL THEN _sf.main.byte_place_(s, t, _sf.main.least_one_(i)) END,
+  (t, s, i) AS CASE strpos(substr(s, _sf.main.least_one_(i)), t) WHEN 0 THEN 0
+    ELSE strpos(substr(s, _sf.main.least_one_(i)), t) + _sf.main.least_one_(i) - 1 END;
 CREATE OR REPLACE MACRO _sf.main.contains_(s BLOB, t) AS _sf.main.byte_place_(s, t, 1) > 0,
   (s, t) AS contains(CAST(s AS VARCHAR), CAST(t AS VARCHAR));
 CREATE OR REPLACE MACRO _sf.main.startswith_(s BLOB, t) AS starts_with(hex(s), hex(t)),
@@ -100,7 +103,7 @@ CREATE OR REPLACE MACRO _sf.main.nearness_(a, b) AS
   CAST(floor(100 * round(jaro_similarity(a, b) + least(_sf.main.common_length_(a, b), 10) * 0.1
     * (1 - jaro_similarity(a, b)), 9)) AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.jarowinkler_similarity(a, b) AS
-  _sf.main.nearness_(lower(CAST(a AS VARCHAR)), lower(CAST(b AS VARCHAR)));
+  CASE WHEN a = '' OR b = '' THEN 0 ELSE _sf.main.nearness_(lower(CAST(a AS VARCHAR)), lower(CAST(b AS VARCHAR))) END;
 CREATE OR REPLACE MACRO _sf.main.editdistance(a, b, most := NULL) AS
   CASE WHEN a IS NOT NULL AND b IS NOT NULL
        THEN least(levenshtein(a, b), CAST(most AS BIGINT)) END;

@@ -1,0 +1,281 @@
+"""Which constraint an error of DuckDB's is about, in the fields that Postgres's errors have.
+
+Why it exists: ORMs decide by the constraint's name, and by the table, schema and column beside it, what
+to tell their user. DuckDB says only which value was wrong. The statement tells the table, DuckDB's
+catalog its constraints; they are called what Postgres would call them, as in the mirror.
+
+Promises: a name is given only where one constraint alone can be meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from proxy.engines.duck import DuckSession
+from proxy.engines.duck_errors import EngineError
+from proxy.engines.duckdb_c import DuckError
+from proxy.errors import SqlError
+from proxy.sql import inference
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+
+_CONSTRAINTS = """
+    SELECT database_name, schema_name, table_name, constraint_type, constraint_column_names,
+           expression, referenced_table, referenced_column_names
+    FROM duckdb_constraints()
+    WHERE database_name = $database AND constraint_type <> 'NOT NULL'
+    ORDER BY constraint_index
+"""
+_TABLES = "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
+_INDEXES = """
+    SELECT database_name, schema_name, table_name, index_name, expressions
+    FROM duckdb_indexes() WHERE is_unique
+"""
+_LONGEST = 63
+_ENDINGS = {"PRIMARY KEY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN KEY": "fkey"}
+
+Name = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Constraint:
+    """One constraint, or unique index, of a table."""
+
+    kind: str
+    columns: tuple[str, ...]
+    name: str
+    expression: str = ""
+    other: str = ""  # the table that it references
+    theirs: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Known:
+    """What the catalog says. path: the schemas that a name without one is looked for in, in order."""
+
+    path: tuple[tuple[str, str], ...] = ()
+    tables: dict[tuple[str, str, str], list[Constraint]] = field(default_factory=dict)
+
+    def find(self, name: Name) -> tuple[str, str, str] | None:
+        """The table that a statement means."""
+        *within, table = (part.casefold() for part in name)
+        for database, schema, own in self.tables:
+            if own.casefold() == table and within and schema.casefold() == within[-1]:
+                return database, schema, own
+        for database, schema in self.path if not within else ():
+            for found in self.tables:
+                if (found[0], found[1], found[2].casefold()) == (database, schema, table):
+                    return found
+        return None
+
+
+def read(duck: DuckSession) -> Known:
+    """Blocks. What is declared, as this connection sees it."""
+    database, schemas = duck.run("SELECT current_database(), current_schemas(true)")[0]
+    known = Known((("temp", "main"), *((database, schema) for schema in schemas)))
+    for path in duck.run(_TABLES):
+        known.tables[path] = []
+    for one in (database, "temp"):
+        rows = duck.run(_CONSTRAINTS.replace("$database", "'" + one.replace("'", "''") + "'"))
+        for base, schema, table, kind, columns, expression, other, theirs in rows:
+            there = known.tables.setdefault((base, schema, table), [])
+            name = _name(table, kind, columns, expression, [found.name for found in there])
+            there.append(
+                Constraint(
+                    kind, tuple(columns), name, expression or "", other or "", tuple(theirs or ())
+                )
+            )
+    for base, schema, table, name, expressions in duck.run(_INDEXES):
+        columns = [part.strip().strip("'\"") for part in expressions.strip("[]").split(",")]
+        there = known.tables.setdefault((base, schema, table), [])
+        there.append(Constraint("UNIQUE", tuple(columns), name))
+    return known
+
+
+def _name(
+    table: str, kind: str, columns: Sequence[str], expression: str | None, taken: Sequence[str]
+) -> str:
+    """What Postgres calls a constraint that was given no name (`ChooseConstraintName`)."""
+    middle = [] if kind == "PRIMARY KEY" or (kind == "CHECK" and len(columns) > 1) else columns
+    ending = _ENDINGS.get(kind, "key")
+    number = 0
+    while True:
+        last = ending + (str(number) if number else "")
+        name = _fitted(table, "_".join(middle), last)
+        if name not in taken:
+            return name
+        number += 1
+
+
+def _fitted(table: str, columns: str, ending: str) -> str:
+    """At most 63 bytes: the longer of table and columns is cut (`makeObjectName`)."""
+    first, second = table.encode(), columns.encode()
+    room = _LONGEST - len(ending) - 1 - (1 if second else 0)
+    while len(first) + len(second) > room:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    parts = [part.decode(errors="ignore") for part in (first, second) if part]
+    return "_".join([*parts, ending])
+
+
+def target(sql: str) -> Name | None:
+    """The table that DuckDB's statement writes to."""
+    tree = inference.read(sql)
+    if not isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge):
+        return None
+    table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    if not isinstance(table, exp.Table):
+        return None
+    return tuple(part.name for key in ("db", "this") if (part := table.args.get(key)))
+
+
+class Constraints:
+    """One session's errors about constraints."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: Known | None = None  # with what the open block has defined itself
+
+    def look(self, duck: DuckSession) -> None:
+        """Blocks. Before a statement that writes: what nobody else could tell of after an error."""
+        self._known = None
+        if duck.has_own_definitions:
+            with suppress(DuckError):
+                self._known = read(duck)
+
+    async def explain(self, error: EngineError) -> None:
+        """Adds to an error of class 23 what it is about."""
+        name = error.table or target(error.sql)
+        if name is None:
+            return
+        known = self._known
+        with suppress(SqlError):
+            known = known or await self._read_aside()
+        if known is not None and (table := known.find(name)) is not None:
+            _complete(error, known, table)
+
+    async def _read_aside(self) -> Known:
+        """By another connection: the session's own may be in a transaction that has failed."""
+        session = self._session
+        if not session.transaction.duck_open:
+            return await session.on_duck(read, session.duck)
+        aside = session.services.duck.session()
+        try:
+            path = session.settings.get("search_path")
+            await aside.call(aside.apply, "search_path", path)
+            return await aside.call(read, aside)
+        finally:
+            await aside.call(aside.close)
+
+
+def _complete(error: EngineError, known: Known, table: tuple[str, str, str]) -> None:
+    _, schema, name = table
+    shown = "public" if schema == "main" else schema
+    error.objects = {"s": shown, "t": name} | dict(error.objects)
+    tell = _TELLERS.get(error.sqlstate)
+    if tell is not None:
+        tell(error, known, table)
+
+
+def _of_one(found: Iterable[Constraint]) -> Constraint | None:
+    """The only one among them."""
+    several = list(found)
+    return several[0] if len(several) == 1 else None
+
+
+def _values(key: str, columns: Sequence[str]) -> list[str] | None:
+    """The values of a key as DuckDB writes it: `a: 1, b: 2`; None for other columns."""
+    values = []
+    rest = key
+    for index, column in enumerate(columns):
+        if not rest.startswith(f"{column}: "):
+            return None
+        rest = rest[len(column) + 2 :]
+        if index + 1 == len(columns):
+            values.append(rest)
+            break
+        value, comma, after = rest.partition(f", {columns[index + 1]}: ")
+        if not comma:
+            return None
+        values.append(value)
+        rest = f"{columns[index + 1]}: {after}"
+    return values
+
+
+def _key(columns: Sequence[str], values: Sequence[str]) -> str:
+    return f"Key ({', '.join(columns)})=({', '.join(values)})"
+
+
+def _taken(error: EngineError, known: Known, table: tuple[str, str, str]) -> None:
+    unique = [one for one in known.tables[table] if one.kind in ("PRIMARY KEY", "UNIQUE")]
+    named = [(one, values) for one in unique if (values := _values(error.key, one.columns))]
+    found: tuple[Constraint, list[str]] | None = None
+    if named:
+        found = max(named, key=lambda one: len(one[0].columns))
+    elif ": " not in error.key and (only := _of_one(o for o in unique if len(o.columns) == 1)):
+        found = only, [error.key]
+    if found is not None:
+        constraint, values = found
+        error.objects = {**error.objects, "n": constraint.name}
+        error.message = f'duplicate key value violates unique constraint "{constraint.name}"'
+        error.detail = f"{_key(constraint.columns, values)} already exists."
+
+
+def _checked(error: EngineError, known: Known, table: tuple[str, str, str]) -> None:
+    found = _of_one(
+        one
+        for one in known.tables[table]
+        if one.kind == "CHECK" and one.expression and error.key == f"CHECK({one.expression})"
+    )
+    if found is not None:
+        error.objects = {**error.objects, "n": found.name}
+        error.message = (
+            f'new row for relation "{table[2]}" violates check constraint "{found.name}"'
+        )
+
+
+def _foreign(error: EngineError, known: Known, table: tuple[str, str, str]) -> None:
+    if error.is_referenced:
+        _referenced(error, known, table)
+        return
+    keys = [one for one in known.tables[table] if one.kind == "FOREIGN KEY"]
+    found = _of_one(one for one in keys if _values(error.key, one.theirs) is not None)
+    if found is not None:
+        values = _values(error.key, found.theirs) or []
+        error.objects = {**error.objects, "n": found.name}
+        error.message = (
+            f'insert or update on table "{table[2]}" violates foreign key constraint "{found.name}"'
+        )
+        what = _key(found.columns, values)
+        error.detail = f'{what} is not present in table "{found.other}".'
+
+
+def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -> None:
+    """What is still referenced is a row of `table`; the constraint is another table's."""
+    found = [
+        (path, one, values)
+        for path, constraints in known.tables.items()
+        for one in constraints
+        if one.kind == "FOREIGN KEY" and one.other == table[2] and path[:2] == table[:2]
+        if (values := _values(error.key, one.columns)) is not None
+    ]
+    if len(found) != 1:
+        return
+    (path, constraint, values) = found[0]
+    error.objects = {**error.objects, "t": path[2], "n": constraint.name}
+    error.message = (
+        f'update or delete on table "{table[2]}" violates foreign key constraint'
+        f' "{constraint.name}" on table "{path[2]}"'
+    )
+    error.detail = f'{_key(constraint.theirs, values)} is still referenced from table "{path[2]}".'
+
+
+_TELLERS: dict[str, Any] = {"23505": _taken, "23514": _checked, "23503": _foreign}

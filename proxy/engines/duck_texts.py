@@ -1,0 +1,78 @@
+"""What DuckDB keeps of a definition as text alone, read back: whose sequence a default calls, which
+key a check stands for.
+
+DuckDB's catalog tells a default as an expression and Snowflake's foreign keys, which are not enforced,
+as checks (`proxy.sql.snowflake.definitions`). The mirror shows both as what they are. Reads tokens of
+DuckDB's own writing; what is not of these forms is None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot.tokens import TokenType
+
+from proxy.sql.identities import literal, quoted
+from proxy.sql.reading import DUCKDB
+from proxy.sql.snowflake.definitions import FOREIGN_KEY
+
+CONSTRAINT = "hatidata: constraint"
+"""The comment of a unique index that stands for a UNIQUE constraint of its name."""
+
+
+def plain_name(written: str) -> str:
+    """An identifier without what quotes it."""
+    (token,) = DUCKDB.own_tokens(written)
+    return token.text
+
+
+def called_sequence(default: str) -> tuple[str, ...] | None:
+    """The parts of the name of the sequence whose next value a default is."""
+    tokens = DUCKDB.own_tokens(default)
+    if len(tokens) != 4 or tokens[0].text != "nextval" or tokens[2].token_type != TokenType.STRING:
+        return None
+    name = DUCKDB.own_tokens(tokens[2].text)
+    parts = [token for token in name if token.token_type != TokenType.DOT]
+    if not parts or len(name) != 2 * len(parts) - 1:
+        return None
+    return tuple(
+        part.text if part.token_type == TokenType.IDENTIFIER else part.text.lower()
+        for part in parts
+    )
+
+
+def next_value(name: tuple[str, ...]) -> str:
+    """The call that gives a sequence's next value, as Postgres knows the sequence."""
+    where = ["public" if part == "main" else part for part in name[-2:-1]]
+    return f"nextval({literal(quoted(*where, name[-1]))})"
+
+
+def is_own(sequence: str, table: str, column: str, is_table: Callable[[str], bool]) -> bool:
+    """Whether a sequence that a column's default calls was made for it (`proxy.sql.identities`).
+
+    DuckDB does not tell whose a sequence is, so its name does; the table may have been renamed since,
+    unless there is one (`is_table`) of the name that it was made for.
+    """
+    if sequence.endswith("_identity"):
+        return True
+    stem, ending = sequence.rstrip("0123456789"), f"_{column}_seq"
+    first = stem.removesuffix(ending)
+    return stem.endswith(ending) and (first == table or not is_table(first))
+
+
+def foreign_key(expression: str) -> dict[str, Any] | None:
+    """The key that a check keeps: name, columns, schema ('' for the table's own), table, references.
+
+    references: [] where the primary key is meant.
+    """
+    for token in DUCKDB.own_tokens(expression):
+        if token.token_type == TokenType.STRING and token.text.startswith("{"):
+            try:
+                kept = json.loads(token.text)
+            except ValueError:
+                return None
+            if isinstance(kept, dict) and FOREIGN_KEY in kept:
+                return {"name": kept.pop(FOREIGN_KEY), **kept}
+    return None

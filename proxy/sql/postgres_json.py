@@ -1,0 +1,233 @@
+"""json and jsonb of Postgres's: operators, functions, and those that give rows.
+
+Why it exists: ORMs keep documents in jsonb columns and ask them with `@>`, `?`, `#>>` and
+`jsonb_...()`, none of which DuckDB has under these names. Documents are DuckDB's JSON here, in the
+order in which they were written. What would have to change a document in place is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from proxy.sql.postgres_routines import rows
+from proxy.sql.postgres_values import call, duck, is_text, refused
+
+Function = Callable[[list[exp.Expr]], exp.Expr]
+
+
+def _value(value: exp.Expr) -> exp.Expr:
+    """A value as it stands in a document."""
+    plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean))
+    return value if plain else call("pg_json_of_", value)
+
+
+def _build_object(arguments: list[exp.Expr]) -> exp.Expr:
+    if len(arguments) % 2:
+        raise refused("an object of a key without a value", arguments[-1])
+    made = []
+    for key, value in zip(arguments[::2], arguments[1::2], strict=True):
+        if isinstance(key, exp.Null):
+            raise refused("an object with a key that is NULL", key)
+        text = key if is_text(key) else exp.Cast(this=key, to=exp.DataType(this=exp.DType.TEXT))
+        made += [text, _value(value)]
+    return duck("json_object", *made)
+
+
+def _build_array(arguments: list[exp.Expr]) -> exp.Expr:
+    return duck("json_array", *map(_value, arguments))
+
+
+def _macro(name: str) -> Function:
+    return lambda arguments: call(name, *arguments)
+
+
+def _rows(macro: str, column: str) -> Function:
+    """A function that gives a row for each element of the list that a macro makes."""
+    return lambda arguments: rows(call(macro, *arguments), column)
+
+
+def _path_text(arguments: list[exp.Expr]) -> exp.Expr:
+    return call("pg_json_text_", _along(arguments[0], arguments[1:]))
+
+
+def _along(document: exp.Expr, steps: list[exp.Expr]) -> exp.Expr:
+    for step in steps:
+        document = call("pg_json_step_", document, step)
+    return call("pg_json_", document) if not steps else document
+
+
+def _refusal(name: str) -> Function:
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        raise refused(f"function {name}", arguments[0] if arguments else exp.Null())
+
+    return rule
+
+
+FUNCTIONS: dict[str, Function] = {
+    "typeof": _macro("pg_json_typeof_"),
+    "array_length": _macro("pg_json_array_length_"),
+    "array_elements": _rows("pg_json_elements_", "value"),
+    "array_elements_text": _rows("pg_json_texts_", "value"),
+    "object_keys": _rows("pg_json_keys_", ""),
+    "build_object": _build_object,
+    "build_array": _build_array,
+    "extract_path": lambda arguments: _along(arguments[0], arguments[1:]),
+    "extract_path_text": _path_text,
+    **{
+        name: _refusal(f"jsonb_{name}")
+        for name in (
+            *("set", "insert", "pretty", "strip_nulls", "populate_record", "to_record"),
+            *("to_recordset", "path_query", "path_query_first", "path_query_array"),
+            *("path_exists", "path_match", "populate_recordset", "set_lax", "object"),
+        )
+    },
+}
+FUNCTIONS = {
+    f"{prefix}_{name}": rule for name, rule in FUNCTIONS.items() for prefix in ("json", "jsonb")
+}
+del FUNCTIONS["json_object"]  # DuckDB's own
+
+_EACH = {
+    **{f"{p}_each": "pg_json_each_" for p in ("json", "jsonb")},
+    **{f"{p}_each_text": "pg_json_each_text_" for p in ("json", "jsonb")},
+}
+
+
+def by_place(node: exp.Anonymous) -> exp.Expr | None:
+    """jsonb_agg, and jsonb_each in FROM, a table of keys and values: what hangs on where it stands."""
+    if str(node.this).lower() == "jsonb_agg" and len(node.expressions) == 1:
+        return aggregate_list(node)
+    macro = _EACH.get(str(node.this).lower())
+    if macro is None:
+        return None
+    if not isinstance(node.parent, (exp.Table, exp.Lateral)):
+        raise refused(f"{node.this} outside FROM", node)
+    return call(macro, *node.expressions)
+
+
+def contains(node: exp.Binary) -> exp.Expr:
+    """`a @> b`, of documents or of arrays."""
+    return call("pg_contains_", node.this, node.expression)
+
+
+def contained(node: exp.Binary) -> exp.Expr:
+    """`a <@ b`."""
+    return call("pg_contains_", node.expression, node.this)
+
+
+def has_key(node: exp.Binary) -> exp.Expr:
+    """`a ? 'k'`"""
+    return call("pg_has_key_", node.this, node.expression)
+
+
+def has_any_key(node: exp.Binary) -> exp.Expr:
+    """`a ?| array['k', 'l']`"""
+    return call("pg_has_any_key_", node.this, node.expression)
+
+
+def has_all_keys(node: exp.Binary) -> exp.Expr:
+    """`a ?& array['k', 'l']`"""
+    return call("pg_has_all_keys_", node.this, node.expression)
+
+
+def _steps(path: exp.Expr) -> list[exp.Expr]:
+    """The steps of a path: '{a,b}' or array['a', 'b']."""
+    if isinstance(path, exp.Cast):
+        path = path.this
+    if isinstance(path, exp.Array):
+        return path.expressions
+    if is_text(path) and path.this.startswith("{") and path.this.endswith("}"):
+        inner = path.this[1:-1]
+        if not set(inner) & set('"\\{}'):
+            return [exp.Literal.string(step.strip()) for step in inner.split(",")] if inner else []
+    raise refused("a path that is no plain literal", path)
+
+
+def at_path(node: exp.Binary) -> exp.Expr:
+    """`a #> '{b,c}'`"""
+    return _along(node.this, _steps(node.expression))
+
+
+def text_at_path(node: exp.Binary) -> exp.Expr:
+    """`a #>> '{b,c}'`"""
+    return call("pg_json_text_", _along(node.this, _steps(node.expression)))
+
+
+def delete_path(node: exp.Binary) -> exp.Expr:
+    raise refused("#- of a document", node)
+
+
+def _filtered(node: exp.Expr, list_: exp.Expr, around: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """An expression around an aggregate takes the aggregate's FILTER into it."""
+    parent = node.parent
+    if isinstance(parent, exp.Window):
+        raise refused("json_agg as a window function", node)
+    if isinstance(parent, exp.Filter):
+        parent.set("this", list_)
+        made = around(exp.Filter(this=list_, expression=parent.expression))
+        parent.meta["around"] = made
+        return list_
+    return around(list_)
+
+
+def filter_(node: exp.Filter) -> exp.Expr | None:
+    return node.meta.get("around") if node._meta else None
+
+
+def aggregate_list(node: exp.Expr) -> exp.Expr:
+    """json_agg(x ORDER BY y)"""
+    argument = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
+    ordered = argument if isinstance(argument, exp.Order) else None
+    value = ordered.this if ordered is not None else argument
+    if isinstance(value, exp.Distinct):
+        (inner,) = value.expressions
+        if ordered is None:
+            by = exp.Ordered(this=inner.copy(), nulls_first=False)
+            argument = exp.Order(this=value, expressions=[by])
+    else:
+        made = _value(value)
+        argument = made if ordered is None else ordered
+        if ordered is not None:
+            ordered.set("this", made)
+    return _filtered(node, duck("list", argument), lambda made: duck("to_json", made))
+
+
+def aggregate_object(node: exp.Expr) -> exp.Expr:
+    """json_object_agg(k, v ORDER BY y)"""
+    key, value = node.expressions
+    ordered = value if isinstance(value, exp.Order) else None
+    entry: exp.Expr = exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier("k"), expression=_text_of(key)),
+            exp.PropertyEQ(
+                this=exp.to_identifier("v"),
+                expression=duck("to_json", _value(ordered.this if ordered else value)),
+            ),
+        ]
+    )
+    if ordered is not None:
+        entry = exp.Order(this=entry, expressions=ordered.expressions)
+    around = lambda made: duck("to_json", duck("map_from_entries", made))  # noqa: E731
+    return _filtered(node, duck("list", entry), around)
+
+
+def _text_of(key: exp.Expr) -> exp.Expr:
+    return exp.Cast(this=key, to=exp.DataType(this=exp.DType.TEXT))
+
+
+RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
+    exp.ArrayContainsAll: contains,
+    exp.ArrayContainedBy: contained,
+    exp.JSONBContainsTopKey: has_key,
+    exp.JSONBContainsAnyTopKeys: has_any_key,
+    exp.JSONBContainsAllTopKeys: has_all_keys,
+    exp.JSONBExtract: at_path,
+    exp.JSONBExtractScalar: text_at_path,
+    exp.JSONBDeleteAtPath: delete_path,
+    exp.JSONArrayAgg: aggregate_list,
+    exp.JSONObjectAgg: aggregate_object,
+    exp.JSONBObjectAgg: aggregate_object,
+    exp.Filter: filter_,
+}

@@ -1,0 +1,469 @@
+"""What a statement means once the types of its columns are known, as Postgres has it.
+
+Why it exists: a literal without a cast takes its type from what stands beside it, `s + 1` is an
+integer where s is a smallint, `sum` of integers is a bigint, and a sum of two float columns may
+overflow. None of that shows in the text alone. The tree of DuckDB's SQL is followed with the columns
+of its tables in hand (`proxy.sql.inference`), and then:
+
+- a literal is read as Postgres reads one of its type (`proxy.sql.postgres_literals`);
+- float arithmetic raises where it overflows, and is in double precision where Postgres's is;
+- avg of whole and numeric values is exact;
+- what the outermost query returns has the type that it has in Postgres;
+- a value that Postgres does not assign to a column's type, or compare with it, is refused.
+
+Where a type is not known, nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql.inference.expressions import bare
+from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
+from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
+from proxy.sql.inference.statements import Statements
+from proxy.sql.postgres_floats import finite, may_be_doubled
+from proxy.sql.postgres_literals import cast, duck_type, is_read, literal_of
+from proxy.sql.postgres_values import call
+from proxy.sql.reading import position_of, write_duckdb
+
+_FLOATS = ("float4", "float8")
+_NUMBERS = frozenset((*INTEGERS, "numeric", *_FLOATS))
+_STRINGS = frozenset(("text", "varchar", "bpchar", "name"))
+_LONG_NAMES = {
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bool": "boolean",
+    "varchar": "character varying",
+    "bpchar": "character",
+    "time": "time without time zone",
+    "timetz": "time with time zone",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "varbit": "bit varying",
+}
+
+# Types whose values Postgres assigns to and compares with one another.
+_FAMILIES = (
+    _NUMBERS,
+    _STRINGS,
+    frozenset(("date", "timestamp", "timestamptz")),
+    frozenset(("time", "timetz")),
+    *(frozenset((kind,)) for kind in ("bool", "bytea", "uuid", "interval")),
+)
+_FAMILY: dict[str, int] = {kind: number for number, kinds in enumerate(_FAMILIES) for kind in kinds}
+# Assigned all the same: a time of day is taken from a moment.
+_ASSIGNED = frozenset(
+    [(source, to) for source in ("timestamp", "timestamptz") for to in ("time", "timetz")]
+    + [("time", "interval"), ("interval", "time")]
+)
+
+# What is sure to be of the type that the inference says.
+_SURE = (exp.Column, exp.Cast, exp.Boolean, exp.Literal, exp.Placeholder)
+
+_OPERATORS = frozenset("+-*/")
+_SPELLED: dict[type, str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+}
+_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
+# The types that an output is cast to, whatever DuckDB's own function gave.
+_GIVEN = frozenset((*INTEGERS, *_FLOATS, "date", "timestamptz"))
+# An array's type does not say how many dimensions it has: only of these it is sure.
+_FLAT_ARRAYS = (exp.ArrayAgg,)
+
+
+def needs_types(tree: exp.Expr, nodes: Iterable[exp.Expr]) -> bool:
+    """Whether the types of a statement's parts can decide anything about it."""
+    if not isinstance(tree, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge) and not (
+        isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query)
+    ):
+        return False
+    return any(map(_decides, nodes))
+
+
+def _decides(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Literal):
+        return bool(node.is_string)
+    return isinstance(node, _DECIDING)
+
+
+_DECIDING = (
+    *(exp.Func, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe),
+    *(exp.Insert, exp.Update, exp.Merge, exp.Predicate),
+)
+
+
+class Typing(Statements):
+    """One statement of DuckDB's, whose types are noted by `look` and acted upon by `apply`.
+
+    given: OIDs of the parameters. columns: of a table or view, None if there is none of that name.
+    """
+
+    def __init__(
+        self,
+        tree: exp.Expr,
+        given: Mapping[int, int],
+        columns: Callable[[Relation], Columns | None],
+    ) -> None:
+        told = {n: name_of(oid) for n, oid in given.items()}
+        super().__init__(frozenset(), told, columns, "int4")
+        self._tree = tree
+        self._kinds: dict[int, Type] = {}
+        self._literals: dict[int, tuple[exp.Literal, str]] = {}
+        self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
+        self._averages: list[exp.Avg] = []
+        self._series: list[exp.Table] = []
+        self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
+        self._names: Sequence[str] = ()
+
+    def look(self) -> bool:
+        """Visits the tree; False where it is deeper than can be followed. Asks for columns.
+
+        Raises 42883 for a comparison, 42804 for an assignment that Postgres does not know.
+        """
+        try:
+            self.statement(self._tree)
+        except RecursionError:
+            return False
+        return True
+
+    def apply(self, zone: str) -> str | None:
+        """The statement as it is meant; None where nothing is to be changed.
+
+        zone: the session's TimeZone. Raises what a literal raises; its position is one in the tree's
+        own text. On the thread that the readers belong to.
+        """
+        changed = False
+        for literal, kind in self._literals.values():
+            if isinstance(kind, EnumType):
+                literal.replace(_of_enum(literal, kind))
+                changed = True
+            elif is_read(kind):
+                literal.replace(literal_of(literal, kind, zone))
+                changed = True
+        for node, left, right, kind in self._operations.values():
+            changed = self._calculated(node, left, right, kind) or changed
+        for average in self._averages:
+            _make_exact(average)
+            changed = True
+        for table in self._series:
+            _make_narrow(table)
+            changed = True
+        for select, index, kind in self._outputs:
+            changed = _give_type(select, index, kind) or changed
+        return write_duckdb(self._tree) if changed else None
+
+    # --- what is noted ------------------------------------------------------------------------
+
+    def kind_of(self, node: exp.Expr | None, scope: Scope) -> Type:
+        kind = super().kind_of(node, scope)
+        if node is not None:
+            self._kinds[id(node)] = kind
+            if isinstance(node, exp.Avg) and kind == "numeric":
+                self._averages.append(node)
+        return kind
+
+    def _known(self, node: exp.Expr | None) -> Type:
+        """What was found of a part that has been visited."""
+        node = bare(node)
+        if node is None:
+            return None
+        if id(node) in self._literals:
+            return self._literals[id(node)][1]
+        return self._kinds.get(id(node))
+
+    def coerce(self, node: exp.Expr | None, kind: Type) -> None:
+        super().coerce(node, kind)
+        node = bare(node)
+        if not isinstance(node, exp.Literal) or not node.is_string or kind in (None, UNKNOWN):
+            return
+        if not isinstance(_outer(node), exp.Cast | exp.TryCast):
+            self._literals.setdefault(id(node), (node, kind))
+
+    def _now(self, node: exp.Expr | None, kind: Type) -> Type:
+        if isinstance(node, exp.Literal) and id(node) in self._literals:
+            return self._literals[id(node)][1]
+        return super()._now(node, kind)
+
+    def _calculate(self, operator: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
+        result = super()._calculate(operator, left, right, scope)
+        if operator in _OPERATORS:
+            node = left.parent
+            if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
+                node = node.parent
+            if node is not None:
+                self._operations[id(node)] = node, left, right, result
+        return result
+
+    def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
+        super()._compare(left, kind, right, scope)
+        left, right = bare(left), bare(right)
+        operator = _SPELLED.get(left.parent.__class__)
+        kinds = self._known(left), self._known(right)
+        if operator is None or not isinstance(left, _SURE) or not isinstance(right, _SURE):
+            return
+        if kinds[0] is None or kinds[1] is None or UNKNOWN in kinds or _akin(*kinds):
+            return
+        names = [_LONG_NAMES.get(kind, kind) for kind in kinds]
+        raise SqlError(
+            "42883",
+            f"operator does not exist: {names[0]} {operator} {names[1]}",
+            hint="No operator matches the given name and argument types. You might need to add"
+            " explicit type casts.",
+        )
+
+    def statement(self, tree: exp.Expr) -> None:
+        if isinstance(tree, exp.Insert):
+            named = isinstance(tree.this, exp.Schema)
+            columns = tree.this.expressions if named else self._source(tree.this, Scope()).columns
+            self._names = [column.name for column in columns or ()]
+        super().statement(tree)
+
+    def _row(self, row: exp.Expr, kinds: Sequence[Type], scope: Scope) -> None:
+        super()._row(row, kinds, scope)
+        items = row.expressions if isinstance(row, exp.Tuple) else [row]
+        for name, kind, item in zip(self._names, kinds, items, strict=False):
+            self._assigned(name, kind, item)
+
+    def _coerce_outputs(self, outputs: Iterable[Output], kinds: Iterable[Type]) -> None:
+        outputs, kinds = list(outputs), list(kinds)
+        super()._coerce_outputs(outputs, kinds)
+        for name, kind, output in zip(self._names, kinds, outputs, strict=False):
+            if output.node is not None:
+                self._assigned(name, kind, output.node)
+
+    def _assign(
+        self, assignments: Iterable[exp.Expr], columns: list[Output] | None, scope: Scope
+    ) -> None:
+        assignments = list(assignments)
+        for one in assignments:
+            several = isinstance(one.this, exp.Tuple)
+            self._names = [column.name for column in one.this.expressions] if several else ()
+            super()._assign([one], columns, scope)
+            if isinstance(one, exp.EQ) and not several:
+                name = one.this.name
+                self._assigned(name, type_in(columns, name.lower()), one.expression)
+
+    def _assigned(self, name: str, kind: Type, value: exp.Expr | None) -> None:
+        """Raises 42804 for a value that Postgres does not assign to such a column."""
+        value = bare(value)
+        given = self._known(value)
+        if not isinstance(value, _SURE) or kind is None or given in (None, UNKNOWN):
+            return
+        if kind in _STRINGS or _akin(given, kind) or (given, kind) in _ASSIGNED:
+            return
+        raise SqlError(
+            "42804",
+            f'column "{name}" is of type {_LONG_NAMES.get(kind, kind)} but expression is of type'
+            f" {_LONG_NAMES.get(given, given)}",
+            hint="You will need to rewrite or cast the expression.",
+            position=position_of(value),
+        )
+
+    def _select(self, node: exp.Select, outer: Scope) -> list[Output] | None:
+        outputs = super()._select(node, outer)
+        for index, projection in enumerate(node.expressions):
+            kind = self._known(projection)
+            inner = bare(projection)
+            text = kind == "text" and isinstance(inner, exp.DPipe)
+            flat = isinstance(inner, _FLAT_ARRAYS) and element_of(kind) in _GIVEN
+            if kind is not None and (kind in _GIVEN or text or flat):
+                self._outputs.append((node, index, kind))
+        return outputs
+
+    def _returning(self, tree: exp.Expr, scope: Scope) -> None:
+        super()._returning(tree, scope)
+        returning = tree.args.get("returning")
+        for index, output in enumerate(returning.expressions if returning is not None else ()):
+            kind = self._known(output)
+            if kind in _GIVEN:
+                self._outputs.append((returning, index, kind))
+
+    def _table(self, node: exp.Table, scope: Scope) -> list[Output] | None:
+        columns = super()._table(node, scope)
+        if isinstance(node.this, exp.GenerateSeries) and columns and columns[0].kind == "int4":
+            self._series.append(node)
+        return columns
+
+    def _united(
+        self, node: exp.SetOperation, left: list[Output] | None, scope: Scope
+    ) -> list[Output] | None:
+        names, self._names = self._names, ()  # its branches are not what is assigned
+        outputs = super()._united(node, left, scope)
+        self._names = names
+        for index, output in enumerate(outputs or ()):
+            if output.kind in _GIVEN:
+                self._outputs += [(branch, index, output.kind) for branch in _branches(node)]
+        return outputs
+
+    # --- what is changed ----------------------------------------------------------------------
+
+    def _calculated(self, node: exp.Expr, left: exp.Expr, right: exp.Expr, kind: Type) -> bool:
+        """Arithmetic in Postgres's width, which raises where a float overflows."""
+        kinds = self._known(left), self._known(right)
+        changed = False
+        if "float4" in kinds and kind == "float8":
+            for side, own in zip((left, right), kinds, strict=True):
+                if own == "float4":
+                    changed = _widen(side, "float8") or changed
+        elif "int2" in kinds and kind in ("int4", "int8"):
+            for side, own in zip((left, right), kinds, strict=True):
+                if own == "int2":
+                    changed = _widen(side, kind) or changed
+        if kind == "numeric" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
+            node.expression.set("this", "pg_exact_quotient_")
+            changed = True
+        if kind in _FLOATS and not _is_checked(node) and may_be_doubled(node):
+            changed = True
+            _check(node)
+        return changed
+
+
+def _is_quotient_of_aggregates(node: exp.Dot) -> bool:
+    return node.expression.name.lower() == "pg_div_of_aggregates_"
+
+
+def _widen(side: exp.Expr, kind: str) -> bool:
+    parent, key, index = side.parent, side.arg_key, side.index
+    if parent is None or key is None:
+        return False
+    parent.set(key, cast(side, kind), index=index)
+    return True
+
+
+def _is_checked(node: exp.Expr) -> bool:
+    """Whether a node stands in a check already, which the text alone has called for."""
+    outer = _outer(node)
+    return isinstance(outer, exp.Anonymous) and outer.name.lower() == "pg_finite_"
+
+
+def _check(node: exp.Expr) -> None:
+    parent, key, index = node.parent, node.arg_key, node.index
+    inner = node.expression if isinstance(node, exp.Dot) else node
+    sides = (
+        inner.expressions if isinstance(inner, exp.Anonymous) else [inner.this, inner.expression]
+    )
+    made = finite(node, list(sides))
+    if parent is not None and key is not None:
+        parent.set(key, made, index=index)
+
+
+def _of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
+    """A text beside an enum is one of its values: DuckDB would compare the two as texts."""
+    if literal.this not in kind.values:
+        message = f'invalid input value for enum: "{literal.this}"'
+        raise SqlError("22P02", message, position=position_of(literal))
+    values = [exp.Literal.string(value) for value in kind.values]
+    to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
+    return exp.Cast(this=literal.copy(), to=to)
+
+
+def _make_narrow(table: exp.Table) -> None:
+    """generate_series() of integers in FROM gives integers: DuckDB's are wider."""
+    alias = table.args.get("alias")
+    name = "range" if table.this.args.get("is_end_exclusive") else "generate_series"
+    columns = alias.columns if alias is not None else ()
+    inner = table.copy()
+    for key in ("alias", "joins", "laterals"):
+        inner.set(key, None)
+    value = cast(exp.column(name, quoted=True), "int4")
+    named = exp.alias_(value, columns[0].name if columns else name, quoted=True)
+    query = exp.Select(expressions=[named], from_=exp.From(this=inner))
+    whole = exp.Subquery(this=query, alias=alias or exp.TableAlias(this=exp.to_identifier(name)))
+    for key in ("joins", "laterals"):
+        if table.args.get(key):
+            whole.set(key, table.args[key])
+    table.replace(whole)
+
+
+def _make_exact(average: exp.Avg) -> None:
+    """avg of whole or numeric values is their sum divided by their count: DuckDB's is a float."""
+    outermost: exp.Expr = average
+    while isinstance(outermost.parent, exp.Filter | exp.Window):
+        if outermost.arg_key != "this":
+            break
+        outermost = outermost.parent
+    parent, key, index = outermost.parent, outermost.arg_key, outermost.index
+    parts = []
+    for kind in (exp.Sum, exp.Count):
+        whole = outermost.copy()
+        place = whole if isinstance(whole, exp.Avg) else whole.find(exp.Avg)
+        assert place is not None
+        made = kind(this=place.this)
+        if place is whole:
+            whole = made
+        else:
+            place.replace(made)
+        parts.append(whole)
+    if parent is not None and key is not None:
+        parent.set(key, call("pg_average_", *parts), index=index)
+
+
+def _branches(node: exp.Expr | None) -> Iterator[exp.Select]:
+    """The SELECTs whose rows a set operation puts together."""
+    if isinstance(node, exp.Select):
+        yield node
+    elif isinstance(node, exp.SetOperation):
+        yield from _branches(node.this)
+        yield from _branches(node.expression)
+    elif isinstance(node, exp.Subquery):
+        yield from _branches(node.this)
+
+
+def _give_type(select: exp.Select | exp.Returning, index: int, kind: str) -> bool:
+    """Casts an output; what has no name of its own would lose the one that the engine gives it."""
+    if index >= len(select.expressions):
+        return False
+    projection = select.expressions[index]
+    if isinstance(projection, exp.Column) and _reads_more_than_tables(select):
+        alias = exp.Alias(this=projection, alias=exp.to_identifier(projection.name, quoted=True))
+        select.set("expressions", alias, index=index)
+        projection = alias
+    if not isinstance(projection, exp.Alias):
+        return False
+    value = bare(projection.this)
+    if isinstance(value, _PLAIN) or (isinstance(value, exp.Neg) and isinstance(value.this, _PLAIN)):
+        return False
+    if isinstance(value, exp.Column) and not _reads_more_than_tables(select):
+        return False
+    to = duck_type(kind)
+    if isinstance(value, exp.Cast) and value.to == to:
+        return False
+    projection.set("this", cast(projection.this, kind))
+    return True
+
+
+def _reads_more_than_tables(select: exp.Select | exp.Returning) -> bool:
+    """Whether a column may be one that a function or an unnamed expression made."""
+    from_ = select.args.get("from_")
+    sources = [from_.this] if from_ is not None else []
+    sources += [join.this for join in select.args.get("joins") or ()]
+    sources += select.args.get("laterals") or ()
+    return any(
+        not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier)
+        for source in sources
+    )
+
+
+def _outer(node: exp.Expr) -> exp.Expr | None:
+    """What an expression stands in, brackets aside."""
+    outer = node.parent
+    while isinstance(outer, exp.Paren):
+        outer = outer.parent
+    return outer
+
+
+def _akin(one: str, other: str) -> bool:
+    families = _FAMILY.get(one), _FAMILY.get(other)
+    return None in families or families[0] == families[1]

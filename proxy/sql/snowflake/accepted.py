@@ -1,0 +1,129 @@
+"""Snowflake's statements about its cloud, answered by decision.
+
+Why it exists: scripts that make tables also make warehouses, tags and policies. Where leaving such a
+statement out changes no answer, it is taken with a notice, so that the script runs; where it would
+(a task that never runs, a stream that never fills), it is refused with what to do instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.errors import SqlError
+from proxy.sql.words import Words
+
+_VERBS = frozenset({"CREATE", "ALTER", "DROP"})
+_MODIFIERS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "TRANSIENT"})
+
+TAKEN: dict[str, str] = {
+    "WAREHOUSE": "there are no warehouses: the server itself computes",
+    "RESOURCE MONITOR": "there are no credits to watch",
+    "TAG": "tags are not kept",
+    "MASKING POLICY": "policies are not kept, and cannot be set on anything",
+    "ROW ACCESS POLICY": "policies are not kept, and cannot be set on anything",
+    "PROJECTION POLICY": "policies are not kept, and cannot be set on anything",
+    "AGGREGATION POLICY": "policies are not kept, and cannot be set on anything",
+    "SESSION POLICY": "policies are not kept, and cannot be set on anything",
+    "PASSWORD POLICY": "policies are not kept, and cannot be set on anything",
+}
+"""What CREATE, ALTER and DROP of these objects is answered with: a notice, and nothing done."""
+
+REFUSED: dict[str, str] = {
+    "STREAM": "Keep a column with the time of a change.",
+    "TASK": "Let a scheduler outside send the statement.",
+    "ALERT": "Let a scheduler outside send the statement.",
+    "PIPE": "Send COPY INTO or COPY FROM STDIN.",
+    "SHARE": "Give clients the address of this server.",
+    "INTEGRATION": "The server reaches nothing outside.",
+    "STORAGE INTEGRATION": "The server reaches nothing outside.",
+    "API INTEGRATION": "The server reaches nothing outside.",
+    "NOTIFICATION INTEGRATION": "The server reaches nothing outside.",
+    "SECURITY INTEGRATION": "The server reaches nothing outside.",
+    "EXTERNAL FUNCTION": "Write it in SQL.",
+    "NETWORK POLICY": "The server listens on loopback only.",
+    "ACCOUNT": "ALTER SESSION sets the session's own parameters.",
+    "EVENT TABLE": "Make a table, and insert into it.",
+}
+"""What to do in place of CREATE, ALTER and DROP of these objects, which are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """kind: the statement's leading words, its command tag. One of notice and refused says the rest."""
+
+    kind: str
+    notice: str = ""
+    refused: SqlError | None = None
+
+
+def read(words: Words) -> Accepted | None:
+    """What is decided about a statement; None for all that this table does not speak of."""
+    verb = words.word
+    if verb in ("GRANT", "REVOKE"):
+        return _rights(words, verb)
+    if verb not in _VERBS:
+        return None
+    ahead = 1
+    while words.word_at(ahead) in _MODIFIERS:
+        ahead += 1
+    for length in (3, 2, 1):
+        kind = " ".join(words.word_at(ahead + i) for i in range(length))
+        if kind in TAKEN:
+            if verb == "CREATE" and not words.word_at(ahead + length):
+                return None
+            return Accepted(f"{verb} {kind}", notice=TAKEN[kind])
+        if kind in REFUSED:
+            error = SqlError(
+                "0A000",
+                f"{verb} {kind} is not supported",
+                hint=REFUSED[kind],
+                position=words.tokens[0].start + 1,
+            )
+            return Accepted(f"{verb} {kind}", refused=error)
+    if [words.word_at(i) for i in range(3)] == ["ALTER", "DYNAMIC", "TABLE"]:
+        return _of_dynamic_table(words)
+    if (
+        verb == "CREATE"
+        and words.word_at(ahead) == "ROLE"
+        and (ahead > 1 or words.word_at(ahead + 1) == "IF")
+    ):
+        hint = "Roles are Postgres's: whoever may make them says CREATE ROLE name."
+        error = SqlError("0A000", "this form of CREATE ROLE is not supported", hint=hint)
+        return Accepted("CREATE ROLE", refused=error)
+    return None
+
+
+_REFRESHING = frozenset({"REFRESH", "SUSPEND", "RESUME"})
+
+
+def _of_dynamic_table(words: Words) -> Accepted:
+    """ALTER DYNAMIC TABLE t REFRESH: what is computed when it is read is fresh."""
+    kind = "ALTER DYNAMIC TABLE"
+    if words.tokens[-1].text.upper() in _REFRESHING:
+        return Accepted(
+            kind, notice="a dynamic table is a view here: it is computed when it is read"
+        )
+    hint = "A dynamic table is a view here; make it again with CREATE OR REPLACE."
+    return Accepted(
+        kind, refused=SqlError("0A000", f"this form of {kind} is not supported", hint=hint)
+    )
+
+
+_NOT_HERE = frozenset(
+    {"WAREHOUSE", "RESOURCE", "INTEGRATION", "ACCOUNT", "STAGE", "TASK", "PIPE", "STREAM"}
+)
+
+
+def _rights(words: Words, verb: str) -> Accepted | None:
+    """Rights on what is not here are not kept; roles of roles are Postgres's to give."""
+    spelled = [token.text.upper() for token in words.tokens]
+    if "ON" in spelled:
+        after = spelled[spelled.index("ON") + 1 :]
+        if len(after) > 2 and after[0] in _NOT_HERE and after[1] not in ("TO", "FROM", ".", ","):
+            return Accepted(verb, notice=f"there are no rights on {after[0].lower()}s here")
+        return None
+    if spelled[1] == "ROLE":
+        hint = "Roles are Postgres's: whoever may says GRANT role TO role."
+        error = SqlError("0A000", f"{verb} ROLE is not supported", hint=hint)
+        return Accepted(f"{verb} ROLE", refused=error)
+    return None

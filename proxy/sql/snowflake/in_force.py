@@ -1,0 +1,41 @@
+"""The session parameters that a plan is made under.
+
+Why it exists: rules are functions of a node alone, while WEEK_START or DATE_OUTPUT_FORMAT change
+what a node becomes. Planning is one uninterrupted call on one thread, so `planned_under` says for
+its length what is in force, and rules ask `value`. A plan's cache key holds the same pairs
+(`Dialect.parameters`), so plans never mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from proxy.sql.snowflake.parameters import PARAMETERS
+
+Pairs = tuple[tuple[str, str], ...]
+
+_changed: dict[str, str] = {}
+
+
+@contextmanager
+def planned_under(parameters: Pairs) -> Iterator[None]:
+    """parameters: names in lower case with those values that are not the defaults."""
+    before = _changed.copy()
+    _changed.clear()
+    _changed.update(parameters)
+    try:
+        yield
+    finally:
+        _changed.clear()
+        _changed.update(before)
+
+
+def value(name: str) -> str:
+    """A parameter's value, by its name in lower case."""
+    return _changed.get(name, PARAMETERS[name].default)
+
+
+def changed(*names: str) -> bool:
+    """Whether one of these parameters has another value than its default."""
+    return bool(_changed) and any(name in _changed for name in names)

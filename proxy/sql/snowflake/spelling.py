@@ -1,0 +1,220 @@
+"""Snowflake's spellings that sqlglot's grammar cannot read, said in tokens that it can.
+
+Why it exists: a compiled parser cannot be subclassed, and text is not to be edited. So where a
+definition has words that sqlglot does not know, its tokens are put otherwise before they are parsed.
+All made tokens stand at the place of one of the text, so that errors still point into it.
+
+What has no meaning here is left out by decision (tags, MANAGED ACCESS, HYBRID); what would be a lie
+if it were left out is refused (COLLATE, policies).
+"""
+
+from __future__ import annotations
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+
+
+def respelled(tokens: list[Token]) -> list[Token]:
+    """The tokens of one statement, as sqlglot reads them; the same list where nothing is to do.
+
+    Raises SqlError 0A000 for what Snowflake has and this server does not.
+    """
+    if not tokens:
+        return tokens
+    start = _STARTS.get(tokens[0].token_type)
+    return tokens if start is None else start(tokens)
+
+
+def _word(tokens: list[Token], at: int) -> str:
+    token = tokens[at] if 0 <= at < len(tokens) else None
+    if token is None or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+        return ""
+    return token.text.upper()
+
+
+def _at(place: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, place.line, place.col, place.start, place.end)
+
+
+def _refused(what: str, place: Token, hint: str) -> SqlError:
+    return SqlError("0A000", f"{what} is not supported", hint=hint, position=place.start + 1)
+
+
+def close_of(tokens: list[Token], opening: int) -> int:
+    """The index of the bracket that closes the one at `opening`; the end where none does."""
+    depth = 0
+    for at in range(opening, len(tokens)):
+        kind = tokens[at].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth == 0:
+            return at
+    return len(tokens) - 1
+
+
+_MODIFIERS = frozenset(
+    {"OR", "REPLACE", "SECURE", "TEMP", "TEMPORARY", "TRANSIENT", "LOCAL", "GLOBAL"}
+)
+
+
+def _create(tokens: list[Token]) -> list[Token]:
+    tokens = _temporary(tokens)
+    at = 1
+    while _word(tokens, at) in _MODIFIERS or _word(tokens, at) == "RECURSIVE":
+        at += 1
+    word = _word(tokens, at)
+    if word == "VIEW" and any(_word(tokens, i) == "RECURSIVE" for i in range(1, at)):
+        return _recursive_view(
+            [t for i, t in enumerate(tokens) if _word(tokens, i) != "RECURSIVE" or i > at]
+        )
+    if word == "HYBRID" and _word(tokens, at + 1) == "TABLE":
+        tokens = tokens[:at] + tokens[at + 1 :]
+        word = "TABLE"
+    if word == "SCHEMA" and len(tokens) > at + 1:
+        return _schema(tokens, at)
+    if word == "DYNAMIC" and _word(tokens, at + 1) == "TABLE":
+        return _dynamic_table(tokens, at)
+    if word in ("TABLE", "VIEW", "MATERIALIZED"):
+        return _without_tags(tokens)
+    return tokens
+
+
+def _dynamic_table(tokens: list[Token], at: int) -> list[Token]:
+    """A materialized view: what is computed when it is read lags behind nothing."""
+    head = [t for i, t in enumerate(tokens[:at]) if _word(tokens, i) != "TRANSIENT"]
+    made = [
+        _at(tokens[at], TokenType.VAR, "MATERIALIZED"),
+        _at(tokens[at + 1], TokenType.VIEW, "VIEW"),
+    ]
+    name, as_ = _name_and_query(tokens, at + 1)
+    if as_ < 0:
+        return tokens
+    end = name + 1
+    if tokens[end].token_type == TokenType.L_PAREN:
+        end = close_of(tokens, end) + 1
+    return [*head, *made, *tokens[at + 2 : end], *tokens[as_:]]
+
+
+def _name_and_query(tokens: list[Token], kind: int) -> tuple[int, int]:
+    """Where a name ends and where AS stands in CREATE ... VIEW, -1 without; `kind`: where VIEW is."""
+    name = kind + 1
+    if _word(tokens, name) == "IF":
+        name += 3
+    while name + 2 < len(tokens) and tokens[name + 1].token_type == TokenType.DOT:
+        name += 2
+    depth = 0
+    for at in range(name, len(tokens) - 1):
+        depth += (tokens[at].token_type == TokenType.L_PAREN) - (
+            tokens[at].token_type == TokenType.R_PAREN
+        )
+        if depth == 0 and tokens[at].token_type == TokenType.ALIAS:
+            return name, at
+    return name, -1
+
+
+def _temporary(tokens: list[Token]) -> list[Token]:
+    """CREATE LOCAL TEMP, GLOBAL TEMPORARY and VOLATILE are TEMPORARY in Snowflake."""
+    at = 3 if _word(tokens, 1) == "OR" else 1
+    words = [_word(tokens, at), _word(tokens, at + 1)]
+    if words[0] in ("LOCAL", "GLOBAL") and words[1] in ("TEMP", "TEMPORARY"):
+        return tokens[:at] + tokens[at + 1 :]
+    if words[0] == "VOLATILE":
+        made = _at(tokens[at], TokenType.TEMPORARY, "TEMPORARY")
+        return [*tokens[:at], made, *tokens[at + 1 :]]
+    return tokens
+
+
+def _recursive_view(tokens: list[Token]) -> list[Token]:
+    """`CREATE VIEW v (a) AS q`, q reading v, is `CREATE VIEW v (a) AS WITH RECURSIVE v (a) AS (q) ...`."""
+    view = next(i for i in range(len(tokens)) if _word(tokens, i) == "VIEW")
+    name, as_ = _name_and_query(tokens, view)
+    if as_ < 0:
+        return tokens
+    columns: list[Token] = []
+    if tokens[name + 1].token_type == TokenType.L_PAREN:
+        columns = tokens[name + 1 : close_of(tokens, name + 1) + 1]
+    first, last = tokens[as_ + 1], tokens[-1]
+    opened = [
+        _at(first, TokenType.WITH, "WITH"),
+        _at(first, TokenType.RECURSIVE, "RECURSIVE"),
+        tokens[name],
+        *columns,
+        _at(first, TokenType.ALIAS, "AS"),
+        _at(first, TokenType.L_PAREN, "("),
+    ]
+    closed = [
+        _at(last, TokenType.R_PAREN, ")"),
+        _at(last, TokenType.SELECT, "SELECT"),
+        _at(last, TokenType.STAR, "*"),
+        _at(last, TokenType.FROM, "FROM"),
+        tokens[name],
+    ]
+    return [*tokens[: as_ + 1], *opened, *tokens[as_ + 1 :], *closed]
+
+
+_SCHEMA_WORDS = frozenset(
+    {"DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "DEFAULT_DDL_COLLATION"}
+    | {"LOG_LEVEL", "TRACE_LEVEL", "REPLACE_INVALID_CHARACTERS", "COMMENT"}
+)
+
+
+def _schema(tokens: list[Token], at: int) -> list[Token]:
+    """CREATE [TRANSIENT] SCHEMA: its properties have no meaning here, and a schema keeps no comment."""
+    head = [t for i, t in enumerate(tokens[:at]) if _word(tokens, i) != "TRANSIENT"]
+    kept: list[Token] = []
+    rest = tokens[at:]
+    index = 0
+    while index < len(rest):
+        word = _word(rest, index)
+        if word == "WITH" and _word(rest, index + 1) == "MANAGED":
+            index += 3
+        elif (word == "WITH" and _word(rest, index + 1) == "TAG") or word == "TAG":
+            index += 1 + (word == "WITH")
+            index = close_of(rest, index) + 1
+        elif word in _SCHEMA_WORDS and index > 1 and rest[index + 1].token_type == TokenType.EQ:
+            index += 3
+        else:
+            kept.append(rest[index])
+            index += 1
+    return head + kept
+
+
+def _without_tags(tokens: list[Token]) -> list[Token]:
+    """A table's or view's definition without `[WITH] TAG (...)`.
+
+    Raises 0A000 for COLLATE and for policies, which would change what queries give.
+    """
+    words = {token.text.upper() for token in tokens}
+    if words.isdisjoint(("TAG", "COLLATE", "POLICY")):
+        return tokens
+    kept: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        word = _word(tokens, index)
+        after = tokens[index + 1].token_type if index + 1 < len(tokens) else None
+        if word == "COLLATE" and after == TokenType.STRING:
+            if tokens[index + 1].text.lower() not in ("", "utf8"):
+                hint = "Compare with UPPER or ILIKE where case is not to matter."
+                raise _refused("COLLATE", tokens[index], hint)
+            index += 2
+        elif word == "POLICY" and _word(tokens, index - 1) in ("MASKING", "PROJECTION", "ACCESS"):
+            hint = "Show a view in place of the table."
+            raise _refused(f"{_word(tokens, index - 1)} POLICY", tokens[index - 1], hint)
+        elif word == "TAG" and after == TokenType.L_PAREN:
+            if kept and kept[-1].text.upper() == "WITH":
+                kept.pop()
+            index = close_of(tokens, index + 1) + 1
+        else:
+            kept.append(tokens[index])
+            index += 1
+    return kept
+
+
+def _drop(tokens: list[Token]) -> list[Token]:
+    """DROP DYNAMIC TABLE drops the view that it is."""
+    if _word(tokens, 1) == "DYNAMIC" and _word(tokens, 2) == "TABLE":
+        return [tokens[0], _at(tokens[2], TokenType.VIEW, "VIEW"), *tokens[3:]]
+    return tokens
+
+
+_STARTS = {TokenType.CREATE: _create, TokenType.DROP: _drop}

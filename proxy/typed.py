@@ -1,0 +1,93 @@
+"""Statements of the postgres dialect as the types of what they name make them.
+
+Why it exists: a plan knows a statement's text alone and is shared by all sessions; what a literal in
+it means, and of what type a sum is, follows from the columns that this session's names stand for. Here
+they are asked for, and the plan's SQL is made over (`proxy.sql.postgres_typing`), once for as long as
+nothing is defined anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from proxy.engines.duck import DuckSession
+from proxy.engines.freshness import Stamp
+from proxy.errors import SqlError
+from proxy.parameter_types import relation_columns
+from proxy.sql import inference
+from proxy.sql.positions import source_position
+from proxy.sql.postgres_typing import Typing
+from proxy.sql.statement import Statement
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+
+_KEPT = 256
+_KEPT_LENGTH = 8192  # characters: a longer statement is hardly the same twice
+
+_Key = tuple[str, tuple[tuple[int, int], ...], str]
+
+
+class Typed:
+    """One session's statements, by their text and the types of their parameters."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._kept: OrderedDict[_Key, tuple[Stamp, str]] = OrderedDict()
+
+    async def of(self, plan: Statement, oids: Mapping[int, int] | None = None) -> Statement:
+        """The plan with the SQL that it means now. oids: of its parameters.
+
+        Raises SqlError for a literal that is none of its type, with its place in the message.
+        """
+        if not plan.typed or not plan.sql:
+            return plan
+        session = self._session
+        zone = session.settings.get("TimeZone")
+        key = plan.sql, tuple(sorted((oids or {}).items())), zone
+        found = self._kept.get(key)
+        if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
+            return replace(plan, sql=found[1])
+        tree = inference.read(plan.sql)
+        if tree is None:
+            return plan
+        try:
+            stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
+        except SqlError as error:
+            raise self._placed(error, plan) from None
+        if len(plan.sql) <= _KEPT_LENGTH:
+            self._kept[key] = stamp, sql
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return replace(plan, sql=sql)
+
+    async def _made(
+        self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
+    ) -> tuple[Stamp, str]:
+        session = self._session
+        typing, stamp = await session.on_duck(_looked, session.duck, tree, oids)
+        return stamp, (typing.apply(zone) if typing is not None else None) or sql
+
+    def _placed(self, error: SqlError, plan: Statement) -> SqlError:
+        """The error with its place in the message instead of that in DuckDB's SQL."""
+        if error.position is not None:
+            offset = len(plan.sql[: error.position - 1].encode())
+            place = source_position(plan.sql, offset, plan.text, self._session.dialect.name)
+            error.position = place + plan.start if place is not None else None
+        return error
+
+
+def _looked(
+    duck: DuckSession, tree: exp.Expr, oids: Mapping[int, int]
+) -> tuple[Typing | None, Stamp]:
+    """Blocks. The types of a statement, None where they cannot be followed; and when that was."""
+    stamp = duck.definitions()
+
+    typing = Typing(tree, oids, partial(relation_columns, duck))
+    return (typing if typing.look() else None), stamp
