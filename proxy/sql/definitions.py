@@ -22,7 +22,8 @@ class Touched:
     or its name. indexed: nothing but its indexes. constrained: it is new, with constraints.
     comment: nothing but this one, of a column or (None) of the relation: its text. views: and the
     columns of views on it. renamed: its new name. source: the text of a view's query. rows: how many
-    it has is to be told. temporary: it is the session's alone, whatever the schema. index: it is an index's name. everything: any relation at all; the rest says nothing.
+    it has is to be told. temporary: it is the session's alone, whatever the schema. index: it is an
+    index's name. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
