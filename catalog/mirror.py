@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from importlib.resources import files
+from secrets import token_hex
 from typing import Any
 
 import psycopg
@@ -42,6 +43,7 @@ APPLY = "SELECT hatidata_catalog.apply($1, $2, $3::text::boolean)"
 """In a client's transaction: what cannot be done is there for `unsettled` once it is committed, if
 the last parameter is 'true'."""
 
+_KEYS = 8  # of the last starts: one that is being replaced goes on until it ends
 _BATCH = 200  # relations in one transaction: each takes several places in the table of locks
 _OWN = "hatidata_catalog"
 
@@ -52,15 +54,20 @@ def install(conninfo: str, *, own_server: bool) -> str:
     own_server: Postgres is ours alone, and its system functions may be replaced.
     Raises psycopg.Error, with InsufficientPrivilege where the role may not do that.
     """
+    secret = token_hex(32)
     scripts = sorted(files("catalog").joinpath("sql").iterdir(), key=lambda file: file.name)
     with psycopg.connect(conninfo) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('hatidata.mirror'))")
         for script in scripts:
             if own_server or script.name != "embedded.sql":
                 connection.execute(script.read_text("utf-8").encode())
-        row = connection.execute(f"SELECT value FROM {_OWN}.secret").fetchone()
-    assert row is not None
-    return str(row[0])
+        digest = sha256(secret.encode()).digest()
+        connection.execute(f"INSERT INTO {_OWN}.keys (digest) VALUES (%s)", [digest])
+        connection.execute(
+            f"DELETE FROM {_OWN}.keys WHERE digest NOT IN "
+            f"(SELECT digest FROM {_OWN}.keys ORDER BY made DESC LIMIT {_KEYS})"
+        )
+    return secret
 
 
 def signed(document: Document) -> Document:

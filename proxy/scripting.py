@@ -137,7 +137,7 @@ class Script:
     async def _keep_type(self, name: Name, found: str) -> None:
         """A variable whose type was inferred takes values of that type only."""
         before = name.engine_type
-        if found == '"NULL"' or _fits(found, before):
+        if found == '"NULL"' or _fits(found, before) or await self._is_whole(name, found):
             variable = name.variable
             await self._privately(
                 f"SET VARIABLE \"{variable}\" = CAST(getvariable('{variable}') AS {before})"
@@ -148,6 +148,14 @@ class Script:
             f"a value of type {found} for a variable that began as {before} is not supported",
             hint="Declare the variable with its type.",
         )
+
+    async def _is_whole(self, name: Name, found: str) -> bool:
+        """Whether a float, which arithmetic with a VARIANT gives, is an integer's value."""
+        if found != "DOUBLE" or name.engine_type not in _INTEGERS:
+            return False
+        value = f"getvariable('{name.variable}')"
+        sql = f"SELECT trunc({value}) = {value} AND abs({value}) < 9007199254740992"
+        return (await self._rows(sql))[0][0] is True
 
     def _planned(self, text: str) -> Statement:
         plan = self._compound.plan(text)
@@ -375,6 +383,12 @@ class Script:
         if name.kind == "resultset":
             name.table, name.columns = await self._table(await self._result(statement.value))
             return
+        words = [token.text.upper() for token in statement.value.tokens]
+        if words[:2] == ["(", "CALL"] and words[-1] == ")":
+            inner = s.Fragment(statement.value.text, statement.value.tokens[1:-1])
+            await self._statement(self.scope.bound(inner, bare=True))
+            await self._take(name, f"SELECT getvariable('{RETURNED}')")
+            return
         await self.assign(name, self._expression(statement.value, name.type))
 
     async def _if(self, statement: s.If) -> None:
@@ -526,6 +540,13 @@ class Script:
 
     async def _returned_table(self, fragment: s.Fragment) -> str:
         tokens = list(fragment.tokens)
+        words = [token.text.upper() for token in tokens]
+        if len(words) == 4 and words[0] == "RESULTSET_FROM_CURSOR":
+            cursor = self.scope.get(Words(fragment.text, tokens[2:3]).name(), "cursor")
+            if cursor.table is None:
+                await self._open(cursor, ())
+            assert cursor.table is not None
+            return cursor.table
         if len(tokens) == 1:
             result = self.scope.get(Words(fragment.text, tokens).name(), "resultset")
             if result.table is None:

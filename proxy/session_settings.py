@@ -128,6 +128,12 @@ def _time_zone(name: str, value: str) -> str:
         if hours != int(hours) or not -12 <= hours <= 14:
             raise SqlError("0A000", f"time zone {value} is not supported", hint="Use an IANA name.")
         return f"Etc/GMT{-int(hours):+d}" if hours else "UTC"
+    sign, (hours_west, *rest) = value[:1], value[1:].split(":")
+    if sign in ("+", "-") and hours_west.isdecimal() and all(r.strip("0") == "" for r in rest):
+        # As POSIX writes it: hours to the west.
+        if not -14 <= int(sign + hours_west) <= 12:
+            raise invalid(name, value)
+        return f"Etc/GMT{sign}{int(hours_west)}" if int(hours_west) else "UTC"
     for known in (value, *_zones_by_folded().get(value.casefold(), ())):
         try:
             return zoneinfo.ZoneInfo(known).key

@@ -102,8 +102,12 @@ class SessionStatements:
         assert plan.route is Route.SESSION
         action = plan.action
         if isinstance(action, _WITH_INNER):
-            if isinstance(action, act.Declare) and self.named.one(action.query).writes:
-                raise SqlError("42601", "DECLARE CURSOR needs a query")
+            if isinstance(action, act.Declare):
+                query = self.named.one(action.query)
+                if query.writes:
+                    raise SqlError("42601", "DECLARE CURSOR needs a query")
+                if isinstance(query.action, compound.CompoundAction):
+                    raise not_supported("DECLARE CURSOR over what takes several steps")
             if inner is None:
                 statement = PreparedStatement("")
                 statement.plan = self.inner(plan)

@@ -31,11 +31,13 @@ BEGIN
 END
 $$;
 
-CREATE TABLE IF NOT EXISTS hatidata_catalog.secret (
-    value text NOT NULL DEFAULT gen_random_uuid()::text || gen_random_uuid()::text
+DROP TABLE IF EXISTS hatidata_catalog.secret;
+CREATE TABLE IF NOT EXISTS hatidata_catalog.keys (
+    digest bytea PRIMARY KEY,
+    made   timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE hatidata_catalog.secret IS 'What a caller of apply() must know: a client''s own backend calls it, the client may not.';
-INSERT INTO hatidata_catalog.secret SELECT WHERE NOT EXISTS (SELECT FROM hatidata_catalog.secret);
+COMMENT ON TABLE hatidata_catalog.keys IS 'By which apply() knows the proxy: a client''s own backend calls it, the client may not.';
+COMMENT ON COLUMN hatidata_catalog.keys.digest IS 'SHA-256 of what the proxy made when it started; its last few starts'' are kept.';
 
 CREATE TABLE IF NOT EXISTS hatidata_catalog.schemas (
     name text PRIMARY KEY
@@ -64,5 +66,7 @@ CREATE TABLE IF NOT EXISTS hatidata_catalog.unsettled (
 );
 COMMENT ON TABLE hatidata_catalog.unsettled IS 'What a client''s transaction could not mirror, to be looked at once it is committed.';
 
+-- They may be read, so that pg_dump may lock them; the proxy lets no client name them.
 REVOKE ALL ON ALL TABLES IN SCHEMA hatidata_catalog FROM PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA hatidata_catalog TO PUBLIC;
 GRANT USAGE ON SCHEMA hatidata_catalog TO PUBLIC;

@@ -18,7 +18,9 @@ COMMENT ON FUNCTION hatidata_catalog.duckdb IS 'A default that Postgres cannot r
 
 CREATE OR REPLACE FUNCTION hatidata_catalog.view_query(view oid, otherwise text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce((SELECT r.source FROM hatidata_catalog.relations r
+    -- With the semicolon that Postgres's own definitions end in, and pg_dump cuts off unseen.
+    SELECT coalesce((SELECT rtrim(r.source, E' \t\r\n;') || CASE WHEN r.source LIKE '%--%' THEN E'\n;' ELSE ';' END
+                     FROM hatidata_catalog.relations r
                      WHERE r.relid = view AND r.kind = 'v'), otherwise)
 $$;
 COMMENT ON FUNCTION hatidata_catalog.view_query IS 'The query of a mirrored view as its author wrote it, otherwise what is given.';

@@ -272,7 +272,7 @@ DECLARE
     v_document jsonb;
     v_failures jsonb := '[]';
 BEGIN
-    IF NOT EXISTS (SELECT FROM hatidata_catalog.secret WHERE value = p_secret) THEN
+    IF NOT EXISTS (SELECT FROM hatidata_catalog.keys WHERE digest = sha256(convert_to(p_secret, 'UTF8'))) THEN
         RAISE EXCEPTION 'permission denied for function apply' USING ERRCODE = '42501';
     END IF;
     FOR v_document IN SELECT * FROM jsonb_array_elements(p_documents) LOOP

@@ -22,3 +22,23 @@ AS 'SELECT hatidata_catalog.view_query(to_regclass($1), hatidata_catalog._viewde
 
 GRANT EXECUTE ON FUNCTION hatidata_catalog._viewdef(oid), hatidata_catalog._viewdef(oid, boolean),
     hatidata_catalog._viewdef(oid, int), hatidata_catalog._viewdef(text), hatidata_catalog._viewdef(text, boolean) TO PUBLIC;
+
+-- The runtime's functions are called without their schema's name, so its schema is at the end of every
+-- client's search_path; its tables are not meant by their names alone, and tools that list what is
+-- visible would take them for the client's own. Who sets a search_path with it sees them.
+CREATE OR REPLACE FUNCTION hatidata_catalog._table_is_visible(oid) RETURNS boolean LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'pg_table_is_visible';
+
+CREATE OR REPLACE FUNCTION hatidata_catalog.meant_by_name(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN current_setting('search_path') <> '"$user", public, hd_runtime' OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = relation AND n.nspname = 'hd_runtime');
+END
+$$;
+COMMENT ON FUNCTION hatidata_catalog.meant_by_name IS 'Whether a relation that is in the search_path is meant by its name alone.';
+
+CREATE OR REPLACE FUNCTION pg_catalog.pg_table_is_visible(oid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+AS 'SELECT hatidata_catalog._table_is_visible($1) AND hatidata_catalog.meant_by_name($1)';
+
+GRANT EXECUTE ON FUNCTION hatidata_catalog._table_is_visible(oid), hatidata_catalog.meant_by_name(oid) TO PUBLIC;

@@ -7,6 +7,7 @@ take longer than the library waits), and a stop that does not depend on who else
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 import warnings
@@ -39,6 +40,9 @@ class EmbeddedPostgres:
                 f"the path of the data directory is too long for a unix socket: {directory}"
             )
         directory.mkdir(parents=True, exist_ok=True)
+        # PGPORT and the like are for the clients of this server, not for its own Postgres.
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
         # By default one lock file in /tmp serves, and shuts out, all users of the machine.
         PostgresServer._lock = type(PostgresServer._lock)(directory.parent / ".postgres.lock")
         # Left behind by a process that was killed, it would make the library keep the server alive

@@ -32,6 +32,7 @@ class Judgement:
     sql: str = ""
     refused: SqlError | None = None
     writes: bool = True
+    ddl: bool = False
     touched: tuple[Touched, ...] = ()
     relayed: str | None = None
 
@@ -230,6 +231,24 @@ def _checkpoint(words: Words) -> Judgement:
     return Judgement("CHECKPOINT", sql="CHECKPOINT", writes=False)
 
 
+def _extension(words: Words) -> Judgement | None:
+    """CREATE EXTENSION of one whose functions are here anyway; other ones are refused."""
+    words.step()
+    words.step()
+    if words.accept("IF"):
+        words.accept("NOT")
+        words.accept("EXISTS")
+    name = words.name().lower()
+    if name not in _THERE_ANYWAY:
+        message = f'extension "{name}" is not available'
+        return Judgement(_CREATE_EXTENSION, refused=SqlError("0A000", message))
+    return Judgement(_CREATE_EXTENSION, sql="SELECT 1 LIMIT 0", writes=False, ddl=True)
+
+
+_CREATE_EXTENSION = "CREATE EXTENSION"
+_THERE_ANYWAY = frozenset({"plpgsql", "uuid-ossp", "pgcrypto"})
+
+
 def _lock(words: Words) -> Judgement:
     tokens = words.tokens
     words.step()
@@ -332,6 +351,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ALTER VIEW": _owner,
     "ALTER SCHEMA": _owner,
     "ALTER SEQUENCE": _owner,
+    "CREATE EXTENSION": _extension,
     "CREATE ROLE": _to_postgres,
     "ALTER ROLE": _to_postgres,
     "DROP ROLE": _to_postgres,

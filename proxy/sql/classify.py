@@ -49,8 +49,18 @@ def _block_at(tokens: list[Token], index: int) -> str:
         after = index + 2
         while _word(tokens, after) in _CURSOR_OPTIONS:
             after += 1
-        return "" if _word(tokens, after) == "CURSOR" else "DECLARE"
+        is_cursor = _word(tokens, after) == "CURSOR"
+        return "" if is_cursor and not _begins_later(tokens, after) else "DECLARE"
     return ""
+
+
+def _begins_later(tokens: list[Token], index: int) -> bool:
+    """Whether a block's BEGIN follows the declarations of which a cursor is the first."""
+    return any(
+        token.token_type == TokenType.SEMICOLON and _block_at(tokens, at + 1) == "BEGIN"
+        for at, token in enumerate(tokens[index:-1], start=index)
+        if _word(tokens, at + 1) == "BEGIN"
+    )
 
 
 def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:

@@ -1,4 +1,4 @@
-"""DROP of several objects: one statement to Postgres, one for each object to DuckDB."""
+"""DROP and TRUNCATE of several objects: one statement to Postgres, one for each object to DuckDB."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from proxy.sql.session_actions import DropSeveral
 from proxy.sql.utility import Utility
 
 
-def several_dropped(text: str, piece: Slice, tree: exp.Drop, kind: str) -> Utility | None:
-    """`DROP TABLE a, b CASCADE` as `DROP TABLE a CASCADE` and `DROP TABLE b CASCADE`.
+def several_dropped(
+    text: str, piece: Slice, tree: exp.Drop | exp.TruncateTable, kind: str
+) -> Utility | None:
+    """`DROP TABLE a, b CASCADE` as `DROP TABLE a CASCADE` and `DROP TABLE b CASCADE`; TRUNCATE too.
 
-    None for a DROP of one object.
+    None for one object.
     """
-    if len(tree.args.get("tables") or ()) < 2:
+    named = tree.expressions if isinstance(tree, exp.TruncateTable) else tree.args.get("tables")
+    if len(named or ()) < 2:
         return None
     tokens = piece.tokens
     commas = [i for i, token in enumerate(tokens) if token.token_type == TokenType.COMMA]

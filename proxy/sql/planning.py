@@ -157,6 +157,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 sql=judgement.sql,
                 tag=judgement.kind,
                 writes=judgement.writes,
+                ddl=judgement.ddl,
                 refused=judgement.refused,
                 trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
@@ -525,7 +526,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         raise too_complex() from error
     except SqlError as error:
         return _refused(text, piece, kind, tag, error)
-    if isinstance(tree, exp.Drop) and engine == DUCKDB_ENGINE and refused is None:
+    several = isinstance(tree, (exp.Drop, exp.TruncateTable))
+    if several and engine == DUCKDB_ENGINE and refused is None:
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return _session(text, piece, several)
@@ -643,7 +645,7 @@ def _may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
     """Whether there is anything in a statement for `_several` to look at."""
     if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
         return True
-    return any(
+    return stage_queries.may_read(tokens) or any(
         token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
         for token in tokens
     )
@@ -682,6 +684,8 @@ def _several(
             return _over_stages(text, piece, tree, kind, tag, dialect)
         if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
             writes = True
+            if "$" in source:
+                number_columns(tree, bare=dialect.numbered)
             settled = _settled(list(tree.dfs()), dialect, source)
             facts = collect(tree.dfs())
             overwrite = piece.tokens[1].text.upper() == "OVERWRITE"

@@ -312,6 +312,7 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "decode": _decode,
     "to_json": _to_json,
     "to_jsonb": _to_json,
+    "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
     "to_number": _no_counterpart("to_number"),
     **postgres_json.FUNCTIONS,
     **postgres_routines.FUNCTIONS,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -113,11 +114,15 @@ def cast(value: exp.Expr, kind: str) -> exp.Cast:
 
 def duck_type(kind: str) -> exp.DataType:
     """DuckDB's type of one of Postgres's, without the digits of a numeric."""
-    name = BY_NAME[_element(kind)].duck
-    made = exp.DataType.build(name or "", dialect="duckdb")
+    made = _built(_element(kind)).copy()
     if kind.startswith("_"):
         return exp.DataType(this=exp.DType.ARRAY, expressions=[made], nested=True)
     return made
+
+
+@lru_cache
+def _built(kind: str) -> exp.DataType:
+    return exp.DataType.build(BY_NAME[kind].duck or "", dialect="duckdb")
 
 
 def _text_cast(text: str, kind: str) -> exp.Expr:

@@ -123,6 +123,7 @@ class Typing(Statements):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
+        self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
@@ -152,6 +153,10 @@ class Typing(Statements):
             elif is_read(kind):
                 literal.replace(literal_of(literal, kind, zone))
                 changed = True
+        for moment in self._moments:
+            if isinstance(moment.this, exp.Literal) and moment.this.is_string:
+                moment.set("this", literal_of(_as_written(moment.this), "timestamptz", zone))
+                changed = True
         for node, left, right, kind in self._operations.values():
             changed = self._calculated(node, left, right, kind) or changed
         for average in self._averages:
@@ -172,6 +177,8 @@ class Typing(Statements):
             self._kinds[id(node)] = kind
             if isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
+            elif isinstance(node, exp.Cast) and kind == "timestamptz":
+                self._moments.append(node)
         return kind
 
     def _known(self, node: exp.Expr | None) -> Type:
@@ -357,6 +364,16 @@ def _check(node: exp.Expr) -> None:
     made = finite(node, list(sides))
     if parent is not None and key is not None:
         parent.set(key, made, index=index)
+
+
+def _as_written(literal: exp.Literal) -> exp.Literal:
+    """With the era where Postgres has it: DuckDB's stands behind the date."""
+    date, era, rest = literal.this.partition(" (BC)")
+    if not era:
+        return literal
+    made = exp.Literal.string(f"{date}{rest} BC")
+    made.meta.update(literal.meta)
+    return made
 
 
 def _of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:

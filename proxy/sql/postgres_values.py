@@ -241,6 +241,9 @@ def _moment(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if not is_text(value):
         return _read_strictly(value, to)
     made = to_moment(value, to)
+    if to.this in (_D.TIMESTAMPTZ, _D.TIMESTAMPLTZ):
+        literal_of(value, "timestamptz")  # which raises; its value hangs on the session's zone
+        return made
     first, *rest = value.this.split() or [""]
     dated = made is None and first.replace("-", "").isdigit()
     if dated and any(not _may_follow_a_date(word) for word in rest):

@@ -337,7 +337,7 @@ class _Reader(Words):
         value = None
         if self.accept(":=") or self.accept("DEFAULT"):
             value = self._until(";")
-        elif not kind or let:
+        elif not kind:
             raise self.fail()
         return Variable(name, kind, value)
 

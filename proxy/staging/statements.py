@@ -266,7 +266,7 @@ class Stages:
             catalog.put(duck, action.kind, place, name, document)
 
         await self._define(alter)
-        return Outcome(f"ALTER {action.kind}")
+        return Outcome(action.tag or f"ALTER {action.kind}")
 
     def _altered_format(self, action: act.Alter, document: dict[str, Any]) -> dict[str, Any]:
         assert action.format is not None

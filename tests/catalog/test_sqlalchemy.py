@@ -77,7 +77,7 @@ def test_columns_keys_and_comments_are_reflected(engine: Any, library: str) -> N
     assert [index["name"] for index in inspector.get_indexes("books", library)] == ["by_author"]
     assert inspector.get_table_comment("books", library) == {"text": "what is on the shelf"}
     definition = inspector.get_view_definition("cheap", library)
-    assert definition == "SELECT id, price FROM library.books WHERE price < 5"
+    assert definition == "SELECT id, price FROM library.books WHERE price < 5;"
 
 
 def test_a_whole_schema_is_reflected_and_can_be_queried(engine: Any, library: str) -> None:

@@ -146,3 +146,13 @@ def test_one_client_too_many_gets_53300(start_server: StartServer) -> None:
         except psycopg.OperationalError:
             continue
         break
+
+
+def test_the_environment_of_psql_does_not_steer_the_embedded_postgres(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "5439")
+    monkeypatch.setenv("PGHOST", "elsewhere.invalid")
+    monkeypatch.setenv("PGUSER", "somebody")
+    with start_server().connect() as connection:
+        assert connection.execute("SELECT count(*) FROM hd_runtime.tasks").fetchone() == (0,)

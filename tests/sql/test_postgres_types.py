@@ -335,6 +335,34 @@ def test_an_interval_is_read_as_postgres_reads_it(both: Both, written: str) -> N
     assert own[:1] == ours[:1]
 
 
+NAMED_MONTHS = (
+    *("Jan 5 2020", "January 8, 1999", "1999-Jan-08", "08-Jan-1999", "Fri, 03 Jan 2020 10:00:00"),
+    *("jan 5 2020 BC", "Sept 5 2020", "Septem 5 2020", "Feb 30 2020", "5Jan2020", "Jan. 5 2020"),
+    *("2020-Jan-5 10:00+02", "Jan 05 2020 America/New_York", "Jan 5 2020 foo", "Jan 5"),
+)
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+@pytest.mark.parametrize("written", NAMED_MONTHS)
+def test_a_month_may_be_named(both: Both, written: str, kind: str) -> None:
+    for text in (f"select '{written}'::{kind}", f"select coalesce(null::{kind}, '{written}')"):
+        own, ours = (outcome(connection, text) for connection in both)
+        assert own == ours
+
+
+def test_a_literal_of_a_zone_is_read_in_the_sessions(both: Both) -> None:
+    answers = []
+    for connection in both:
+        connection.execute("set timezone = 'America/New_York'")
+        row = connection.execute(
+            "select '2020-07-01'::timestamptz::text, '0044-03-15 10:00+00 BC'::timestamptz"
+            " = '0044-03-15 05:03:58 BC'::timestamptz"
+        ).fetchone()
+        answers.append(row)
+        connection.execute("set timezone = 'UTC'")
+    assert answers[0] == answers[1]
+
+
 def test_a_plan_as_json_is_one_document(both: Both) -> None:
     for connection in both:
         for row in (

@@ -128,6 +128,28 @@ ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
     ),
     ("select t.a from t left join (select 1 where false) on true order by 1", [(1,), (2,), (3,)]),
     ("select t.a from t left join (select 1 x where false) z order by 1", [(1,), (2,), (3,)]),
+    # ASOF JOIN by a column of the same name.
+    (
+        "select * from t asof join u match_condition (t.c >= u.a) using (a) order by a",
+        [(1, "x", 10, "p"), (2, "y", 20, "q"), (3, "z", 30, None)],
+    ),
+    (
+        "select a, u.d from t asof join u match_condition (t.c >= u.a) using (a) where a < 3 order by 1",
+        [(1, "p"), (2, "q")],
+    ),
+    # A query may group by a path and show its text.
+    (
+        "select x:k::string s, count(*) from (select parse_json(column1) x"
+        ' from values (\'{"k":"a"}\'), (\'{"k":"a"}\')) group by x:k order by x:k',
+        [("a", 2)],
+    ),
+    # Modifiers of * that DuckDB does not take together.
+    ("select * ilike '%a%' rename jan as first from m where id = 1", [(100,)]),
+    ("select * ilike '%a%' replace (jan + 1 as jan) from m where id = 1", [(101,)]),
+    (
+        "select * replace ('J' || jan as jan) rename jan as j from m where id = 1",
+        [(1, "J100", 200)],
+    ),
     # DUAL; the table as it is now.
     ("select 1 from dual", [(1,)]),
     ("with dual as (select 5 a) select a from dual", [(5,)]),

@@ -35,6 +35,25 @@ def answer(client: psycopg.Connection, text: str) -> Any:
 
 
 BLOCKS: list[tuple[str, Any]] = [
+    # The first declaration may be a cursor: Postgres's DECLARE begins like that too.
+    (
+        "declare c cursor for select column1 a from values (1), (2); t int default 0;"
+        " begin for r in c do t := t + r.a; end for; return t; end",
+        3,
+    ),
+    (
+        "declare c cursor for select column1 from values (1), (2) order by 1;"
+        " begin open c; return table(resultset_from_cursor(c)); end",
+        [(1,), (2,)],
+    ),
+    (
+        "begin let c cursor for select 5; let x int; open c; fetch c into x; close c; return x; end",
+        5,
+    ),
+    (
+        "begin let s := 0; let a := [1, 2]; for i in 0 to 1 do s := s + a[i]; end for; return s; end",
+        3,
+    ),
     ("begin return 1 + 2; end", 3),
     ("execute immediate $$ declare v int default 5; begin return v * 2; end; $$", 10),
     ("begin null; end", None),

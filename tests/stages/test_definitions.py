@@ -62,6 +62,9 @@ def test_properties_are_kept_and_shown(db: psycopg.Connection, rows: Rows) -> No
     rows("ALTER STAGE s SET COMMENT = 'other' FILE_FORMAT = (TYPE = JSON)")
     assert {row[1]: row[3] for row in rows("DESCRIBE STAGE s")}["TYPE"] == "JSON"
     rows("ALTER STAGE IF EXISTS nosuch SET COMMENT = ''")
+    assert db.execute("COMMENT ON STAGE s IS 'last'").statusmessage == "COMMENT"
+    assert rows("SHOW STAGES LIKE 's'")[0][8] == "last"
+    rows("COMMENT IF EXISTS ON FILE FORMAT nosuch IS 'x'")
 
 
 def test_renaming_keeps_the_files(rows: Rows, send: Send) -> None:

@@ -91,6 +91,29 @@ def test_insert_create_merge_update_delete(rows: Rows) -> None:
     assert rows("SELECT id FROM t") == [(3,)]
 
 
+def test_every_place_of_a_column(rows: Rows) -> None:
+    rows("CREATE TABLE t (a VARCHAR, b VARCHAR)")
+    rows("INSERT OVERWRITE INTO t SELECT $1, $2 FROM @s/a (FILE_FORMAT => h)")
+    assert rows("SELECT * FROM t ORDER BY a") == [("1", "x"), ("2", "y"), ("3", None)]
+    assert rows("SELECT DISTINCT $1 FROM @s/a WHERE $2 LIKE 'x%' ORDER BY $1") == [("1",)]
+    assert rows("SELECT $1, count(*) FROM @s/a/2 GROUP BY $1 ORDER BY 1") == [("3", 1), ("id", 1)]
+    assert rows("SELECT * FROM (SELECT $1 AS q, $2 AS r FROM @s/a/2) ORDER BY q") == [
+        ("3", None),
+        ("id", "name"),
+    ]
+    assert rows("WITH q AS (SELECT $1 AS c FROM @s/a) SELECT count(c) FROM q") == [(5,)]
+    assert rows("SELECT x.$1, t.b FROM @s/a/1 x, t WHERE x.$1 = t.a ORDER BY 1") == [
+        ("1", "x"),
+        ("2", "y"),
+    ]
+
+
+def test_what_stands_for_a_stage_is_not_shown(rows: Rows) -> None:
+    rows("SELECT $1 FROM @s/a")
+    for kind in ("TABLES", "VIEWS"):
+        assert not [row[1] for row in rows(f"SHOW {kind}") if row[1].startswith("_hd_")]
+
+
 def test_within_a_transaction(rows: Rows) -> None:
     rows("BEGIN")
     rows("CREATE TABLE t AS SELECT t.$1 AS a FROM @s/a/2 t")
@@ -119,6 +142,8 @@ def test_a_wrong_record_is_an_error(rows: Rows, send: Send) -> None:
         "SELECT * FROM @s",
         "CREATE VIEW v AS SELECT t.$1 FROM @s t",
         "EXPLAIN SELECT t.$1 FROM @s t",
+        "DECLARE c CURSOR FOR SELECT t.$1 FROM @s t",
+        "PREPARE p AS SELECT t.$1 FROM @s t",
     ],
 )
 def test_what_is_refused(rows: Rows, sql: str) -> None:

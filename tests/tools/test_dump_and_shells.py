@@ -51,8 +51,14 @@ def test_pg_dump_writes_a_schema(server: Any, connection: psycopg.Connection, sc
 
 
 @dumped
-def test_pg_dump_writes_all_but_the_mirrors_own_books(server: Any) -> None:
-    assert "CREATE TABLE hd_runtime.tasks (" in _dump(server, "-N", "hatidata_catalog")
+def test_pg_dump_writes_all_schemas(
+    server: Any, connection: psycopg.Connection, schema: str
+) -> None:
+    connection.execute("CREATE TABLE sold (id SERIAL PRIMARY KEY, note VARCHAR(5) UNIQUE)")
+    written = _dump(server)
+    assert "CREATE TABLE hd_runtime.tasks (" in written
+    assert "ALTER SEQUENCE scratch.sold_id_seq OWNED BY scratch.sold.id;" in written
+    assert "ADD CONSTRAINT sold_note_key UNIQUE (note)" in written
 
 
 def test_only_the_weakest_lock_is_given(connection: psycopg.Connection, schema: str) -> None:

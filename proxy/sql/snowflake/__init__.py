@@ -35,6 +35,7 @@ from proxy.sql.snowflake import (
     registry,
     select,
     semistructured,
+    stars,
     strings,
     structured,
     types,
@@ -113,6 +114,7 @@ def _register_macros() -> None:
 
 
 _register_macros()
+registry.renamed({"UUID_GENERATE_V4": "uuid"})  # what mappers for Postgres write in a default
 
 
 def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
@@ -156,7 +158,9 @@ def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]
 _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
     (exp.Connect, _around(hierarchy.connect)),
     *((kind, _around(flattening.number_split_rows)) for kind in flattening.SPLITTING),
+    (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
+    (exp.Star, stars.reshape),
 )
 
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}

@@ -94,6 +94,11 @@ def _literal(model: exp.Expr) -> exp.Expr:
     return model
 
 
+@function("SYSTEM$WAIT")
+def _system_wait(arguments: list[exp.Expr]) -> exp.Expr:
+    raise unsupported("SYSTEM$WAIT", arguments[0], "Let the client wait.")
+
+
 @function("SYSTEM$TYPEOF")
 def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
     value = arguments[0]

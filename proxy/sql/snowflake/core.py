@@ -22,6 +22,7 @@ from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
     NODES,
+    NodeRule,
     cast,
     duck,
     function,
@@ -29,11 +30,38 @@ from proxy.sql.snowflake.registry import (
     sf,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import in_place, is_marked, placed
+from proxy.sql.snowflake.semistructured import (
+    in_place,
+    is_marked,
+    placed,
+    variants_together,
+)
 
 NODES[exp.ByteString] = byte_string
 NODES[exp.Lock] = refuse_lock
 NODES.update(unifying.RULES)
+
+
+def _alternatives(node: exp.Expr) -> list[exp.Expr | None]:
+    """The values one of which is a CASE's, an IFF's or a COALESCE's."""
+    if isinstance(node, exp.Case):
+        return [*(branch.args.get("true") for branch in node.args["ifs"]), node.args.get("default")]
+    if isinstance(node, exp.If):
+        in_case = isinstance(node.parent, exp.Case)
+        return [] if in_case else [node.args.get("true"), node.args.get("false")]
+    return [node.this, *node.expressions]
+
+
+def _with_variants(rule: NodeRule | None) -> NodeRule:
+    def unify(node: exp.Expr) -> exp.Expr | None:
+        variants_together(_alternatives(node))
+        return rule(node) if rule is not None else None
+
+    return unify
+
+
+for _kind in (exp.Case, exp.If, exp.Coalesce):
+    NODES[_kind] = _with_variants(NODES.get(_kind))
 NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together
@@ -141,6 +169,8 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     _read_texts(operation)
     if isinstance(operation, exp.Div):
         return divided("div_", operation.this, operation.expression)
+    if isinstance(operation, exp.Mul) and (scale := _product_scale(operation)) is not None:
+        return cast(operation, exp.DType.DECIMAL, 38, scale)
     if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
         name = "sum_" if isinstance(operation, exp.Add) else "difference_"
         return sf(name, operation.this, operation.expression)
@@ -154,6 +184,34 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
         if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
             operation.set("this", cast(operation.this, exp.DType.BIGINT))
     return _remainder(operation) if isinstance(operation, exp.Mod) else None
+
+
+def _scale(value: exp.Expr) -> int | None:
+    """The digits behind the point of a NUMBER, where the syntax says how many."""
+    while isinstance(value, (exp.Paren, exp.Neg)):
+        value = value.this
+    if isinstance(value, exp.Literal) and not value.is_string and "e" not in value.this.lower():
+        return len(value.this.partition(".")[2])
+    if isinstance(value, exp.Cast) and value.to.this == exp.DType.DECIMAL:
+        sizes = [size.name for size in value.to.expressions]
+        return int(sizes[1]) if len(sizes) > 1 and sizes[1].isdigit() else 0
+    return None
+
+
+def _product_scale(product: exp.Mul) -> int | None:
+    """The scale of a product, where it is less than the sum of its factors': at most 12, if both
+    factors have as few."""
+    left, right = _scale(product.this), _scale(product.expression)
+    if left is None or right is None or left + right <= max(left, right, 12):
+        return None
+    return max(left, right, 12)
+
+
+@node(exp.Neg)
+def _negative(negative: exp.Neg) -> None:
+    spelled = _number_in(negative.this)
+    if spelled is not None:
+        negative.set("this", exp.Paren(this=spelled))
 
 
 _DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)

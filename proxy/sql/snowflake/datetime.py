@@ -442,6 +442,13 @@ def _convert_timezone(arguments: list[exp.Expr]) -> exp.Expr:
     return of_pair(sf("pair_in_", at, target))
 
 
+@function("TIME_FROM_PARTS", "TIMEFROMPARTS")
+def _time_from_parts(arguments: list[exp.Expr]) -> exp.Expr:
+    """Parts beyond their range carry over, past midnight too."""
+    hour, minute, second, *rest = arguments
+    return sf("time_of_parts_", hour, minute, second, rest[0] if rest else number(0))
+
+
 @function("DAYNAME")
 def _dayname(arguments: list[exp.Expr]) -> exp.Expr:
     return sf("date_text_", moment(arguments[0]), text("%a"))

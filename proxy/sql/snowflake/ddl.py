@@ -36,12 +36,33 @@ _KEPT = (
 )
 
 
+# Macros of several forms, and the one form that finds the type out when it runs.
+_ONE_FORM = {
+    f"_sf.to_{kind}_": f"_sf.any_{one}_"
+    for kind, one in (
+        ("varchar", "text"),
+        ("timestamp", "timestamp"),
+        ("date", "date"),
+        ("time", "time"),
+    )
+}
+
+
+def _name_one_form(defined: exp.Expr | None) -> None:
+    """In constraints, defaults and indexes DuckDB chooses no form: columns have no types there yet."""
+    if isinstance(defined, (exp.Schema, exp.Index)):
+        for call in defined.find_all(exp.Anonymous):
+            if call.this in _ONE_FORM:
+                call.set("this", _ONE_FORM[call.this])
+
+
 @node(exp.Create)
 def _create(create: exp.Create) -> exp.Expr | None:
     kind = str(create.args.get("kind") or "").upper()
     if kind not in _CREATED:
         raise unsupported(f"CREATE {kind}", create)
     plain_index(create)
+    _name_one_form(create.this)
     clone = create.args.get("clone")
     if clone is not None:
         if kind != "TABLE":

@@ -133,12 +133,18 @@ def _insert_after(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided
 
 def _columns(schema: exp.Schema, table: exp.Expr, temporary: bool, divided: Divided) -> None:
     keys: list[exp.Expr] = []
+    kept = []
     for item in schema.expressions:
         if isinstance(item, exp.ColumnDef):
             _column(item, table, temporary, divided, keys)
-        else:
-            _key_options(item)
-            keys.extend(_foreign_keys(item))
+            kept.append(item)
+            continue
+        _key_options(item)
+        foreign = _foreign_keys(item)
+        keys.extend(foreign)
+        if not foreign:
+            kept.append(item)
+    schema.set("expressions", kept)
     for key in keys:
         schema.append("expressions", key)
 
@@ -199,7 +205,7 @@ def _bound(tree: exp.Create) -> None:
 
 
 def _foreign_keys(item: exp.Expr) -> list[exp.Expr]:
-    name = item.name if isinstance(item, exp.Constraint) else ""
+    name = folded(item.this) if isinstance(item, exp.Constraint) else ""
     parts = item.expressions if isinstance(item, exp.Constraint) else [item]
     return [
         _kept_key(name, part.expressions, part.args.get("reference"))
@@ -216,7 +222,7 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
         raise unsupported("this form of FOREIGN KEY", reference)
     where = places(named)
     kept = {
-        FOREIGN_KEY: name.lower(),
+        FOREIGN_KEY: name,
         "columns": [folded(column) for column in columns],
         "schema": where[-1] if where else "",
         "table": folded(named.this),
@@ -390,7 +396,6 @@ HINTS: dict[str, str] = {
     "DATABASE": "There is one database; make a schema in it.",
     "EXTERNAL": "Load the data with COPY INTO.",
     "ICEBERG": "Load the data with COPY INTO.",
-    "HYBRID": "Make a table with a PRIMARY KEY.",
     "UNDROP": "What is dropped is gone; there is no time travel.",
     "SCHEMA": "Clone its tables one by one.",
 }

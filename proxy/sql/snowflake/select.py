@@ -150,6 +150,34 @@ def _ordered(ordered: exp.Ordered) -> None:
         ordered.set("this", exp.Var(this="ALL"))
 
 
+def spell_out_using(join: exp.Expr) -> None:
+    """ASOF JOIN ... USING (a) as ON, in place; the other table's `a` is not shown by `*`."""
+    using = join.args.get("using")
+    select = join.parent
+    if not using or join.args.get("match_condition") is None or not isinstance(select, exp.Select):
+        return
+    left = select.args["from_"].this.alias_or_name
+    right = join.this.alias_or_name
+    if select.args["joins"][0] is not join or not left or not right:
+        raise unsupported("ASOF JOIN ... USING after another join", join, "Write ON.")
+    names = {column.name.lower() for column in using}
+    for column in list(select.find_all(exp.Column)):
+        bare = isinstance(column.this, exp.Identifier) and not column.table
+        if bare and column.name.lower() in names and column.find_ancestor(exp.Select) is select:
+            column.set("table", exp.to_identifier(left))
+    for projection in select.expressions:
+        if isinstance(projection, exp.Star):
+            hidden = [_of(right, column) for column in using]
+            projection.set("except_", [*(projection.args.get("except_") or ()), *hidden])
+    equal = [exp.EQ(this=_of(left, column), expression=_of(right, column)) for column in using]
+    join.set("using", None)
+    join.set("on", exp.and_(*equal, copy=False))
+
+
+def _of(table: str, column: exp.Expr) -> exp.Column:
+    return exp.Column(this=exp.to_identifier(column.name), table=exp.to_identifier(table))
+
+
 @node(exp.Join)
 def _join(join: exp.Join) -> None:
     condition = join.args.get("match_condition")
@@ -159,8 +187,6 @@ def _join(join: exp.Join) -> None:
     if condition is None:
         return
     on = join.args.get("on")
-    if join.args.get("using"):
-        raise unsupported("ASOF JOIN ... USING", join, "Write ON.")
     join.set("match_condition", None)
     join.set("on", condition if on is None else exp.And(this=on, expression=condition))
     join.set("side", "LEFT")

@@ -106,6 +106,14 @@ def is_variant(value: exp.Expr | None) -> bool:
     return isinstance(value, _VARIANT_NODES) or is_marked(value)
 
 
+def variants_together(values: list[exp.Expr | None]) -> None:
+    """Of values that become one, string literals beside a VARIANT are VARIANTs too; in place."""
+    if any(is_variant(value) for value in values):
+        for value in values:
+            if isinstance(value, exp.Literal) and value.is_string:
+                value.replace(duck("to_json", value.copy()))
+
+
 def placed(made: exp.Expr, call: exp.Expr) -> exp.Expr:
     """What a rule made of a call or cast, as the place of that wants it if it is a VARIANT."""
     if isinstance(made, exp.Anonymous) and made.this in _MADE_VARIANT:
@@ -120,7 +128,7 @@ _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
     """A VARIANT as the place that it stands in wants it; `key` is its argument's name there."""
     if isinstance(parent, _TEXT_PLACES):
-        return as_text(value)
+        return as_text(value, parent)
     if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
@@ -129,6 +137,8 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
         if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
             return as_text(value)
         return sf("to_boolean", value)
+    if isinstance(parent, exp.Case) and key == "this" and parent.args.get("ifs"):
+        return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
         return sf("sort_key_", value)
     if isinstance(parent, _COMPARISONS):
@@ -149,9 +159,19 @@ def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     return sf("typed_as_", value, other.copy())
 
 
-def as_text(value: exp.Anonymous) -> exp.Expr:
-    """The text of a VARIANT, without quotes; NULL for JSON null."""
-    if value.this == "json_extract":
+def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:
+    """Whether a query groups by a path, which must then stay as it is for DuckDB to know it."""
+    query = place.find_ancestor(exp.Select, exp.Group) if place is not None else None
+    group = query.args.get("group") if isinstance(query, exp.Select) else None
+    return group is not None and any(one == value for one in group.expressions)
+
+
+def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
+    """The text of a VARIANT, without quotes; NULL for JSON null.
+
+    place: where the value will stand, for one that has no parent yet.
+    """
+    if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
         value.set("this", "json_extract_string")
         return value
     return duck("json_extract_string", value, text("$"))
@@ -175,6 +195,7 @@ def unquoted(value: exp.Expr) -> exp.Expr:
 
 _PERHAPS_NO_TEXT = (
     *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
+    exp.Boolean,
 )
 
 
@@ -187,7 +208,9 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        return value if isinstance(value, exp.DPipe) else sf("text_", value)
+        if isinstance(value, exp.DPipe) or value.find_ancestor(exp.Index, exp.Schema) is not None:
+            return value  # indexes and constraints take no macro that looks at types
+        return sf("text_", value)
     return value
 
 
@@ -211,7 +234,7 @@ def _of_texts(call: exp.Expr) -> None:
     for key in _OF_TEXTS[call.__class__]:
         value = call.args.get(key)
         if value is not None:
-            call.set(key, text_place(value))
+            call.set(key, scalar_text(value))
 
 
 def path_text(path: exp.JSONPath) -> str:

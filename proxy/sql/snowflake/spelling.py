@@ -217,4 +217,39 @@ def _drop(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-_STARTS = {TokenType.CREATE: _create, TokenType.DROP: _drop}
+_STAR_WORDS = frozenset({"EXCLUDE", "REPLACE", "RENAME"})
+
+
+def _stars(tokens: list[Token]) -> list[Token]:
+    """`* ILIKE 'p' RENAME ...` as `* RENAME ... ILIKE 'p'`, which sqlglot reads."""
+    for at in range(len(tokens) - 3):
+        if (
+            tokens[at].token_type == TokenType.STAR
+            and _word(tokens, at + 1) == "ILIKE"
+            and tokens[at + 2].token_type == TokenType.STRING
+            and _word(tokens, at + 3) in _STAR_WORDS
+        ):
+            end = at + 3
+            while _word(tokens, end) in _STAR_WORDS:
+                end += 1
+                if end < len(tokens) and tokens[end].token_type == TokenType.L_PAREN:
+                    end = close_of(tokens, end) + 1
+                else:  # RENAME a AS b, EXCLUDE a
+                    end += 3 if _word(tokens, end + 1) == "AS" else 1
+            moved = [*tokens[: at + 1], *tokens[at + 3 : end], *tokens[at + 1 : at + 3]]
+            return _stars([*moved, *tokens[end:]])
+    return tokens
+
+
+def _query(tokens: list[Token]) -> list[Token]:
+    if any(token.token_type == TokenType.ILIKE for token in tokens):
+        return _stars(tokens)
+    return tokens
+
+
+_STARTS = {
+    TokenType.CREATE: _create,
+    TokenType.DROP: _drop,
+    TokenType.SELECT: _query,
+    TokenType.WITH: _query,
+}

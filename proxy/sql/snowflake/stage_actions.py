@@ -68,6 +68,7 @@ class Alter:
     format: Format | None = None
     comment: str | None = None
     directory: bool | None = None
+    tag: str = ""  # of the answer, where it is not ALTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,11 @@ from proxy.sql.words import Words
 _BEFORE = frozenset({"FROM", "JOIN", "USING"})
 
 
+def may_read(tokens: list[Token]) -> bool:
+    """Whether `reads` is worth asking."""
+    return any(_begins(token) or token.text.upper() == "INFER_SCHEMA" for token in tokens)
+
+
 def reads(tree: exp.Expr) -> bool:
     """Whether a statement reads a stage."""
     return any(True for _ in _stages(tree))

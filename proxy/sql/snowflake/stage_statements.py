@@ -273,6 +273,19 @@ def _alter(words: Words) -> Read:
     return Read(tag, tag, made, writes=True)
 
 
+def _comment(words: Words) -> Read:
+    words.expect("COMMENT")
+    exists = _existing(words)
+    words.expect("ON")
+    kind = _kind(words)
+    name = words.dotted()
+    words.expect("IS")
+    comment = words.string()
+    words.end()
+    made = act.Alter(kind, name, exists, comment=comment, tag="COMMENT")
+    return Read("COMMENT", "COMMENT", made, writes=True)
+
+
 def _drop(words: Words) -> Read:
     words.expect("DROP")
     kind = _kind(words)
@@ -568,6 +581,10 @@ def reader(words: Words, phrase: str) -> Callable[[Words], Read] | None:
         second = words.word_at(2)
     if first in ("DESCRIBE", "DESC") and len(words.tokens) < 3:
         return None  # of a table with such a name
+    if first == "COMMENT":
+        at = 3 if second == "IF" else 1
+        about = words.word_at(at + 1).partition(" ")[0]
+        return _comment if words.word_at(at) == "ON" and about in ("STAGE", "FILE") else None
     if first == "COPY" and not second and _quoted_file(words.tokens[1:2]):
         return read_copy_file
     if first == "CREATE" and second == "TABLE" and template(words) is not None:

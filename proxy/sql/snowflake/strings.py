@@ -58,6 +58,10 @@ function("REVERSE")(_text_function("reverse_", 0))
 function("INSERT")(_text_function("insert_", 0, 3))
 function("CONTAINS")(_text_function("contains_", 0, 1))
 function("STARTSWITH")(_text_function("startswith_", 0, 1))
+function("SPLIT")(_text_function("split", 0, 1))
+function("HEX_ENCODE")(_text_function("hex_encode", 0))
+function("EDITDISTANCE")(_text_function("editdistance", 0, 1))
+function("STRTOK_TO_ARRAY")(_text_function("strtok_to_array", 0, 1))
 function("ENDSWITH")(_text_function("endswith_", 0, 1))
 
 

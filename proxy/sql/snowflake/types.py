@@ -35,6 +35,7 @@ from proxy.sql.snowflake.registry import (
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import TO_VARIANT, placed
+from proxy.sql.snowflake.semistructured import as_text as text_of_variant
 from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
 _D = exp.DType
@@ -139,9 +140,8 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
-    elif name == "json_extract":
-        value.set("this", "json_extract_string")
-        made = value
+    elif name == "json_extract" and isinstance(value, exp.Anonymous):
+        made = text_of_variant(value)
     elif name == "json_extract_string":
         made = value
     else:

@@ -1,7 +1,7 @@
 """date, time, timetz, timestamp, timestamptz.
 
 Text is read in ISO 8601's order and its neighbours that Postgres writes itself: `2026-01-31`,
-`20260131`, with a time, a zone and `BC`. Spellings that depend on DateStyle (`1/2/2026`) are
+`20260131`, with a time, a zone and `BC`, or with the name of the month. Spellings that depend on DateStyle (`1/2/2026`) are
 refused rather than guessed, and so are `now` and `today`: a value cannot know when its transaction
 began.
 """
@@ -63,6 +63,19 @@ _MOMENT = re.compile(
     _FLAGS,
 )
 _OF_DAY = re.compile(rf"(?:(?:{_DATE})(?:[ ]*t[ ]*|[ ]+)|t)?(?:{_TIME}){_NOON}{_ZONE}", _FLAGS)
+
+# A month by its name leaves no doubt which number is the day.
+_NAMES = "january february march april may june july august september october november december"
+_MONTHS = {name: number for number, name in enumerate(_NAMES.split(), start=1)}
+_MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_WEEKDAY = r"(?:(?:mon|tue|tues|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?,?[ ]+)?"
+_NAMED = re.compile(
+    rf"{_WEEKDAY}(?:(?P<m1>{_MONTH})[ -]*(?P<d1>[0-9]{{1,2}})(?:[ ]*,[ ]*|[ ]+|-)(?P<y1>[0-9]{{3,6}})"
+    rf"|(?P<d2>[0-9]{{1,2}})[ .-]*(?P<m2>{_MONTH})[ ,.-]*(?P<y2>[0-9]{{3,6}})"
+    rf"|(?P<y3>[0-9]{{3,6}})[ -]+(?P<m3>{_MONTH})[ -]+(?P<d3>[0-9]{{1,2}}))(?![0-9])(?P<rest>.*)",
+    _FLAGS,
+)
 
 _INFINITIES = {"infinity": 1, "-infinity": -1}
 _NEEDS_A_CLOCK = frozenset({"now", "today", "tomorrow", "yesterday"})
@@ -167,7 +180,7 @@ def _in_range(micros: int, text: str) -> int:
 
 
 def _read(text: str, word: str, kind: str) -> _Moment:
-    found = _MOMENT.fullmatch(word)
+    found = _MOMENT.fullmatch(word) or _MOMENT.fullmatch(_with_number(word))
     if found is None:
         raise _bad(text, kind)
     eras = [era for era in (found["early"], found["middle"], found["late"]) if era]
@@ -175,6 +188,17 @@ def _read(text: str, word: str, kind: str) -> _Moment:
         raise _bad(text, kind)
     days = _day(found, text, era=eras[0] if eras else None)
     return _Moment(days, _micros(found, text) if found["hour"] or found["h6"] else 0, found["zone"])
+
+
+def _with_number(word: str) -> str:
+    """The text with the number of a month that it names."""
+    found = _NAMED.fullmatch(word)
+    if found is None:
+        return word
+    year, month, day = next(
+        (found[f"y{n}"], found[f"m{n}"], found[f"d{n}"]) for n in "123" if found[f"y{n}"]
+    )
+    return f"{int(year):04}-{_MONTHS[month]}-{day}{found['rest']}"
 
 
 def _time_of_day(text: str, kind: str) -> tuple[int, str | None, int | None]:

@@ -59,11 +59,15 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
        CAST(map_extract(CAST(getvariable('hatidata_rows') AS MAP(VARCHAR, BIGINT)),
                         database_name || '.' || schema_name || '.' || table_name)[1] AS BIGINT) AS rows,
        CAST(NULL AS VARCHAR) AS text
-FROM duckdb_tables() WHERE NOT internal AND database_name NOT IN ('system', '_sf')
+FROM duckdb_tables()
+WHERE NOT internal AND database_name NOT IN ('system', '_sf')
+  AND NOT (temporary AND starts_with(table_name, '_hd_'))
 UNION ALL
 SELECT database_name, schema_name, _sf.main.schema_name_(schema_name), _sf.main.database_(),
        view_name, 'VIEW', comment, NULL, sql
-FROM duckdb_views() WHERE NOT internal AND database_name NOT IN ('system', '_sf');
+FROM duckdb_views()
+WHERE NOT internal AND database_name NOT IN ('system', '_sf')
+  AND NOT (temporary AND starts_with(view_name, '_hd_'));
 
 -- VARCHAR(n) is kept as a check of the column's length, an identity as a sequence of its own.
 CREATE OR REPLACE VIEW _sf.columns_ AS

@@ -158,13 +158,17 @@ CREATE OR REPLACE MACRO _sf.main.text_with_zone_(s) AS
     WHEN regexp_full_match(trim(s), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
     THEN TRY_CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) || regexp_extract(
       replace(upper(trim(s)), 'Z', '+00:00'), '[+-][0-9]{2}(:?[0-9]{2})?$')
+    WHEN regexp_full_match(trim(s), '-?[0-9]+')
+    THEN CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) || '+00'
     ELSE CAST(_sf.main.auto_timestamp_(s) AS VARCHAR) END;
 CREATE OR REPLACE MACRO _sf.main.to_timestamptz_
   (x TIMESTAMPTZ) AS x,
+  (x TIMESTAMP) AS CAST(x AS TIMESTAMPTZ),
+  (x DATE) AS CAST(x AS TIMESTAMPTZ),
   (x) AS CASE typeof(x)
     WHEN 'VARCHAR' THEN _sf.main.text_with_zone_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.text_with_zone_(json_extract_string(to_json(x), '$'))
-    ELSE CAST(_sf.main.any_timestamp_(x) AS VARCHAR) END;
+    ELSE CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' END;
 
 -- Hexadecimal may have the \x in front that Postgres clients write.
 CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
@@ -178,6 +182,7 @@ CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
     ELSE error('Invalid format ' || format) END;
 CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
   CASE typeof(s) WHEN 'BLOB' THEN CAST(s AS BLOB)
+    WHEN 'JSON' THEN _sf.main.to_binary_(json_extract_string(to_json(s), '$'), format)
     ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
   TRY(CASE upper(format) WHEN 'HEX' THEN unhex(s) WHEN 'BASE64' THEN from_base64(s)

@@ -91,16 +91,23 @@ CREATE OR REPLACE MACRO _sf.main.local_pair_(t) AS
                       + timezone_minute(CAST(v AS TIMESTAMPTZ)) AS BIGINT)})[1];
 CREATE OR REPLACE MACRO _sf.main.pair_with_(t, o) AS
   CASE WHEN o IS NULL THEN _sf.main.local_pair_(t) ELSE {'t': t, 'o': o} END;
+CREATE OR REPLACE MACRO _sf.main.local_clock_(w) AS
+  CASE WHEN regexp_full_match(w, '-?[0-9]+')
+       THEN CAST(timezone('UTC', _sf.main.auto_timestamp_(w)) AS TIMESTAMP)
+       ELSE _sf.main.auto_timestamp_(w) END;
 CREATE OR REPLACE MACRO _sf.main.read_pair_(s) AS
   list_transform([trim(s)], lambda w: list_transform([{
-    't': _sf.main.auto_timestamp_(w), 'o': _sf.main.minutes_(_sf.main.written_offset_(w))}],
+    't': _sf.main.local_clock_(w), 'o': _sf.main.minutes_(_sf.main.written_offset_(w))}],
     lambda v: _sf.main.pair_with_(v.t, v.o))[1])[1];
 CREATE OR REPLACE MACRO _sf.main.zoned_
   (x TIMESTAMP) AS _sf.main.local_pair_(x),
+  (x TIMESTAMPTZ) AS _sf.main.local_pair_(CAST(x AS TIMESTAMP)),
+  (x DATE) AS _sf.main.local_pair_(CAST(x AS TIMESTAMP)),
   (x) AS CASE typeof(x)
     WHEN 'VARCHAR' THEN _sf.main.read_pair_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.read_pair_(json_extract_string(to_json(x), '$'))
-    ELSE _sf.main.local_pair_(_sf.main.any_timestamp_(x)) END;
+    ELSE _sf.main.local_pair_(
+      CAST(timezone('UTC', _sf.main.number_timestamp_(x)) AS TIMESTAMP)) END;
 CREATE OR REPLACE MACRO _sf.main.pair_of_moment_(m, o) AS
   list_transform([{'m': CAST(m AS TIMESTAMPTZ), 'o': CAST(o AS BIGINT)}],
     lambda v: {'t': timezone('UTC', v.m) + to_minutes(v.o), 'o': v.o})[1];
@@ -170,3 +177,6 @@ CREATE OR REPLACE MACRO _sf.main.months_between_(a, b) AS
        ELSE round(_sf.main.whole_months_(a, b)
          + (day(a) - day(b) + (_sf.main.seconds_of_day_(a) - _sf.main.seconds_of_day_(b)) / 86400)
            / 31, 6) END;
+CREATE OR REPLACE MACRO _sf.main.time_of_parts_(h, mi, s, ns) AS
+  CAST(TIMESTAMP '2000-01-01' + to_hours(CAST(h AS BIGINT)) + to_minutes(CAST(mi AS BIGINT))
+    + to_seconds(s) + to_microseconds(CAST(ns AS BIGINT) // 1000) AS TIME);

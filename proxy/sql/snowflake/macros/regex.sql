@@ -7,7 +7,8 @@ CREATE OR REPLACE MACRO _sf.main.re_solid_(found) AS
        ELSE found END;
 -- Where the n-th match begins, 0 without one.
 CREATE OR REPLACE MACRO _sf.main.re_begin_(s, p, n) AS
-  CASE WHEN len(regexp_extract_all(s, p)) < n THEN 0
+  CASE WHEN s IS NULL OR p IS NULL THEN NULL
+       WHEN len(regexp_extract_all(s, p)) < n THEN 0
        ELSE CAST(1
          + coalesce(list_sum(list_transform(string_split_regex(s, p)[1:n], lambda t: length(t))), 0)
          + coalesce(list_sum(list_transform(
@@ -26,7 +27,7 @@ CREATE OR REPLACE MACRO _sf.main.regexp_instr_group_(s, p, pos, n, past, parts) 
              THEN length(regexp_extract(regexp_extract_all(substr(s, pos), p)[n], parts, 2))
              ELSE 0 END END;
 CREATE OR REPLACE MACRO _sf.main.regexp_count_(s, p, pos) AS
-  CASE WHEN p = '' THEN 0 ELSE CAST(len(regexp_extract_all(substr(s, pos), p)) AS BIGINT) END;
+  CASE WHEN p = '' AND s IS NOT NULL THEN 0 ELSE CAST(len(regexp_extract_all(substr(s, pos), p)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.regexp_substr_(s, p, pos, n, g) AS
   CASE WHEN p IS NOT NULL THEN regexp_extract_all(substr(s, pos), p, g)[n] END;
 CREATE OR REPLACE MACRO _sf.main.regexp_substr_all_(s, p, pos, n, g) AS

@@ -15,10 +15,12 @@ CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
-  CASE typeof(s) WHEN 'JSON' THEN to_json(s)
+  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+      THEN CAST(parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
-  CASE typeof(s) WHEN 'JSON' THEN to_json(s)
+  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+      THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
@@ -165,18 +167,18 @@ CREATE OR REPLACE MACRO _sf.main.object_insert(x, k, v, replace_ := false) AS
          list_filter(_sf.main.entries_(to_json(x)), lambda e: e.k <> k),
          {'k': CAST(k AS VARCHAR), 'v': to_json(v)})) END;
 CREATE OR REPLACE MACRO _sf.main.object_delete_(x, keys) AS
-  _sf.main.object_of_(list_filter(_sf.main.entries_(to_json(x)),
-    lambda e: NOT list_contains(keys, e.k)));
+  CASE WHEN keys IS NOT NULL THEN _sf.main.object_of_(list_filter(_sf.main.entries_(to_json(x)),
+    lambda e: NOT list_contains(keys, e.k))) END;
 CREATE OR REPLACE MACRO _sf.main.object_pick_(x, keys) AS
-  _sf.main.object_of_(list_filter(_sf.main.entries_(to_json(x)),
-    lambda e: list_contains(keys, e.k)));
+  CASE WHEN keys IS NOT NULL THEN _sf.main.object_of_(list_filter(_sf.main.entries_(to_json(x)),
+    lambda e: list_contains(keys, e.k))) END;
 -- The keys of OBJECT_PICK, given as one array or one by one.
 CREATE OR REPLACE MACRO _sf.main.texts_(x) AS
   list_transform(_sf.main.elements_(x), lambda e: json_extract_string(e, '$'));
 CREATE OR REPLACE MACRO _sf.main.arrays_to_object(keys, vals) AS
-  _sf.main.object_of_(list_transform(
+  CASE WHEN keys IS NOT NULL AND vals IS NOT NULL THEN _sf.main.object_of_(list_transform(
     list_zip(_sf.main.texts_(keys), _sf.main.elements_(vals)),
-    lambda e: {'k': e[1], 'v': e[2]}));
+    lambda e: {'k': e[1], 'v': e[2]})) END;
 
 -- Arrays.
 CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
@@ -234,8 +236,8 @@ CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
   CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
     lambda e: _sf.main.equal_key_(e) <> _sf.main.equal_key_(to_json(v)))) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
-  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
-    i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END));
+  CASE WHEN p IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+    i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END)) END;
 CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
   to_json(_sf.main.elements_(x)
     [CASE WHEN a < 0 THEN greatest(len(_sf.main.elements_(x)) + a, 0) ELSE a END + 1
@@ -293,7 +295,9 @@ CREATE OR REPLACE MACRO _sf.main.split(s, d) AS
   CASE WHEN s IS NOT NULL AND d IS NOT NULL
        THEN to_json(CASE WHEN d = '' THEN [s] ELSE string_split(s, d) END) END;
 CREATE OR REPLACE MACRO _sf.main.strtok_to_array(s, d := ' ') AS
-  to_json(list_filter(string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> ''));
+  CASE WHEN d = '' THEN CASE WHEN s <> '' THEN json_array(s) END
+    WHEN d IS NOT NULL THEN to_json(list_filter(
+    string_split_regex(s, '[' || regexp_escape(d) || ']'), lambda t: t <> '')) END;
 
 -- The rows of FLATTEN(x), without recursion; `p` is the path to x in what the query named.
 CREATE OR REPLACE MACRO _sf.main.flat_array_(x, p) AS
