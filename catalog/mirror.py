@@ -12,6 +12,7 @@ twice, a document changes nothing the second time. Knows nothing of DuckDB's eng
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b, sha256
 from importlib.resources import files
@@ -29,11 +30,12 @@ for what is temporary and so the asking session's alone):
   modifier and, where there is one, not_null, default, comment, owns (the sequence of the default,
   where that goes with the table). A table's constraints and indexes; a
   view's query and, where known, source (its author's text); a sequence's start, minimum, maximum,
-  increment, cycle. kept: true where comments, constraints and indexes are as they were.
+  increment, cycle. kept: what of 'comments', 'constraints' and 'indexes' is as it was.
 - kind 'references': a table's foreign keys, once all tables are there; its own document again.
 - kind 'rows': schema, name, rows.
 - kind 'rename': schema, name, new.
 - kind 'gone': schema, name.
+- kind 'comment': schema, name, column (null: of the relation), comment (null: none any more).
 - kind 'unindexed': schema, name of an index that is no more.
 """
 
@@ -138,12 +140,28 @@ class MirrorConnection:
             *(d | {"kind": "references"} for d in changed if has_references(d)),
         ]
 
+    def miscounted(self, counts: Sequence[Document]) -> list[Document]:
+        """Of documents of kind 'rows', those of which the mirror says something else."""
+        listed = self._connected().execute(_COUNTS, prepare=True).fetchall()
+        told = {(schema, name): rows for schema, name, rows in listed}
+        return [d for d in counts if told.get((d["schema"], d["name"])) != _real(d["rows"])]
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
+def _real(rows: int) -> float:
+    """A number of rows as `pg_class.reltuples` has it: with single precision."""
+    return float(struct.unpack("f", struct.pack("f", rows))[0])
+
+
+_COUNTS = f"""
+SELECT r.schema, r.name, c.reltuples::float8
+FROM {_OWN}.relations r JOIN pg_class c ON c.oid = r.relid
+WHERE r.kind = 'r' AND c.relpages = 0
+"""
 _MIRRORED = f"""
 SELECT r.schema, r.name,
        CASE WHEN c.oid IS NOT NULL AND n.nspname = r.schema AND c.relname = r.name THEN r.digest ELSE '' END

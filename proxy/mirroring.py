@@ -149,7 +149,7 @@ class Mirror:
         documents, schemas = duck_catalog.everything(self._duck)
         connection = self._connection
         failures = connection.apply(connection.differences(documents, schemas))
-        connection.apply(duck_catalog.rows(self._duck))
+        connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported(failures)
 
     def _look_and_apply(self, targets: Sequence[Target]) -> list[dict[str, str]]:
@@ -313,6 +313,10 @@ class SessionMirror:
                     renamed=item.renamed,
                     source=item.source,
                     index=item.index,
+                    indexed=item.indexed,
+                    constrained=item.constrained,
+                    comment=item.comment if len(schemas) == 1 else None,
+                    commented=item.comment is not None and len(schemas) > 1,
                 )
 
 

@@ -48,7 +48,8 @@ class TemporaryRelations:
             elif item.index:
                 self._pending |= dict.fromkeys(self._known, True)  # whose it was is not said
             elif item.name is not None and self._may_be(item):
-                self._note(item.name, item.deep)
+                deep = item.deep or item.indexed or item.constrained or item.comment is not None
+                self._note(item.name, deep)
                 if item.renamed is not None:
                     rename = {"kind": "rename", "schema": "pg_temp", "name": item.name}
                     self._renamed.append(rename | {"new": item.renamed})

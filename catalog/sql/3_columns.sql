@@ -54,7 +54,7 @@ DECLARE
     v_kept bigint;
     v_dropped boolean := false;
     -- Lengths of texts are constraints to DuckDB: where those are not told, they are what they were.
-    v_lengths_kept boolean := coalesce((p_document ->> 'kept')::boolean, false);
+    v_lengths_kept boolean := coalesce(p_document -> 'kept' ? 'constraints', false);
 BEGIN
     -- A column that changed its name where it stands.
     FOR v_column IN
@@ -149,6 +149,29 @@ BEGIN
     LOOP
         PERFORM hatidata_catalog._set_default(v_table, v_column.name, v_column.type, v_column.default_value);
     END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._comment(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_column text := p_document ->> 'column';
+    v_known hatidata_catalog.relations;
+BEGIN
+    SELECT * INTO v_known FROM hatidata_catalog.relations WHERE relid = p_relid;
+    IF v_known.relid IS NULL THEN
+        RETURN;
+    ELSIF v_column IS NULL THEN
+        v_known.document := jsonb_set(v_known.document, '{comment}', p_document -> 'comment');
+    ELSE
+        v_known.document := jsonb_set(v_known.document, '{columns}', (
+            SELECT jsonb_agg(CASE WHEN lower(c.v ->> 'name') <> lower(v_column) THEN c.v
+                                  WHEN p_document ->> 'comment' IS NULL THEN c.v - 'comment'
+                                  ELSE c.v || jsonb_build_object('comment', p_document -> 'comment') END ORDER BY c.place)
+            FROM jsonb_array_elements(v_known.document -> 'columns') WITH ORDINALITY AS c (v, place)));
+    END IF;
+    PERFORM hatidata_catalog._set_comments(p_relid, v_known.document);
+    UPDATE hatidata_catalog.relations SET document = v_known.document, digest = '' WHERE relid = p_relid;
 END
 $$;
 

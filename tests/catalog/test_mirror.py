@@ -329,3 +329,32 @@ def test_analyze_tells_how_many_rows_there_are(connection: psycopg.Connection, s
     ):
         connection.execute(statement)
         assert connection.execute(question).fetchone() == (rows,)
+
+
+def test_comments_follow_their_relations_through_a_block(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    """What is told from the statement alone, between other changes, and where a name is twice there."""
+    said = "SELECT obj_description('t'::regclass), col_description('t'::regclass, 1)"
+    connection.execute("BEGIN")
+    connection.execute("CREATE TABLE first (a INT, b INT)")
+    connection.execute("COMMENT ON TABLE first IS 'one'")
+    connection.execute("COMMENT ON COLUMN scratch.first.a IS 'of a'")
+    connection.execute("ALTER TABLE first RENAME TO t")
+    connection.execute("COMMENT ON TABLE scratch.t IS 'two'")
+    connection.execute("COMMENT ON TABLE scratch.t IS 'one'")
+    connection.execute("COMMENT ON TABLE scratch.t IS 'two'")
+    assert connection.execute(said).fetchone() == ("two", "of a")
+    connection.execute("COMMENT ON TABLE scratch.t IS 'three'")
+    connection.execute("CREATE INDEX i ON t (a)")
+    connection.execute("COMMIT")
+    assert connection.execute(said).fetchone() == ("three", "of a")
+    connection.execute("CREATE TABLE public.t (a INT)")
+    connection.execute("COMMENT ON COLUMN t.a IS 'of the first'")
+    connection.execute("COMMENT ON TABLE t IS NULL")
+    assert connection.execute(said).fetchone() == (None, "of the first")
+    assert connection.execute(said.replace("'t'", "'public.t'")).fetchone() == (None, None)
+    connection.execute("DROP TABLE public.t")
+    connection.execute("COMMENT ON TABLE scratch.t IS 'four'")
+    connection.execute("CREATE OR REPLACE TABLE t (a INT)")
+    assert connection.execute(said).fetchone() == (None, None)

@@ -21,6 +21,7 @@ _LEFT_OUT = (
     exp.SecureProperty,
     exp.MaterializedProperty,
     exp.Tags,
+    exp.UnloggedProperty,
 )
 _LEFT_OUT_NAMES = frozenset(
     {
