@@ -152,7 +152,7 @@ def _runtime(targets: list[Target], direct: Target, directory: Path, args: tuple
     with psycopg.connect(direct.url, autocommit=True) as admin:
         admin.execute(
             "SELECT hd_runtime.create_task(hd_runtime.default_project(), 'bench', 'code', "
-            "to_jsonb(n)) FROM generate_series(1, 60000) AS n"
+            "to_jsonb(n)) FROM generate_series(1, 200000) AS n"
         )
         admin.execute("ANALYZE")
     what = "claim_next_task, 8 clients"

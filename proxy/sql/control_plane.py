@@ -87,7 +87,6 @@ _SYSTEM_FUNCTIONS = name_set(
     col_description obj_description shobj_description format_type current_setting set_config
     inet_client_addr inet_client_port inet_server_addr inet_server_port to_regclass to_regcollation
     to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype
-    quote_ident quote_literal quote_nullable
     to_regtypemod row_security_active aclexplode acldefault makeaclitem current_query version
     """
 )
@@ -95,7 +94,7 @@ _SYSTEM_FUNCTIONS = name_set(
 SHARED_FUNCTIONS = name_set(
     """
     current_database current_catalog current_schema current_schemas current_user session_user user
-    current_role pg_typeof
+    current_role pg_typeof quote_ident quote_literal quote_nullable
     """
 )
 """Functions that both engines answer: Postgres's answer counts where no table is named."""

@@ -114,6 +114,9 @@ def _register_macros() -> None:
 
 
 _register_macros()
+registry.renamed(
+    {f"QUOTE_{of.upper()}": f"_sf.pg_quote_{of}_" for of in ("ident", "literal", "nullable")}
+)
 registry.renamed({"UUID_GENERATE_V4": "uuid"})  # what mappers for Postgres write in a default
 
 
