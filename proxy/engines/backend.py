@@ -88,7 +88,7 @@ class Backend(StartingConnection):
         self.cancels = 0  # requests to cancel that may still be on their way to it
         self.untrusted = False  # a cancel may come at any time: not to be used again
         self.heard = 0  # counts arrivals
-        self.completed = 0  # statements of the last simple query, by their CommandComplete
+        self.completed = 0  # statements of the client's last simple query, by their CommandComplete
         self.born = self.idle_since = 0.0
         self.expired = False  # older than its lifetime
         self.stale = False  # long idle: to be asked for a sign of life before it is used
@@ -373,7 +373,7 @@ class Backend(StartingConnection):
             return forward
         if kind == _COPY_IN:
             self.copying = True
-        elif kind in _COMPLETED:
+        elif kind in _COMPLETED and forward:
             self.completed += 1
         elif kind == _PARAMETERS and current.describes is not None:
             current.describes.told_parameters(body)

@@ -31,12 +31,13 @@ class _Sink:
         return None
 
 
-async def _settled(answer: bytes, statements: int, reply: be.Reply = be.QUERY) -> bool:
+async def _settled(answer: bytes, statements: int, *replies: be.Reply) -> bool:
+    """replies: of what was sent; by default, of a simple query."""
     backend = Backend()
     backend.connection_made(cast(Any, _Sink()))
     backend._startup = None
     backend.attach(lambda data: None, lambda name, value: None, lambda lost: None)
-    backend.send(m.frame(b"Q", b"SELECT 1\0"), reply)
+    backend.send(m.frame(b"Q", b"SELECT 1\0"), *(replies or (be.QUERY,)))
     waiting = asyncio.ensure_future(backend.settle(statements))
     await asyncio.sleep(0)
     backend.data_received(answer)
@@ -63,3 +64,8 @@ def test_what_has_not_completed_is_lost(answer: bytes, statements: int) -> None:
 def test_without_a_simple_query_nothing_stands_before_its_sync() -> None:
     with pytest.raises(SqlError):
         asyncio.run(_settled(_COMPLETE, 0, be.SYNC))
+
+
+def test_what_was_sent_on_our_own_account_completes_nothing() -> None:
+    with pytest.raises(SqlError):
+        asyncio.run(_settled(_COMPLETE + m.READY["I"], 1, be.SWALLOWED_QUERY, be.QUERY))
