@@ -39,7 +39,6 @@ from proxy.wire.types import BY_NAME, BY_OID
 _DAY = 86_400_000_000  # microseconds
 _NOW = frozenset(("now", "today", "tomorrow", "yesterday"))
 _MOMENTS = frozenset(("date", "time", "timetz", "timestamp", "timestamptz"))
-_ZONED = frozenset(("timestamptz", "timetz", "_timestamptz", "_timetz"))
 _TEXTS = frozenset(("text", "varchar", "bpchar", "name", "char", "unknown", "cstring"))
 _MOST_DIGITS = 38
 
@@ -48,11 +47,6 @@ def is_read(kind: str) -> bool:
     """Whether literals of a type are read here; texts are what they are."""
     known = BY_NAME.get(kind)
     return known is not None and kind not in _TEXTS and BY_NAME[_element(kind)].duck is not None
-
-
-def depends_on_zone(kind: str) -> bool:
-    """Whether what a literal means hangs on the session's time zone."""
-    return kind in _ZONED
 
 
 def _element(kind: str) -> str:

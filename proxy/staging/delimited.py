@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 
 from proxy.errors import SqlError
 from proxy.sql.snowflake.file_formats import FileFormat
+from proxy.staging.blocks import whole_records
 
 Array = np.ndarray[Any, Any]
 
-_LONGEST_RECORD = 1 << 28  # bytes
 _SPACE, _TAB, _RETURN, _NEWLINE = 32, 9, 13, 10
 _ESCAPES = (("n", "\n"), ("t", "\t"), ("r", "\r"), ("b", "\b"), ("f", "\f"), ("0", "\0"))
 _SENTINELS = "\x01\x02\x03\x04\x05\x06\x07\x0e\x0f"
@@ -69,33 +69,15 @@ class DelimitedReader:
 
     def read(self, blocks: Iterator[bytes]) -> Iterator[Records]:
         """blocks: the file's bytes, in UTF-8 and without a byte order mark."""
-        kept: list[bytes] = []
-        wanted = size = 0
-        for block in blocks:
-            kept.append(block)
-            size += len(block)
-            if size < wanted:
-                continue
-            data = b"".join(kept)
-            if self._skip:
-                data = self._without_header(data)
-            records, taken = self._cut(data, last=False)
-            rest = data[taken:]
-            if len(rest) > _LONGEST_RECORD:
-                raise SqlError("54000", "a record of the file is longer than 256 MB")
-            wanted = (
-                2 * len(rest) if not taken else 0
-            )  # an unclosed quote is not read again and again
-            kept, size = [rest], len(rest)
-            if records is not None:
-                yield records
-        data = b"".join(kept)
+        return whole_records(blocks, self._piece, "record")
+
+    def _piece(self, data: bytes, last: bool) -> tuple[Records | None, bytes]:
         if self._skip:
             data = self._without_header(data)
-        if data:
-            records, _ = self._cut(data, last=True)
-            if records is not None:
-                yield records
+        if last and not data:
+            return None, b""
+        records, taken = self._cut(data, last)
+        return records, data[taken:]
 
     def _without_header(self, data: bytes) -> bytes:
         """Header lines are lines, whatever the delimiters are."""

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from proxy.errors import SqlError
+from proxy.staging.blocks import whole_records
 from proxy.staging.delimited import escaped_bytes, gathered
 
 Array = np.ndarray[Any, Any]
 
 _QUOTE, _BACKSLASH, _COMMA, _OPEN_ARRAY = ord('"'), ord("\\"), ord(","), ord("[")
 _BLANKS = (9, 10, 13, 32)
-_LONGEST = 1 << 28  # bytes
 
 
 class Documents(NamedTuple):
@@ -40,25 +39,11 @@ class DocumentReader:
 
     def read(self, blocks: Iterator[bytes]) -> Iterator[Documents]:
         """blocks: the file's bytes, in UTF-8 and without a byte order mark."""
-        kept: list[bytes] = []
-        size = wanted = 0
-        for block in blocks:
-            kept.append(block)
-            size += len(block)
-            if size < wanted:
-                continue
-            data = b"".join(kept)
-            found, taken = self._cut(data, last=False)
-            rest = data[taken:]
-            if len(rest) > _LONGEST:
-                raise SqlError("54000", "a document of the file is longer than 256 MB")
-            wanted = 2 * len(rest) if not taken else 0
-            kept, size = [rest], len(rest)
-            if len(found.lines):
-                yield found
-        found, _ = self._cut(b"".join(kept), last=True)
-        if len(found.lines):
-            yield found
+        return whole_records(blocks, self._piece, "document")
+
+    def _piece(self, data: bytes, last: bool) -> tuple[Documents | None, bytes]:
+        found, taken = self._cut(data, last)
+        return found if len(found.lines) else None, data[taken:]
 
     def _cut(self, data: bytes, last: bool) -> tuple[Documents, int]:
         """The whole documents in `data`, and how many bytes they are."""

@@ -78,6 +78,12 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def read_lines(name: str) -> Iterator[dict[str, Any]]:
+    """What a file of `tests/data` has, a line each."""
+    with (DATA / name).open() as lines:
+        yield from map(json.loads, lines)
+
+
 def read_cases() -> Iterator[Case]:
     """All cases, `{DATA}` replaced."""
     files = str(DATA / "files")

@@ -6,8 +6,6 @@ number, whose NULL gives something else (or that are a part of the syntax).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -15,16 +13,10 @@ import pytest
 
 from proxy.errors import SqlError
 
-from .cases import DATA, Runner
+from .cases import Runner, read_lines
 
 _OF_VARIANTS = ("is_", "as_", "typeof", "to_variant", "array", "object_", "to_json", "to_array")
 _ALTERNATIVES = ("nvl", "nvl2", "iff", "decode", "coalesce", "greatest", "least")
-
-
-def _calls() -> Iterator[dict[str, Any]]:
-    with (DATA / "snowflake_arguments.jsonl").open() as lines:
-        for line in lines:
-            yield json.loads(line)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +34,9 @@ def _answer(runner: Runner, call: dict[str, Any], place: int, by: str, rest: str
     return rows[0][0]
 
 
-@pytest.mark.parametrize("call", list(_calls()), ids=lambda call: call["function"])
+@pytest.mark.parametrize(
+    "call", list(read_lines("snowflake_arguments.jsonl")), ids=lambda call: call["function"]
+)
 def test_null_gives_null(runner: Runner, call: dict[str, Any]) -> None:
     for place, argument in enumerate(call["arguments"]):
         if place in call.get("not_strict", ()):
@@ -58,7 +52,7 @@ def test_null_gives_null(runner: Runner, call: dict[str, Any]) -> None:
     "call",
     [
         call
-        for call in _calls()
+        for call in read_lines("snowflake_arguments.jsonl")
         if not call["function"].startswith(_OF_VARIANTS) and call["function"] not in _ALTERNATIVES
     ],
     ids=lambda call: call["function"],

@@ -7,8 +7,6 @@ engine binds the statement, unlike a literal's.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -16,7 +14,7 @@ import pytest
 
 from proxy.errors import SqlError
 
-from .cases import DATA, Runner, same
+from .cases import Runner, read_lines, same
 
 _TABLES = (
     "create table vt (v variant, s varchar, n number(10,2), d date, b binary, i int, f float,"
@@ -30,12 +28,6 @@ _TABLES = (
 )
 
 
-def _cases() -> Iterator[dict[str, Any]]:
-    with (DATA / "snowflake_columns.jsonl").open() as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
 @pytest.fixture(scope="module")
 def runner() -> Runner:
     made = Runner()
@@ -45,7 +37,9 @@ def runner() -> Runner:
     return made
 
 
-@pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case["sql"])
+@pytest.mark.parametrize(
+    "case", list(read_lines("snowflake_columns.jsonl")), ids=lambda case: case["sql"]
+)
 def test_columns(runner: Runner, case: dict[str, Any]) -> None:
     if "error" in case:
         with pytest.raises((SqlError, duckdb.Error)):

@@ -6,8 +6,6 @@ the notation of `snowflake_cases.jsonl`) or `error`. All run on one DuckDB, as a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -15,13 +13,7 @@ import pytest
 
 from proxy.errors import SqlError
 
-from .cases import DATA, Runner, same
-
-
-def _cases() -> Iterator[dict[str, Any]]:
-    with (DATA / "snowflake_functions.jsonl").open() as lines:
-        for line in lines:
-            yield json.loads(line)
+from .cases import Runner, read_lines, same
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +23,9 @@ def runner() -> Runner:
     return made
 
 
-@pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case["sql"][7:])
+@pytest.mark.parametrize(
+    "case", list(read_lines("snowflake_functions.jsonl")), ids=lambda case: case["sql"][7:]
+)
 def test_function(runner: Runner, case: dict[str, Any]) -> None:
     if "error" in case:
         with pytest.raises((SqlError, duckdb.Error)):

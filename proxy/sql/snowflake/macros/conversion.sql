@@ -1,8 +1,6 @@
 -- Casts. A VARIANT is DuckDB's JSON; taking a scalar out of one drops the quotes of a string and
 -- turns JSON null into NULL.
 
-CREATE OR REPLACE MACRO _sf.main.is_json_(x) AS typeof(x) = 'JSON';
-
 -- A FLOAT's text has nine decimals.
 CREATE OR REPLACE MACRO _sf.main.float_text_(x) AS
   CASE WHEN isnan(x) THEN 'NaN' ELSE regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END

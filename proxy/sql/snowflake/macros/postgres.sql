@@ -1,9 +1,6 @@
 -- Postgres's own arithmetic, texts and times, for the postgres dialect. Macros may be overloaded by
 -- the types of their arguments; a body without types serves all others.
 
-CREATE OR REPLACE MACRO _sf.main.pg_zero_(b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE 0 END;
-
 -- numeric / numeric: exact to 16 decimals, rounded half away from zero. A first quotient comes from
 -- floating point, then what remains of `a` is divided again. A float makes it a float.
 CREATE OR REPLACE MACRO _sf.main.pg_quotient_type_(a, b) AS CAST(0 AS DECIMAL(38, 16)) + a + b;
