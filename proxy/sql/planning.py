@@ -23,7 +23,12 @@ from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
-from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.create_as import (
+    executed_in,
+    keep_rows_on_commit,
+    of_select_into,
+    without_rows,
+)
 from proxy.sql.definitions import EVERYTHING, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
@@ -444,6 +449,8 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     if reader is not POSTGRES:
         return tokens
     made: list[Token] = []
+    if _is_temporary(tokens):
+        tokens = [tokens[0], *tokens[2:]]
     for index, token in enumerate(tokens):
         if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
             made.append(_like(token, TokenType.VAR, DATE_PART))
@@ -456,6 +463,14 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+def _is_temporary(tokens: list[Token]) -> bool:
+    """CREATE LOCAL TEMP and GLOBAL TEMPORARY, whose first word means nothing."""
+    words = [token.text.upper() for token in tokens[:3]]
+    return words[:1] == ["CREATE"] and words[1:2] in (["LOCAL"], ["GLOBAL"]) and (
+        words[2:] in (["TEMP"], ["TEMPORARY"])
+    )  # fmt: skip
 
 
 _UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")
@@ -488,6 +503,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     tree, grammar = read
     if isinstance(tree, exp.Command):
         return _unknown(text, piece)
+    if dialect.name != "duckdb":
+        tree = of_select_into(tree)
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
@@ -503,8 +520,9 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=dialect.name == "postgres")
-        if isinstance(tree, exp.Create) and without_rows(tree):
-            tag = kind
+        if isinstance(tree, exp.Create):
+            keep_rows_on_commit(tree)
+            tag = kind if without_rows(tree) else tag
         nodes = list(tree.dfs())
         kinds = {node.__class__ for node in nodes}
         if rewritten and exp.Null in kinds:
