@@ -106,6 +106,7 @@ class Services:
     mirror: Mirror | None
     shared_role: str  # what all clients are in Postgres; '' where each is itself
     stages: StageService
+    dialect: str  # that sessions begin with
 
 
 class Session:
@@ -278,6 +279,7 @@ class Session:
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
+        self.settings.start("hatidata.dialect", self.services.dialect)
         for name, value in greeting.settings:
             try:
                 self.settings.start(name, value)

@@ -78,6 +78,7 @@ from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
 
@@ -522,6 +523,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
             name_columns(tree, text, postgres=dialect.name == "postgres")
         if isinstance(tree, exp.Create):
             keep_rows_on_commit(tree)
+            leave_storage_out(tree)
             tag = kind if without_rows(tree) else tag
         nodes = list(tree.dfs())
         kinds = {node.__class__ for node in nodes}
