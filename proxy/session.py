@@ -310,6 +310,8 @@ class Session:
         """
         extended = step is None and kind not in _ANSWERED_BY_READY
         self.body = body
+        if (asking := self.relay.asking) is not None:  # a search_path, perhaps: names hang on it
+            await asyncio.wait([asking])
         try:
             if step is not None:
                 await self.exchange.run(step)

@@ -343,5 +343,8 @@ def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:
 
 @node(exp.Limit)
 def _limit(limit: exp.Limit) -> None:
-    if isinstance(limit.expression, exp.Null):
+    """LIMIT NULL, and LIMIT ALL, as Postgres's clients write it."""
+    given = limit.expression
+    every = isinstance(given, exp.Column) and not given.table and not given.this.args.get("quoted")
+    if isinstance(given, exp.Null) or (every and given.name.upper() == "ALL"):
         limit.set("expression", number(9_223_372_036_854_775_807))
