@@ -48,6 +48,7 @@ from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.postgres_functions import DATE_PART
 from proxy.sql.postgres_typing import needs_types
+from proxy.sql.qualified_stars import shorten_stars
 from proxy.sql.reading import (
     DUCKDB,
     PLAIN_SNOWFLAKE,
@@ -455,6 +456,10 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     for index, token in enumerate(tokens):
         if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
             made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif token.token_type == TokenType.L_BRACKET and _is_array_of_objects(tokens, index):
+            continue
+        elif token.token_type == TokenType.R_BRACKET and _is_array_of_objects(tokens, index - 1):
+            continue
         elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
             opening = made.pop()
             made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
@@ -464,6 +469,16 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+def _is_array_of_objects(tokens: list[Token], bracket: int) -> bool:
+    """`regtype[]`, of which the grammar knows regtype only: both are Postgres's to read."""
+    return (
+        0 < bracket < len(tokens) - 1
+        and tokens[bracket].token_type == TokenType.L_BRACKET
+        and tokens[bracket - 1].token_type == TokenType.OBJECT_IDENTIFIER
+        and tokens[bracket + 1].token_type == TokenType.R_BRACKET
+    )
 
 
 def _is_temporary(tokens: list[Token]) -> bool:
@@ -506,6 +521,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
         return _unknown(text, piece)
     if dialect.name != "duckdb":
         tree = of_select_into(tree)
+        if ".*" in source:
+            shorten_stars(tree)
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)

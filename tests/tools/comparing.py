@@ -36,7 +36,8 @@ _NAMES = {19: 25, 1003: 1009}
 
 @dataclass(frozen=True)
 class Recorded:
-    """One statement of a tool's. parameters: `schema`, a table's name or a text, for `$1` and on."""
+    """One statement of a tool's. parameters: for `$1` and on, a text, or what `oids` has a number for,
+    as `schema` and `orders:oid`; in the text these stand in braces."""
 
     name: str
     sql: str
@@ -90,7 +91,10 @@ def ask(connection: psycopg.Connection, statement: Recorded, oids: Mapping[str, 
     Raises psycopg.Error as the server does."""
     server = connection.pgconn
     parameters = [str(oids.get(given, given)).encode() for given in statement.parameters]
-    result = server.exec_params(statement.sql.encode(), parameters)
+    sql = statement.sql
+    for name, oid in oids.items():
+        sql = sql.replace(f"{{{name}}}", str(oid))
+    result = server.exec_params(sql.encode(), parameters)
     if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
         raise psycopg.errors.error_from_result(result, encoding="utf-8")
     columns = tuple(
