@@ -317,6 +317,10 @@ class ExtendedProtocol:
         self._session.compound.lost()
         return known
 
+    def kept_answer(self, bind: bytes) -> bytes | None:
+        """What `constant` gives, for a caller that has seen to all else."""
+        return self._constants.get(bind)
+
     def _keep_constant(self, bound: Portal, answer: bytes) -> None:
         if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
             if len(self._constants) >= _ANSWERS:

@@ -170,6 +170,15 @@ class DuckSession:
         """On the loop, without a thread: only what is scalar and `runs_at_once`."""
         return self._translate(function, *arguments)
 
+    def scalar_answer(
+        self, statement: DuckStatement, values: Sequence[Any], layout: bytes
+    ) -> tuple[bytes, int] | None:
+        """On the loop: the rows of a scalar query that `runs_at_once`, and their number.
+
+        None where it is for `answer`; then nothing has happened.
+        """
+        return statement.scalar_answer(values, layout)
+
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
 
@@ -649,6 +658,26 @@ class DuckStatement:
             return DuckPortal(found, self), None
         data, rows = found
         return DuckPortal(None, self), (data, rows, False)
+
+    def scalar_answer(self, values: Sequence[Any], layout: bytes) -> tuple[bytes, int] | None:
+        """See `DuckSession.scalar_answer`, the way to call it."""
+        assert self._prepared is not None
+        pending = self._prepared.pend_small(values)
+        if pending is None:
+            return None
+        try:
+            found = self._prepared.answer_small(pending, layout)
+        except duckdb_c.DuckError:
+            return None
+        if isinstance(found, duckdb_c.Result):
+            found.close()
+            return None
+        return found
+
+    def layout(self, formats: tuple[int, ...], style: TextStyle) -> bytes | None:
+        """Of the columns, where `small` can write them: known once it has answered."""
+        known = self._encoders.get((formats, style))
+        return None if known is None else known.layout
 
     def _fresh(self) -> bool:
         if self._prepared is None:
