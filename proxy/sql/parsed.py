@@ -24,6 +24,7 @@ from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question
 from proxy.sql.identities import take_all
+from proxy.sql.listing import listed
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.postgres_typing import needs_types
@@ -50,11 +51,6 @@ _PARSED_STARTS = name_set(
     DESC SUMMARIZE PIVOT UNPIVOT (
     """
 )
-
-
-def _not_numbered(node: exp.Expr) -> bool:
-    """DuckDB's grammar makes a placeholder of `$1`, Snowflake's makes one of `:1`."""
-    return not isinstance(node, exp.Placeholder) or not node.name.isdecimal()
 
 
 def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
@@ -89,27 +85,25 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             name_columns(tree, text, postgres=dialect.name == "postgres")
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
-        nodes = list(tree.dfs())
-        kinds = {node.__class__ for node in nodes}
-        if rewritten and exp.Null in kinds:
-            nulls_are_text(tree)
-            nodes = list(tree.dfs())
-        if exp.Anonymous in kinds and (
+        nodes = listed(tree)
+        if rewritten and exp.Null in nodes.kinds and nulls_are_text(tree):
+            nodes = listed(tree)
+        if exp.Anonymous in nodes.kinds and (
             name_schemas(nodes) | name_for_duckdb(nodes) | put_context_queries(nodes)
         ):
-            nodes = list(tree.dfs())
+            nodes = listed(tree)
         if asks_only_who(nodes, piece.tokens):
             settled = Settled(dialect, source)
         else:
             settled = settled_by(nodes, dialect, source)
         if settled.changed:
-            nodes = list(tree.dfs())
-        if rewritten and not is_snowflake(dialect) and any(type(n) in postgres.WHO for n in nodes):
+            nodes = listed(tree)
+        if rewritten and not is_snowflake(dialect) and not nodes.kinds.isdisjoint(postgres.WHO):
             settled.needs.add("role")
         scalar = is_scalar(nodes)
         decides = needs_types if dialect.name == "postgres" else writes_literals
         typed = rewritten and decides(tree, nodes)
-        facts = collect(list(filter(_not_numbered, nodes)) if grammar is DUCKDB else nodes)
+        facts = collect(nodes, numbered=grammar is DUCKDB)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
@@ -144,11 +138,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 sql = native
             elif is_snowflake(dialect) and is_ddl(tree):
                 divided, then = divided_first(tree, dialect, grammar)
-                nodes = list(divided.first.dfs())
+                nodes = listed(divided.first)
                 sql = write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
                 if rewritten and (then := tuple(take_all(tree))):
-                    nodes = list(tree.dfs())
+                    nodes = listed(tree)
                 sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])

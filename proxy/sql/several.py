@@ -12,6 +12,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.compound import PivotValues, ResultScan, Steps
+from proxy.sql.listing import Listing, listed
 from proxy.sql.reading import Reader
 from proxy.sql.results import result_scan
 from proxy.sql.route import collect, decide
@@ -51,8 +52,8 @@ def several(
     settled = Settled(dialect, source)
     try:
         # The listing just before is a query that the planner itself puts in its place.
-        listed = dialect.last_listing is not None
-        scan = None if listed else result_scan(text, piece.start, piece.end, piece.tokens)
+        over_listing = dialect.last_listing is not None
+        scan = None if over_listing else result_scan(text, piece.start, piece.end, piece.tokens)
         if scan is not None and kind in _SEVERAL:
             return Statement(
                 Route.SESSION,
@@ -69,13 +70,12 @@ def several(
             writes = True
             if "$" in source:
                 number_columns(tree, bare=dialect.numbered)
-            settled = settled_by(list(tree.dfs()), dialect, source)
-            facts = collect(tree.dfs())
+            settled = settled_by(listed(tree), dialect, source)
+            facts = collect(listed(tree))
             overwrite = piece.tokens[1].text.upper() == "OVERWRITE"
             parts = dml.parts(tree, overwrite) or []
             written = [
-                write(part, list(part.dfs()), source, dialect, grammar, changed=True)
-                for part in parts
+                write(part, listed(part), source, dialect, grammar, changed=True) for part in parts
             ]
             counted = [i for i, part in enumerate(parts) if isinstance(part, exp.Insert)]
             if isinstance(parts[0], exp.Create):
@@ -86,10 +86,10 @@ def several(
         elif tree.find(exp.Pivot) is not None:
             found = pivoting.dynamic(tree, piece.tokens)
             if found is not None:
-                facts = collect(tree.dfs())
+                facts = collect(listed(tree))
                 query = found.values
-                settled = settled_by(list(query.dfs()), dialect, source)
-                values = write(query, list(query.dfs()), source, dialect, grammar, changed=True)
+                settled = settled_by(listed(query), dialect, source)
+                values = write(query, listed(query), source, dialect, grammar, changed=True)
                 before, after = text[piece.start : found.start], text[found.end : piece.end]
                 action = PivotValues(values, before, after)
         if action is None or facts is None:
@@ -144,7 +144,7 @@ def _over_stages(
     )
 
 
-def settled_by(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
+def settled_by(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     """What the session decides of a statement in Snowflake's dialect."""
     if not is_snowflake(dialect):
         return Settled(dialect, source)

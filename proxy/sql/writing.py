@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from proxy.sql import postgres, snowflake
 from proxy.sql.identities import take_all
+from proxy.sql.listing import Listing, listed
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, rebuilds
 from proxy.sql.snowflake.definitions import Divided, divide
@@ -25,7 +26,7 @@ def is_snowflake(dialect: Dialect) -> bool:
 
 def write(
     tree: exp.Expr,
-    nodes: list[exp.Expr],
+    nodes: Listing,
     source: str,
     dialect: Dialect,
     grammar: Reader,
@@ -34,7 +35,7 @@ def write(
 ) -> str:
     """The tree as DuckDB's SQL; the tree is spent.
 
-    nodes: its nodes, parents first. source: the statement's text. changed: the tree is not that of
+    nodes: its nodes. source: the statement's text. changed: the tree is not that of
     `source` any more.
     """
     if not dialect.transpile or dialect.name == "duckdb":
@@ -55,7 +56,7 @@ def divided_first(
     divided = divide(tree, dialect.database, keys=dialect.keys)
     rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
-        part if isinstance(part, str) else write_duckdb(rewrite(part, list(part.dfs())))
+        part if isinstance(part, str) else write_duckdb(rewrite(part, listed(part)))
         for part in divided.then
     ]
     return divided, tuple(then)
@@ -71,7 +72,7 @@ def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | 
         rules = snowflake.rewrite if known else snowflake.rewrite_postgres
 
     def rewrite(part: exp.Expr) -> exp.Expr:
-        return rules(part, list(part.dfs()))
+        return rules(part, listed(part))
 
     def define(made: exp.Create) -> tuple[exp.Expr, list[str]]:
         if is_snowflake(dialect):
