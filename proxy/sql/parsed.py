@@ -71,7 +71,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return in_session(text, piece, executed)
-    if grammar.name == "snowflake" and may_be_several(tree, piece.tokens):
+    if grammar.name == "snowflake" and may_be_several(tree, piece):
         several = several_steps(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
         if several is not None:
             return several

@@ -79,12 +79,14 @@ def _plan_all(
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if is_snowflake(dialect):
         try:
-            piece.tokens = respelled(piece.tokens)
+            piece.tokens = respelled(piece.tokens, piece.said)
         except SqlError as error:
             return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
-    words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
     if piece.block:
         return by_words.of_block(text, piece)
+    if piece.tokens[0].text.upper() not in _READ_BY_WORDS:
+        return parsed.plan(text, piece, dialect, reader)
+    words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
     first, phrase = administration.leading_words(words)
     if is_snowflake(dialect):
         staged = stage_statements.reader(words, phrase)
@@ -194,7 +196,9 @@ def _bracketed(piece: Slice) -> Slice:
         depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
         if depth == 0:
             inner = tokens[start + 1 : index]
-            return Slice(inner, tokens[start].end + 1, tokens[index].start)
+            return replace(
+                piece, tokens=inner, start=tokens[start].end + 1, end=tokens[index].start
+            )
     raise AssertionError("brackets were matched when COPY was read")
 
 
@@ -224,7 +228,7 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
     if words.token is None:
         raise words.fail()
     rest = [token for token in piece.tokens if token.start >= words.token.start]
-    inner = _plan(text, Slice(rest, rest[0].start, piece.end), dialect, reader)
+    inner = _plan(text, replace(piece, tokens=rest, start=rest[0].start), dialect, reader)
     whole = replace(
         inner,
         kind="EXPLAIN",
@@ -274,3 +278,17 @@ _SPECIAL = {
     "DESCRIBE": _describe,
     "DESC": _describe,
 }
+
+_READ_BY_WORDS = frozenset(
+    phrase.partition(" ")[0]
+    for phrases in (
+        _SPECIAL,
+        PARSERS,
+        accepted.VERBS,
+        administration.READERS,
+        routines.READERS,
+        stage_statements.VERBS,
+    )
+    for phrase in phrases
+)
+"""How the statements begin that one of these readers may know. All others have a tree."""

@@ -7,7 +7,7 @@ into an action for the session (`proxy.compound`, `proxy.staging`), which runs t
 from __future__ import annotations
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.classify import Slice, highest_parameter
@@ -25,13 +25,20 @@ from proxy.sql.writing import is_snowflake, write
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
 
 
-def may_be_several(tree: exp.Expr, tokens: list[Token]) -> bool:
+_WORDS = ("@", "PIVOT", "RESULT_SCAN", "INFER_SCHEMA")
+
+
+def may_be_several(tree: exp.Expr, piece: Slice) -> bool:
     """Whether there is anything in a statement for `several` to look at."""
     if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
         return True
-    return stage_queries.may_read(tokens) or any(
-        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
-        for token in tokens
+    said = piece.said
+    return any(word in said for word in _WORDS) and (
+        stage_queries.may_read(piece.tokens)
+        or any(
+            token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+            for token in piece.tokens
+        )
     )
 
 
