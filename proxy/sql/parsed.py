@@ -12,38 +12,36 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import grammars, postgres, traces
-from proxy.sql.altering import alters, drops
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
 from proxy.sql.create_as import executed_in, without_rows
-from proxy.sql.definitions import EVERYTHING, touched
+from proxy.sql.definitions import EVERYTHING, Touched, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question
-from proxy.sql.identities import take_all
 from proxy.sql.listing import listed
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
-from proxy.sql.rebuilding import name_renamed_column, nullability
+from proxy.sql.rebuilding import name_renamed_column
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import asks_only_who, collect, decide
 from proxy.sql.scalar import is_scalar
 from proxy.sql.sequences import name_for_duckdb
-from proxy.sql.several import may_be_several, refused_here, settled_by
+from proxy.sql.several import may_be_several, refused_here
 from proxy.sql.several import several as several_steps
 from proxy.sql.snowflake.assigning import writes_literals
-from proxy.sql.snowflake.context import Settled
+from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.statement import Dialect, Route, Statement
-from proxy.sql.writing import divided_first, is_snowflake, rebuilding, write
+from proxy.sql.writing import Definition, define, write
 
 _PARSED_STARTS = name_set(
     """
@@ -76,13 +74,14 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         if several is not None:
             return several
     rewritten = dialect.transpile and dialect.name != "duckdb"
+    is_snowflakes = rewritten and dialect.name == "snowflake"
     numbered = grammar.name == "snowflake" and "$" in source
+    kind, tag = kind_and_tag(tree)
     try:
-        kind, tag = kind_and_tag(tree)
         if numbered:
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
-            name_columns(tree, text, postgres=dialect.name == "postgres")
+            name_columns(tree, text, postgres=not is_snowflakes)
         if isinstance(tree, exp.Create) and without_rows(tree):
             tag = kind
         nodes = listed(tree)
@@ -92,37 +91,40 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             name_schemas(nodes) | name_for_duckdb(nodes) | put_context_queries(nodes)
         ):
             nodes = listed(tree)
-        if asks_only_who(nodes, piece.tokens):
-            settled = Settled(dialect, source)
+        if is_snowflakes and not asks_only_who(nodes, piece.tokens):
+            settled = settle(nodes, dialect, source)
+            if settled.changed:
+                nodes = listed(tree)
         else:
-            settled = settled_by(nodes, dialect, source)
-        if settled.changed:
-            nodes = listed(tree)
-        if rewritten and not is_snowflake(dialect) and not nodes.kinds.isdisjoint(postgres.WHO):
+            settled = Settled(dialect, source)
+        if rewritten and not is_snowflakes and not nodes.kinds.isdisjoint(postgres.WHO):
             settled.needs.add("role")
         scalar = is_scalar(nodes)
-        decides = needs_types if dialect.name == "postgres" else writes_literals
-        typed = rewritten and decides(tree, nodes)
+        typed = rewritten and (writes_literals if is_snowflakes else needs_types)(tree, nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB)
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
     except SqlError as error:
         return refused_here(text, piece, kind, tag, error)
-    dropping = isinstance(tree, (exp.Drop, exp.TruncateTable))
-    if dropping and engine == DUCKDB_ENGINE and refused is None:
+    if refused is None and engine == DUCKDB_ENGINE and isinstance(tree, _DROPPING):
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return in_session(text, piece, several)
-    changed = ()
-    if engine != POSTGRES_ENGINE and refused is None:
-        if is_ddl(tree):
+    definition: Definition | None = None
+    relations: tuple[Relation, ...] = ()
+    changed: tuple[Touched, ...] = ()
+    sql, ddl = "", is_ddl(tree)
+    if engine == POSTGRES_ENGINE:
+        if settled.named:
+            message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
+            hint = "Write out the names of the control plane's relations."
+            refused = SqlError("0A000", message, hint=hint)
+    elif refused is None:
+        if ddl:
             changed = touched(tree, piece.tokens, text)
         elif facts.creates:
             changed = EVERYTHING
-    sql, then, divided, anew = "", (), None, None
-    relations: tuple[Relation, ...] = ()
-    if engine != POSTGRES_ENGINE and refused is None:
         if engine == BOTH_ENGINES:
             calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
             named = [*(relation for _, relation in facts.control_tables)]
@@ -131,50 +133,29 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             put_stand_ins(facts.control_tables, nodes)
             put_calls(calls)
         try:
-            anew = rebuilding(tree, dialect, grammar) if rewritten else None
-            if anew is not None and not anew.native:
-                sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
-            elif anew is not None and (native := nullability(anew)) is not None:
-                sql = native
-            elif is_snowflake(dialect) and is_ddl(tree):
-                divided, then = divided_first(tree, dialect, grammar)
-                nodes = listed(divided.first)
-                sql = write(divided.first, nodes, source, dialect, grammar, changed=True)
+            if ddl:
+                definition = define(tree, nodes, source, dialect, grammar, changed=bool(relations))
+                sql, nodes = definition.sql, definition.nodes
+                if definition.deep:
+                    changed = tuple(replace(one, deep=True) for one in changed)
             else:
-                if rewritten and (then := tuple(take_all(tree))):
-                    nodes = listed(tree)
                 sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
-    elif engine == POSTGRES_ENGINE and settled.named:
-        message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
-        hint = "Write out the names of the control plane's relations."
-        refused = SqlError("0A000", message, hint=hint)
-    if then or anew is not None or (divided is not None and divided.copies):
-        changed = tuple(replace(one, deep=True) for one in changed)
-    last = divided.first if divided is not None else tree
-    altered = alters(last) or drops(last) if sql else None
     trace, sets = traces.of_tree(nodes, facts.runtime)
-    relayed = None
-    if engine == POSTGRES_ENGINE and facts.control:
-        relayed = catalog_question(piece.tokens, text)
-    return Statement(
-        Route(engine),
+    made = Statement(
+        _ROUTES[engine],
         kind,
         source,
         piece.start,
         sql=sql,
-        relayed=relayed,
-        tag=divided.tag or tag if divided is not None else tag,
+        tag=tag,
         writes=facts.writes,
-        ddl=is_ddl(tree),
+        ddl=ddl,
         touched=changed,
         parameters=_parameters(piece, source, numbered and dialect.numbered),
         refused=refused,
         scalar=scalar and not settled.needs,
-        then=then,
-        copies=(divided.copies if divided is not None else None) or anew or altered,
-        notice=divided.notice if divided is not None else "",
         trace=trace,
         sets=sets,
         needs=frozenset(settled.needs),
@@ -183,6 +164,21 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         asks_catalog=facts.asks_catalog,
         typed=typed and engine != POSTGRES_ENGINE,
     )
+    if definition is not None:
+        return replace(
+            made,
+            tag=definition.tag or tag,
+            then=definition.then,
+            copies=definition.copies,
+            notice=definition.notice,
+        )
+    if engine == POSTGRES_ENGINE and facts.control:
+        return replace(made, relayed=catalog_question(piece.tokens, text))
+    return made
+
+
+_ROUTES = {route.value: route for route in Route}
+_DROPPING = (exp.Drop, exp.TruncateTable)
 
 
 def _parameters(piece: Slice, source: str, numbered: bool) -> int:

@@ -52,6 +52,8 @@ class Facts:
     @property
     def asks_catalog(self) -> bool:
         """Whether of the control plane not the runtime's own relations and functions alone are named."""
+        if not self.control:
+            return bool(self.system) or self.catalog_types
         tables = self.control_tables
         runtime = all(schema == control_plane.RUNTIME_SCHEMA for _, (schema, _) in tables)
         alone = runtime and len(tables) == len(self.control)

@@ -6,17 +6,18 @@ written here too.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from proxy.sql import postgres, snowflake
+from proxy.sql.altering import alters, drops
 from proxy.sql.identities import take_all
 from proxy.sql.listing import Listing, listed
 from proxy.sql.reading import Reader, write_duckdb
-from proxy.sql.rebuilding import Rebuilds, rebuilds
+from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
 from proxy.sql.snowflake.definitions import Divided, divide
-from proxy.sql.statement import Dialect
+from proxy.sql.statement import Alters, Copies, Dialect, Drops
 
 
 def is_snowflake(dialect: Dialect) -> bool:
@@ -47,6 +48,55 @@ def write(
     if dialect.name == "snowflake":
         return write_duckdb(snowflake.rewrite_postgres(tree, nodes))
     return write_duckdb(postgres.rewrite(tree, nodes))
+
+
+@dataclass(slots=True)
+class Definition:
+    """What a definition is to DuckDB. nodes: of the tree that `sql` was written of.
+
+    deep: whether more than the names that it says may change. The rest as in `Statement`.
+    """
+
+    sql: str
+    nodes: Listing
+    then: tuple[str, ...] = ()
+    copies: Copies | Alters | Rebuilds | Drops | None = None
+    tag: str = ""
+    notice: str = ""
+    deep: bool = False
+
+
+def define(
+    tree: exp.Expr, nodes: Listing, source: str, dialect: Dialect, grammar: Reader, *, changed: bool
+) -> Definition:
+    """CREATE, ALTER, DROP and COMMENT; as `write`."""
+    divided: Divided | None = None
+    then: tuple[str, ...] = ()
+    rewritten = dialect.transpile and dialect.name != "duckdb"
+    anew = rebuilding(tree, dialect, grammar) if rewritten else None
+    if anew is not None and not anew.native:
+        sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
+    elif anew is not None and (native := nullability(anew)) is not None:
+        sql = native
+    elif is_snowflake(dialect):
+        divided, then = divided_first(tree, dialect, grammar)
+        tree = divided.first
+        nodes = listed(tree)
+        sql = write(tree, nodes, source, dialect, grammar, changed=True)
+    else:
+        if rewritten and (then := tuple(take_all(tree))):
+            nodes = listed(tree)
+        sql = write(tree, nodes, source, dialect, grammar, changed=changed)
+    copies = divided.copies if divided is not None else None
+    return Definition(
+        sql,
+        nodes,
+        then,
+        copies or anew or (alters(tree) or drops(tree) if sql else None),
+        divided.tag if divided is not None else "",
+        divided.notice if divided is not None else "",
+        deep=bool(then) or anew is not None or bool(copies),
+    )
 
 
 def divided_first(

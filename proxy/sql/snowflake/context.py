@@ -54,7 +54,7 @@ def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     Raises SqlError 42704 for a variable that is not set, 0A000 for what has no counterpart.
     """
     settled = Settled(dialect, source)
-    if nodes.kinds.isdisjoint(_VISITS):
+    if nodes.kinds.isdisjoint(_VISITED):
         return settled
     get = _VISITS.get
     for node in nodes:
@@ -421,3 +421,4 @@ _VISITS: dict[type, _Visit] = {
     exp.Table: _table,
     exp.TableFromRows: _rows,
 }
+_VISITED = frozenset(_VISITS)
