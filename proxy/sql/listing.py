@@ -12,6 +12,10 @@ from itertools import chain
 
 from sqlglot import exp
 
+_COLUMN, _IDENTIFIER, _LITERAL = exp.Column, exp.Identifier, exp.Literal
+_VALUES = frozenset({type(None), bool, str, int, exp.DType})
+"""What arguments of nodes are that are no nodes."""
+
 _looked_at: set[str] = set()
 
 
@@ -46,43 +50,36 @@ class Listing(list[exp.Expr]):
 
 def listed(tree: exp.Expr) -> Listing:
     """The nodes of a tree."""
-    nodes: list[exp.Expr] = []
-    names: list[exp.Identifier] = []
-    columns: list[exp.Column] = []
-    identifier, literal, column, looked_at = exp.Identifier, exp.Literal, exp.Column, _looked_at
+    made = Listing()
+    made.names = names = []
+    made.columns = columns = []
+    add = made.append
     stack = [tree]
     push, pop = stack.extend, stack.pop
     while stack:
         node = pop()
         kind = node.__class__
-        if kind is identifier:
+        if kind is _IDENTIFIER:
             names.append(node)
-        elif kind is column:
+        elif kind is _COLUMN:
             args = node.args
             this = args["this"]
             if (
-                (len(args) == 1 or (len(args) == 2 and args.get("table").__class__ is identifier))
-                and this.__class__ is identifier
-                and this.args["this"].lower() not in looked_at
+                (len(args) == 1 or (len(args) == 2 and args.get("table").__class__ is _IDENTIFIER))
+                and this.__class__ is _IDENTIFIER
+                and this.args["this"].lower() not in _looked_at
             ):
                 columns.append(node)
                 names.extend(args.values())
             else:
-                nodes.append(node)
+                add(node)
                 push(reversed(args.values()))
-        elif kind is literal:
-            nodes.append(node)
+        elif kind is _LITERAL:
+            add(node)
         elif kind is list:
             push(reversed(node))
         elif kind not in _VALUES and isinstance(node, exp.Expr):
-            nodes.append(node)
+            add(node)
             push(reversed(node.args.values()))
-    made = Listing(nodes)
-    made.names = names
-    made.columns = columns
-    made.kinds = set(map(type, nodes))
+    made.kinds = set(map(type, made))
     return made
-
-
-_VALUES = frozenset({type(None), bool, str, int, exp.DType})
-"""What arguments of nodes are that are no nodes."""
