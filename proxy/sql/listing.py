@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Any
 
 from sqlglot import exp
 
@@ -51,35 +52,54 @@ class Listing(list[exp.Expr]):
 def listed(tree: exp.Expr) -> Listing:
     """The nodes of a tree."""
     made = Listing()
-    made.names = names = []
-    made.columns = columns = []
-    add = made.append
-    stack = [tree]
-    push, pop = stack.extend, stack.pop
-    while stack:
-        node = pop()
-        kind = node.__class__
-        if kind is _IDENTIFIER:
-            names.append(node)
-        elif kind is _COLUMN:
-            args = node.args
-            this = args["this"]
-            if (
-                (len(args) == 1 or (len(args) == 2 and args.get("table").__class__ is _IDENTIFIER))
-                and this.__class__ is _IDENTIFIER
-                and this.args["this"].lower() not in _looked_at
-            ):
-                columns.append(node)
-                names.extend(args.values())
+    made.names, made.columns = [], []
+    try:
+        _list((tree,), made, made.names, made.columns)
+    except RecursionError:  # a chain of a thousand operators
+        made.clear()
+        made.names, made.columns = [], []
+        for node in tree.dfs():
+            if _is_plain(node):
+                made.columns.append(node)
+            elif node.__class__ is _IDENTIFIER:
+                made.names.append(node)
             else:
-                add(node)
-                push(reversed(args.values()))
-        elif kind is _LITERAL:
-            add(node)
-        elif kind is list:
-            push(reversed(node))
-        elif kind not in _VALUES and isinstance(node, exp.Expr):
-            add(node)
-            push(reversed(node.args.values()))
+                made.append(node)
     made.kinds = set(map(type, made))
     return made
+
+
+def _list(
+    values: Iterable[Any],
+    nodes: list[exp.Expr],
+    names: list[exp.Identifier],
+    columns: list[exp.Column],
+) -> None:
+    """Puts what there is among and below the values of a node's arguments where it belongs."""
+    for value in values:
+        kind = value.__class__
+        if kind is _IDENTIFIER:
+            names.append(value)
+        elif kind in _VALUES:
+            continue
+        elif kind is list:
+            if value:
+                _list(value, nodes, names, columns)
+        elif kind is _COLUMN and _is_plain(value):
+            columns.append(value)
+            names.extend(value.args.values())
+        elif kind is _LITERAL:
+            nodes.append(value)
+        elif isinstance(value, exp.Expr):
+            nodes.append(value)
+            _list(value.args.values(), nodes, names, columns)
+
+
+def _is_plain(node: exp.Expr) -> bool:
+    if node.__class__ is not _COLUMN:
+        return False
+    args = node.args
+    if len(args) > 2 or (len(args) == 2 and args.get("table").__class__ is not _IDENTIFIER):
+        return False
+    name = args["this"]
+    return name.__class__ is _IDENTIFIER and name.args["this"].lower() not in _looked_at
