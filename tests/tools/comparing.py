@@ -90,11 +90,9 @@ def ask(connection: psycopg.Connection, statement: Recorded, oids: Mapping[str, 
     """What the connection's server answers. oids: what stands for the names among the parameters.
     Raises psycopg.Error as the server does."""
     server = connection.pgconn
-    parameters = [str(oids.get(given, given)).encode() for given in statement.parameters]
-    sql = statement.sql
-    for name, oid in oids.items():
-        sql = sql.replace(f"{{{name}}}", str(oid))
-    result = server.exec_params(sql.encode(), parameters)
+    given = [str(oids.get(one, one)) for one in statement.parameters]
+    sql, *parameters = (_numbered(text, oids).encode() for text in (statement.sql, *given))
+    result = server.exec_params(sql, parameters)
     if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
         raise psycopg.errors.error_from_result(result, encoding="utf-8")
     columns = tuple(
@@ -110,6 +108,12 @@ def ask(connection: psycopg.Connection, statement: Recorded, oids: Mapping[str, 
         if not any(value is not None and value.startswith(_PASSING) for value in row)
     )
     return Answer(columns, rows, "" if columns else (result.command_status or b"").decode())
+
+
+def _numbered(text: str, oids: Mapping[str, int]) -> str:
+    for name, oid in oids.items():
+        text = text.replace(f"{{{name}}}", str(oid))
+    return text
 
 
 def _rows(result: pq.PGresult) -> Iterator[list[bytes | None]]:

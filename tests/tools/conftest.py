@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..protocol.targets import Target
 
 __all__ = ["real_postgres"]
 
+DIALECTS = ("snowflake", "postgres")
 _TABLES = [
     statement
     for text in Path(__file__).with_name("tables.sql").read_text().split(";\n")
@@ -32,29 +34,39 @@ def _oids(connection: psycopg.Connection) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
+def _connected(there: Target) -> psycopg.Connection:
+    return psycopg.connect(
+        host=there.host,
+        port=there.port,
+        user=there.user,
+        dbname=there.database,
+        autocommit=True,
+    )
+
+
 @pytest.fixture(scope="module")
-def sides(server: Any, real_postgres: Target) -> Iterator[dict[str, Side]]:
-    """A session in each of our dialects, and the real one, with the same tables."""
-    there = real_postgres
-    with (
-        server.connect() as maker,
-        server.connect(options="-c hatidata.dialect=snowflake") as snowflake,
-        server.connect(options="-c hatidata.dialect=postgres") as postgres,
-        psycopg.connect(
-            host=there.host,
-            port=there.port,
-            user=there.user,
-            dbname=there.database,
-            autocommit=True,
-        ) as real,
-    ):
-        maker.execute("SET hatidata.dialect = 'postgres'")
-        for statement in _TABLES:
-            maker.execute(statement)
-            real.execute(statement)
-        named = {"snowflake": snowflake, "postgres": postgres, "real": real}
-        yield {name: (connection, _oids(connection)) for name, connection in named.items()}
-        for connection in (maker, real):
+def sides(server: Any, real_postgres: Target) -> Iterator[dict[str, tuple[Side, Side]]]:
+    """Dialect -> a session of ours in it, and one of the real server's, with the same tables."""
+    with ExitStack() as connections:
+        makers = [server.connect(), _connected(real_postgres)]
+        pairs = {
+            dialect: (
+                server.connect(options=f"-c hatidata.dialect={dialect}"),
+                _connected(real_postgres),
+            )
+            for dialect in DIALECTS
+        }
+        for connection in (*makers, *(one for pair in pairs.values() for one in pair)):
+            connections.enter_context(connection)
+        makers[0].execute("SET hatidata.dialect = 'postgres'")
+        for maker in makers:
+            for statement in _TABLES:
+                maker.execute(statement)
+        yield {
+            dialect: ((ours, _oids(ours)), (real, _oids(real)))
+            for dialect, (ours, real) in pairs.items()
+        }
+        for maker in makers:
             for table in ("lines", "orders", "customers"):
-                connection.execute(f"DROP TABLE tool.{table} CASCADE")
-            connection.execute("DROP SCHEMA tool CASCADE")
+                maker.execute(f"DROP TABLE tool.{table} CASCADE")
+            maker.execute("DROP SCHEMA tool CASCADE")

@@ -141,9 +141,11 @@ def test_it_prints_the_same(
     assert _printed(psql, ours, commands) == expected
 
 
-def test_tables_named_by_patterns_are_found(server: Any, sides: dict[str, Side]) -> None:
+def test_tables_named_by_patterns_are_found(
+    server: Any, sides: dict[str, tuple[Side, Side]]
+) -> None:
     """What `SELECT * FROM tool.or<TAB>` and `DROP TABLE tool.<TAB>` of psql 18 ask."""
-    connection, _ = sides["snowflake"]
+    (connection, _), _ = sides["snowflake"]
     rows = connection.execute(
         "SELECT pg_catalog.quote_ident(c.relname), pg_catalog.quote_ident(n.nspname) "
         "FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n "

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from .comparing import Recorded, ask, differences, read
-from .conftest import Side
+from .conftest import DIALECTS, Side
 
 _ASKED = [
     pytest.param(statement, dialect, id=f"{path.stem}: {statement.name}, {dialect}")
     for path in sorted(Path(__file__).with_name("recorded").glob("*.sql"))
-    for dialect in ("snowflake", "postgres")
+    for dialect in DIALECTS
     for statement in read(path)
     if dialect == "postgres" or not statement.postgres
 ]
@@ -24,9 +24,9 @@ _ASKED = [
 
 @pytest.mark.parametrize(("statement", "dialect"), _ASKED)
 def test_it_answers_as_postgres_does(
-    sides: dict[str, Side], statement: Recorded, dialect: str
+    sides: dict[str, tuple[Side, Side]], statement: Recorded, dialect: str
 ) -> None:
-    (ours, here), (real, there) = sides[dialect], sides["real"]
+    (ours, here), (real, there) = sides[dialect]
     wrong = differences(
         ask(ours, statement, here),
         ask(real, statement, there),
