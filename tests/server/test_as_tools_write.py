@@ -93,6 +93,16 @@ def test_limit_all_is_no_limit(connection: psycopg.Connection) -> None:
     assert connection.execute(query).fetchall() == [(2,), (3,)]
 
 
+def test_a_time_filter_of_supersets(connection: psycopg.Connection) -> None:
+    query = (
+        "SELECT TO_TIMESTAMP('2020-01-02 03:04:05.678901', 'YYYY-MM-DD HH24:MI:SS.US'), "
+        "to_char(TIMESTAMP '2020-01-02 03:04:05.678901', 'HH24:MI:SS.US SS.MS')"
+    )
+    (read, written), *_ = connection.execute(query).fetchall()
+    assert (read.second, read.microsecond) == (5, 678901)
+    assert written == "03:04:05.678901 05.678"
+
+
 def test_arrays_of_object_identifiers(connection: psycopg.Connection) -> None:
     """As Drizzle asks which columns number their rows."""
     query = "SELECT 'int8'::regtype = ANY ('{int,int8,int2}'::regtype[]), '{1,2}'::oid[]"
