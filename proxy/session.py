@@ -52,6 +52,7 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.shortcut import KnownTexts, Shortcut, passes
 from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.portable import handed_over
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.staging.service import StageService
@@ -554,12 +555,15 @@ class Session:
         elif isinstance(plan.action, CopyStatement):
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
-            self.compound.lost()
-            # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            sql = " " * plan.start + (plan.relayed or plan.text)
-            await self._relay_query(sql, (plan,))
+            await self._simple_postgres(plan)
         else:
             await self._simple_duck(plan)
+
+    async def _simple_postgres(self, plan: Statement) -> None:
+        self.compound.lost()
+        # Leading blanks keep the positions in Postgres's errors true to the client's text.
+        sql = " " * plan.start + (plan.relayed or plan.text)
+        await self._relay_query(sql, (plan,))
 
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
@@ -673,6 +677,15 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
+        if plan.portable:
+            try:
+                await self._simple_typed(plan)
+            except SqlError as error:
+                await self._simple_postgres(handed_over(plan, error))
+        else:
+            await self._simple_typed(plan)
+
+    async def _simple_typed(self, plan: Statement) -> None:
         plan = await self.typed.of(plan)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)

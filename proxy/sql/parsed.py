@@ -6,6 +6,7 @@ The stages are the function's order: names of columns, what the session settles,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from sqlglot import exp
@@ -25,6 +26,7 @@ from proxy.sql.for_postgres import catalog_question
 from proxy.sql.listing import listed
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
 from proxy.sql.rebuilding import name_renamed_column
@@ -111,6 +113,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return in_session(text, piece, several)
+    portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
+    trace, sets = traces.of_tree(nodes, facts.runtime) if portable else _UNTRACED
     definition: Definition | None = None
     relations: tuple[Relation, ...] = ()
     changed: tuple[Touched, ...] = ()
@@ -142,7 +146,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
-    trace, sets = traces.of_tree(nodes, facts.runtime)
+    if not portable:
+        trace, sets = traces.of_tree(nodes, facts.runtime)
     made = Statement(
         _ROUTES[engine],
         kind,
@@ -163,7 +168,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         federated=relations,
         asks_catalog=facts.asks_catalog,
         typed=typed and engine != POSTGRES_ENGINE,
+        portable=portable,
     )
+    if portable and refused is not None:
+        with suppress(SqlError):
+            return handed_over(made, refused)
     if definition is not None:
         return replace(
             made,
@@ -177,6 +186,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     return made
 
 
+_UNTRACED: tuple[traces.Trace, tuple[str | int, ...]] = (traces.Trace.NOTHING, ())
 _ROUTES = {route.value: route for route in Route}
 _DROPPING = (exp.Drop, exp.TruncateTable)
 
