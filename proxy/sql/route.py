@@ -351,21 +351,14 @@ def collect(nodes: Listing, *, numbered: bool = False) -> Facts:
     numbered: whether a placeholder may be a number. DuckDB's grammar makes one of `$1`, Snowflake's of `:1`.
     """
     facts = Facts(numbered=numbered)
-    visits = {}
-    for kind in nodes.kinds:
+    if exp.CTE in nodes.kinds:
+        facts.bound = {node.alias.lower() for node in nodes if node.__class__ is exp.CTE}
+    for node in nodes:
+        kind = node.__class__
         try:
             visit = _VISITS[kind]
         except KeyError:
             visit = _VISITS[kind] = _visit_of(kind)
-        if visit is _uncommon:
-            facts.only_common = False
-        elif visit is not None:
-            visits[kind] = visit
-    if exp.CTE in nodes.kinds:
-        facts.bound = {node.alias.lower() for node in nodes if node.__class__ is exp.CTE}
-    get = visits.get
-    for node in nodes:
-        visit = get(node.__class__)
         if visit is not None:
             visit(node, facts)
     return facts

@@ -146,12 +146,15 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
 
 def _reshape(nodes: Listing) -> bool:
     """Whether it changed anything."""
+    found: dict[type, list[exp.Expr]] = {}
+    for node in nodes:
+        if node.__class__ in _RESHAPED_KINDS:
+            found.setdefault(node.__class__, []).append(node)
     changed = False
     for kind, reshape in _RESHAPED:
-        if kind in nodes.kinds:
-            for node in nodes:
-                if node.__class__ is kind and reshape(node) is not False:
-                    changed = True
+        for node in found.get(kind, ()):
+            if reshape(node) is not False:
+                changed = True
     return changed
 
 
