@@ -7,7 +7,7 @@ than half of the tree, and `kinds` tells most passes that there is nothing for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence
 from itertools import chain
 from typing import Any
 
@@ -32,17 +32,30 @@ class Listing(list[exp.Expr]):
     given to `look_at`. kinds: the types of the nodes.
     """
 
-    __slots__ = ("columns", "kinds", "names")
+    __slots__ = ("_by_kind", "columns", "kinds", "names")
 
-    columns: list[exp.Column]
-    kinds: set[type]
-    names: list[exp.Identifier]
+    def __init__(self) -> None:
+        self.columns: list[exp.Column] = []
+        self.names: list[exp.Identifier] = []
 
-    def calls(self) -> list[exp.Anonymous]:
-        """The calls of functions that the parser has no type of its own for."""
-        if exp.Anonymous not in self.kinds:
-            return []
-        return [node for node in self if node.__class__ is exp.Anonymous]
+    def _sort(self) -> None:
+        self._by_kind: dict[type, list[exp.Expr]] = {}
+        by_kind = self._by_kind
+        for node in self:
+            kind = node.__class__
+            if kind in by_kind:
+                by_kind[kind].append(node)
+            else:
+                by_kind[kind] = [node]
+        self.kinds: KeysView[type] = by_kind.keys()
+
+    def of(self, kind: type) -> Sequence[Any]:
+        """The nodes of a type, not of those derived from it, in order."""
+        return self._by_kind.get(kind, ())
+
+    def by_kind(self) -> ItemsView[type, list[exp.Expr]]:
+        """The nodes by their type, in the order of their first."""
+        return self._by_kind.items()
 
     def every(self) -> Iterator[exp.Expr]:
         """The nodes and the plain columns, in no order."""
@@ -52,12 +65,10 @@ class Listing(list[exp.Expr]):
 def listed(tree: exp.Expr) -> Listing:
     """The nodes of a tree."""
     made = Listing()
-    made.names, made.columns = [], []
     try:
         _list((tree,), made, made.names, made.columns)
     except RecursionError:  # a chain of a thousand operators
-        made.clear()
-        made.names, made.columns = [], []
+        made = Listing()
         for node in tree.dfs():
             if _is_plain(node):
                 made.columns.append(node)
@@ -65,7 +76,7 @@ def listed(tree: exp.Expr) -> Listing:
                 made.names.append(node)
             else:
                 made.append(node)
-    made.kinds = set(map(type, made))
+    made._sort()
     return made
 
 

@@ -271,6 +271,9 @@ def _into(node: exp.Expr, facts: Facts) -> None:
 
 
 def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
+    table = node.parent
+    if isinstance(table, exp.Table) and table.this is node:
+        return  # it is what its table is refused for
     if facts.numbered and node.name.isdecimal():
         return
     if node.this is None:
@@ -352,15 +355,17 @@ def collect(nodes: Listing, *, numbered: bool = False) -> Facts:
     """
     facts = Facts(numbered=numbered)
     if exp.CTE in nodes.kinds:
-        facts.bound = {node.alias.lower() for node in nodes if node.__class__ is exp.CTE}
-    for node in nodes:
-        kind = node.__class__
+        facts.bound = {query.alias.lower() for query in nodes.of(exp.CTE)}
+    for kind, found in nodes.by_kind():
         try:
             visit = _VISITS[kind]
         except KeyError:
             visit = _VISITS[kind] = _visit_of(kind)
-        if visit is not None:
-            visit(node, facts)
+        if visit is _uncommon:
+            facts.only_common = False
+        elif visit is not None:
+            for node in found:
+                visit(node, facts)
     return facts
 
 

@@ -36,7 +36,7 @@ def refusal(name: str, node: exp.Expr) -> SqlError | None:
 def name_for_duckdb(nodes: Listing) -> bool:
     """Puts the names of sequences as DuckDB has them, in place; whether any was changed."""
     changed = False
-    for node in nodes.calls():
+    for node in nodes.of(exp.Anonymous):
         this = node.args["this"]
         if not isinstance(this, str) or this.lower() not in NUMBERS or len(node.expressions) != 1:
             continue

@@ -124,9 +124,7 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """
     if nodes.__class__ is not Listing:
         nodes = listed(tree)
-    if exp.Column in nodes.kinds and any(
-        node.__class__ is exp.Column and "join_mark" in node.args for node in nodes
-    ):
+    if any("join_mark" in column.args for column in nodes.of(exp.Column)):
         tree = select.without_join_marks(tree)
         nodes = listed(tree)
     kinds = nodes.kinds
@@ -139,20 +137,16 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
-    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(kinds, nodes):
+    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(nodes):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 
 
 def _reshape(nodes: Listing) -> bool:
     """Whether it changed anything."""
-    found: dict[type, list[exp.Expr]] = {}
-    for node in nodes:
-        if node.__class__ in _RESHAPED_KINDS:
-            found.setdefault(node.__class__, []).append(node)
     changed = False
     for kind, reshape in _RESHAPED:
-        for node in found.get(kind, ()):
+        for node in nodes.of(kind):
             if reshape(node) is not False:
                 changed = True
     return changed

@@ -54,13 +54,11 @@ def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     Raises SqlError 42704 for a variable that is not set, 0A000 for what has no counterpart.
     """
     settled = Settled(dialect, source)
-    if nodes.kinds.isdisjoint(_VISITED):
-        return settled
-    get = _VISITS.get
-    for node in nodes:
-        visit = get(node.__class__)
+    for kind, found in nodes.by_kind():
+        visit = _VISITS.get(kind)
         if visit is not None:
-            visit(node, settled)
+            for node in found:
+                visit(node, settled)
     if schemas := settled.schemas:
         every = list(nodes.every())
         if is_snowflakes(schemas, every):
@@ -421,4 +419,3 @@ _VISITS: dict[type, _Visit] = {
     exp.Table: _table,
     exp.TableFromRows: _rows,
 }
-_VISITED = frozenset(_VISITS)

@@ -133,12 +133,11 @@ def _not(not_: exp.Not) -> None:
 def mark_recursive(nodes: Listing) -> None:
     """RECURSIVE need not be said: a query of WITH that reads itself is."""
     named: dict[str, list[exp.CTE]] = {}
-    for found in nodes:
-        if found.__class__ is exp.CTE:
-            named.setdefault(found.alias.lower(), []).append(found)
-    for found in nodes:
-        if found.__class__ is exp.Table and found.args.get("db") is None:
-            _mark_around(found, named.get(found.name.lower(), ()))
+    for query in nodes.of(exp.CTE):
+        named.setdefault(query.alias.lower(), []).append(query)
+    for table in nodes.of(exp.Table):
+        if table.args.get("db") is None:
+            _mark_around(table, named.get(table.name.lower(), ()))
 
 
 def _mark_around(table: exp.Table, queries: Sequence[exp.CTE]) -> None:
