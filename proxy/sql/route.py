@@ -186,8 +186,27 @@ def _schema_of(node: exp.Expr) -> str:
     return ""
 
 
+_NOTED = (
+    control_plane.SHARED_FUNCTIONS
+    | control_plane.SYSTEM_FUNCTIONS
+    | control_plane.HARMLESS
+    | guard.FUNCTIONS
+    | sequences.NUMBERS
+    | sequences.REFUSED.keys()
+)
+"""Functions that anything is to be said about, but for the runtime's."""
+
+
 def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     schema = _schema_of(node)
+    if not (
+        schema
+        or name in _NOTED
+        or name in control_plane.RUNTIME_FUNCTIONS
+        or name.startswith(control_plane.SYSTEM_PREFIXES)
+    ):
+        facts.only_common = False
+        return
     if schema == control_plane.MIRROR_SCHEMA:
         facts.forbid(_not_yours(node))
     if schema == control_plane.RUNTIME_SCHEMA or (

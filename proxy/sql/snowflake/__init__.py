@@ -124,10 +124,11 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """
     if nodes.__class__ is not Listing:
         nodes = listed(tree)
-    if any("join_mark" in column.args for column in nodes.of(exp.Column)):
+    kinds = nodes.kinds
+    if exp.Column in kinds and any("join_mark" in one.args for one in nodes.of(exp.Column)):
         tree = select.without_join_marks(tree)
         nodes = listed(tree)
-    kinds = nodes.kinds
+        kinds = nodes.kinds
     if not _RESHAPED_KINDS.isdisjoint(kinds) and _reshape(nodes):
         nodes = listed(tree)
     if exp.Explode in kinds:

@@ -395,8 +395,10 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
         _getvariable(node, settled)
         return
     answer = _ANSWERS.get(name)
-    takes = _ARGUMENTS.get(name, (0, 0))
-    if answer is None or not takes[0] <= len(node.expressions) <= takes[1]:
+    if answer is None:
+        return
+    least, most = _ARGUMENTS.get(name, (0, 0))
+    if not least <= len(node.expressions) <= most:
         return
     if isinstance(node.parent, exp.Dot):
         return
