@@ -34,20 +34,10 @@ class Listing(list[exp.Expr]):
 
     __slots__ = ("_by_kind", "columns", "kinds", "names")
 
-    def __init__(self) -> None:
-        self.columns: list[exp.Column] = []
-        self.names: list[exp.Identifier] = []
-
-    def _sort(self) -> None:
-        self._by_kind: dict[type, list[exp.Expr]] = {}
-        by_kind = self._by_kind
-        for node in self:
-            kind = node.__class__
-            if kind in by_kind:
-                by_kind[kind].append(node)
-            else:
-                by_kind[kind] = [node]
-        self.kinds: KeysView[type] = by_kind.keys()
+    _by_kind: dict[type, list[exp.Expr]]
+    columns: list[exp.Column]
+    kinds: KeysView[type]
+    names: list[exp.Identifier]
 
     def of(self, kind: type) -> Sequence[Any]:
         """The nodes of a type, not of those derived from it, in order."""
@@ -65,18 +55,12 @@ class Listing(list[exp.Expr]):
 def listed(tree: exp.Expr) -> Listing:
     """The nodes of a tree."""
     made = Listing()
+    made.names, made.columns, made._by_kind = [], [], {}
+    made.kinds = made._by_kind.keys()
     try:
-        _list((tree,), made, made.names, made.columns)
+        _list((tree,), made, made.names, made.columns, made._by_kind)
     except RecursionError:  # a chain of a thousand operators
-        made = Listing()
-        for node in tree.dfs():
-            if _is_plain(node):
-                made.columns.append(node)
-            elif node.__class__ is _IDENTIFIER:
-                made.names.append(node)
-            else:
-                made.append(node)
-    made._sort()
+        return _listed_in_turn(tree)
     return made
 
 
@@ -85,6 +69,7 @@ def _list(
     nodes: list[exp.Expr],
     names: list[exp.Identifier],
     columns: list[exp.Column],
+    by_kind: dict[type, list[exp.Expr]],
 ) -> None:
     """Puts what there is among and below the values of a node's arguments where it belongs."""
     for value in values:
@@ -95,20 +80,38 @@ def _list(
             continue
         elif kind is list:
             if value:
-                _list(value, nodes, names, columns)
+                _list(value, nodes, names, columns, by_kind)
         elif kind is _COLUMN and _is_plain(value):
             columns.append(value)
             names.extend(value.args.values())
-        elif kind is _LITERAL:
-            nodes.append(value)
         elif isinstance(value, exp.Expr):
             nodes.append(value)
-            _list(value.args.values(), nodes, names, columns)
+            if kind in by_kind:
+                by_kind[kind].append(value)
+            else:
+                by_kind[kind] = [value]
+            if kind is not _LITERAL:
+                _list(value.args.values(), nodes, names, columns, by_kind)
 
 
-def _is_plain(node: exp.Expr) -> bool:
-    if node.__class__ is not _COLUMN:
-        return False
+def _listed_in_turn(tree: exp.Expr) -> Listing:
+    """As `listed`, however deep the tree is."""
+    made = Listing()
+    made.names, made.columns, made._by_kind = [], [], {}
+    made.kinds = made._by_kind.keys()
+    for node in tree.dfs():
+        kind = node.__class__
+        if kind is _IDENTIFIER:
+            made.names.append(node)
+        elif kind is _COLUMN and _is_plain(node):
+            made.columns.append(node)
+        else:
+            made.append(node)
+            made._by_kind.setdefault(kind, []).append(node)
+    return made
+
+
+def _is_plain(node: exp.Column) -> bool:
     args = node.args
     if len(args) > 2 or (len(args) == 2 and args.get("table").__class__ is not _IDENTIFIER):
         return False
