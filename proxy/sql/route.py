@@ -13,7 +13,6 @@ Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sqlglot import exp
@@ -28,26 +27,31 @@ from proxy.sql.reading import position_of
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
 
 
-@dataclass(slots=True)
 class Facts:
-    """What a tree names; names folded to lower case unless quoted."""
+    """What a tree names; names folded to lower case unless quoted.
 
-    control: list[str] = field(default_factory=list)
-    control_tables: list[tuple[exp.Table, Relation]] = field(default_factory=list)
-    written: list[str] = field(default_factory=list)
-    calls: list[exp.Expr] = field(default_factory=list)
-    analytical: list[str] = field(default_factory=list)
-    system: list[str] = field(default_factory=list)
-    shared: list[str] = field(default_factory=list)
-    runtime: list[str] = field(default_factory=list)
-    catalog_types: bool = False
-    only_common: bool = True
-    writes: bool = False
-    creates: bool = False
+    forbidden: whichever engine it is for. bound: the names of common table expressions, in lower case.
+    numbered: whether a placeholder may be a number.
+    """
+
+    catalog_types = False
+    only_common = True
+    writes = False
+    creates = False
     refused: SqlError | None = None
-    forbidden: SqlError | None = None  # whichever engine it is for
-    numbered: bool = False
-    bound: Collection[str] = ()  # the names of common table expressions, in lower case
+    forbidden: SqlError | None = None
+    bound: Collection[str] = ()
+
+    def __init__(self, *, numbered: bool = False) -> None:
+        self.numbered = numbered
+        self.control: list[str] = []
+        self.control_tables: list[tuple[exp.Table, Relation]] = []
+        self.written: list[str] = []
+        self.calls: list[exp.Expr] = []
+        self.analytical: list[str] = []
+        self.system: list[str] = []
+        self.shared: list[str] = []
+        self.runtime: list[str] = []
 
     @property
     def asks_catalog(self) -> bool:

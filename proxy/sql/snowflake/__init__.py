@@ -138,7 +138,7 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
-    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(nodes):
+    if calls and overloads.may_aggregate(nodes) and overloads.are_over_aggregates(calls):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 

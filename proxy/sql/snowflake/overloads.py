@@ -8,6 +8,7 @@ then, so such a call becomes one over a list of the aggregate alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from sqlglot import exp
 
@@ -22,9 +23,14 @@ _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AG
 
 def may_aggregate(nodes: Listing) -> bool:
     """Whether a statement may hold an aggregate; nodes: its own, before rules changed them."""
-    return any(issubclass(kind, _AGGREGATES) for kind in nodes.kinds) or any(
+    return any(map(_is_aggregate, nodes.kinds)) or any(
         str(call.this).upper() in _UNKNOWN for call in nodes.of(exp.Anonymous)
     )
+
+
+@cache
+def _is_aggregate(kind: type) -> bool:
+    return issubclass(kind, _AGGREGATES)
 
 
 def _holds(argument: exp.Expr) -> bool:
