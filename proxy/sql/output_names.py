@@ -247,6 +247,8 @@ def _used_in_clauses(select: exp.Select, order_means_output: bool) -> dict[str, 
     """Bare column names in the clauses after FROM, with the places where they stand."""
     used: dict[str, list[exp.Column]] = {}
     args = select.args
+    if not (args.get("order") or args.get("group") or args.get("having") or args.get("qualify")):
+        return used
     for clause in _CLAUSES[1:] if order_means_output else _CLAUSES:
         part = args.get(clause)
         if part is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from sqlglot import exp
 
@@ -114,7 +115,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         if several is not None:
             return in_session(text, piece, several)
     portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
-    trace, sets = traces.of_tree(nodes, facts.runtime) if portable else _UNTRACED
+    traced = traces.of_tree(nodes, facts.runtime) if portable else None
     definition: Definition | None = None
     relations: tuple[Relation, ...] = ()
     changed: tuple[Touched, ...] = ()
@@ -146,53 +147,49 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
-    if not portable:
-        trace, sets = traces.of_tree(nodes, facts.runtime)
-    made = Statement(
-        _ROUTES[engine],
-        kind,
-        source,
-        piece.start,
-        sql=sql,
-        tag=tag,
-        writes=facts.writes,
-        ddl=ddl,
-        touched=changed,
-        parameters=_parameters(piece, source, numbered and dialect.numbered),
-        refused=refused,
-        scalar=scalar and not settled.needs,
-        trace=trace,
-        sets=sets,
-        needs=frozenset(settled.needs),
-        varies=settled.varies,
-        federated=relations,
-        asks_catalog=facts.asks_catalog,
-        typed=typed and engine != POSTGRES_ENGINE,
-        portable=portable,
-    )
+    more: dict[str, Any] = {
+        "sql": sql,
+        "tag": tag,
+        "writes": facts.writes,
+        "scalar": scalar and not settled.needs,
+        "asks_catalog": facts.asks_catalog,
+    }
+    if portable:
+        more["portable"] = True
+        more["trace"], more["sets"] = traced
+    if engine != DUCKDB_ENGINE:
+        more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
+        more["federated"] = relations
+        if engine == POSTGRES_ENGINE and facts.control:
+            more["relayed"] = catalog_question(piece.tokens, text)
+    if typed and engine != POSTGRES_ENGINE:
+        more["typed"] = True
+    if ddl:
+        more["ddl"] = True
+    if definition is not None:
+        more["tag"] = definition.tag or tag
+        more["then"] = definition.then
+        more["copies"] = definition.copies
+        more["notice"] = definition.notice
+    if changed:
+        more["touched"] = changed
+    if refused is not None:
+        more["refused"] = refused
+    if settled.needs:
+        more["needs"] = frozenset(settled.needs)
+    if settled.varies:
+        more["varies"] = True
+    if "$" in source and not (numbered and dialect.numbered):
+        more["parameters"] = highest_parameter(piece.tokens)
+    made = Statement(_ROUTES[engine], kind, source, piece.start, **more)
     if portable and refused is not None:
         with suppress(SqlError):
             return handed_over(made, refused)
-    if definition is not None:
-        return replace(
-            made,
-            tag=definition.tag or tag,
-            then=definition.then,
-            copies=definition.copies,
-            notice=definition.notice,
-        )
-    if engine == POSTGRES_ENGINE and facts.control:
-        return replace(made, relayed=catalog_question(piece.tokens, text))
     return made
 
 
-_UNTRACED: tuple[traces.Trace, tuple[str | int, ...]] = (traces.Trace.NOTHING, ())
 _ROUTES = {route.value: route for route in Route}
 _DROPPING = (exp.Drop, exp.TruncateTable)
-
-
-def _parameters(piece: Slice, source: str, numbered: bool) -> int:
-    return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
 
 
 _FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")

@@ -73,7 +73,7 @@ def _plan_all(
     text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
 ) -> tuple[Statement, ...]:
     slices = split(tokens, text, scripting=is_snowflake(dialect))
-    return tuple(_plan(text, piece, dialect, reader) for piece in slices)
+    return tuple([_plan(text, piece, dialect, reader) for piece in slices])
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:

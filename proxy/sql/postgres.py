@@ -262,11 +262,10 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 def names_public(nodes: Listing) -> bool:
     """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
-    for node in nodes:
-        if node.__class__ in (exp.Table, exp.Column):
-            schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
-                return True
+    for node in (*nodes.of(exp.Table), *nodes.of(exp.Column)):
+        schema = node.args.get("db")
+        if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
+            return True
     return False
 
 

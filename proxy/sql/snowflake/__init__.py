@@ -124,12 +124,11 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """
     if nodes.__class__ is not Listing:
         nodes = listed(tree)
-    if exp.Column in nodes.kinds and any(
-        node.__class__ is exp.Column and "join_mark" in node.args for node in nodes
-    ):
+    kinds = nodes.kinds
+    if exp.Column in kinds and any("join_mark" in one.args for one in nodes.of(exp.Column)):
         tree = select.without_join_marks(tree)
         nodes = listed(tree)
-    kinds = nodes.kinds
+        kinds = nodes.kinds
     if not _RESHAPED_KINDS.isdisjoint(kinds) and _reshape(nodes):
         nodes = listed(tree)
     if exp.Explode in kinds:
@@ -139,7 +138,7 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
-    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(kinds, nodes):
+    if calls and overloads.may_aggregate(nodes) and overloads.are_over_aggregates(calls):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 
@@ -148,10 +147,9 @@ def _reshape(nodes: Listing) -> bool:
     """Whether it changed anything."""
     changed = False
     for kind, reshape in _RESHAPED:
-        if kind in nodes.kinds:
-            for node in nodes:
-                if node.__class__ is kind and reshape(node) is not False:
-                    changed = True
+        for node in nodes.of(kind):
+            if reshape(node) is not False:
+                changed = True
     return changed
 
 

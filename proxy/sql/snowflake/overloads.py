@@ -8,9 +8,11 @@ then, so such a call becomes one over a list of the aggregate alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from sqlglot import exp
 
+from proxy.sql.listing import Listing
 from proxy.sql.snowflake.registry import duck, number
 
 _AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter)
@@ -19,11 +21,16 @@ _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distin
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
 
 
-def may_aggregate(kinds: Iterable[type], nodes: Iterable[exp.Expr]) -> bool:
-    """Whether a statement may hold an aggregate; kinds: of its nodes, before rules changed them."""
-    return any(issubclass(kind, _AGGREGATES) for kind in kinds) or any(
-        node.__class__ is exp.Anonymous and str(node.this).upper() in _UNKNOWN for node in nodes
+def may_aggregate(nodes: Listing) -> bool:
+    """Whether a statement may hold an aggregate; nodes: its own, before rules changed them."""
+    return any(map(_is_aggregate, nodes.kinds)) or any(
+        str(call.this).upper() in _UNKNOWN for call in nodes.of(exp.Anonymous)
     )
+
+
+@cache
+def _is_aggregate(kind: type) -> bool:
+    return issubclass(kind, _AGGREGATES)
 
 
 def _holds(argument: exp.Expr) -> bool:
