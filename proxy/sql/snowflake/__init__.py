@@ -29,6 +29,7 @@ from proxy.sql.snowflake import (
     flattening,
     hierarchy,
     higher_order,
+    match_recognize,
     overloads,
     pivoting,
     regex,
@@ -164,6 +165,7 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
     (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
     (exp.Star, stars.reshape),
+    (exp.MatchRecognize, match_recognize.reshape),
 )
 
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}

@@ -95,11 +95,6 @@ def _is_now(when: exp.Expr) -> bool:
     return kind == "TIMESTAMP" and isinstance(moment, exp.CurrentTimestamp)
 
 
-@node(exp.MatchRecognize)
-def _match_recognize(clause: exp.MatchRecognize) -> None:
-    raise unsupported("MATCH_RECOGNIZE", clause)
-
-
 _METHODS = {"ROW": "BERNOULLI", "BLOCK": "SYSTEM"}
 
 

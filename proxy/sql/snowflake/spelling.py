@@ -13,6 +13,7 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 
 
 def respelled(tokens: list[Token]) -> list[Token]:
@@ -22,6 +23,8 @@ def respelled(tokens: list[Token]) -> list[Token]:
     """
     if not tokens:
         return tokens
+    if any(token.token_type == TokenType.MATCH_RECOGNIZE for token in tokens):
+        tokens = respelled_patterns(tokens)
     start = _STARTS.get(tokens[0].token_type)
     return tokens if start is None else start(tokens)
 
