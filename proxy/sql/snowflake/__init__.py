@@ -141,9 +141,9 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
         nodes = list(tree.dfs())
     if exp.Explode in kinds:
         select.mark_flattened(nodes)
-    aggregates = overloads.may_aggregate(kinds, nodes)
+    late = overloads.may_bind_late(kinds, nodes)
     made = apply(tree, nodes, registry.NODES)
-    return overloads.bind_late(made, _OVERLOADED) if aggregates else made
+    return overloads.bind_late(made, _OVERLOADED) if late else made
 
 
 def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]:

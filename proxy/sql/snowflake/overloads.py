@@ -1,8 +1,9 @@
-"""Calls of macros of several forms over aggregates and window functions.
+"""Calls of macros of several forms over what DuckDB binds late.
 
-DuckDB chooses a macro's form by the types of its arguments before it has bound the aggregates among
-them: it then finds every form fitting, or takes a wrong one. A lambda's variable has its type by
-then, so such a call becomes one over a list of the aggregate alone.
+DuckDB chooses a macro's form by the types of its arguments before it has bound some of them:
+aggregates and window functions, aliases of the same SELECT, columns of the query around a subquery
+and of the tables before a table function. It then finds every form fitting, or takes a wrong one. A
+lambda's variable has its type by then, so such a call becomes one over a list of that value alone.
 """
 
 from __future__ import annotations
@@ -19,20 +20,65 @@ _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distin
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
 
 
-def may_aggregate(kinds: Iterable[type], nodes: Iterable[exp.Expr]) -> bool:
-    """Whether a statement may hold an aggregate; kinds: of its nodes, before rules changed them."""
-    return any(issubclass(kind, _AGGREGATES) for kind in kinds) or any(
-        node.__class__ is exp.Anonymous and str(node.this).upper() in _UNKNOWN for node in nodes
-    )
+def may_bind_late(kinds: Collection[type], nodes: Iterable[exp.Expr]) -> bool:
+    """Whether a statement may hold such a value; kinds: of its nodes, before rules changed them."""
+    if any(issubclass(kind, _AGGREGATES) for kind in kinds):
+        return True
+    if not _NESTED.isdisjoint(kinds):
+        return True
+    named, used = set(), set()
+    for node in nodes:
+        kind = node.__class__
+        if kind is exp.Alias:
+            named.add(node.alias.lower())
+        elif kind is exp.Column:
+            used.add(node.name.lower())
+        elif kind is exp.Anonymous and str(node.this).upper() in _UNKNOWN:
+            return True
+    return not named.isdisjoint(used)
+
+
+_NESTED = frozenset({exp.Subquery, exp.Lateral, exp.Exists, exp.In, exp.TableFromRows})
+_SOURCES = (exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest)
 
 
 def _holds(argument: exp.Expr) -> bool:
     for node in argument.dfs(prune=lambda node: isinstance(node, exp.Subquery)):
         if isinstance(node, _AGGREGATES):
             return True
-        if node.__class__ is exp.Anonymous and node.this in _AGGREGATE_CALLS:
+        kind = node.__class__
+        if kind is exp.Anonymous and node.this in _AGGREGATE_CALLS:
+            return True
+        if kind is exp.Column and _is_bound_late(node):
             return True
     return False
+
+
+def _is_bound_late(column: exp.Expr) -> bool:
+    """Whether a column is another query's, an alias of its own query's, or a table function's."""
+    query = column.find_ancestor(exp.Select, *_SOURCES, exp.Create, exp.Merge)
+    if not isinstance(query, exp.Select):
+        return isinstance(query, _SOURCES)
+    table = column.args.get("table")
+    if table is None:
+        if query.args.get("from_") is None:
+            return query.parent_select is not None
+        return _is_alias(column.name.lower(), query)
+    if column.args.get("db") is not None or query.parent_select is None:
+        return False
+    sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
+    own = [source.this for source in sources if source is not None]
+    own += query.args.get("laterals") or ()
+    return table.name.lower() not in {source.alias_or_name.lower() for source in own}
+
+
+def _is_alias(name: str, query: exp.Select) -> bool:
+    return any(
+        projection.__class__ is exp.Alias
+        and projection.alias.lower() == name
+        and not (isinstance(projection.this, exp.Column) and projection.this.name.lower() == name)
+        for projection in query.expressions
+    )
 
 
 def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:
