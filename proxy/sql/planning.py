@@ -122,7 +122,7 @@ def _plan_all(
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if _is_snowflake(dialect):
         try:
-            piece.tokens = respelled(piece.tokens)
+            piece.tokens = respelled(piece.tokens, dialect.variables)
         except SqlError as error:
             return _session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     words = Words(text, piece.tokens, session_variables=_is_snowflake(dialect))

@@ -120,12 +120,16 @@ def _divide_where(select: exp.Select, inner: exp.Select, tables: set[str]) -> No
         return
     joining: list[exp.Expr] = []
     after: list[exp.Expr] = []
-    for condition in list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]:
+    for condition in (
+        list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+    ):
         columns = [c for c in condition.find_all(exp.Column) if not _is_level(c)]
         used = {column.table.lower() for column in columns}
         if len(columns) > 1 and "" in used:
             hint = "Qualify the columns, or write JOIN ... ON."
-            raise unsupported("CONNECT BY with such a condition over several tables", condition, hint)
+            raise unsupported(
+                "CONNECT BY with such a condition over several tables", condition, hint
+            )
         (joining if len(used & tables) > 1 else after).append(condition)
     if joining:
         inner.set("where", exp.Where(this=exp.and_(*joining, copy=False)))

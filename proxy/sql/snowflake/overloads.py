@@ -56,7 +56,7 @@ def _holds(argument: exp.Expr) -> bool:
 
 def _is_bound_late(column: exp.Expr) -> bool:
     """Whether a column is another query's, an alias of its own query's, or a table function's."""
-    query = column.find_ancestor(exp.Select, *_SOURCES, exp.Create, exp.Merge)
+    query = column.find_ancestor(exp.Select, *_SOURCES, exp.Create, exp.Merge, exp.Pivot)
     if not isinstance(query, exp.Select):
         return isinstance(query, _SOURCES)
     table = column.args.get("table")
