@@ -109,9 +109,25 @@ def _join_first(select: exp.Select, clause: exp.Expr) -> list[str]:
         row = rows.get(column.table.lower())
         if row is not None:
             column.set("table", exp.to_identifier(row))
+    if not any(join.args.get("using") or join.args.get("method") for join in joins):
+        _show_each(select, list(rows.values()))
     alias = exp.TableAlias(this=exp.to_identifier(_JOINED))
     select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=alias)))
     return list(rows.values())
+
+
+def _show_each(select: exp.Select, rows: list[str]) -> None:
+    """`*` as the columns of each table, which may be of the same names."""
+    shown: list[exp.Expr] = []
+    for projection in select.expressions:
+        if type(projection) is not exp.Star:
+            shown.append(projection)
+            continue
+        if any(projection.args.values()):
+            raise unsupported("* with EXCLUDE, REPLACE or RENAME over joined tables", projection)
+        stars = (exp.Column(this=exp.Star(), table=exp.to_identifier(row)) for row in rows)
+        shown.extend(stars)
+    select.set("expressions", shown)
 
 
 def _divide_where(select: exp.Select, inner: exp.Select, tables: set[str]) -> None:
@@ -267,6 +283,8 @@ def _means_alias(select: exp.Select, column: exp.Column) -> bool:
 def _hide(select: exp.Select, columns: list[str]) -> None:
     """`*` does not show what is carried."""
     for projection in select.expressions:
+        if isinstance(projection, exp.Column) and projection.table in columns:
+            continue  # the columns of a joined table
         star = projection.this if isinstance(projection, exp.Column) else projection
         if isinstance(star, exp.Star):
             hidden = [exp.Column(this=exp.to_identifier(name)) for name in columns]
