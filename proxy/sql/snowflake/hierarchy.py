@@ -92,15 +92,15 @@ def _join_first(select: exp.Select, clause: exp.Expr) -> list[str]:
     if select.args.get("laterals") or "" in names or len(set(names)) < len(names):
         raise unsupported("CONNECT BY over these tables", clause, "Join them in a subquery.")
     rows = {name: f"_row_{name}" for name in names}
+    merged = any(join.args.get("using") or join.args.get("method") for join in joins)
     inner = exp.Select(
         expressions=[
-            exp.Star(),
-            *(
-                exp.alias_(exp.Column(this=exp.to_identifier(name)), row, copy=False)
-                for name, row in rows.items()
-            ),
+            exp.alias_(exp.Column(this=exp.to_identifier(name)), row, copy=False)
+            for name, row in rows.items()
         ]
     )
+    for shown in [exp.Star()] if merged else _unqualified(select):
+        inner.append("expressions", shown)
     inner.set("from_", select.args["from_"])
     inner.set("joins", joins)
     select.set("joins", None)
@@ -109,11 +109,24 @@ def _join_first(select: exp.Select, clause: exp.Expr) -> list[str]:
         row = rows.get(column.table.lower())
         if row is not None:
             column.set("table", exp.to_identifier(row))
-    if not any(join.args.get("using") or join.args.get("method") for join in joins):
+    if not merged:
         _show_each(select, list(rows.values()))
     alias = exp.TableAlias(this=exp.to_identifier(_JOINED))
     select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=alias)))
     return list(rows.values())
+
+
+def _unqualified(select: exp.Select) -> list[exp.Expr]:
+    """The columns that a query names without their table: they must be of one table only."""
+    aliases = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
+    shown: dict[str, exp.Expr] = {}
+    for column in _own(select, (exp.Column,)):
+        name = column.name.lower()
+        if column.table or _is_level(column) or isinstance(column.this, exp.Star):
+            continue
+        if name not in aliases or column.find_ancestor(exp.Connect, exp.Where) is not None:
+            shown.setdefault(name, exp.Column(this=column.this.copy()))
+    return list(shown.values())
 
 
 def _show_each(select: exp.Select, rows: list[str]) -> None:

@@ -51,10 +51,20 @@ def _spell_out_star(query: exp.Select) -> None:
 
 
 @node(exp.Count)
-def _count(count: exp.Count) -> None:
+def _count(count: exp.Count) -> exp.Expr | None:
+    """COUNT(t.*) counts the rows of t none of whose columns is NULL."""
     argument = count.this
-    if isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star):
-        raise unsupported("COUNT(t.*)", count, "Count the rows whose columns are not NULL.")
+    distinct = isinstance(argument, exp.Distinct)
+    one = argument.expressions[0] if distinct and argument.expressions else argument
+    if not isinstance(one, exp.Column) or not isinstance(one.this, exp.Star):
+        return None
+    star = one.this
+    if distinct or any(value for key, value in star.args.items() if key != "except_"):
+        raise unsupported("this form of COUNT(t.*)", count)
+    # FORMAT, which takes values of all types, is NULL where one of them is.
+    columns = exp.Columns(this=one.copy(), unpack=True)
+    count.set("this", exp.Format(this=text(""), expressions=[columns]))
+    return None
 
 
 @node(exp.Table)
