@@ -42,6 +42,8 @@ Answer = Outcome | Rows
 
 _REMEMBERED = 100
 _SCANNED = "temp.main._hd_scanned"
+_SCANNED_KEPT = 16
+"""Results that were scanned lie in so many temporary tables, the oldest of which makes room."""
 _COUNT_COLUMNS = {
     "INSERT": "number of rows inserted",
     "UPDATE": "number of rows updated",
@@ -67,6 +69,7 @@ class Compound:
         self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
         self.tables = 0  # made so far for results within scripts
+        self._scanned = 0  # the number of the last table that a result was scanned into
         self.leftover: list[str] = []  # of them, those that an answer may still be read from
 
     async def run(self, action: act.CompoundAction) -> Answer:
@@ -217,6 +220,13 @@ class Compound:
         """The session itself has answered. What RESULT_SCAN may ask for is what it can give again."""
         if isinstance(answer, Rows):
             inner = answer.portal.statement.plan
+            if inner is not None and isinstance(plan.action, (act.ResultScan, act.PivotValues)):
+                duck = answer.portal.statement.duck
+                if duck is None or inner.kind in _COUNT_COLUMNS:
+                    self.lost()
+                else:
+                    self.ran(inner, duck.moment, 0)
+                return
             again = inner is not None and isinstance(plan.action, _ANSWERED_AGAIN)
             self._results.append(_Result(inner.sql, None) if again and inner else None)
             return
@@ -242,10 +252,32 @@ class Compound:
                 raise SqlError("0A000", refusal) from error
             if not await self._session.on_duck(self._session.duck.unchanged, result.moment):
                 raise SqlError("0A000", refusal)
-        create = f"CREATE OR REPLACE TEMP TABLE {_SCANNED} AS {result.sql}"
-        await self._session.on_duck(self._session.duck.run_privately, create)
-        text = action.text[: action.start] + _SCANNED + action.text[action.end :]
+        table = await self._session.on_duck(self._take_scanned, result)
+        self._results[action.back] = _Result(f"SELECT * FROM {table}", None)
+        text = action.text[: action.start] + table + action.text[action.end :]
         return await self.answer(self.plan(text))
+
+    def _take_scanned(self, result: _Result) -> str:
+        """Blocks. Puts a result into a table, whose name it gives.
+
+        That is no change to what other statements gave; but what was read from the table that made
+        room for it cannot be asked for again.
+        """
+        duck = self._session.duck
+        valid = [
+            one is not None and one.moment is not None and duck.unchanged(one.moment)
+            for one in self._results
+        ]
+        self._scanned = (self._scanned + 1) % _SCANNED_KEPT
+        table = f"{_SCANNED}{self._scanned}_"
+        duck.run_privately(f"CREATE OR REPLACE TEMP TABLE {table} AS {result.sql}")
+        now = duck.now()
+        for index, (one, held) in enumerate(zip(list(self._results), valid, strict=True)):
+            if one is not None and one is not result and table in one.sql:
+                self._results[index] = None
+            elif one is not None and held:
+                self._results[index] = one._replace(moment=now)
+        return table
 
     async def _call(self, action: act.Call) -> Answer:
         if action.into:

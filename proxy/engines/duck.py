@@ -452,6 +452,10 @@ class DuckSession:
         """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
         return self._watch.holds(moment, rows=True)
 
+    def now(self) -> Stamp:
+        """Blocks. The state of the database, to be held against `unchanged` later."""
+        return self._watch.stamp()
+
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""
         table, column = _CATALOG[kind]
