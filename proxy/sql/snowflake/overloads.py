@@ -20,25 +20,13 @@ _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distin
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
 
 
-def may_bind_late(kinds: Collection[type], nodes: Iterable[exp.Expr]) -> bool:
-    """Whether a statement may hold such a value; kinds: of its nodes, before rules changed them."""
-    if any(issubclass(kind, _AGGREGATES) for kind in kinds):
-        return True
-    if not _NESTED.isdisjoint(kinds):
-        return True
-    named, used = set(), set()
-    for node in nodes:
-        kind = node.__class__
-        if kind is exp.Alias:
-            named.add(node.alias.lower())
-        elif kind is exp.Column:
-            used.add(node.name.lower())
-        elif kind is exp.Anonymous and str(node.this).upper() in _UNKNOWN:
-            return True
-    return not named.isdisjoint(used)
+def may_aggregate(kinds: Iterable[type], nodes: Iterable[exp.Expr]) -> bool:
+    """Whether a statement may hold an aggregate; kinds: of its nodes, before rules changed them."""
+    return any(issubclass(kind, _AGGREGATES) for kind in kinds) or any(
+        node.__class__ is exp.Anonymous and str(node.this).upper() in _UNKNOWN for node in nodes
+    )
 
 
-_NESTED = frozenset({exp.Subquery, exp.Lateral, exp.Exists, exp.In, exp.TableFromRows})
 _SOURCES = (exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest)
 
 
@@ -79,6 +67,29 @@ def _is_alias(name: str, query: exp.Select) -> bool:
         and not (isinstance(projection.this, exp.Column) and projection.this.name.lower() == name)
         for projection in query.expressions
     )
+
+
+def bind_too_late(
+    calls: Iterable[exp.Anonymous], kinds: Collection[type], nodes: Iterable[exp.Expr]
+) -> bool:
+    """Whether such a value is among the arguments of one of these calls.
+
+    kinds, nodes: of the statement, before rules changed them.
+    """
+    arguments = [one for call in calls for one in call.args["expressions"]]
+    if any(one.__class__ is exp.Column and _is_bound_late(one) for one in arguments):
+        return True
+    inner = [one for one in arguments if one.__class__ not in _PLAIN]
+    if not any(map(_holds, inner)):
+        return False
+    return any(map(_holds_column, inner)) or may_aggregate(kinds, nodes)
+
+
+def _holds_column(argument: exp.Expr) -> bool:
+    return any(map(_is_bound_late, argument.find_all(exp.Column)))
+
+
+_PLAIN = frozenset({exp.Column, exp.Literal})
 
 
 def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:

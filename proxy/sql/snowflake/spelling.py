@@ -18,22 +18,27 @@ from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 from proxy.sql.statement import Variable
 
 
-def respelled(tokens: list[Token], variables: tuple[Variable, ...] = ()) -> list[Token]:
+def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = ()) -> list[Token]:
     """The tokens of one statement, as sqlglot reads them; the same list where nothing is to do.
 
-    variables: the session's. Raises SqlError 0A000 for what Snowflake has and this server does not.
+    said: the statement's text in upper case. variables: the session's.
+
+    Raises SqlError 0A000 for what Snowflake has and this server does not.
     """
     if not tokens:
         return tokens
-    if any(token.token_type == TokenType.MATCH_RECOGNIZE for token in tokens):
+    if "MATCH_RECOGNIZE" in said:
         tokens = respelled_patterns(tokens)
-    if tokens[0].token_type not in _QUERIES:
+    kind = tokens[0].token_type
+    if kind in _QUERIES:
+        return _stars(tokens) if "ILIKE" in said else tokens
+    if "IDENTIFIER" in said and kind not in _NAMED_IN_TREES:
         tokens = _named(tokens, variables)
-    start = _STARTS.get(tokens[0].token_type)
+    start = _STARTS.get(kind)
     return tokens if start is None else start(tokens)
 
 
-_QUERIES = frozenset(
+_NAMED_IN_TREES = frozenset(
     {
         *(TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.INSERT),
         *(TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE, TokenType.L_PAREN),
@@ -283,15 +288,8 @@ def _stars(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _query(tokens: list[Token]) -> list[Token]:
-    if any(token.token_type == TokenType.ILIKE for token in tokens):
-        return _stars(tokens)
-    return tokens
-
-
 _STARTS = {
     TokenType.CREATE: _create,
     TokenType.DROP: _drop,
-    TokenType.SELECT: _query,
-    TokenType.WITH: _query,
 }
+_QUERIES = frozenset({TokenType.SELECT, TokenType.WITH})
