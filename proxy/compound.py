@@ -6,7 +6,7 @@ planner says which steps (`proxy.sql.compound`); here they run, each through the
 statement of the client's. Functions and procedures are kept as DuckDB macros, so that they live,
 are named and are rolled back as tables are (`proxy.routines`); blocks are run by `proxy.scripting`.
 
-None of this can be described without running it: Describe refuses (0A000).
+What of this can be described without running it is `proxy.describing`'s.
 """
 
 from __future__ import annotations
@@ -162,14 +162,17 @@ class Compound:
         return Outcome(f"INSERT 0 {counted}")
 
     async def _pivot(self, action: act.PivotValues) -> Answer:
+        return await self.answer(self.plan(await self.pivot_text(action)))
+
+    async def pivot_text(self, action: act.PivotValues) -> str:
+        """The statement with the values that its PIVOT is over."""
         rows = await self._session.on_duck(self._session.duck.run, action.values)
         values = [literal(value) for (value,) in rows]
         if "NULL" in values:
             raise SqlError("0A000", "PIVOT over values that are NULL is not supported")
         if not values:
             raise SqlError("22023", "PIVOT has no values")
-        text = action.before + ", ".join(values) + action.after
-        return await self.answer(self.plan(text))
+        return action.before + ", ".join(values) + action.after
 
     async def _block(self, action: act.RunBlock) -> Answer:
         return await Script(self).run(action.block, "anonymous block")
@@ -238,6 +241,10 @@ class Compound:
         self._results.append(_Result(f"SELECT * FROM (VALUES {rows}) AS _t({names})", None))
 
     async def _scan(self, action: act.ResultScan) -> Answer:
+        return await self.answer(self.plan(await self.scanned_text(action)))
+
+    async def scanned_text(self, action: act.ResultScan) -> str:
+        """The statement over a table that holds the result which it asks for."""
         try:
             result = self._results[action.back]
         except IndexError:
@@ -254,8 +261,7 @@ class Compound:
                 raise SqlError("0A000", refusal)
         table = await self._session.on_duck(self._take_scanned, result)
         self._results[action.back] = _Result(f"SELECT * FROM {table}", None)
-        text = action.text[: action.start] + table + action.text[action.end :]
-        return await self.answer(self.plan(text))
+        return action.text[: action.start] + table + action.text[action.end :]
 
     def _take_scanned(self, result: _Result) -> str:
         """Blocks. Puts a result into a table, whose name it gives.

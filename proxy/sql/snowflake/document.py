@@ -71,8 +71,9 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("USE ROLE", "takes the session's own role; USE SECONDARY ROLES takes ALL"),
     ("CURRENT_ACCOUNT, CURRENT_REGION, CURRENT_VERSION", "are this server's"),
     (
-        "RESULT_SCAN(LAST_QUERY_ID())",
-        "after SHOW or DESCRIBE asks the same again; of other statements it is refused",
+        "RESULT_SCAN(LAST_QUERY_ID(-n))",
+        "asks the statement again, and is refused where that would give something else; what was"
+        " scanned once is kept",
     ),
     ("CLONE", "copies the rows; LIKE and CLONE keep defaults, keys, comments and identities"),
     (
@@ -127,7 +128,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("an exception caught inside a transaction that it ended", "outside one, it is caught"),
     ("RESULT_SCAN of what gives something else now", "results are read again, not kept"),
     (
-        "describing PIVOT over ANY, RESULT_SCAN and blocks whose columns hang on what runs",
+        "describing blocks whose columns hang on what runs",
         "send them as simple queries",
     ),
     ("RESULT_SCAN within a script", "assign the query to a RESULTSET"),

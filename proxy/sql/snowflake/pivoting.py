@@ -184,8 +184,11 @@ def _is_within(node: exp.Expr | None, outer: exp.Expr) -> bool:
 
 
 def _distinct(field: exp.Expr, any_: exp.Expr) -> exp.Expr:
-    source = field.parent.parent.copy()
-    source.set("pivots", None)
+    pivot = field.parent
+    pivots = pivot.parent.args["pivots"]
+    place = next(index for index, one in enumerate(pivots) if one is pivot)
+    source = pivot.parent.copy()
+    source.set("pivots", source.args["pivots"][:place] or None)
     order = any_.this
     query = exp.select(field.this.copy()).distinct().from_(source)
     if isinstance(order, exp.Order):
