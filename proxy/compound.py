@@ -121,7 +121,7 @@ class Compound:
 
     async def execute(self, sql: str) -> int:
         """Runs a statement in DuckDB's SQL to its end; how many rows it changed or gave."""
-        return await self._session.on_duck(self._execute, sql)
+        return await self._session.on_duck_in_words(self._execute, sql)
 
     def _execute(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
         """Blocks."""
@@ -166,7 +166,7 @@ class Compound:
 
     async def pivot_text(self, action: act.PivotValues) -> str:
         """The statement with the values that its PIVOT is over."""
-        rows = await self._session.on_duck(self._session.duck.run, action.values)
+        rows = await self._session.on_duck_in_words(self._session.duck.run, action.values)
         values = [literal(value) for (value,) in rows]
         if "NULL" in values:
             raise SqlError("0A000", "PIVOT over values that are NULL is not supported")
@@ -193,7 +193,7 @@ class Compound:
         self._session.context.refresh(plan.needs)
         if plan.route is not Route.DUCKDB or plan.federated:
             raise SqlError("0A000", "an expression over the control plane is not supported here")
-        rows = await self._session.on_duck(self._session.duck.run, plan.sql)
+        rows = await self._session.on_duck_in_words(self._session.duck.run, plan.sql)
         return rows[0][0] if rows else None
 
     # --- RESULT_SCAN --------------------------------------------------------------------------

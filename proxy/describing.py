@@ -69,7 +69,7 @@ async def of_statement(compound: Compound, plan: Statement) -> Columns | None:
     if plan.route is not Route.DUCKDB or plan.refused is not None:
         raise _unknown()
     session = compound._session
-    statement = await session.on_duck(session.duck.prepare, plan.sql)
+    statement = await session.on_duck_in_words(session.duck.prepare, plan.sql)
     statement.close()
     return portals.row_types_of(plan, statement)
 

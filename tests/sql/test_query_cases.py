@@ -76,6 +76,12 @@ _TABLES = {
         " ('14:42:44.435', 'Reno', 'NV'), ('14:43:01.000', 'Lake Tahoe', 'CA'),"
         " ('14:42:45.000', 'Bozeman', 'MT')",
     ),
+    "events": (
+        "create table ev (user_id int, ts timestamp, kind varchar, amount number(10, 2))",
+        "insert into ev values (1, '2024-01-01 10:00:00', 'view', 1.50),"
+        " (1, '2024-01-01 10:05:00', 'buy', 20.25), (2, '2024-01-02 11:00:00', 'view', null),"
+        " (1, '2024-01-03 09:00:00', 'view', 3)",
+    ),
     "small": (
         "create table t (a int, b int, c varchar, d date)",
         "insert into t values (1, 2, 'x', '2020-01-01'), (2, 2, 'y', '2020-01-02'),"

@@ -49,8 +49,8 @@ def _is_bound_late(column: exp.Expr) -> bool:
         return isinstance(query, _SOURCES)
     table = column.args.get("table")
     if table is None:
-        if query.args.get("from_") is None:
-            return query.parent_select is not None
+        if query.args.get("from_") is None and query.parent_select is not None:
+            return True
         return _is_alias(column.name.lower(), query)
     if column.args.get("db") is not None or query.parent_select is None:
         return False
