@@ -20,7 +20,7 @@ import structlog
 
 from proxy import portal as portals
 from proxy.at_once import AtOnce
-from proxy.complaints import better_placed, located, with_defaults
+from proxy.complaints import better_placed, in_other_words, located, put_otherwise
 from proxy.compound import Compound
 from proxy.constraints import Constraints
 from proxy.copying import Copying
@@ -611,6 +611,17 @@ class Session:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
 
+    async def on_duck_in_words(self, function: Callable[..., T], sql: str, *arguments: Any) -> T:
+        """As `on_duck`, of a function that binds `sql`: in other words where DuckDB asks for them."""
+        while True:
+            try:
+                return await self.on_duck(function, sql, *arguments)
+            except EngineError as error:
+                again = in_other_words(sql, error) if self.dialect.name == "snowflake" else None
+                if again is None:
+                    raise
+                sql = again
+
     @property
     def duck_in_step(self) -> bool:
         """Whether DuckDB's connection has the session's settings."""
@@ -717,7 +728,7 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
-            if (again := await with_defaults(self, plan, error)) is not None:
+            if (again := await put_otherwise(self, plan, error)) is not None:
                 await self._simple_duck(again)
                 return
             if error.sqlstate == "42P02":  # there is none but $0

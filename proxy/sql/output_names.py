@@ -283,7 +283,7 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     used: dict[str, list[exp.Column]] | None = None
     projections = select.expressions
     for index, projection in enumerate(projections):
-        if projection.__class__ in _ALREADY or projection.is_star:
+        if projection.__class__ in _ALREADY or projection.is_star or _names_itself(projection):
             continue
         figured = _figure(projection, text)
         name = figured[0] if figured is not None else UNNAMED
@@ -309,6 +309,11 @@ def _name_returned(returning: exp.Returning, text: str) -> None:
             figured = _figure(output, text)
             name = exp.Identifier(this=figured[0] if figured else UNNAMED, quoted=True)
             returning.set("expressions", exp.Alias(this=output, alias=name), index=index)
+
+
+def _names_itself(projection: exp.Expr) -> bool:
+    """IDENTIFIER(...) that is no call becomes a column."""
+    return isinstance(projection, exp.DynamicIdentifier) and not projection.args.get("expressions")
 
 
 _ALREADY = frozenset({exp.Alias, exp.Aliases, exp.Column, exp.Star})
