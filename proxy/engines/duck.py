@@ -91,7 +91,7 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
-        functions: Iterable[tuple[str, str, str, Body]] = (),
+        functions: Iterable[tuple[str, tuple[str, ...], str, Body, bool]] = (),
         table_functions: Iterable[Callable[[duckdb_c.Connection], None]] = (),
         memory_limit: str | None = None,
     ) -> None:

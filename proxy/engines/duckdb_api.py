@@ -99,6 +99,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "scalar_function_add_parameter": (None, (ptr, ptr)),
     "scalar_function_set_return_type": (None, (ptr, ptr)),
     "scalar_function_set_function": (None, (ptr, ptr)),
+    "scalar_function_set_volatile": (None, (ptr,)),
     "scalar_function_set_error": (None, (ptr, c.c_char_p)),
     "register_scalar_function": (c.c_int, (ptr, ptr)),
     "error_data_has_error": (c.c_bool, (ptr,)),

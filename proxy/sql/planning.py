@@ -65,7 +65,7 @@ from proxy.sql.scalar import is_scalar
 from proxy.sql.script import read_block
 from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import accepted, dml, pivoting, stage_queries, stage_statements
+from proxy.sql.snowflake import accepted, dml, pivoting, rights, stage_queries, stage_statements
 from proxy.sql.snowflake.assigning import writes_literals
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import Divided, divide, hinted
@@ -135,6 +135,8 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
             return _staged(text, piece, staged, words)
         if (decided := accepted.read(words)) is not None:
             return _accepted(text, piece, decided)
+        if (granted := rights.read(words)) is not None:
+            return _granted(text, piece, granted)
     routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
@@ -179,6 +181,22 @@ def _accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
         tag=decided.kind,
         refused=decided.refused,
         notice=decided.notice,
+    )
+
+
+def _granted(text: str, piece: Slice, decided: rights.Decided) -> Statement:
+    """A statement about roles and rights: Postgres's in other words, or one that is kept nowhere."""
+    if decided.relayed is None:
+        return _accepted(text, piece, accepted.Accepted(*decided[:3]))
+    return Statement(
+        Route.POSTGRES,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        tag=decided.kind,
+        writes=True,
+        trace=traces.of_kind(decided.kind),
+        relayed=decided.relayed,
     )
 
 

@@ -142,6 +142,8 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
         select.mark_flattened(nodes)
     aggregates = overloads.may_aggregate(kinds, nodes)
     made = apply(tree, nodes, registry.NODES)
+    if tree.__class__ is exp.Select:
+        semistructured.show_markup(made)
     return overloads.bind_late(made, _OVERLOADED) if aggregates else made
 
 

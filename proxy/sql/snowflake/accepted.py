@@ -59,8 +59,6 @@ class Accepted:
 def read(words: Words) -> Accepted | None:
     """What is decided about a statement; None for all that this table does not speak of."""
     verb = words.word
-    if verb in ("GRANT", "REVOKE"):
-        return _rights(words, verb)
     if verb not in _VERBS:
         return None
     ahead = 1
@@ -82,14 +80,6 @@ def read(words: Words) -> Accepted | None:
             return Accepted(f"{verb} {kind}", refused=error)
     if [words.word_at(i) for i in range(3)] == ["ALTER", "DYNAMIC", "TABLE"]:
         return _of_dynamic_table(words)
-    if (
-        verb == "CREATE"
-        and words.word_at(ahead) == "ROLE"
-        and (ahead > 1 or words.word_at(ahead + 1) == "IF")
-    ):
-        hint = "Roles are Postgres's: whoever may make them says CREATE ROLE name."
-        error = SqlError("0A000", "this form of CREATE ROLE is not supported", hint=hint)
-        return Accepted("CREATE ROLE", refused=error)
     return None
 
 
@@ -107,23 +97,3 @@ def _of_dynamic_table(words: Words) -> Accepted:
     return Accepted(
         kind, refused=SqlError("0A000", f"this form of {kind} is not supported", hint=hint)
     )
-
-
-_NOT_HERE = frozenset(
-    {"WAREHOUSE", "RESOURCE", "INTEGRATION", "ACCOUNT", "STAGE", "TASK", "PIPE", "STREAM"}
-)
-
-
-def _rights(words: Words, verb: str) -> Accepted | None:
-    """Rights on what is not here are not kept; roles of roles are Postgres's to give."""
-    spelled = [token.text.upper() for token in words.tokens]
-    if "ON" in spelled:
-        after = spelled[spelled.index("ON") + 1 :]
-        if len(after) > 2 and after[0] in _NOT_HERE and after[1] not in ("TO", "FROM", ".", ","):
-            return Accepted(verb, notice=f"there are no rights on {after[0].lower()}s here")
-        return None
-    if spelled[1] == "ROLE":
-        hint = "Roles are Postgres's: whoever may says GRANT role TO role."
-        error = SqlError("0A000", f"{verb} ROLE is not supported", hint=hint)
-        return Accepted(f"{verb} ROLE", refused=error)
-    return None

@@ -34,7 +34,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import TO_VARIANT, placed, scalar_text
+from proxy.sql.snowflake.semistructured import TO_VARIANT, XML_CALLS, placed, scalar_text
 from proxy.sql.snowflake.semistructured import as_text as text_of_variant
 from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
@@ -140,7 +140,7 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
-    elif name == "json_extract" and isinstance(value, exp.Anonymous):
+    elif isinstance(value, exp.Anonymous) and (name == "json_extract" or name in XML_CALLS):
         made = text_of_variant(value)
     elif name == "json_extract_string":
         made = value
