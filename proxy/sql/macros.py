@@ -16,6 +16,7 @@ from proxy.sql.compound import CreateFunction, Parameter
 from proxy.sql.reading import SNOWFLAKE, write_duckdb
 from proxy.sql.route import collect, decide
 from proxy.sql.snowflake import registry
+from proxy.sql.snowflake.ddl import ONE_FORM
 from proxy.sql.snowflake.context import settle
 from proxy.sql.statement import Dialect
 
@@ -70,7 +71,21 @@ def _translated(select: exp.Expr) -> exp.Expr:
         raise _refused("a function over the control plane")
     if facts.writes:
         raise _refused("a function that changes data")
-    return snowflake.rewrite(select, nodes)
+    made = snowflake.rewrite(select, nodes)
+    for call in made.find_all(exp.Anonymous):
+        # Parameters have no types when a macro is made: no form could be chosen for them.
+        first = call.expressions[0] if call.expressions else None
+        if call.this in ONE_FORM and isinstance(first, exp.Column) and _is_argument(first):
+            call.set("this", ONE_FORM[call.this])
+    return made
+
+
+def _is_argument(column: exp.Column) -> bool:
+    """Whether a column is a parameter itself, not one of a table that the body reads."""
+    return bool(column.meta.get(_ARGUMENT))
+
+
+_ARGUMENT = "argument"
 
 
 def _arguments_row(action: CreateFunction, types: dict[str, exp.DataType]) -> exp.Subquery:
@@ -87,7 +102,9 @@ def _arguments_row(action: CreateFunction, types: dict[str, exp.DataType]) -> ex
 
 
 def _argument(name: str) -> exp.Column:
-    return exp.Column(this=exp.Identifier(this=name, quoted=True))
+    made = exp.Column(this=exp.Identifier(this=name, quoted=True))
+    made.meta[_ARGUMENT] = True
+    return made
 
 
 def body_of(action: CreateFunction) -> exp.Expr:

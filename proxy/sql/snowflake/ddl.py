@@ -37,23 +37,41 @@ _KEPT = (
 
 
 # Macros of several forms, and the one form that finds the type out when it runs.
-_ONE_FORM = {
-    f"_sf.to_{kind}_": f"_sf.any_{one}_"
-    for kind, one in (
-        ("varchar", "text"),
-        ("timestamp", "timestamp"),
-        ("date", "date"),
-        ("time", "time"),
-    )
+ONE_FORM = {
+    "_sf.to_varchar_": "_sf.any_text_",
+    "_sf.text_": "_sf.any_text_",
+    "_sf.number_": "_sf.any_number_",
+    "_sf.to_timestamp_": "_sf.any_timestamp_",
+    "_sf.to_timestamptz_": "_sf.any_timestamptz_",
+    "_sf.to_date_": "_sf.any_date_",
+    "_sf.to_time_": "_sf.any_time_",
+    "_sf.to_variant": "_sf.variant_of_",
 }
+# A DEFAULT holds no lambda either. Its texts are constants, which may as well be read twice.
+_IN_DEFINITIONS = {
+    **ONE_FORM,
+    "_sf.to_timestamp_": "_sf.fixed_timestamp_",
+    "_sf.to_date_": "_sf.fixed_date_",
+    "_sf.to_time_": "_sf.fixed_time_",
+}
+TWINS: dict[str, str] = {}
+"""Macros of several forms, and the one that has only the forms that look at no types."""
 
 
 def _name_one_form(defined: exp.Expr | None) -> None:
     """In constraints, defaults and indexes DuckDB chooses no form: columns have no types there yet."""
-    if isinstance(defined, (exp.Schema, exp.Index)):
-        for call in defined.find_all(exp.Anonymous):
-            if call.this in _ONE_FORM:
-                call.set("this", _ONE_FORM[call.this])
+    if isinstance(defined, (exp.Schema, exp.Index, exp.ColumnDef)):
+        for call in list(defined.find_all(exp.Anonymous)):
+            other = _IN_DEFINITIONS.get(call.this) or TWINS.get(call.this)
+            if other is not None:
+                call.set("this", other)
+
+
+@node(exp.DefaultColumnConstraint)
+def _default(default: exp.DefaultColumnConstraint) -> None:
+    """DuckDB's grammar has no operators in a DEFAULT but in brackets."""
+    if not isinstance(default.this, (exp.Literal, exp.Null, exp.Boolean, exp.Paren)):
+        default.set("this", exp.Paren(this=default.this))
 
 
 @node(exp.Create)
@@ -144,6 +162,8 @@ def _is_foreign_key(item: exp.Expr) -> bool:
 @node(exp.Alter)
 def _alter(alter: exp.Alter) -> exp.Expr | None:
     actions = alter.args.get("actions") or []
+    for action in actions:
+        _name_one_form(action)
     if len(actions) > 1:
         raise unsupported("several changes in one ALTER TABLE", alter)
     if actions and isinstance(actions[0], exp.AlterSet):
