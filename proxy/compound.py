@@ -277,5 +277,6 @@ _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.CreateFunction: lambda self, action: self.routines.create_function(action),
     act.CreateProcedure: lambda self, action: self.routines.create_procedure(action),
     act.DropFunction: lambda self, action: self.routines.drop_function(action),
+    act.AlterFunction: lambda self, action: self.routines.alter_function(action),
     act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import resources
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -128,7 +129,7 @@ def _typed(form: list[Token]) -> bool:
     return any(
         TokenType.COMMA not in (before.token_type, after.token_type)
         and ":=" not in (before.text, after.text)
-        for before, after in zip(inner, inner[1:], strict=False)
+        for before, after in pairwise(inner)
     )
 
 

@@ -22,6 +22,7 @@ from sqlglot.dialects import Snowflake
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE, position_of
+from proxy.sql.snowflake.get_ddl import view_ddl
 from proxy.sql.snowflake.information_schema import is_snowflakes, use_snowflakes
 from proxy.sql.snowflake.registry import cast, sf, text, unsupported
 from proxy.sql.snowflake.show import ENGINE_DATABASE
@@ -386,6 +387,9 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
     if name == "GETVARIABLE":
         _getvariable(node, settled)
         return
+    if name == "GET_DDL":
+        _ddl(node, settled)
+        return
     answer = _ANSWERS.get(name)
     takes = _ARGUMENTS.get(name, (0, 0))
     if answer is None or not takes[0] <= len(node.expressions) <= takes[1]:
@@ -393,6 +397,15 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
     if isinstance(node.parent, exp.Dot):
         return
     _replace(node, answer(node, settled), settled)
+
+
+def _ddl(node: exp.Anonymous, settled: Settled) -> None:
+    """A view's text is asked of Postgres; all else needs the database's name."""
+    made = view_ddl(node)
+    if made is None:
+        settled.needs.add("database")
+    else:
+        _named(node, made, "get_ddl", settled)
 
 
 _ARGUMENTS = {"IS_ROLE_IN_SESSION": (1, 1), "LAST_QUERY_ID": (0, 1)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from proxy.sql.indexing import plain_index
 from proxy.sql.postgres_values import added_length, at_most
-from proxy.sql.snowflake.registry import node, text, unsupported
+from proxy.sql.snowflake.registry import duck, node, sf, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
 _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "SEQUENCE", "INDEX"})
@@ -67,9 +69,41 @@ def _name_one_form(defined: exp.Expr | None) -> None:
                 call.set("this", other)
 
 
+def _instant(call: exp.Anonymous) -> exp.Expr | None:
+    """A TIMESTAMP_TZ that goes into a column, which keeps the instant."""
+    pair = call.expressions[0]
+    if isinstance(pair, exp.Anonymous) and pair.this in ("_sf.pair_in_", "_sf.zoned_"):
+        return sf("any_timestamptz_", pair.expressions[0])
+    return None
+
+
+def _clock(call: exp.Anonymous) -> exp.Expr | None:
+    """What the clock shows in a zone."""
+    pair, field = call.expressions
+    if field.name == "t" and isinstance(pair, exp.Anonymous) and pair.this == "_sf.pair_in_":
+        moment, zone = pair.expressions
+        return duck("timezone", zone, moment)
+    return None
+
+
+# What a rule makes of values with offsets and formats, as a DEFAULT has it: without a lambda.
+_PLAINLY: dict[object, Callable[[exp.Anonymous], exp.Expr | None]] = {
+    "_sf.moment_of_": _instant,
+    "struct_extract": _clock,
+    "_sf.date_text_": lambda call: duck(
+        "strftime", sf("fixed_timestamp_", call.expressions[0]), call.expressions[1]
+    ),
+}
+
+
 @node(exp.DefaultColumnConstraint)
 def _default(default: exp.DefaultColumnConstraint) -> None:
-    """DuckDB's grammar has no operators in a DEFAULT but in brackets."""
+    """DuckDB's grammar has no operators in a DEFAULT but in brackets, and lambdas nowhere in one."""
+    for call in list(default.find_all(exp.Anonymous))[::-1]:
+        plain = _PLAINLY.get(call.this)
+        made = plain(call) if plain is not None else None
+        if made is not None:
+            call.replace(made)
     if not isinstance(default.this, (exp.Literal, exp.Null, exp.Boolean, exp.Paren)):
         default.set("this", exp.Paren(this=default.this))
 

@@ -121,16 +121,29 @@ FROM _sf.main.sequences_;
 CREATE OR REPLACE VIEW _sf.information_schema_functions AS
 SELECT database_name AS function_catalog, schema_name AS function_schema, name AS function_name,
        CAST(NULL AS VARCHAR) AS function_owner,
-       '(' || list_aggregate(parameters, 'string_agg', ', ') || ')' AS argument_signature,
-       CAST(NULL AS VARCHAR) AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
+       '(' || _sf.main.named_kinds_(parameters) || ')' AS argument_signature,
+       result_kind AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
        CAST(NULL AS BIGINT) AS character_octet_length, CAST(NULL AS BIGINT) AS numeric_precision,
        CAST(NULL AS BIGINT) AS numeric_precision_radix, CAST(NULL AS BIGINT) AS numeric_scale,
-       'SQL' AS function_language, macro_definition AS function_definition,
-       CAST(NULL AS VARCHAR) AS volatility, 'NO' AS is_null_call, 'NO' AS is_secure,
+       'SQL' AS function_language, made ->> '$.body' AS function_definition,
+       made ->> '$.volatility' AS volatility,
+       CASE WHEN made ->> '$.strict' = 'true' THEN 'YES' ELSE 'NO' END AS is_null_call,
+       CASE WHEN made ->> '$.secure' = 'true' THEN 'YES' ELSE 'NO' END AS is_secure,
        CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment,
        'NO' AS is_external, CAST(NULL AS VARCHAR) AS api_integration,
        CAST(NULL AS VARCHAR) AS context_headers, CAST(NULL AS BIGINT) AS max_batch_rows,
        CAST(NULL AS VARCHAR) AS compression, CAST(NULL AS VARCHAR) AS packages,
        CAST(NULL AS VARCHAR) AS runtime_version, CAST(NULL AS VARCHAR) AS installed_packages,
-       'NO' AS is_memoizable
-FROM _sf.main.functions_;
+       CASE WHEN made ->> '$.memoizable' = 'true' THEN 'YES' ELSE 'NO' END AS is_memoizable
+FROM _sf.main.functions_ WHERE kind = 'FUNCTION';
+
+CREATE OR REPLACE VIEW _sf.information_schema_procedures AS
+SELECT database_name AS procedure_catalog, schema_name AS procedure_schema, name AS procedure_name,
+       CAST(NULL AS VARCHAR) AS procedure_owner,
+       '(' || _sf.main.named_kinds_(parameters) || ')' AS argument_signature,
+       result_kind AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
+       CAST(NULL AS BIGINT) AS character_octet_length, CAST(NULL AS BIGINT) AS numeric_precision,
+       CAST(NULL AS BIGINT) AS numeric_precision_radix, CAST(NULL AS BIGINT) AS numeric_scale,
+       'SQL' AS procedure_language, made ->> '$.body' AS procedure_definition,
+       CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment
+FROM _sf.main.functions_ WHERE kind = 'PROCEDURE';
