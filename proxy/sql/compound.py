@@ -138,6 +138,17 @@ class AlterFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class AlterSequence:
+    """What changes of a sequence. rename: the new name, (); increment, comment: None for no change."""
+
+    name: tuple[str, ...]
+    if_exists: bool
+    rename: tuple[str, ...] = ()
+    increment: int | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResultScan:
     """TABLE(RESULT_SCAN(LAST_QUERY_ID(n))): its place in the text, and n (-1 is the last one)."""
 
@@ -158,11 +169,13 @@ CompoundAction = (
     | CreateFunction
     | DropFunction
     | AlterFunction
+    | AlterSequence
     | ResultScan
     | StageAction
 )
 
 WITHOUT_ROWS = (
     *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
+    AlterSequence,
 )
 """The actions that answer with a tag alone."""

@@ -16,7 +16,15 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
+from proxy.sql import (
+    administration,
+    altered_sequences,
+    postgres,
+    postgres_grammar,
+    routines,
+    snowflake,
+    traces,
+)
 from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
@@ -137,7 +145,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
             return _accepted(text, piece, decided)
         if (granted := rights.read(words)) is not None:
             return _granted(text, piece, granted)
-    routine = routines.READERS.get(phrase) if _is_snowflake(dialect) else None
+    routine = _ROUTINES.get(phrase) if _is_snowflake(dialect) else None
     if routine is not None:
         statement = _routine(text, piece, routine, words)
         if statement is not None:
@@ -168,6 +176,9 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 relayed=judgement.relayed,
             )
     return _query(text, piece, dialect, reader)
+
+
+_ROUTINES = {**routines.READERS, "ALTER SEQUENCE": altered_sequences.alter_sequence}
 
 
 def _accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
@@ -598,6 +609,8 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     relayed = None
     if engine == POSTGRES_ENGINE and facts.control:
         relayed = catalog_question(piece.tokens, text)
+    if engine == POSTGRES_ENGINE and settled.reworded:
+        relayed = tree.sql("postgres")
     return Statement(
         Route(engine),
         kind,

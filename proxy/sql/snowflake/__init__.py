@@ -28,6 +28,8 @@ from proxy.sql.snowflake import (
     datetime,
     ddl,
     flattening,
+    get_ddl,
+    getnextval,
     hierarchy,
     higher_order,
     overloads,
@@ -52,6 +54,7 @@ _FAMILIES = (
     core,
     datetime,
     ddl,
+    get_ddl,
     higher_order,
     pivoting,
     regex,
@@ -207,6 +210,7 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
     (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
     (exp.Star, stars.reshape),
+    (exp.TableFromRows, _around(getnextval.number_rows)),
 )
 
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}

@@ -37,6 +37,7 @@ class Settled:
     source: its text. needs: what of the session must be fresh; varies: whether variables shaped the tree.
 
     named: whether the tree says what its text does not. changed: whether it is not as it was parsed.
+    reworded: whether Postgres would not know what the text calls, but what the tree does.
     """
 
     dialect: Dialect
@@ -46,6 +47,7 @@ class Settled:
     varies: bool = False
     named: bool = False
     changed: bool = False
+    reworded: bool = False
 
 
 def settle(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
@@ -406,6 +408,7 @@ def _ddl(node: exp.Anonymous, settled: Settled) -> None:
         settled.needs.add("database")
     else:
         _named(node, made, "get_ddl", settled)
+        settled.reworded = True
 
 
 _ARGUMENTS = {"IS_ROLE_IN_SESSION": (1, 1), "LAST_QUERY_ID": (0, 1)}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from proxy.errors import SqlError
 from proxy.sql.classify import Slice
 from proxy.sql.control_plane import name_set
+from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.statement import Route, Statement
 from proxy.sql.words import Words
 
@@ -425,6 +426,11 @@ def read_describe(words: Words, database: str) -> Asked | None:
         error = SqlError("0A000", f"DESCRIBE {kind} is not supported")
         return Asked(f"DESCRIBE {kind}", "", refused=error)
     name = words.dotted()
+    if kind in ("FUNCTION", "PROCEDURE"):
+        types = words.list_in_brackets()
+        words.end()
+        sql = _describe_routine(kind, name, types)
+        return Asked(f"DESCRIBE {kind}", sql, frozenset({"database"}))
     if words.accept("TYPE"):
         words.expect("=")
         words.expect("COLUMNS")
@@ -459,6 +465,12 @@ def _describe_sequence(name: tuple[str, ...], database: str) -> str:
     return f"SELECT * FROM _sf.main.show_sequences WHERE {' AND '.join(conditions)}"
 
 
+def _describe_routine(kind: str, name: tuple[str, ...], types: tuple[str, ...]) -> str:
+    place = _literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}") if name[1:] else "NULL"
+    kinds = _literal(", ".join(map(kind_of, types))) if types else "NULL"
+    return f"SELECT * FROM _sf.describe_routine_({_literal(kind)}, {place}, {_literal(name[-1])}, {kinds})"
+
+
 _DESCRIBED = {
     "": _describe_relation,
     "TABLE": _describe_relation,
@@ -466,6 +478,8 @@ _DESCRIBED = {
     "SCHEMA": _describe_schema,
     "DATABASE": _describe_database,
     "SEQUENCE": _describe_sequence,
+    "FUNCTION": _describe_sequence,
+    "PROCEDURE": _describe_sequence,
 }
 
 LISTED: tuple[str, ...] = tuple(sorted(" ".join(spelled) for spelled in _LISTINGS))

@@ -118,7 +118,7 @@ SELECT * EXCLUDE (kind) FROM _sf.main.show_routines_ WHERE kind = 'FUNCTION';
 CREATE OR REPLACE VIEW _sf.show_procedures AS
 SELECT created_on, name, schema_name, is_builtin, is_aggregate, is_ansi, min_num_arguments,
        max_num_arguments, arguments, description, catalog_name, is_table_function,
-       valid_for_clustering, is_secure, secrets, external_access_integrations
+       valid_for_clustering, is_secure
 FROM _sf.main.show_routines_ WHERE kind = 'PROCEDURE';
 
 CREATE OR REPLACE VIEW _sf.show_parameters AS

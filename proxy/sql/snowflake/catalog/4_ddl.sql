@@ -110,3 +110,20 @@ CREATE OR REPLACE MACRO _sf.ddl_of_schema_(schema_, whole) AS (
         FROM _sf.main.ddl_tables_ WHERE lower(schema_name) = lower(schema_)
         UNION ALL SELECT 3, name, _sf.main.ddl_routine_(kind, schema_name, name, made, parameters, columns, whole)
         FROM _sf.main.functions_ WHERE lower(schema_name) = lower(schema_))), '') END);
+
+CREATE OR REPLACE MACRO _sf.describe_routine_(kind_, place, routine, kinds_) AS TABLE
+SELECT unnest(['signature', 'returns', 'language', 'null handling', 'volatility', 'body']) AS property,
+       unnest(['(' || _sf.main.named_kinds_(parameters) || ')',
+         CASE WHEN len(columns) > 0 THEN 'TABLE (' || _sf.main.named_kinds_(columns) || ')'
+              ELSE upper(made ->> '$.returns') END, 'SQL',
+         CASE WHEN made ->> '$.strict' = 'true' THEN 'RETURNS NULL ON NULL INPUT'
+              ELSE 'CALLED ON NULL INPUT' END,
+         coalesce(made ->> '$.volatility', 'VOLATILE'), made ->> '$.body']) AS value
+FROM (SELECT 1) one LEFT JOIN _sf.main.functions_ ON kind = kind_
+  AND lower(name) = lower(routine)
+  AND list_aggregate(list_transform(parameters, lambda p: p ->> '$.kind'), 'string_agg', ', ')
+      IS NOT DISTINCT FROM kinds_
+  AND CASE WHEN place IS NULL THEN list_contains(current_schemas(true), engine_schema)
+           ELSE lower(engine_database || '.' || engine_schema) = lower(place) END
+WHERE CASE WHEN name IS NULL THEN error(kind_ || ' ''' || routine || ''' does not exist or not authorized.')
+           ELSE true END;
