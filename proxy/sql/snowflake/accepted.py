@@ -8,6 +8,7 @@ statement out changes no answer, it is taken with a notice, so that the script r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from proxy.errors import SqlError
 from proxy.sql.words import Words
@@ -78,8 +79,44 @@ def read(words: Words) -> Accepted | None:
                 position=words.tokens[0].start + 1,
             )
             return Accepted(f"{verb} {kind}", refused=error)
-    if [words.word_at(i) for i in range(3)] == ["ALTER", "DYNAMIC", "TABLE"]:
+    leading = [words.word_at(i) for i in range(3)]
+    if leading == ["ALTER", "DYNAMIC", "TABLE"]:
         return _of_dynamic_table(words)
+    if leading == ["ALTER", "MATERIALIZED", "VIEW"]:
+        return _of_materialized_view(words)
+    if leading[:2] in (["ALTER", "TABLE"], ["CREATE", "USER"], ["ALTER", "USER"]):
+        return _without_effect(words, f"{verb} {leading[1]}")
+    return None
+
+
+_KEPT_UP = ("SUSPEND", "RESUME", "RECLUSTER", "CLUSTER")
+
+
+def _of_materialized_view(words: Words) -> Accepted | None:
+    """ALTER MATERIALIZED VIEW v SUSPEND and its kin: how it is kept up, which nothing here needs."""
+    ahead = 5 if words.word_at(3) == "IF" else 3
+    while words.word_at(ahead + 1) == ".":
+        ahead += 2
+    if words.word_at(ahead + 1) not in _KEPT_UP:
+        return None
+    notice = "a materialized view is a view here: it is computed when it is read"
+    return Accepted("ALTER MATERIALIZED VIEW", notice=notice)
+
+
+_TUNING = (("SEARCH", "OPTIMIZATION"), ("SUSPEND", "RECLUSTER"), ("RESUME", "RECLUSTER"))
+
+
+def _without_effect(words: Words, kind: str) -> Accepted | None:
+    """What tunes a table in Snowflake's storage, and properties of users."""
+    spelled = [words.word_at(i) for i in range(len(words.tokens))]
+    if kind == "ALTER TABLE":
+        pairs = set(pairwise(spelled))
+        if any(pair in pairs for pair in _TUNING) and "COLUMN" not in spelled:
+            return Accepted(kind, notice="how a table is searched and clustered is the engine's")
+        return None
+    properties = {after for before, after in pairwise(spelled[2:]) if after == "=" and before}
+    if properties:
+        return Accepted(kind, notice="users are not kept: whoever connects is one")
     return None
 
 

@@ -172,7 +172,7 @@ def _refused(name: str, hint: str | None = None) -> None:
 
 
 for _name in (
-    *("COMPRESS", "DECOMPRESS_BINARY", "DECOMPRESS_STRING", "SEARCH_IP"),
+    "SEARCH_IP",
     *("INTERPOLATE_FFILL", "INTERPOLATE_BFILL", "INTERPOLATE_LINEAR"),
     *("HLL_EXPORT", "HLL_IMPORT"),
 ):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from proxy.sql.snowflake import cells, ciphers, digests, documents, markup
+from proxy.sql.snowflake import cells, ciphers, compression, digests, documents, geography, markup
 
 
 class Vectorised(NamedTuple):
@@ -61,6 +61,8 @@ VECTORISED: tuple[Vectorised, ...] = (
         _BYTES,
         ciphers.try_opened_raw,
     ),
+    Vectorised("packed_", (_BYTES, _TEXT), _BYTES, compression.packed),
+    Vectorised("unpacked_", (_BYTES, _TEXT), _BYTES, compression.unpacked),
     # text; whether numbers and truth values stay texts
     Vectorised("parsed_xml_", (_TEXT, _WHOLE), _TEXT, markup.parsed),
     Vectorised("try_parsed_xml_", (_TEXT, _WHOLE), _TEXT, markup.tried),
@@ -68,7 +70,8 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("xml_of_", (_TEXT,), _TEXT, markup.written),
     Vectorised("pretty_xml_of_", (_TEXT,), _TEXT, markup.pretty),
     *(
-        Vectorised(f"h3_{name}_", arguments, result, body)
-        for name, arguments, result, body in cells.FUNCTIONS
+        Vectorised(f"{family}_{name}_", arguments, result, body)
+        for family, functions in (("h3", cells.FUNCTIONS), ("geo", geography.FUNCTIONS))
+        for name, arguments, result, body in functions
     ),
 )

@@ -10,16 +10,14 @@ CREATE OR REPLACE MACRO _sf.main.cells_as_(c VARCHAR, s) AS CAST(s AS JSON),
   (c, s) AS _sf.main.cell_numbers_(s);
 CREATE OR REPLACE MACRO _sf.main.cell_as_(c VARCHAR, s) AS s,
   (c, s) AS _sf.main.cell_number_(s);
-CREATE OR REPLACE MACRO _sf.main.place_text_(g) AS
-  CAST(_sf.main.to_geography(g) AS VARCHAR);
 
 CREATE OR REPLACE MACRO _sf.main.h3_latlng_to_cell_string(y, x, r) AS h3_latlng_to_cell_(y, x, r);
 CREATE OR REPLACE MACRO _sf.main.h3_latlng_to_cell(y, x, r) AS
   _sf.main.cell_number_(h3_latlng_to_cell_(y, x, r));
 CREATE OR REPLACE MACRO _sf.main.h3_point_to_cell_string(g, r) AS
-  h3_point_to_cell_(_sf.main.place_text_(g), r);
+  h3_point_to_cell_(_sf.main.shape_(g), r);
 CREATE OR REPLACE MACRO _sf.main.h3_point_to_cell(g, r) AS
-  _sf.main.cell_number_(h3_point_to_cell_(_sf.main.place_text_(g), r));
+  _sf.main.cell_number_(h3_point_to_cell_(_sf.main.shape_(g), r));
 CREATE OR REPLACE MACRO _sf.main.h3_int_to_string(c) AS _sf.main.cell_text_(c);
 CREATE OR REPLACE MACRO _sf.main.h3_string_to_int(c) AS _sf.main.cell_number_(CAST(c AS VARCHAR));
 CREATE OR REPLACE MACRO _sf.main.h3_cell_to_parent(c, r) AS
@@ -45,21 +43,21 @@ CREATE OR REPLACE MACRO _sf.main.h3_grid_path(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.h3_try_grid_path(a, b) AS
   _sf.main.cells_as_(a, h3_try_grid_path_(_sf.main.cell_text_(a), _sf.main.cell_text_(b)));
 CREATE OR REPLACE MACRO _sf.main.h3_polygon_to_cells(g, r) AS
-  _sf.main.cell_numbers_(h3_polygon_to_cells_(_sf.main.place_text_(g), r));
+  _sf.main.cell_numbers_(h3_polygon_to_cells_(_sf.main.shape_(g), r));
 CREATE OR REPLACE MACRO _sf.main.h3_polygon_to_cells_strings(g, r) AS
-  CAST(h3_polygon_to_cells_(_sf.main.place_text_(g), r) AS JSON);
+  CAST(h3_polygon_to_cells_(_sf.main.shape_(g), r) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.h3_try_polygon_to_cells(g, r) AS
-  _sf.main.cell_numbers_(h3_try_polygon_to_cells_(_sf.main.place_text_(g), r));
+  _sf.main.cell_numbers_(h3_try_polygon_to_cells_(_sf.main.shape_(g), r));
 CREATE OR REPLACE MACRO _sf.main.h3_try_polygon_to_cells_strings(g, r) AS
-  CAST(h3_try_polygon_to_cells_(_sf.main.place_text_(g), r) AS JSON);
+  CAST(h3_try_polygon_to_cells_(_sf.main.shape_(g), r) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.h3_coverage(g, r) AS
-  _sf.main.cell_numbers_(h3_coverage_(_sf.main.place_text_(g), r));
+  _sf.main.cell_numbers_(h3_coverage_(_sf.main.shape_(g), r));
 CREATE OR REPLACE MACRO _sf.main.h3_coverage_strings(g, r) AS
-  CAST(h3_coverage_(_sf.main.place_text_(g), r) AS JSON);
+  CAST(h3_coverage_(_sf.main.shape_(g), r) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.h3_try_coverage(g, r) AS
-  _sf.main.cell_numbers_(h3_try_coverage_(_sf.main.place_text_(g), r));
+  _sf.main.cell_numbers_(h3_try_coverage_(_sf.main.shape_(g), r));
 CREATE OR REPLACE MACRO _sf.main.h3_try_coverage_strings(g, r) AS
-  CAST(h3_try_coverage_(_sf.main.place_text_(g), r) AS JSON);
+  CAST(h3_try_coverage_(_sf.main.shape_(g), r) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.h3_compact_cells(a) AS
   _sf.main.cell_numbers_(h3_compact_cells_(CAST(to_json(a) AS VARCHAR)));
 CREATE OR REPLACE MACRO _sf.main.h3_compact_cells_strings(a) AS

@@ -54,3 +54,9 @@ CREATE OR REPLACE MACRO _sf.main.try_decrypt_raw(x, k, iv) AS try_opened_raw_(
     CASE WHEN _sf.main.is_method_(t) THEN CAST('' AS BLOB) ELSE _sf.main.bytes_or_none_(t) END),
   (x, k, iv, a, m, t) AS try_opened_raw_(CAST(x AS BLOB), CAST(k AS BLOB), _sf.main.bytes_or_none_(iv),
     _sf.main.bytes_or_none_(a), coalesce(m, 'AES-GCM'), _sf.main.bytes_or_none_(t));
+
+-- See compression.py.
+CREATE OR REPLACE MACRO _sf.main.compress(x, method) AS packed_(_sf.main.bytes_(x), method);
+CREATE OR REPLACE MACRO _sf.main.decompress_binary(x, method) AS unpacked_(CAST(x AS BLOB), method);
+CREATE OR REPLACE MACRO _sf.main.decompress_string(x, method) AS
+  decode(unpacked_(CAST(x AS BLOB), method));
