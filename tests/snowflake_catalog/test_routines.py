@@ -186,3 +186,15 @@ def test_a_check_may_call_functions(snow: psycopg.Connection) -> None:
     snow.execute("INSERT INTO t VALUES ('bc')")
     with pytest.raises(psycopg.errors.CheckViolation):
         snow.execute("INSERT INTO t VALUES ('cc')")
+
+
+def test_stages_and_file_formats_are_in_the_information_schema(snow: psycopg.Connection) -> None:
+    snow.execute("CREATE FILE FORMAT ff TYPE = csv FIELD_DELIMITER = '|' COMMENT = 'pipes'")
+    snow.execute("CREATE STAGE st FILE_FORMAT = ff COMMENT = 'files'")
+    asked = "SELECT stage_schema, stage_name, stage_type, comment FROM INFORMATION_SCHEMA.STAGES"
+    assert snow.execute(asked).fetchall() == [("work", "st", "Internal Named", "files")]
+    asked = (
+        "SELECT file_format_name, file_format_type, field_delimiter, comment"
+        " FROM information_schema.file_formats WHERE created <= current_timestamp()"
+    )
+    assert snow.execute(asked).fetchall() == [("ff", "CSV", "|", "pipes")]

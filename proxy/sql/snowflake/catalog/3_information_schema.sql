@@ -147,3 +147,44 @@ SELECT database_name AS procedure_catalog, schema_name AS procedure_schema, name
        'SQL' AS procedure_language, made ->> '$.body' AS procedure_definition,
        CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment
 FROM _sf.main.functions_ WHERE kind = 'PROCEDURE';
+
+-- What proxy/staging/catalog.py keeps; a macro's text is a literal.
+CREATE OR REPLACE VIEW _sf.kept_ AS
+SELECT _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       CASE WHEN starts_with(function_name, 'stage ') THEN 'STAGE' ELSE 'FILE FORMAT' END AS kind,
+       CAST(replace(substr(macro_definition, 2, len(macro_definition) - 2), '''''', '''') AS JSON) AS kept
+FROM duckdb_functions()
+WHERE NOT internal AND function_type = 'macro' AND len(parameters) = 0
+  AND (starts_with(function_name, 'stage ') OR starts_with(function_name, 'file format '))
+  AND database_name NOT IN ('system', '_sf');
+
+CREATE OR REPLACE VIEW _sf.information_schema_stages AS
+SELECT database_name AS stage_catalog, schema_name AS stage_schema, kept ->> '$.name' AS stage_name,
+       CAST(NULL AS VARCHAR) AS stage_url, CAST(NULL AS VARCHAR) AS stage_region,
+       'Internal Named' AS stage_type, kept ->> '$.owner' AS stage_owner,
+       nullif(kept ->> '$.comment', '') AS comment,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS created,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS last_altered,
+       CAST(NULL AS VARCHAR) AS endpoint,
+       CASE WHEN kept ->> '$.directory' = 'true' THEN 'YES' ELSE 'NO' END AS directory_enabled
+FROM _sf.main.kept_ WHERE kind = 'STAGE';
+
+CREATE OR REPLACE VIEW _sf.information_schema_file_formats AS
+SELECT database_name AS file_format_catalog, schema_name AS file_format_schema,
+       kept ->> '$.name' AS file_format_name, kept ->> '$.owner' AS file_format_owner,
+       upper(coalesce(kept ->> '$.format.TYPE', 'CSV')) AS file_format_type,
+       kept ->> '$.format.RECORD_DELIMITER' AS record_delimiter,
+       kept ->> '$.format.FIELD_DELIMITER' AS field_delimiter,
+       kept ->> '$.format.SKIP_HEADER' AS skip_header, kept ->> '$.format.DATE_FORMAT' AS date_format,
+       kept ->> '$.format.TIME_FORMAT' AS time_format,
+       kept ->> '$.format.TIMESTAMP_FORMAT' AS timestamp_format,
+       kept ->> '$.format.BINARY_FORMAT' AS binary_format, kept ->> '$.format.ESCAPE' AS escape,
+       kept ->> '$.format.ESCAPE_UNENCLOSED_FIELD' AS escape_unenclosed_field,
+       kept ->> '$.format.TRIM_SPACE' AS trim_space,
+       kept ->> '$.format.FIELD_OPTIONALLY_ENCLOSED_BY' AS field_optionally_enclosed_by,
+       kept ->> '$.format.NULL_IF' AS null_if, kept ->> '$.format.COMPRESSION' AS compression,
+       kept ->> '$.format.ERROR_ON_COLUMN_COUNT_MISMATCH' AS error_on_column_count_mismatch,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS created,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS last_altered,
+       nullif(kept ->> '$.comment', '') AS comment
+FROM _sf.main.kept_ WHERE kind = 'FILE FORMAT';
