@@ -310,6 +310,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if isinstance(value, (exp.Null, exp.Parameter)):
         if kind.this in INTEGERS:
             return None
+        if kind.this == _D.VARIANT and isinstance(value, exp.Parameter):
+            return sf("to_variant", value)
         made = carrier(kind)
         return exp.Cast(this=value, to=made) if made is not None else None
     if kind.expressions and kind.this in STRUCTURED:
@@ -389,6 +391,8 @@ def try_cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     name = _TRIED.get(kind.this)
     if name is not None:
         return sf(name, value)
+    if isinstance(value, exp.Parameter):
+        value = cast(value, _D.VARCHAR)  # it may be no value of that type
     if kind.this in TEXTS:
         made = default_text(value)
         length = length_of(kind)
