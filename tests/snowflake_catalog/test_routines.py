@@ -198,3 +198,10 @@ def test_stages_and_file_formats_are_in_the_information_schema(snow: psycopg.Con
         " FROM information_schema.file_formats WHERE created <= current_timestamp()"
     )
     assert snow.execute(asked).fetchall() == [("ff", "CSV", "|", "pipes")]
+
+
+def test_a_function_may_have_the_name_of_one_of_the_engines(snow: psycopg.Connection) -> None:
+    snow.execute("CREATE FUNCTION multiply(a number, b number) RETURNS number AS 'a * b * 10'")
+    assert snow.execute("SELECT multiply(3, 4), 3 * 4").fetchone() == (120, 12)
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        snow.execute("CREATE FUNCTION printf(a number) RETURNS number AS 'a'")

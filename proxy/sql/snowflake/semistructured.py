@@ -22,6 +22,7 @@ XML_CALLS = frozenset({"_sf.parse_xml", "_sf.try_parse_xml", "_sf.xmlget"})
 _VARIANT_CALLS = frozenset(
     {
         *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
+        *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
         *("_sf.try_parse_json", "_sf.to_variant", "_sf.equal_key_", "_sf.sort_key_"),
         *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
         *XML_CALLS,
@@ -128,7 +129,12 @@ def placed(made: exp.Expr, call: exp.Expr) -> exp.Expr:
     return made
 
 
-_MADE_VARIANT = frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"})
+_MADE_VARIANT = frozenset(
+    {
+        *("_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"),
+        *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
+    }
+)
 _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
@@ -336,6 +342,23 @@ def _bracket(bracket: exp.Bracket) -> exp.Expr:
 @node(exp.GetExtract)
 def _get(get: exp.GetExtract) -> exp.Expr:
     return in_place(_element(get.this, get.expression), get.parent, get.arg_key)
+
+
+def _parse(name: str) -> None:
+    @function(name.upper())
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        """PARSE_JSON(s [, 'd' or 's']): whether an object may have a key twice."""
+        value, *options = arguments
+        if not options:
+            return sf(name, value)
+        (option,) = options
+        if not isinstance(option, exp.Literal) or option.name not in ("d", "s"):
+            raise unsupported(f"this parameter of {name.upper()}", option)
+        return sf(f"{name}_twice_" if option.name == "d" else name, value)
+
+
+_parse("parse_json")
+_parse("try_parse_json")
 
 
 @node(exp.Array)

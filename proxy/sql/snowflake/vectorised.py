@@ -37,6 +37,8 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("sha512_", (_BYTES,), _BYTES, digests.sha512),
     Vectorised("parsed_json_", (_TEXT,), _TEXT, documents.parsed),
     Vectorised("try_parsed_json_", (_TEXT,), _TEXT, documents.tried),
+    Vectorised("parsed_json_twice_", (_TEXT,), _TEXT, documents.parsed_twice),
+    Vectorised("try_parsed_json_twice_", (_TEXT,), _TEXT, documents.tried_twice),
     # value, passphrase, additional data, method
     Vectorised("sealed_", (_BYTES, _TEXT, _BYTES, _TEXT), _BYTES, ciphers.sealed, volatile=True),
     Vectorised("opened_", (_BYTES, _TEXT, _BYTES, _TEXT), _BYTES, ciphers.opened),

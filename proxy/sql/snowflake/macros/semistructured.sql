@@ -22,6 +22,14 @@ CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
   CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
       THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
+CREATE OR REPLACE MACRO _sf.main.json_text_(s) AS
+  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+      THEN json_extract_string(to_json(s), '$') ELSE CAST(s AS VARCHAR) END
+    ELSE CAST(s AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.parse_json_twice_(s) AS
+  CAST(parsed_json_twice_(_sf.main.json_text_(s)) AS JSON);
+CREATE OR REPLACE MACRO _sf.main.try_parse_json_twice_(s) AS
+  CAST(try_parsed_json_twice_(_sf.main.json_text_(s)) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
