@@ -112,7 +112,12 @@ class DuckEngine:
         functions: what `Functions.register` takes, for each function that the macros call.
         table_functions: what adds one to the database.
         """
-        settings = {"temp_directory": str(path.parent / "spill")}
+        # Only from that format on may macros of one name differ in their parameters' types; a file
+        # that is there keeps its own.
+        settings = {
+            "temp_directory": str(path.parent / "spill"),
+            "storage_compatibility_version": "v1.4.0",
+        }
         if memory_limit:
             settings["memory_limit"] = memory_limit
         given = (extensions, macros, functions, table_functions)

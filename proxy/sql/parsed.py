@@ -154,6 +154,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         "scalar": scalar and not settled.needs,
         "asks_catalog": facts.asks_catalog,
     }
+    if settled.reworded:
+        more["relayed"] = tree.sql("postgres")
     if portable:
         more["portable"] = True
         more["trace"], more["sets"] = traced

@@ -151,7 +151,10 @@ def current_date(node: exp.CurrentDate) -> exp.Expr | None:
 
 def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     """As `current_date`; the precision asked for is the one there is."""
-    return None if node.args.get("sysdate") else exp.Anonymous(this="now")
+    now = exp.Anonymous(this="now")
+    if node.args.get("sysdate"):
+        return exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), now])
+    return now
 
 
 WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
