@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from proxy.engines.duck import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key
@@ -273,7 +274,21 @@ class _Table:
             f"INSERT INTO {fresh} ({into}) SELECT {values} FROM {before}",
             f"DROP TABLE {before}",
         ]
-        if fresh != self.target:
+        if fresh != self.target and any(map(_refers, parts)):
+            # What is referred to keeps the name under which its referrer was made, and could never
+            # be dropped: so it is made under its own, from a copy.
+            named = ", ".join(
+                f"{column.value or quoted(column.name)} AS {quoted(column.name)}" for column in kept
+            )
+            made = [
+                f"CREATE {temporary}TABLE {fresh} AS SELECT {named} FROM {before}",
+                f"DROP TABLE {before}",
+                f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
+                *self.counters,
+                f"INSERT INTO {self.target} ({into}) SELECT {into} FROM {fresh}",
+                f"DROP TABLE {fresh}",
+            ]
+        elif fresh != self.target:
             made.append(f"ALTER TABLE {fresh} RENAME TO {quoted(self.new)}")
         if self.comment is not None:
             made.append(f"COMMENT ON TABLE {self.target} IS {literal(self.comment)}")
@@ -282,6 +297,12 @@ class _Table:
                 name = quoted(self.database, self.schema, self.new, column.name)
                 made.append(f"COMMENT ON COLUMN {name} IS {literal(column.comment)}")
         return made
+
+
+def _refers(part: str) -> bool:
+    """Whether a column's or a constraint's definition is a reference to DuckDB."""
+    kinds = {token.token_type for token in DUCKDB.own_tokens(part)}
+    return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
 
 
 def rebuilt(duck: DuckSession, plan: Rebuilds) -> list[str] | None:
