@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.complaints import with_defaults
+from proxy.complaints import mended
 from proxy.defining import copied, run_rest
 from proxy.describing import columns_of
 from proxy.engines import backend as be
@@ -190,7 +190,7 @@ class ExtendedProtocol:
                     await self._prepare_duck(statement, plan, oids)
                     break
                 except EngineError as error:
-                    again = await with_defaults(self._session, plan, error)
+                    again = await mended(self._session, plan, error)
                     plan = again or federation.widened(plan, error)
         finally:
             if plan.federated:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
-from proxy.complaints import better_placed, located, with_defaults
+from proxy.complaints import better_placed, located, mended
 from proxy.compound import Compound
 from proxy.constraints import Constraints
 from proxy.copying import Copying
@@ -697,7 +697,7 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
-            if (again := await with_defaults(self, plan, error)) is not None:
+            if (again := await mended(self, plan, error)) is not None:
                 await self._simple_duck(again)
                 return
             if error.sqlstate == "42P02":  # there is none but $0

@@ -32,6 +32,7 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.engines.known_tables import Declared, Key, Row
+from proxy.sql.constraint_names import given_names, name_of_check
 from proxy.sql.lengths import checked_length
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
@@ -415,17 +416,22 @@ class _Reading:
             if of_it is None or document["kind"] != "r":
                 continue
             if "constraints" in aspects:
-                for row in of_it.constraints:
-                    self._constraint(document, schema, row)
+                rows = of_it.constraints
+                names = given_names([(row[0], row[2], row[3]) for row in rows])
+                for place, row in enumerate(rows):
+                    if names.get(place) != "":
+                        self._constraint(document, schema, row, names.get(place))
             if "comments" in aspects:
                 document["comment"] = of_it.comment
                 for column in document["columns"]:
                     if column["name"] in of_it.comments:
                         column["comment"] = of_it.comments[column["name"]]
 
-    def _constraint(self, document: Document, schema: str, row: Row) -> None:
+    def _constraint(self, document: Document, schema: str, row: Row, name: str | None) -> None:
         kind, _, columns, expression, other, theirs = row
         item: Document = {"type": kind, "columns": list(columns)}
+        if name is not None:
+            item["name"] = name
         if kind == "CHECK":
             assert expression is not None
             if self._is_length(document, columns, expression):
@@ -438,7 +444,7 @@ class _Reading:
                 item |= {"type": "FOREIGN KEY", **kept}
                 item["schema"] = mirrored_schema(kept["schema"] or schema)
             else:
-                item["expression"] = expression
+                item["expression"] = (name_of_check(expression) or ("", expression))[1]
         elif kind == "FOREIGN KEY":
             item |= {"table": other, "references": list(theirs)}
         document["constraints"].append(item)

@@ -20,6 +20,7 @@ from proxy.sql import administration, postgres, postgres_grammar, routines, snow
 from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
+from proxy.sql.constraint_names import keep_names
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
@@ -563,7 +564,7 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
                 nodes = list(divided.first.dfs())
                 sql = _write(divided.first, nodes, source, dialect, grammar, changed=True)
             else:
-                if rewritten and (then := tuple(take_all(tree))):
+                if rewritten and (bool(then := tuple(take_all(tree))) | keep_names(tree)):
                     nodes = list(tree.dfs())
                 sql = _write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
@@ -635,6 +636,7 @@ def _rebuilds(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | N
             divided, then = _divided(made, dialect, grammar)
             return rewrite(divided.first), list(then)
         then = tuple(take_all(made))
+        keep_names(made)
         return rewrite(made), list(then)
 
     found = rebuilds(tree, rewrite, define)
