@@ -120,10 +120,11 @@ class _Table:
         self.after: list[str] = []
         self.anew = False  # its definition changed
         self.new = self.name
+        self.new_schema = self.schema
 
     @property
     def target(self) -> str:
-        return quoted(self.database, self.schema, self.new)
+        return quoted(self.database, self.new_schema, self.new)
 
     def column(self, name: str) -> _Column:
         for column in self.columns:
@@ -224,6 +225,12 @@ class _Table:
         if not unique and self._constraint(edit.name) is None:
             raise self._no_constraint(edit.name)
 
+    def set_schema(self, edit: edits.SetSchema) -> None:
+        if any("nextval(" in (column.default or "") for column in self.columns):
+            raise _unable("moving a table with numbered columns to another schema")
+        if edit.schema != self.schema:
+            self.anew, self.new_schema = True, edit.schema
+
     def use_index(self, edit: edits.UseIndex) -> None:
         found = [one for one in self.indexes if one.name.lower() == edit.index.lower()]
         if not found:
@@ -319,7 +326,7 @@ class _Table:
     # --- statements -----------------------------------------------------------------------------
 
     def statements(self) -> list[str]:
-        place = quoted(self.database, self.schema)
+        place = quoted(self.database, self.new_schema)
         left = {index.name for index in self.indexes} if not self.anew else set()
         gone = [name for name in self.old_indexes if name not in left]
         if self.anew:
@@ -354,7 +361,8 @@ class _Table:
         before = quoted(self.database, self.schema, self.name)
         # Not the old table is renamed but the new one: DuckDB's list of indexes fails, in every
         # session, for as long as it sees a table with indexes that lost them and its name at once.
-        fresh = quoted(self.database, self.schema, other if self.new == self.name else self.new)
+        elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
+        fresh = quoted(self.database, self.new_schema, self.new if elsewhere else other)
         made = [
             f"CREATE {temporary}TABLE {fresh} ({', '.join(parts)})",
             *self.counters,
@@ -367,7 +375,7 @@ class _Table:
             made.append(f"COMMENT ON TABLE {self.target} IS {literal(self.comment)}")
         for column in self.columns:
             if column.comment is not None:
-                name = quoted(self.database, self.schema, self.new, column.name)
+                name = quoted(self.database, self.new_schema, self.new, column.name)
                 made.append(f"COMMENT ON COLUMN {name} IS {literal(column.comment)}")
         return made
 
@@ -390,6 +398,12 @@ def rebuilt(duck: DuckSession, plan: Rebuilds) -> list[str] | None:
             return None
     table = _Table(duck, meant)
     for edit in plan.edits:
+        if isinstance(edit, edits.SetSchema) and edit.schema != meant.schema:
+            if not duck.has("SCHEMA", (edit.schema,)):
+                raise SqlError("3F000", f'schema "{edit.schema}" does not exist')
+            if duck.means((meant.database, edit.schema, meant.name)) is not None:
+                message = f'relation "{meant.name}" already exists in schema "{edit.schema}"'
+                raise SqlError("42P07", message)
         _EDITORS[type(edit)](table, edit)
     return table.statements() or ["SELECT 1 LIMIT 0"]
 
@@ -441,6 +455,7 @@ _EDITORS: dict[type, Any] = {
     edits.RenameConstraint: _Table.rename_constraint,
     edits.ValidateConstraint: _Table.validate_constraint,
     edits.UseIndex: _Table.use_index,
+    edits.SetSchema: _Table.set_schema,
 }
 
 

@@ -17,6 +17,8 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql import administration, postgres, postgres_grammar, routines, snowflake, traces
+from proxy.sql.alter_forms import altered as altered_by_words
+from proxy.sql.alter_forms import with_named_check, without_its_name
 from proxy.sql.altering import alters, drops
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag, split
 from proxy.sql.compound import PivotValues, ResultScan, RunBlock, Steps
@@ -25,7 +27,7 @@ from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.create_as import executed_in, without_rows
-from proxy.sql.definitions import EVERYTHING, touched
+from proxy.sql.definitions import EVERYTHING, Touched, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import (
@@ -56,7 +58,13 @@ from proxy.sql.reading import (
     too_complex,
     write_duckdb,
 )
-from proxy.sql.rebuilding import Rebuilds, name_renamed_column, nullability, rebuilds
+from proxy.sql.rebuilding import (
+    Rebuilds,
+    SetSchema,
+    name_renamed_column,
+    nullability,
+    rebuilds,
+)
 from proxy.sql.results import result_scan
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
@@ -487,8 +495,11 @@ def _query(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Stateme
     if read is None:
         return _for_postgres(text, piece)
     tree, grammar = read
+    if isinstance(tree, exp.Command) and (named := with_named_check(piece.tokens, source)):
+        tree = without_its_name(grammar.parse(named, grammar.tokenize(named)))
     if isinstance(tree, exp.Command):
-        return _unknown(text, piece)
+        edited = altered_by_words(piece.tokens)
+        return _edited(text, piece, edited) if edited is not None else _unknown(text, piece)
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return _session(text, piece, executed)
@@ -878,6 +889,26 @@ def _no_object(tokens: list[Token]) -> Token | None:
 
 
 _UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
+
+
+def _edited(text: str, piece: Slice, edited: Rebuilds) -> Statement:
+    """A definition that changes a table in a way that only `proxy.rebuilding` knows."""
+    kind = "ALTER TABLE"
+    *places, name = edited.table
+    schemas: list[str | None] = [*places[-1:]] or [None]
+    schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
+    return Statement(
+        Route.DUCKDB,
+        kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=kind,
+        writes=True,
+        ddl=True,
+        touched=tuple(Touched(schema, name, deep=True, views=True) for schema in schemas),
+        copies=edited,
+    )
 
 
 def _unknown(text: str, piece: Slice) -> Statement:

@@ -87,6 +87,11 @@ class UseIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSchema:
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropColumn:
     name: str
     exists: bool
@@ -137,6 +142,7 @@ Edit = (
     | RenameConstraint
     | ValidateConstraint
     | UseIndex
+    | SetSchema
 )
 
 
