@@ -115,7 +115,7 @@ class _Table:
             if names.get(place) != ""
         ]
         self.indexes = _indexes(duck, meant)
-        self.old_indexes = [index.name for index in self.indexes]
+        self.old_indexes = {index.name: index.comment for index in self.indexes}
         self.counters: list[str] = []  # what creates the sequences of new columns
         self.after: list[str] = []
         self.anew = False  # its definition changed
@@ -335,14 +335,14 @@ class _Table:
             made = [f"DROP INDEX {place}.{quoted(name)}" for name in gone]
         made += self.after
         for index in self.indexes:
-            if not self.anew and index.name in self.old_indexes:
-                continue
-            unique = "UNIQUE " if index.unique else ""
-            made.append(
-                f"CREATE {unique}INDEX {quoted(index.name)} ON {self.target} "
-                f"({', '.join(index.expressions)})"
-            )
-            if index.comment is not None:
+            stays = not self.anew and index.name in self.old_indexes
+            if not stays:
+                unique = "UNIQUE " if index.unique else ""
+                made.append(
+                    f"CREATE {unique}INDEX {quoted(index.name)} ON {self.target} "
+                    f"({', '.join(index.expressions)})"
+                )
+            if index.comment != (self.old_indexes[index.name] if stays else None):
                 name = f"{place}.{quoted(index.name)}"
                 made.append(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
         return made

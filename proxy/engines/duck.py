@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from proxy.engines import duckdb_c
+from proxy.engines import duckdb_c, small
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_declared import read_declared
@@ -184,6 +184,15 @@ class DuckSession:
         """On the loop, without a thread: only what is scalar and `runs_at_once`."""
         return self._translate(function, *arguments)
 
+    def scalar_answer(
+        self, statement: DuckStatement, values: Sequence[Any], layout: bytes
+    ) -> tuple[bytes, int] | None:
+        """On the loop: the rows of a scalar query that `runs_at_once`, and their number.
+
+        None where it is for `answer`; then nothing has happened.
+        """
+        return statement.scalar_answer(values, layout)
+
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
 
@@ -321,6 +330,20 @@ class DuckSession:
         self._detach()
         self._streaming = statement.start(values, accept=accept)
         return self._streaming
+
+    def answer(
+        self,
+        statement: DuckStatement,
+        values: Sequence[Any],
+        accept: Accept | None,
+        formats: tuple[int, ...],
+        style: TextStyle,
+    ) -> tuple[DuckPortal, Piece | None]:
+        """Blocks. `start`, and the first piece too where that is all of a few rows."""
+        self._detach()
+        running, piece = statement.answer(values, accept, formats, style)
+        self._streaming = running
+        return running, piece
 
     def start_text(self, sql: str, scalar: bool = False, look: Look | None = None) -> DuckPortal:
         """Blocks. `prepare` and `start` in one, for a statement without parameters.
@@ -710,6 +733,50 @@ class DuckStatement:
             raise
         return DuckPortal(result, self)
 
+    def answer(
+        self,
+        values: Sequence[Any],
+        accept: Accept | None,
+        formats: tuple[int, ...],
+        style: TextStyle,
+    ) -> tuple[DuckPortal, Piece | None]:
+        """Blocks. See `DuckSession.answer`, the way to call it."""
+        known = self._encoders.get((formats, style))
+        if known is None or known.layout is None or not self._fresh():
+            return self.start(values, accept=accept), None
+        assert self._prepared is not None
+        pending = self._prepared.pend_small(values)
+        if pending is None:
+            return self.start(values, accept=accept), None
+        if not self._fresh():  # now that it has its snapshot
+            self._prepared.drop_small(pending)
+            return self.start(values, accept=accept), None
+        found = self._prepared.answer_small(pending, known.layout)
+        if isinstance(found, duckdb_c.Result):
+            return DuckPortal(found, self), None
+        data, rows = found
+        return DuckPortal(None, self), (data, rows, False)
+
+    def scalar_answer(self, values: Sequence[Any], layout: bytes) -> tuple[bytes, int] | None:
+        """See `DuckSession.scalar_answer`, the way to call it."""
+        assert self._prepared is not None
+        pending = self._prepared.pend_small(values)
+        if pending is None:
+            return None
+        try:
+            found = self._prepared.answer_small(pending, layout)
+        except duckdb_c.DuckError:
+            return None
+        if isinstance(found, duckdb_c.Result):
+            found.close()
+            return None
+        return found
+
+    def layout(self, formats: tuple[int, ...], style: TextStyle) -> bytes | None:
+        """Of the columns, where `small` can write them: known once it has answered."""
+        known = self._encoders.get((formats, style))
+        return None if known is None else known.layout
+
     def _fresh(self) -> bool:
         if self._prepared is None:
             return False
@@ -767,10 +834,12 @@ class DuckStatement:
             if len(self._encoders) >= _ENCODERS:
                 self._encoders.clear()
             types = [kind for _, kind in self.columns]
-            few = None
+            few = layout = None
             if types == [kind for _, kind in result.columns]:
                 few = few_rows(types, formats, style)
-            found = _Encoders(schema, RowEncoder(types, formats, style), few)
+                if not self.changes and not self.unsure:
+                    layout = small.layout(types, formats, style)
+            found = _Encoders(schema, RowEncoder(types, formats, style), few, layout)
             self._encoders[formats, style] = found
         return found
 
@@ -787,11 +856,15 @@ class DuckStatement:
 
 
 class _Encoders(NamedTuple):
-    """For results of one schema: of any number of rows, and of a few."""
+    """For results of one schema: of any number of rows, and of a few.
+
+    layout: what `small` is told of the columns, if it can write them.
+    """
 
     schema: pa.Schema
     all: RowEncoder
     few: FewRows | None
+    layout: bytes | None
 
 
 class _Early(NamedTuple):
@@ -807,10 +880,12 @@ class _Early(NamedTuple):
 
 
 class DuckPortal:
-    """A running statement's rows, handed out as encoded DataRow messages, a piece at a time."""
+    """A running statement's rows, handed out as encoded DataRow messages, a piece at a time.
 
-    def __init__(self, result: duckdb_c.Result, statement: DuckStatement) -> None:
-        self._result = result
+    Without a result it has given all of them.
+    """
+
+    def __init__(self, result: duckdb_c.Result | None, statement: DuckStatement) -> None:
         self.statement = statement
         self._rest: pa.RecordBatch | None = None
         self._taken: list[pa.RecordBatch] | None = None  # once detached: the rows still to come
@@ -819,10 +894,18 @@ class DuckPortal:
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
         self.piece_rows = _FIRST_ROWS  # the most that the next piece will have
-        self.done = False
-        self.columns = result.columns if statement.unsure else statement.columns
+        self.columns = statement.columns
+        self.done = result is None
+        self.returns_rows = True
+        self.rows_changed = 0
+        if result is None:
+            return
+        self._result = result
+        if statement.unsure:
+            self.columns = result.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
-        self.rows_changed = result.rows_changed if result.returns == duckdb_c.RETURNS_COUNT else 0
+        if result.returns == duckdb_c.RETURNS_COUNT:
+            self.rows_changed = result.rows_changed
 
     @property
     def is_streaming(self) -> bool:

@@ -385,8 +385,9 @@ class _Reading:
         return self._new("r", schema, name) | {"constraints": [], "indexes": []}
 
     def _sequence(self, row: Sequence[Any]) -> Document:
-        schema, name, start, minimum, maximum, increment, cycle = row
+        schema, name, start, minimum, maximum, increment, cycle, comment = row
         return self._new("S", schema, name) | {
+            "comment": comment,
             "start": start,
             "minimum": minimum,
             "maximum": maximum,
@@ -570,7 +571,7 @@ _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} OR
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
 _SEQUENCES = (
-    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle "
+    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
     f"FROM duckdb_sequences() WHERE {_OURS}"
 )
 _COLUMNS = (

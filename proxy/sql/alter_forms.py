@@ -10,6 +10,8 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
+from proxy.sql.classify import Slice
+from proxy.sql.definitions import Touched
 from proxy.sql.rebuilding import (
     Edit,
     Rebuilds,
@@ -18,6 +20,7 @@ from proxy.sql.rebuilding import (
     UseIndex,
     ValidateConstraint,
 )
+from proxy.sql.statement import Route, Statement
 
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
@@ -65,8 +68,30 @@ class _Reading:
         return self._at >= len(self._tokens)
 
 
-def altered(tokens: list[Token]) -> Rebuilds | None:
-    """The edits of a statement of one of the forms; None for all others. tokens: without a `;`."""
+def edited_by_words(text: str, piece: Slice) -> Statement | None:
+    """The plan of a statement of one of the forms; None for all others."""
+    edited = _altered(piece.tokens)
+    if edited is None:
+        return None
+    kind = "ALTER TABLE"
+    *places, name = edited.table
+    schemas: list[str | None] = [*places[-1:]] or [None]
+    schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
+    return Statement(
+        Route.DUCKDB,
+        kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=kind,
+        writes=True,
+        ddl=True,
+        touched=tuple(Touched(schema, name, deep=True, views=True) for schema in schemas),
+        copies=edited,
+    )
+
+
+def _altered(tokens: list[Token]) -> Rebuilds | None:
     reading = _Reading(tokens)
     if not reading.words("ALTER", "TABLE"):
         return None
