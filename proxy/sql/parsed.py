@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import grammars, postgres, traces
+from proxy.sql.alter_forms import edited_by_words, with_named_check, without_its_name
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
@@ -74,8 +75,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if read is None:
         return grammars.for_postgres(text, piece)
     tree, grammar = read
+    if isinstance(tree, exp.Command) and (named := with_named_check(piece.tokens, source)):
+        tree = without_its_name(grammar.parse(named, grammar.tokenize(named)))
     if isinstance(tree, exp.Command):
-        return grammars.unknown(text, piece)
+        edited = edited_by_words(text, piece)
+        return edited if edited is not None else grammars.unknown(text, piece)
     if dialect.name != "duckdb":
         tree = of_select_into(tree)
         if ".*" in source:

@@ -20,6 +20,7 @@ from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres_references import reference
 from proxy.sql.reading import position_of
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
@@ -179,6 +180,12 @@ def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
             identifier.set("this", name.lower())
 
 
+def _select(select: exp.Select) -> None:
+    sources(select)
+    if not select.expressions and isinstance(select.parent, exp.Exists):
+        select.set("expressions", [exp.Literal.number(1)])  # whether there is a row is all it asks
+
+
 def _table(table: exp.Table) -> None:
     public_is_main(table)
     functions.function_in_from(table)
@@ -246,11 +253,12 @@ RULES: dict[type, Rule] = {
     exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.equality,
     exp.Pow: floats.power,
+    exp.Reference: reference,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
     exp.Round: functions.round_,
-    exp.Select: sources,
+    exp.Select: _select,
     exp.SimilarTo: on_values.similar,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
