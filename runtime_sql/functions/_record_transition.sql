@@ -5,6 +5,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     v_prev_hash bytea;
     v_ts timestamptz := clock_timestamp();
+    v_type text;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.status NOT IN ('queued', 'preflight_blocked') THEN
@@ -31,6 +32,26 @@ BEGIN
         RETURNING hash INTO NEW.event_hash;
     ELSIF NEW.status IS DISTINCT FROM OLD.status THEN
         NEW.event_seq := OLD.event_seq + 1;
+        -- What every task goes through need not be looked up: both are in attempt_transitions. That an
+        -- attempt with a lease_check_at is leased is seen to below.
+        v_type := CASE
+            WHEN NEW.event_type IS NOT NULL OR NEW.event_detail IS NOT NULL THEN NULL
+            WHEN OLD.status = 'queued' AND NEW.status = 'context_resolved' AND NEW.lease_check_at IS NOT NULL
+                THEN 'attempt.claimed'
+            WHEN OLD.lease_check_at IS NOT NULL AND NEW.status = 'completed_verified' AND NEW.lease_check_at IS NULL
+                THEN 'attempt.completed' END;
+        IF v_type IS NOT NULL THEN
+            INSERT INTO hd_runtime.workflow_events
+                (task_id, attempt_id, seq, ts, type, from_status, to_status, actor, prev_hash, hash)
+            VALUES
+                (NEW.task_id, NEW.id, NEW.event_seq, v_ts, v_type, OLD.status, NEW.status,
+                 coalesce(NEW.event_actor, session_user), OLD.event_hash,
+                 hd_runtime.event_digest(OLD.event_hash, NEW.task_id, NEW.id, NEW.event_seq, v_ts, v_type, OLD.status,
+                                         NEW.status, coalesce(NEW.event_actor, session_user), NULL))
+            RETURNING hash INTO NEW.event_hash;
+            NEW.event_actor := NULL;
+            RETURN NEW;
+        END IF;
         INSERT INTO hd_runtime.workflow_events
             (task_id, attempt_id, seq, ts, type, from_status, to_status, actor, detail, prev_hash, hash)
         SELECT NEW.task_id, NEW.id, NEW.event_seq, v_ts, coalesce(NEW.event_type, t.event_type), OLD.status,

@@ -9,10 +9,8 @@ DECLARE
     v_key text;
     v_needed boolean;
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
+    IF complete_attempt.result IS NOT NULL OR current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM _require_read_committed();
-    END IF;
-    IF complete_attempt.result IS NOT NULL THEN
         PERFORM _check_size('result', complete_attempt.result);
     END IF;
     UPDATE task_attempts a
