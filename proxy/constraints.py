@@ -16,26 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from proxy.engines.duck import DuckSession
+from proxy.engines.duck import DATABASE, DuckSession, Meant
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duckdb_c import DuckError
+from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
+from proxy.sql.identities import literal
 
 if TYPE_CHECKING:
     from proxy.session import Session
 
-_CONSTRAINTS = """
-    SELECT database_name, schema_name, table_name, constraint_type, constraint_column_names,
-           expression, referenced_table, referenced_column_names
-    FROM duckdb_constraints()
-    WHERE database_name = $database AND constraint_type <> 'NOT NULL'
-    ORDER BY constraint_index
-"""
-_TABLES = "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
 _INDEXES = """
-    SELECT database_name, schema_name, table_name, index_name, expressions
-    FROM duckdb_indexes() WHERE is_unique
+    SELECT index_name, expressions FROM duckdb_indexes()
+    WHERE is_unique AND database_name = {database} AND schema_name = {schema} AND table_name = {table}
 """
 _LONGEST = 63
 _ENDINGS = {"PRIMARY KEY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN KEY": "fkey"}
@@ -75,27 +69,48 @@ class Known:
         return None
 
 
-def read(duck: DuckSession) -> Known:
-    """Blocks. What is declared, as this connection sees it."""
+def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False) -> Known:
+    """Blocks. What is declared of `tables`, as this connection sees it.
+
+    referring: and of those that refer to them, of which the catalog has to be read as a whole.
+    """
     database, schemas = duck.run("SELECT current_database(), current_schemas(true)")[0]
     known = Known((("temp", "main"), *((database, schema) for schema in schemas)))
-    for path in duck.run(_TABLES):
-        known.tables[path] = []
-    for one in (database, "temp"):
-        rows = duck.run(_CONSTRAINTS.replace("$database", "'" + one.replace("'", "''") + "'"))
-        for base, schema, table, kind, columns, expression, other, theirs in rows:
-            there = known.tables.setdefault((base, schema, table), [])
+    wanted = list(tables)
+    if referring:
+        names = {(table.schema.lower(), table.name) for table in wanted}
+        wanted += [
+            meant
+            for (schema, name), told in duck.all_told().items()
+            if any((schema, row[4]) in names for row in told.constraints)
+            and (meant := duck.means((DATABASE, schema, name))) is not None
+        ]
+    for database, schema, table, _ in wanted:
+        there: list[Constraint] = []
+        for row in duck.told(schema, table, database).constraints:
+            kind, _, columns, expression, other, theirs = row
             name = _name(table, kind, columns, expression, [found.name for found in there])
-            there.append(
-                Constraint(
-                    kind, tuple(columns), name, expression or "", other or "", tuple(theirs or ())
-                )
-            )
-    for base, schema, table, name, expressions in duck.run(_INDEXES):
-        columns = [part.strip().strip("'\"") for part in expressions.strip("[]").split(",")]
-        there = known.tables.setdefault((base, schema, table), [])
-        there.append(Constraint("UNIQUE", tuple(columns), name))
+            there.append(Constraint(kind, columns, name, expression or "", other or "", theirs))
+        of_it = {"database": database, "schema": schema, "table": table}
+        query = _INDEXES.format(**{key: literal(value) for key, value in of_it.items()})
+        for name, expressions in duck.run(query):
+            columns = [part.strip().strip("'\"") for part in expressions.strip("[]").split(",")]
+            there.append(Constraint("UNIQUE", tuple(columns), name))
+        known.tables[database, schema, table] = there
     return known
+
+
+def read_named(duck: DuckSession, name: Name, referring: bool) -> Known:
+    """Blocks. As `read`, of the table that a name means."""
+    inside = duck.in_block
+    if not inside:
+        duck.begin()
+    try:
+        meant = duck.means(name)
+        return read(duck, [meant] if meant is not None else [], referring=referring)
+    finally:
+        if not inside:
+            duck.rollback()
 
 
 def _name(
@@ -142,36 +157,43 @@ class Constraints:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._known: Known | None = None  # with what the open block has defined itself
+        self._own: Known | None = None  # of what the open block has defined itself
+        self._at: Stamp | None = None
 
     def look(self, duck: DuckSession) -> None:
         """Blocks. Before a statement that writes: what nobody else could tell of after an error."""
-        self._known = None
-        if duck.has_own_definitions:
+        if not duck.has_own_definitions:
+            self._own = None
+        elif self._own is None or self._at is None or not duck.same_definitions(self._at):
+            self._own, self._at = None, duck.definitions()
             with suppress(DuckError):
-                self._known = read(duck)
+                self._own = read(duck, duck.own_tables())
 
     async def explain(self, error: EngineError) -> None:
         """Adds to an error of class 23 what it is about."""
         name = error.table or target(error.sql)
         if name is None:
             return
-        known = self._known
-        with suppress(SqlError):
-            known = known or await self._read_aside()
+        known = self._own
+        if known is None or known.find(name) is None or error.is_referenced:
+            with suppress(SqlError):
+                aside = await self._read_aside(name, error.is_referenced)
+                if known is not None:
+                    aside.tables |= known.tables
+                known = aside
         if known is not None and (table := known.find(name)) is not None:
             _complete(error, known, table)
 
-    async def _read_aside(self) -> Known:
+    async def _read_aside(self, name: Name, referring: bool) -> Known:
         """By another connection: the session's own may be in a transaction that has failed."""
         session = self._session
         if not session.transaction.duck_open:
-            return await session.on_duck(read, session.duck)
+            return await session.on_duck(read_named, session.duck, name, referring)
         aside = session.services.duck.session()
         try:
             path = session.settings.get("search_path")
             await aside.call(aside.apply, "search_path", path)
-            return await aside.call(read, aside)
+            return await aside.call(read_named, aside, name, referring)
         finally:
             await aside.call(aside.close)
 

@@ -42,12 +42,6 @@ WHERE lower(t.table_name) = lower({name})
   AND t.database_name || '.' || t.schema_name =
       coalesce({place}, _sf.main.schema_of_(t.table_name))
 """
-_VIEW = """
-SELECT 1 FROM duckdb_views() v
-WHERE NOT v.internal AND lower(v.view_name) = lower({name})
-  AND v.database_name || '.' || v.schema_name =
-      coalesce({place}, _sf.main.schema_of_(v.view_name))
-"""
 _COMMENTS = """
 SELECT column_name, comment FROM duckdb_columns()
 WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
@@ -189,9 +183,10 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
     """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; a table's indexes step aside."""
     alters = plan.copies
     assert isinstance(alters, Alters)
-    if duck.run(_found(_VIEW, alters.table)):
-        return [alters.of_view]
-    return renamed(duck, alters.table, alters.new)
+    meant = duck.means(alters.table)
+    if meant is None or meant.kind == "S":
+        return None
+    return [alters.of_view] if meant.kind == "v" else renamed(duck, meant, alters.new)
 
 
 def _rebuilt(duck: DuckSession, plan: Statement) -> list[str] | None:
@@ -222,8 +217,8 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | None:
 
 
 def _is_table(duck: DuckSession, name: str) -> bool:
-    query = f"SELECT 1 FROM duckdb_tables() WHERE table_name = {_literal(name)} LIMIT 1"
-    return bool(duck.run(query))
+    found = duck.means((name,))
+    return found is not None and found.kind == "r"
 
 
 _READERS = {Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}

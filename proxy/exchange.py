@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 EXECUTE_AND_SYNC = m.frame(b"E", b"\0" + bytes(4)) + m.frame(b"S")
-_DESCRIBE_TOO = m.frame(b"D", b"P\0") + EXECUTE_AND_SYNC
+DESCRIBE_TOO = m.frame(b"D", b"P\0") + EXECUTE_AND_SYNC
 
 
 class Step(NamedTuple):
@@ -67,7 +67,7 @@ class Exchange:
             return None
         protocol = session.link.protocol
         described = protocol.next_is(b"D")
-        rest = _DESCRIBE_TOO if described else EXECUTE_AND_SYNC
+        rest = DESCRIBE_TOO if described else EXECUTE_AND_SYNC
         if not protocol.rest_is(rest) or not session.relay.idle:
             return None
         name = body[1 : body.find(0, 1)].decode("utf-8", "replace")
@@ -101,10 +101,10 @@ class Exchange:
         session, (bound, plan, described) = self._session, step
         extended, link = session.extended, session.link
         session.context.started(plan)
-        link.write(m.BIND_COMPLETE)
-        if described:
-            link.write(extended.description(bound.statement, bound.formats))
+        description = extended.description(bound.statement, bound.formats) if described else b""
+        link.write(m.BIND_COMPLETE + description)
         sent = await extended.run(bound, 0, bound.formats)
         link.write(portals.complete(plan.tag, sent))
         extended.ran(bound, plan, sent)
+        session.at_once.learn(bound, plan, description)
         session.ready_for_query()

@@ -317,6 +317,10 @@ class ExtendedProtocol:
         self._session.compound.lost()
         return known
 
+    def kept_answer(self, bind: bytes) -> bytes | None:
+        """What `constant` gives, for a caller that has seen to all else."""
+        return self._constants.get(bind)
+
     def _keep_constant(self, bound: Portal, answer: bytes) -> None:
         if len(bound.bind) + len(answer) <= _ANSWER_SIZE:
             if len(self._constants) >= _ANSWERS:
@@ -695,8 +699,20 @@ class ExtendedProtocol:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
         if (plan := bound.statement.plan) is not None and plan.writes:
             self._session.constraints.look(self._session.duck)
+        elif plan is not None and not limit and bound.statement.row_types and not plan.federated:
+            return self._answer(bound, formats)
         self.start(bound)
         return self._fetch(bound, formats, limit)
+
+    def _answer(self, bound: Portal, formats: Sequence[int]) -> Piece | None:
+        """Blocks. As `_start_and_fetch` for a query that may be small."""
+        statement, session = bound.statement, self._session
+        codes = portals.result_formats(formats, len(statement.row_types or ()))
+        planned, accept = self._planned(bound), self._acceptance(statement)
+        bound.running, piece = session.duck.answer(
+            planned, bound.values, accept, codes, session.style()
+        )
+        return self._fetch(bound, formats, 0) if piece is None else piece
 
     def _fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks."""

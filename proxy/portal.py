@@ -45,6 +45,7 @@ class PreparedStatement:
     description: tuple[Any, Any, Any, bytes] | None = (
         None  # columns, lengths, formats, RowDescription
     )
+    shape: Any = None  # `at_once.Shape`, once it is known; False: it has none
 
     @property
     def changes_by_itself(self) -> bool:

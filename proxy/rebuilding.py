@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from proxy.engines.duck import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
@@ -30,27 +31,15 @@ from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 
 if TYPE_CHECKING:
-    from proxy.engines.duck import DuckSession
+    from proxy.engines.duck import DuckSession, Meant
 
-_TABLE = """
-SELECT t.database_name, t.schema_name, t.table_name, t.sql, t.comment, t.temporary
-FROM duckdb_tables() t
-WHERE lower(t.table_name) = lower({name})
-  AND t.database_name || '.' || t.schema_name =
-      coalesce({place}, _sf.main.schema_of_(t.table_name))
+_COLUMNS = """
+SELECT name, type, CASE WHEN dflt_value <> 'NULL' THEN dflt_value END, "notnull"
+FROM pragma_table_info({name})
 """
-_OF_IT = "database_name = {database} AND schema_name = {schema} AND table_name = {table}"
-_COLUMNS = f"""
-SELECT column_name, data_type, column_default, is_nullable, comment
-FROM duckdb_columns() WHERE {_OF_IT} ORDER BY column_index
-"""
-_CONSTRAINTS = f"""
-SELECT constraint_type, constraint_text, constraint_column_names, expression
-FROM duckdb_constraints() WHERE {_OF_IT} AND constraint_type <> 'NOT NULL' ORDER BY constraint_index
-"""
-_INDEXES = f"""
-SELECT index_name, is_unique, expressions::VARCHAR[], comment
-FROM duckdb_indexes() WHERE {_OF_IT}
+_INDEXES = """
+SELECT index_name, is_unique, expressions::VARCHAR[], comment FROM duckdb_indexes()
+WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
 """
 
 
@@ -86,18 +75,22 @@ class _Index:
 class _Table:
     """A table as it is, and as the edits make it."""
 
-    def __init__(self, duck: DuckSession, row: tuple[Any, ...]) -> None:
-        self.database, self.schema, self.name, sql, self.comment, self.temporary = row
-        self.sql = sql
-        of_it = {key: literal(getattr(self, key)) for key in ("database", "schema")}
-        of_it["table"] = literal(self.name)
+    def __init__(self, duck: DuckSession, meant: Meant) -> None:
+        self.database, self.schema, self.name, _ = meant
+        self.temporary = self.database == TEMPORARY
+        told = duck.told(self.schema, self.name, self.database)
+        self.comment, self.peculiar = told.comment, told.peculiar
+        place = literal(quoted(self.database, self.schema, self.name))
         self.columns = [
-            _Column(name, kind, default, not nullable, comment)
-            for name, kind, default, nullable, comment in duck.run(_COLUMNS.format(**of_it))
+            _Column(name, kind, default, not_null, told.comments.get(name))
+            for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]
-        self.constraints = [_Constraint(*one) for one in duck.run(_CONSTRAINTS.format(**of_it))]
-        self.indexes = [_Index(*one) for one in duck.run(_INDEXES.format(**of_it))]
+        self.constraints = [
+            _Constraint(kind, sql, list(columns), expression or "")
+            for kind, sql, columns, expression, _, _ in told.constraints
+        ]
+        self.indexes = _indexes(duck, meant)
         self.old_indexes = [index.name for index in self.indexes]
         self.counters: list[str] = []  # what creates the sequences of new columns
         self.after: list[str] = []
@@ -260,9 +253,8 @@ class _Table:
         return made
 
     def _made_anew(self) -> list[str]:
-        words = {token.text.upper() for token in DUCKDB.own_tokens(self.sql)}
         for word, what in (("COLLATE", "a collation"), ("GENERATED", "a generated column")):
-            if word in words:
+            if word in self.peculiar:
                 raise _unable(f"changing a table that has {what}")
         other = f"{self.name}_{secrets.token_hex(4)}"
         parts = [column.sql or _definition(column) for column in self.columns]
@@ -297,44 +289,50 @@ def rebuilt(duck: DuckSession, plan: Rebuilds) -> list[str] | None:
 
     Raises SqlError where the edits do not fit the table, or it cannot be made anew.
     """
-    table = _read(duck, plan.table)
-    if table is None:
+    meant = duck.means(plan.table)
+    if meant is None or meant.kind != "r":
         if plan.native:
             return None  # a view, or nothing: DuckDB says so
         if plan.exists:
             return ["SELECT 1 LIMIT 0"]
         raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
-    if plan.native and not table.indexes and not _is_constrained(table, plan.edits):
-        return None
+    if plan.native and not _indexes(duck, meant):
+        about = [edit for edit in plan.edits if isinstance(edit, _OF_CONSTRAINED)]
+        if not about or not _is_constrained(_Table(duck, meant), plan.edits):
+            return None
+    table = _Table(duck, meant)
     for edit in plan.edits:
         _EDITORS[type(edit)](table, edit)
     return table.statements() or ["SELECT 1 LIMIT 0"]
 
 
-def renamed(duck: DuckSession, name: tuple[str, ...], new: str) -> list[str] | None:
+def renamed(duck: DuckSession, meant: Meant, new: str) -> list[str] | None:
     """Blocks. What renames a table that has indexes; None for one that has none."""
-    table = _read(duck, name)
-    if table is None or not table.indexes:
+    if not _indexes(duck, meant):
         return None
-    if _read(duck, (*name[:-1], new)) is not None:
+    if duck.means((meant.database, meant.schema, new)) is not None:
         raise SqlError("42P07", f'relation "{new}" already exists')
+    table = _Table(duck, meant)
     table.anew, table.new = True, new
     return table.statements()
 
 
-def _read(duck: DuckSession, name: tuple[str, ...]) -> _Table | None:
-    *places, last = name
-    place = "NULL"
-    if places:
-        place = literal(f"{places[0] if len(places) > 1 else 'hatidata'}.{places[-1]}")
-    found = duck.run(_TABLE.format(name=literal(last), place=place))
-    return _Table(duck, found[0]) if found else None
+def _indexes(duck: DuckSession, meant: Meant) -> list[_Index]:
+    of_it = {
+        "database": literal(meant.database),
+        "schema": literal(meant.schema),
+        "table": literal(meant.name),
+    }
+    return [_Index(*one) for one in duck.run(_INDEXES.format(**of_it))]
+
+
+_OF_CONSTRAINED = (edits.SetType, edits.DropColumn, edits.RenameColumn)
 
 
 def _is_constrained(table: _Table, changes: tuple[edits.Edit, ...]) -> bool:
     """Whether DuckDB would refuse an edit over the column's constraints."""
     for edit in changes:
-        if isinstance(edit, (edits.SetType, edits.DropColumn, edits.RenameColumn)):
+        if isinstance(edit, _OF_CONSTRAINED):
             about = [one for one in table.constraints if table.is_about(one, edit.name)]
             renames = isinstance(edit, edits.RenameColumn)
             if any(not renames or foreign_key(one.expression or "") for one in about):

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy import portal as portals
+from proxy.at_once import AtOnce
 from proxy.complaints import better_placed, located, with_defaults
 from proxy.compound import Compound
 from proxy.constraints import Constraints
@@ -144,6 +145,7 @@ class Session:
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
         self.exchange = Exchange(self)
+        self.at_once = AtOnce(self)
         self._steps = self._take_steps()
         self.passthrough: dict[str, str] = {}  # settings that only Postgres knows
         self._duck_stale: dict[str, str] = {}  # settings to set before the next statement there
@@ -365,6 +367,11 @@ class Session:
                 self.link.write(m.parameter_status(name, value))
         self.link.write(m.READY[self.transaction.status])
         self.relay.release()
+
+    @property
+    def reported(self) -> bool:
+        """Whether ReadyForQuery is all that has to be said at a statement's end."""
+        return not self._to_report
 
     def notice(self, warning: SqlError, severity: str = "WARNING") -> None:
         """Tells the client, unless client_min_messages keeps such news away."""

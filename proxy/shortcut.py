@@ -131,6 +131,8 @@ class Shortcut:
     def take(self, data: bytes) -> bool:
         """Whether `data`, all that has arrived, is dealt with here. False: nothing was done."""
         session = self._session
+        if data[0] == _BIND and session.at_once.take(data):
+            return True
         relay = session.relay
         profile, pool = relay.known_profile, relay.pool
         if (

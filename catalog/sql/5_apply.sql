@@ -120,7 +120,9 @@ BEGIN
             PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
             PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
         END IF;
-        PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
+        IF p_document -> 'columns' @? '$[*].owns' THEN
+            PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
+        END IF;
     ELSIF v_kind = 'v' THEN
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
            OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source' THEN
@@ -135,7 +137,9 @@ BEGIN
                 CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         END IF;
     END IF;
-    PERFORM hatidata_catalog._set_comments(v_relid, p_document);
+    IF v_old.relid IS NOT NULL OR p_document ->> 'comment' IS NOT NULL OR p_document -> 'columns' @? '$[*].comment' THEN
+        PERFORM hatidata_catalog._set_comments(v_relid, p_document);
+    END IF;
     INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)
     VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,digest,kept}'::text[],
             coalesce(p_document ->> 'source',

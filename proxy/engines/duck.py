@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from proxy.engines import duckdb_c
+from proxy.engines import duckdb_c, small
 from proxy.engines.crew import Crew
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_declared import read_declared
@@ -28,6 +28,8 @@ from proxy.engines.duck_functions import Body
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
+from proxy.engines.known_tables import Declared as Told
+from proxy.engines.known_tables import Grammar, Key, KnownTables, SessionTables, read_told
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
@@ -82,6 +84,15 @@ class Entry(NamedTuple):
     kind: str
 
 
+class Meant(NamedTuple):
+    """A relation. name: as stored. kind: as `Entry`'s."""
+
+    database: str
+    schema: str
+    name: str
+    kind: str
+
+
 class DuckEngine:
     """The open database of this process."""
 
@@ -123,15 +134,18 @@ class DuckEngine:
         self._workers = Workers("duck")
         self._crew = Crew(self._database, threads - 1)
         self._rows, self._definitions = Changes(), Changes()
+        self._tables, self._grammar = KnownTables(), Grammar()
 
     def session(self) -> DuckSession:
-        watch = Watch(self._rows, self._definitions)
+        tables = SessionTables(self._tables, self._grammar)
+        watch = Watch(self._rows, self._definitions, tables)
         return DuckSession(self._database.connect(), self._workers, self._crew, watch)
 
     def close(self) -> None:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
         self._workers.close()
         self._crew.close()
+        self._grammar.close()
         self._calling.close()
         self._database.close()
 
@@ -169,6 +183,15 @@ class DuckSession:
     def at_once(self, function: Callable[..., T], *arguments: Any) -> T:
         """On the loop, without a thread: only what is scalar and `runs_at_once`."""
         return self._translate(function, *arguments)
+
+    def scalar_answer(
+        self, statement: DuckStatement, values: Sequence[Any], layout: bytes
+    ) -> tuple[bytes, int] | None:
+        """On the loop: the rows of a scalar query that `runs_at_once`, and their number.
+
+        None where it is for `answer`; then nothing has happened.
+        """
+        return statement.scalar_answer(values, layout)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
@@ -308,6 +331,20 @@ class DuckSession:
         self._streaming = statement.start(values, accept=accept)
         return self._streaming
 
+    def answer(
+        self,
+        statement: DuckStatement,
+        values: Sequence[Any],
+        accept: Accept | None,
+        formats: tuple[int, ...],
+        style: TextStyle,
+    ) -> tuple[DuckPortal, Piece | None]:
+        """Blocks. `start`, and the first piece too where that is all of a few rows."""
+        self._detach()
+        running, piece = statement.answer(values, accept, formats, style)
+        self._streaming = running
+        return running, piece
+
     def start_text(self, sql: str, scalar: bool = False, look: Look | None = None) -> DuckPortal:
         """Blocks. `prepare` and `start` in one, for a statement without parameters.
 
@@ -385,6 +422,9 @@ class DuckSession:
         self._watch.commit()
         try:
             self._connection.run_script("COMMIT")
+        except BaseException:
+            self._watch.failed()
+            raise
         finally:
             self._watch.over()
 
@@ -435,6 +475,63 @@ class DuckSession:
         assert self._declared is not None
         return self._declared
 
+    def told(self, schema: str, name: str, database: str = DATABASE) -> Told:
+        """Blocks. The constraints and comments of a table; empty for one that is not there."""
+        if database == DATABASE and (known := self._watch.tables.of(schema, name)) is not None:
+            return known
+        found = read_told(self.run, database)
+        if database == DATABASE:
+            self._watch.tables.listed(found)
+        return found.get((schema.lower(), name.lower()), Told())
+
+    def all_told(self) -> dict[Key, Told]:
+        """Blocks. As `told`, of all tables, and by one look at the catalog. In a transaction only."""
+        found = read_told(self.run, DATABASE)
+        self._watch.tables.listed(found)
+        return found
+
+    @property
+    def in_block(self) -> bool:
+        """Whether a transaction is open."""
+        return self._watch.in_block
+
+    def own_tables(self) -> list[Meant]:
+        """Blocks. The tables that the open transaction may have defined."""
+        found = [self.means(name) for name in self._watch.tables.own_names()]
+        return [meant for meant in found if meant is not None and meant.kind == "r"]
+
+    def means(self, name: Sequence[str]) -> Meant | None:
+        """Blocks. The table, view or sequence that a name of one to three parts means; None for none.
+
+        `public` is `main`.
+        """
+        *places, last = name
+        schemas = ["main" if place == "public" else place for place in places[-1:]]
+        database = places[-2] if len(places) > 1 else DATABASE
+        if schemas == [TEMPORARY]:
+            database, schemas = TEMPORARY, ["main"]
+        wanted = [(database, schema) for schema in schemas]
+        if not schemas:
+            ((path,),) = self.run("SELECT current_schemas(false)")
+            searched = dict.fromkeys([*path, "main"])  # where every search ends
+            wanted = [(TEMPORARY, "main"), *((DATABASE, schema) for schema in searched)]
+        elif database == DATABASE:
+            there = {schema.lower(): schema for (schema,) in self.run(_SCHEMAS)}
+            wanted = [
+                (DATABASE, there[schema.lower()]) for schema in schemas if schema.lower() in there
+            ]
+        inside = self._watch.in_block
+        if not inside:
+            self.run("BEGIN TRANSACTION")
+        try:
+            for base, schema in wanted:
+                if (entry := self.entry(schema, last, base)) is not None:
+                    return Meant(base, schema, entry.name, entry.kind)
+            return None
+        finally:
+            if not inside:
+                self.run("ROLLBACK")
+
     # --- statements of our own -----------------------------------------------------------------
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -454,6 +551,9 @@ class DuckSession:
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""
+        if kind in _RELATIONS:
+            found = self.means(name)
+            return found is not None and found.kind == _RELATIONS[kind]
         table, column = _CATALOG[kind]
         schemas = ["main" if part == "public" else part for part in name[:-1][-1:]]
         where = [f"lower({column}) = lower({_literal(name[-1])})"]
@@ -513,7 +613,9 @@ class DuckSession:
         if name == "TimeZone":
             self.run(f"SET TimeZone = {_literal(value)}")
         elif name == "search_path":
-            self.run(f"SET search_path = {_literal(self._search_path(value))}")
+            path = self._search_path(value)
+            self._watch.tables.schema = path.partition(",")[0]
+            self.run(f"SET search_path = {_literal(path)}")
 
     def _search_path(self, value: str) -> str:
         """The schemas of a Postgres search_path that DuckDB has; `public` is DuckDB's `main`."""
@@ -534,11 +636,9 @@ class DuckSession:
             self._watch.over()
 
 
+_RELATIONS = {"TABLE": "r", "VIEW": "v", "SEQUENCE": "S"}
 _CATALOG = {
-    "TABLE": ("duckdb_tables", "table_name"),
-    "VIEW": ("duckdb_views", "view_name"),
     "SCHEMA": ("duckdb_schemas", "schema_name"),
-    "SEQUENCE": ("duckdb_sequences", "sequence_name"),
     "INDEX": ("duckdb_indexes", "index_name"),
     "TYPE": ("duckdb_types", "type_name"),
 }
@@ -595,6 +695,17 @@ class DuckStatement:
         self, values: Sequence[Any] = (), just_made: bool = False, accept: Accept | None = None
     ) -> DuckPortal:
         """Blocks. See `DuckSession.start`, the way to call it. just_made: in the same breath."""
+        if self.changes != "definitions":
+            return self._start(values, just_made, accept)
+        self._watch.define(self.sql, self._connection.run)
+        try:
+            return self._start(values, just_made, accept)
+        except BaseException:
+            self._watch.failed()
+            self._watch.over()
+            raise
+
+    def _start(self, values: Sequence[Any], just_made: bool, accept: Accept | None) -> DuckPortal:
         if not just_made and not self._fresh():
             self._renew(accept)
             just_made = True
@@ -608,9 +719,55 @@ class DuckStatement:
         try:
             result = pending.execute()
         except BaseException:
+            if self.changes == "definitions":
+                self._watch.failed()
             self._watch.over()
             raise
         return DuckPortal(result, self)
+
+    def answer(
+        self,
+        values: Sequence[Any],
+        accept: Accept | None,
+        formats: tuple[int, ...],
+        style: TextStyle,
+    ) -> tuple[DuckPortal, Piece | None]:
+        """Blocks. See `DuckSession.answer`, the way to call it."""
+        known = self._encoders.get((formats, style))
+        if known is None or known.layout is None or not self._fresh():
+            return self.start(values, accept=accept), None
+        assert self._prepared is not None
+        pending = self._prepared.pend_small(values)
+        if pending is None:
+            return self.start(values, accept=accept), None
+        if not self._fresh():  # now that it has its snapshot
+            self._prepared.drop_small(pending)
+            return self.start(values, accept=accept), None
+        found = self._prepared.answer_small(pending, known.layout)
+        if isinstance(found, duckdb_c.Result):
+            return DuckPortal(found, self), None
+        data, rows = found
+        return DuckPortal(None, self), (data, rows, False)
+
+    def scalar_answer(self, values: Sequence[Any], layout: bytes) -> tuple[bytes, int] | None:
+        """See `DuckSession.scalar_answer`, the way to call it."""
+        assert self._prepared is not None
+        pending = self._prepared.pend_small(values)
+        if pending is None:
+            return None
+        try:
+            found = self._prepared.answer_small(pending, layout)
+        except duckdb_c.DuckError:
+            return None
+        if isinstance(found, duckdb_c.Result):
+            found.close()
+            return None
+        return found
+
+    def layout(self, formats: tuple[int, ...], style: TextStyle) -> bytes | None:
+        """Of the columns, where `small` can write them: known once it has answered."""
+        known = self._encoders.get((formats, style))
+        return None if known is None else known.layout
 
     def _fresh(self) -> bool:
         if self._prepared is None:
@@ -669,10 +826,12 @@ class DuckStatement:
             if len(self._encoders) >= _ENCODERS:
                 self._encoders.clear()
             types = [kind for _, kind in self.columns]
-            few = None
+            few = layout = None
             if types == [kind for _, kind in result.columns]:
                 few = few_rows(types, formats, style)
-            found = _Encoders(schema, RowEncoder(types, formats, style), few)
+                if not self.changes and not self.unsure:
+                    layout = small.layout(types, formats, style)
+            found = _Encoders(schema, RowEncoder(types, formats, style), few, layout)
             self._encoders[formats, style] = found
         return found
 
@@ -689,11 +848,15 @@ class DuckStatement:
 
 
 class _Encoders(NamedTuple):
-    """For results of one schema: of any number of rows, and of a few."""
+    """For results of one schema: of any number of rows, and of a few.
+
+    layout: what `small` is told of the columns, if it can write them.
+    """
 
     schema: pa.Schema
     all: RowEncoder
     few: FewRows | None
+    layout: bytes | None
 
 
 class _Early(NamedTuple):
@@ -709,10 +872,12 @@ class _Early(NamedTuple):
 
 
 class DuckPortal:
-    """A running statement's rows, handed out as encoded DataRow messages, a piece at a time."""
+    """A running statement's rows, handed out as encoded DataRow messages, a piece at a time.
 
-    def __init__(self, result: duckdb_c.Result, statement: DuckStatement) -> None:
-        self._result = result
+    Without a result it has given all of them.
+    """
+
+    def __init__(self, result: duckdb_c.Result | None, statement: DuckStatement) -> None:
         self.statement = statement
         self._rest: pa.RecordBatch | None = None
         self._taken: list[pa.RecordBatch] | None = None  # once detached: the rows still to come
@@ -721,10 +886,18 @@ class DuckPortal:
         self._encoders: _Encoders | None = None
         self._owned: DuckStatement | None = None
         self.piece_rows = _FIRST_ROWS  # the most that the next piece will have
-        self.done = False
-        self.columns = result.columns if statement.unsure else statement.columns
+        self.columns = statement.columns
+        self.done = result is None
+        self.returns_rows = True
+        self.rows_changed = 0
+        if result is None:
+            return
+        self._result = result
+        if statement.unsure:
+            self.columns = result.columns
         self.returns_rows = result.returns == duckdb_c.RETURNS_ROWS
-        self.rows_changed = result.rows_changed if result.returns == duckdb_c.RETURNS_COUNT else 0
+        if result.returns == duckdb_c.RETURNS_COUNT:
+            self.rows_changed = result.rows_changed
 
     @property
     def is_streaming(self) -> bool:

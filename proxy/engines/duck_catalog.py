@@ -31,6 +31,7 @@ from proxy.engines.duck_texts import (
     plain_name,
 )
 from proxy.engines.duckdb_c import DuckError
+from proxy.engines.known_tables import Declared, Key, Row
 from proxy.sql.lengths import checked_length
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
@@ -280,17 +281,24 @@ class _Reading:
         found: dict[tuple[str, str], Document] = {}
         if wanted is None:
             self._all(found)
+            self._tell(found, self._duck.all_told(), _ASPECTS)
+            self._indexes(found, None)
+            self._comments(found, None)
         else:
             for schema, name, kind, state in wanted:
                 self._one(found, schema, name, kind, "constraints" in state.deep)
-        for aspect, look in (
-            ("constraints", self._constraints),
-            ("indexes", self._indexes),
-            ("comments", self._comments),
-        ):
-            names = [name for _, name, kind, s in wanted or () if aspect in s.deep and kind != "S"]
-            if wanted is None or names:
-                look(found, None if wanted is None else names)
+                if kind == "r" and state.deep & {"constraints", "comments"}:
+                    key = schema.lower(), name.lower()
+                    told = {key: self._duck.told(schema, name, self._database)}
+                    self._tell(found, told, state.deep)
+            if names := [
+                name for _, name, kind, s in wanted if "indexes" in s.deep and kind == "r"
+            ]:
+                self._indexes(found, names)
+            if names := [
+                name for _, name, kind, s in wanted if "comments" in s.deep and kind == "v"
+            ]:
+                self._comments(found, names)
         self._set_types(found.values())
         documents = []
         states = {(schema, name): state for schema, name, _, state in wanted or ()}
@@ -395,30 +403,47 @@ class _Reading:
                 return sql[token.end + 1 :].strip()
         return sql
 
-    def _constraints(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for schema, table, kind, columns, expression, other, theirs in self._run(
-            _CONSTRAINTS, _named("table_name", names)
-        ):
-            document = found.get((schema, table))
-            if document is None or kind == "NOT NULL":
+    def _tell(
+        self,
+        found: dict[tuple[str, str], Document],
+        told: Mapping[Key, Declared],
+        aspects: frozenset[str],
+    ) -> None:
+        """Constraints and comments of those of the tables that are told of."""
+        for (schema, name), document in found.items():
+            of_it = told.get((schema.lower(), name.lower()))
+            if of_it is None or document["kind"] != "r":
                 continue
-            item: Document = {"type": kind, "columns": columns}
-            if kind == "CHECK" and self._is_length(document, columns, expression):
-                continue
-            recorded = recorded_key(expression, self._grammar) if kind == "CHECK" else None
-            kept = foreign_key(expression) if kind == "CHECK" else None
+            if "constraints" in aspects:
+                for row in of_it.constraints:
+                    self._constraint(document, schema, row)
+            if "comments" in aspects:
+                document["comment"] = of_it.comment
+                for column in document["columns"]:
+                    if column["name"] in of_it.comments:
+                        column["comment"] = of_it.comments[column["name"]]
+
+    def _constraint(self, document: Document, schema: str, row: Row) -> None:
+        kind, _, columns, expression, other, theirs = row
+        item: Document = {"type": kind, "columns": list(columns)}
+        if kind == "CHECK":
+            assert expression is not None
+            if self._is_length(document, columns, expression):
+                return
+            recorded = recorded_key(expression, self._grammar)
+            kept = foreign_key(expression)
             if recorded is not None:
                 item = {"type": recorded[0], "columns": recorded[1]}
             elif kept is not None:
                 item |= {"type": "FOREIGN KEY", **kept}
                 item["schema"] = mirrored_schema(kept["schema"] or schema)
-            elif kind == "CHECK":
+            else:
                 item["expression"] = expression
-            elif kind == "FOREIGN KEY":
-                item |= {"table": other, "references": theirs}
-            document["constraints"].append(item)
+        elif kind == "FOREIGN KEY":
+            item |= {"table": other, "references": list(theirs)}
+        document["constraints"].append(item)
 
-    def _is_length(self, document: Document, columns: list[str], expression: str) -> bool:
+    def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
         """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
         if len(columns) != 1:
             return False
@@ -448,20 +473,18 @@ class _Reading:
                 )
 
     def _comments(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for function, column in _COMMENTED:
-            for schema, relation, comment in self._run(
-                f"SELECT schema_name, {column}, comment FROM {function}() "
-                f"WHERE {_OURS} AND comment IS NOT NULL",
-                _named(column, names),
-            ):
-                if (document := found.get((schema, relation))) is not None:
-                    document["comment"] = comment
+        """Of views."""
+        for schema, relation, comment in self._run(_VIEW_COMMENTS, _named("view_name", names)):
+            if (document := found.get((schema, relation))) is not None:
+                document["comment"] = comment
         for schema, relation, name, comment in self._run(
             _COLUMN_COMMENTS, _named("table_name", names)
         ):
-            for column in found.get((schema, relation), {}).get("columns", ()):
-                if column["name"] == name:
-                    column["comment"] = comment
+            document = found.get((schema, relation), {})
+            if document.get("kind") == "v":
+                for column in document["columns"]:
+                    if column["name"] == name:
+                        column["comment"] = comment
 
     def _set_types(self, documents: Iterable[Document]) -> None:
         """DuckDB's names of types become Postgres's numbers; DuckDB itself reads its names."""
@@ -549,10 +572,6 @@ _COLUMNS = (
     f"FROM duckdb_columns() WHERE {_OURS} AND NOT internal "
     "ORDER BY schema_name, table_name, column_index"
 )
-_CONSTRAINTS = (
-    "SELECT schema_name, table_name, constraint_type, constraint_column_names, expression, "
-    f"referenced_table, referenced_column_names FROM duckdb_constraints() WHERE {_OURS}"
-)
 _INDEXES = (
     "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment "
     f"FROM duckdb_indexes() WHERE {_OURS}"
@@ -561,4 +580,7 @@ _COLUMN_COMMENTS = (
     "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
     f"WHERE {_OURS} AND comment IS NOT NULL"
 )
-_COMMENTED = (("duckdb_tables", "table_name"), ("duckdb_views", "view_name"))
+_VIEW_COMMENTS = (
+    "SELECT schema_name, view_name, comment FROM duckdb_views() "
+    f"WHERE {_OURS} AND comment IS NOT NULL"
+)

@@ -33,6 +33,52 @@ class ResultStruct(c.Structure):
     ]
 
 
+# `duckdb_type` -> the name that `DuckType` uses.
+TYPE_NAMES = [
+    "INVALID",
+    "BOOLEAN",
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "TIMESTAMP",
+    "DATE",
+    "TIME",
+    "INTERVAL",
+    "HUGEINT",
+    "VARCHAR",
+    "BLOB",
+    "DECIMAL",
+    "TIMESTAMP_S",
+    "TIMESTAMP_MS",
+    "TIMESTAMP_NS",
+    "ENUM",
+    "LIST",
+    "STRUCT",
+    "MAP",
+    "UUID",
+    "UNION",
+    "BIT",
+    "TIME_TZ",
+    "TIMESTAMP_TZ",
+    "UHUGEINT",
+    "ARRAY",
+    "ANY",
+    "BIGNUM",
+    "SQLNULL",
+    "VARCHAR",
+    "BIGINT",
+    "TIME_NS",
+    "GEOMETRY",
+    "VARIANT",
+]
+
 _result = c.POINTER(ResultStruct)
 out = c.POINTER(ptr)
 
@@ -186,6 +232,11 @@ class Api:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
+
+
+def address_of(name: str) -> int:
+    """Where the C function is, for those that call it without us."""
+    return c.cast(getattr(_lib, "duckdb_" + name), ptr).value or 0
 
 
 api = Api(_SIGNATURES)

@@ -13,13 +13,15 @@ the wire. A connection is used by one thread at a time; `interrupt` alone may co
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from proxy.engines import duck_values
 from proxy.engines.duckdb_api import (
+    TYPE_NAMES,
     VERSION,
     DuckError,
     ResultStruct,
@@ -29,56 +31,11 @@ from proxy.engines.duckdb_api import (
     ptr,
     text,
 )
+from proxy.engines.small import compiled as small
 from proxy.wire.decoders.values import Value
 from proxy.wire.types import DuckType
 
 __all__ = ["TYPE_NAMES", "VERSION", "Connection", "Database", "DuckError", "Prepared", "Result"]
-
-# `duckdb_type` -> the name that `DuckType` uses.
-TYPE_NAMES = [
-    "INVALID",
-    "BOOLEAN",
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-    "FLOAT",
-    "DOUBLE",
-    "TIMESTAMP",
-    "DATE",
-    "TIME",
-    "INTERVAL",
-    "HUGEINT",
-    "VARCHAR",
-    "BLOB",
-    "DECIMAL",
-    "TIMESTAMP_S",
-    "TIMESTAMP_MS",
-    "TIMESTAMP_NS",
-    "ENUM",
-    "LIST",
-    "STRUCT",
-    "MAP",
-    "UUID",
-    "UNION",
-    "BIT",
-    "TIME_TZ",
-    "TIMESTAMP_TZ",
-    "UHUGEINT",
-    "ARRAY",
-    "ANY",
-    "BIGNUM",
-    "SQLNULL",
-    "VARCHAR",
-    "BIGINT",
-    "TIME_NS",
-    "GEOMETRY",
-    "VARIANT",
-]
 
 # `duckdb_statement_type`, as far as anyone asks: what reads alone, and what changes rows alone.
 _SELECT, _CHANGE_ROWS = 1, frozenset((2, 3, 5, 30))  # INSERT, UPDATE, DELETE, MERGE
@@ -340,6 +297,28 @@ class Prepared:
                 api.destroy_pending(c.byref(pending))
         return Pending(self, pending)
 
+    def pend_small(self, values: Sequence[tuple[int, Value]]) -> int | None:
+        """`bind` and `pend` by `small`; None where they have to be done in the long way. Blocks."""
+        return small.pend(self._handle.value, values)
+
+    def drop_small(self, pending: int) -> None:
+        """Blocks. What is pending does not run."""
+        small.drop(pending)
+
+    def answer_small(self, pending: int, layout: bytes) -> tuple[bytes, int] | Result:
+        """The DataRow messages of all rows and their number, or the result that is not so small.
+
+        Raises `DuckError`. Blocks.
+        """
+        found = small.answer(pending, layout)
+        if isinstance(found, bytes):
+            raise DuckError(text(found))
+        if len(found) == 2:
+            return found
+        struct, first, second, ended = found
+        chunks = [Chunk(handle) for handle in (first, second) if handle]
+        return Result(ResultStruct.from_buffer_copy(struct), self, chunks, ended)
+
     def schema(self, result: ResultStruct, options: Callable[[], c.c_void_p]) -> pa.Schema:
         """The Arrow schema of a result of this statement: the same object for the same types.
 
@@ -453,12 +432,20 @@ class Chunk:
 class Result:
     """An iterator of Arrow record batches of at most 2,048 rows each, DuckDB's own chunks."""
 
-    def __init__(self, result: ResultStruct, prepared: Prepared) -> None:
+    def __init__(
+        self,
+        result: ResultStruct,
+        prepared: Prepared,
+        taken: Iterable[Chunk] = (),
+        at_end: bool = False,
+    ) -> None:
+        """taken: the first chunks, where they have been fetched; at_end: those are all."""
         self._result: ResultStruct | None = result
         self._prepared = prepared
+        self._taken = deque(taken)
         self._options: c.c_void_p | None = None
         self._schema: pa.Schema | None = None
-        self._at_end = False
+        self._at_end = at_end
         self.returns = api.result_return_type(result)
 
     @property
@@ -495,6 +482,8 @@ class Result:
 
     def next_chunk(self) -> Chunk | None:
         """Up to 2,048 rows, as DuckDB has them; None after the last. Raises `DuckError`. Blocks."""
+        if self._taken:
+            return self._taken.popleft()
         if self._result is None or self._at_end:
             return None
         handle = api.fetch_chunk(self._result)
@@ -520,6 +509,7 @@ class Result:
     def close(self) -> None:
         """Ends the stream; a statement still producing rows is dropped."""
         if self._result is not None:
+            self._taken.clear()
             api.destroy_result(c.byref(self._result))
             self._result = None
             if self._options is not None:

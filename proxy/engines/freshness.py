@@ -14,7 +14,10 @@ Changes are counted before they can be seen by others and marked as over once th
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from proxy.engines.known_tables import SessionTables
 
 _NEVER = -1
 
@@ -126,9 +129,10 @@ class Watch:
     rows: what INSERT, UPDATE and the like change; definitions: everything else.
     """
 
-    def __init__(self, rows: Changes, definitions: Changes) -> None:
+    def __init__(self, rows: Changes, definitions: Changes, tables: SessionTables) -> None:
         self._rows, self._definitions = _Eye(rows), _Eye(definitions)
         self._both = (self._rows, self._definitions)
+        self.tables = tables
         self._settings = 0
         self._blocks = 0
         self._block = 0  # 0: no transaction is open
@@ -157,6 +161,10 @@ class Watch:
         """Whether the open transaction has defined anything."""
         return self._block != 0 and self._definitions.wrote
 
+    @property
+    def in_block(self) -> bool:
+        return self._block != 0
+
     def same_settings(self, stamp: Stamp) -> bool:
         """What a plan that looks at nothing in the database rests on: a cast may need the time zone."""
         return stamp.settings == self._settings
@@ -166,8 +174,17 @@ class Watch:
     def begin(self) -> None:
         self._blocks += 1
         self._block = self._blocks
+        self.tables.begin()
         for eye in self._both:
             eye.begin()
+
+    def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        """A statement of this text is about to change a definition: before `change`. run: asks DuckDB."""
+        self.tables.define(sql, run)
+
+    def failed(self) -> None:
+        """What was about to be defined, or committed, was not; `over` follows."""
+        self.tables.failed()
 
     def change(self, definitions: bool) -> None:
         """A statement that changes something. Without a transaction, `over` must follow."""
@@ -186,15 +203,18 @@ class Watch:
     def commit(self) -> None:
         """`over` must follow."""
         self._block = 0
+        self.tables.commit()
         for eye in self._both:
             eye.commit()
 
     def rollback(self) -> None:
         self._block = 0
+        self.tables.rollback()
         for eye in self._both:
             eye.rollback()
 
     def over(self) -> None:
         """What was changed for all to see is there, or has failed."""
+        self.tables.over()
         for eye in self._both:
             eye.over()

@@ -17,17 +17,23 @@ from proxy.sql.script import block_length, procedure_length
 
 @dataclass(slots=True)
 class Slice:
-    """One statement: its tokens, and its place in the message (end exclusive)."""
+    """One statement: its tokens, and its place in the message (end exclusive).
+
+    said: its text in upper case. A word that is not in it is no token's, so that none has to be looked
+    at; whether one that is in it means anything, only the tokens say.
+    """
 
     tokens: list[Token]
     start: int
     end: int
+    said: str
     block: str = ""
 
 
 _TRANSACTION_WORDS = frozenset(
     {"TRANSACTION", "WORK", "TRAN", "ISOLATION", "READ", "NOT", "DEFERRABLE", "NAME", ","}
 )
+_SEMICOLON = TokenType.SEMICOLON
 _CURSOR_OPTIONS = frozenset({"BINARY", "INSENSITIVE", "ASENSITIVE", "NO", "SCROLL"})
 
 
@@ -75,21 +81,20 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     start = first = 0
     if ";" not in text and not (scripting and _block_at(tokens, 0)):
         return [_slice(text, tokens, 0, len(text))]
-    for index, token in enumerate(tokens):
-        if index == first and scripting:
-            block = _block_at(tokens, index)
-            length = block_length(text, tokens[index:]) if block else 0
-            length = length or procedure_length(text, tokens[index:])
+    ends = [i for i, token in enumerate(tokens) if token.token_type is _SEMICOLON]
+    for end in (*ends, len(tokens)):
+        if scripting and first < len(tokens):
+            block = _block_at(tokens, first)
+            length = block_length(text, tokens[first:]) if block else 0
+            if not length and tokens[first].text.upper() == "CREATE":
+                length = procedure_length(text, tokens[first:])
             if length:
-                slices.extend(_with_block(text, tokens, index, start, length, block))
+                slices.extend(_with_block(text, tokens, first, start, length, block))
                 return slices
-        if token.token_type == TokenType.SEMICOLON:
-            if index > first:
-                slices.append(_slice(text, tokens[first:index], start, token.start))
-            first = index + 1
-            start = token.end + 1
-    if first < len(tokens):
-        slices.append(_slice(text, tokens[first:], start, len(text)))
+        stop = tokens[end].start if end < len(tokens) else len(text)
+        if end > first:
+            slices.append(_slice(text, tokens[first:end], start, stop))
+        first, start = end + 1, stop + 1
     return slices
 
 
@@ -119,7 +124,8 @@ def _after(text: str, piece: Slice, start: int) -> Slice:
 def _slice(text: str, tokens: list[Token], start: int, end: int, block: str = "") -> Slice:
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())
-    return Slice(tokens, start, start + len(piece.strip()), block)
+    piece = piece.strip()
+    return Slice(tokens, start, start + len(piece), piece.upper(), block)
 
 
 def highest_parameter(tokens: list[Token]) -> int:

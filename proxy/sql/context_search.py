@@ -13,6 +13,7 @@ from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.listing import Listing
 from proxy.sql.reading import DUCKDB, position_of
 
 _WORDS, _VECTOR = "hatidata_context", "hatidata_rag_context"
@@ -20,15 +21,15 @@ _ARGUMENTS = {_WORDS: (2, 3), _VECTOR: (3, 4)}
 _ROWS = 10
 
 
-def put_context_queries(nodes: list[exp.Expr]) -> bool:
+def put_context_queries(nodes: Listing) -> bool:
     """Puts queries in the places of both functions; whether there was one. Raises SqlError."""
     found = False
-    for node in nodes:
-        if node.__class__ is not exp.Table or not isinstance(node.this, exp.Anonymous):
+    for call in nodes.calls():
+        node, name = call.parent, call.args["this"]
+        if node.__class__ is not exp.Table or node.this is not call or not isinstance(name, str):
             continue
-        name = node.this.this
-        if isinstance(name, str) and name.lower() in _ARGUMENTS and not node.args.get("db"):
-            node.replace(_query(node, node.this, name.lower()))
+        if name.lower() in _ARGUMENTS and not node.args.get("db"):
+            node.replace(_query(node, call, name.lower()))
             found = True
     return found
 

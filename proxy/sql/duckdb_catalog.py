@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql.listing import Listing, look_at
+
 _FUNCTIONS = frozenset({"duckdb_tables", "duckdb_views", "duckdb_columns"})
 
 
-def name_schemas(nodes: list[exp.Expr]) -> bool:
+_ASKED = "table_schema"
+look_at((_ASKED,))
+
+
+def name_schemas(nodes: Listing) -> bool:
     """Gives the functions a column table_schema where it is asked for; whether any was given.
 
     nodes: a whole statement's. Other relations may have a column of that name, so that the
     functions must be the only ones.
     """
-    if not any(
-        isinstance(node, exp.Column) and node.name.lower() == "table_schema" for node in nodes
-    ):
+    if not any(node.__class__ is exp.Column and node.name.lower() == _ASKED for node in nodes):
         return False
     tables = [node for node in nodes if isinstance(node, exp.Table)]
     if not tables or not all(map(_is_asked, tables)):

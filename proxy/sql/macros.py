@@ -13,6 +13,7 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import snowflake
 from proxy.sql.compound import CreateFunction, Parameter
+from proxy.sql.listing import listed
 from proxy.sql.reading import SNOWFLAKE, write_duckdb
 from proxy.sql.route import collect, decide
 from proxy.sql.snowflake import registry
@@ -58,10 +59,10 @@ def _is_parameter(column: exp.Column, names: dict[str, exp.DataType]) -> bool:
 
 def _translated(select: exp.Expr) -> exp.Expr:
     """A query of Snowflake's as DuckDB's. Raises what the planner would refuse it with."""
-    settled = settle(list(select.dfs()), Dialect(), "")
+    settled = settle(listed(select), Dialect(), "")
     if settled.needs or settled.varies:
         raise _refused("a function that asks about its session")
-    nodes = list(select.dfs())
+    nodes = listed(select)
     facts = collect(nodes)
     engine, refused = decide(facts)
     if refused is not None:

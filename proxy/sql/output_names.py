@@ -158,7 +158,9 @@ def _identifier(node: exp.Expr, text: str) -> Named:
     return (node.this if node.args.get("quoted") else node.this.lower()), 2
 
 
-_FIGURES: dict[type, Callable[[exp.Expr, str], Named | None]] = {
+_Figure = Callable[[exp.Expr, str], Named | None]
+
+_FIGURES: dict[type, _Figure | None] = {
     exp.Cast: _cast,
     exp.TryCast: _cast,
     exp.Case: _case,
@@ -184,22 +186,31 @@ _FIGURES: dict[type, Callable[[exp.Expr, str], Named | None]] = {
     exp.Dot: _dot,
     exp.Identifier: _identifier,
 }
-_OPERATORS = (exp.Condition, exp.Literal)
 
 
 def _figure(node: exp.Expr | None, text: str) -> Named | None:
     if node is None:
         return None
-    figure = _FIGURES.get(node.__class__)
-    if figure is not None:
-        return figure(node, text)
-    if isinstance(node, _WRITTEN_AS_OPERATORS) and not (node._meta and "start" in node._meta):
-        return None
-    if isinstance(node, exp.Func) and not isinstance(node, (exp.And, exp.Or)):
-        return _function(node, text)
-    if isinstance(node, exp.Binary) and node._meta and "start" in node._meta:
-        return _function(node, text)
-    return None
+    kind = node.__class__
+    try:
+        figure = _FIGURES[kind]
+    except KeyError:
+        figure = _FIGURES[kind] = _figure_of(kind)
+    return figure(node, text) if figure is not None else None
+
+
+def _figure_of(kind: type) -> _Figure | None:
+    """What names the nodes of a type that was not met before."""
+    if issubclass(kind, _WRITTEN_AS_OPERATORS):
+        return _written_as_function
+    if issubclass(kind, exp.Func) and not issubclass(kind, (exp.And, exp.Or)):
+        return _function
+    return _written_as_function if issubclass(kind, exp.Binary) else None
+
+
+def _written_as_function(node: exp.Expr, text: str) -> Named | None:
+    """The function's name, where the text has one and not an operator."""
+    return _function(node, text) if node._meta and "start" in node._meta else None
 
 
 def outermost_select(tree: exp.Expr) -> exp.Select | None:
@@ -221,8 +232,9 @@ _CLAUSES = ("order", "group", "having", "qualify")
 def _used_in_clauses(select: exp.Select, order_means_output: bool) -> dict[str, list[exp.Column]]:
     """Bare column names in the clauses after FROM, with the places where they stand."""
     used: dict[str, list[exp.Column]] = {}
+    args = select.args
     for clause in _CLAUSES[1:] if order_means_output else _CLAUSES:
-        part = select.args.get(clause)
+        part = args.get(clause)
         if part is not None:
             for column in part.find_all(exp.Column):
                 if column.args.get("table") is None:
@@ -253,15 +265,17 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     if select is None:
         return
     used: dict[str, list[exp.Column]] | None = None
-    for index, projection in enumerate(select.expressions):
+    projections = select.expressions
+    for index, projection in enumerate(projections):
         if projection.__class__ in _ALREADY or projection.is_star:
             continue
         figured = _figure(projection, text)
         name = figured[0] if figured is not None else UNNAMED
         if used is None:
             used = _used_in_clauses(select, postgres or bool(select.args.get("distinct")))
-            chosen = {e.alias.lower() for e in select.expressions if isinstance(e, exp.Alias)}
-        places = used.get(name.lower())
+            if used:
+                chosen = {e.alias.lower() for e in projections if isinstance(e, exp.Alias)}
+        places = used.get(name.lower()) if used else None
         if places:
             source = _one_source(select)
             if source is None or name.lower() in chosen:

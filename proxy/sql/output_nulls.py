@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 
-def nulls_are_text(tree: exp.Expr) -> None:
-    """Gives the NULLs that are whole columns of the outermost query a type, in place."""
+def nulls_are_text(tree: exp.Expr) -> bool:
+    """Gives the NULLs that are whole columns of the outermost query a type, in place; whether any."""
     query = tree.expression if isinstance(tree, exp.Create) else tree
     branches = list(_branches(query)) if isinstance(query, exp.Query) else []
     if not branches or any(node.is_star for one in branches for node in one.expressions):
-        return
+        return False
+    changed = False
     for column in zip(*(one.expressions for one in branches), strict=False):
         nulls = [node for node in map(_bare, column) if isinstance(node, exp.Null)]
         if len(nulls) == len(branches):
             for null in nulls:
                 null.replace(exp.Cast(this=exp.Null(), to=exp.DataType(this=exp.DType.TEXT)))
+            changed = True
+    return changed
 
 
 def _bare(node: exp.Expr) -> exp.Expr:

@@ -7,7 +7,7 @@ that it would drop without a word, which are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 
@@ -17,6 +17,7 @@ from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
 from proxy.sql.indexing import plain_index
+from proxy.sql.listing import Listing
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.reading import position_of
@@ -163,9 +164,16 @@ def who(node: exp.Expr) -> exp.Expr:
 
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
-    name = identifier.this
-    if not name.islower() and not identifier.args.get("quoted"):
-        identifier.set("this", name.lower())
+    fold_all((identifier,))
+
+
+def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
+    """As `fold`, of many."""
+    for identifier in identifiers:
+        args = identifier.args
+        name = args["this"]
+        if not name.islower() and not args.get("quoted"):
+            identifier.set("this", name.lower())
 
 
 def _table(table: exp.Table) -> None:
@@ -252,7 +260,7 @@ RULES: dict[type, Rule] = {
 _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_main}
 
 
-def names_public(nodes: list[exp.Expr]) -> bool:
+def names_public(nodes: Listing) -> bool:
     """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
     for node in nodes:
         if node.__class__ in (exp.Table, exp.Column):
@@ -262,19 +270,24 @@ def names_public(nodes: list[exp.Expr]) -> bool:
     return False
 
 
-def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
-    """The tree for DuckDB, changed in place; `nodes` are its nodes, parents first."""
+def rewrite(tree: exp.Expr, nodes: Listing) -> exp.Expr:
+    """The tree for DuckDB, changed in place; `nodes` are its nodes."""
     return apply(tree, nodes, RULES)
 
 
-def rewrite_public(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
+def rewrite_public(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """As `rewrite`, for DuckDB's own dialect: only the schema's other name is mended."""
     return apply(tree, nodes, _PUBLIC)
 
 
-def apply(tree: exp.Expr, nodes: list[exp.Expr], rules: dict[type, Rule]) -> exp.Expr:
-    """Run `rules` over `nodes`, children before parents; a rule returns a new node or None."""
+def apply(tree: exp.Expr, nodes: Listing, rules: dict[type, Rule]) -> exp.Expr:
+    """Run `rules` over `nodes`, children before parents; a rule returns a new node or None.
+
+    Names come first: every rule sees them folded. Of plain columns none has anything to say.
+    """
     get = rules.get
+    if get(exp.Identifier) is not None:
+        fold_all(nodes.names)
     for node in reversed(nodes):
         rule = get(node.__class__)
         if rule is None:

@@ -25,6 +25,7 @@ from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
 from proxy.sql.inference.statements import Statements
+from proxy.sql.listing import Listing
 from proxy.sql.postgres_floats import finite, may_be_doubled
 from proxy.sql.postgres_literals import cast, duck_type, is_read, literal_of
 from proxy.sql.postgres_values import call
@@ -83,19 +84,18 @@ _GIVEN = frozenset((*INTEGERS, *_FLOATS, "date", "timestamptz"))
 _FLAT_ARRAYS = (exp.ArrayAgg,)
 
 
-def needs_types(tree: exp.Expr, nodes: Iterable[exp.Expr]) -> bool:
+def needs_types(tree: exp.Expr, nodes: Listing) -> bool:
     """Whether the types of a statement's parts can decide anything about it."""
-    if not isinstance(tree, exp.Query | exp.Insert | exp.Update | exp.Delete | exp.Merge) and not (
+    if not isinstance(tree, _TYPED) and not (
         isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query)
     ):
         return False
-    return any(map(_decides, nodes))
+    return any(issubclass(kind, _DECIDING) for kind in nodes.kinds) or any(
+        node.__class__ is exp.Literal and node.is_string for node in nodes
+    )
 
 
-def _decides(node: exp.Expr) -> bool:
-    if isinstance(node, exp.Literal):
-        return bool(node.is_string)
-    return isinstance(node, _DECIDING)
+_TYPED = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
 
 _DECIDING = (

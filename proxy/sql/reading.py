@@ -27,16 +27,11 @@ from proxy.errors import SqlError
 # errors of ours, raised where they are met.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
-NAME_KEY = "name"
-"""Key of `node.meta` under which a known function's name is kept as it was written."""
-
 MAX_NESTING = 400
 """Brackets within brackets; deeper, the parsers would run out of stack."""
 
 
 class _SnowflakeDialect(Snowflake):
-    ORIGINAL_NAME_META_KEY = NAME_KEY
-
     class Tokenizer(Snowflake.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
         BYTE_STRINGS: ClassVar[list[tuple[str, str]]] = [("e'", "'"), ("E'", "'")]
@@ -66,14 +61,11 @@ class _PlainSnowflakeDialect(_SnowflakeDialect):
 
 
 class _PostgresDialect(Postgres):
-    ORIGINAL_NAME_META_KEY = NAME_KEY
-
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
 class _DuckDialect(DuckDB):
-    ORIGINAL_NAME_META_KEY = NAME_KEY
     # As the engine is set, and as `_WrittenDuckDB` writes.
     NULL_ORDERING = "nulls_are_large"
 
@@ -272,7 +264,6 @@ def position_of(node: exp.Expr) -> int | None:
 
 __all__ = [
     "DUCKDB",
-    "NAME_KEY",
     "POSTGRES",
     "READERS",
     "SNOWFLAKE",

@@ -12,7 +12,7 @@ Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql import control_plane, guard, sequences
 from proxy.sql.federated import Relation, call_text
+from proxy.sql.listing import Listing, look_at
 from proxy.sql.reading import position_of
 
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
@@ -45,10 +46,14 @@ class Facts:
     creates: bool = False
     refused: SqlError | None = None
     forbidden: SqlError | None = None  # whichever engine it is for
+    numbered: bool = False
+    bound: Collection[str] = ()  # the names of common table expressions, in lower case
 
     @property
     def asks_catalog(self) -> bool:
         """Whether of the control plane not the runtime's own relations and functions alone are named."""
+        if not self.control:
+            return bool(self.system) or self.catalog_types
         tables = self.control_tables
         runtime = all(schema == control_plane.RUNTIME_SCHEMA for _, (schema, _) in tables)
         alone = runtime and len(tables) == len(self.control)
@@ -98,12 +103,13 @@ def _not_yours(node: exp.Expr) -> SqlError:
 
 
 def _table(node: exp.Table, facts: Facts) -> None:
-    this = node.this
-    schema = node.args.get("db")
+    args = node.args
+    this = args.get("this")
+    schema = args.get("db")
     if node._meta and "own" in node._meta:  # put there by a rule of ours, not by the client
         facts.analytical.append(node.alias)
         return
-    if schema is not None and _OWN in (folded(schema), folded(node.args.get("catalog"))):
+    if schema is not None and _OWN in (folded(schema), folded(args.get("catalog"))):
         facts.refuse(SqlError("42501", f"{_OWN} belongs to the server", position=position_of(node)))
     if not isinstance(this, exp.Identifier):
         _unusual_table(node, this, facts)
@@ -118,7 +124,7 @@ def _table(node: exp.Table, facts: Facts) -> None:
         else:
             facts.analytical.append(qualified)
         return
-    if _bound_by_cte(node, name):
+    if facts.bound and name.lower() in facts.bound and _bound_by_cte(node, name):
         return
     if name in control_plane.SYSTEM_RELATIONS:
         _control(node, ("pg_catalog", name), name, facts)
@@ -265,6 +271,8 @@ def _into(node: exp.Expr, facts: Facts) -> None:
 
 
 def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
+    if facts.numbered and node.name.isdecimal():
+        return
     if node.this is None:
         facts.refuse(
             SqlError(
@@ -334,16 +342,30 @@ def _visit_of(kind: type) -> _Visit:
     return None
 
 
-def collect(nodes: Iterable[exp.Expr]) -> Facts:
-    """What all nodes of a tree say together."""
-    facts = Facts()
-    visits = _VISITS
-    for node in nodes:
-        kind = node.__class__
+look_at(control_plane.PARAMETERLESS)
+
+
+def collect(nodes: Listing, *, numbered: bool = False) -> Facts:
+    """What all nodes of a tree say together.
+
+    numbered: whether a placeholder may be a number. DuckDB's grammar makes one of `$1`, Snowflake's of `:1`.
+    """
+    facts = Facts(numbered=numbered)
+    visits = {}
+    for kind in nodes.kinds:
         try:
-            visit = visits[kind]
+            visit = _VISITS[kind]
         except KeyError:
-            visit = visits[kind] = _visit_of(kind)
+            visit = _VISITS[kind] = _visit_of(kind)
+        if visit is _uncommon:
+            facts.only_common = False
+        elif visit is not None:
+            visits[kind] = visit
+    if exp.CTE in nodes.kinds:
+        facts.bound = {node.alias.lower() for node in nodes if node.__class__ is exp.CTE}
+    get = visits.get
+    for node in nodes:
+        visit = get(node.__class__)
         if visit is not None:
             visit(node, facts)
     return facts
@@ -353,11 +375,13 @@ _WHO = (exp.CurrentSchema, exp.CurrentDatabase, exp.CurrentUser, exp.SessionUser
 _AROUND_WHO = (exp.Select, exp.Alias, exp.Identifier, exp.Star, exp.From, exp.Table, exp.TableAlias)
 
 
-def asks_only_who(nodes: Iterable[exp.Expr], tokens: list[Token]) -> bool:
+def asks_only_who(nodes: Listing, tokens: list[Token]) -> bool:
     """Whether a query asks for nothing but the user, the schema or the database, as Postgres does.
 
     Postgres says that in every dialect, and in its own types. CURRENT_USER() is Snowflake's alone.
     """
+    if nodes.columns or nodes.kinds.isdisjoint(_WHO):
+        return False
     asked = False
     for node in nodes:
         if isinstance(node, _WHO):

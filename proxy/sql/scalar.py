@@ -8,9 +8,9 @@ send to see whether a connection is alive is such a query.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlglot import exp
+
+from proxy.sql.listing import Listing
 
 # Whatever is not here (FROM, WHERE, LIMIT, a subquery, a column, a function) is not among them.
 _NODES = frozenset(
@@ -46,12 +46,11 @@ _NODES = frozenset(
 _MOST_NODES = 100
 
 
-def is_scalar(nodes: Iterable[exp.Expr]) -> bool:
+def is_scalar(nodes: Listing) -> bool:
     """nodes: all of a statement's tree."""
-    count = 0
-    for count, node in enumerate(nodes, start=1):
-        if type(node) not in _NODES or count > _MOST_NODES:
-            return False
-        if isinstance(node, exp.DataType) and node.is_type(exp.DataType.Type.USERDEFINED):
-            return False
-    return count > 0
+    if nodes.columns or not nodes.kinds <= _NODES or len(nodes) + len(nodes.names) > _MOST_NODES:
+        return False
+    return exp.DataType not in nodes.kinds or not any(
+        node.__class__ is exp.DataType and node.is_type(exp.DataType.Type.USERDEFINED)
+        for node in nodes
+    )

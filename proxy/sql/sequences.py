@@ -13,6 +13,7 @@ from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.identities import quoted
+from proxy.sql.listing import Listing
 from proxy.sql.reading import DUCKDB, position_of
 
 NUMBERS = frozenset({"nextval", "currval"})
@@ -32,14 +33,12 @@ def refusal(name: str, node: exp.Expr) -> SqlError | None:
     return SqlError("0A000", f"{name} is not supported", hint=hint, position=position_of(node))
 
 
-def name_for_duckdb(nodes: list[exp.Expr]) -> bool:
+def name_for_duckdb(nodes: Listing) -> bool:
     """Puts the names of sequences as DuckDB has them, in place; whether any was changed."""
     changed = False
-    for node in nodes:
-        if node.__class__ is not exp.Anonymous or len(node.expressions) != 1:
-            continue
-        this = node.this
-        if not isinstance(this, str) or this.lower() not in NUMBERS:
+    for node in nodes.calls():
+        this = node.args["this"]
+        if not isinstance(this, str) or this.lower() not in NUMBERS or len(node.expressions) != 1:
             continue
         (given,) = node.expressions
         plain = given

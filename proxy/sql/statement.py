@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
@@ -54,7 +55,7 @@ class Drops:
     table: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class Statement:
     """One statement of a message.
 
@@ -105,6 +106,10 @@ class Statement:
     relayed: str | None = None
     asks_catalog: bool = True
     typed: bool = False
+
+    def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
+        # A frozen class's own __init__ sets each of the many fields by a call.
+        self.__dict__.update(others, route=route, kind=kind, text=text, start=start)
 
 
 Variable = tuple[str, str, str | None]

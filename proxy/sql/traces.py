@@ -15,6 +15,7 @@ from sqlglot import exp
 from proxy.sql import control_plane
 from proxy.sql import session_actions as act
 from proxy.sql.control_plane import name_set
+from proxy.sql.listing import Listing
 
 
 class Trace(IntEnum):
@@ -54,14 +55,16 @@ def declare_builtin_functions(names: frozenset[str]) -> None:
     BUILTIN = names
 
 
-def of_tree(nodes: list[exp.Expr], runtime: list[str]) -> tuple[Trace, tuple[str | int, ...]]:
+def of_tree(nodes: Listing, runtime: list[str]) -> tuple[Trace, tuple[str | int, ...]]:
     """What a parsed statement leaves, and the settings that its set_config calls name.
 
-    nodes: its tree, flat. runtime: the functions among them that are `hd_runtime`'s. A setting is
+    nodes: its tree's. runtime: the functions among them that are `hd_runtime`'s. A setting is
     named by its name, or by the number of the parameter that names it.
     """
     if not control_plane.RUNTIME_FUNCTIONS.issuperset(runtime):
         return Trace.ANYTHING, ()
+    if nodes.kinds.isdisjoint(_TRACING):
+        return Trace.NOTHING, ()
     trace, sets = Trace.NOTHING, []
     for node in nodes:
         kind = node.__class__
@@ -82,6 +85,9 @@ def of_tree(nodes: list[exp.Expr], runtime: list[str]) -> tuple[Trace, tuple[str
             ):
                 return Trace.ANYTHING, ()
     return trace, tuple(sets)
+
+
+_TRACING = (exp.Create, exp.Into, exp.Anonymous)
 
 
 def _named(call: exp.Expr) -> str | int | None:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from proxy.errors import SqlError
+from proxy.wire import compiled
 from proxy.wire.encoders.cells import (
     MAX_BYTES,
     Cells,
@@ -51,7 +52,7 @@ class RowEncoder:
     Raises SqlError 0A000 for a type that the wire has no form for, 22023 for an unknown setting.
     """
 
-    __slots__ = ("_binary", "_checked", "_encoders", "_few", "_style", "_types")
+    __slots__ = ("_binary", "_checked", "_encoders", "_few", "_offers", "_style", "_types")
 
     def __init__(
         self, types: Sequence[DuckType], formats: Sequence[int], style: TextStyle | None = None
@@ -61,6 +62,10 @@ class RowEncoder:
         self._binary = [form == BINARY for form in formats]
         self._encoders = [
             encoder(duck, binary=binary, style=self._style)
+            for duck, binary in zip(self._types, self._binary, strict=True)
+        ]
+        self._offers = [
+            compiled.offer(duck, binary=binary, style=self._style)
             for duck, binary in zip(self._types, self._binary, strict=True)
         ]
         self._few: list[Few] | None = None
@@ -111,6 +116,9 @@ class RowEncoder:
         try:
             if n > 1 and batch.nbytes > _PIECE_BYTES:
                 raise TooManyBytes
+            if compiled.data_rows is not None:
+                parts.append(self._compiled(batch))
+                return
             cells = [e(c) for e, c in zip(self._encoders, batch.columns, strict=True)]
             parts.append(data_rows(n, cells))
         except (TooManyBytes, pa.ArrowCapacityError):
@@ -118,6 +126,21 @@ class RowEncoder:
                 raise SqlError("54000", "row is too large for a message") from None
             self._encode(batch.slice(0, n // 2), parts)
             self._encode(batch.slice(n // 2), parts)
+
+    def _compiled(self, batch: pa.RecordBatch) -> bytearray:
+        n = batch.num_rows
+        columns = [
+            compiled.of_cells(encode(column)) if offer is None else offer(column)
+            for encode, offer, column in zip(
+                self._encoders, self._offers, batch.columns, strict=True
+            )
+        ]
+        while isinstance(found := compiled.data_rows(n, columns, MAX_BYTES), int):
+            # A value out of the ordinary: the column's encoder knows it, or why it cannot be.
+            columns[found] = compiled.of_cells(self._encoders[found](batch.columns[found]))
+        if found is None:
+            raise TooManyBytes
+        return found
 
 
 def data_rows(n: int, columns: Sequence[Cells]) -> pa.Buffer | memoryview:

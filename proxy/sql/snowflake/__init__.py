@@ -17,6 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.sql import postgres
 from proxy.sql.classify import split
+from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres import apply
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import (
@@ -81,10 +82,6 @@ def _scripts(folder_name: str) -> list[str]:
     return statements
 
 
-_OVERLOADED: set[str] = set()
-"""Macros of several forms, as rules call them."""
-
-
 def _forms(tokens: list[Token]) -> int:
     """How many forms a macro has: what stands between them are the commas outside of brackets."""
     depth, commas = 0, 0
@@ -107,7 +104,7 @@ def _register_macros() -> None:
         tokens = DUCKDB.tokenize(statement)
         names.add(tokens[8].text)
         if _forms(tokens) > 1:
-            _OVERLOADED.add(f"_sf.{tokens[8].text}")
+            registry.OVERLOADED.add(f"_sf.{tokens[8].text}")
     for name in names:
         if not name.endswith("_") and name.upper() not in registry.FUNCTIONS:
             registry.renamed({name.upper(): f"_sf.{name}"})
@@ -121,28 +118,41 @@ registry.renamed({"UUID_GENERATE_V4": "uuid"})  # what mappers for Postgres writ
 
 
 def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
-    """The tree for DuckDB, changed in place; `nodes` are its nodes, parents first.
+    """The tree for DuckDB, changed in place; nodes: its `Listing`, made anew where it is none.
 
     Raises SqlError 0A000 for what has no faithful form.
     """
-    if any(node.__class__ is exp.Column and "join_mark" in node.args for node in nodes):
+    if nodes.__class__ is not Listing:
+        nodes = listed(tree)
+    if exp.Column in nodes.kinds and any(
+        node.__class__ is exp.Column and "join_mark" in node.args for node in nodes
+    ):
         tree = select.without_join_marks(tree)
-        nodes = list(tree.dfs())
-    kinds = set(map(type, nodes))
+        nodes = listed(tree)
+    kinds = nodes.kinds
+    if not _RESHAPED_KINDS.isdisjoint(kinds) and _reshape(nodes):
+        nodes = listed(tree)
+    if exp.Explode in kinds:
+        nodes.extend(select.mark_flattened(nodes))
+    if exp.With in kinds:
+        select.mark_recursive(nodes)
+    calls = registry.overloaded_calls
+    calls.clear()
+    made = apply(tree, nodes, registry.NODES)
+    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(kinds, nodes):
+        return overloads.bind_late(made, registry.OVERLOADED)
+    return made
+
+
+def _reshape(nodes: Listing) -> bool:
+    """Whether it changed anything."""
     changed = False
     for kind, reshape in _RESHAPED:
-        if kind in kinds:
+        if kind in nodes.kinds:
             for node in nodes:
-                if node.__class__ is kind:
-                    reshape(node)
-            changed = True
-    if changed:
-        nodes = list(tree.dfs())
-    if exp.Explode in kinds:
-        select.mark_flattened(nodes)
-    aggregates = overloads.may_aggregate(kinds, nodes)
-    made = apply(tree, nodes, registry.NODES)
-    return overloads.bind_late(made, _OVERLOADED) if aggregates else made
+                if node.__class__ is kind and reshape(node) is not False:
+                    changed = True
+    return changed
 
 
 def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]:
@@ -157,8 +167,9 @@ def _around(reshape: Callable[[exp.Select], None]) -> Callable[[exp.Expr], None]
     return visit
 
 
-# What changes the shape of a query is done before the rules look at its nodes.
-_RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
+# What changes the shape of a query is done before the rules look at its nodes. What returns False has
+# changed nothing.
+_RESHAPED: tuple[tuple[type, Callable[[exp.Expr], bool | None]], ...] = (
     (exp.Connect, _around(hierarchy.connect)),
     *((kind, _around(flattening.number_split_rows)) for kind in flattening.SPLITTING),
     (exp.Join, select.spell_out_using),
@@ -166,9 +177,11 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], None]], ...] = (
     (exp.Star, stars.reshape),
 )
 
+_RESHAPED_KINDS = frozenset(kind for kind, _ in _RESHAPED)
+
 _OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
 
 
-def rewrite_postgres(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
+def rewrite_postgres(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """As `rewrite`, of a tree that only Postgres's grammar could read: 7 / 2 is 3.5 here too."""
     return apply(tree, nodes, _OVER_POSTGRES)

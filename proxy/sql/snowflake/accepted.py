@@ -13,6 +13,9 @@ from proxy.errors import SqlError
 from proxy.sql.words import Words
 
 _VERBS = frozenset({"CREATE", "ALTER", "DROP"})
+VERBS = _VERBS | {"GRANT", "REVOKE"}
+"""How the statements begin that are decided about here."""
+
 _MODIFIERS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "TRANSIENT"})
 
 TAKEN: dict[str, str] = {

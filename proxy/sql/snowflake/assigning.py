@@ -8,14 +8,13 @@ types are known (`proxy.typed`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlglot import exp
 
 from proxy.sql import snowflake
 from proxy.sql.inference.names import Scope
 from proxy.sql.inference.signatures import Type
 from proxy.sql.inference.statements import Statements
+from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_typing import Typing
 from proxy.sql.reading import write_duckdb
 
@@ -30,9 +29,12 @@ _CASTS = {
 }
 
 
-def writes_literals(tree: exp.Expr, nodes: Iterable[exp.Expr]) -> bool:
+_WRITING = (exp.Insert, exp.Update, exp.Merge, exp.Delete)
+
+
+def writes_literals(tree: exp.Expr, nodes: Listing) -> bool:
     """Whether a statement may write a string literal into a column."""
-    return isinstance(tree, exp.Insert | exp.Update | exp.Merge | exp.Delete) and any(
+    return isinstance(tree, _WRITING) and any(
         isinstance(node, exp.Literal) and node.is_string for node in nodes
     )
 
@@ -61,4 +63,4 @@ class Assigning(Typing):
 def _cast(literal: exp.Literal, kind: exp.DType) -> exp.Expr:
     """The literal under a cast of Snowflake's, as DuckDB's."""
     select = exp.Select(expressions=[exp.Cast(this=literal.copy(), to=exp.DataType(this=kind))])
-    return snowflake.rewrite(select, list(select.dfs())).expressions[0].unalias()
+    return snowflake.rewrite(select, listed(select)).expressions[0].unalias()

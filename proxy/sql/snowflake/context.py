@@ -21,6 +21,7 @@ from sqlglot import exp
 from sqlglot.dialects import Snowflake
 
 from proxy.errors import SqlError
+from proxy.sql.listing import Listing, look_at
 from proxy.sql.reading import SNOWFLAKE, position_of
 from proxy.sql.snowflake.information_schema import is_snowflakes, use_snowflakes
 from proxy.sql.snowflake.registry import cast, sf, text, unsupported
@@ -47,21 +48,24 @@ class Settled:
     changed: bool = False
 
 
-def settle(nodes: list[exp.Expr], dialect: Dialect, source: str) -> Settled:
+def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     """Replaces in place. source: the statement's text, for CURRENT_STATEMENT().
 
     Raises SqlError 42704 for a variable that is not set, 0A000 for what has no counterpart.
     """
     settled = Settled(dialect, source)
-    visits = _VISITS
+    if nodes.kinds.isdisjoint(_VISITED):
+        return settled
+    get = _VISITS.get
     for node in nodes:
-        visit = visits.get(node.__class__)
+        visit = get(node.__class__)
         if visit is not None:
             visit(node, settled)
-    schemas = settled.schemas
-    if schemas and is_snowflakes(schemas, nodes):
-        settled.needs |= use_snowflakes(schemas, nodes)
-        settled.changed = True
+    if schemas := settled.schemas:
+        every = list(nodes.every())
+        if is_snowflakes(schemas, every):
+            settled.needs |= use_snowflakes(schemas, every)
+            settled.changed = True
     return settled
 
 
@@ -231,8 +235,11 @@ def _result_scan(node: exp.Expr, call: exp.Anonymous, settled: Settled) -> None:
 
 
 def _table(node: exp.Table, settled: Settled) -> None:
-    catalog = node.args.get("catalog")
-    schema = node.args.get("db")
+    args = node.args
+    schema = args.get("db")
+    if schema is None:
+        return
+    catalog = args.get("catalog")
     if isinstance(schema, exp.Identifier) and schema.this.lower() == "information_schema":
         settled.schemas.append(node)
     elif isinstance(catalog, exp.Identifier) and _is_ours(catalog, settled.dialect):
@@ -273,6 +280,9 @@ _BARE = {
     "current_catalog": "CURRENT_DATABASE",
     "current_schema": "CURRENT_SCHEMA",
 }
+
+
+look_at((*_BARE, "nextval"))
 
 
 def _is_ours(catalog: exp.Identifier, dialect: Dialect) -> bool:
@@ -411,3 +421,4 @@ _VISITS: dict[type, _Visit] = {
     exp.Table: _table,
     exp.TableFromRows: _rows,
 }
+_VISITED = frozenset(_VISITS)

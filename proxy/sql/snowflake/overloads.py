@@ -35,6 +35,18 @@ def _holds(argument: exp.Expr) -> bool:
     return False
 
 
+def are_over_aggregates(calls: Iterable[exp.Anonymous]) -> bool:
+    """Whether an aggregate is among the arguments of one of these calls."""
+    return any(
+        argument.__class__ not in _PLAIN and _holds(argument)
+        for call in calls
+        for argument in call.args["expressions"]
+    )
+
+
+_PLAIN = frozenset({exp.Column, exp.Literal})
+
+
 def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:
     """The tree, changed in place. overloaded: macros of several forms, as they are called."""
     calls = [

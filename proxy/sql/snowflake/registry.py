@@ -61,7 +61,20 @@ def renamed(names: dict[str, str]) -> None:
 
 
 def _call(name: str) -> FunctionRule:
-    return lambda arguments: exp.Anonymous(this=name, expressions=arguments)
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        made = exp.Anonymous(this=name, expressions=arguments)
+        if name in OVERLOADED:
+            overloaded_calls.append(made)
+        return made
+
+    return rule
+
+
+OVERLOADED: set[str] = set()
+"""Macros of several forms, as rules call them: `_sf.` and the name."""
+
+overloaded_calls: list[exp.Anonymous] = []
+"""The calls of such macros that rules have made since the list was last cleared."""
 
 
 _BY_TYPE = frozenset(
@@ -81,7 +94,11 @@ def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
         first = given[0]
         if isinstance(first, _UNTYPED) or (isinstance(first, exp.Literal) and first.is_string):
             given[0] = cast(first, exp.DType.VARCHAR)
-    return exp.Anonymous(this=f"_sf.{name}", expressions=given)
+    called = f"_sf.{name}"
+    made = exp.Anonymous(this=called, expressions=given)
+    if called in OVERLOADED:
+        overloaded_calls.append(made)
+    return made
 
 
 def duck(name: str, *arguments: exp.Expr) -> exp.Anonymous:

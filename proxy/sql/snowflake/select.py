@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.transforms import eliminate_join_marks
 
+from proxy.sql.listing import Listing
 from proxy.sql.postgres import public_is_main, values
 from proxy.sql.snowflake.flattening import LIST_KEY, SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
@@ -126,16 +128,25 @@ def _not(not_: exp.Not) -> None:
         raise unsupported("NOT LIKE ALL of several patterns", not_, "Write the patterns with AND.")
 
 
-@node(exp.With)
-def _with(with_: exp.With) -> None:
-    """RECURSIVE need not be said."""
-    for cte in with_.expressions:
-        name = cte.alias.lower()
-        if not with_.recursive and any(
-            table.name.lower() == name and table.args.get("db") is None
-            for table in cte.this.find_all(exp.Table)
-        ):
-            with_.set("recursive", True)
+def mark_recursive(nodes: Listing) -> None:
+    """RECURSIVE need not be said: a query of WITH that reads itself is."""
+    named: dict[str, list[exp.CTE]] = {}
+    for found in nodes:
+        if found.__class__ is exp.CTE:
+            named.setdefault(found.alias.lower(), []).append(found)
+    for found in nodes:
+        if found.__class__ is exp.Table and found.args.get("db") is None:
+            _mark_around(found, named.get(found.name.lower(), ()))
+
+
+def _mark_around(table: exp.Table, queries: Sequence[exp.CTE]) -> None:
+    around: exp.Expr | None = table if queries else None
+    while around is not None:
+        if around.__class__ is exp.CTE and any(around is one for one in queries):
+            with_ = around.parent
+            if isinstance(with_, exp.With) and not with_.recursive:
+                with_.set("recursive", True)
+        around = around.parent
 
 
 @node(exp.Ordered)
@@ -150,12 +161,15 @@ def _ordered(ordered: exp.Ordered) -> None:
         ordered.set("this", exp.Var(this="ALL"))
 
 
-def spell_out_using(join: exp.Expr) -> None:
-    """ASOF JOIN ... USING (a) as ON, in place; the other table's `a` is not shown by `*`."""
-    using = join.args.get("using")
-    select = join.parent
-    if not using or join.args.get("match_condition") is None or not isinstance(select, exp.Select):
-        return
+def spell_out_using(join: exp.Expr) -> bool:
+    """ASOF JOIN ... USING (a) as ON, in place; the other table's `a` is not shown by `*`.
+
+    False where there is no such thing.
+    """
+    args = join.args
+    using, select = args.get("using"), join.parent
+    if not using or args.get("match_condition") is None or not isinstance(select, exp.Select):
+        return False
     left = select.args["from_"].this.alias_or_name
     right = join.this.alias_or_name
     if select.args["joins"][0] is not join or not left or not right:
@@ -172,6 +186,7 @@ def spell_out_using(join: exp.Expr) -> None:
     equal = [exp.EQ(this=_of(left, column), expression=_of(right, column)) for column in using]
     join.set("using", None)
     join.set("on", exp.and_(*equal, copy=False))
+    return True
 
 
 def _of(table: str, column: exp.Expr) -> exp.Column:
@@ -275,8 +290,11 @@ def _rows(lateral: exp.Expr) -> exp.Expr:
 _FLATTEN_COLUMNS = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
 
-def mark_flattened(nodes: list[exp.Expr]) -> None:
-    """Note which columns are FLATTEN's VALUE and THIS: they are VARIANTs, as no table says."""
+def mark_flattened(nodes: Listing) -> list[exp.Column]:
+    """Note which columns are FLATTEN's VALUE and THIS: they are VARIANTs, as no table says.
+
+    Returns those that rules would not look at otherwise.
+    """
     names = set()
     for found in nodes:
         if isinstance(found, (exp.Lateral, exp.TableFromRows)) and isinstance(
@@ -285,11 +303,17 @@ def mark_flattened(nodes: list[exp.Expr]) -> None:
             alias = found.args.get("alias")
             if alias is not None and alias.this is not None:
                 names.add(alias.this.name.lower())
-    for found in nodes:
-        if found.__class__ is exp.Column and found.name.lower() in ("value", "this"):
-            table = found.args.get("table")
-            if table is not None and table.name.lower() in names:
-                found.meta[VARIANT_KEY] = True
+    marked = [one for one in nodes.columns if _is_flattened(one, names)]
+    for found in (*marked, *nodes):
+        if found.__class__ is exp.Column and _is_flattened(found, names):
+            found.meta[VARIANT_KEY] = True
+    return marked
+
+
+def _is_flattened(column: exp.Column, names: set[str]) -> bool:
+    table = column.args.get("table")
+    asked = table is not None and column.name.lower() in ("value", "this")
+    return asked and table.name.lower() in names
 
 
 def _arguments(call: exp.Expr) -> list[exp.Expr]:

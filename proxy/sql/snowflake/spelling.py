@@ -15,14 +15,19 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 
 
-def respelled(tokens: list[Token]) -> list[Token]:
+def respelled(tokens: list[Token], said: str) -> list[Token]:
     """The tokens of one statement, as sqlglot reads them; the same list where nothing is to do.
+
+    said: the statement's text in upper case.
 
     Raises SqlError 0A000 for what Snowflake has and this server does not.
     """
     if not tokens:
         return tokens
-    start = _STARTS.get(tokens[0].token_type)
+    kind = tokens[0].token_type
+    if kind in _QUERIES:
+        return _stars(tokens) if "ILIKE" in said else tokens
+    start = _STARTS.get(kind)
     return tokens if start is None else start(tokens)
 
 
@@ -245,15 +250,8 @@ def _stars(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _query(tokens: list[Token]) -> list[Token]:
-    if any(token.token_type == TokenType.ILIKE for token in tokens):
-        return _stars(tokens)
-    return tokens
-
-
 _STARTS = {
     TokenType.CREATE: _create,
     TokenType.DROP: _drop,
-    TokenType.SELECT: _query,
-    TokenType.WITH: _query,
 }
+_QUERIES = frozenset({TokenType.SELECT, TokenType.WITH})

@@ -454,6 +454,10 @@ READERS: Mapping[tuple[str, ...], Callable[[Words], Read]] = {
 }
 
 
+VERBS = frozenset(first for first, _ in READERS) | {"COMMENT"}
+"""How the statements begin that may be about stages or file formats."""
+
+
 def _quoted_file(tokens: list[Token]) -> bool:
     """Whether this is a file of a stage in quotes."""
     quoted = (TokenType.STRING, TokenType.IDENTIFIER)

@@ -12,19 +12,23 @@ from sqlglot import exp
 from proxy.sql.snowflake.registry import unsupported
 
 
-def reshape(star: exp.Expr) -> None:
-    """Divide the query whose `*` has modifiers that DuckDB does not take together, in place."""
+def reshape(star: exp.Expr) -> bool:
+    """Divide the query whose `*` has modifiers that DuckDB does not take together, in place.
+
+    False where it takes them.
+    """
     match = star.parent
-    if isinstance(match, exp.ILike) and isinstance(match.parent, exp.Alias):
+    named = isinstance(match, exp.ILike) and isinstance(match.parent, exp.Alias)
+    if named:
         match.parent.replace(match)  # it was given a name, as an expression is
     liked = isinstance(match, exp.ILike) and isinstance(match.parent, exp.Select)
     select = match.parent if liked and match is not None else star.parent
     if not isinstance(select, exp.Select):
-        return
+        return named
     replaced, renamed = star.args.get("replace") or [], star.args.get("rename") or []
     both = {one.alias.lower() for one in replaced} & {one.this.name.lower() for one in renamed}
     if not (both or (liked and (replaced or renamed or star.args.get("except_")))):
-        return
+        return named
     if len(select.expressions) != 1 or select.args.get("distinct") is not None:
         raise unsupported("* with these modifiers beside other columns", select)
     inner = select.copy()
@@ -48,3 +52,4 @@ def reshape(star: exp.Expr) -> None:
     select.set("from_", exp.From(this=rows))
     if liked and both:
         reshape(outer)
+    return True

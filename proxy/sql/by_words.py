@@ -1,0 +1,95 @@
+"""Plans of statements that are read by their words, without a syntax tree.
+
+What the session does itself, what concerns Snowflake's cloud, stages, blocks of Snowflake Scripting
+and routines: each has a reader of its own, whose finding becomes a `Statement` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from proxy.errors import SqlError
+from proxy.sql import routines
+from proxy.sql.classify import Slice, highest_parameter
+from proxy.sql.compound import RunBlock
+from proxy.sql.reading import at_or_near
+from proxy.sql.script import read_block
+from proxy.sql.snowflake import accepted, stage_statements
+from proxy.sql.statement import Route, Statement
+from proxy.sql.utility import Utility
+from proxy.sql.words import Words
+
+
+def in_session(text: str, piece: Slice, utility: Utility) -> Statement:
+    """A statement that the session itself answers."""
+    return Statement(
+        Route.SESSION,
+        utility.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        action=utility.action,
+        tag=utility.tag,
+        refused=utility.refused,
+    )
+
+
+def of_accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
+    """A statement about Snowflake's cloud: nothing is done for it."""
+    return Statement(
+        Route.DUCKDB,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=decided.kind,
+        refused=decided.refused,
+        notice=decided.notice,
+    )
+
+
+def of_block(text: str, piece: Slice) -> Statement:
+    """A block of Snowflake Scripting."""
+    try:
+        block, length = read_block(text, piece.tokens)
+    except SqlError as error:
+        if error.sqlstate != "0A000":
+            raise
+        return in_session(text, piece, Utility(piece.block, refused=error))
+    if length < len(piece.tokens):
+        raise at_or_near(text, piece.tokens[length])
+    return in_session(text, piece, Utility("CALL", action=RunBlock(block)))
+
+
+def of_stage(
+    text: str, piece: Slice, read: Callable[[Words], stage_statements.Read], words: Words
+) -> Statement:
+    """A statement about stages or file formats."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
+    statement = in_session(text, piece, Utility(found.kind, found.tag, found.action))
+    return replace(statement, writes=found.writes)
+
+
+def of_routine(
+    text: str, piece: Slice, read: Callable[[Words], routines.Read], words: Words
+) -> Statement | None:
+    """CREATE FUNCTION and its kin; None where other readers are to judge."""
+    try:
+        found = read(words)
+    except SqlError as error:
+        if error.sqlstate != "0A000":
+            if piece.tokens[0].text.upper() == "CREATE":
+                return None  # another grammar's CREATE FUNCTION, which sqlglot may read
+            raise
+        return in_session(text, piece, Utility(words.text[piece.start :].split()[0], refused=error))
+    if found is None:
+        return None
+    kind, action = found
+    statement = in_session(text, piece, Utility(kind, action=action))
+    parameters = highest_parameter(piece.tokens) if kind == "CALL" else 0
+    return replace(statement, writes=True, parameters=parameters)

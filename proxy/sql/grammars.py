@@ -1,0 +1,176 @@
+"""Which grammar reads a statement, and what becomes of one that none of them reads.
+
+The session's grammar is tried first and Postgres's after it, so that what Postgres clients send
+unasked (psql's catalog queries, ORMs' casts) works in every dialect. The complaint that is raised is
+the one of the grammar that got further.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+from proxy.sql import administration, postgres_grammar
+from proxy.sql.classify import Slice, highest_parameter, kind_and_tag
+from proxy.sql.control_plane import name_set
+from proxy.sql.for_postgres import catalog_question
+from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
+from proxy.sql.snowflake.definitions import hinted
+from proxy.sql.statement import Route, Statement
+
+
+def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
+    """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
+
+    It makes an EXTRACT of date_part, and reads one number of what is in an interval's quotes.
+    """
+    if reader is not POSTGRES:
+        return tokens
+    made: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
+            made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
+            opening = made.pop()
+            made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
+            made += [token, _like(token, TokenType.ALIAS, "AS")]
+            made += [_like(token, TokenType.INTERVAL, "INTERVAL")]
+            made += [_like(token, TokenType.R_PAREN, ")")]
+        else:
+            made.append(token)
+    return made
+
+
+_UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")
+
+
+def _is_whole_interval(tokens: list[Token], index: int) -> bool:
+    """Whether a string is an interval without a unit behind it."""
+    before = tokens[index - 1] if index else None
+    if before is None or before.token_type != TokenType.INTERVAL:
+        return False
+    return index + 1 == len(tokens) or tokens[index + 1].text.upper() not in _UNITS
+
+
+def _like(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
+def read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | None:
+    """The tree and the grammar that read it; None for what only Postgres can read.
+
+    A tree may be `exp.Command`: known by its first words and by nothing else.
+    """
+    failure: SyntaxFailure | None = None
+    tree: exp.Expr | None = None
+    try:
+        tree = reader.parse(text, own_functions(piece.tokens, reader))
+        if reader is POSTGRES:
+            postgres_grammar.check(text, piece.tokens, tree)
+        if kind_and_tag(tree) is not None:
+            return tree, reader
+        if not isinstance(tree, exp.Command):
+            failure = at_or_near(text, piece.tokens[0])
+    except SyntaxFailure as error:
+        failure = error
+    if reader is not POSTGRES:
+        # Blanks in place of what comes before keep the offsets those of the message.
+        alone = " " * piece.start + text[piece.start : piece.end]
+        try:
+            again = POSTGRES.parse(alone, POSTGRES.tokenize(alone))
+            if kind_and_tag(again) is not None:
+                return again, POSTGRES
+        except SyntaxFailure as error:
+            if failure is not None and error.offset > failure.offset:
+                failure = error
+    if administration.concerns_only_control_plane(piece.tokens):
+        return None
+    if failure is not None:
+        rest = text[piece.end :]
+        semicolon = len(text) - len(rest.lstrip())
+        if failure.offset == len(text) and text[semicolon : semicolon + 1] == ";":
+            raise SyntaxFailure('syntax error at or near ";"', semicolon)
+        raise failure
+    return tree, reader
+
+
+_CHANGING = frozenset(
+    {
+        *(TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE),
+        *(TokenType.CREATE, TokenType.DROP, TokenType.ALTER, TokenType.TRUNCATE),
+    }
+)
+
+
+def for_postgres(text: str, piece: Slice) -> Statement:
+    """A statement that only Postgres can read, about nothing but its own relations."""
+    word = piece.tokens[0].text.upper()
+    kind = "SELECT" if word == "WITH" else word
+    return Statement(
+        Route.POSTGRES,
+        kind,
+        text[piece.start : piece.end],
+        piece.start,
+        tag=kind,
+        relayed=catalog_question(piece.tokens, text),
+        writes=any(token.token_type in _CHANGING for token in piece.tokens),
+        parameters=highest_parameter(piece.tokens),
+    )
+
+
+_OBJECT_STARTS = name_set("CREATE ALTER DROP")
+
+
+_QUALIFIERS = name_set(
+    """
+    OR REPLACE TEMP TEMPORARY TRANSIENT VOLATILE LOCAL GLOBAL UNLOGGED UNIQUE RECURSIVE SECURE
+    MATERIALIZED FOREIGN EXTERNAL DYNAMIC HYBRID ICEBERG PERSISTENT EVENT ACCESS DEFAULT TEXT USER
+    CONSTRAINT TRUSTED PROCEDURAL TABLE
+    """
+)
+
+
+_OBJECTS = name_set(
+    """
+    ACCESS ACCOUNT AGGREGATE ALERT API APPLICATION AUTHENTICATION CAST CATALOG COLLATION COMPUTE
+    CONNECTION CONVERSION DATABASE DATASET DEFAULT DOMAIN EVENT EXTENSION EXTERNAL FAILOVER FILE
+    FOREIGN FUNCTION GIT GROUP IMAGE INDEX INTEGRATION LANGUAGE LARGE MACRO MANAGED MASKING
+    MATERIALIZED MODEL NETWORK NOTEBOOK NOTIFICATION OPERATOR ORGANIZATION OWNED PACKAGES PASSWORD
+    PIPE POLICY PRIVILEGES PROCEDURE PROJECTION PUBLICATION REPLICATION RESOURCE ROLE ROUTINE ROW
+    RULE SCHEMA SECRET SECURITY SEMANTIC SEQUENCE SERVER SERVICE SESSION SHARE STAGE STATISTICS
+    STORAGE STREAM STREAMLIT SUBSCRIPTION SYSTEM TABLE TABLESPACE TAG TASK TEXT TRANSFORM TRIGGER
+    TYPE USER VIEW WAREHOUSE
+    """
+)
+
+
+def _no_object(tokens: list[Token]) -> Token | None:
+    """What stands where a kind of object should."""
+    for token in tokens[1:]:
+        word = token.text.upper()
+        if word in _OBJECTS:
+            return None
+        if word not in _QUALIFIERS:
+            return token
+    return None
+
+
+_UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
+
+
+def unknown(text: str, piece: Slice) -> Statement:
+    """A statement of which only the first words are known."""
+    words = [token.text.upper() for token in piece.tokens[:3]]
+    if words[0] not in _UNSUPPORTED_STARTS:
+        raise at_or_near(text, piece.tokens[0])
+    if words[0] in _OBJECT_STARTS and (wrong := _no_object(piece.tokens)) is not None:
+        raise at_or_near(text, wrong)
+    kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
+    refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
+    hinted(refused, kind.partition(" ")[2])
+    source = text[piece.start : piece.end]
+    return Statement(
+        Route.DUCKDB, kind, source, piece.start, tag=kind, writes=True, ddl=True, refused=refused
+    )

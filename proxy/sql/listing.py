@@ -1,0 +1,105 @@
+"""The nodes of a tree, listed once for all that look at them.
+
+Why it exists: a plan is made in a dozen passes, and to walk a tree costs more than most of them do.
+Most nodes are names, which have no say in anything: they are kept apart, so that a pass sees less
+than half of the tree, and `kinds` tells most passes that there is nothing for them at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from sqlglot import exp
+
+_COLUMN, _IDENTIFIER, _LITERAL = exp.Column, exp.Identifier, exp.Literal
+_VALUES = frozenset({type(None), bool, str, int, exp.DType})
+"""What arguments of nodes are that are no nodes."""
+
+_looked_at: set[str] = set()
+
+
+def look_at(names: Iterable[str]) -> None:
+    """Columns of these names, in lower case, are for every pass to see: they may be something else."""
+    _looked_at.update(names)
+
+
+class Listing(list[exp.Expr]):
+    """The nodes of a tree, parents first, but for names and plain columns.
+
+    names: the identifiers. columns: the columns that are written as `a` or `t.a`, of no name that was
+    given to `look_at`. kinds: the types of the nodes.
+    """
+
+    __slots__ = ("columns", "kinds", "names")
+
+    columns: list[exp.Column]
+    kinds: set[type]
+    names: list[exp.Identifier]
+
+    def calls(self) -> list[exp.Anonymous]:
+        """The calls of functions that the parser has no type of its own for."""
+        if exp.Anonymous not in self.kinds:
+            return []
+        return [node for node in self if node.__class__ is exp.Anonymous]
+
+    def every(self) -> Iterator[exp.Expr]:
+        """The nodes and the plain columns, in no order."""
+        return chain(self, self.columns)
+
+
+def listed(tree: exp.Expr) -> Listing:
+    """The nodes of a tree."""
+    made = Listing()
+    made.names, made.columns = [], []
+    try:
+        _list((tree,), made, made.names, made.columns)
+    except RecursionError:  # a chain of a thousand operators
+        made.clear()
+        made.names, made.columns = [], []
+        for node in tree.dfs():
+            if _is_plain(node):
+                made.columns.append(node)
+            elif node.__class__ is _IDENTIFIER:
+                made.names.append(node)
+            else:
+                made.append(node)
+    made.kinds = set(map(type, made))
+    return made
+
+
+def _list(
+    values: Iterable[Any],
+    nodes: list[exp.Expr],
+    names: list[exp.Identifier],
+    columns: list[exp.Column],
+) -> None:
+    """Puts what there is among and below the values of a node's arguments where it belongs."""
+    for value in values:
+        kind = value.__class__
+        if kind is _IDENTIFIER:
+            names.append(value)
+        elif kind in _VALUES:
+            continue
+        elif kind is list:
+            if value:
+                _list(value, nodes, names, columns)
+        elif kind is _COLUMN and _is_plain(value):
+            columns.append(value)
+            names.extend(value.args.values())
+        elif kind is _LITERAL:
+            nodes.append(value)
+        elif isinstance(value, exp.Expr):
+            nodes.append(value)
+            _list(value.args.values(), nodes, names, columns)
+
+
+def _is_plain(node: exp.Expr) -> bool:
+    if node.__class__ is not _COLUMN:
+        return False
+    args = node.args
+    if len(args) > 2 or (len(args) == 2 and args.get("table").__class__ is not _IDENTIFIER):
+        return False
+    name = args["this"]
+    return name.__class__ is _IDENTIFIER and name.args["this"].lower() not in _looked_at

@@ -1,0 +1,199 @@
+"""The plan of a statement that has a syntax tree: what of the session it takes, where it goes, its SQL.
+
+The stages are the function's order: names of columns, what the session settles, the route
+(`proxy.sql.route`), and what DuckDB is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql import grammars, postgres, traces
+from proxy.sql.by_words import in_session
+from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
+from proxy.sql.context_search import put_context_queries
+from proxy.sql.control_plane import name_set
+from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.definitions import EVERYTHING, Touched, touched
+from proxy.sql.dropping import several_dropped
+from proxy.sql.duckdb_catalog import name_schemas
+from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
+from proxy.sql.for_postgres import catalog_question
+from proxy.sql.listing import listed
+from proxy.sql.output_names import name_columns
+from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.postgres_typing import needs_types
+from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
+from proxy.sql.rebuilding import name_renamed_column
+from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
+from proxy.sql.route import FEDERATED as BOTH_ENGINES
+from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
+from proxy.sql.route import asks_only_who, collect, decide
+from proxy.sql.scalar import is_scalar
+from proxy.sql.sequences import name_for_duckdb
+from proxy.sql.several import may_be_several, refused_here
+from proxy.sql.several import several as several_steps
+from proxy.sql.snowflake.assigning import writes_literals
+from proxy.sql.snowflake.context import Settled, settle
+from proxy.sql.snowflake.definitions import hinted
+from proxy.sql.snowflake.numbered import number_columns
+from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.writing import Definition, define, write
+
+_PARSED_STARTS = name_set(
+    """
+    SELECT WITH VALUES INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE COMMENT FROM DESCRIBE
+    DESC SUMMARIZE PIVOT UNPIVOT (
+    """
+)
+
+
+def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
+    """The plan of a statement, `piece` of the message `text`.
+
+    Raises SqlError 42601 for what cannot be read, 54001 for what is nested too deep; what cannot be done
+    is in the plan's `refused`.
+    """
+    source = text[piece.start : piece.end]
+    if not piece.tokens or piece.tokens[0].text.upper() not in _PARSED_STARTS:
+        raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
+    read = grammars.read(text, piece, reader)
+    if read is None:
+        return grammars.for_postgres(text, piece)
+    tree, grammar = read
+    if isinstance(tree, exp.Command):
+        return grammars.unknown(text, piece)
+    name_renamed_column(tree)
+    if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
+        return in_session(text, piece, executed)
+    if grammar.name == "snowflake" and may_be_several(tree, piece):
+        several = several_steps(text, piece, tree, *kind_and_tag(tree), dialect, grammar)
+        if several is not None:
+            return several
+    rewritten = dialect.transpile and dialect.name != "duckdb"
+    is_snowflakes = rewritten and dialect.name == "snowflake"
+    numbered = grammar.name == "snowflake" and "$" in source
+    kind, tag = kind_and_tag(tree)
+    try:
+        if numbered:
+            number_columns(tree, bare=dialect.numbered)
+        if rewritten:
+            name_columns(tree, text, postgres=not is_snowflakes)
+        if isinstance(tree, exp.Create) and without_rows(tree):
+            tag = kind
+        nodes = listed(tree)
+        if rewritten and exp.Null in nodes.kinds and nulls_are_text(tree):
+            nodes = listed(tree)
+        if exp.Anonymous in nodes.kinds and (
+            name_schemas(nodes) | name_for_duckdb(nodes) | put_context_queries(nodes)
+        ):
+            nodes = listed(tree)
+        if is_snowflakes and not asks_only_who(nodes, piece.tokens):
+            settled = settle(nodes, dialect, source)
+            if settled.changed:
+                nodes = listed(tree)
+        else:
+            settled = Settled(dialect, source)
+        if rewritten and not is_snowflakes and not nodes.kinds.isdisjoint(postgres.WHO):
+            settled.needs.add("role")
+        scalar = is_scalar(nodes)
+        typed = rewritten and (writes_literals if is_snowflakes else needs_types)(tree, nodes)
+        facts = collect(nodes, numbered=grammar is DUCKDB)
+        engine, refused = decide(facts)
+    except RecursionError as error:
+        raise too_complex() from error
+    except SqlError as error:
+        return refused_here(text, piece, kind, tag, error)
+    if refused is None and engine == DUCKDB_ENGINE and isinstance(tree, _DROPPING):
+        several = several_dropped(text, piece, tree, kind)
+        if several is not None:
+            return in_session(text, piece, several)
+    definition: Definition | None = None
+    relations: tuple[Relation, ...] = ()
+    changed: tuple[Touched, ...] = ()
+    sql, ddl = "", is_ddl(tree)
+    if engine == POSTGRES_ENGINE:
+        if settled.named:
+            message = "IDENTIFIER, session variables and RESULT_SCAN are not supported here"
+            hint = "Write out the names of the control plane's relations."
+            refused = SqlError("0A000", message, hint=hint)
+    elif refused is None:
+        if ddl:
+            changed = touched(tree, piece.tokens, text)
+        elif facts.creates:
+            changed = EVERYTHING
+        if engine == BOTH_ENGINES:
+            calls = [(node, call_text(node) or "") for node in outermost(facts.calls)]
+            named = [*(relation for _, relation in facts.control_tables)]
+            relations = tuple(dict.fromkeys([*named, *(("", text) for _, text in calls)]))
+            refused = _federated_kind(kind, bool(calls))
+            put_stand_ins(facts.control_tables, nodes)
+            put_calls(calls)
+        try:
+            if ddl:
+                definition = define(tree, nodes, source, dialect, grammar, changed=bool(relations))
+                sql, nodes = definition.sql, definition.nodes
+                if definition.deep:
+                    changed = tuple(replace(one, deep=True) for one in changed)
+            else:
+                sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
+        except SqlError as error:
+            refused = hinted(error, kind.partition(" ")[2])
+    trace, sets = traces.of_tree(nodes, facts.runtime)
+    made = Statement(
+        _ROUTES[engine],
+        kind,
+        source,
+        piece.start,
+        sql=sql,
+        tag=tag,
+        writes=facts.writes,
+        ddl=ddl,
+        touched=changed,
+        parameters=_parameters(piece, source, numbered and dialect.numbered),
+        refused=refused,
+        scalar=scalar and not settled.needs,
+        trace=trace,
+        sets=sets,
+        needs=frozenset(settled.needs),
+        varies=settled.varies,
+        federated=relations,
+        asks_catalog=facts.asks_catalog,
+        typed=typed and engine != POSTGRES_ENGINE,
+    )
+    if definition is not None:
+        return replace(
+            made,
+            tag=definition.tag or tag,
+            then=definition.then,
+            copies=definition.copies,
+            notice=definition.notice,
+        )
+    if engine == POSTGRES_ENGINE and facts.control:
+        return replace(made, relayed=catalog_question(piece.tokens, text))
+    return made
+
+
+_ROUTES = {route.value: route for route in Route}
+_DROPPING = (exp.Drop, exp.TruncateTable)
+
+
+def _parameters(piece: Slice, source: str, numbered: bool) -> int:
+    return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
+
+
+_FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")
+
+
+def _federated_kind(kind: str, calls: bool) -> SqlError | None:
+    """The refusal of a statement over both engines that is of none of the kinds that can be."""
+    if kind == "CREATE VIEW" and calls:
+        return SqlError(
+            "0A000", "a view that calls functions of the control plane is not supported"
+        )
+    if kind in _FEDERATED or kind in ("CREATE TABLE AS", "CREATE VIEW"):
+        return None
+    return SqlError("0A000", f"{kind} over relations of the control plane is not supported")

@@ -1,0 +1,137 @@
+"""A tree as DuckDB's SQL, by the rules of the dialect and of the grammar that read it.
+
+A definition may be several statements to DuckDB, or edits of a definition that it has: those are
+written here too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from proxy.sql import postgres, snowflake
+from proxy.sql.altering import alters, drops
+from proxy.sql.identities import take_all
+from proxy.sql.listing import Listing, listed
+from proxy.sql.reading import Reader, write_duckdb
+from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
+from proxy.sql.snowflake.definitions import Divided, divide
+from proxy.sql.statement import Alters, Copies, Dialect, Drops
+
+
+def is_snowflake(dialect: Dialect) -> bool:
+    """Whether a session's SQL is Snowflake's."""
+    return dialect.transpile and dialect.name == "snowflake"
+
+
+def write(
+    tree: exp.Expr,
+    nodes: Listing,
+    source: str,
+    dialect: Dialect,
+    grammar: Reader,
+    *,
+    changed: bool,
+) -> str:
+    """The tree as DuckDB's SQL; the tree is spent.
+
+    nodes: its nodes. source: the statement's text. changed: the tree is not that of
+    `source` any more.
+    """
+    if not dialect.transpile or dialect.name == "duckdb":
+        if grammar.name == "duckdb" and not changed and not postgres.names_public(nodes):
+            return source
+        return write_duckdb(postgres.rewrite_public(tree, nodes))
+    if grammar.name == "snowflake":
+        return write_duckdb(snowflake.rewrite(tree, nodes))
+    if dialect.name == "snowflake":
+        return write_duckdb(snowflake.rewrite_postgres(tree, nodes))
+    return write_duckdb(postgres.rewrite(tree, nodes))
+
+
+@dataclass(slots=True)
+class Definition:
+    """What a definition is to DuckDB. nodes: of the tree that `sql` was written of.
+
+    deep: whether more than the names that it says may change. The rest as in `Statement`.
+    """
+
+    sql: str
+    nodes: Listing
+    then: tuple[str, ...] = ()
+    copies: Copies | Alters | Rebuilds | Drops | None = None
+    tag: str = ""
+    notice: str = ""
+    deep: bool = False
+
+
+def define(
+    tree: exp.Expr, nodes: Listing, source: str, dialect: Dialect, grammar: Reader, *, changed: bool
+) -> Definition:
+    """CREATE, ALTER, DROP and COMMENT; as `write`."""
+    divided: Divided | None = None
+    then: tuple[str, ...] = ()
+    rewritten = dialect.transpile and dialect.name != "duckdb"
+    anew = rebuilding(tree, dialect, grammar) if rewritten else None
+    if anew is not None and not anew.native:
+        sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
+    elif anew is not None and (native := nullability(anew)) is not None:
+        sql = native
+    elif is_snowflake(dialect):
+        divided, then = divided_first(tree, dialect, grammar)
+        tree = divided.first
+        nodes = listed(tree)
+        sql = write(tree, nodes, source, dialect, grammar, changed=True)
+    else:
+        if rewritten and (then := tuple(take_all(tree))):
+            nodes = listed(tree)
+        sql = write(tree, nodes, source, dialect, grammar, changed=changed)
+    copies = divided.copies if divided is not None else None
+    return Definition(
+        sql,
+        nodes,
+        then,
+        copies or anew or (alters(tree) or drops(tree) if sql else None),
+        divided.tag if divided is not None else "",
+        divided.notice if divided is not None else "",
+        deep=bool(then) or anew is not None or bool(copies),
+    )
+
+
+def divided_first(
+    tree: exp.Expr, dialect: Dialect, grammar: Reader
+) -> tuple[Divided, tuple[str, ...]]:
+    """A definition's first statement, and the others as DuckDB's SQL."""
+    divided = divide(tree, dialect.database, keys=dialect.keys)
+    rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
+    then = [
+        part if isinstance(part, str) else write_duckdb(rewrite(part, listed(part)))
+        for part in divided.then
+    ]
+    return divided, tuple(then)
+
+
+def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | None:
+    """An ALTER TABLE as edits of the table's definition; None for all other statements."""
+    if not isinstance(tree, exp.Alter):
+        return None
+    rules = postgres.rewrite
+    if is_snowflake(dialect):
+        known = grammar.name == "snowflake"
+        rules = snowflake.rewrite if known else snowflake.rewrite_postgres
+
+    def rewrite(part: exp.Expr) -> exp.Expr:
+        return rules(part, listed(part))
+
+    def define(made: exp.Create) -> tuple[exp.Expr, list[str]]:
+        if is_snowflake(dialect):
+            divided, then = divided_first(made, dialect, grammar)
+            return rewrite(divided.first), list(then)
+        then = tuple(take_all(made))
+        return rewrite(made), list(then)
+
+    found = rebuilds(tree, rewrite, define)
+    if found is not None and len(found.edits) > 1 and not is_snowflake(dialect):
+        found = replace(found, native=False)  # DuckDB takes one change at a time
+    return found
