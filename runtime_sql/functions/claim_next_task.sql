@@ -32,9 +32,11 @@ DECLARE
     v_needs boolean;
     v_tried int[];
     v_reaped boolean := false;
-    v_index regclass := CASE WHEN project_id IS NULL THEN regclass 'idx_queue' ELSE regclass 'idx_project_queue' END;
-    v_pages bigint := pg_stat_get_xact_blocks_fetched(v_index);
-    v_entries bigint := pg_stat_get_xact_tuples_returned(v_index);
+    -- Counting is not free: it is done now and then.
+    v_counted boolean := random() < 0.125;
+    v_index regclass;
+    v_pages bigint;
+    v_entries bigint;
 BEGIN
     -- One expression for all: each costs a tenth of a statement, also when it finds nothing wrong.
     IF (claim_next_task.agent_run_id <> '' AND length(claim_next_task.agent_run_id) <= 200
@@ -43,6 +45,11 @@ BEGIN
              OR current_setting('hd_runtime.known_classes', true) = claim_next_task.task_classes::text)) IS NOT TRUE THEN
         PERFORM _check_claim(claim_next_task.agent_run_id, claim_next_task.task_classes, claim_next_task.max_tasks);
     END IF;
+    IF v_counted THEN
+        v_index := CASE WHEN project_id IS NULL THEN regclass 'idx_queue' ELSE regclass 'idx_project_queue' END;
+        v_pages := pg_stat_get_xact_blocks_fetched(v_index);
+        v_entries := pg_stat_get_xact_tuples_returned(v_index);
+    END IF;
 
     LOOP
         v_now := _lease_clock();
@@ -50,47 +57,41 @@ BEGIN
         LOOP
             -- The lane to take from: of the best priority, the one whose oldest has waited longest.
             IF claim_next_task.project_id IS NULL THEN
-                SELECT best.id, best.available_at, best.until, c.lease_ttl
+                SELECT l.id, head.available_at, greatest(v_now, mark.position), l.lease_ttl
                 INTO v_lane, v_from, v_until, v_ttl
-                FROM (
-                    SELECT l.id, l.task_class, head.available_at, greatest(v_now, mark.position) AS until
-                    FROM queue_lanes l
-                    LEFT JOIN LATERAL (
-                        SELECT m.position FROM queue_marks m
-                        WHERE m.lane_id = l.id AND m.project_id = '00000000-0000-0000-0000-000000000000'
-                        ORDER BY m.position DESC LIMIT 1) AS mark ON true
-                    CROSS JOIN LATERAL (
-                        SELECT a.available_at FROM task_attempts a
-                        WHERE a.status = 'queued' AND a.lane_id = l.id
-                          AND a.available_at >= coalesce(mark.position, '-infinity')
-                        ORDER BY a.available_at LIMIT 1) AS head
-                    WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
-                      AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
-                      AND head.available_at <= greatest(v_now, mark.position)
-                      AND (l.id = ANY (v_tried)) IS NOT TRUE
-                    ORDER BY l.priority, head.available_at LIMIT 1) AS best
-                JOIN task_classes c ON c.name = best.task_class;
+                FROM queue_lanes l
+                LEFT JOIN LATERAL (
+                    SELECT m.position FROM queue_marks m
+                    WHERE m.lane_id = l.id AND m.project_id = '00000000-0000-0000-0000-000000000000'
+                    ORDER BY m.position DESC LIMIT 1) AS mark ON true
+                CROSS JOIN LATERAL (
+                    SELECT a.available_at FROM task_attempts a
+                    WHERE a.status = 'queued' AND a.lane_id = l.id
+                      AND a.available_at >= coalesce(mark.position, '-infinity')
+                    ORDER BY a.available_at LIMIT 1) AS head
+                WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
+                  AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
+                  AND head.available_at <= greatest(v_now, mark.position)
+                  AND (l.id = ANY (v_tried)) IS NOT TRUE
+                ORDER BY l.priority, head.available_at LIMIT 1;
             ELSE
-                SELECT best.id, best.available_at, best.until, c.lease_ttl
+                SELECT l.id, head.available_at, greatest(v_now, mark.position), l.lease_ttl
                 INTO v_lane, v_from, v_until, v_ttl
-                FROM (
-                    SELECT l.id, l.task_class, head.available_at, greatest(v_now, mark.position) AS until
-                    FROM queue_lanes l
-                    LEFT JOIN LATERAL (
-                        SELECT m.position FROM queue_marks m
-                        WHERE m.lane_id = l.id AND m.project_id = claim_next_task.project_id
-                        ORDER BY m.position DESC LIMIT 1) AS mark ON true
-                    CROSS JOIN LATERAL (
-                        SELECT a.available_at FROM task_attempts a
-                        WHERE a.status = 'queued' AND a.project_id = claim_next_task.project_id AND a.lane_id = l.id
-                          AND a.available_at >= coalesce(mark.position, '-infinity')
-                        ORDER BY a.available_at LIMIT 1) AS head
-                    WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
-                      AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
-                      AND head.available_at <= greatest(v_now, mark.position)
-                      AND (l.id = ANY (v_tried)) IS NOT TRUE
-                    ORDER BY l.priority, head.available_at LIMIT 1) AS best
-                JOIN task_classes c ON c.name = best.task_class;
+                FROM queue_lanes l
+                LEFT JOIN LATERAL (
+                    SELECT m.position FROM queue_marks m
+                    WHERE m.lane_id = l.id AND m.project_id = claim_next_task.project_id
+                    ORDER BY m.position DESC LIMIT 1) AS mark ON true
+                CROSS JOIN LATERAL (
+                    SELECT a.available_at FROM task_attempts a
+                    WHERE a.status = 'queued' AND a.project_id = claim_next_task.project_id AND a.lane_id = l.id
+                      AND a.available_at >= coalesce(mark.position, '-infinity')
+                    ORDER BY a.available_at LIMIT 1) AS head
+                WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
+                  AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)
+                  AND head.available_at <= greatest(v_now, mark.position)
+                  AND (l.id = ANY (v_tried)) IS NOT TRUE
+                ORDER BY l.priority, head.available_at LIMIT 1;
             END IF;
             EXIT WHEN v_lane IS NULL;
 
@@ -145,28 +146,25 @@ BEGIN
             v_tried := v_tried || v_lane;
         END LOOP;
 
-        -- Far more pages or entries visited than a claim needs: dead ones that are not removed yet. Now
-        -- and then one of the claims moves the marks past them.
-        IF (pg_stat_get_xact_blocks_fetched(v_index) - v_pages > 32 + 4 * (max_tasks - v_left)
-            OR pg_stat_get_xact_tuples_returned(v_index) - v_entries > 250 + 4 * (max_tasks - v_left))
-           AND random() < 0.125 THEN
+        -- Far more pages or entries visited than a claim needs: dead ones that are not removed yet. The
+        -- claims that have counted move the marks past them.
+        IF v_counted AND (pg_stat_get_xact_blocks_fetched(v_index) - v_pages > 32 + 4 * (max_tasks - v_left)
+                          OR pg_stat_get_xact_tuples_returned(v_index) - v_entries > 250 + 4 * (max_tasks - v_left)) THEN
             PERFORM _advance_marks(
                 ARRAY(SELECT l.id FROM queue_lanes l
                       WHERE (claim_next_task.task_classes IS NULL OR l.task_class = ANY (claim_next_task.task_classes))
                         AND (claim_next_task.agent_type IS NULL OR l.agent_type = claim_next_task.agent_type)),
                 claim_next_task.project_id);
         END IF;
-        EXIT WHEN v_left < max_tasks OR v_reaped;
+        EXIT WHEN v_left < max_tasks;
         -- Nothing there: perhaps a worker died with something in hand.
+        IF v_reaped OR NOT EXISTS (SELECT FROM reap_expired_leases()) THEN
+            PERFORM _await_work(claim_next_task.task_classes);
+            EXIT;
+        END IF;
         v_reaped := true;
         v_tried := NULL;
-        CONTINUE WHEN EXISTS (SELECT FROM reap_expired_leases());
-        PERFORM _await_work(claim_next_task.task_classes);
-        RETURN;
     END LOOP;
-    IF v_left = max_tasks THEN
-        PERFORM _await_work(claim_next_task.task_classes);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION hd_runtime.claim_next_task(text, text[], uuid, text, int) IS
