@@ -231,6 +231,15 @@ def _upkeep(words: Words) -> Judgement:
     return Judgement(kind, sql=sql, writes=False, touched=counted)
 
 
+def _order(words: Words) -> Judgement:
+    """REINDEX and CLUSTER: DuckDB keeps its indexes and its order itself; what is there is checked."""
+    kind = words.word
+    tokens = words.tokens
+    words.rest()
+    relayed = for_postgres.named_main(tokens, words.text)
+    return Judgement(kind, "postgres", relayed=relayed)
+
+
 def is_control_relation(parts: tuple[str, ...]) -> bool:
     """Whether a relation's (folded) name is one of the control plane's."""
     if len(parts) > 1:
@@ -300,15 +309,17 @@ def _call(words: Words) -> Judgement:
 def _comment(words: Words) -> Judgement | None:
     tokens = words.tokens
     what = words.word_at(2)
-    if concerns_only_control_plane(tokens) or what in ("ROLE", "DATABASE", "SCHEMA"):
+    if concerns_only_control_plane(tokens) or what in ("ROLE", "DATABASE", *_SAID_OF_THE_MIRROR):
         words.rest()
-        relayed = for_postgres.named_main(tokens, words.text) if what == "SCHEMA" else None
+        named = what in _SAID_OF_THE_MIRROR
+        relayed = for_postgres.named_main(tokens, words.text) if named else None
         return Judgement("COMMENT", "postgres", relayed=relayed)
     if [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"] and what in _COMMENTED:
         return _no_comment(words)
     return None
 
 
+_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX")  # of what Postgres alone can tell about
 _COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
 
 
@@ -347,8 +358,8 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ANALYZE": _upkeep,
     "ANALYSE": _upkeep,
     "CHECKPOINT": _checkpoint,
-    "REINDEX": _unsupported("REINDEX"),
-    "CLUSTER": _unsupported("CLUSTER"),
+    "REINDEX": _order,
+    "CLUSTER": _order,
     "REFRESH": _unsupported("REFRESH MATERIALIZED VIEW"),
     "IMPORT": _forbidden("42501", "IMPORT DATABASE", _FILES_HINT),
     "EXPORT": _forbidden("42501", "EXPORT DATABASE", _FILES_HINT),
