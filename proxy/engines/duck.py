@@ -102,7 +102,7 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
-        functions: Iterable[tuple[str, str, str, Body]] = (),
+        functions: Iterable[tuple[str, tuple[str, ...], str, Body, bool]] = (),
         table_functions: Iterable[Callable[[duckdb_c.Connection], None]] = (),
         memory_limit: str | None = None,
     ) -> None:
@@ -548,6 +548,10 @@ class DuckSession:
     def unchanged(self, moment: Stamp) -> bool:
         """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
         return self._watch.holds(moment, rows=True)
+
+    def now(self) -> Stamp:
+        """Blocks. The state of the database, to be held against `unchanged` later."""
+        return self._watch.stamp()
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

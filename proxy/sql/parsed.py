@@ -6,6 +6,7 @@ The stages are the function's order: names of columns, what the session settles,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from proxy.sql.for_postgres import catalog_question
 from proxy.sql.listing import listed
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
 from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
 from proxy.sql.rebuilding import name_renamed_column
@@ -112,6 +114,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return in_session(text, piece, several)
+    portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
+    traced = traces.of_tree(nodes, facts.runtime) if portable else None
     definition: Definition | None = None
     relations: tuple[Relation, ...] = ()
     changed: tuple[Touched, ...] = ()
@@ -150,6 +154,9 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         "scalar": scalar and not settled.needs,
         "asks_catalog": facts.asks_catalog,
     }
+    if portable:
+        more["portable"] = True
+        more["trace"], more["sets"] = traced
     if engine != DUCKDB_ENGINE:
         more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
         more["federated"] = relations
@@ -174,7 +181,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["varies"] = True
     if "$" in source and not (numbered and dialect.numbered):
         more["parameters"] = highest_parameter(piece.tokens)
-    return Statement(_ROUTES[engine], kind, source, piece.start, **more)
+    made = Statement(_ROUTES[engine], kind, source, piece.start, **more)
+    if portable and refused is not None:
+        with suppress(SqlError):
+            return handed_over(made, refused)
+    return made
 
 
 _ROUTES = {route.value: route for route in Route}

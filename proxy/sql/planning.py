@@ -79,7 +79,7 @@ def _plan_all(
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if is_snowflake(dialect):
         try:
-            piece.tokens = respelled(piece.tokens, piece.said)
+            piece.tokens = respelled(piece.tokens, piece.said, dialect.variables)
         except SqlError as error:
             return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     if piece.block:

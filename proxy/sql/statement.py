@@ -80,6 +80,7 @@ class Statement:
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
+    portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     """
 
     route: Route
@@ -106,6 +107,7 @@ class Statement:
     relayed: str | None = None
     asks_catalog: bool = True
     typed: bool = False
+    portable: bool = False
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

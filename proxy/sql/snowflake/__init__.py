@@ -30,6 +30,7 @@ from proxy.sql.snowflake import (
     flattening,
     hierarchy,
     higher_order,
+    match_recognize,
     overloads,
     pivoting,
     regex,
@@ -138,7 +139,7 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
-    if calls and overloads.may_aggregate(nodes) and overloads.are_over_aggregates(calls):
+    if calls and overloads.bind_too_late(calls, nodes):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 
@@ -173,6 +174,7 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], bool | None]], ...] = (
     (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
     (exp.Star, stars.reshape),
+    (exp.MatchRecognize, match_recognize.reshape),
 )
 
 _RESHAPED_KINDS = frozenset(kind for kind, _ in _RESHAPED)

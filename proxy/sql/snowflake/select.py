@@ -9,8 +9,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.transforms import eliminate_join_marks
 
+from proxy.errors import SqlError
 from proxy.sql.listing import Listing
 from proxy.sql.postgres import public_is_main, values
+from proxy.sql.reading import position_of
 from proxy.sql.snowflake.flattening import LIST_KEY, SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import VARIANT_KEY
@@ -51,10 +53,20 @@ def _spell_out_star(query: exp.Select) -> None:
 
 
 @node(exp.Count)
-def _count(count: exp.Count) -> None:
+def _count(count: exp.Count) -> exp.Expr | None:
+    """COUNT(t.*) counts the rows of t none of whose columns is NULL."""
     argument = count.this
-    if isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star):
-        raise unsupported("COUNT(t.*)", count, "Count the rows whose columns are not NULL.")
+    distinct = isinstance(argument, exp.Distinct)
+    one = argument.expressions[0] if distinct and argument.expressions else argument
+    if not isinstance(one, exp.Column) or not isinstance(one.this, exp.Star):
+        return None
+    star = one.this
+    if distinct or any(value for key, value in star.args.items() if key != "except_"):
+        raise unsupported("this form of COUNT(t.*)", count)
+    # FORMAT, which takes values of all types, is NULL where one of them is.
+    columns = exp.Columns(this=one.copy(), unpack=True)
+    count.set("this", exp.Format(this=text(""), expressions=[columns]))
+    return None
 
 
 @node(exp.Table)
@@ -99,22 +111,21 @@ def _is_now(when: exp.Expr) -> bool:
     return kind == "TIMESTAMP" and isinstance(moment, exp.CurrentTimestamp)
 
 
-@node(exp.MatchRecognize)
-def _match_recognize(clause: exp.MatchRecognize) -> None:
-    raise unsupported("MATCH_RECOGNIZE", clause)
-
-
 _METHODS = {"ROW": "BERNOULLI", "BLOCK": "SYSTEM"}
 
 
 @node(exp.TableSample)
 def _sample(sample: exp.TableSample) -> None:
     """A number of rows is drawn by a reservoir; ROW and BLOCK are other words for the methods."""
-    if sample.args.get("size") is not None:
-        sample.set("method", exp.Var(this="RESERVOIR"))
-        return
     method = sample.args.get("method")
     name = method.name.upper() if method is not None else "BERNOULLI"
+    if sample.args.get("size") is not None:
+        if name in ("SYSTEM", "BLOCK"):
+            raise unsupported(f"SAMPLE {name} of a number of rows", sample, "Say SAMPLE ROW.")
+        if sample.args.get("seed") is not None:
+            raise unsupported("SEED with a number of rows", sample, "Give a percentage.")
+        sample.set("method", exp.Var(this="RESERVOIR"))
+        return
     sample.set("method", exp.Var(this=_METHODS.get(name, name)))
 
 
@@ -173,9 +184,13 @@ def spell_out_using(join: exp.Expr) -> bool:
         return False
     left = select.args["from_"].this.alias_or_name
     right = join.this.alias_or_name
-    if select.args["joins"][0] is not join or not left or not right:
-        raise unsupported("ASOF JOIN ... USING after another join", join, "Write ON.")
     names = {column.name.lower() for column in using}
+    joins = select.args["joins"]
+    before = joins[: next(index for index, one in enumerate(joins) if one is join)]
+    # After other joins by the same columns these are the first table's.
+    same = all(names <= (one.meta.get(_USED) or set()) for one in before)
+    if not same or not left or not right:
+        raise unsupported("ASOF JOIN ... USING after another join", join, "Write ON.")
     for column in list(select.find_all(exp.Column)):
         bare = isinstance(column.this, exp.Identifier) and not column.table
         if bare and column.name.lower() in names and column.find_ancestor(exp.Select) is select:
@@ -187,7 +202,12 @@ def spell_out_using(join: exp.Expr) -> bool:
     equal = [exp.EQ(this=_of(left, column), expression=_of(right, column)) for column in using]
     join.set("using", None)
     join.set("on", exp.and_(*equal, copy=False))
+    join.meta[_USED] = names
     return True
+
+
+_USED = "used"
+"""Key of `Join.meta`: the columns that its USING named."""
 
 
 def _of(table: str, column: exp.Expr) -> exp.Column:
@@ -202,9 +222,25 @@ def _join(join: exp.Join) -> None:
         if args.get("side") and not (on or args.get("using") or args.get("method")):
             join.set("on", exp.Boolean(this=True))  # else it would be written as an inner join
         return
+    _check_sides(join, condition)
     join.set("match_condition", None)
     join.set("on", condition if on is None else exp.And(this=on, expression=condition))
     join.set("side", "LEFT")
+
+
+def _check_sides(join: exp.Join, condition: exp.Expr) -> None:
+    """MATCH_CONDITION compares a column of the left side with one of the right, in this order."""
+    right = join.this.alias_or_name.lower()
+    comparison = condition.unnest()
+    sides = [comparison.args.get("this"), comparison.args.get("expression")]
+    for side, wanted in zip(sides, (False, True), strict=True):
+        for column in side.find_all(exp.Column) if side is not None else ():
+            if right and column.table and (column.table.lower() == right) is not wanted:
+                message = (
+                    "MATCH_CONDITION: the left side is to name the left table's columns alone, "
+                )
+                message += "and the right side the right table's"
+                raise SqlError("42601", message, position=position_of(column))
 
 
 def named(arguments: list[exp.Expr], *names: str) -> dict[str, exp.Expr]:
@@ -367,5 +403,17 @@ def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:
 
 @node(exp.Limit)
 def _limit(limit: exp.Limit) -> None:
-    if isinstance(limit.expression, exp.Null):
+    """NULL and the empty string are no limit."""
+    if isinstance(limit.expression, exp.Null) or _is_empty(limit.expression):
         limit.set("expression", number(9_223_372_036_854_775_807))
+
+
+@node(exp.Offset)
+def _offset(offset: exp.Offset) -> None:
+    if _is_empty(offset.expression):
+        offset.set("expression", number(0))
+
+
+def _is_empty(value: exp.Expr | None) -> bool:
+    raw = isinstance(value, exp.RawString)
+    return (raw or (isinstance(value, exp.Literal) and value.is_string)) and not value.name
