@@ -102,7 +102,7 @@ _OF_PLACES = ("ST_", "H3_")
 
 @node(exp.Anonymous)
 def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
-    name = call.this
+    name = call.args["this"]
     if not isinstance(name, str):
         return None
     upper = name.upper()
