@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
-from proxy.sql.script import block_length, procedure_length
+from proxy.sql.script_reader import block_length, procedure_length
 
 
 @dataclass(slots=True)
