@@ -108,6 +108,7 @@ class Services:
     mirror: Mirror | None
     shared_role: str  # what all clients are in Postgres; '' where each is itself
     stages: StageService
+    dialect: str  # that sessions begin with
 
 
 class Session:
@@ -281,6 +282,7 @@ class Session:
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
+        self.settings.start("hatidata.dialect", self.services.dialect)
         for name, value in greeting.settings:
             try:
                 self.settings.start(name, value)
@@ -311,6 +313,8 @@ class Session:
         """
         extended = step is None and kind not in _ANSWERED_BY_READY
         self.body = body
+        if (asking := self.relay.asking) is not None:  # a search_path, perhaps: names hang on it
+            await asyncio.wait([asking])
         try:
             if step is not None:
                 await self.exchange.run(step)

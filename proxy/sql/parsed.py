@@ -14,11 +14,17 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import grammars, postgres, traces
+from proxy.sql.alter_forms import edited_by_words, with_named_check, without_its_name
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
-from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.create_as import (
+    executed_in,
+    keep_rows_on_commit,
+    of_select_into,
+    without_rows,
+)
 from proxy.sql.definitions import EVERYTHING, Touched, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
@@ -29,6 +35,7 @@ from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
+from proxy.sql.qualified_stars import shorten_stars
 from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
 from proxy.sql.rebuilding import name_renamed_column
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
@@ -44,6 +51,7 @@ from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
 
 _PARSED_STARTS = name_set(
@@ -67,8 +75,15 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if read is None:
         return grammars.for_postgres(text, piece)
     tree, grammar = read
+    if isinstance(tree, exp.Command) and (named := with_named_check(piece.tokens, source)):
+        tree = without_its_name(grammar.parse(named, grammar.tokenize(named)))
     if isinstance(tree, exp.Command):
-        return grammars.unknown(text, piece)
+        edited = edited_by_words(text, piece)
+        return edited if edited is not None else grammars.unknown(text, piece)
+    if dialect.name != "duckdb":
+        tree = of_select_into(tree)
+        if ".*" in source:
+            shorten_stars(tree)
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return in_session(text, piece, executed)
@@ -85,8 +100,10 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=not is_snowflakes)
-        if isinstance(tree, exp.Create) and without_rows(tree):
-            tag = kind
+        if isinstance(tree, exp.Create):
+            keep_rows_on_commit(tree)
+            leave_storage_out(tree)
+            tag = kind if without_rows(tree) else tag
         nodes = listed(tree)
         if rewritten and exp.Null in nodes.kinds and nulls_are_text(tree):
             nodes = listed(tree)
@@ -154,6 +171,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         "scalar": scalar and not settled.needs,
         "asks_catalog": facts.asks_catalog,
     }
+    if settled.reworded:
+        more["relayed"] = tree.sql("postgres")
     if portable:
         more["portable"] = True
         more["trace"], more["sets"] = traced

@@ -20,6 +20,7 @@ from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres_references import reference
 from proxy.sql.reading import position_of
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
@@ -151,7 +152,10 @@ def current_date(node: exp.CurrentDate) -> exp.Expr | None:
 
 def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     """As `current_date`; the precision asked for is the one there is."""
-    return None if node.args.get("sysdate") else exp.Anonymous(this="now")
+    now = exp.Anonymous(this="now")
+    if node.args.get("sysdate"):
+        return exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), now])
+    return now
 
 
 WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
@@ -172,6 +176,12 @@ def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
     for identifier in [one for one in identifiers if not one.args["this"].islower()]:
         if not identifier.args.get("quoted"):
             identifier.set("this", identifier.this.lower())
+
+
+def _select(select: exp.Select) -> None:
+    sources(select)
+    if not select.expressions and isinstance(select.parent, exp.Exists):
+        select.set("expressions", [exp.Literal.number(1)])  # whether there is a row is all it asks
 
 
 def _table(table: exp.Table) -> None:
@@ -241,11 +251,12 @@ RULES: dict[type, Rule] = {
     exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.equality,
     exp.Pow: floats.power,
+    exp.Reference: reference,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
     exp.Round: functions.round_,
-    exp.Select: sources,
+    exp.Select: _select,
     exp.SimilarTo: on_values.similar,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,

@@ -23,6 +23,7 @@ from sqlglot.dialects import Snowflake
 from proxy.errors import SqlError
 from proxy.sql.listing import Listing, look_at
 from proxy.sql.reading import SNOWFLAKE, position_of
+from proxy.sql.snowflake.get_ddl import view_ddl
 from proxy.sql.snowflake.information_schema import is_snowflakes, use_snowflakes
 from proxy.sql.snowflake.registry import cast, sf, text, unsupported
 from proxy.sql.snowflake.show import ENGINE_DATABASE
@@ -37,6 +38,7 @@ class Settled:
     source: its text. needs: what of the session must be fresh; varies: whether variables shaped the tree.
 
     named: whether the tree says what its text does not. changed: whether it is not as it was parsed.
+    reworded: whether Postgres would not know what the text calls, but what the tree does.
     """
 
     dialect: Dialect
@@ -46,6 +48,7 @@ class Settled:
     varies: bool = False
     named: bool = False
     changed: bool = False
+    reworded: bool = False
 
 
 def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
@@ -394,6 +397,9 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
     if name == "GETVARIABLE":
         _getvariable(node, settled)
         return
+    if name == "GET_DDL":
+        _ddl(node, settled)
+        return
     answer = _ANSWERS.get(name)
     if answer is None:
         return
@@ -403,6 +409,16 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
     if isinstance(node.parent, exp.Dot):
         return
     _replace(node, answer(node, settled), settled)
+
+
+def _ddl(node: exp.Anonymous, settled: Settled) -> None:
+    """A view's text is asked of Postgres; all else needs the database's name."""
+    made = view_ddl(node)
+    if made is None:
+        settled.needs.add("database")
+    else:
+        _named(node, made, "get_ddl", settled)
+        settled.reworded = True
 
 
 _ARGUMENTS = {"IS_ROLE_IN_SESSION": (1, 1), "LAST_QUERY_ID": (0, 1)}

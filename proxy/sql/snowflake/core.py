@@ -97,7 +97,19 @@ def _list(array: exp.Expr) -> exp.Expr:
     return array
 
 
-_OF_PLACES = ("ST_", "H3_")
+_UNKNOWN_FAMILIES = ("ST_", "H3_", "SYSTEM$", "AI_", "FL_", "VECTOR_")
+_ABSENT = frozenset(
+    {
+        *("ALL_USER_NAMES", "IS_DATABASE_ROLE_IN_SESSION", "IS_APPLICATION_ROLE_IN_SESSION"),
+        *("IS_GRANTED_TO_INVOKER_ROLE", "IS_INSTANCE_ROLE_IN_SESSION", "INVOKER_SHARE"),
+        *("POLICY_CONTEXT", "TO_QUERY", "GET_OBJECT_REFERENCES", "GET_QUERY_OPERATOR_STATS"),
+        *("EXTRACT_SEMANTIC_CATEGORIES", "EXPLAIN_JSON", "GET_PRESIGNED_URL", "TO_FILE"),
+        *("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL", "GET_STAGE_LOCATION"),
+        *("GET_ABSOLUTE_PATH", "GET_RELATIVE_PATH", "TRY_TO_FILE", "TO_DECFLOAT"),
+        *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD"),
+    }
+)
+"""Functions of Snowflake's that have no counterpart: of its cloud, its files, its newest types."""
 
 
 @node(exp.Anonymous)
@@ -108,7 +120,7 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
     upper = name.upper()
     rule = FUNCTIONS.get(upper)
     if rule is None:
-        if upper.startswith(_OF_PLACES):
+        if upper.startswith(_UNKNOWN_FAMILIES) or upper in _ABSENT:
             raise unsupported(f"function {upper}", call)
         return None
     try:

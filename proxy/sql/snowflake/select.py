@@ -403,8 +403,10 @@ def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:
 
 @node(exp.Limit)
 def _limit(limit: exp.Limit) -> None:
-    """NULL and the empty string are no limit."""
-    if isinstance(limit.expression, exp.Null) or _is_empty(limit.expression):
+    """NULL and the empty string are no limit, nor is ALL, as Postgres's clients write it."""
+    given = limit.expression
+    every = isinstance(given, exp.Column) and not given.table and not given.this.args.get("quoted")
+    if isinstance(given, exp.Null) or _is_empty(given) or (every and given.name.upper() == "ALL"):
         limit.set("expression", number(9_223_372_036_854_775_807))
 
 
