@@ -142,12 +142,16 @@ def _without_indexes(tokens: list[Token]) -> list[Token]:
 
 
 def _table_functions(tokens: list[Token]) -> None:
-    """Raises 0A000 for TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) and its kin."""
+    """Raises 0A000 for TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) and its kin.
+
+    Not for Postgres's own functions there, `_pg_expandarray` and the like: JDBC asks them for keys.
+    """
     for at in range(1, len(tokens) - 3):
         if (
             _word(tokens, at) == "INFORMATION_SCHEMA"
             and tokens[at + 1].token_type == TokenType.DOT
             and tokens[at + 3].token_type == TokenType.L_PAREN
+            and not tokens[at + 2].text.startswith("_")
         ):
             name = f"INFORMATION_SCHEMA.{tokens[at + 2].text.upper()}"
             raise _refused(f"table function {name}", tokens[at], "No history is kept.")
