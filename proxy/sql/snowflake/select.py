@@ -22,15 +22,50 @@ NODES[exp.Values] = values
 
 def without_join_marks(tree: exp.Expr) -> exp.Expr:
     """The tree with outer joins in place of `a.x = b.x (+)`."""
+    queries: dict[int, exp.Select] = {}
     for mark in [c for c in tree.find_all(exp.Column) if c.args.get("join_mark")]:
         query = mark.find_ancestor(exp.Select)
         if query is not None:
-            _spell_out_star(query)
+            queries[id(query)] = query
+    for query in queries.values():
+        _spell_out_star(query)
+        for join in query.args.get("joins") or ():
+            if join.args.get("on") is not None or join.args.get("using"):
+                raise unsupported("(+) beside JOIN", join, "Write LEFT JOIN.")
     try:
-        return eliminate_join_marks(tree)
+        made = eliminate_join_marks(tree)
     except (AssertionError, SqlglotError) as error:
         hint = "Qualify the columns, or write LEFT JOIN."
         raise unsupported("this use of (+)", tree, hint) from error
+    for query in queries.values():
+        _order_joins(query)
+    return made
+
+
+def _order_joins(query: exp.Select) -> None:
+    """Put each outer join behind the tables that its condition names."""
+    first = query.args["from_"].this.alias_or_name.lower()
+    # A table that has become the first one may stand among the others still.
+    waiting = [
+        join
+        for join in query.args.get("joins") or ()
+        if join.this.alias_or_name.lower() != first or join.args.get("on") is not None
+    ]
+    there = {first}
+    ordered: list[exp.Expr] = []
+    while waiting:
+        plain = [join for join in waiting if join.args.get("on") is None]
+        chosen = next((j for j in plain or waiting if _needs(j) <= there), waiting[0])
+        waiting.remove(chosen)
+        ordered.append(chosen)
+        there.add(chosen.this.alias_or_name.lower())
+    query.set("joins", ordered)
+
+
+def _needs(join: exp.Expr) -> set[str]:
+    on = join.args.get("on")
+    named = on.find_all(exp.Column) if on is not None else ()
+    return {column.table.lower() for column in named} - {join.this.alias_or_name.lower()}
 
 
 def _spell_out_star(query: exp.Select) -> None:
