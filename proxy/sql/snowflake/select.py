@@ -289,8 +289,15 @@ def named(arguments: list[exp.Expr], *names: str) -> dict[str, exp.Expr]:
     return found
 
 
-def _flag(value: exp.Expr | None) -> bool:
-    return isinstance(value, exp.Boolean) and bool(value.this)
+def _flag(given: dict[str, exp.Expr], name: str) -> bool:
+    value = given.get(name)
+    if value is not None and not isinstance(value, exp.Boolean):
+        raise unsupported(f"FLATTEN with {name.upper()} that is neither TRUE nor FALSE", value)
+    return value is not None and bool(value.this)
+
+
+_FLATTENS = ("input", "path", "outer", "recursive", "mode")
+_MODES = ("BOTH", "OBJECT", "ARRAY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,18 +313,23 @@ class _Split:
 
 
 def _flatten(arguments: list[exp.Expr]) -> _Split:
-    given = named(arguments, "input", "path", "outer", "recursive", "mode")
+    given = named(arguments, *_FLATTENS)
+    if "input" not in given or not given.keys() <= set(_FLATTENS):
+        wrong = next((name for name in given if name not in _FLATTENS), "without INPUT")
+        raise SqlError("42601", f"FLATTEN: invalid argument {wrong}")
     source = given["input"]
     path = given.get("path")
-    outer = exp.Boolean(this=_flag(given.get("outer")))
+    outer = exp.Boolean(this=_flag(given, "outer"))
     mode = given.get("mode")
     modes = text(mode.name.upper() if mode is not None else "BOTH")
+    if modes.name not in _MODES:
+        raise SqlError("22023", f"FLATTEN: invalid mode {modes.name}")
     prefix: exp.Expr = text("")
+    if path is not None and not isinstance(path, (exp.Literal, exp.Null)):
+        raise unsupported("FLATTEN with a path that is not a literal", path)
     if path is not None and path.name:
-        if not isinstance(path, exp.Literal):
-            raise unsupported("FLATTEN with a path that is not a literal", path)
         source, prefix = sf("get_path_", source, path), text(path.name)
-    if _flag(given.get("recursive")):
+    if _flag(given, "recursive"):
         return _Split("flatten_deep_", "", (source, prefix, outer, modes))
     return _Split("flatten_", "flat_", (source, prefix, outer, modes))
 
