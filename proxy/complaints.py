@@ -17,7 +17,8 @@ from proxy import savepoints
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.parameter_types import columns_of
-from proxy.sql import control_plane
+from proxy.sql import control_plane, inference
+from proxy.sql.grouping import grouped_tables, with_settled_columns
 from proxy.sql.inserting import target, with_columns, without_conflict
 from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
@@ -60,18 +61,22 @@ _TOO_FEW = re.compile(
 
 
 async def put_otherwise(session: Session, plan: Statement, error: EngineError) -> Statement | None:
-    """A statement that was refused, in words that the engine takes; None where there are none.
+    """What DuckDB has refused to prepare, in words that it takes; None where there are none.
 
-    An INSERT that was refused for giving fewer values than there are columns, naming its columns.
-
-    Or one that was to do nothing on a conflict, and is of a table where none can be. Or, in Snowflake's
-    dialect, one that names an alias where DuckDB knows none.
+    In Postgres's dialect an INSERT that gives fewer values than there are columns, or that was to do
+    nothing on a conflict and is of a table where none can be, and a query that is grouped by primary
+    keys. In Snowflake's, a statement that names an alias where DuckDB knows none.
     """
     dialect = session.settings.get("hatidata.dialect")
     if dialect == "snowflake":
         sql = in_other_words(plan.sql, error)
         return None if sql is None else replace(plan, sql=sql)
-    if plan.kind != "INSERT" or dialect != "postgres":
+    if dialect != "postgres":
+        return None
+    if error.sqlstate == "42803":
+        sql = await _with_settled_columns(session, plan.sql)
+        return None if sql is None else replace(plan, sql=sql)
+    if plan.kind != "INSERT":
         return None
     if error.message.startswith(_NO_KEY):
         sql = without_conflict(plan.sql)
@@ -96,6 +101,16 @@ def in_other_words(sql: str, error: EngineError) -> str | None:
     if not name or len(sql) > _PARSED_AGAIN:
         return None
     return spelled_out(sql, name, savepoints.using(VOLATILE))
+
+
+async def _with_settled_columns(session: Session, sql: str) -> str | None:
+    tree = inference.read(sql)
+    if tree is None:
+        return None
+    names = grouped_tables(tree)
+    duck = session.duck
+    tables = await session.on_duck(lambda: {name: duck.columns_of_table(name) for name in names})
+    return with_settled_columns(tree, tables)
 
 
 _PARSED_AGAIN = 1 << 16  # characters: longer texts keep the place that was found first

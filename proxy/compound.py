@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from proxy import savepoints
+from proxy import savepoints, sequences
 from proxy.engines.duck import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
@@ -315,5 +315,7 @@ _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.CreateFunction: lambda self, action: self.routines.create_function(action),
     act.CreateProcedure: lambda self, action: self.routines.create_procedure(action),
     act.DropFunction: lambda self, action: self.routines.drop_function(action),
+    act.AlterFunction: lambda self, action: self.routines.alter_function(action),
+    act.AlterSequence: lambda self, action: sequences.alter(self._session, action),
     act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
 }

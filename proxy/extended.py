@@ -40,6 +40,7 @@ from proxy.sql.parameters import (
     samples,
     with_returned,
 )
+from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.traces import Trace
@@ -142,8 +143,11 @@ class ExtendedProtocol:
     ) -> None:
         session = self._session
         if plan.route is not Route.POSTGRES:
-            await self.prepare(statement, plan, message.parameter_oids)
-            return
+            try:
+                await self.prepare(statement, plan, message.parameter_oids)
+                return
+            except SqlError as error:
+                statement.plan = plan = handed_over(plan, error)
         session.admit(plan)
         await session.mirror.before_question(plan.asks_catalog)
         body = session.body

@@ -112,7 +112,12 @@ class DuckEngine:
         functions: what `Functions.register` takes, for each function that the macros call.
         table_functions: what adds one to the database.
         """
-        settings = {"temp_directory": str(path.parent / "spill")}
+        # Only from that format on may macros of one name differ in their parameters' types; a file
+        # that is there keeps its own.
+        settings = {
+            "temp_directory": str(path.parent / "spill"),
+            "storage_compatibility_version": "v1.4.0",
+        }
         if memory_limit:
             settings["memory_limit"] = memory_limit
         given = (extensions, macros, functions, table_functions)
@@ -489,6 +494,14 @@ class DuckSession:
         found = read_told(self.run, DATABASE)
         self._watch.tables.listed(found)
         return found
+
+    def columns_of_table(self, name: Sequence[str]) -> dict[str, bool] | None:
+        """Blocks. A table's columns, and whether its primary key has them; None for what is no table."""
+        meant = self.means(name)
+        if meant is None or meant.kind != "r":
+            return None
+        table = _literal(_quoted(meant[:3]))
+        return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
 
     @property
     def in_block(self) -> bool:

@@ -9,9 +9,11 @@ lambda's variable has its type by then, so such a call becomes one over a list o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from sqlglot import exp
 
+from proxy.sql.listing import Listing
 from proxy.sql.snowflake.registry import duck, number
 
 _AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter)
@@ -20,11 +22,16 @@ _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distin
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
 
 
-def may_aggregate(kinds: Iterable[type], nodes: Iterable[exp.Expr]) -> bool:
-    """Whether a statement may hold an aggregate; kinds: of its nodes, before rules changed them."""
-    return any(issubclass(kind, _AGGREGATES) for kind in kinds) or any(
-        node.__class__ is exp.Anonymous and str(node.this).upper() in _UNKNOWN for node in nodes
+def may_aggregate(nodes: Listing) -> bool:
+    """Whether a statement may hold an aggregate; nodes: its own, before rules changed them."""
+    return any(map(_is_aggregate, nodes.kinds)) or any(
+        str(call.this).upper() in _UNKNOWN for call in nodes.of(exp.Anonymous)
     )
+
+
+@cache
+def _is_aggregate(kind: type) -> bool:
+    return issubclass(kind, _AGGREGATES)
 
 
 _SOURCES = (exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest)
@@ -69,12 +76,10 @@ def _is_alias(name: str, query: exp.Select) -> bool:
     )
 
 
-def bind_too_late(
-    calls: Iterable[exp.Anonymous], kinds: Collection[type], nodes: Iterable[exp.Expr]
-) -> bool:
+def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:
     """Whether such a value is among the arguments of one of these calls.
 
-    kinds, nodes: of the statement, before rules changed them.
+    nodes: the statement's own, before rules changed them.
     """
     arguments = [one for call in calls for one in call.args["expressions"]]
     if any(one.__class__ is exp.Column and _is_bound_late(one) for one in arguments):
@@ -82,7 +87,7 @@ def bind_too_late(
     inner = [one for one in arguments if one.__class__ not in _PLAIN]
     if not any(map(_holds, inner)):
         return False
-    return any(map(_holds_column, inner)) or may_aggregate(kinds, nodes)
+    return any(map(_holds_column, inner)) or may_aggregate(nodes)
 
 
 def _holds_column(argument: exp.Expr) -> bool:

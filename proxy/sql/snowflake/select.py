@@ -106,22 +106,24 @@ def _count(count: exp.Count) -> exp.Expr | None:
 
 @node(exp.Table)
 def _table(table: exp.Table) -> None:
-    public_is_main(table)
-    if _is_dual(table):
+    args = table.args
+    if args.get("db") is not None:
+        public_is_main(table)
+    elif _is_dual(table):
         table.set("db", exp.to_identifier("main"))
         table.set("catalog", exp.to_identifier("_sf"))
-    when = table.args.get("when")
+    when = args.get("when")
     if when is not None:
         if not _is_now(when):
             raise unsupported("time travel (AT, BEFORE)", table, "There is no history.")
         table.set("when", None)
-    if table.args.get("changes") is not None:
+    if args.get("changes") is not None:
         raise unsupported("CHANGES", table)
 
 
 def _is_dual(table: exp.Table) -> bool:
     """DUAL, the table of one row, unless a WITH has a table of that name."""
-    if table.args.get("db") is not None or table.name.lower() != "dual":
+    if table.name.lower() != "dual":
         return False
     if not isinstance(table.parent, (exp.From, exp.Join)):
         return False
@@ -177,12 +179,11 @@ def _not(not_: exp.Not) -> None:
 def mark_recursive(nodes: Listing) -> None:
     """RECURSIVE need not be said: a query of WITH that reads itself is."""
     named: dict[str, list[exp.CTE]] = {}
-    for found in nodes:
-        if found.__class__ is exp.CTE:
-            named.setdefault(found.alias.lower(), []).append(found)
-    for found in nodes:
-        if found.__class__ is exp.Table and found.args.get("db") is None:
-            _mark_around(found, named.get(found.name.lower(), ()))
+    for query in nodes.of(exp.CTE):
+        named.setdefault(query.alias.lower(), []).append(query)
+    for table in nodes.of(exp.Table):
+        if table.args.get("db") is None:
+            _mark_around(table, named.get(table.name.lower(), ()))
 
 
 def _mark_around(table: exp.Table, queries: Sequence[exp.CTE]) -> None:
@@ -250,13 +251,12 @@ def _of(table: str, column: exp.Expr) -> exp.Column:
 
 @node(exp.Join)
 def _join(join: exp.Join) -> None:
-    condition = join.args.get("match_condition")
-    said = any(join.args.get(key) for key in ("on", "using", "method")) or condition is not None
-    if join.side and not said:
-        join.set("on", exp.Boolean(this=True))  # else it would be written as an inner join
+    args = join.args
+    condition, on = args.get("match_condition"), args.get("on")
     if condition is None:
+        if args.get("side") and not (on or args.get("using") or args.get("method")):
+            join.set("on", exp.Boolean(this=True))  # else it would be written as an inner join
         return
-    on = join.args.get("on")
     _check_sides(join, condition)
     join.set("match_condition", None)
     join.set("on", condition if on is None else exp.And(this=on, expression=condition))
@@ -450,8 +450,10 @@ def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:
 
 @node(exp.Limit)
 def _limit(limit: exp.Limit) -> None:
-    """NULL and the empty string are no limit."""
-    if isinstance(limit.expression, exp.Null) or _is_empty(limit.expression):
+    """NULL and the empty string are no limit, nor is ALL, as Postgres's clients write it."""
+    given = limit.expression
+    every = isinstance(given, exp.Column) and not given.table and not given.this.args.get("quoted")
+    if isinstance(given, exp.Null) or _is_empty(given) or (every and given.name.upper() == "ALL"):
         limit.set("expression", number(9_223_372_036_854_775_807))
 
 

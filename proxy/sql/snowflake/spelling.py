@@ -31,6 +31,8 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
         tokens = respelled_patterns(tokens)
     kind = tokens[0].token_type
     if kind in _QUERIES:
+        if "INFORMATION_SCHEMA" in said:
+            _table_functions(tokens)
         return _stars(tokens) if "ILIKE" in said else tokens
     if "IDENTIFIER" in said and kind not in _NAMED_IN_TREES:
         tokens = _named(tokens, variables)
@@ -111,7 +113,7 @@ def _create(tokens: list[Token]) -> list[Token]:
             [t for i, t in enumerate(tokens) if _word(tokens, i) != "RECURSIVE" or i > at]
         )
     if word == "HYBRID" and _word(tokens, at + 1) == "TABLE":
-        tokens = tokens[:at] + tokens[at + 1 :]
+        tokens = _without_indexes(tokens[:at] + tokens[at + 1 :])
         word = "TABLE"
     if word == "SCHEMA" and len(tokens) > at + 1:
         return _schema(tokens, at)
@@ -120,6 +122,35 @@ def _create(tokens: list[Token]) -> list[Token]:
     if word in ("TABLE", "VIEW", "MATERIALIZED"):
         return _without_tags(tokens)
     return tokens
+
+
+def _without_indexes(tokens: list[Token]) -> list[Token]:
+    """A hybrid table's definition without `INDEX name (columns)`, which changes no answer."""
+    kept: list[Token] = []
+    index = depth = 0
+    while index < len(tokens):
+        kind = tokens[index].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth == 1 and kind == TokenType.COMMA and _word(tokens, index + 1) == "INDEX":
+            index = close_of(tokens, index + 3) + 1
+            if _word(tokens, index) == "INCLUDE":
+                index = close_of(tokens, index + 1) + 1
+        else:
+            kept.append(tokens[index])
+            index += 1
+    return kept
+
+
+def _table_functions(tokens: list[Token]) -> None:
+    """Raises 0A000 for TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) and its kin."""
+    for at in range(1, len(tokens) - 3):
+        if (
+            _word(tokens, at) == "INFORMATION_SCHEMA"
+            and tokens[at + 1].token_type == TokenType.DOT
+            and tokens[at + 3].token_type == TokenType.L_PAREN
+        ):
+            name = f"INFORMATION_SCHEMA.{tokens[at + 2].text.upper()}"
+            raise _refused(f"table function {name}", tokens[at], "No history is kept.")
 
 
 def _dynamic_table(tokens: list[Token], at: int) -> list[Token]:

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from proxy.sql.snowflake import digests, documents, row_matching
+from proxy.sql.snowflake import (
+    cells,
+    ciphers,
+    compression,
+    digests,
+    documents,
+    geography,
+    markup,
+    row_matching,
+)
 
 
 class Vectorised(NamedTuple):
@@ -39,4 +48,43 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("try_parsed_json_", (_TEXT,), _TEXT, documents.tried),
     # program, which symbols each row of a partition may be
     Vectorised("match_rows_", (_TEXT, "BIGINT[]"), row_matching.RESULT, row_matching.matched),
+    Vectorised("parsed_json_twice_", (_TEXT,), _TEXT, documents.parsed_twice),
+    Vectorised("try_parsed_json_twice_", (_TEXT,), _TEXT, documents.tried_twice),
+    # value, passphrase, additional data, method
+    Vectorised("sealed_", (_BYTES, _TEXT, _BYTES, _TEXT), _BYTES, ciphers.sealed, volatile=True),
+    Vectorised("opened_", (_BYTES, _TEXT, _BYTES, _TEXT), _BYTES, ciphers.opened),
+    Vectorised("try_opened_", (_BYTES, _TEXT, _BYTES, _TEXT), _BYTES, ciphers.try_opened),
+    # value, key, initialization vector, additional data, method (and tag)
+    Vectorised(
+        "sealed_raw_",
+        (_BYTES, _BYTES, _BYTES, _BYTES, _TEXT),
+        _TEXT,
+        ciphers.sealed_raw,
+        volatile=True,
+    ),
+    Vectorised(
+        "opened_raw_",
+        (_BYTES, _BYTES, _BYTES, _BYTES, _TEXT, _BYTES),
+        _BYTES,
+        ciphers.opened_raw,
+    ),
+    Vectorised(
+        "try_opened_raw_",
+        (_BYTES, _BYTES, _BYTES, _BYTES, _TEXT, _BYTES),
+        _BYTES,
+        ciphers.try_opened_raw,
+    ),
+    Vectorised("packed_", (_BYTES, _TEXT), _BYTES, compression.packed),
+    Vectorised("unpacked_", (_BYTES, _TEXT), _BYTES, compression.unpacked),
+    # text; whether numbers and truth values stay texts
+    Vectorised("parsed_xml_", (_TEXT, _WHOLE), _TEXT, markup.parsed),
+    Vectorised("try_parsed_xml_", (_TEXT, _WHOLE), _TEXT, markup.tried),
+    Vectorised("xml_fault_", (_TEXT,), _TEXT, markup.fault),
+    Vectorised("xml_of_", (_TEXT,), _TEXT, markup.written),
+    Vectorised("pretty_xml_of_", (_TEXT,), _TEXT, markup.pretty),
+    *(
+        Vectorised(f"{family}_{name}_", arguments, result, body)
+        for family, functions in (("h3", cells.FUNCTIONS), ("geo", geography.FUNCTIONS))
+        for name, arguments, result, body in functions
+    ),
 )
