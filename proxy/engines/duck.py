@@ -495,6 +495,14 @@ class DuckSession:
         self._watch.tables.listed(found)
         return found
 
+    def columns_of_table(self, name: Sequence[str]) -> dict[str, bool] | None:
+        """Blocks. A table's columns, and whether its primary key has them; None for what is no table."""
+        meant = self.means(name)
+        if meant is None or meant.kind != "r":
+            return None
+        table = _literal(_quoted(meant[:3]))
+        return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
+
     @property
     def in_block(self) -> bool:
         """Whether a transaction is open."""
@@ -553,6 +561,10 @@ class DuckSession:
     def unchanged(self, moment: Stamp) -> bool:
         """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
         return self._watch.holds(moment, rows=True)
+
+    def now(self) -> Stamp:
+        """Blocks. The state of the database, to be held against `unchanged` later."""
+        return self._watch.stamp()
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

@@ -30,6 +30,21 @@ _ARROW = {
 _ARRAY_SIZE, _SCHEMA_SIZE = 80, 72  # of ArrowArray and ArrowSchema, in bytes
 
 
+def _arrow(kind: str) -> pa.DataType:
+    return pa.list_(_arrow(kind[:-2])) if kind.endswith("[]") else _ARROW[kind]
+
+
+def _logical_type(kind: str) -> ptr:
+    """A `duckdb_logical_type`, which the caller destroys."""
+    if not kind.endswith("[]"):
+        return ptr(api.create_logical_type(TYPE_NAMES.index(kind)))
+    element = _logical_type(kind[:-2])
+    try:
+        return ptr(api.create_list_type(element))
+    finally:
+        api.destroy_logical_type(c.byref(element))
+
+
 class Functions:
     """Functions of one database. Keeps what DuckDB calls back alive: let it outlive the database."""
 
@@ -43,14 +58,15 @@ class Functions:
     def register(
         self, name: str, arguments: tuple[str, ...], result: str, body: Body, volatile: bool
     ) -> None:
-        """`name(arguments)` as `body` computes it; VARCHAR, BLOB, BIGINT and DOUBLE are the types.
+        """`name(arguments)` as `body` computes it; the types are VARCHAR, BLOB, BIGINT, DOUBLE
+        and lists of them, as in BIGINT[].
 
         volatile: whether it gives something else each time. Raises `DuckError` for a name that is
         taken.
         """
         function = ptr(api.create_scalar_function())
-        taken = [ptr(api.create_logical_type(TYPE_NAMES.index(kind))) for kind in arguments]
-        given = ptr(api.create_logical_type(TYPE_NAMES.index(result)))
+        taken = [_logical_type(kind) for kind in arguments]
+        given = _logical_type(result)
         call = _CALL(self._caller(arguments, result, body))
         try:
             api.scalar_function_set_name(function, name.encode())
@@ -71,8 +87,8 @@ class Functions:
     def _caller(
         self, arguments: tuple[str, ...], result: str, body: Body
     ) -> Callable[[int, int, int], None]:
-        shape = pa.struct([pa.field(str(n), _ARROW[kind]) for n, kind in enumerate(arguments)])
-        converted = self._converted(pa.schema([pa.field("0", _ARROW[result])]))
+        shape = pa.struct([pa.field(str(n), _arrow(kind)) for n, kind in enumerate(arguments)])
+        converted = self._converted(pa.schema([pa.field("0", _arrow(result))]))
 
         def call(info: int, chunk: int, output: int) -> None:
             try:

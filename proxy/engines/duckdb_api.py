@@ -139,6 +139,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "data_chunk_from_arrow": (ptr, (ptr, ptr, ptr, out)),
     "vector_reference_vector": (None, (ptr, ptr)),
     "create_logical_type": (ptr, (c.c_int,)),
+    "create_list_type": (ptr, (ptr,)),
     "create_scalar_function": (ptr, ()),
     "destroy_scalar_function": (None, (out,)),
     "scalar_function_set_name": (None, (ptr, c.c_char_p)),

@@ -73,13 +73,13 @@ def _plan_all(
     text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
 ) -> tuple[Statement, ...]:
     slices = split(tokens, text, scripting=is_snowflake(dialect))
-    return tuple(_plan(text, piece, dialect, reader) for piece in slices)
+    return tuple([_plan(text, piece, dialect, reader) for piece in slices])
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if is_snowflake(dialect):
         try:
-            piece.tokens = respelled(piece.tokens, piece.said)
+            piece.tokens = respelled(piece.tokens, piece.said, dialect.variables)
         except SqlError as error:
             return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     if piece.block:

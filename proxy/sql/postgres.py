@@ -20,6 +20,7 @@ from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres_references import reference
 from proxy.sql.reading import position_of
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
@@ -179,6 +180,12 @@ def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
             identifier.set("this", name.lower())
 
 
+def _select(select: exp.Select) -> None:
+    sources(select)
+    if not select.expressions and isinstance(select.parent, exp.Exists):
+        select.set("expressions", [exp.Literal.number(1)])  # whether there is a row is all it asks
+
+
 def _table(table: exp.Table) -> None:
     public_is_main(table)
     functions.function_in_from(table)
@@ -224,7 +231,7 @@ RULES: dict[type, Rule] = {
     exp.CurrentTimestamp: current_timestamp,
     exp.DPipe: on_values.concatenation,
     exp.Div: on_values.division,
-    exp.EQ: on_values.json_equality,
+    exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,
     exp.Extract: functions.extract,
@@ -244,13 +251,14 @@ RULES: dict[type, Rule] = {
     exp.Merge: raise_on_second_match,
     exp.Mod: on_values.remainder,
     exp.Mul: floats.float_arithmetic,
-    exp.NEQ: on_values.json_equality,
+    exp.NEQ: on_values.equality,
     exp.Pow: floats.power,
+    exp.Reference: reference,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
     exp.Round: functions.round_,
-    exp.Select: sources,
+    exp.Select: _select,
     exp.SimilarTo: on_values.similar,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
@@ -265,11 +273,10 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 def names_public(nodes: Listing) -> bool:
     """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
-    for node in nodes:
-        if node.__class__ in (exp.Table, exp.Column):
-            schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
-                return True
+    for node in (*nodes.of(exp.Table), *nodes.of(exp.Column)):
+        schema = node.args.get("db")
+        if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
+            return True
     return False
 
 

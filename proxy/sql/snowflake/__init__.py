@@ -33,6 +33,7 @@ from proxy.sql.snowflake import (
     getnextval,
     hierarchy,
     higher_order,
+    match_recognize,
     overloads,
     pivoting,
     regex,
@@ -168,12 +169,11 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """
     if nodes.__class__ is not Listing:
         nodes = listed(tree)
-    if exp.Column in nodes.kinds and any(
-        node.__class__ is exp.Column and "join_mark" in node.args for node in nodes
-    ):
+    kinds = nodes.kinds
+    if exp.Column in kinds and any("join_mark" in one.args for one in nodes.of(exp.Column)):
         tree = select.without_join_marks(tree)
         nodes = listed(tree)
-    kinds = nodes.kinds
+        kinds = nodes.kinds
     if not _RESHAPED_KINDS.isdisjoint(kinds) and _reshape(nodes):
         nodes = listed(tree)
     if exp.Explode in kinds:
@@ -185,7 +185,7 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     made = apply(tree, nodes, registry.NODES)
     if exp.Anonymous in kinds and tree.__class__ is exp.Select:
         semistructured.show_markup(made)
-    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(kinds, nodes):
+    if calls and overloads.bind_too_late(calls, nodes):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 
@@ -194,10 +194,9 @@ def _reshape(nodes: Listing) -> bool:
     """Whether it changed anything."""
     changed = False
     for kind, reshape in _RESHAPED:
-        if kind in nodes.kinds:
-            for node in nodes:
-                if node.__class__ is kind and reshape(node) is not False:
-                    changed = True
+        for node in nodes.of(kind):
+            if reshape(node) is not False:
+                changed = True
     return changed
 
 
@@ -221,6 +220,7 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], bool | None]], ...] = (
     (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
     (exp.Star, stars.reshape),
+    (exp.MatchRecognize, match_recognize.reshape),
     (exp.TableFromRows, _around(getnextval.number_rows)),
 )
 

@@ -57,13 +57,11 @@ def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     Raises SqlError 42704 for a variable that is not set, 0A000 for what has no counterpart.
     """
     settled = Settled(dialect, source)
-    if nodes.kinds.isdisjoint(_VISITED):
-        return settled
-    get = _VISITS.get
-    for node in nodes:
-        visit = get(node.__class__)
+    for kind, found in nodes.by_kind():
+        visit = _VISITS.get(kind)
         if visit is not None:
-            visit(node, settled)
+            for node in found:
+                visit(node, settled)
     if schemas := settled.schemas:
         every = list(nodes.every())
         if is_snowflakes(schemas, every):
@@ -403,8 +401,10 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
         _ddl(node, settled)
         return
     answer = _ANSWERS.get(name)
-    takes = _ARGUMENTS.get(name, (0, 0))
-    if answer is None or not takes[0] <= len(node.expressions) <= takes[1]:
+    if answer is None:
+        return
+    least, most = _ARGUMENTS.get(name, (0, 0))
+    if not least <= len(node.expressions) <= most:
         return
     if isinstance(node.parent, exp.Dot):
         return
@@ -437,4 +437,3 @@ _VISITS: dict[type, _Visit] = {
     exp.Table: _table,
     exp.TableFromRows: _rows,
 }
-_VISITED = frozenset(_VISITS)

@@ -172,12 +172,13 @@ def _number_in(value: exp.Expr) -> exp.Expr | None:
 @node(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Div)
 def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     """Strings are read as numbers; literals must not make DuckDB count in 32 bits."""
-    for key in ("this", "expression"):
-        spelled = _number_in(operation.args[key])
-        other = operation.args["expression" if key == "this" else "this"]
-        if spelled is not None and not isinstance(other, exp.Interval):
-            operation.set(key, spelled)
-    if isinstance(operation, (exp.Add, exp.Sub)) and isinstance(operation.expression, exp.Interval):
+    args = operation.args
+    if args["this"].__class__ is exp.Literal or args["expression"].__class__ is exp.Literal:
+        for key, across in (("this", "expression"), ("expression", "this")):
+            spelled = _number_in(args[key])
+            if spelled is not None and not isinstance(args[across], exp.Interval):
+                operation.set(key, spelled)
+    if isinstance(args["expression"], exp.Interval) and isinstance(operation, (exp.Add, exp.Sub)):
         return _calendar_step(operation)
     _read_texts(operation)
     if isinstance(operation, exp.Div):
@@ -232,10 +233,15 @@ _DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
 
 def _read_texts(operation: exp.Binary) -> None:
     """A column that is counted with may hold texts."""
-    for key, other in (("this", operation.expression), ("expression", operation.this)):
-        side = operation.args[key]
-        counted = isinstance(other, exp.Literal) and not other.is_string
-        if isinstance(side, exp.Column) and counted and not operation.find_ancestor(*_DEFINED):
+    args = operation.args
+    for key, across in (("this", "expression"), ("expression", "this")):
+        side, other = args[key], args[across]
+        if (
+            other.__class__ is exp.Literal
+            and not other.is_string
+            and isinstance(side, exp.Column)
+            and not operation.find_ancestor(*_DEFINED)
+        ):
             operation.set(key, sf("number_", side))
 
 

@@ -13,24 +13,62 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
+from proxy.sql.statement import Variable
 
 
-def respelled(tokens: list[Token], said: str) -> list[Token]:
+def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = ()) -> list[Token]:
     """The tokens of one statement, as sqlglot reads them; the same list where nothing is to do.
 
-    said: the statement's text in upper case.
+    said: the statement's text in upper case. variables: the session's.
 
     Raises SqlError 0A000 for what Snowflake has and this server does not.
     """
     if not tokens:
         return tokens
+    if "MATCH_RECOGNIZE" in said:
+        tokens = respelled_patterns(tokens)
     kind = tokens[0].token_type
     if kind in _QUERIES:
         if "INFORMATION_SCHEMA" in said:
             _table_functions(tokens)
         return _stars(tokens) if "ILIKE" in said else tokens
+    if "IDENTIFIER" in said and kind not in _NAMED_IN_TREES:
+        tokens = _named(tokens, variables)
     start = _STARTS.get(kind)
     return tokens if start is None else start(tokens)
+
+
+_NAMED_IN_TREES = frozenset(
+    {
+        *(TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.INSERT),
+        *(TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE, TokenType.L_PAREN),
+    }
+)
+"""What begins a statement whose IDENTIFIER(...) is in the tree (`context`)."""
+
+_ALWAYS_IN_TOKENS = frozenset({"USE", "DESCRIBE", "DESC", "CALL", "SHOW"})
+
+
+def _named(tokens: list[Token], variables: tuple[Variable, ...]) -> list[Token]:
+    """The tokens with the name that IDENTIFIER('a.b') or IDENTIFIER($x) spells in place of it."""
+    for at in range(1, len(tokens) - 3):
+        if _word(tokens, at) != "IDENTIFIER" or tokens[at + 1].token_type != TokenType.L_PAREN:
+            continue
+        close = close_of(tokens, at + 1)
+        spelled = None
+        if tokens[at + 2].token_type == TokenType.STRING and close == at + 3:
+            spelled = tokens[at + 2].text
+        elif close == at + 4 and _word(tokens, 0) in _ALWAYS_IN_TOKENS:
+            name = tokens[at + 3].text.lower()  # behind the $
+            spelled = next((one[2] for one in variables if one[0] == name), None)
+        if spelled is not None:
+            parts = [
+                _at(tokens[at], one.token_type, one.text) for one in SNOWFLAKE.tokenize(spelled)
+            ]
+            return _named([*tokens[:at], *parts, *tokens[close + 1 :]], variables)
+    return tokens
 
 
 def _word(tokens: list[Token], at: int) -> str:

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from proxy.sql.snowflake import cells, ciphers, compression, digests, documents, geography, markup
+from proxy.sql.snowflake import (
+    cells,
+    ciphers,
+    compression,
+    digests,
+    documents,
+    geography,
+    markup,
+    row_matching,
+)
 
 
 class Vectorised(NamedTuple):
@@ -37,6 +46,8 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("sha512_", (_BYTES,), _BYTES, digests.sha512),
     Vectorised("parsed_json_", (_TEXT,), _TEXT, documents.parsed),
     Vectorised("try_parsed_json_", (_TEXT,), _TEXT, documents.tried),
+    # program, which symbols each row of a partition may be
+    Vectorised("match_rows_", (_TEXT, "BIGINT[]"), row_matching.RESULT, row_matching.matched),
     Vectorised("parsed_json_twice_", (_TEXT,), _TEXT, documents.parsed_twice),
     Vectorised("try_parsed_json_twice_", (_TEXT,), _TEXT, documents.tried_twice),
     # value, passphrase, additional data, method
