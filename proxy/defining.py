@@ -24,10 +24,12 @@ from proxy.altered_tables import Altering, dropped, rebuilt, renamed
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.liking import made_like
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
 from proxy.sql.identities import literal as _literal
 from proxy.sql.identities import quoted as _quoted
+from proxy.sql.liking import Likes
 from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.statement import Alters, Copies, Drops, Statement
@@ -231,4 +233,10 @@ def _is_table(duck: DuckSession, name: str) -> bool:
     return found is not None and found.kind == "r"
 
 
-_READERS = {Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}
+def _liked(duck: DuckSession, plan: Statement) -> list[str]:
+    """Blocks. What makes a table after others."""
+    assert isinstance(plan.copies, Likes)
+    return made_like(duck, plan.copies)
+
+
+_READERS = {Likes: _liked, Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}

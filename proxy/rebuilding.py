@@ -215,7 +215,7 @@ class Table:
     def _constraint(self, wanted: str) -> Constraint | None:
         taken: set[str] = set()
         for constraint in self.constraints:
-            name = self._name_of(constraint)
+            name = self.name_of(constraint)
             stem, number = name, 0
             while name in taken:
                 number += 1
@@ -284,7 +284,7 @@ class Table:
             Constraint("", check_of(NamedKey(name, "PRIMARY KEY", tuple(columns))))
         )
 
-    def _name_of(self, constraint: Constraint) -> str:
+    def name_of(self, constraint: Constraint) -> str:
         """What the mirror's Postgres calls a constraint, which has no name in DuckDB."""
         if constraint.name:
             return constraint.name
@@ -343,7 +343,7 @@ class Table:
         column.kind, column.value = edit.kind, edit.value
         if column.default is not None:
             column.default = f"CAST({column.default} AS {edit.kind})"
-        self.constraints = [one for one in self.constraints if not _is_length(one, column.name)]
+        self.constraints = [one for one in self.constraints if not is_length(one, column.name)]
         self.constraints += [Constraint("", check) for check in edit.checks]
 
     def set_null(self, edit: edits.SetNull) -> None:
@@ -503,7 +503,7 @@ def _keep_key(constraint: Constraint, key: dict[str, Any]) -> None:
     constraint.sql = f"CHECK ({constraint.expression})"
 
 
-def _is_length(constraint: Constraint, column: str) -> bool:
+def is_length(constraint: Constraint, column: str) -> bool:
     """Whether a check is what a varchar's length is to DuckDB."""
     if constraint.kind != "CHECK" or constraint.columns != [column]:
         return False
