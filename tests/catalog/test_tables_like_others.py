@@ -109,5 +109,5 @@ def test_what_is_there_stays(connection: psycopg.Connection) -> None:
 def test_what_is_not_there_is_no_pattern(connection: psycopg.Connection) -> None:
     with pytest.raises(errors.UndefinedTable, match='"gone" does not exist'):
         connection.execute("CREATE TABLE made (LIKE gone)")
-    with pytest.raises(errors.SyntaxError, match="(?i)everything"):
+    with pytest.raises(errors.SyntaxError, match=r"(?i)everything"):
         connection.execute("CREATE TABLE made (LIKE source INCLUDING everything)")
