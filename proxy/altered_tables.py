@@ -78,9 +78,13 @@ def _check_schema(duck: DuckSession, meant: Meant, schema: str) -> None:
 
 
 def renamed(duck: DuckSession, meant: Meant, new: str, native: str) -> Altering | None:
-    """Blocks. What renames a table; None where DuckDB's own statement, `native`, will do."""
+    """Blocks. What renames a table; None where DuckDB's own statement, `native`, will do.
+
+    One that refers to others is made anew: what it refers to knows it by its first name for ever.
+    """
     made = [native]
-    if indexes_of(duck, meant):
+    told = duck.told(meant.schema, meant.name, meant.database)
+    if indexes_of(duck, meant) or any(row[0] == "FOREIGN KEY" for row in told.constraints):
         if duck.means((meant.database, meant.schema, new)) is not None:
             raise SqlError("42P07", f'relation "{new}" already exists')
         table = Table(duck, meant)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
+from proxy import savepoints
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.parameter_types import columns_of
@@ -21,6 +22,7 @@ from proxy.sql.grouping import grouped_tables, with_settled_columns
 from proxy.sql.inserting import target, with_columns, without_conflict
 from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
+from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
 
 if TYPE_CHECKING:
@@ -58,14 +60,18 @@ _TOO_FEW = re.compile(
 )
 
 
-async def mended(session: Session, plan: Statement, error: EngineError) -> Statement | None:
-    """What Postgres takes and DuckDB has refused to prepare, as DuckDB takes it.
+async def put_otherwise(session: Session, plan: Statement, error: EngineError) -> Statement | None:
+    """What DuckDB has refused to prepare, in words that it takes; None where there are none.
 
-    An INSERT that gives fewer values than there are columns, or that was to do nothing on a conflict
-    and is of a table where none can be; a query that is grouped by primary keys. None where that was
-    not it, or where the dialect wants it so.
+    In Postgres's dialect an INSERT that gives fewer values than there are columns, or that was to do
+    nothing on a conflict and is of a table where none can be, and a query that is grouped by primary
+    keys. In Snowflake's, a statement that names an alias where DuckDB knows none.
     """
-    if session.settings.get("hatidata.dialect") != "postgres":
+    dialect = session.settings.get("hatidata.dialect")
+    if dialect == "snowflake":
+        sql = in_other_words(plan.sql, error)
+        return None if sql is None else replace(plan, sql=sql)
+    if dialect != "postgres":
         return None
     if error.sqlstate == "42803":
         sql = await _with_settled_columns(session, plan.sql)
@@ -84,6 +90,17 @@ async def mended(session: Session, plan: Statement, error: EngineError) -> State
         return None
     columns = await session.on_duck(columns_of, session.duck, f"SELECT * FROM {table} LIMIT 0")
     return replace(plan, sql=with_columns(plan.sql, [name for name, _ in columns[:given]]))
+
+
+def in_other_words(sql: str, error: EngineError) -> str | None:
+    """DuckDB's SQL of a statement of Snowflake's that names an alias where DuckDB knows none.
+
+    None where that is not what it was refused for.
+    """
+    name = complained_of(error.sqlstate, error.message)
+    if not name or len(sql) > _PARSED_AGAIN:
+        return None
+    return spelled_out(sql, name, savepoints.using(VOLATILE))
 
 
 async def _with_settled_columns(session: Session, sql: str) -> str | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from proxy.engines.duck import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
@@ -366,7 +367,9 @@ class Table:
     def statements(self, *, directly: bool = False) -> list[str]:
         """directly: what is made anew has its name from the start.
 
-        DuckDB lets nothing refer to a table that got its name in the same transaction.
+        DuckDB lets nothing refer to a table that got its name in the same transaction. And a table
+        that is referred to keeps the name under which its referrer was made, and could never be
+        dropped: so one that refers to others has its name from the start, too.
         """
         place = quoted(self.database, self.new_schema)
         left = {index.name for index in self.indexes} if not self.anew else set()
@@ -381,7 +384,8 @@ class Table:
     def put_aside(self, where: str) -> list[str]:
         """What keeps its rows in a table of that name, and takes it away."""
         own = quoted(self.database, self.schema, self.name)
-        return [f"CREATE TABLE {self._beside(where)} AS SELECT * FROM {own}", f"DROP TABLE {own}"]
+        kind = "TEMPORARY TABLE" if self.temporary else "TABLE"
+        return [f"CREATE {kind} {self._beside(where)} AS SELECT * FROM {own}", f"DROP TABLE {own}"]
 
     def brought_back(self, where: str) -> list[str]:
         """What makes it again, as it is by now, with the rows of that table."""
@@ -415,10 +419,11 @@ class Table:
         # Not the old table is renamed but the new one: DuckDB's list of indexes fails, in every
         # session, for as long as it sees a table with indexes that lost them and its name at once.
         elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
-        if directly and not elsewhere:
+        parts = self._parts()
+        if (directly or any(map(_refers, parts))) and not elsewhere:
             return [
                 *self.put_aside(other),
-                f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
+                f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
                 *self.counters,
                 f"INSERT INTO {self.target} ({into}) SELECT {values} FROM {self._beside(other)}",
                 f"DROP TABLE {self._beside(other)}",
@@ -426,7 +431,7 @@ class Table:
             ]
         fresh = quoted(self.database, self.new_schema, self.new if elsewhere else other)
         made = [
-            f"CREATE {temporary}TABLE {fresh} ({', '.join(self._parts())})",
+            f"CREATE {temporary}TABLE {fresh} ({', '.join(parts)})",
             *self.counters,
             f"INSERT INTO {fresh} ({into}) SELECT {values} FROM {before}",
             f"DROP TABLE {before}",
@@ -459,6 +464,12 @@ class Table:
                 name = f"{place}.{quoted(index.name)}"
                 made.append(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
         return made
+
+
+def _refers(part: str) -> bool:
+    """Whether a column's or a constraint's definition is a reference to DuckDB."""
+    kinds = {token.token_type for token in DUCKDB.own_tokens(part)}
+    return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
 
 
 def indexes_of(duck: DuckSession, meant: Meant) -> list[_Index]:

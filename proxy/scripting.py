@@ -118,10 +118,10 @@ class Script:
     # --- the engine ---------------------------------------------------------------------------
 
     async def _privately(self, sql: str) -> None:
-        await self._session.on_duck(self._session.duck.run_privately, sql)
+        await self._session.on_duck_in_words(self._session.duck.run_privately, sql)
 
     async def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return await self._session.on_duck(self._session.duck.run, sql)
+        return await self._session.on_duck_in_words(self._session.duck.run, sql)
 
     async def assign(self, name: Name, sql: str) -> None:
         """Give a variable the value of DuckDB's query `sql`; its type stays what it was."""

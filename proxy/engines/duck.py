@@ -109,7 +109,7 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
-        functions: Iterable[tuple[str, str, str, Body]] = (),
+        functions: Iterable[tuple[str, tuple[str, ...], str, Body, bool]] = (),
         table_functions: Iterable[Callable[[duckdb_c.Connection], None]] = (),
         memory_limit: str | None = None,
     ) -> None:
@@ -119,7 +119,12 @@ class DuckEngine:
         functions: what `Functions.register` takes, for each function that the macros call.
         table_functions: what adds one to the database.
         """
-        settings = {"temp_directory": str(path.parent / "spill")}
+        # Only from that format on may macros of one name differ in their parameters' types; a file
+        # that is there keeps its own.
+        settings = {
+            "temp_directory": str(path.parent / "spill"),
+            "storage_compatibility_version": "v1.4.0",
+        }
         if memory_limit:
             settings["memory_limit"] = memory_limit
         given = (extensions, macros, functions, table_functions)
@@ -572,6 +577,10 @@ class DuckSession:
     def unchanged(self, moment: Stamp) -> bool:
         """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
         return self._watch.holds(moment, rows=True)
+
+    def now(self) -> Stamp:
+        """Blocks. The state of the database, to be held against `unchanged` later."""
+        return self._watch.stamp()
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

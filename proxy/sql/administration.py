@@ -128,6 +128,19 @@ def _to_postgres(words: Words) -> Judgement:
     return Judgement(kind, "postgres")
 
 
+def _role(words: Words) -> Judgement:
+    """ALTER ROLE. Sessions keep their settings themselves and ask no role for what to begin with."""
+    kind = words.step().text.upper()
+    if any(token.token_type == TokenType.SET for token in words.tokens[2:]):
+        words.rest()
+        hint = "Give settings with the connection: options=-c name=value."
+        return Judgement(
+            kind, refused=SqlError("0A000", "ALTER ROLE ... SET is not supported", hint=hint)
+        )
+    words.rest()
+    return Judgement(kind, "postgres")
+
+
 def _notification(words: Words) -> Judgement:
     kind = words.step().text.upper()
     words.rest()
@@ -404,10 +417,10 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ALTER SEQUENCE": _owner,
     "CREATE EXTENSION": _extension,
     "CREATE ROLE": _to_postgres,
-    "ALTER ROLE": _to_postgres,
+    "ALTER ROLE": _role,
     "DROP ROLE": _to_postgres,
     "CREATE USER": _to_postgres,
-    "ALTER USER": _to_postgres,
+    "ALTER USER": _role,
     "DROP USER": _to_postgres,
     "CREATE GROUP": _to_postgres,
     "DROP GROUP": _to_postgres,

@@ -152,7 +152,10 @@ def current_date(node: exp.CurrentDate) -> exp.Expr | None:
 
 def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     """As `current_date`; the precision asked for is the one there is."""
-    return None if node.args.get("sysdate") else exp.Anonymous(this="now")
+    now = exp.Anonymous(this="now")
+    if node.args.get("sysdate"):
+        return exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), now])
+    return now
 
 
 WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
@@ -228,7 +231,7 @@ RULES: dict[type, Rule] = {
     exp.CurrentTimestamp: current_timestamp,
     exp.DPipe: on_values.concatenation,
     exp.Div: on_values.division,
-    exp.EQ: on_values.json_equality,
+    exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,
     exp.Extract: functions.extract,
@@ -248,7 +251,7 @@ RULES: dict[type, Rule] = {
     exp.Merge: raise_on_second_match,
     exp.Mod: on_values.remainder,
     exp.Mul: floats.float_arithmetic,
-    exp.NEQ: on_values.json_equality,
+    exp.NEQ: on_values.equality,
     exp.Pow: floats.power,
     exp.Reference: reference,
     exp.RegexpILike: on_values.matches,
@@ -270,11 +273,10 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 def names_public(nodes: Listing) -> bool:
     """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
-    for node in nodes:
-        if node.__class__ in (exp.Table, exp.Column):
-            schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
-                return True
+    for node in (*nodes.of(exp.Table), *nodes.of(exp.Column)):
+        schema = node.args.get("db")
+        if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
+            return True
     return False
 
 

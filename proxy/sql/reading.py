@@ -156,7 +156,7 @@ class Reader:
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
         found = self._tokens(text)
-        if sum(map(text.count, "([{")) <= MAX_NESTING:
+        if len(found) <= MAX_NESTING or sum(map(text.count, "([{")) <= MAX_NESTING:
             return found
         depth = 0
         for token in found:
