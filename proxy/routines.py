@@ -19,7 +19,7 @@ from proxy.scope import Name, with_parameters
 from proxy.sql import compound as act
 from proxy.sql import macros
 from proxy.sql.reading import SNOWFLAKE
-from proxy.sql.script import read_block
+from proxy.sql.script_reader import read_block
 from proxy.sql.snowflake.signatures import kind_of, type_of
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from proxy.scope import Name, Scope
 from proxy.sql import compound as act
 from proxy.sql import script as s
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.script_reader import BlockReader
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.literals import literal
 from proxy.sql.statement import Route, Statement
@@ -201,7 +202,7 @@ class Script:
         inner = s.Fragment(fragment.text, tokens)
         words = [token.text.upper() for token in tokens[:2]]
         if words == ["EXECUTE", "IMMEDIATE"]:
-            reader = s._Reader(fragment.text, list(tokens))
+            reader = BlockReader(fragment.text, list(tokens))
             made = reader._immediate()
             text, using = await self._immediate_text(made)
             return await self._result_of(self._bound_text(text, using))

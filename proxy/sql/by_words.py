@@ -14,7 +14,7 @@ from proxy.sql import routines, traces
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.compound import RunBlock
 from proxy.sql.reading import at_or_near
-from proxy.sql.script import read_block
+from proxy.sql.script_reader import read_block
 from proxy.sql.snowflake import accepted, rights, stage_statements
 from proxy.sql.statement import Route, Statement
 from proxy.sql.utility import Utility

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
-from proxy.sql.script import block_length, procedure_length
+from proxy.sql.script_reader import block_length, procedure_length
 
 
 @dataclass(slots=True)
@@ -33,6 +33,7 @@ class Slice:
 _TRANSACTION_WORDS = frozenset(
     {"TRANSACTION", "WORK", "TRAN", "ISOLATION", "READ", "NOT", "DEFERRABLE", "NAME", ","}
 )
+_BLOCK_WORDS = frozenset({"BEGIN", "DECLARE"})
 _SEMICOLON = TokenType.SEMICOLON
 _CURSOR_OPTIONS = frozenset({"BINARY", "INSENSITIVE", "ASENSITIVE", "NO", "SCROLL"})
 
@@ -77,10 +78,11 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     """
     if not tokens:
         return []
+    may_be_block = scripting and tokens[0].text.upper() in _BLOCK_WORDS
+    if ";" not in text and not (may_be_block and _block_at(tokens, 0)):
+        return [_slice(text, tokens, 0, len(text))]
     slices: list[Slice] = []
     start = first = 0
-    if ";" not in text and not (scripting and _block_at(tokens, 0)):
-        return [_slice(text, tokens, 0, len(text))]
     for end in (*_ends(tokens, text.count(";")), len(tokens)):
         if scripting and first < len(tokens):
             block = _block_at(tokens, first)

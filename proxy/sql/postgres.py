@@ -173,11 +173,9 @@ def fold(identifier: exp.Identifier) -> None:
 
 def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
     """As `fold`, of many."""
-    for identifier in identifiers:
-        args = identifier.args
-        name = args["this"]
-        if not name.islower() and not args.get("quoted"):
-            identifier.set("this", name.lower())
+    for identifier in [one for one in identifiers if not one.args["this"].islower()]:
+        if not identifier.args.get("quoted"):
+            identifier.set("this", identifier.this.lower())
 
 
 def _select(select: exp.Select) -> None:

@@ -234,6 +234,10 @@ class _WrittenDuckDB(DuckDB):
     # The engine's default_null_order is Postgres's; what differs from it must be written out.
     NULL_ORDERING = "nulls_are_large"
 
+    def can_quote(self, identifier: exp.Identifier, identify: str | bool = "safe") -> bool:
+        """Names are quoted where they were. Asked of each name, and interpreted in sqlglot too."""
+        return False
+
 
 _generator = _WrittenDuckDB().generator(comments=False)
 

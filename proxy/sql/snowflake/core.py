@@ -114,7 +114,7 @@ _ABSENT = frozenset(
 
 @node(exp.Anonymous)
 def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
-    name = call.this
+    name = call.args["this"]
     if not isinstance(name, str):
         return None
     upper = name.upper()

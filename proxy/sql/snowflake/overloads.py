@@ -34,7 +34,8 @@ def _is_aggregate(kind: type) -> bool:
     return issubclass(kind, _AGGREGATES)
 
 
-_SOURCES = (exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest)
+_SOURCES = frozenset({exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest})
+_BOUNDS = _SOURCES | {exp.Select, exp.Create, exp.Merge, exp.Pivot}
 
 
 def _holds(argument: exp.Expr) -> bool:
@@ -51,15 +52,17 @@ def _holds(argument: exp.Expr) -> bool:
 
 def _is_bound_late(column: exp.Expr) -> bool:
     """Whether a column is another query's, an alias of its own query's, or a table function's."""
-    query = column.find_ancestor(exp.Select, *_SOURCES, exp.Create, exp.Merge, exp.Pivot)
-    if not isinstance(query, exp.Select):
-        return isinstance(query, _SOURCES)
+    query = column.parent
+    while query is not None and query.__class__ not in _BOUNDS:
+        query = query.parent
+    if query.__class__ is not exp.Select or query is None:
+        return query.__class__ in _SOURCES
     table = column.args.get("table")
     if table is None:
         if query.args.get("from_") is None and query.parent_select is not None:
             return True
         return _is_alias(column.name.lower(), query)
-    if column.args.get("db") is not None or query.parent_select is None:
+    if query.parent is None or column.args.get("db") is not None or query.parent_select is None:
         return False
     sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
     own = [source.this for source in sources if source is not None]
@@ -68,12 +71,12 @@ def _is_bound_late(column: exp.Expr) -> bool:
 
 
 def _is_alias(name: str, query: exp.Select) -> bool:
-    return any(
-        projection.__class__ is exp.Alias
-        and projection.alias.lower() == name
-        and not (isinstance(projection.this, exp.Column) and projection.this.name.lower() == name)
-        for projection in query.expressions
-    )
+    for projection in query.expressions:
+        if projection.__class__ is exp.Alias and projection.alias.lower() == name:
+            value = projection.this
+            if not isinstance(value, exp.Column) or value.name.lower() != name:
+                return True
+    return False
 
 
 def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:
