@@ -1,9 +1,10 @@
 """What Postgres is given in place of a client's text, where it would not understand that.
 
-Three reasons, all small. Rights may be written as Snowflake writes them (`TO ROLE r`, `ON VIEW v`,
+Four reasons, all small. Rights may be written as Snowflake writes them (`TO ROLE r`, `ON VIEW v`,
 `GRANT OWNERSHIP`). DuckDB's `main` is `public` there, also where a question about the catalog
 compares a schema's name with it. And an older client, a psql of last year say, asks for system
-columns that Postgres has renamed since. Words are changed where they stand;
+columns that Postgres has renamed since. And where the session's strings have backslash escapes, as
+it tells its clients (`standard_conforming_strings`), Postgres is told so of each. Words are changed where they stand;
 the rest of the text, and with it the place of everything before, stays as it was.
 """
 
@@ -121,9 +122,30 @@ _SCHEMA_COLUMNS = frozenset(
 _COMPARED = frozenset({TokenType.EQ, TokenType.NEQ})
 
 
-def catalog_question(tokens: list[Token], text: str) -> str | None:
-    """A question about the catalog in the names that Postgres has today; None: as it is."""
-    return _changed(tokens, text, [*_renamed_columns(tokens), *_compared_main(tokens)])
+def catalog_question(tokens: list[Token], text: str, *, escapes: bool) -> str | None:
+    """A question about the catalog in the names that Postgres has today; None: as it is.
+
+    escapes: whether backslashes escape in the text's plain strings.
+    """
+    changes = [*_renamed_columns(tokens), *_compared_main(tokens)]
+    return _changed(tokens, text, [*changes, *(_escaped(tokens, text) if escapes else ())])
+
+
+def escaped(tokens: list[Token], text: str) -> str | None:
+    """A statement in whose plain strings backslashes escape, as Postgres reads them too."""
+    return _changed(tokens, text, list(_escaped(tokens, text)))
+
+
+def _escaped(tokens: list[Token], text: str) -> Iterator[Change]:
+    """`E` before each plain string with a backslash."""
+    for token in tokens:
+        if token.token_type != TokenType.STRING or text[token.start] != "'":
+            continue
+        prefixed = token.start > 0 and (
+            text[token.start - 1].isalnum() or text[token.start - 1] == "&"
+        )
+        if not prefixed and "\\" in text[token.start : token.end + 1]:
+            yield token.start, token.start, "E"
 
 
 def _compared_main(tokens: list[Token]) -> Iterator[Change]:

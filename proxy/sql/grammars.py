@@ -18,7 +18,7 @@ from proxy.sql.for_postgres import catalog_question
 from proxy.sql.postgres_functions import DATE_PART
 from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
 from proxy.sql.snowflake.definitions import hinted
-from proxy.sql.statement import Route, Statement
+from proxy.sql.statement import Dialect, Route, Statement
 
 
 def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
@@ -128,17 +128,18 @@ _CHANGING = frozenset(
 )
 
 
-def for_postgres(text: str, piece: Slice) -> Statement:
+def for_postgres(text: str, piece: Slice, dialect: Dialect) -> Statement:
     """A statement that only Postgres can read, about nothing but its own relations."""
     word = piece.tokens[0].text.upper()
     kind = "SELECT" if word == "WITH" else word
+    escapes = dialect.name == "snowflake" and dialect.backslashes
     return Statement(
         Route.POSTGRES,
         kind,
         text[piece.start : piece.end],
         piece.start,
         tag=kind,
-        relayed=catalog_question(piece.tokens, text),
+        relayed=catalog_question(piece.tokens, text, escapes=escapes),
         writes=any(token.token_type in _CHANGING for token in piece.tokens),
         parameters=highest_parameter(piece.tokens),
     )

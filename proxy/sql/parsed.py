@@ -29,7 +29,7 @@ from proxy.sql.definitions import EVERYTHING, Touched, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
-from proxy.sql.for_postgres import catalog_question
+from proxy.sql.for_postgres import catalog_question, escaped
 from proxy.sql.listing import listed
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -73,7 +73,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
     read = grammars.read(text, piece, reader)
     if read is None:
-        return grammars.for_postgres(text, piece)
+        return grammars.for_postgres(text, piece, dialect)
     tree, grammar = read
     if isinstance(tree, exp.Command) and (named := with_named_check(piece.tokens, source)):
         tree = without_its_name(grammar.parse(named, grammar.tokenize(named)))
@@ -179,8 +179,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if engine != DUCKDB_ENGINE:
         more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
         more["federated"] = relations
-        if engine == POSTGRES_ENGINE and facts.control:
-            more["relayed"] = catalog_question(piece.tokens, text)
+        if engine == POSTGRES_ENGINE:
+            escapes = dialect.name == "snowflake" and dialect.backslashes
+            if facts.control:
+                more["relayed"] = catalog_question(piece.tokens, text, escapes=escapes)
+            elif escapes and not settled.reworded:
+                more["relayed"] = escaped(piece.tokens, text)
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
     if ddl:

@@ -93,6 +93,30 @@ def test_limit_all_is_no_limit(connection: psycopg.Connection) -> None:
     assert connection.execute(query).fetchall() == [(2,), (3,)]
 
 
+def test_a_time_filter_of_supersets(connection: psycopg.Connection) -> None:
+    query = (
+        "SELECT TO_TIMESTAMP('2020-01-02 03:04:05.678901', 'YYYY-MM-DD HH24:MI:SS.US'), "
+        "to_char(TIMESTAMP '2020-01-02 03:04:05.678901', 'HH24:MI:SS.US SS.MS')"
+    )
+    (read, written), *_ = connection.execute(query).fetchall()
+    assert (read.second, read.microsecond) == (5, 678901)
+    assert written == "03:04:05.678901 05.678"
+
+
+@pytest.mark.parametrize("source", ["(VALUES (1)) AS v", "pg_class LIMIT 1"])
+@pytest.mark.parametrize("conforming", ["off", "on"])
+def test_backslashes_are_read_as_the_session_says(
+    server: Any, source: str, conforming: str
+) -> None:
+    """psql asks for `'search\\\\_%'` where it is told that backslashes escape."""
+    with server.connect(options="-c hatidata.dialect=snowflake") as connection:
+        connection.execute(f"SET standard_conforming_strings = {conforming}")
+        query = f"SELECT 'a\\\\b', 'it''s \\\\', E'c\\\\d' FROM {source}"
+        escaped, plain = ("a\\b", "it's \\", "c\\d"), ("a\\\\b", "it's \\\\", "c\\d")
+        found = connection.execute(query).fetchone()
+        assert found == (escaped if conforming == "off" else plain)
+
+
 def test_arrays_of_object_identifiers(connection: psycopg.Connection) -> None:
     """As Drizzle asks which columns number their rows."""
     query = "SELECT 'int8'::regtype = ANY ('{int,int8,int2}'::regtype[]), '{1,2}'::oid[]"

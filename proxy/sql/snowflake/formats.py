@@ -30,6 +30,10 @@ _ELEMENTS: dict[str, str] = {
     "SS": "%S",
     **{f"FF{digits}": "%n" for digits in range(10)},
     "FF": "%n",
+    # Postgres's fractions, as Superset writes the ends of a time filter in every dialect; they are
+    # none of Snowflake's elements, and no text that anybody has behind his seconds.
+    "SS.US": "%S.%n",
+    "SS.MS": "%S.%n",
     "TZHTZM": "%z",
     "TZH:TZM": "%z",
     "TZH": "%z",
@@ -37,6 +41,7 @@ _ELEMENTS: dict[str, str] = {
 _BY_LENGTH = sorted(_ELEMENTS, key=len, reverse=True)
 # What strftime writes by itself; the other fractions are cut out of nine digits.
 _FRACTIONS = {"FF0": "", "FF3": "%g", "FF6": "%f"}
+_WITH_FRACTIONS = {"SS.US": "%S.%f", "SS.MS": "%S.%g"}
 _ZONES = {"TZHTZM": "", "TZH:TZM": ":", "TZH": "h"}
 
 
@@ -86,6 +91,8 @@ def date_text(value: exp.Expr, source: str, offset: exp.Expr | None = None) -> e
         found = found or bool(element)
         if element in _FRACTIONS:
             chunk += _FRACTIONS[element]
+        elif element in _WITH_FRACTIONS:
+            chunk += _WITH_FRACTIONS[element]
         elif element.startswith("FF"):
             close()
             parts.append(sf("fraction_text_", value.copy(), number(int(element[2:] or 9))))

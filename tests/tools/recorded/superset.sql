@@ -363,7 +363,7 @@ GROUP BY
   1
 LIMIT 1
 
---: orders 40 | postgres
+--: orders 40
 SELECT
   DATE_TRUNC('MONTH', placed) AS __timestamp,
   note AS note,
