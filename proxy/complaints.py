@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy import savepoints
+from proxy.constraints import read_named
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
+from proxy.errors import SqlError
 from proxy.parameter_types import columns_of
 from proxy.sql import control_plane, inference
 from proxy.sql.grouping import grouped_tables, with_settled_columns
-from proxy.sql.inserting import target, with_columns, without_conflict
+from proxy.sql.inserting import (
+    conflict_constraint,
+    target,
+    with_columns,
+    with_conflict_columns,
+    without_conflict,
+)
 from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
@@ -78,6 +86,9 @@ async def put_otherwise(session: Session, plan: Statement, error: EngineError) -
         return None if sql is None else replace(plan, sql=sql)
     if plan.kind != "INSERT":
         return None
+    if (named := conflict_constraint(plan.sql)) is not None:
+        columns = await session.on_duck(_key_columns, session.duck, *named)
+        return replace(plan, sql=with_conflict_columns(plan.sql, columns))
     if error.message.startswith(_NO_KEY):
         sql = without_conflict(plan.sql)
         return None if sql is None else replace(plan, sql=sql)
@@ -101,6 +112,15 @@ def in_other_words(sql: str, error: EngineError) -> str | None:
     if not name or len(sql) > _PARSED_AGAIN:
         return None
     return spelled_out(sql, name, savepoints.using(VOLATILE))
+
+
+def _key_columns(duck: DuckSession, table: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Blocks. The columns of the key of a table's that has this name; raises SqlError 42704."""
+    for constraints in read_named(duck, table, referring=False).tables.values():
+        for one in constraints:
+            if one.name == name and one.kind in ("PRIMARY KEY", "UNIQUE"):
+                return one.columns
+    raise SqlError("42704", f'constraint "{name}" for table "{table[-1]}" does not exist')
 
 
 async def _with_settled_columns(session: Session, sql: str) -> str | None:

@@ -275,8 +275,10 @@ def _foreign(error: EngineError, known: Known, table: tuple[str, str, str]) -> N
         return
     keys = [one for one in known.tables[table] if one.kind == "FOREIGN KEY"]
     found = _of_one(one for one in keys if _values(error.key, one.theirs) is not None)
+    if found is None and len(keys) == 1 and len(keys[0].theirs) == 1:
+        (found,) = keys  # DuckDB's index says what a column was called when it was made
     if found is not None:
-        values = _values(error.key, found.theirs) or []
+        values = _values(error.key, found.theirs) or [error.key.partition(": ")[2]]
         error.objects = {**error.objects, "n": found.name}
         error.message = (
             f'insert or update on table "{table[2]}" violates foreign key constraint "{found.name}"'

@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
+from proxy.altered_tables import Altering, dropped, rebuilt, renamed
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
-from proxy.rebuilding import rebuilt, renamed
+from proxy.liking import made_like
+from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
 from proxy.sql.identities import literal as _literal
 from proxy.sql.identities import quoted as _quoted
+from proxy.sql.liking import Likes
 from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.statement import Alters, Copies, Drops, Statement
@@ -103,6 +106,10 @@ async def copied(session: Session, plan: Statement) -> Statement:
     made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
     if made is None:
         return plan
+    if isinstance(made, Altering):
+        beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
+        plan = replace(plan, touched=(*plan.touched, *beside))
+        made = made.statements
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))
 
@@ -179,23 +186,23 @@ def _is_serial(sequence: str, table: str) -> bool:
     return sequence.startswith(f"{table}_") and sequence.rstrip("0123456789").endswith("_seq")
 
 
-def _altered(duck: DuckSession, plan: Statement) -> list[str] | None:
+def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     """Blocks. ALTER VIEW in place of an ALTER TABLE of a view; a table's indexes step aside."""
     alters = plan.copies
     assert isinstance(alters, Alters)
     meant = duck.means(alters.table)
     if meant is None or meant.kind == "S":
         return None
-    return [alters.of_view] if meant.kind == "v" else renamed(duck, meant, alters.new)
+    return [alters.of_view] if meant.kind == "v" else renamed(duck, meant, alters.new, plan.sql)
 
 
-def _rebuilt(duck: DuckSession, plan: Statement) -> list[str] | None:
+def _rebuilt(duck: DuckSession, plan: Statement) -> Altering | None:
     """Blocks. What makes a table anew in place of an ALTER TABLE; None where DuckDB can alter it."""
     assert isinstance(plan.copies, Rebuilds)
-    return rebuilt(duck, plan.copies)
+    return rebuilt(duck, plan.copies, plan.sql)
 
 
-def _dropped(duck: DuckSession, plan: Statement) -> list[str] | None:
+def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
     assert isinstance(plan.copies, Drops)
     name = plan.copies.table
@@ -213,6 +220,11 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | None:
             sequence[-1], name[-1], column, partial(_is_table, duck)
         ):
             made.append(f"DROP SEQUENCE IF EXISTS {_quoted(*sequence)}")
+    if DUCKDB.own_tokens(plan.sql)[-1].text.upper() == "CASCADE":
+        meant = duck.means(name)
+        if meant is not None and meant.kind == "r":
+            around = dropped(duck, meant, made)
+            return around if len(around.statements) > 1 else None
     return made if len(made) > 1 else None
 
 
@@ -221,4 +233,10 @@ def _is_table(duck: DuckSession, name: str) -> bool:
     return found is not None and found.kind == "r"
 
 
-_READERS = {Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}
+def _liked(duck: DuckSession, plan: Statement) -> list[str]:
+    """Blocks. What makes a table after others."""
+    assert isinstance(plan.copies, Likes)
+    return made_like(duck, plan.copies)
+
+
+_READERS = {Likes: _liked, Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}

@@ -34,8 +34,7 @@ from proxy.sql.constraint_names import (
 )
 from proxy.sql.identities import literal, quoted
 from proxy.sql.lengths import checked_length
-from proxy.sql.reading import DUCKDB
-from proxy.sql.rebuilding import Rebuilds
+from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class _Column:
 
 
 @dataclass(slots=True)
-class _Constraint:
+class Constraint:
     """kind: 'CHECK', 'PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY', or '' for one that is added.
 
     name: that it was given, '' for none. named: its columns, where its name is kept beside it.
@@ -75,14 +74,34 @@ class _Constraint:
     expression: str = ""
     name: str = ""
     named: list[str] = field(default_factory=list)
+    other: str = ""
+    theirs: list[str] = field(default_factory=list)
 
     def statements(self) -> list[str]:
+        """As in CREATE TABLE."""
+        sql = self.sql
+        if self.kind in ("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"):
+            sql = f"{self.kind} ({', '.join(map(quoted, self.columns))})"
+        if self.kind == "FOREIGN KEY":
+            sql += f" REFERENCES {quoted(self.other)} ({', '.join(map(quoted, self.theirs))})"
         if not self.name:
-            return [self.sql]
+            return [sql]
         if self.kind == "CHECK":
             _, expression = name_of_check(self.expression) or ("", self.expression)
             return [named_check(self.name, expression)]
-        return [self.sql, check_of(NamedKey(self.name, self.kind, tuple(self.named)))]
+        return [sql, check_of(NamedKey(self.name, self.kind, tuple(self.named)))]
+
+    def rename(self, old: str, new: str) -> None:
+        """A column has another name in the table that is made."""
+        self.columns = [new if one == old else one for one in self.columns]
+        if self.kind == "CHECK":
+            tree = _parsed(self.expression)
+            for column in tree.find_all(exp.Column) if tree is not None else ():
+                if column.name.lower() == old.lower():
+                    column.set("this", exp.to_identifier(new, quoted=True))
+            assert tree is not None
+            self.expression = write_duckdb(tree)
+            self.sql = f"CHECK ({self.expression})"
 
 
 @dataclass(slots=True)
@@ -93,7 +112,7 @@ class _Index:
     comment: str | None
 
 
-class _Table:
+class Table:
     """A table as it is, and as the edits make it."""
 
     def __init__(self, duck: DuckSession, meant: Meant) -> None:
@@ -109,16 +128,26 @@ class _Table:
         self.old = [column.name for column in self.columns]
         names = given_names([(row[0], row[2], row[3]) for row in told.constraints])
         self.constraints = [
-            _Constraint(
-                kind, sql, list(columns), expression or "", names.get(place, ""), list(columns)
+            Constraint(
+                kind,
+                sql,
+                list(columns),
+                expression or "",
+                names.get(place, ""),
+                list(columns),
+                other or "",
+                list(theirs),
             )
-            for place, (kind, sql, columns, expression, _, _) in enumerate(told.constraints)
+            for place, (kind, sql, columns, expression, other, theirs) in enumerate(
+                told.constraints
+            )
             if names.get(place) != ""
         ]
-        self.indexes = _indexes(duck, meant)
+        self.indexes = indexes_of(duck, meant)
         self.old_indexes = {index.name: index.comment for index in self.indexes}
         self.counters: list[str] = []  # what creates the sequences of new columns
         self.after: list[str] = []
+        self.columns_renamed: dict[str, str] = {}
         self.anew = False  # its definition changed
         self.new = self.name
         self.new_schema = self.schema
@@ -159,7 +188,7 @@ class _Table:
             message = f'multiple primary keys for table "{self.name}" are not allowed'
             raise SqlError("42P16", message)
         self.anew = True
-        self.constraints += [_Constraint("", sql) for sql in edit.sql]
+        self.constraints += [Constraint("", sql) for sql in edit.sql]
 
     def add_unique(self, edit: edits.AddUnique) -> None:
         columns = [self.column(name).name for name in edit.columns]
@@ -184,10 +213,10 @@ class _Table:
         message = f'constraint "{name}" of relation "{self.name}" does not exist'
         return SqlError("42704", message)
 
-    def _constraint(self, wanted: str) -> _Constraint | None:
+    def _constraint(self, wanted: str) -> Constraint | None:
         taken: set[str] = set()
         for constraint in self.constraints:
-            name = self._name_of(constraint)
+            name = self.name_of(constraint)
             stem, number = name, 0
             while name in taken:
                 number += 1
@@ -228,7 +257,7 @@ class _Table:
 
     def set_schema(self, edit: edits.SetSchema) -> None:
         if any("nextval(" in (column.default or "") for column in self.columns):
-            raise _unable("moving a table with numbered columns to another schema")
+            raise unable("moving a table with numbered columns to another schema")
         if edit.schema != self.schema:
             self.anew, self.new_schema = True, edit.schema
 
@@ -253,10 +282,10 @@ class _Table:
         listed = ", ".join(map(quoted, columns))
         self.add_constraint(edits.AddConstraint((f"PRIMARY KEY ({listed})",), True))
         self.constraints.append(
-            _Constraint("", check_of(NamedKey(name, "PRIMARY KEY", tuple(columns))))
+            Constraint("", check_of(NamedKey(name, "PRIMARY KEY", tuple(columns))))
         )
 
-    def _name_of(self, constraint: _Constraint) -> str:
+    def name_of(self, constraint: Constraint) -> str:
         """What the mirror's Postgres calls a constraint, which has no name in DuckDB."""
         if constraint.name:
             return constraint.name
@@ -278,7 +307,7 @@ class _Table:
         self.constraints = [one for one in self.constraints if not self.is_about(one, column.name)]
         self.indexes = [one for one in self.indexes if not _reads(one.expressions, column.name)]
 
-    def is_about(self, constraint: _Constraint, column: str) -> bool:
+    def is_about(self, constraint: Constraint, column: str) -> bool:
         key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
         columns = key["columns"] if key is not None else constraint.columns
         return column.lower() in (name.lower() for name in columns)
@@ -291,23 +320,32 @@ class _Table:
         for constraint in self.constraints:
             constraint.named = [edit.new if one == old else one for one in constraint.named]
             _rename_in_key(constraint, old, edit.new)
-        # DuckDB renames what the other constraints say, before there are indexes.
         self.anew = True
-        names = f"{quoted(old)} TO {quoted(edit.new)}"
-        self.after.append(f"ALTER TABLE {self.target} RENAME COLUMN {names}")
+        self.columns_renamed[old.lower()] = edit.new
         for index in self.indexes:
             index.expressions = [_renamed(one, old, edit.new) for one in index.expressions]
+        if any(one.kind == "FOREIGN KEY" and old in one.columns for one in self.constraints):
+            column = self.column(old)
+            if column.sql:
+                raise unable("renaming a column that the same statement adds")
+            column.name, column.value = edit.new, column.value or quoted(old)
+            for constraint in self.constraints:
+                constraint.rename(old, edit.new)
+            return
+        # DuckDB renames what the other constraints say, before there are indexes.
+        names = f"{quoted(old)} TO {quoted(edit.new)}"
+        self.after.append(f"ALTER TABLE {self.target} RENAME COLUMN {names}")
 
     def set_type(self, edit: edits.SetType) -> None:
         column = self.column(edit.name)
         if column.sql:
-            raise _unable("changing the type of a column that the same statement adds")
+            raise unable("changing the type of a column that the same statement adds")
         self.anew = True
         column.kind, column.value = edit.kind, edit.value
         if column.default is not None:
             column.default = f"CAST({column.default} AS {edit.kind})"
-        self.constraints = [one for one in self.constraints if not _is_length(one, column.name)]
-        self.constraints += [_Constraint("", check) for check in edit.checks]
+        self.constraints = [one for one in self.constraints if not is_length(one, column.name)]
+        self.constraints += [Constraint("", check) for check in edit.checks]
 
     def set_null(self, edit: edits.SetNull) -> None:
         column = self.column(edit.name)
@@ -315,7 +353,7 @@ class _Table:
         if edit.nullable and any(self.is_about(one, column.name) for one in key):
             raise SqlError("42P16", f'column "{column.name}" is in a primary key')
         if column.sql:
-            raise _unable("changing a column that the same statement adds")
+            raise unable("changing a column that the same statement adds")
         self.anew = True
         column.not_null = not edit.nullable
 
@@ -326,35 +364,53 @@ class _Table:
 
     # --- statements -----------------------------------------------------------------------------
 
-    def statements(self) -> list[str]:
+    def statements(self, *, directly: bool = False) -> list[str]:
+        """directly: what is made anew has its name from the start.
+
+        DuckDB lets nothing refer to a table that got its name in the same transaction. And a table
+        that is referred to keeps the name under which its referrer was made, and could never be
+        dropped: so one that refers to others has its name from the start, too.
+        """
         place = quoted(self.database, self.new_schema)
         left = {index.name for index in self.indexes} if not self.anew else set()
         gone = [name for name in self.old_indexes if name not in left]
         if self.anew:
-            made = self._made_anew()  # indexes go with the old table
+            made = self._made_anew(directly)  # indexes go with the old table
         else:
             made = [f"DROP INDEX {place}.{quoted(name)}" for name in gone]
-        made += self.after
-        for index in self.indexes:
-            stays = not self.anew and index.name in self.old_indexes
-            if not stays:
-                unique = "UNIQUE " if index.unique else ""
-                made.append(
-                    f"CREATE {unique}INDEX {quoted(index.name)} ON {self.target} "
-                    f"({', '.join(index.expressions)})"
-                )
-            if index.comment != (self.old_indexes[index.name] if stays else None):
-                name = f"{place}.{quoted(index.name)}"
-                made.append(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
-        return made
+        stays = {} if self.anew else self.old_indexes
+        return [*made, *self.after, *self._indexed(stays)]
 
-    def _made_anew(self) -> list[str]:
+    def put_aside(self, where: str) -> list[str]:
+        """What keeps its rows in a table of that name, and takes it away."""
+        own = quoted(self.database, self.schema, self.name)
+        kind = "TEMPORARY TABLE" if self.temporary else "TABLE"
+        return [f"CREATE {kind} {self._beside(where)} AS SELECT * FROM {own}", f"DROP TABLE {own}"]
+
+    def brought_back(self, where: str) -> list[str]:
+        """What makes it again, as it is by now, with the rows of that table."""
+        columns = ", ".join(quoted(column.name) for column in self.columns)
+        return [
+            f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
+            f"INSERT INTO {self.target} SELECT {columns} FROM {self._beside(where)}",
+            f"DROP TABLE {self._beside(where)}",
+            *self._comments(),
+            *self._indexed({}),
+        ]
+
+    def _beside(self, name: str) -> str:
+        return quoted(self.database, self.schema, name)
+
+    def _parts(self) -> list[str]:
+        """The list of its CREATE TABLE."""
         for word, what in (("COLLATE", "a collation"), ("GENERATED", "a generated column")):
             if word in self.peculiar:
-                raise _unable(f"changing a table that has {what}")
-        other = f"{self.name}_{secrets.token_hex(4)}"
+                raise unable(f"changing a table that has {what}")
         parts = [column.sql or _definition(column) for column in self.columns]
-        parts += [sql for one in self.constraints for sql in one.statements()]
+        return parts + [sql for one in self.constraints for sql in one.statements()]
+
+    def _made_anew(self, directly: bool) -> list[str]:
+        other = f"{self.name}_{secrets.token_hex(4)}"
         kept = [column for column in self.columns if not column.sql or column.value]
         into = ", ".join(quoted(column.name) for column in kept)
         values = ", ".join(column.value or quoted(column.name) for column in kept)
@@ -363,6 +419,16 @@ class _Table:
         # Not the old table is renamed but the new one: DuckDB's list of indexes fails, in every
         # session, for as long as it sees a table with indexes that lost them and its name at once.
         elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
+        parts = self._parts()
+        if (directly or any(map(_refers, parts))) and not elsewhere:
+            return [
+                *self.put_aside(other),
+                f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
+                *self.counters,
+                f"INSERT INTO {self.target} ({into}) SELECT {values} FROM {self._beside(other)}",
+                f"DROP TABLE {self._beside(other)}",
+                *self._comments(),
+            ]
         fresh = quoted(self.database, self.new_schema, self.new if elsewhere else other)
         made = [
             f"CREATE {temporary}TABLE {fresh} ({', '.join(parts)})",
@@ -370,28 +436,33 @@ class _Table:
             f"INSERT INTO {fresh} ({into}) SELECT {values} FROM {before}",
             f"DROP TABLE {before}",
         ]
-        if fresh != self.target and any(map(_refers, parts)):
-            # What is referred to keeps the name under which its referrer was made, and could never
-            # be dropped: so it is made under its own, from a copy.
-            named = ", ".join(
-                f"{column.value or quoted(column.name)} AS {quoted(column.name)}" for column in kept
-            )
-            made = [
-                f"CREATE {temporary}TABLE {fresh} AS SELECT {named} FROM {before}",
-                f"DROP TABLE {before}",
-                f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
-                *self.counters,
-                f"INSERT INTO {self.target} ({into}) SELECT {into} FROM {fresh}",
-                f"DROP TABLE {fresh}",
-            ]
-        elif fresh != self.target:
+        if fresh != self.target:
             made.append(f"ALTER TABLE {fresh} RENAME TO {quoted(self.new)}")
+        return made + self._comments()
+
+    def _comments(self) -> list[str]:
+        made = []
         if self.comment is not None:
             made.append(f"COMMENT ON TABLE {self.target} IS {literal(self.comment)}")
         for column in self.columns:
             if column.comment is not None:
                 name = quoted(self.database, self.new_schema, self.new, column.name)
                 made.append(f"COMMENT ON COLUMN {name} IS {literal(column.comment)}")
+        return made
+
+    def _indexed(self, stays: dict[str, str | None]) -> list[str]:
+        """stays: the indexes that are there, and their comments."""
+        place, made = quoted(self.database, self.new_schema), []
+        for index in self.indexes:
+            if index.name not in stays:
+                unique = "UNIQUE " if index.unique else ""
+                made.append(
+                    f"CREATE {unique}INDEX {quoted(index.name)} ON {self.target} "
+                    f"({', '.join(index.expressions)})"
+                )
+            if index.comment != stays.get(index.name):
+                name = f"{place}.{quoted(index.name)}"
+                made.append(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
         return made
 
 
@@ -401,46 +472,7 @@ def _refers(part: str) -> bool:
     return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
 
 
-def rebuilt(duck: DuckSession, plan: Rebuilds) -> list[str] | None:
-    """Blocks. DuckDB's statements for the ALTER TABLE; None where its own statement will do.
-
-    Raises SqlError where the edits do not fit the table, or it cannot be made anew.
-    """
-    meant = duck.means(plan.table)
-    if meant is None or meant.kind != "r":
-        if plan.native:
-            return None  # a view, or nothing: DuckDB says so
-        if plan.exists:
-            return ["SELECT 1 LIMIT 0"]
-        raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
-    if plan.native and not _indexes(duck, meant):
-        about = [edit for edit in plan.edits if isinstance(edit, _OF_CONSTRAINED)]
-        if not about or not _is_constrained(_Table(duck, meant), plan.edits):
-            return None
-    table = _Table(duck, meant)
-    for edit in plan.edits:
-        if isinstance(edit, edits.SetSchema) and edit.schema != meant.schema:
-            if not duck.has("SCHEMA", (edit.schema,)):
-                raise SqlError("3F000", f'schema "{edit.schema}" does not exist')
-            if duck.means((meant.database, edit.schema, meant.name)) is not None:
-                message = f'relation "{meant.name}" already exists in schema "{edit.schema}"'
-                raise SqlError("42P07", message)
-        _EDITORS[type(edit)](table, edit)
-    return table.statements() or ["SELECT 1 LIMIT 0"]
-
-
-def renamed(duck: DuckSession, meant: Meant, new: str) -> list[str] | None:
-    """Blocks. What renames a table that has indexes; None for one that has none."""
-    if not _indexes(duck, meant):
-        return None
-    if duck.means((meant.database, meant.schema, new)) is not None:
-        raise SqlError("42P07", f'relation "{new}" already exists')
-    table = _Table(duck, meant)
-    table.anew, table.new = True, new
-    return table.statements()
-
-
-def _indexes(duck: DuckSession, meant: Meant) -> list[_Index]:
+def indexes_of(duck: DuckSession, meant: Meant) -> list[_Index]:
     of_it = {
         "database": literal(meant.database),
         "schema": literal(meant.schema),
@@ -449,38 +481,7 @@ def _indexes(duck: DuckSession, meant: Meant) -> list[_Index]:
     return [_Index(*one) for one in duck.run(_INDEXES.format(**of_it))]
 
 
-_OF_CONSTRAINED = (edits.SetType, edits.DropColumn, edits.RenameColumn)
-
-
-def _is_constrained(table: _Table, changes: tuple[edits.Edit, ...]) -> bool:
-    """Whether DuckDB would refuse an edit over the column's constraints."""
-    for edit in changes:
-        if isinstance(edit, _OF_CONSTRAINED):
-            about = [one for one in table.constraints if table.is_about(one, edit.name)]
-            renames = isinstance(edit, edits.RenameColumn)
-            if any(not renames or one.name or foreign_key(one.expression or "") for one in about):
-                return True
-    return False
-
-
-_EDITORS: dict[type, Any] = {
-    edits.AddColumn: _Table.add_column,
-    edits.AddConstraint: _Table.add_constraint,
-    edits.AddUnique: _Table.add_unique,
-    edits.DropConstraint: _Table.drop_constraint,
-    edits.DropColumn: _Table.drop_column,
-    edits.RenameColumn: _Table.rename_column,
-    edits.SetType: _Table.set_type,
-    edits.SetNull: _Table.set_null,
-    edits.SetDefault: _Table.set_default,
-    edits.RenameConstraint: _Table.rename_constraint,
-    edits.ValidateConstraint: _Table.validate_constraint,
-    edits.UseIndex: _Table.use_index,
-    edits.SetSchema: _Table.set_schema,
-}
-
-
-def _unable(what: str) -> SqlError:
+def unable(what: str) -> SqlError:
     return SqlError("0A000", f"{what} is not supported on analytical tables")
 
 
@@ -498,7 +499,7 @@ def _parsed(expression: str) -> exp.Expr | None:
         return None
 
 
-def _rename_in_key(constraint: _Constraint, old: str, new: str) -> None:
+def _rename_in_key(constraint: Constraint, old: str, new: str) -> None:
     """A check that keeps a foreign key is a text, in which DuckDB renames nothing."""
     key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
     if key is None or old not in key["columns"]:
@@ -507,13 +508,13 @@ def _rename_in_key(constraint: _Constraint, old: str, new: str) -> None:
     _keep_key(constraint, key)
 
 
-def _keep_key(constraint: _Constraint, key: dict[str, Any]) -> None:
+def _keep_key(constraint: Constraint, key: dict[str, Any]) -> None:
     kept = {FOREIGN_KEY: key.pop("name"), **key}
     constraint.expression = f"NOT ({literal(json.dumps(kept))} IS NULL)"
     constraint.sql = f"CHECK ({constraint.expression})"
 
 
-def _is_length(constraint: _Constraint, column: str) -> bool:
+def is_length(constraint: Constraint, column: str) -> bool:
     """Whether a check is what a varchar's length is to DuckDB."""
     if constraint.kind != "CHECK" or constraint.columns != [column]:
         return False
@@ -537,5 +538,5 @@ def _renamed(expression: str, old: str, new: str) -> str:
     if tree is None or not _reads([expression], old):
         return expression
     if not isinstance(tree, exp.Column):
-        raise _unable(f"renaming {old}, which an index computes with")
+        raise unable(f"renaming {old}, which an index computes with")
     return quoted(new)

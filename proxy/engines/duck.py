@@ -29,7 +29,14 @@ from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
 from proxy.engines.known_tables import Declared as Told
-from proxy.engines.known_tables import Grammar, Key, KnownTables, SessionTables, read_told
+from proxy.engines.known_tables import (
+    Grammar,
+    Key,
+    KnownTables,
+    SessionTables,
+    read_told,
+    referring,
+)
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
@@ -502,6 +509,15 @@ class DuckSession:
             return None
         table = _literal(_quoted(meant[:3]))
         return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
+
+    def referring(self, schema: str, name: str) -> list[str]:
+        """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
+        found = self._watch.tables.referring(schema, name)
+        if found is None:
+            told = read_told(self.run, DATABASE)
+            self._watch.tables.listed(told)
+            found = referring(told, schema, name)
+        return found
 
     @property
     def in_block(self) -> bool:

@@ -89,6 +89,9 @@ class KnownTables:
         self._known: dict[Key, _Known] = {}
         self._changed: dict[str, int] = {}  # by name, in whatever schema: when it last was
         self._all_changed = 0
+        self._missing: set[str] | None = (
+            None  # names of which it is not known whether they are tables
+        )
         self._under_way: dict[str, int] = {}
         self._all_under_way = 0
 
@@ -134,13 +137,16 @@ class KnownTables:
                 if names is None:
                     self._all_under_way -= 1
                     self._all_changed = self._number
+                    self._missing = None
                 for name in names or ():
                     self._changed[name] = self._number
                     self._under_way[name] -= 1
                     if not self._under_way[name]:
                         del self._under_way[name]
             if self._all_under_way:
+                self._missing = None
                 return
+            stored: set[str] = set()
             for key, found in known.items():
                 begun = alone.get(key[1], 0)
                 if (
@@ -149,6 +155,10 @@ class KnownTables:
                     and key[1] not in self._under_way
                 ):
                     self._known[key] = found
+                    stored.add(key[1])
+            if self._missing is not None:
+                changed = {name for _, names in announced for name in names or ()}
+                self._missing = (self._missing | changed) - stored
 
     def _is_settled(self, name: str, since: int) -> bool:
         if self._all_under_way or self._all_changed > since:
@@ -160,12 +170,24 @@ class KnownTables:
         with self._lock:
             return self._known.get(key) if self._is_settled(key[1], since) else None
 
-    def put(self, found: Mapping[Key, Declared], since: int) -> None:
-        """As listed in a transaction that began then."""
+    def put(self, found: Mapping[Key, Declared], since: int, everything: bool = False) -> None:
+        """As listed in a transaction that began then. everything: there are no other tables."""
         with self._lock:
             for key, declared in found.items():
                 if self._is_settled(key[1], since):
                     self._known[key] = declared
+            if everything and not self._all_under_way and self._all_changed <= since:
+                late = {name for name, number in self._changed.items() if number > since}
+                self._missing = late
+
+    def all(self, since: int) -> dict[Key, _Known] | None:
+        """Of all tables; None where there may be others."""
+        with self._lock:
+            if self._missing or self._missing is None or self._under_way or self._all_under_way:
+                return None
+            if self._all_changed > since or any(n > since for n in self._changed.values()):
+                return None
+            return dict(self._known)
 
 
 class SessionTables:
@@ -196,6 +218,22 @@ class SessionTables:
                 self._tables.put({key: known}, since)
         return known
 
+    def referring(self, schema: str, name: str) -> list[str] | None:
+        """As the function of that name; None where not all tables are known."""
+        if self._announced:
+            return None
+        since = self._tables.number() if self._since is None else self._since
+        known = self._tables.all(since)
+        if known is None:
+            return None
+        declared = {}
+        for (place, table), told in known.items():
+            found = self.of(place, table) if isinstance(told, _Made) else told
+            if found is None:
+                return None
+            declared[place, table] = found
+        return referring(declared, schema, name)
+
     def own_names(self) -> list[tuple[str, ...]]:
         """Names of the tables that are announced to change, as far as they are known."""
         named = {key[1] for key in self._own}
@@ -206,7 +244,8 @@ class SessionTables:
         """What DuckDB told of all tables, in the transaction that is open."""
         if self._since is not None:
             mine = {name for _, names in self._announced for name in names or ()}
-            self._tables.put({k: d for k, d in found.items() if k[1] not in mine}, self._since)
+            theirs = {key: told for key, told in found.items() if key[1] not in mine}
+            self._tables.put(theirs, self._since, everything=not mine)
 
     # --- as `proxy.engines.freshness.Watch` is told ---------------------------------------------
 
@@ -347,6 +386,15 @@ def _peculiar(sql: str) -> frozenset[str]:
 def as_row(row: tuple[Any, ...]) -> Row:
     kind, text, columns, expression, other, theirs = row
     return kind, text, tuple(columns), expression, other, tuple(theirs or ())
+
+
+def referring(told: Mapping[Key, Declared], schema: str, name: str) -> list[str]:
+    """The names of the tables whose foreign keys refer to a table of their schema."""
+    return [
+        table
+        for (place, table), declared in told.items()
+        if place == schema.lower() and any(row[4] == name for row in declared.constraints)
+    ]
 
 
 def read_told(run: Callable[[str], list[tuple[Any, ...]]], database: str) -> dict[Key, Declared]:

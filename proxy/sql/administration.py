@@ -17,6 +17,7 @@ from proxy.errors import SqlError
 from proxy.sql import control_plane, for_postgres
 from proxy.sql.control_plane import name_set
 from proxy.sql.definitions import EVERYTHING, Touched
+from proxy.sql.reading import POSTGRES
 from proxy.sql.words import Words
 
 
@@ -190,9 +191,48 @@ def _owner(words: Words) -> Judgement | None:
 
 
 def _do(words: Words) -> Judgement:
+    tokens = words.tokens
     words.rest()
+    bodies = [token for token in tokens if token.token_type in _BODIES]
+    if len(bodies) == 1 and _is_postgres_s_alone(bodies[0].text):
+        return Judgement("DO", "postgres")
     hint = "Its body could touch both engines; send its statements one by one."
     return Judgement("DO", refused=SqlError("0A000", "DO is not supported", hint=hint))
+
+
+_BODIES = frozenset(
+    {TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING}
+)
+_ROLES = frozenset({"ROLE", "USER", "GROUP"})
+
+
+def _is_postgres_s_alone(body: str) -> bool:
+    """Whether a block names no relation but the control plane's, and defines nothing but roles."""
+    tokens = POSTGRES.own_tokens(body)
+    spelled = [token.text.upper() for token in tokens]
+    for index, word in enumerate(spelled):
+        after = spelled[index + 1] if index + 1 < len(spelled) else ""
+        if word in ("CREATE", "ALTER", "DROP") and after not in _ROLES:
+            return False
+        if word in _UNSEEN:  # what it does is not to be read here
+            return False
+        if word in ("INTO", "FROM", "JOIN", "USING") and not _is_followed_by_its_own(tokens, index):
+            return False
+    # With a name that is one of them, the answer is no for the others alone.
+    return concerns_only_control_plane(tokens + POSTGRES.own_tokens("; SELECT FROM pg_class"))
+
+
+def _is_followed_by_its_own(tokens: list[Token], index: int) -> bool:
+    """Whether a name with a bracket behind it, which could be a call, is the control plane's."""
+    name = tokens[index + 1] if index + 1 < len(tokens) else None
+    if name is None or name.token_type not in _NAME_TOKENS:
+        return True
+    after = tokens[index + 2].token_type if index + 2 < len(tokens) else None
+    folded = name.text if name.token_type == TokenType.IDENTIFIER else name.text.lower()
+    return after != TokenType.L_PAREN or folded in control_plane.SYSTEM_RELATIONS
+
+
+_UNSEEN = name_set("EXECUTE COPY TRUNCATE GRANT REVOKE LOCK REFRESH")
 
 
 def _quoted(parts: tuple[str, ...]) -> str:

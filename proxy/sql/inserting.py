@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.identities import folded
 from proxy.sql.reading import DUCKDB, write_duckdb
 
 
@@ -38,6 +39,27 @@ def without_conflict(sql: str) -> str | None:
     if clause.args.get("action") is None or clause.args["action"].name.upper() != "DO NOTHING":
         return None
     tree.set("conflict", None)
+    return write_duckdb(tree)
+
+
+def conflict_constraint(sql: str) -> tuple[tuple[str, ...], str] | None:
+    """The parts of the table's name and the constraint of ON CONFLICT ON CONSTRAINT; None without."""
+    tree = _insert(sql)
+    clause = tree.args.get("conflict") if tree is not None else None
+    named = clause.args.get("constraint") if clause is not None else None
+    if tree is None or not isinstance(named, exp.Identifier):
+        return None
+    table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    return tuple(part.name for part in table.parts), folded(named)
+
+
+def with_conflict_columns(sql: str, columns: Sequence[str]) -> str:
+    """The INSERT with the columns of that constraint in its place."""
+    tree = _insert(sql)
+    assert tree is not None
+    clause = tree.args["conflict"]
+    clause.set("constraint", None)
+    clause.set("conflict_keys", [exp.to_identifier(name, quoted=True) for name in columns])
     return write_duckdb(tree)
 
 

@@ -50,6 +50,12 @@ _SPELLED_OTHERWISE = {
     "group_concat": "string_agg",
     "j_s_o_n_array_agg": "json_agg",
 }
+_IN_SNOWFLAKE = {
+    "string_agg": "listagg",
+    "arg_max": "max_by",
+    "arg_min": "min_by",
+    "decode_case": "decode",
+}
 # Functions to the parser, which notes no name where the text has an operator.
 _WRITTEN_AS_OPERATORS = (
     exp.Pow,
@@ -287,6 +293,8 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
             continue
         figured = _figure(projection, text)
         name = figured[0] if figured is not None else UNNAMED
+        if not postgres:
+            name = _as_written(name, text)
         if used is None:
             used = _used_in_clauses(select, postgres or bool(select.args.get("distinct")))
             if used:
@@ -309,6 +317,12 @@ def _name_returned(returning: exp.Returning, text: str) -> None:
             figured = _figure(output, text)
             name = exp.Identifier(this=figured[0] if figured else UNNAMED, quoted=True)
             returning.set("expressions", exp.Alias(this=output, alias=name), index=index)
+
+
+def _as_written(name: str, text: str) -> str:
+    """The name that Snowflake's dialect has for a function, unless it is nowhere in the text."""
+    other = _IN_SNOWFLAKE.get(name, "")
+    return other if other and other.upper() in text.upper() else name
 
 
 def _names_itself(projection: exp.Expr) -> bool:

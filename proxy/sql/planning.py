@@ -77,7 +77,7 @@ def _plan_all(
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
-    if is_snowflake(dialect):
+    if is_snowflake(dialect) and not piece.block:  # a block's statements are planned by themselves
         try:
             piece.tokens = respelled(piece.tokens, piece.said, dialect.variables)
         except SqlError as error:
@@ -153,6 +153,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
             action = replace(action, table=(*schema[:-1], "main", table))
         return replace(statement, route=Route.DUCKDB, action=action, writes=writes)
     bracketed = _bracketed(piece)
+    if is_snowflake(dialect):
+        bracketed.tokens = respelled(bracketed.tokens, piece.said, dialect.variables)
     first = bracketed.tokens[0] if bracketed.tokens else None
     if first is not None and first.text.upper() == "TABLE":
         inner = _table(text, bracketed, dialect, reader, words)

@@ -2,7 +2,7 @@
 
 Why it exists: Snowflake lets the other expressions of a SELECT name an alias anywhere. DuckDB knows it in
 most places, but not within aggregates, nor in what an alias in GROUP BY stands for, nor where the
-expression may raise an error. A column of that name comes first, in both: so an alias is spelled out
+expression may raise an error or has a subquery. A column of that name comes first, in both: so an alias is spelled out
 only once DuckDB has said that there is no such column.
 """
 
@@ -21,6 +21,7 @@ from proxy.sql.reading import DUCKDB
 _WORDINGS = (
     "aliases cannot be used as part of an expression in the GROUP BY",
     "referenced - but the expression has side effects",
+    "referenced in a SELECT clause - but the expression has a subquery",
 )
 VOLATILE = frozenset(
     {"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval", "setseed"}

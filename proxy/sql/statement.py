@@ -9,6 +9,7 @@ from typing import Any
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
 from proxy.sql.federated import Relation
+from proxy.sql.liking import Likes
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.session_actions import SessionAction
 from proxy.sql.traces import Trace
@@ -96,7 +97,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Rebuilds | Drops | None = None
+    copies: Copies | Alters | Rebuilds | Drops | Likes | None = None
     notice: str = ""
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()

@@ -7,6 +7,7 @@ written here too.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -14,6 +15,7 @@ from proxy.sql import postgres, snowflake
 from proxy.sql.altering import alters, drops
 from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
+from proxy.sql.liking import Likes, likes
 from proxy.sql.listing import Listing, listed
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
@@ -61,7 +63,7 @@ class Definition:
     sql: str
     nodes: Listing
     then: tuple[str, ...] = ()
-    copies: Copies | Alters | Rebuilds | Drops | None = None
+    copies: Copies | Alters | Rebuilds | Drops | Likes | None = None
     tag: str = ""
     notice: str = ""
     deep: bool = False
@@ -75,7 +77,14 @@ def define(
     then: tuple[str, ...] = ()
     rewritten = dialect.transpile and dialect.name != "duckdb"
     anew = rebuilding(tree, dialect, grammar) if rewritten else None
-    if anew is not None and not anew.native:
+    made_like = None
+    if rewritten and not is_snowflake(dialect):
+        counting: list[str] = []
+        made_like = likes(tree, partial(_rewritten, counting))
+        then = tuple(counting)
+    if made_like is not None:
+        sql = "SELECT 1 LIMIT 0"
+    elif anew is not None and not anew.native:
         sql = "SELECT 1 LIMIT 0"  # what is done instead is known when it runs
     elif anew is not None and (native := nullability(anew)) is not None:
         sql = native
@@ -93,11 +102,17 @@ def define(
         sql,
         nodes,
         then,
-        copies or anew or (alters(tree) or drops(tree) if sql else None),
+        copies or made_like or anew or (alters(tree) or drops(tree) if sql else None),
         divided.tag if divided is not None else "",
         divided.notice if divided is not None else "",
         deep=bool(then) or anew is not None or bool(copies),
     )
+
+
+def _rewritten(then: list[str], made: exp.Expr) -> exp.Expr:
+    then += take_all(made)
+    keep_names(made)
+    return postgres.rewrite(made, listed(made))
 
 
 def divided_first(

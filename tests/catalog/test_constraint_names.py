@@ -181,3 +181,24 @@ def test_a_table_moves_to_another_schema(connection: psycopg.Connection) -> None
             connection.execute("ALTER TABLE scratch_2.moving SET SCHEMA nowhere")
     finally:
         connection.execute("DROP SCHEMA scratch_2 CASCADE")
+
+
+def test_a_conflict_is_named(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO parents VALUES (7, 7, 'x') ON CONFLICT ON CONSTRAINT one_code DO NOTHING"
+    )
+    found = connection.execute(
+        "INSERT INTO parents (a, b, code) VALUES (%s, 2, 'new') "
+        "ON CONFLICT ON CONSTRAINT the_key DO UPDATE SET code = excluded.code RETURNING a, code",
+        [1],
+    )
+    assert found.fetchall() == [(1, "new")]
+    connection.execute("ALTER TABLE parents ADD CONSTRAINT late UNIQUE (b)")
+    connection.execute(
+        "INSERT INTO parents VALUES (8, 2, 'y') ON CONFLICT ON CONSTRAINT late DO NOTHING"
+    )
+    assert connection.execute("SELECT count(*) FROM parents").fetchall() == [(2,)]
+    with pytest.raises(errors.UndefinedObject, match='constraint "gone" for table "parents"'):
+        connection.execute(
+            "INSERT INTO parents VALUES (8, 8, 'z') ON CONFLICT ON CONSTRAINT gone DO NOTHING"
+        )

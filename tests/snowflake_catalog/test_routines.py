@@ -165,6 +165,7 @@ DEFAULTS = [
     ("varchar(5)", "upper('a') || lower('B')", "Ab"),
     ("date", "dateadd(day, 1, '2024-01-01'::date)", "2024-01-02"),
     ("array", "array_construct(1, 2)", "[1,2]"),
+    ("object", "object_construct('a', 1)", '{"a":1}'),
     ("boolean", "'yes'::boolean", "true"),
 ]
 

@@ -82,6 +82,15 @@ _TABLES = {
         " (1, '2024-01-01 10:05:00', 'buy', 20.25), (2, '2024-01-02 11:00:00', 'view', null),"
         " (1, '2024-01-03 09:00:00', 'view', 3)",
     ),
+    "departments": (
+        "create table departments (department_id int, department_name varchar)",
+        "insert into departments values (1, 'CUSTOMER SUPPORT'), (2, 'RESEARCH'), (3, 'NEW')",
+        "create table projects (project_id int, project_name varchar, department_id int)",
+        "insert into projects values (4000, 'Detect Asteroids', 2), (4001, 'Detect Pulsars', 2),"
+        " (4002, 'X', 1)",
+        "create table employees (employee_name varchar, project_id int)",
+        "insert into employees values ('May', 4000), ('June', 4000), ('Nobody', null)",
+    ),
     "small": (
         "create table t (a int, b int, c varchar, d date)",
         "insert into t values (1, 2, 'x', '2020-01-01'), (2, 2, 'y', '2020-01-02'),"

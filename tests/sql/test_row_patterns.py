@@ -269,6 +269,22 @@ def test_what_is_no_pattern_is_refused(text: str, state: str) -> None:
     assert caught.value.sqlstate == state
 
 
+def test_six_symbols_may_be_in_any_order() -> None:
+    pattern = read_pattern(SNOWFLAKE.tokenize("PERMUTE(A, B, C, D, E, F) "))
+    program = json.dumps(
+        {
+            "pattern": pattern.tree,
+            "bits": list(range(6)),
+            "skip": "past",
+            "to": [],
+            "unmatched": False,
+        }
+    )
+    masks = pa.array([[1 << n for n in (3, 1, 5, 0, 4, 2)]], pa.list_(pa.int64()))
+    (lists,) = matched(pa.array([program]), masks).to_pylist()
+    assert [code >> 1 for code in lists[3]] == [3, 1, 5, 0, 4, 2]
+
+
 def test_alternatives_bind_tighter_than_concatenation() -> None:
     """ "The alternative operator has precedence over the concatenation operator" (the reference)."""
     loose, tight = (

@@ -183,7 +183,7 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
-    if tree.__class__ is exp.Select:
+    if exp.Anonymous in kinds and tree.__class__ is exp.Select:
         semistructured.show_markup(made)
     if calls and overloads.bind_too_late(calls, nodes):
         return overloads.bind_late(made, registry.OVERLOADED)

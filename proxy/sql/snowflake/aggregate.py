@@ -81,7 +81,30 @@ def _window(window: exp.Window) -> exp.Expr | None:
         total = window.copy()
         total.set("this", exp.Sum(this=value.copy()))
         return sf("div_", value, duck("nullif", total, number(0)))
+    if isinstance(inner, exp.Anonymous) and inner.this in _FILLS:
+        _fill(window, inner)
+        return None
     return _around(window)
+
+
+def _fill(window: exp.Window, call: exp.Anonymous) -> None:
+    """The nearest value that there is, on one side of a row in the window's order."""
+    if window.args.get("spec") is not None or window.args.get("order") is None:
+        raise unsupported(f"{call.this.upper()} without ORDER BY or with a frame", window)
+    kind, backwards = _FILLS[call.this]
+    (value,) = call.expressions
+    window.set("this", exp.IgnoreNulls(this=kind(this=value)))
+    window.set("spec", _from_here() if backwards else _up_to_here())
+
+
+def _from_here() -> exp.WindowSpec:
+    return exp.WindowSpec(kind="ROWS", start="CURRENT ROW", end="UNBOUNDED", end_side="FOLLOWING")
+
+
+_FILLS: dict[object, tuple[type[exp.Expr], bool]] = {
+    "interpolate_ffill": (exp.LastValue, False),
+    "interpolate_bfill": (exp.FirstValue, True),
+}
 
 
 def _from_last(window: exp.Window, call: exp.NthValue) -> exp.Expr | None:
@@ -207,6 +230,17 @@ def _object_agg(arguments: list[exp.Expr]) -> exp.Expr:
 @function("RATIO_TO_REPORT")
 def _ratio_to_report(arguments: list[exp.Expr]) -> exp.Expr:
     return duck(_RATIO, *arguments)
+
+
+def _filling(name: str) -> None:
+    @function(name.upper())
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        (_,) = arguments
+        return duck(name, *arguments)
+
+
+for _name in ("interpolate_ffill", "interpolate_bfill"):
+    _filling(_name)
 
 
 @node(exp.ArgMax, exp.ArgMin)

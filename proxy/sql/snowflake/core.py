@@ -106,7 +106,8 @@ _ABSENT = frozenset(
         *("EXTRACT_SEMANTIC_CATEGORIES", "EXPLAIN_JSON", "GET_PRESIGNED_URL", "TO_FILE"),
         *("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL", "GET_STAGE_LOCATION"),
         *("GET_ABSOLUTE_PATH", "GET_RELATIVE_PATH", "TRY_TO_FILE", "TO_DECFLOAT"),
-        *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD"),
+        *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD", "VALIDATE"),
+        *("TRY_TO_GEOMETRY", "CURRENT_ORGANIZATION_USER"),
     }
 )
 """Functions of Snowflake's that have no counterpart: of its cloud, its files, its newest types."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from sqlglot import exp
 
 from proxy.sql.indexing import plain_index
 from proxy.sql.postgres_values import added_length, at_most
-from proxy.sql.snowflake.registry import duck, node, sf, text, unsupported
+from proxy.sql.snowflake.registry import cast, duck, node, sf, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
 _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "SEQUENCE", "INDEX"})
@@ -86,10 +87,24 @@ def _clock(call: exp.Anonymous) -> exp.Expr | None:
     return None
 
 
+def _constant_object(call: exp.Anonymous) -> exp.Expr | None:
+    """An OBJECT of constants is one itself."""
+    made: dict[str, object] = {}
+    entries = call.expressions[0].expressions
+    for entry in entries:
+        key, value = entry.expressions if isinstance(entry, exp.Anonymous) else (None, None)
+        if not isinstance(key, exp.Literal) or not isinstance(value, (exp.Literal, exp.Boolean)):
+            return None
+        plain = value.this if isinstance(value, exp.Boolean) or value.is_string else None
+        made[key.name] = json.loads(value.name) if plain is None else plain
+    return cast(text(json.dumps(made, sort_keys=True, separators=(",", ":"))), exp.DType.JSON)
+
+
 # What a rule makes of values with offsets and formats, as a DEFAULT has it: without a lambda.
 _PLAINLY: dict[object, Callable[[exp.Anonymous], exp.Expr | None]] = {
     "_sf.moment_of_": _instant,
     "struct_extract": _clock,
+    "_sf.object_of_": _constant_object,
     "_sf.date_text_": lambda call: duck(
         "strftime", sf("fixed_timestamp_", call.expressions[0]), call.expressions[1]
     ),

@@ -270,3 +270,13 @@ def pretty(texts: pa.Array) -> pa.Array:
         return "\n".join(_lines(value, 0)) if _is_element(value) else text
 
     return _each(texts, one)
+
+
+def compact(texts: pa.Array) -> pa.Array:
+    """XML in one line; what is no XML stays JSON."""
+
+    def one(text: str) -> str:
+        value = _load(text)
+        return _compact(value) if _is_element(value) else text
+
+    return _each(texts, one)

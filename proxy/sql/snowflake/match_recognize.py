@@ -57,6 +57,8 @@ def reshape(clause: exp.Expr) -> None:
     select = clause.parent
     if not isinstance(clause, exp.MatchRecognize) or not isinstance(select, exp.Select):
         raise unsupported("MATCH_RECOGNIZE here", clause)
+    if select.args.get("joins") or select.args.get("laterals"):
+        raise unsupported("MATCH_RECOGNIZE behind a join here", clause, "Put it in a subquery.")
     _Clause(clause, select).put()
 
 

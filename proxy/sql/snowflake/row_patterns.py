@@ -21,7 +21,7 @@ from proxy.errors import SqlError
 
 Pattern = list[Any]
 
-MOST_STEPS = 2_000
+MOST_STEPS = 6_000
 """Symbols in a pattern, each counted as often as its quantifiers demand; more are refused."""
 
 _PERMUTED = 6  # 720 orders

@@ -22,15 +22,50 @@ NODES[exp.Values] = values
 
 def without_join_marks(tree: exp.Expr) -> exp.Expr:
     """The tree with outer joins in place of `a.x = b.x (+)`."""
+    queries: dict[int, exp.Select] = {}
     for mark in [c for c in tree.find_all(exp.Column) if c.args.get("join_mark")]:
         query = mark.find_ancestor(exp.Select)
         if query is not None:
-            _spell_out_star(query)
+            queries[id(query)] = query
+    for query in queries.values():
+        _spell_out_star(query)
+        for join in query.args.get("joins") or ():
+            if join.args.get("on") is not None or join.args.get("using"):
+                raise unsupported("(+) beside JOIN", join, "Write LEFT JOIN.")
     try:
-        return eliminate_join_marks(tree)
+        made = eliminate_join_marks(tree)
     except (AssertionError, SqlglotError) as error:
         hint = "Qualify the columns, or write LEFT JOIN."
         raise unsupported("this use of (+)", tree, hint) from error
+    for query in queries.values():
+        _order_joins(query)
+    return made
+
+
+def _order_joins(query: exp.Select) -> None:
+    """Put each outer join behind the tables that its condition names."""
+    first = query.args["from_"].this.alias_or_name.lower()
+    # A table that has become the first one may stand among the others still.
+    waiting = [
+        join
+        for join in query.args.get("joins") or ()
+        if join.this.alias_or_name.lower() != first or join.args.get("on") is not None
+    ]
+    there = {first}
+    ordered: list[exp.Expr] = []
+    while waiting:
+        plain = [join for join in waiting if join.args.get("on") is None]
+        chosen = next((j for j in plain or waiting if _needs(j) <= there), waiting[0])
+        waiting.remove(chosen)
+        ordered.append(chosen)
+        there.add(chosen.this.alias_or_name.lower())
+    query.set("joins", ordered)
+
+
+def _needs(join: exp.Expr) -> set[str]:
+    on = join.args.get("on")
+    named = on.find_all(exp.Column) if on is not None else ()
+    return {column.table.lower() for column in named} - {join.this.alias_or_name.lower()}
 
 
 def _spell_out_star(query: exp.Select) -> None:
@@ -254,8 +289,15 @@ def named(arguments: list[exp.Expr], *names: str) -> dict[str, exp.Expr]:
     return found
 
 
-def _flag(value: exp.Expr | None) -> bool:
-    return isinstance(value, exp.Boolean) and bool(value.this)
+def _flag(given: dict[str, exp.Expr], name: str) -> bool:
+    value = given.get(name)
+    if value is not None and not isinstance(value, exp.Boolean):
+        raise unsupported(f"FLATTEN with {name.upper()} that is neither TRUE nor FALSE", value)
+    return value is not None and bool(value.this)
+
+
+_FLATTENS = ("input", "path", "outer", "recursive", "mode")
+_MODES = ("BOTH", "OBJECT", "ARRAY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,18 +313,23 @@ class _Split:
 
 
 def _flatten(arguments: list[exp.Expr]) -> _Split:
-    given = named(arguments, "input", "path", "outer", "recursive", "mode")
+    given = named(arguments, *_FLATTENS)
+    if "input" not in given or not given.keys() <= set(_FLATTENS):
+        wrong = next((name for name in given if name not in _FLATTENS), "without INPUT")
+        raise SqlError("42601", f"FLATTEN: invalid argument {wrong}")
     source = given["input"]
     path = given.get("path")
-    outer = exp.Boolean(this=_flag(given.get("outer")))
+    outer = exp.Boolean(this=_flag(given, "outer"))
     mode = given.get("mode")
     modes = text(mode.name.upper() if mode is not None else "BOTH")
+    if modes.name not in _MODES:
+        raise SqlError("22023", f"FLATTEN: invalid mode {modes.name}")
     prefix: exp.Expr = text("")
+    if path is not None and not isinstance(path, (exp.Literal, exp.Null)):
+        raise unsupported("FLATTEN with a path that is not a literal", path)
     if path is not None and path.name:
-        if not isinstance(path, exp.Literal):
-            raise unsupported("FLATTEN with a path that is not a literal", path)
         source, prefix = sf("get_path_", source, path), text(path.name)
-    if _flag(given.get("recursive")):
+    if _flag(given, "recursive"):
         return _Split("flatten_deep_", "", (source, prefix, outer, modes))
     return _Split("flatten_", "flat_", (source, prefix, outer, modes))
 

@@ -27,9 +27,9 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     """
     if not tokens:
         return tokens
-    if "MATCH_RECOGNIZE" in said:
-        tokens = respelled_patterns(tokens)
     kind = tokens[0].token_type
+    if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
+        tokens = respelled_patterns(tokens)
     if kind in _QUERIES:
         if "INFORMATION_SCHEMA" in said:
             _table_functions(tokens)
@@ -40,6 +40,11 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     return tokens if start is None else start(tokens)
 
 
+def _defines_routine(tokens: list[Token]) -> bool:
+    """Whether this is CREATE FUNCTION or PROCEDURE, whose body is planned by itself."""
+    return any(_word(tokens, at) in ("FUNCTION", "PROCEDURE") for at in range(1, 6))
+
+
 _NAMED_IN_TREES = frozenset(
     {
         *(TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.INSERT),
@@ -47,6 +52,7 @@ _NAMED_IN_TREES = frozenset(
     }
 )
 """What begins a statement whose IDENTIFIER(...) is in the tree (`context`)."""
+_HOLDS_QUERIES = _NAMED_IN_TREES | {TokenType.CREATE}
 
 _ALWAYS_IN_TOKENS = frozenset({"USE", "DESCRIBE", "DESC", "CALL", "SHOW"})
 

@@ -173,7 +173,7 @@ def _refused(name: str, hint: str | None = None) -> None:
 
 for _name in (
     "SEARCH_IP",
-    *("INTERPOLATE_FFILL", "INTERPOLATE_BFILL", "INTERPOLATE_LINEAR"),
+    "INTERPOLATE_LINEAR",
     *("HLL_EXPORT", "HLL_IMPORT"),
 ):
     _refused(_name)

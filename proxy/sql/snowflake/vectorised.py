@@ -81,6 +81,7 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("try_parsed_xml_", (_TEXT, _WHOLE), _TEXT, markup.tried),
     Vectorised("xml_fault_", (_TEXT,), _TEXT, markup.fault),
     Vectorised("xml_of_", (_TEXT,), _TEXT, markup.written),
+    Vectorised("compact_xml_of_", (_TEXT,), _TEXT, markup.compact),
     Vectorised("pretty_xml_of_", (_TEXT,), _TEXT, markup.pretty),
     *(
         Vectorised(f"{family}_{name}_", arguments, result, body)

@@ -92,7 +92,8 @@ LEFT JOIN (
    AND c.column_default IN (
      'nextval(''"' || replace(i.schema_name || '"."' || i.sequence_name, '''', '''''') || '"'')',
      'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')')
-WHERE NOT c.internal AND c.database_name NOT IN ('system', '_sf');
+WHERE NOT c.internal AND c.database_name NOT IN ('system', '_sf')
+  AND NOT (c.database_name = 'temp' AND starts_with(c.table_name, '_hd_'));
 
 CREATE OR REPLACE MACRO _sf.identity_(start, step) AS
   'IDENTITY START ' || start || ' INCREMENT ' || step || ' ORDER';

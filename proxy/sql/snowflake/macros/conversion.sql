@@ -6,11 +6,15 @@ CREATE OR REPLACE MACRO _sf.main.float_text_(x) AS
   CASE WHEN isnan(x) THEN 'NaN' ELSE regexp_replace(CAST(CASE WHEN abs(x) BETWEEN 0.0001 AND 10 THEN round(x, 9) ELSE x END
     AS VARCHAR), '\.0$', '') END;
 
+-- A VARIANT's text: of a string without quotes, of XML (xml.sql) as XML.
+CREATE OR REPLACE MACRO _sf.main.document_text_(x) AS
+  CASE WHEN starts_with(CAST(x AS VARCHAR), '{"$":') AND contains(CAST(x AS VARCHAR), ',"@":"')
+       THEN compact_xml_of_(CAST(x AS VARCHAR)) ELSE json_extract_string(to_json(x), '$') END;
 -- x::VARCHAR. A macro of several forms is chosen by its argument's type, which must be known: in the
 -- body of another macro, that of one form is called (`any_text_`, `any_timestamp_`).
 CREATE OR REPLACE MACRO _sf.main.any_text_(x) AS
   CASE typeof(x)
-    WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+    WHEN 'JSON' THEN _sf.main.document_text_(x)
     WHEN 'TIMESTAMP' THEN strftime(CAST(x AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g')
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN
       strftime(CAST(x AS TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S.%g ') || printf('%+03d%02d',
@@ -23,7 +27,7 @@ CREATE OR REPLACE MACRO _sf.main.any_text_(x) AS
 -- An argument that must be a text or a binary.
 CREATE OR REPLACE MACRO _sf.main.timeless_text_(x) AS
   CASE typeof(x)
-    WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+    WHEN 'JSON' THEN _sf.main.document_text_(x)
     WHEN 'DOUBLE' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
     WHEN 'FLOAT' THEN _sf.main.float_text_(CAST(x AS DOUBLE))
     ELSE CAST(x AS VARCHAR) END;

@@ -1,0 +1,181 @@
+"""ALTER TABLE, and DROP TABLE ... CASCADE, as the statements that do it in DuckDB.
+
+Why it exists: DuckDB alters a table only where nothing depends on it. Where it can, its own statement
+runs. A table that it cannot alter is made anew (`proxy.rebuilding`), and the tables that refer to one
+that is altered or dropped step aside meanwhile: their rows wait in a table of their own, and they are
+made again afterwards, with what they refer to as it is then.
+
+Promises: all statements are for one transaction; rows, names, indexes and comments are what they were.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proxy.engines.duck import DATABASE, Meant
+from proxy.engines.duck_texts import foreign_key
+from proxy.errors import SqlError
+from proxy.rebuilding import Table, indexes_of
+from proxy.sql import rebuilding as edits
+from proxy.sql.rebuilding import Rebuilds
+
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
+
+
+@dataclass(frozen=True, slots=True)
+class Altering:
+    """What alters a table in DuckDB. beside: (schema, name) of other tables that are made anew."""
+
+    statements: list[str]
+    beside: tuple[tuple[str, str], ...] = ()
+
+
+def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
+    """Blocks. DuckDB's statements for the ALTER TABLE; None where its own, `native`, will do.
+
+    Raises SqlError where the edits do not fit the table, or it cannot be made anew.
+    """
+    meant = duck.means(plan.table)
+    if meant is None or meant.kind != "r":
+        if plan.native:
+            return None  # a view, or nothing: DuckDB says so
+        if plan.exists:
+            return Altering(["SELECT 1 LIMIT 0"])
+        raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
+    if plan.native and not indexes_of(duck, meant):
+        if not any(isinstance(edit, _OF_DEPENDED_ON) for edit in plan.edits):
+            return None
+        if not _is_constrained(Table(duck, meant), plan.edits):
+            renamed_columns = {
+                edit.name.lower(): edit.new
+                for edit in plan.edits
+                if isinstance(edit, edits.RenameColumn)
+            }
+            around = _around(duck, meant, [native], meant.name, renamed_columns)
+            return around if around.beside else None
+    table = Table(duck, meant)
+    for edit in plan.edits:
+        if isinstance(edit, edits.SetSchema):
+            _check_schema(duck, meant, edit.schema)
+        _EDITORS[type(edit)](table, edit)
+    if table.anew and _referring(duck, meant):
+        made = table.statements(directly=True)
+        return _around(duck, meant, made, meant.name, table.columns_renamed)
+    return Altering(table.statements() or ["SELECT 1 LIMIT 0"])
+
+
+def _check_schema(duck: DuckSession, meant: Meant, schema: str) -> None:
+    if schema == meant.schema:
+        return
+    if not duck.has("SCHEMA", (schema,)):
+        raise SqlError("3F000", f'schema "{schema}" does not exist')
+    if duck.means((meant.database, schema, meant.name)) is not None:
+        message = f'relation "{meant.name}" already exists in schema "{schema}"'
+        raise SqlError("42P07", message)
+
+
+def renamed(duck: DuckSession, meant: Meant, new: str, native: str) -> Altering | None:
+    """Blocks. What renames a table; None where DuckDB's own statement, `native`, will do.
+
+    One that refers to others is made anew: what it refers to knows it by its first name for ever.
+    """
+    made = [native]
+    told = duck.told(meant.schema, meant.name, meant.database)
+    if indexes_of(duck, meant) or any(row[0] == "FOREIGN KEY" for row in told.constraints):
+        if duck.means((meant.database, meant.schema, new)) is not None:
+            raise SqlError("42P07", f'relation "{new}" already exists')
+        table = Table(duck, meant)
+        table.anew, table.new = True, new
+        made = table.statements()
+    around = _around(duck, meant, made, new, {})
+    return None if around.statements == [native] else around
+
+
+def dropped(duck: DuckSession, meant: Meant, statements: list[str]) -> Altering:
+    """Blocks. What drops a table and the keys that refer to it: DROP TABLE ... CASCADE."""
+    return _around(duck, meant, statements, None, {})
+
+
+def _around(
+    duck: DuckSession, meant: Meant, statements: list[str], new: str | None, columns: dict[str, str]
+) -> Altering:
+    """The statements, with the tables that refer to one aside meanwhile; themselves if there is none.
+
+    new: its name afterwards, None where it is gone. columns: its columns that got other names.
+    """
+    tables = [Table(duck, one) for one in _referring(duck, meant)]
+    if not tables:
+        return Altering(statements)
+    for constraint in [one for table in tables for one in table.constraints]:
+        if constraint.kind == "FOREIGN KEY" and constraint.other == meant.name:
+            constraint.other = new or ""
+            constraint.theirs = [columns.get(one.lower(), one) for one in constraint.theirs]
+    for table in tables:
+        table.constraints = [c for c in table.constraints if c.kind != "FOREIGN KEY" or c.other]
+    waiting = [(table, f"{table.name}_{secrets.token_hex(4)}") for table in tables]
+    aside = [sql for table, where in reversed(waiting) for sql in table.put_aside(where)]
+    back = [sql for table, where in waiting for sql in table.brought_back(where)]
+    beside = tuple((table.schema, table.name) for table in tables)
+    return Altering([*aside, *statements, *back], beside)
+
+
+def _referring(duck: DuckSession, meant: Meant) -> list[Meant]:
+    """The tables that refer to one, and those that refer to them, each after what it refers to."""
+    if meant.database != DATABASE:
+        return []
+    found: dict[str, Meant] = {}
+    left = [meant.name]
+    while left:
+        name = left.pop(0)
+        for table in duck.referring(meant.schema, name):
+            if table != meant.name:
+                found.pop(table, None)
+                found[table] = Meant(meant.database, meant.schema, table, "r")
+                left.append(table)
+        if len(left) > 10_000:
+            raise SqlError("0A000", "foreign keys that refer to each other are not supported")
+    return list(found.values())
+
+
+_OF_CONSTRAINED = (edits.SetType, edits.DropColumn, edits.RenameColumn)
+_OF_DEPENDED_ON = (
+    *_OF_CONSTRAINED,
+    edits.SetNull,
+)  # DuckDB refuses them where another table refers
+
+
+def _is_constrained(table: Table, changes: tuple[edits.Edit, ...]) -> bool:
+    """Whether DuckDB would refuse an edit over the column's constraints."""
+    for edit in changes:
+        if isinstance(edit, _OF_CONSTRAINED):
+            about = [one for one in table.constraints if table.is_about(one, edit.name)]
+            renames = isinstance(edit, edits.RenameColumn)
+            if any(
+                not renames
+                or one.name
+                or one.kind == "FOREIGN KEY"
+                or foreign_key(one.expression or "")
+                for one in about
+            ):
+                return True
+    return False
+
+
+_EDITORS: dict[type, Any] = {
+    edits.AddColumn: Table.add_column,
+    edits.AddConstraint: Table.add_constraint,
+    edits.AddUnique: Table.add_unique,
+    edits.DropConstraint: Table.drop_constraint,
+    edits.DropColumn: Table.drop_column,
+    edits.RenameColumn: Table.rename_column,
+    edits.SetType: Table.set_type,
+    edits.SetNull: Table.set_null,
+    edits.SetDefault: Table.set_default,
+    edits.RenameConstraint: Table.rename_constraint,
+    edits.ValidateConstraint: Table.validate_constraint,
+    edits.UseIndex: Table.use_index,
+    edits.SetSchema: Table.set_schema,
+}

@@ -1,0 +1,110 @@
+"""CREATE TABLE ... (LIKE other), carried out: a definition made of another's.
+
+As in Postgres, columns come with their types and NOT NULL; defaults, checks, keys with indexes, and
+comments where they are asked for; foreign keys never. Checks keep their names, keys and indexes get new
+ones. A default that counts goes on counting where the other table's does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
+from proxy.errors import SqlError
+from proxy.rebuilding import Constraint, Table, is_length
+from proxy.sql.identities import literal, quoted
+from proxy.sql.liking import Like, Likes
+
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
+
+
+def made_like(duck: DuckSession, plan: Likes) -> list[str]:
+    """Blocks. DuckDB's statements. Raises SqlError 42P01, 42809 where the other is no table."""
+    target = quoted(*plan.target)
+    parts: list[str] = []
+    after: list[str] = []
+    for item in plan.items:
+        if isinstance(item, str):
+            parts.append(item)
+        else:
+            own, then = _taken(_table(duck, item), item.wanted, plan.target[-1], target)
+            parts += own
+            after += then
+    # DuckDB has a table's columns before what is declared of several.
+    parts.sort(key=lambda part: part.startswith(_OF_SEVERAL))
+    return [f"{plan.opening} {target} ({', '.join(parts)})", *after]
+
+
+_OF_SEVERAL = ("CHECK", "PRIMARY KEY", "UNIQUE", "FOREIGN KEY", "CONSTRAINT")
+
+
+def _table(duck: DuckSession, like: Like) -> Table:
+    meant = duck.means(like.source)
+    if meant is None:
+        name = ".".join(like.source)
+        raise SqlError("42P01", f'relation "{name}" does not exist')
+    if meant.kind != "r":
+        raise SqlError("0A000", f'LIKE of "{meant.name}", which is no table, is not supported')
+    return Table(duck, meant)
+
+
+def _taken(
+    table: Table, wanted: frozenset[str], name: str, target: str
+) -> tuple[list[str], list[str]]:
+    """What stands in the list, and the statements that follow it."""
+    if table.peculiar:
+        raise SqlError("0A000", "LIKE of a table with collations or generated columns")
+    parts = [
+        " ".join(
+            (
+                quoted(column.name),
+                column.kind,
+                *([f"DEFAULT ({column.default})"] if wanted & _DEFAULTS and column.default else []),
+                *(["NOT NULL"] if column.not_null else []),
+            )
+        )
+        for column in table.columns
+    ]
+    for constraint in table.constraints:
+        if _is_wanted(constraint, wanted):
+            parts += _as_copied(table, constraint).statements()
+    after: list[str] = []
+    if "INDEXES" in wanted:
+        for index in table.indexes:
+            listed = ", ".join(index.expressions)
+            if index.comment == CONSTRAINT:
+                parts.append(f"UNIQUE ({listed})")
+                continue
+            middle = "_".join(plain_name(one) for one in index.expressions if "(" not in one)
+            own = quoted(f"{name}_{middle or 'expr'}_idx")
+            unique = "UNIQUE " if index.unique else ""
+            after.append(f"CREATE {unique}INDEX {own} ON {target} ({listed})")
+    if "COMMENTS" in wanted:
+        for column in table.columns:
+            if column.comment is not None:
+                named = f"{target}.{quoted(column.name)}"
+                after.append(f"COMMENT ON COLUMN {named} IS {literal(column.comment)}")
+    return parts, after
+
+
+_DEFAULTS = frozenset({"DEFAULTS"})
+
+
+def _is_wanted(constraint: Constraint, wanted: frozenset[str]) -> bool:
+    if constraint.kind in ("PRIMARY KEY", "UNIQUE"):
+        return "INDEXES" in wanted
+    if constraint.kind != "CHECK" or foreign_key(constraint.expression) is not None:
+        return False
+    return "CONSTRAINTS" in wanted or any(
+        is_length(constraint, column) for column in constraint.columns
+    )
+
+
+def _as_copied(table: Table, constraint: Constraint) -> Constraint:
+    """Checks keep their names, those that they were given by nobody too; keys do not."""
+    if constraint.kind != "CHECK":
+        constraint.name = ""
+    elif not any(is_length(constraint, column) for column in constraint.columns):
+        constraint.name = table.name_of(constraint)
+    return constraint

@@ -1,0 +1,175 @@
+"""Tables that others refer to can be altered like any: the others step aside meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from proxy.demo.server import ServerProcess
+
+_TABLES = (
+    "CREATE TABLE customers (id serial PRIMARY KEY, name text NOT NULL, region varchar(10), UNIQUE (name))",
+    "CREATE TABLE orders (id int PRIMARY KEY, customer_id int CONSTRAINT by_customer "
+    "REFERENCES customers (id), amount int CONSTRAINT positive CHECK (amount > 0))",
+    "CREATE TABLE items (n int, order_id int NOT NULL REFERENCES orders, name text REFERENCES customers (name))",
+    "CREATE INDEX orders_amount ON orders (amount)",
+    "COMMENT ON COLUMN orders.amount IS 'in cents'",
+    "INSERT INTO customers (name, region) VALUES ('a', 'x'), ('b', 'y')",
+    "INSERT INTO orders VALUES (1, 1, 10), (2, 2, 20)",
+    "INSERT INTO items VALUES (1, 1, 'a'), (2, 2, NULL)",
+)
+
+
+@pytest.fixture
+def connection(connection: psycopg.Connection, schema: str) -> psycopg.Connection:
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    for sql in _TABLES:
+        connection.execute(sql.encode())
+    return connection
+
+
+def keys(connection: psycopg.Connection) -> list[tuple[str, ...]]:
+    return connection.execute(
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE contype = 'f' AND connamespace = 'scratch'::regnamespace ORDER BY 1, 2"
+    ).fetchall()
+
+
+_KEYS = [
+    ("items", "items_name_fkey", "FOREIGN KEY (name) REFERENCES customers(name)"),
+    ("items", "items_order_id_fkey", "FOREIGN KEY (order_id) REFERENCES orders(id)"),
+    ("orders", "by_customer", "FOREIGN KEY (customer_id) REFERENCES customers(id)"),
+]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE customers ADD COLUMN plain int",
+        "ALTER TABLE customers ADD COLUMN note text NOT NULL DEFAULT 'x'",
+        "ALTER TABLE customers ADD CONSTRAINT short CHECK (length(name) < 9)",
+        "ALTER TABLE customers ALTER COLUMN region TYPE text",
+        "ALTER TABLE customers ALTER COLUMN region SET NOT NULL",
+        "ALTER TABLE customers DROP COLUMN region",
+        "ALTER TABLE orders DROP CONSTRAINT positive",
+        "ALTER TABLE orders ALTER COLUMN amount TYPE bigint",
+    ],
+)
+def test_what_refers_stays_as_it_is(connection: psycopg.Connection, sql: str) -> None:
+    connection.execute(sql.encode())
+    assert keys(connection) == _KEYS
+    rows = connection.execute("SELECT id, customer_id, amount FROM orders ORDER BY 1").fetchall()
+    assert rows == [(1, 1, 10), (2, 2, 20)]
+    assert connection.execute("SELECT * FROM items ORDER BY 1").fetchall() == [
+        (1, 1, "a"),
+        (2, 2, None),
+    ]
+    assert connection.execute(
+        "SELECT indexname FROM pg_indexes WHERE tablename = 'orders' ORDER BY 1"
+    ).fetchall() == [("orders_amount",), ("orders_pkey",)]
+    assert connection.execute("SELECT col_description('orders'::regclass, 3)").fetchall() == [
+        ("in cents",)
+    ]
+    with pytest.raises(errors.ForeignKeyViolation, match='"by_customer"'):
+        connection.execute("INSERT INTO orders VALUES (3, 99, 1)")
+    with pytest.raises(errors.ForeignKeyViolation):
+        connection.execute("DELETE FROM customers")
+    assert connection.execute(
+        "INSERT INTO customers (name, region) VALUES ('c', 'z') RETURNING id"
+        if "DROP COLUMN" not in sql
+        else "INSERT INTO customers (name) VALUES ('c') RETURNING id"
+    ).fetchall() == [(3,)]
+
+
+def test_names_are_followed(connection: psycopg.Connection) -> None:
+    connection.execute("ALTER TABLE customers RENAME TO clients")
+    connection.execute("ALTER TABLE clients RENAME COLUMN id TO number")
+    connection.execute("ALTER TABLE orders RENAME COLUMN customer_id TO client")
+    assert keys(connection) == [
+        ("items", "items_name_fkey", "FOREIGN KEY (name) REFERENCES clients(name)"),
+        ("items", "items_order_id_fkey", "FOREIGN KEY (order_id) REFERENCES orders(id)"),
+        ("orders", "by_customer", "FOREIGN KEY (client) REFERENCES clients(number)"),
+    ]
+    assert connection.execute("SELECT client FROM orders ORDER BY 1").fetchall() == [(1,), (2,)]
+    with pytest.raises(errors.ForeignKeyViolation, match='"by_customer"'):
+        connection.execute("INSERT INTO orders (id, client) VALUES (3, 99)")
+
+
+def test_a_block_takes_it_back(connection: psycopg.Connection) -> None:
+    with pytest.raises(ZeroDivisionError), connection.transaction():
+        connection.execute("ALTER TABLE customers RENAME COLUMN name TO full_name")
+        connection.execute("INSERT INTO customers (full_name) VALUES ('c')")
+        connection.execute("INSERT INTO orders VALUES (3, 3, 1)")
+        assert keys(connection)[0][2] == "FOREIGN KEY (name) REFERENCES customers(full_name)"
+        raise ZeroDivisionError
+    assert keys(connection) == _KEYS
+    assert connection.execute("SELECT count(*) FROM orders").fetchall() == [(2,)]
+
+
+def test_drop_cascade_drops_the_keys(connection: psycopg.Connection) -> None:
+    with pytest.raises(errors.DependentObjectsStillExist):
+        connection.execute("DROP TABLE customers")
+    connection.execute("DROP TABLE customers CASCADE")
+    assert keys(connection) == _KEYS[1:2]
+    connection.execute("INSERT INTO orders VALUES (3, 99, 1)")
+    assert connection.execute("SELECT count(*) FROM items").fetchall() == [(2,)]
+    with pytest.raises(errors.CheckViolation, match='"positive"'):
+        connection.execute("INSERT INTO orders VALUES (4, 1, -1)")
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE", "ON UPDATE SET DEFAULT"],
+)
+def test_actions_that_write_elsewhere_are_refused(
+    connection: psycopg.Connection, action: str
+) -> None:
+    for sql in (
+        f"CREATE TABLE t (a int REFERENCES customers (id) {action})",
+        f"CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES customers (id) {action})",
+        f"ALTER TABLE orders ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES customers (id) {action}",
+    ):
+        with pytest.raises(errors.FeatureNotSupported, match=action):
+            connection.execute(sql.encode())
+    connection.execute(
+        "CREATE TABLE t (a int REFERENCES customers (id) ON DELETE RESTRICT ON UPDATE NO ACTION)"
+    )
+
+
+def test_it_outlives_a_crash() -> None:
+    with tempfile.TemporaryDirectory(prefix="hd") as directory:
+        with ServerProcess(Path(directory)) as first:
+            with psycopg.connect(first.url, autocommit=True) as connection:
+                connection.execute("SET hatidata.dialect = 'postgres'")
+                for sql in _TABLES:
+                    connection.execute(sql.encode())
+                connection.execute(
+                    "ALTER TABLE customers ADD COLUMN note text NOT NULL DEFAULT 'x'"
+                )
+                connection.execute("ALTER TABLE customers RENAME TO clients")
+                connection.execute("ALTER TABLE orders RENAME COLUMN customer_id TO client")
+                connection.execute("INSERT INTO orders VALUES (3, 1, 30)")
+                connection.execute("CREATE TABLE gone (a int PRIMARY KEY)")
+                connection.execute("CREATE TABLE left_over (a int REFERENCES gone)")
+                connection.execute("DROP TABLE gone CASCADE")
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait()
+        with (
+            ServerProcess(Path(directory)) as second,
+            psycopg.connect(second.url, autocommit=True) as connection,
+        ):
+            connection.execute("SET hatidata.dialect = 'postgres'")
+            assert connection.execute("SELECT id, client FROM orders ORDER BY 1").fetchall() == [
+                (1, 1),
+                (2, 2),
+                (3, 1),
+            ]
+            connection.execute("INSERT INTO left_over VALUES (1)")
+            with pytest.raises(errors.ForeignKeyViolation, match='"by_customer"'):
+                connection.execute("INSERT INTO orders VALUES (4, 99, 1)")
