@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS hatidata_catalog.roles (
     made timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE hatidata_catalog.roles IS 'Which roles clients have made, and so may drop.';
+GRANT SELECT ON hatidata_catalog.roles TO PUBLIC; -- pg_dump locks what it lists
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._role_there(p_name text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
