@@ -512,7 +512,9 @@ class DuckSession:
 
     def referring(self, schema: str, name: str) -> list[str]:
         """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
-        found = self._watch.tables.referring(schema, name)
+        found = self._watch.tables.referring(
+            schema, name, lambda other: self.means((DATABASE, schema, other)) is not None
+        )
         if found is None:
             told = read_told(self.run, DATABASE)
             self._watch.tables.listed(told)

@@ -180,14 +180,14 @@ class KnownTables:
                 late = {name for name, number in self._changed.items() if number > since}
                 self._missing = late
 
-    def all(self, since: int) -> dict[Key, _Known] | None:
-        """Of all tables; None where there may be others."""
+    def all(self, since: int) -> tuple[dict[Key, _Known], set[str]] | None:
+        """All tables that are known, and names of which it is not; None where any may be missing."""
         with self._lock:
-            if self._missing or self._missing is None or self._under_way or self._all_under_way:
+            if self._missing is None or self._all_under_way or self._all_changed > since:
                 return None
-            if self._all_changed > since or any(n > since for n in self._changed.values()):
-                return None
-            return dict(self._known)
+            late = {name for name, number in self._changed.items() if number > since}
+            missing = self._missing | late | self._under_way.keys()
+            return {k: v for k, v in self._known.items() if k[1] not in missing}, missing
 
 
 class SessionTables:
@@ -218,20 +218,25 @@ class SessionTables:
                 self._tables.put({key: known}, since)
         return known
 
-    def referring(self, schema: str, name: str) -> list[str] | None:
-        """As the function of that name; None where not all tables are known."""
-        if self._announced:
-            return None
+    def referring(
+        self, schema: str, name: str, is_there: Callable[[str], bool]
+    ) -> list[str] | None:
+        """As the function of that name; None where a table is not known.
+
+        is_there: whether there is a table of a name in the schema.
+        """
         since = self._tables.number() if self._since is None else self._since
-        known = self._tables.all(since)
-        if known is None:
+        found = self._tables.all(since)
+        if found is None or any(names is None for _, names in self._announced):
             return None
+        known, missing = found
         declared = {}
-        for (place, table), told in known.items():
-            found = self.of(place, table) if isinstance(told, _Made) else told
-            if found is None:
-                return None
-            declared[place, table] = found
+        for key, told in {**known, **self._own}.items():
+            one = self.of(*key) if isinstance(told, _Made) else told
+            if one is not None:
+                declared[key] = one
+        if any((schema.lower(), other) not in declared and is_there(other) for other in missing):
+            return None
         return referring(declared, schema, name)
 
     def own_names(self) -> list[tuple[str, ...]]:
