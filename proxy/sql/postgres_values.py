@@ -538,7 +538,8 @@ _JSON = (_D.JSON, _D.JSONB)
 def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
     """Rows are compared value by value, so that NULL is equal to nothing; documents are not."""
     sides = [unwrapped(node.this), unwrapped(node.expression)]
-    if all(isinstance(side, exp.Tuple) for side in sides):
+    assigned = isinstance(node.parent, (exp.Update, exp.OnConflict))  # SET (a, b) = (1, 2)
+    if not assigned and all(isinstance(side, exp.Tuple) for side in sides):
         left, right = (side.expressions for side in sides)
         if len(left) == len(right):
             pairs = [type(node)(this=a, expression=b) for a, b in zip(left, right, strict=True)]

@@ -114,6 +114,7 @@ def ours(server: Running) -> Iterator[psycopg.Connection]:
 def theirs(server: Running) -> Iterator[psycopg.Connection]:
     """The same session's Postgres, which a catalog question reaches."""
     with server.connect() as connection:
+        connection.execute("SET hatidata.dialect = 'postgres'")
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
 
