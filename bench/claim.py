@@ -11,10 +11,11 @@ driven by its pgbench, in turns, so that the ratios are of one machine in one st
 - procrastinate: its SQL as the PyPI package ships it; fetch + finish, its triggers keep events.
 
 The two peers are looked for among the installed packages and left out where they are not. CPU is
-what the server's processes used, from /proc; latencies are pgbench's own per transaction.
+what the server's processes used, from /proc, and so are the instructions, from `perf stat`, where the
+machine counts them; latencies are pgbench's own per transaction.
 
 lifecycle  claim + complete by 8 clients out of --queued tasks in three classes and two priorities.
-           Shall use at most the CPU that pgmq's read + archive uses.
+           Shall use at most the CPU, or the instructions, that pgmq's read + archive uses.
 backlog    claim with 1,000, 100,000 and (--million) 1,000,000 tasks queued: p50 within 1.3x.
 heartbeat  at least 0.8x of the floor's rate, more than 95 % HOT.
 pinned     --seconds of load while an idle transaction holds the vacuum horizon: the claim's p50 at
@@ -27,7 +28,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
+import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -57,12 +61,16 @@ PROCRASTINATE = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One pgbench run. cpu, p50, p99: microseconds per transaction."""
+    """One pgbench run. cpu, p50, p99: microseconds per transaction.
+
+    instructions: of the server's processes per transaction; nan where nobody counts them.
+    """
 
     rate: float
     cpu: float
     p50: float
     p99: float
+    instructions: float
 
 
 class Bench:
@@ -140,6 +148,30 @@ class Bench:
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def processes(self) -> list[int]:
+        """The server's: the postmaster and its children."""
+        found = [self.postmaster]
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                try:
+                    fields = (process / "stat").read_text().rpartition(") ")[2].split()
+                except OSError:
+                    continue
+                if int(fields[1]) == self.postmaster:
+                    found.append(int(process.name))
+        return found
+
+    def count_instructions(self) -> subprocess.Popen[str] | None:
+        """Begins to count what the processes execute, and those that they start; None: no perf."""
+        perf = shutil.which("perf")
+        if perf is None:
+            return None
+        pids = ",".join(map(str, self.processes()))
+        return subprocess.Popen(
+            [perf, "stat", "-x", ",", "-e", "instructions", "-p", pids],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
     def run(
         self, script: str, each: int, clients: int = CLIENTS, url: str | None = None
     ) -> Measured:
@@ -147,6 +179,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "script.sql"
             file.write_text(script)
+            counter = self.count_instructions()
             before, began = self.cpu(), time.perf_counter()
             done = subprocess.run(
                 [self.bin / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-t", str(each),
@@ -154,6 +187,7 @@ class Bench:
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             took, used = time.perf_counter() - began, self.cpu() - before
+            instructions = _counted(counter)
             if done.returncode:
                 raise RuntimeError(done.stderr[-2000:])
             latencies = [
@@ -163,7 +197,23 @@ class Bench:
             ]
         count = clients * each
         p99 = statistics.quantiles(latencies, n=100)[98]
-        return Measured(count / took, used / count * 1e6, statistics.median(latencies), p99)
+        return Measured(
+            count / took,
+            used / count * 1e6,
+            statistics.median(latencies),
+            p99,
+            instructions / count,
+        )
+
+
+def _counted(counter: subprocess.Popen[str] | None) -> float:
+    """Ends the counting; nan when this machine has no such counter."""
+    if counter is None:
+        return math.nan
+    counter.send_signal(signal.SIGINT)
+    _, told = counter.communicate()
+    first = told.partition(",")[0]
+    return float(first) if first.isdigit() else math.nan
 
 
 def lifecycle(bench: Bench, queued: int) -> None:
@@ -171,22 +221,23 @@ def lifecycle(bench: Bench, queued: int) -> None:
     # Until nearly all are done: a queue is not always fresh.
     rounds, each = 8, queued // (CLIENTS * 9)
     scripts = {"floor": FLOOR, "ours": OURS, **bench.peers}
-    cpu: dict[str, list[float]] = {name: [] for name in scripts}
-    rate: dict[str, list[float]] = {name: [] for name in scripts}
+    runs: dict[str, list[Measured]] = {name: [] for name in scripts}
     for _ in range(rounds):
         for name, script in scripts.items():
-            measured = bench.run(script, each)
-            cpu[name].append(measured.cpu)
-            rate[name].append(measured.rate)
+            runs[name].append(bench.run(script, each))
     print(f"lifecycle: claim + complete, {CLIENTS} clients, {queued:,} queued")
-    for name in scripts:
+    for name, measured in runs.items():
         print(
-            f"  {name:15} {statistics.median(cpu[name]):8.0f} us CPU"
-            f"  {statistics.median(rate[name]):8.0f} / s"
+            f"  {name:15} {statistics.median(m.cpu for m in measured):8.0f} us CPU"
+            f"  {statistics.median(m.instructions for m in measured) / 1e3:8.0f} k instructions"
+            f"  {statistics.median(m.rate for m in measured):8.0f} / s"
         )
     for peer in bench.peers:
-        ratio = statistics.median(o / p for o, p in zip(cpu["ours"], cpu[peer], strict=True))
-        print(f"  CPU of ours / {peer}: {ratio:.2f}")
+        pairs = list(zip(runs["ours"], runs[peer], strict=True))
+        cpu = statistics.median(o.cpu / p.cpu for o, p in pairs)
+        instructions = statistics.median(o.instructions / p.instructions for o, p in pairs)
+        counted = "not counted here" if math.isnan(instructions) else f"{instructions:.2f}"
+        print(f"  ours / {peer}: CPU {cpu:.2f}, instructions {counted}")
 
 
 def backlog(bench: Bench, million: bool) -> None:

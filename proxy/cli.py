@@ -55,6 +55,7 @@ def serve(
     port: Annotated[int | None, _flag("port")] = None,
     data_dir: Annotated[Path | None, _flag("data_dir")] = None,
     postgres: Annotated[str | None, _flag("postgres")] = None,
+    dialect: Annotated[str | None, _flag("dialect")] = None,
     log_level: Annotated[str | None, _flag("log_level")] = None,
     extensions: Annotated[list[str] | None, _flag("extensions")] = None,
     allow_directory: Annotated[list[Path] | None, _flag("allow_directory")] = None,

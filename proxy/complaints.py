@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
+from proxy import savepoints
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.parameter_types import columns_of
-from proxy.sql import control_plane
+from proxy.sql import control_plane, inference
+from proxy.sql.grouping import grouped_tables, with_settled_columns
 from proxy.sql.inserting import target, with_columns, without_conflict
 from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
+from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
 
 if TYPE_CHECKING:
@@ -57,13 +60,23 @@ _TOO_FEW = re.compile(
 )
 
 
-async def with_defaults(session: Session, plan: Statement, error: EngineError) -> Statement | None:
-    """An INSERT that was refused for giving fewer values than there are columns, naming its columns.
+async def put_otherwise(session: Session, plan: Statement, error: EngineError) -> Statement | None:
+    """What DuckDB has refused to prepare, in words that it takes; None where there are none.
 
-    Or one that was to do nothing on a conflict, and is of a table where none can be. None where that
-    was not it, or where the dialect wants it so.
+    In Postgres's dialect an INSERT that gives fewer values than there are columns, or that was to do
+    nothing on a conflict and is of a table where none can be, and a query that is grouped by primary
+    keys. In Snowflake's, a statement that names an alias where DuckDB knows none.
     """
-    if plan.kind != "INSERT" or session.settings.get("hatidata.dialect") != "postgres":
+    dialect = session.settings.get("hatidata.dialect")
+    if dialect == "snowflake":
+        sql = in_other_words(plan.sql, error)
+        return None if sql is None else replace(plan, sql=sql)
+    if dialect != "postgres":
+        return None
+    if error.sqlstate == "42803":
+        sql = await _with_settled_columns(session, plan.sql)
+        return None if sql is None else replace(plan, sql=sql)
+    if plan.kind != "INSERT":
         return None
     if error.message.startswith(_NO_KEY):
         sql = without_conflict(plan.sql)
@@ -77,6 +90,27 @@ async def with_defaults(session: Session, plan: Statement, error: EngineError) -
         return None
     columns = await session.on_duck(columns_of, session.duck, f"SELECT * FROM {table} LIMIT 0")
     return replace(plan, sql=with_columns(plan.sql, [name for name, _ in columns[:given]]))
+
+
+def in_other_words(sql: str, error: EngineError) -> str | None:
+    """DuckDB's SQL of a statement of Snowflake's that names an alias where DuckDB knows none.
+
+    None where that is not what it was refused for.
+    """
+    name = complained_of(error.sqlstate, error.message)
+    if not name or len(sql) > _PARSED_AGAIN:
+        return None
+    return spelled_out(sql, name, savepoints.using(VOLATILE))
+
+
+async def _with_settled_columns(session: Session, sql: str) -> str | None:
+    tree = inference.read(sql)
+    if tree is None:
+        return None
+    names = grouped_tables(tree)
+    duck = session.duck
+    tables = await session.on_duck(lambda: {name: duck.columns_of_table(name) for name in names})
+    return with_settled_columns(tree, tables)
 
 
 _PARSED_AGAIN = 1 << 16  # characters: longer texts keep the place that was found first

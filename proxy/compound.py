@@ -6,7 +6,7 @@ planner says which steps (`proxy.sql.compound`); here they run, each through the
 statement of the client's. Functions and procedures are kept as DuckDB macros, so that they live,
 are named and are rolled back as tables are (`proxy.routines`); blocks are run by `proxy.scripting`.
 
-None of this can be described without running it: Describe refuses (0A000).
+What of this can be described without running it is `proxy.describing`'s.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from proxy import savepoints
+from proxy import savepoints, sequences
 from proxy.engines.duck import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
@@ -42,6 +42,8 @@ Answer = Outcome | Rows
 
 _REMEMBERED = 100
 _SCANNED = "temp.main._hd_scanned"
+_SCANNED_KEPT = 16
+"""Results that were scanned lie in so many temporary tables, the oldest of which makes room."""
 _COUNT_COLUMNS = {
     "INSERT": "number of rows inserted",
     "UPDATE": "number of rows updated",
@@ -67,6 +69,7 @@ class Compound:
         self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
         self.tables = 0  # made so far for results within scripts
+        self._scanned = 0  # the number of the last table that a result was scanned into
         self.leftover: list[str] = []  # of them, those that an answer may still be read from
 
     async def run(self, action: act.CompoundAction) -> Answer:
@@ -118,7 +121,7 @@ class Compound:
 
     async def execute(self, sql: str) -> int:
         """Runs a statement in DuckDB's SQL to its end; how many rows it changed or gave."""
-        return await self._session.on_duck(self._execute, sql)
+        return await self._session.on_duck_in_words(self._execute, sql)
 
     def _execute(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
         """Blocks."""
@@ -159,14 +162,17 @@ class Compound:
         return Outcome(f"INSERT 0 {counted}")
 
     async def _pivot(self, action: act.PivotValues) -> Answer:
-        rows = await self._session.on_duck(self._session.duck.run, action.values)
+        return await self.answer(self.plan(await self.pivot_text(action)))
+
+    async def pivot_text(self, action: act.PivotValues) -> str:
+        """The statement with the values that its PIVOT is over."""
+        rows = await self._session.on_duck_in_words(self._session.duck.run, action.values)
         values = [literal(value) for (value,) in rows]
         if "NULL" in values:
             raise SqlError("0A000", "PIVOT over values that are NULL is not supported")
         if not values:
             raise SqlError("22023", "PIVOT has no values")
-        text = action.before + ", ".join(values) + action.after
-        return await self.answer(self.plan(text))
+        return action.before + ", ".join(values) + action.after
 
     async def _block(self, action: act.RunBlock) -> Answer:
         return await Script(self).run(action.block, "anonymous block")
@@ -187,7 +193,7 @@ class Compound:
         self._session.context.refresh(plan.needs)
         if plan.route is not Route.DUCKDB or plan.federated:
             raise SqlError("0A000", "an expression over the control plane is not supported here")
-        rows = await self._session.on_duck(self._session.duck.run, plan.sql)
+        rows = await self._session.on_duck_in_words(self._session.duck.run, plan.sql)
         return rows[0][0] if rows else None
 
     # --- RESULT_SCAN --------------------------------------------------------------------------
@@ -217,6 +223,13 @@ class Compound:
         """The session itself has answered. What RESULT_SCAN may ask for is what it can give again."""
         if isinstance(answer, Rows):
             inner = answer.portal.statement.plan
+            if inner is not None and isinstance(plan.action, (act.ResultScan, act.PivotValues)):
+                duck = answer.portal.statement.duck
+                if duck is None or inner.kind in _COUNT_COLUMNS:
+                    self.lost()
+                else:
+                    self.ran(inner, duck.moment, 0)
+                return
             again = inner is not None and isinstance(plan.action, _ANSWERED_AGAIN)
             self._results.append(_Result(inner.sql, None) if again and inner else None)
             return
@@ -228,6 +241,10 @@ class Compound:
         self._results.append(_Result(f"SELECT * FROM (VALUES {rows}) AS _t({names})", None))
 
     async def _scan(self, action: act.ResultScan) -> Answer:
+        return await self.answer(self.plan(await self.scanned_text(action)))
+
+    async def scanned_text(self, action: act.ResultScan) -> str:
+        """The statement over a table that holds the result which it asks for."""
         try:
             result = self._results[action.back]
         except IndexError:
@@ -242,10 +259,31 @@ class Compound:
                 raise SqlError("0A000", refusal) from error
             if not await self._session.on_duck(self._session.duck.unchanged, result.moment):
                 raise SqlError("0A000", refusal)
-        create = f"CREATE OR REPLACE TEMP TABLE {_SCANNED} AS {result.sql}"
-        await self._session.on_duck(self._session.duck.run_privately, create)
-        text = action.text[: action.start] + _SCANNED + action.text[action.end :]
-        return await self.answer(self.plan(text))
+        table = await self._session.on_duck(self._take_scanned, result)
+        self._results[action.back] = _Result(f"SELECT * FROM {table}", None)
+        return action.text[: action.start] + table + action.text[action.end :]
+
+    def _take_scanned(self, result: _Result) -> str:
+        """Blocks. Puts a result into a table, whose name it gives.
+
+        That is no change to what other statements gave; but what was read from the table that made
+        room for it cannot be asked for again.
+        """
+        duck = self._session.duck
+        valid = [
+            one is not None and one.moment is not None and duck.unchanged(one.moment)
+            for one in self._results
+        ]
+        self._scanned = (self._scanned + 1) % _SCANNED_KEPT
+        table = f"{_SCANNED}{self._scanned}_"
+        duck.run_privately(f"CREATE OR REPLACE TEMP TABLE {table} AS {result.sql}")
+        now = duck.now()
+        for index, (one, held) in enumerate(zip(list(self._results), valid, strict=True)):
+            if one is not None and one is not result and table in one.sql:
+                self._results[index] = None
+            elif one is not None and held:
+                self._results[index] = one._replace(moment=now)
+        return table
 
     async def _call(self, action: act.Call) -> Answer:
         if action.into:
@@ -277,5 +315,7 @@ _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.CreateFunction: lambda self, action: self.routines.create_function(action),
     act.CreateProcedure: lambda self, action: self.routines.create_procedure(action),
     act.DropFunction: lambda self, action: self.routines.drop_function(action),
+    act.AlterFunction: lambda self, action: self.routines.alter_function(action),
+    act.AlterSequence: lambda self, action: sequences.alter(self._session, action),
     act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
 }

@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+DialectName = Literal["snowflake", "postgres", "duckdb"]
 
 
 class Settings(BaseSettings):
@@ -41,6 +42,10 @@ class Settings(BaseSettings):
         None,
         description="DSN of the control-plane Postgres (a role that may create roles). "
         "Default: an embedded one under the data directory.",
+    )
+    dialect: DialectName = Field(
+        "snowflake",
+        description="The dialect that sessions begin with: snowflake, postgres or duckdb.",
     )
     log_level: LogLevel = Field(
         "info", description="debug, info, warning or error; logs go to stderr."

@@ -22,6 +22,7 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
+from proxy.sql.constraint_names import given_names
 from proxy.sql.identities import literal
 
 if TYPE_CHECKING:
@@ -87,9 +88,13 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
         ]
     for database, schema, table, _ in wanted:
         there: list[Constraint] = []
-        for row in duck.told(schema, table, database).constraints:
-            kind, _, columns, expression, other, theirs = row
-            name = _name(table, kind, columns, expression, [found.name for found in there])
+        rows = duck.told(schema, table, database).constraints
+        names = given_names([(row[0], row[2], row[3]) for row in rows])
+        for place, (kind, _, columns, expression, other, theirs) in enumerate(rows):
+            if (name := names.get(place)) == "":
+                continue
+            taken = [found.name for found in there]
+            name = name or _name(table, kind, columns, expression, taken)
             there.append(Constraint(kind, columns, name, expression or "", other or "", theirs))
         of_it = {"database": database, "schema": schema, "table": table}
         query = _INDEXES.format(**{key: literal(value) for key, value in of_it.items()})

@@ -5,6 +5,9 @@ nothing may run until then. A block is walked through once: every declaration an
 by DuckDB and not run, and its variable holds a NULL of the type found, so that what follows can be
 bound in turn. Where all RETURNs agree on one type, that is the answer; where the types hang on what
 runs (EXECUTE IMMEDIATE of a text that is made, a table that the block creates), it is refused.
+
+What PIVOT over ANY and RESULT_SCAN read first changes nothing, and is read: should it give other
+columns when the statement runs, that is an error.
 """
 
 from __future__ import annotations
@@ -43,6 +46,10 @@ async def columns_of(compound: Compound, action: act.CompoundAction) -> Columns 
         return None
     if isinstance(action, StageAction):
         return await compound.stages.columns_of(action)
+    if isinstance(action, act.PivotValues):
+        return await of_statement(compound, compound.plan(await compound.pivot_text(action)))
+    if isinstance(action, act.ResultScan):
+        return await of_statement(compound, compound.plan(await compound.scanned_text(action)))
     try:
         if isinstance(action, act.RunBlock):
             return await Description(compound).columns(action.block)
@@ -62,7 +69,7 @@ async def of_statement(compound: Compound, plan: Statement) -> Columns | None:
     if plan.route is not Route.DUCKDB or plan.refused is not None:
         raise _unknown()
     session = compound._session
-    statement = await session.on_duck(session.duck.prepare, plan.sql)
+    statement = await session.on_duck_in_words(session.duck.prepare, plan.sql)
     statement.close()
     return portals.row_types_of(plan, statement)
 

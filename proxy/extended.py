@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.complaints import with_defaults
+from proxy.complaints import put_otherwise
 from proxy.defining import copied, run_rest
 from proxy.describing import columns_of
 from proxy.engines import backend as be
@@ -40,6 +40,7 @@ from proxy.sql.parameters import (
     samples,
     with_returned,
 )
+from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.traces import Trace
@@ -142,8 +143,11 @@ class ExtendedProtocol:
     ) -> None:
         session = self._session
         if plan.route is not Route.POSTGRES:
-            await self.prepare(statement, plan, message.parameter_oids)
-            return
+            try:
+                await self.prepare(statement, plan, message.parameter_oids)
+                return
+            except SqlError as error:
+                statement.plan = plan = handed_over(plan, error)
         session.admit(plan)
         await session.mirror.before_question(plan.asks_catalog)
         body = session.body
@@ -190,7 +194,7 @@ class ExtendedProtocol:
                     await self._prepare_duck(statement, plan, oids)
                     break
                 except EngineError as error:
-                    again = await with_defaults(self._session, plan, error)
+                    again = await put_otherwise(self._session, plan, error)
                     plan = again or federation.widened(plan, error)
         finally:
             if plan.federated:

@@ -14,16 +14,24 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from proxy.engines.duck import TEMPORARY
-from proxy.engines.duck_texts import CONSTRAINT, foreign_key
+from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
+from proxy.sql.constraint_names import (
+    NamedKey,
+    check_of,
+    given_names,
+    name_of_check,
+    named_check,
+)
 from proxy.sql.identities import literal, quoted
 from proxy.sql.lengths import checked_length
 from proxy.sql.reading import DUCKDB
@@ -56,12 +64,25 @@ class _Column:
 
 @dataclass(slots=True)
 class _Constraint:
-    """kind: 'CHECK', 'PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY', or '' for one that is added."""
+    """kind: 'CHECK', 'PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY', or '' for one that is added.
+
+    name: that it was given, '' for none. named: its columns, where its name is kept beside it.
+    """
 
     kind: str
     sql: str
     columns: list[str] = field(default_factory=list)
     expression: str = ""
+    name: str = ""
+    named: list[str] = field(default_factory=list)
+
+    def statements(self) -> list[str]:
+        if not self.name:
+            return [self.sql]
+        if self.kind == "CHECK":
+            _, expression = name_of_check(self.expression) or ("", self.expression)
+            return [named_check(self.name, expression)]
+        return [self.sql, check_of(NamedKey(self.name, self.kind, tuple(self.named)))]
 
 
 @dataclass(slots=True)
@@ -86,20 +107,25 @@ class _Table:
             for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]
+        names = given_names([(row[0], row[2], row[3]) for row in told.constraints])
         self.constraints = [
-            _Constraint(kind, sql, list(columns), expression or "")
-            for kind, sql, columns, expression, _, _ in told.constraints
+            _Constraint(
+                kind, sql, list(columns), expression or "", names.get(place, ""), list(columns)
+            )
+            for place, (kind, sql, columns, expression, _, _) in enumerate(told.constraints)
+            if names.get(place) != ""
         ]
         self.indexes = _indexes(duck, meant)
-        self.old_indexes = [index.name for index in self.indexes]
+        self.old_indexes = {index.name: index.comment for index in self.indexes}
         self.counters: list[str] = []  # what creates the sequences of new columns
         self.after: list[str] = []
         self.anew = False  # its definition changed
         self.new = self.name
+        self.new_schema = self.schema
 
     @property
     def target(self) -> str:
-        return quoted(self.database, self.schema, self.new)
+        return quoted(self.database, self.new_schema, self.new)
 
     def column(self, name: str) -> _Column:
         for column in self.columns:
@@ -147,6 +173,18 @@ class _Table:
             if index.name.lower() == edit.name.lower() and index.comment == CONSTRAINT:
                 self.indexes.remove(index)
                 return
+        found = self._constraint(edit.name)
+        if found is not None:
+            self.anew = True
+            self.constraints.remove(found)
+        elif not edit.exists:
+            raise self._no_constraint(edit.name)
+
+    def _no_constraint(self, name: str) -> SqlError:
+        message = f'constraint "{name}" of relation "{self.name}" does not exist'
+        return SqlError("42704", message)
+
+    def _constraint(self, wanted: str) -> _Constraint | None:
         taken: set[str] = set()
         for constraint in self.constraints:
             name = self._name_of(constraint)
@@ -155,16 +193,73 @@ class _Table:
                 number += 1
                 name = f"{stem}{number}"
             taken.add(name)
-            if name.lower() == edit.name.lower():
-                self.anew = True
-                self.constraints.remove(constraint)
+            if name.lower() == wanted.lower():
+                return constraint
+        return None
+
+    def rename_constraint(self, edit: edits.RenameConstraint) -> None:
+        taken = self._constraint(edit.new) is not None
+        if taken or any(index.name.lower() == edit.new.lower() for index in self.indexes):
+            message = f'constraint "{edit.new}" for relation "{self.name}" already exists'
+            raise SqlError("42710", message)
+        for index in self.indexes:
+            if index.name.lower() == edit.name.lower() and index.comment == CONSTRAINT:
+                self.indexes.remove(index)
+                self.indexes.append(replace(index, name=edit.new))
                 return
-        if not edit.exists:
-            message = f'constraint "{edit.name}" of relation "{self.name}" does not exist'
+        found = self._constraint(edit.name)
+        if found is None:
+            message = f'constraint "{edit.name}" for table "{self.name}" does not exist'
             raise SqlError("42704", message)
+        self.anew = True
+        found.name = edit.new
+        key = foreign_key(found.expression) if found.kind == "CHECK" else None
+        if key is not None:
+            key["name"], found.name = edit.new, ""
+            _keep_key(found, key)
+
+    def validate_constraint(self, edit: edits.ValidateConstraint) -> None:
+        unique = any(
+            index.name.lower() == edit.name.lower() and index.comment == CONSTRAINT
+            for index in self.indexes
+        )
+        if not unique and self._constraint(edit.name) is None:
+            raise self._no_constraint(edit.name)
+
+    def set_schema(self, edit: edits.SetSchema) -> None:
+        if any("nextval(" in (column.default or "") for column in self.columns):
+            raise _unable("moving a table with numbered columns to another schema")
+        if edit.schema != self.schema:
+            self.anew, self.new_schema = True, edit.schema
+
+    def use_index(self, edit: edits.UseIndex) -> None:
+        found = [one for one in self.indexes if one.name.lower() == edit.index.lower()]
+        if not found:
+            raise SqlError("42704", f'index "{edit.index}" does not exist')
+        (index,) = found
+        if not index.unique:
+            message = f'"{index.name}" is not a unique index'
+            raise SqlError(
+                "42809",
+                message,
+                detail="Cannot create a primary key or unique constraint using such an index.",
+            )
+        columns = [plain_name(one) for one in index.expressions]
+        self.indexes.remove(index)
+        name = edit.name or index.name
+        if not edit.primary:
+            self.indexes.append(replace(index, name=name, comment=CONSTRAINT))
+            return
+        listed = ", ".join(map(quoted, columns))
+        self.add_constraint(edits.AddConstraint((f"PRIMARY KEY ({listed})",), True))
+        self.constraints.append(
+            _Constraint("", check_of(NamedKey(name, "PRIMARY KEY", tuple(columns))))
+        )
 
     def _name_of(self, constraint: _Constraint) -> str:
         """What the mirror's Postgres calls a constraint, which has no name in DuckDB."""
+        if constraint.name:
+            return constraint.name
         key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
         if key is not None:
             return key["name"] or "_".join([self.name, *key["columns"], "fkey"])
@@ -194,6 +289,7 @@ class _Table:
             message = f'column "{edit.new}" of relation "{self.name}" already exists'
             raise SqlError("42701", message)
         for constraint in self.constraints:
+            constraint.named = [edit.new if one == old else one for one in constraint.named]
             _rename_in_key(constraint, old, edit.new)
         # DuckDB renames what the other constraints say, before there are indexes.
         self.anew = True
@@ -231,7 +327,7 @@ class _Table:
     # --- statements -----------------------------------------------------------------------------
 
     def statements(self) -> list[str]:
-        place = quoted(self.database, self.schema)
+        place = quoted(self.database, self.new_schema)
         left = {index.name for index in self.indexes} if not self.anew else set()
         gone = [name for name in self.old_indexes if name not in left]
         if self.anew:
@@ -240,14 +336,14 @@ class _Table:
             made = [f"DROP INDEX {place}.{quoted(name)}" for name in gone]
         made += self.after
         for index in self.indexes:
-            if not self.anew and index.name in self.old_indexes:
-                continue
-            unique = "UNIQUE " if index.unique else ""
-            made.append(
-                f"CREATE {unique}INDEX {quoted(index.name)} ON {self.target} "
-                f"({', '.join(index.expressions)})"
-            )
-            if index.comment is not None:
+            stays = not self.anew and index.name in self.old_indexes
+            if not stays:
+                unique = "UNIQUE " if index.unique else ""
+                made.append(
+                    f"CREATE {unique}INDEX {quoted(index.name)} ON {self.target} "
+                    f"({', '.join(index.expressions)})"
+                )
+            if index.comment != (self.old_indexes[index.name] if stays else None):
                 name = f"{place}.{quoted(index.name)}"
                 made.append(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
         return made
@@ -258,7 +354,7 @@ class _Table:
                 raise _unable(f"changing a table that has {what}")
         other = f"{self.name}_{secrets.token_hex(4)}"
         parts = [column.sql or _definition(column) for column in self.columns]
-        parts += [one.sql for one in self.constraints]
+        parts += [sql for one in self.constraints for sql in one.statements()]
         kept = [column for column in self.columns if not column.sql or column.value]
         into = ", ".join(quoted(column.name) for column in kept)
         values = ", ".join(column.value or quoted(column.name) for column in kept)
@@ -266,22 +362,43 @@ class _Table:
         before = quoted(self.database, self.schema, self.name)
         # Not the old table is renamed but the new one: DuckDB's list of indexes fails, in every
         # session, for as long as it sees a table with indexes that lost them and its name at once.
-        fresh = quoted(self.database, self.schema, other if self.new == self.name else self.new)
+        elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
+        fresh = quoted(self.database, self.new_schema, self.new if elsewhere else other)
         made = [
             f"CREATE {temporary}TABLE {fresh} ({', '.join(parts)})",
             *self.counters,
             f"INSERT INTO {fresh} ({into}) SELECT {values} FROM {before}",
             f"DROP TABLE {before}",
         ]
-        if fresh != self.target:
+        if fresh != self.target and any(map(_refers, parts)):
+            # What is referred to keeps the name under which its referrer was made, and could never
+            # be dropped: so it is made under its own, from a copy.
+            named = ", ".join(
+                f"{column.value or quoted(column.name)} AS {quoted(column.name)}" for column in kept
+            )
+            made = [
+                f"CREATE {temporary}TABLE {fresh} AS SELECT {named} FROM {before}",
+                f"DROP TABLE {before}",
+                f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
+                *self.counters,
+                f"INSERT INTO {self.target} ({into}) SELECT {into} FROM {fresh}",
+                f"DROP TABLE {fresh}",
+            ]
+        elif fresh != self.target:
             made.append(f"ALTER TABLE {fresh} RENAME TO {quoted(self.new)}")
         if self.comment is not None:
             made.append(f"COMMENT ON TABLE {self.target} IS {literal(self.comment)}")
         for column in self.columns:
             if column.comment is not None:
-                name = quoted(self.database, self.schema, self.new, column.name)
+                name = quoted(self.database, self.new_schema, self.new, column.name)
                 made.append(f"COMMENT ON COLUMN {name} IS {literal(column.comment)}")
         return made
+
+
+def _refers(part: str) -> bool:
+    """Whether a column's or a constraint's definition is a reference to DuckDB."""
+    kinds = {token.token_type for token in DUCKDB.own_tokens(part)}
+    return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
 
 
 def rebuilt(duck: DuckSession, plan: Rebuilds) -> list[str] | None:
@@ -302,6 +419,12 @@ def rebuilt(duck: DuckSession, plan: Rebuilds) -> list[str] | None:
             return None
     table = _Table(duck, meant)
     for edit in plan.edits:
+        if isinstance(edit, edits.SetSchema) and edit.schema != meant.schema:
+            if not duck.has("SCHEMA", (edit.schema,)):
+                raise SqlError("3F000", f'schema "{edit.schema}" does not exist')
+            if duck.means((meant.database, edit.schema, meant.name)) is not None:
+                message = f'relation "{meant.name}" already exists in schema "{edit.schema}"'
+                raise SqlError("42P07", message)
         _EDITORS[type(edit)](table, edit)
     return table.statements() or ["SELECT 1 LIMIT 0"]
 
@@ -335,7 +458,7 @@ def _is_constrained(table: _Table, changes: tuple[edits.Edit, ...]) -> bool:
         if isinstance(edit, _OF_CONSTRAINED):
             about = [one for one in table.constraints if table.is_about(one, edit.name)]
             renames = isinstance(edit, edits.RenameColumn)
-            if any(not renames or foreign_key(one.expression or "") for one in about):
+            if any(not renames or one.name or foreign_key(one.expression or "") for one in about):
                 return True
     return False
 
@@ -350,6 +473,10 @@ _EDITORS: dict[type, Any] = {
     edits.SetType: _Table.set_type,
     edits.SetNull: _Table.set_null,
     edits.SetDefault: _Table.set_default,
+    edits.RenameConstraint: _Table.rename_constraint,
+    edits.ValidateConstraint: _Table.validate_constraint,
+    edits.UseIndex: _Table.use_index,
+    edits.SetSchema: _Table.set_schema,
 }
 
 
@@ -377,6 +504,10 @@ def _rename_in_key(constraint: _Constraint, old: str, new: str) -> None:
     if key is None or old not in key["columns"]:
         return
     key["columns"] = [new if name == old else name for name in key["columns"]]
+    _keep_key(constraint, key)
+
+
+def _keep_key(constraint: _Constraint, key: dict[str, Any]) -> None:
     kept = {FOREIGN_KEY: key.pop("name"), **key}
     constraint.expression = f"NOT ({literal(json.dumps(kept))} IS NULL)"
     constraint.sql = f"CHECK ({constraint.expression})"

@@ -1,15 +1,16 @@
 """Functions and procedures of the client's, kept in DuckDB.
 
 Why it exists: DuckDB has macros, which live in schemas, are found by the search path, and come and go
-with transactions. A SQL function is a macro. A procedure is kept as a macro without parameters whose
-value is its definition, under a name that no function has: `procedure p/2`, for two parameters.
+with transactions. A SQL function is a macro, with a form for each of the functions of its name. What
+they were made of is the value of a macro without parameters, under a name that no function has:
+`function f`, a JSON array. A procedure is such a macro alone: `procedure p/2`, for two parameters.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duck_errors import EngineError
 from proxy.errors import SqlError
@@ -18,7 +19,8 @@ from proxy.scope import Name, with_parameters
 from proxy.sql import compound as act
 from proxy.sql import macros
 from proxy.sql.reading import SNOWFLAKE
-from proxy.sql.script import read_block
+from proxy.sql.script_reader import read_block
+from proxy.sql.snowflake.signatures import kind_of, type_of
 
 if TYPE_CHECKING:
     from proxy.compound import Answer
@@ -45,7 +47,79 @@ def _schema(name: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("main" if part == "public" else part for part in name[:-1])[-1:]
 
 
+# DuckDB's own functions that nothing here calls: a client's of that name is found before them.
+_FREE = frozenset(
+    {
+        *("add", "subtract", "multiply", "divide", "even", "prefix", "suffix", "bar", "mean"),
+        *("product", "alias", "fdiv", "fmod", "entropy", "mad", "sem", "tokenize"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Overloads:
+    """The functions of one name in one schema. kept: whether there are any yet."""
+
+    schema: tuple[str, ...]
+    name: str
+    forms: tuple[act.CreateFunction, ...]
+    kept: bool
+
+
+def _types(function: act.CreateFunction) -> tuple[str, ...]:
+    return tuple(kind_of(parameter.type) for parameter in function.parameters)
+
+
+def _is_ambiguous(function: act.CreateFunction, among: list[act.CreateFunction]) -> bool:
+    """Whether a call's number of arguments alone does not tell a function from others of its name."""
+
+    def counts(one: act.CreateFunction) -> range:
+        needed = sum(parameter.default is None for parameter in one.parameters)
+        return range(needed, len(one.parameters) + 1)
+
+    mine = counts(function)
+    return any(one is not function and set(counts(one)) & set(mine) for one in among)
+
+
+def _shown(parameters: tuple[act.Parameter, ...]) -> list[dict[str, str | None]]:
+    return [asdict(p) | {"kind": kind_of(p.type)} for p in parameters]
+
+
+def _parameters(listed: list[dict[str, Any]]) -> tuple[act.Parameter, ...]:
+    return tuple(act.Parameter(one["name"], one["type"], one["default"]) for one in listed)
+
+
+def _written(function: act.CreateFunction) -> dict[str, Any]:
+    """What is kept of a function: enough to make it again, and to show it."""
+    made = asdict(function)
+    for passing in ("name", "replace", "if_not_exists"):
+        del made[passing]
+    made["parameters"] = _shown(function.parameters)
+    if function.columns is None:
+        made["kind"] = kind_of(function.returns)
+    else:
+        made["columns"] = _shown(function.columns)
+    return made
+
+
+def _read_function(name: tuple[str, ...], kept: dict[str, Any]) -> act.CreateFunction:
+    rest = {
+        key: value for key, value in kept.items() if key not in ("kind", "parameters", "columns")
+    }
+    columns = kept["columns"]
+    return act.CreateFunction(
+        name,
+        _parameters(kept["parameters"]),
+        columns=None if columns is None else _parameters(columns),
+        replace=True,
+        if_not_exists=False,
+        **rest,
+    )
+
+
 class Routines:
+    """A session's functions and procedures."""
+
     def __init__(self, session: Session) -> None:
         self._session = session
 
@@ -66,9 +140,10 @@ class Routines:
 
     async def create_function(self, action: act.CreateFunction) -> Answer:
         name = action.name[-1]
-        body, colliding = macros.macro(action)
+        _, colliding = macros.macro(action)
         builtin = "SELECT 1 FROM duckdb_functions() WHERE internal AND function_name = "
-        if await self._rows(f"{builtin}{_text(name.lower())} LIMIT 1"):
+        taken = f"{builtin}{_text(name.lower())} LIMIT 1"
+        if name.lower() not in _FREE and await self._rows(taken):
             raise SqlError("0A000", f"a function of the name {name} is not supported")
         for query in colliding:
             try:
@@ -80,53 +155,100 @@ class Routines:
                 "a function whose argument has the name of a column that it reads is not supported",
                 hint="Give the argument another name.",
             )
-        there = await self._there(action.name)
-        if there and action.if_not_exists:
+        there = await self._functions(action.name)
+        types = tuple(kind_of(p.type) for p in action.parameters)
+        same = next((one for one in there.forms if _types(one) == types), None)
+        if same is not None and action.if_not_exists:
             return Outcome("CREATE FUNCTION")
-        if there and not action.replace:
-            raise SqlError("42723", f'function "{name}" already exists')
-        target = _quoted(*_schema(action.name), name)
+        if same is not None and not action.replace:
+            raise SqlError(
+                "42723", f'function "{name}" already exists with the same argument types'
+            )
+        forms = [action if one is same else one for one in there.forms]
         async with self._session.compound.one_transaction():
-            if there:
-                await self._drop(there)
-            await self._execute(f"CREATE MACRO {target}{body}")
+            await self._keep(there, forms if same is not None else [*forms, action])
         return Outcome("CREATE FUNCTION")
 
-    async def _there(self, name: tuple[str, ...]) -> tuple[str, str, str, int] | None:
-        """Schema, name, type and number of parameters of a function."""
-        schema = _schema(name)
-        of = _text(schema[0]) if schema else "SELECT unnest(current_schemas(true))"
-        rows = await self._rows(
-            "SELECT schema_name, function_name, function_type, len(parameters) "
-            "FROM duckdb_functions() WHERE NOT internal AND database_name = current_database() "
-            f"AND schema_name IN ({of}) AND lower(function_name) = lower({_text(name[-1])})"
-        )
-        return rows[0] if rows else None  # type: ignore[return-value]
+    async def _functions(self, name: tuple[str, ...]) -> _Overloads:
+        """The functions of a name, in the first schema of the path that has any."""
+        key = f"function {name[-1]}"
+        found = [row for row in await self._find(name, key) if row[1].lower() == key.lower()]
+        if not found:
+            return _Overloads(_schema(name), name[-1], (), kept=False)
+        schema, key = found[0]
+        (value,) = (await self._rows(f"SELECT {_quoted(schema, key)}()"))[0]
+        spelled = key.removeprefix("function ")
+        forms = tuple(_read_function((schema, spelled), one) for one in json.loads(value))
+        return _Overloads((schema,), spelled, forms, kept=True)
 
-    async def _drop(self, there: tuple[str, str, str, int]) -> None:
-        schema, name, kind, _ = there
-        what = "MACRO TABLE" if kind == "table_macro" else "MACRO"
-        await self._execute(f"DROP {what} {_quoted(schema, name)}")
+    async def _keep(self, there: _Overloads, forms: list[act.CreateFunction]) -> None:
+        """Makes the macros of a name's functions anew, and writes down what they were made of."""
+        kinds = {form.columns is None for form in forms}
+        if len(kinds) > 1:
+            raise SqlError("0A000", "a function of a table function's name is not supported")
+        macro = _quoted(*there.schema, there.name)
+        key = _quoted(*there.schema, f"function {there.name}")
+        if there.kept:
+            what = "MACRO" if there.forms[0].columns is None else "MACRO TABLE"
+            await self._execute(f"DROP {what} IF EXISTS {macro}")
+        if not forms:
+            await self._execute(f"DROP MACRO {key}")
+            return
+        written = [macros.macro(form, typed=_is_ambiguous(form, forms))[0] for form in forms]
+        await self._execute(f"CREATE MACRO {macro} {', '.join(written)}")
+        value = _text(json.dumps([_written(form) for form in forms]))
+        await self._execute(f"CREATE OR REPLACE MACRO {key}() AS {value}")
+
+    async def _one(
+        self, name: tuple[str, ...], types: tuple[str, ...]
+    ) -> tuple[_Overloads, act.CreateFunction | None]:
+        there = await self._functions(name)
+        wanted = tuple(map(kind_of, types))
+        return there, next((one for one in there.forms if _types(one) == wanted), None)
 
     async def drop_function(self, action: act.DropFunction) -> Answer:
-        there = await self._there(action.name)
-        if there is None or there[3] != action.arity:
+        there, dropped = await self._one(action.name, action.types)
+        if dropped is None:
             if action.if_exists:
                 return Outcome("DROP FUNCTION")
             raise SqlError("42883", f'function "{action.name[-1]}" does not exist')
-        await self._drop(there)
+        async with self._session.compound.one_transaction():
+            await self._keep(there, [one for one in there.forms if one is not dropped])
         return Outcome("DROP FUNCTION")
+
+    async def alter_function(self, action: act.AlterFunction) -> Answer:
+        there, altered = await self._one(action.name, action.types)
+        if altered is None:
+            if action.if_exists:
+                return Outcome("ALTER FUNCTION")
+            raise SqlError("42883", f'function "{action.name[-1]}" does not exist')
+        if not action.rename:
+            made = replace(altered, **dict(action.changes))
+            forms = [made if one is altered else one for one in there.forms]
+            async with self._session.compound.one_transaction():
+                await self._keep(there, forms)
+            return Outcome("ALTER FUNCTION")
+        macros.check_name(action.rename[-1])
+        target = await self._functions(
+            (*(_schema(action.rename) or there.schema), action.rename[-1])
+        )
+        if any(_types(one) == _types(altered) for one in target.forms):
+            raise SqlError("42723", f'function "{action.rename[-1]}" already exists')
+        async with self._session.compound.one_transaction():
+            await self._keep(there, [one for one in there.forms if one is not altered])
+            await self._keep(target, [*target.forms, altered])
+        return Outcome("ALTER FUNCTION")
 
     # --- procedures ---------------------------------------------------------------------------
 
     async def create_procedure(self, action: act.CreateProcedure) -> Answer:
         read_block(action.body, SNOWFLAKE.tokenize(action.body))
         for parameter in action.parameters:
-            macros.type_of(parameter.type)
+            type_of(parameter.type)
         if action.returns != "TABLE":
-            macros.type_of(action.returns)
+            type_of(action.returns)
         for column in action.columns:
-            macros.type_of(column.type)
+            type_of(column.type)
         key = f"procedure {action.name[-1]}/{len(action.parameters)}"
         target = _quoted(*_schema(action.name), key)
         there = [row for row in await self._find(action.name, key) if row[1] == key]
@@ -135,9 +257,10 @@ class Routines:
         if there and not action.replace:
             raise SqlError("42723", f'procedure "{action.name[-1]}" already exists')
         definition = {
-            "parameters": [asdict(parameter) for parameter in action.parameters],
+            "parameters": _shown(action.parameters),
             "returns": action.returns,
-            "columns": [asdict(column) for column in action.columns],
+            "kind": "TABLE" if action.returns == "TABLE" else kind_of(action.returns),
+            "columns": _shown(action.columns),
             "body": action.body,
         }
         value = _text(json.dumps(definition))
@@ -157,8 +280,12 @@ class Routines:
         """Runs a procedure. Its arguments are expressions of the caller's."""
         from proxy.scripting import Script
 
+        if action.name[-1].upper().startswith("SYSTEM$"):  # Snowflake's functions can be called so
+            given = ", ".join(text for _, text in action.arguments)
+            compound = self._session.compound
+            return await compound.answer(compound.plan(f"SELECT {action.name[-1]}({given})"))
         definition = await self.definition(action)
-        parameters = [act.Parameter(**fields) for fields in definition["parameters"]]
+        parameters = list(_parameters(definition["parameters"]))
         script = Script(self._session.compound, caller.depth + 1)
         script.scope.enter()
         for parameter, value in self._arguments(action, parameters):

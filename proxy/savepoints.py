@@ -131,16 +131,20 @@ def repeatable(writes: Sequence[Write]) -> set[str]:
     return names
 
 
-@lru_cache(maxsize=1)
 def _volatile() -> frozenset[str]:
-    """`_VOLATILE`, and the names of the dialect's macros whose bodies come to use one of them."""
+    return using(_VOLATILE)
+
+
+@lru_cache(maxsize=4)
+def using(names: frozenset[str]) -> frozenset[str]:
+    """`names`, and those of the dialect's macros whose bodies come to use one of them."""
     bodies: dict[str, set[str]] = {}
     for script in macro_scripts():
         words = [token.text.casefold() for token in DUCKDB.tokenize(script)]
         if "macro" in words[:5]:
             opening = words.index("(")
             bodies.setdefault(words[opening - 1], set()).update(words[opening:])
-    found = set(_VOLATILE)
+    found = set(names)
     while more := {name for name, body in bodies.items() if name not in found and body & found}:
         found |= more
     return frozenset(found)

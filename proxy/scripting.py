@@ -22,6 +22,7 @@ from proxy.scope import Name, Scope
 from proxy.sql import compound as act
 from proxy.sql import script as s
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.script_reader import BlockReader
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.literals import literal
 from proxy.sql.statement import Route, Statement
@@ -118,10 +119,10 @@ class Script:
     # --- the engine ---------------------------------------------------------------------------
 
     async def _privately(self, sql: str) -> None:
-        await self._session.on_duck(self._session.duck.run_privately, sql)
+        await self._session.on_duck_in_words(self._session.duck.run_privately, sql)
 
     async def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return await self._session.on_duck(self._session.duck.run, sql)
+        return await self._session.on_duck_in_words(self._session.duck.run, sql)
 
     async def assign(self, name: Name, sql: str) -> None:
         """Give a variable the value of DuckDB's query `sql`; its type stays what it was."""
@@ -201,7 +202,7 @@ class Script:
         inner = s.Fragment(fragment.text, tokens)
         words = [token.text.upper() for token in tokens[:2]]
         if words == ["EXECUTE", "IMMEDIATE"]:
-            reader = s._Reader(fragment.text, list(tokens))
+            reader = BlockReader(fragment.text, list(tokens))
             made = reader._immediate()
             text, using = await self._immediate_text(made)
             return await self._result_of(self._bound_text(text, using))

@@ -152,6 +152,7 @@ class Server:
                 self._mirror,
                 "" if self._shared is None else self._shared[0],
                 self._stages,
+                self._settings.dialect,
             )
             self._cleanup = undo.pop_all()
 

@@ -20,7 +20,7 @@ import structlog
 
 from proxy import portal as portals
 from proxy.at_once import AtOnce
-from proxy.complaints import better_placed, located, with_defaults
+from proxy.complaints import better_placed, in_other_words, located, put_otherwise
 from proxy.compound import Compound
 from proxy.constraints import Constraints
 from proxy.copying import Copying
@@ -52,6 +52,7 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.shortcut import KnownTexts, Shortcut, passes
 from proxy.sql.existence import Existence, existence
 from proxy.sql.plan import Dialect, PlanCache, Route, Statement
+from proxy.sql.portable import handed_over
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.session_actions import CopyStatement
 from proxy.staging.service import StageService
@@ -107,6 +108,7 @@ class Services:
     mirror: Mirror | None
     shared_role: str  # what all clients are in Postgres; '' where each is itself
     stages: StageService
+    dialect: str  # that sessions begin with
 
 
 class Session:
@@ -280,6 +282,7 @@ class Session:
         for name, value in self.services.server_parameters.items():
             self.settings.fix(name, value)
         self.settings.fix("session_authorization", self.user)
+        self.settings.start("hatidata.dialect", self.services.dialect)
         for name, value in greeting.settings:
             try:
                 self.settings.start(name, value)
@@ -310,6 +313,8 @@ class Session:
         """
         extended = step is None and kind not in _ANSWERED_BY_READY
         self.body = body
+        if (asking := self.relay.asking) is not None:  # a search_path, perhaps: names hang on it
+            await asyncio.wait([asking])
         try:
             if step is not None:
                 await self.exchange.run(step)
@@ -554,12 +559,15 @@ class Session:
         elif isinstance(plan.action, CopyStatement):
             await self.copying.run(plan)
         elif plan.route is Route.POSTGRES:
-            self.compound.lost()
-            # Leading blanks keep the positions in Postgres's errors true to the client's text.
-            sql = " " * plan.start + (plan.relayed or plan.text)
-            await self._relay_query(sql, (plan,))
+            await self._simple_postgres(plan)
         else:
             await self._simple_duck(plan)
+
+    async def _simple_postgres(self, plan: Statement) -> None:
+        self.compound.lost()
+        # Leading blanks keep the positions in Postgres's errors true to the client's text.
+        sql = " " * plan.start + (plan.relayed or plan.text)
+        await self._relay_query(sql, (plan,))
 
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
@@ -606,6 +614,17 @@ class Session:
     async def on_duck(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
         return await self.duck.call(self._in_step, function, *arguments)
+
+    async def on_duck_in_words(self, function: Callable[..., T], sql: str, *arguments: Any) -> T:
+        """As `on_duck`, of a function that binds `sql`: in other words where DuckDB asks for them."""
+        while True:
+            try:
+                return await self.on_duck(function, sql, *arguments)
+            except EngineError as error:
+                again = in_other_words(sql, error) if self.dialect.name == "snowflake" else None
+                if again is None:
+                    raise
+                sql = again
 
     @property
     def duck_in_step(self) -> bool:
@@ -673,6 +692,15 @@ class Session:
     async def _simple_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
+        if plan.portable:
+            try:
+                await self._simple_typed(plan)
+            except SqlError as error:
+                await self._simple_postgres(handed_over(plan, error))
+        else:
+            await self._simple_typed(plan)
+
+    async def _simple_typed(self, plan: Statement) -> None:
         plan = await self.typed.of(plan)
         if plan.scalar and (known := self._constants.get(plan.sql)) is not None:
             self.link.write(known)
@@ -704,7 +732,7 @@ class Session:
             else:
                 running, encoder, piece = await self.on_duck(self._start_duck, plan)
         except EngineError as error:
-            if (again := await with_defaults(self, plan, error)) is not None:
+            if (again := await put_otherwise(self, plan, error)) is not None:
                 await self._simple_duck(again)
                 return
             if error.sqlstate == "42P02":  # there is none but $0

@@ -244,6 +244,12 @@ class SessionStatements:
             raise not_supported("standard_conforming_strings = off in this dialect")
         session.settings.set(action.name, action.value, action.local)
 
+    async def _set_role(self, action: act.SetRole | act.SetSessionAuthorization) -> None:
+        """A session has one role, its own: to it, and back to it, there is nothing to do."""
+        if action.name not in (None, self._session.context.role, self._session.user):
+            words = "ROLE" if isinstance(action, act.SetRole) else "SESSION AUTHORIZATION"
+            raise not_supported(f"SET {words} of another role", "Connect as that role.")
+
     async def _reset(self, action: act.Reset) -> None:
         if action.name is None:
             self._session.settings.reset_all()
@@ -413,6 +419,8 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows |
     act.Release: SessionStatements._release,
     act.RollbackTo: SessionStatements._rollback_to,
     act.SetTransaction: SessionStatements._set_transaction,
+    act.SetRole: SessionStatements._set_role,
+    act.SetSessionAuthorization: SessionStatements._set_role,
     act.Set: SessionStatements._set,
     act.SetVariables: SessionStatements._set_variables,
     act.UnsetVariables: SessionStatements._unset_variables,

@@ -99,6 +99,7 @@ _CHECKS = (
     " FROM (VALUES ('record_creation', 'task_attempts'), ('record_transition', 'task_attempts'),"
     "   ('immutable', 'tasks'), ('immutable', 'task_attempts'), ('append_only', 'workflow_events'),"
     "   ('append_only_statement', 'workflow_events'), ('append_only', 'tasks'),"
+    "   ('lanes_follow', 'task_classes'),"
     "   ('append_only', 'task_attempts'), ('append_only', 'release_decisions')) AS w (name, relation)"
     " WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgname = w.name"
     "   AND t.tgrelid = ('hd_runtime.' || w.relation)::regclass)",

@@ -8,7 +8,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._constraint(p_item jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE p_item ->> 'type' WHEN 'CHECK' THEN format('CHECK (%s)', p_item ->> 'expression')
+    SELECT CASE p_item ->> 'type' WHEN 'CHECK'
+           THEN format('%s CHECK (%s)', 'CONSTRAINT ' || quote_ident(p_item ->> 'name'), p_item ->> 'expression')
            ELSE format('%s %s (%s)', 'CONSTRAINT ' || quote_ident(p_item ->> 'name'), CASE p_item ->> 'type' WHEN 'PRIMARY KEY' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END,
                        hatidata_catalog._names(p_item -> 'columns')) END
 $$;

@@ -102,7 +102,7 @@ class DuckEngine:
         *,
         extensions: Iterable[str] = (),
         macros: Iterable[str] = (),
-        functions: Iterable[tuple[str, str, str, Body]] = (),
+        functions: Iterable[tuple[str, tuple[str, ...], str, Body, bool]] = (),
         table_functions: Iterable[Callable[[duckdb_c.Connection], None]] = (),
         memory_limit: str | None = None,
     ) -> None:
@@ -112,7 +112,12 @@ class DuckEngine:
         functions: what `Functions.register` takes, for each function that the macros call.
         table_functions: what adds one to the database.
         """
-        settings = {"temp_directory": str(path.parent / "spill")}
+        # Only from that format on may macros of one name differ in their parameters' types; a file
+        # that is there keeps its own.
+        settings = {
+            "temp_directory": str(path.parent / "spill"),
+            "storage_compatibility_version": "v1.4.0",
+        }
         if memory_limit:
             settings["memory_limit"] = memory_limit
         given = (extensions, macros, functions, table_functions)
@@ -490,6 +495,14 @@ class DuckSession:
         self._watch.tables.listed(found)
         return found
 
+    def columns_of_table(self, name: Sequence[str]) -> dict[str, bool] | None:
+        """Blocks. A table's columns, and whether its primary key has them; None for what is no table."""
+        meant = self.means(name)
+        if meant is None or meant.kind != "r":
+            return None
+        table = _literal(_quoted(meant[:3]))
+        return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
+
     @property
     def in_block(self) -> bool:
         """Whether a transaction is open."""
@@ -548,6 +561,10 @@ class DuckSession:
     def unchanged(self, moment: Stamp) -> bool:
         """Blocks. Whether a query gives now what it gave then: `DuckStatement.moment` when it ran."""
         return self._watch.holds(moment, rows=True)
+
+    def now(self) -> Stamp:
+        """Blocks. The state of the database, to be held against `unchanged` later."""
+        return self._watch.stamp()
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

@@ -32,6 +32,7 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.engines.known_tables import Declared, Key, Row
+from proxy.sql.constraint_names import given_names, name_of_check
 from proxy.sql.lengths import checked_length
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
@@ -384,8 +385,9 @@ class _Reading:
         return self._new("r", schema, name) | {"constraints": [], "indexes": []}
 
     def _sequence(self, row: Sequence[Any]) -> Document:
-        schema, name, start, minimum, maximum, increment, cycle = row
+        schema, name, start, minimum, maximum, increment, cycle, comment = row
         return self._new("S", schema, name) | {
+            "comment": comment,
             "start": start,
             "minimum": minimum,
             "maximum": maximum,
@@ -415,17 +417,22 @@ class _Reading:
             if of_it is None or document["kind"] != "r":
                 continue
             if "constraints" in aspects:
-                for row in of_it.constraints:
-                    self._constraint(document, schema, row)
+                rows = of_it.constraints
+                names = given_names([(row[0], row[2], row[3]) for row in rows])
+                for place, row in enumerate(rows):
+                    if names.get(place) != "":
+                        self._constraint(document, schema, row, names.get(place))
             if "comments" in aspects:
                 document["comment"] = of_it.comment
                 for column in document["columns"]:
                     if column["name"] in of_it.comments:
                         column["comment"] = of_it.comments[column["name"]]
 
-    def _constraint(self, document: Document, schema: str, row: Row) -> None:
+    def _constraint(self, document: Document, schema: str, row: Row, name: str | None) -> None:
         kind, _, columns, expression, other, theirs = row
         item: Document = {"type": kind, "columns": list(columns)}
+        if name is not None:
+            item["name"] = name
         if kind == "CHECK":
             assert expression is not None
             if self._is_length(document, columns, expression):
@@ -438,7 +445,7 @@ class _Reading:
                 item |= {"type": "FOREIGN KEY", **kept}
                 item["schema"] = mirrored_schema(kept["schema"] or schema)
             else:
-                item["expression"] = expression
+                item["expression"] = (name_of_check(expression) or ("", expression))[1]
         elif kind == "FOREIGN KEY":
             item |= {"table": other, "references": list(theirs)}
         document["constraints"].append(item)
@@ -564,7 +571,7 @@ _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} OR
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
 _SEQUENCES = (
-    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle "
+    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
     f"FROM duckdb_sequences() WHERE {_OURS}"
 )
 _COLUMNS = (

@@ -17,11 +17,32 @@ import pyarrow as pa
 from proxy.engines.duckdb_api import DuckError, api, check_error_data, ptr
 from proxy.engines.duckdb_c import TYPE_NAMES, Connection
 
-Body = Callable[[pa.Array], pa.Array]
+Body = Callable[..., pa.Array]
+"""Takes an array for each argument, of one length, and gives one of that length."""
 
 _CALL = c.CFUNCTYPE(None, ptr, ptr, ptr)
-_ARROW = {"VARCHAR": pa.string(), "BLOB": pa.binary()}
+_ARROW = {
+    "VARCHAR": pa.string(),
+    "BLOB": pa.binary(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+}
 _ARRAY_SIZE, _SCHEMA_SIZE = 80, 72  # of ArrowArray and ArrowSchema, in bytes
+
+
+def _arrow(kind: str) -> pa.DataType:
+    return pa.list_(_arrow(kind[:-2])) if kind.endswith("[]") else _ARROW[kind]
+
+
+def _logical_type(kind: str) -> ptr:
+    """A `duckdb_logical_type`, which the caller destroys."""
+    if not kind.endswith("[]"):
+        return ptr(api.create_logical_type(TYPE_NAMES.index(kind)))
+    element = _logical_type(kind[:-2])
+    try:
+        return ptr(api.create_list_type(element))
+    finally:
+        api.destroy_logical_type(c.byref(element))
 
 
 class Functions:
@@ -34,39 +55,47 @@ class Functions:
         api.connection_get_arrow_options(connection.handle, c.byref(self._options))
         self._alive: list[object] = []
 
-    def register(self, name: str, argument: str, result: str, body: Body) -> None:
-        """`name(argument)` as `body` computes it; VARCHAR and BLOB are the types there are.
+    def register(
+        self, name: str, arguments: tuple[str, ...], result: str, body: Body, volatile: bool
+    ) -> None:
+        """`name(arguments)` as `body` computes it; the types are VARCHAR, BLOB, BIGINT, DOUBLE
+        and lists of them, as in BIGINT[].
 
-        Raises `DuckError` for a name that is taken.
+        volatile: whether it gives something else each time. Raises `DuckError` for a name that is
+        taken.
         """
         function = ptr(api.create_scalar_function())
-        taken, given = (
-            ptr(api.create_logical_type(TYPE_NAMES.index(kind))) for kind in (argument, result)
-        )
-        call = _CALL(self._caller(argument, result, body))
+        taken = [_logical_type(kind) for kind in arguments]
+        given = _logical_type(result)
+        call = _CALL(self._caller(arguments, result, body))
         try:
             api.scalar_function_set_name(function, name.encode())
-            api.scalar_function_add_parameter(function, taken)
+            for kind in taken:
+                api.scalar_function_add_parameter(function, kind)
             api.scalar_function_set_return_type(function, given)
+            if volatile:
+                api.scalar_function_set_volatile(function)
             api.scalar_function_set_function(function, c.cast(call, ptr))
             if api.register_scalar_function(self._connection.handle, function):
                 raise DuckError(f"Catalog Error: cannot register function {name}")
             self._alive.append(call)
         finally:
             api.destroy_scalar_function(c.byref(function))
-            for kind in (taken, given):
+            for kind in (*taken, given):
                 api.destroy_logical_type(c.byref(kind))
 
-    def _caller(self, argument: str, result: str, body: Body) -> Callable[[int, int, int], None]:
-        shape = pa.struct([pa.field("0", _ARROW[argument])])
-        converted = self._converted(pa.schema([pa.field("0", _ARROW[result])]))
+    def _caller(
+        self, arguments: tuple[str, ...], result: str, body: Body
+    ) -> Callable[[int, int, int], None]:
+        shape = pa.struct([pa.field(str(n), _arrow(kind)) for n, kind in enumerate(arguments)])
+        converted = self._converted(pa.schema([pa.field("0", _arrow(result))]))
 
         def call(info: int, chunk: int, output: int) -> None:
             try:
                 room = c.create_string_buffer(_ARRAY_SIZE)
                 check_error_data(api.data_chunk_to_arrow(self._options, chunk, c.addressof(room)))
                 rows = pa.Array._import_from_c(c.addressof(room), shape)
-                made = body(rows.field(0))
+                made = body(*(rows.field(n) for n in range(len(arguments))))
                 self._answer(made, converted, output)
             except Exception as error:
                 api.scalar_function_set_error(info, str(error).encode())

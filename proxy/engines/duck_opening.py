@@ -27,7 +27,7 @@ class Furniture:
 
     extensions: tuple[str, ...]
     macros: tuple[str, ...]
-    functions: tuple[tuple[str, str, str, Body], ...]
+    functions: tuple[tuple[str, tuple[str, ...], str, Body, bool], ...]
     table_functions: tuple[Callable[[duckdb_c.Connection], None], ...]
 
     def put_into(self, calling: duckdb_c.Connection, connection: duckdb_c.Connection) -> Functions:

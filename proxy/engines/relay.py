@@ -444,6 +444,11 @@ class Relay:
         """Whether Postgres is to wait with what it has still to send."""
         (self.pause if held else self.resume)()
 
+    @property
+    def asking(self) -> asyncio.Task[None] | None:
+        """What finds out which settings the last statements left; they are not the session's yet."""
+        return self._releasing
+
     async def discard(self, statement: str) -> None:
         """DISCARD or DEALLOCATE ALL, where a backend keeps something for the client."""
         if self._releasing is not None:

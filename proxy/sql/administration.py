@@ -127,6 +127,19 @@ def _to_postgres(words: Words) -> Judgement:
     return Judgement(kind, "postgres")
 
 
+def _role(words: Words) -> Judgement:
+    """ALTER ROLE. Sessions keep their settings themselves and ask no role for what to begin with."""
+    kind = words.step().text.upper()
+    if any(token.token_type == TokenType.SET for token in words.tokens[2:]):
+        words.rest()
+        hint = "Give settings with the connection: options=-c name=value."
+        return Judgement(
+            kind, refused=SqlError("0A000", "ALTER ROLE ... SET is not supported", hint=hint)
+        )
+    words.rest()
+    return Judgement(kind, "postgres")
+
+
 def _notification(words: Words) -> Judgement:
     kind = words.step().text.upper()
     words.rest()
@@ -218,6 +231,15 @@ def _upkeep(words: Words) -> Judgement:
     return Judgement(kind, sql=sql, writes=False, touched=counted)
 
 
+def _order(words: Words) -> Judgement:
+    """REINDEX and CLUSTER: DuckDB keeps its indexes and its order itself; what is there is checked."""
+    kind = words.word
+    tokens = words.tokens
+    words.rest()
+    relayed = for_postgres.named_main(tokens, words.text)
+    return Judgement(kind, "postgres", relayed=relayed)
+
+
 def is_control_relation(parts: tuple[str, ...]) -> bool:
     """Whether a relation's (folded) name is one of the control plane's."""
     if len(parts) > 1:
@@ -287,15 +309,17 @@ def _call(words: Words) -> Judgement:
 def _comment(words: Words) -> Judgement | None:
     tokens = words.tokens
     what = words.word_at(2)
-    if concerns_only_control_plane(tokens) or what in ("ROLE", "DATABASE", "SCHEMA"):
+    if concerns_only_control_plane(tokens) or what in ("ROLE", "DATABASE", *_SAID_OF_THE_MIRROR):
         words.rest()
-        relayed = for_postgres.named_main(tokens, words.text) if what == "SCHEMA" else None
+        named = what in _SAID_OF_THE_MIRROR
+        relayed = for_postgres.named_main(tokens, words.text) if named else None
         return Judgement("COMMENT", "postgres", relayed=relayed)
     if [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"] and what in _COMMENTED:
         return _no_comment(words)
     return None
 
 
+_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX")  # of what Postgres alone can tell about
 _COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
 
 
@@ -334,8 +358,8 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ANALYZE": _upkeep,
     "ANALYSE": _upkeep,
     "CHECKPOINT": _checkpoint,
-    "REINDEX": _unsupported("REINDEX"),
-    "CLUSTER": _unsupported("CLUSTER"),
+    "REINDEX": _order,
+    "CLUSTER": _order,
     "REFRESH": _unsupported("REFRESH MATERIALIZED VIEW"),
     "IMPORT": _forbidden("42501", "IMPORT DATABASE", _FILES_HINT),
     "EXPORT": _forbidden("42501", "EXPORT DATABASE", _FILES_HINT),
@@ -353,10 +377,10 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ALTER SEQUENCE": _owner,
     "CREATE EXTENSION": _extension,
     "CREATE ROLE": _to_postgres,
-    "ALTER ROLE": _to_postgres,
+    "ALTER ROLE": _role,
     "DROP ROLE": _to_postgres,
     "CREATE USER": _to_postgres,
-    "ALTER USER": _to_postgres,
+    "ALTER USER": _role,
     "DROP USER": _to_postgres,
     "CREATE GROUP": _to_postgres,
     "DROP GROUP": _to_postgres,

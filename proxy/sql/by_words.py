@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from proxy.errors import SqlError
-from proxy.sql import routines
+from proxy.sql import routines, traces
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.compound import RunBlock
 from proxy.sql.reading import at_or_near
-from proxy.sql.script import read_block
-from proxy.sql.snowflake import accepted, stage_statements
+from proxy.sql.script_reader import read_block
+from proxy.sql.snowflake import accepted, rights, stage_statements
 from proxy.sql.statement import Route, Statement
 from proxy.sql.utility import Utility
 from proxy.sql.words import Words
@@ -45,6 +45,22 @@ def of_accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statemen
         tag=decided.kind,
         refused=decided.refused,
         notice=decided.notice,
+    )
+
+
+def of_rights(text: str, piece: Slice, decided: rights.Decided) -> Statement:
+    """A statement about roles and rights: Postgres's in other words, or one that is kept nowhere."""
+    if decided.relayed is None:
+        return of_accepted(text, piece, accepted.Accepted(*decided[:3]))
+    return Statement(
+        Route.POSTGRES,
+        decided.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        tag=decided.kind,
+        writes=True,
+        trace=traces.of_kind(decided.kind),
+        relayed=decided.relayed,
     )
 
 

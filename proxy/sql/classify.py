@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
-from proxy.sql.script import block_length, procedure_length
+from proxy.sql.script_reader import block_length, procedure_length
 
 
 @dataclass(slots=True)
@@ -33,6 +33,7 @@ class Slice:
 _TRANSACTION_WORDS = frozenset(
     {"TRANSACTION", "WORK", "TRAN", "ISOLATION", "READ", "NOT", "DEFERRABLE", "NAME", ","}
 )
+_BLOCK_WORDS = frozenset({"BEGIN", "DECLARE"})
 _SEMICOLON = TokenType.SEMICOLON
 _CURSOR_OPTIONS = frozenset({"BINARY", "INSENSITIVE", "ASENSITIVE", "NO", "SCROLL"})
 
@@ -77,12 +78,12 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     """
     if not tokens:
         return []
+    may_be_block = scripting and tokens[0].text.upper() in _BLOCK_WORDS
+    if ";" not in text and not (may_be_block and _block_at(tokens, 0)):
+        return [_slice(text, tokens, 0, len(text))]
     slices: list[Slice] = []
     start = first = 0
-    if ";" not in text and not (scripting and _block_at(tokens, 0)):
-        return [_slice(text, tokens, 0, len(text))]
-    ends = [i for i, token in enumerate(tokens) if token.token_type is _SEMICOLON]
-    for end in (*ends, len(tokens)):
+    for end in (*_ends(tokens, text.count(";")), len(tokens)):
         if scripting and first < len(tokens):
             block = _block_at(tokens, first)
             length = block_length(text, tokens[first:]) if block else 0
@@ -96,6 +97,20 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
             slices.append(_slice(text, tokens[first:end], start, stop))
         first, start = end + 1, stop + 1
     return slices
+
+
+def _ends(tokens: list[Token], most: int) -> list[int]:
+    """Where the semicolons are. most: as many there can be, those in strings and comments included.
+
+    The last one often is the only one, so it is begun with.
+    """
+    found: list[int] = []
+    at = len(tokens)
+    while at and len(found) < most:
+        at -= 1
+        if tokens[at].token_type is _SEMICOLON:
+            found.insert(0, at)
+    return found
 
 
 def _with_block(

@@ -99,7 +99,8 @@ class Call:
 class CreateFunction:
     """A SQL function as a macro. columns: of RETURNS TABLE, None for a scalar function.
 
-    body: the text between the quotes.
+    body: the text between the quotes. strict: whether an argument that is NULL makes the result NULL.
+    secure, memoizable, volatility, comment: are shown again, and have no effect.
     """
 
     name: tuple[str, ...]
@@ -109,13 +110,42 @@ class CreateFunction:
     body: str
     replace: bool
     if_not_exists: bool
+    strict: bool = False
+    secure: bool = False
+    memoizable: bool = False
+    volatility: str | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DropFunction:
+    """types: those of its parameters, which tell it from others of its name."""
+
     name: tuple[str, ...]
-    arity: int
+    types: tuple[str, ...]
     if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlterFunction:
+    """rename: the new name, () for the same; changes: of what `CreateFunction` keeps to show it."""
+
+    name: tuple[str, ...]
+    types: tuple[str, ...]
+    if_exists: bool
+    rename: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str | bool | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlterSequence:
+    """What changes of a sequence. rename: the new name, (); increment, comment: None for no change."""
+
+    name: tuple[str, ...]
+    if_exists: bool
+    rename: tuple[str, ...] = ()
+    increment: int | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +168,14 @@ CompoundAction = (
     | Call
     | CreateFunction
     | DropFunction
+    | AlterFunction
+    | AlterSequence
     | ResultScan
     | StageAction
 )
 
-WITHOUT_ROWS = (Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction)
+WITHOUT_ROWS = (
+    *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
+    AlterSequence,
+)
 """The actions that answer with a tag alone."""

@@ -24,7 +24,7 @@ _ROWS = 10
 def put_context_queries(nodes: Listing) -> bool:
     """Puts queries in the places of both functions; whether there was one. Raises SqlError."""
     found = False
-    for call in nodes.calls():
+    for call in nodes.of(exp.Anonymous):
         node, name = call.parent, call.args["this"]
         if node.__class__ is not exp.Table or node.this is not call or not isinstance(name, str):
             continue

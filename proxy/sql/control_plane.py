@@ -80,9 +80,9 @@ RUNTIME_FUNCTIONS: frozenset[str] = SIDE_EFFECTS | {"explain", "verify_events"}
 RUNTIME_RELATIONS: frozenset[str] = frozenset({"tasks", "task_attempts"})
 """Tables and views of `hd_runtime`, which need the schema's name."""
 
-_SYSTEM_PREFIXES = ("pg_", "has_", "txid_", "lo_")
+SYSTEM_PREFIXES = ("pg_", "has_", "txid_", "lo_")
 
-_SYSTEM_FUNCTIONS = name_set(
+SYSTEM_FUNCTIONS = name_set(
     """
     col_description obj_description shobj_description format_type current_setting set_config
     inet_client_addr inet_client_port inet_server_addr inet_server_port to_regclass to_regcollation
@@ -99,7 +99,7 @@ SHARED_FUNCTIONS = name_set(
 )
 """Functions that both engines answer: Postgres's answer counts where no table is named."""
 
-_HARMLESS = name_set(
+HARMLESS = name_set(
     """
     abs array_length array_to_string cardinality ceil chr coalesce concat concat_ws count exists
     floor greatest initcap least left length lower ltrim max min nullif quote_ident quote_literal
@@ -201,13 +201,13 @@ def hint_for_missing(message: str) -> str | None:
 def is_system_function(name: str) -> bool:
     """Whether only Postgres has this function."""
     return name not in SHARED_FUNCTIONS and (
-        name in _SYSTEM_FUNCTIONS or name.startswith(_SYSTEM_PREFIXES)
+        name in SYSTEM_FUNCTIONS or name.startswith(SYSTEM_PREFIXES)
     )
 
 
 def is_common_function(name: str) -> bool:
     """Whether a statement that calls it can be left to Postgres without a change of meaning."""
-    return name in _HARMLESS
+    return name in HARMLESS
 
 
 def is_setting(name: str) -> bool:

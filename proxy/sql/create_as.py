@@ -1,7 +1,7 @@
-"""CREATE TABLE AS, where its rows are those of no query: WITH NO DATA, and EXECUTE.
+"""CREATE TABLE AS in its other spellings: WITH NO DATA, EXECUTE, SELECT INTO, ON COMMIT.
 
 DuckDB's grammar knows the first, sqlglot's writer does not; neither can make a table of a prepared
-statement, which is the session's own.
+statement, which is the session's own. SELECT INTO is CREATE TABLE AS to everything that comes after.
 """
 
 from __future__ import annotations
@@ -9,10 +9,44 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
+from proxy.errors import SqlError
 from proxy.sql.classify import Slice
+from proxy.sql.reading import position_of
 from proxy.sql.session_actions import CreateAsExecute, Execute
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
+
+
+def of_select_into(tree: exp.Expr) -> exp.Expr:
+    """`SELECT ... INTO [TEMP] t` as the CREATE TABLE AS that it is; every other tree as it was."""
+    first = tree
+    while isinstance(first, exp.SetOperation):  # the first query of a UNION says where
+        first = first.this
+    into = first.args.get("into") if isinstance(first, exp.Select) else None
+    if into is None or not isinstance(into.this, exp.Table):
+        return tree
+    first.set("into", None)
+    made = exp.Create(this=into.this, kind="TABLE", expression=tree)
+    if into.args.get("temporary"):
+        made.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
+    return made
+
+
+def keep_rows_on_commit(tree: exp.Create) -> None:
+    """Takes ON COMMIT PRESERVE ROWS away, which is how temporary tables are here.
+
+    Raises 0A000 for DELETE ROWS: nothing empties a table when a transaction ends.
+    """
+    properties = tree.args.get("properties")
+    found = properties.find(exp.OnCommitProperty) if properties is not None else None
+    if found is None:
+        return
+    if found.args.get("delete"):
+        raise SqlError(
+            "0A000", "ON COMMIT DELETE ROWS is not supported", position=position_of(tree)
+        )
+    kept = [one for one in properties.expressions if one is not found]
+    tree.set("properties", exp.Properties(expressions=kept) if kept else None)
 
 
 def without_rows(tree: exp.Create) -> bool:

@@ -24,9 +24,9 @@ def name_schemas(nodes: Listing) -> bool:
     nodes: a whole statement's. Other relations may have a column of that name, so that the
     functions must be the only ones.
     """
-    if not any(node.__class__ is exp.Column and node.name.lower() == _ASKED for node in nodes):
+    if not any(column.name.lower() == _ASKED for column in nodes.of(exp.Column)):
         return False
-    tables = [node for node in nodes if isinstance(node, exp.Table)]
+    tables = nodes.of(exp.Table)
     if not tables or not all(map(_is_asked, tables)):
         return False
     for table in tables:

@@ -24,13 +24,7 @@ def rights(tokens: list[Token], text: str) -> str | None:
     Raises SqlError 0A000 for rights that Postgres does not have.
     """
     words = [_word(token) for token in tokens]
-    if "FUTURE" in words:
-        raise SqlError(
-            "0A000",
-            "GRANT ON FUTURE is not supported",
-            hint="ALTER DEFAULT PRIVILEGES is Postgres's, and not for analytical tables.",
-        )
-    if words[1:4] == ["OWNERSHIP", "ON", "TABLE"] or words[1:4] == ["OWNERSHIP", "ON", "VIEW"]:
+    if words[1:3] == ["OWNERSHIP", "ON"] and words[3] in ("TABLE", "VIEW", "SCHEMA", "SEQUENCE"):
         return _ownership(tokens, words, text)
     return _changed(tokens, text, [*_main(tokens), *_snowflake_words(tokens, words)])
 
@@ -41,6 +35,7 @@ def named_main(tokens: list[Token], text: str) -> str | None:
 
 
 def _snowflake_words(tokens: list[Token], words: list[str]) -> Iterator[Change]:
+    yield from _creations(tokens, words)
     for index, word in enumerate(words[:-1]):
         token, after = tokens[index], words[index + 1]
         if word in ("ROLE", "USER") and words[index - 1] in ("TO", "FROM", ",") and _names(after):
@@ -51,7 +46,20 @@ def _snowflake_words(tokens: list[Token], words: list[str]) -> Iterator[Change]:
             yield token.start, token.end + 1, "TABLES"
 
 
+def _creations(tokens: list[Token], words: list[str]) -> Iterator[Change]:
+    """CREATE TABLE, CREATE VIEW on a schema: CREATE is one right in Postgres."""
+    end = words.index("ON") if "ON" in words else 0
+    for index in range(1, end):
+        last = index
+        while words[index] == "CREATE" and words[last + 1] not in (",", "ON"):
+            last += 1
+        if last > index:
+            yield tokens[index + 1].start, tokens[last].end + 1, ""
+
+
 def _ownership(tokens: list[Token], words: list[str], text: str) -> str:
+    if words[-2:] == ["CURRENT", "GRANTS"] and words[-3] in ("COPY", "REVOKE"):
+        tokens, words = tokens[:-3], words[:-3]  # who has which rights changes with no owner here
     to = len(words) - 1 - words[::-1].index("TO") if "TO" in words else 0
     name = tokens[3:to][1:]
     grantee = tokens[to + 1 :]

@@ -24,14 +24,19 @@ from proxy.sql.statement import Route, Statement
 def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
 
-    It makes an EXTRACT of date_part, and reads one number of what is in an interval's quotes.
+    It makes an EXTRACT of date_part, reads one number of what is in an interval's quotes, and knows no
+    LOCAL TEMPORARY and no arrays of regtype.
     """
     if reader is not POSTGRES:
         return tokens
     made: list[Token] = []
+    if _is_temporary(tokens):
+        tokens = [tokens[0], *tokens[2:]]
     for index, token in enumerate(tokens):
         if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
             made.append(_like(token, TokenType.VAR, DATE_PART))
+        elif _is_array_of_objects(tokens, index):
+            continue
         elif token.token_type == TokenType.STRING and _is_whole_interval(tokens, index):
             opening = made.pop()
             made += [_like(opening, TokenType.VAR, "CAST"), _like(opening, TokenType.L_PAREN, "(")]
@@ -41,6 +46,25 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+def _is_array_of_objects(tokens: list[Token], at: int) -> bool:
+    """A bracket of `regtype[]`, of which the grammar knows regtype; both are Postgres's to read."""
+    first = at if tokens[at].token_type == TokenType.L_BRACKET else at - 1
+    return (
+        0 < first < len(tokens) - 1
+        and tokens[first].token_type == TokenType.L_BRACKET
+        and tokens[first - 1].token_type == TokenType.OBJECT_IDENTIFIER
+        and tokens[first + 1].token_type == TokenType.R_BRACKET
+    )
+
+
+def _is_temporary(tokens: list[Token]) -> bool:
+    """CREATE LOCAL TEMP and GLOBAL TEMPORARY, whose first word means nothing."""
+    create, scope, temporary = (*(token.text.upper() for token in tokens[:3]), "", "", "")[:3]
+    return (create, scope) in (("CREATE", "LOCAL"), ("CREATE", "GLOBAL")) and (
+        temporary in ("TEMP", "TEMPORARY")
+    )
 
 
 _UNITS = name_set("YEAR MONTH DAY HOUR MINUTE SECOND")

@@ -177,6 +177,9 @@ class _Query:
         self._depth, self._view = depth, view
         self._ctes = dict(ctes or {})
         self._sources: list[tuple[str, Outputs | None]] = []
+        self._schemas: set[tuple[str, str]] = (
+            set()
+        )  # (schema, table) that stand there by their names
         self._stars = True  # whether `*` is all columns of all sources in order
 
     def outputs(self, node: exp.Expr) -> Outputs | None:
@@ -228,6 +231,8 @@ class _Query:
         columns: Outputs | None = None
         if plain and isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             columns = self._table(node)
+            if alias is None and node.db:
+                self._schemas.add((node.db.lower(), name.lower()))
         elif plain and isinstance(node, exp.Subquery):
             columns = self._inner().outputs(node.this)
         self._sources.append((name.lower(), _renamed(columns, alias)))
@@ -272,8 +277,9 @@ class _Query:
         return [column for _, columns in chosen for column in columns or ()]
 
     def _column(self, column: exp.Column) -> int:
-        if column.args.get("db") is not None:
-            return 0
+        schema = column.args.get("db")
+        if schema is not None and (schema.name.lower(), column.table.lower()) not in self._schemas:
+            return 0  # a field of a struct
         name, table = column.name.lower(), column.table.lower()
         sources = [columns for alias, columns in self._sources if not table or alias == table]
         if not sources or any(columns is None for columns in sources):

@@ -7,7 +7,7 @@ than half of the tree, and `kinds` tells most passes that there is nothing for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence
 from itertools import chain
 from typing import Any
 
@@ -32,17 +32,20 @@ class Listing(list[exp.Expr]):
     given to `look_at`. kinds: the types of the nodes.
     """
 
-    __slots__ = ("columns", "kinds", "names")
+    __slots__ = ("_by_kind", "columns", "kinds", "names")
 
+    _by_kind: dict[type, list[exp.Expr]]
     columns: list[exp.Column]
-    kinds: set[type]
+    kinds: KeysView[type]
     names: list[exp.Identifier]
 
-    def calls(self) -> list[exp.Anonymous]:
-        """The calls of functions that the parser has no type of its own for."""
-        if exp.Anonymous not in self.kinds:
-            return []
-        return [node for node in self if node.__class__ is exp.Anonymous]
+    def of(self, kind: type) -> Sequence[Any]:
+        """The nodes of a type, not of those derived from it, in order."""
+        return self._by_kind.get(kind, ())
+
+    def by_kind(self) -> ItemsView[type, list[exp.Expr]]:
+        """The nodes by their type, in the order of their first."""
+        return self._by_kind.items()
 
     def every(self) -> Iterator[exp.Expr]:
         """The nodes and the plain columns, in no order."""
@@ -52,20 +55,12 @@ class Listing(list[exp.Expr]):
 def listed(tree: exp.Expr) -> Listing:
     """The nodes of a tree."""
     made = Listing()
-    made.names, made.columns = [], []
+    made.names, made.columns, made._by_kind = [], [], {}
+    made.kinds = made._by_kind.keys()
     try:
-        _list((tree,), made, made.names, made.columns)
+        _list((tree,), made, made.names, made.columns, made._by_kind)
     except RecursionError:  # a chain of a thousand operators
-        made.clear()
-        made.names, made.columns = [], []
-        for node in tree.dfs():
-            if _is_plain(node):
-                made.columns.append(node)
-            elif node.__class__ is _IDENTIFIER:
-                made.names.append(node)
-            else:
-                made.append(node)
-    made.kinds = set(map(type, made))
+        return _listed_in_turn(tree)
     return made
 
 
@@ -74,6 +69,7 @@ def _list(
     nodes: list[exp.Expr],
     names: list[exp.Identifier],
     columns: list[exp.Column],
+    by_kind: dict[type, list[exp.Expr]],
 ) -> None:
     """Puts what there is among and below the values of a node's arguments where it belongs."""
     for value in values:
@@ -84,20 +80,38 @@ def _list(
             continue
         elif kind is list:
             if value:
-                _list(value, nodes, names, columns)
+                _list(value, nodes, names, columns, by_kind)
         elif kind is _COLUMN and _is_plain(value):
             columns.append(value)
             names.extend(value.args.values())
-        elif kind is _LITERAL:
-            nodes.append(value)
         elif isinstance(value, exp.Expr):
             nodes.append(value)
-            _list(value.args.values(), nodes, names, columns)
+            if kind in by_kind:
+                by_kind[kind].append(value)
+            else:
+                by_kind[kind] = [value]
+            if kind is not _LITERAL:
+                _list(value.args.values(), nodes, names, columns, by_kind)
 
 
-def _is_plain(node: exp.Expr) -> bool:
-    if node.__class__ is not _COLUMN:
-        return False
+def _listed_in_turn(tree: exp.Expr) -> Listing:
+    """As `listed`, however deep the tree is."""
+    made = Listing()
+    made.names, made.columns, made._by_kind = [], [], {}
+    made.kinds = made._by_kind.keys()
+    for node in tree.dfs():
+        kind = node.__class__
+        if kind is _IDENTIFIER:
+            made.names.append(node)
+        elif kind is _COLUMN and _is_plain(node):
+            made.columns.append(node)
+        else:
+            made.append(node)
+            made._by_kind.setdefault(kind, []).append(node)
+    return made
+
+
+def _is_plain(node: exp.Column) -> bool:
     args = node.args
     if len(args) > 2 or (len(args) == 2 and args.get("table").__class__ is not _IDENTIFIER):
         return False

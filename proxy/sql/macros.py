@@ -18,6 +18,9 @@ from proxy.sql.reading import SNOWFLAKE, write_duckdb
 from proxy.sql.route import collect, decide
 from proxy.sql.snowflake import registry
 from proxy.sql.snowflake.context import settle
+from proxy.sql.snowflake.ddl import ONE_FORM
+from proxy.sql.snowflake.signatures import kind_of, parsed, type_of
+from proxy.sql.snowflake.types import INTEGERS
 from proxy.sql.statement import Dialect
 
 _ARGUMENTS = "_arguments"
@@ -27,27 +30,15 @@ def _refused(what: str, hint: str | None = None) -> SqlError:
     return SqlError("0A000", f"{what} is not supported", hint=hint)
 
 
-def _parse(text: str) -> exp.Expr:
-    return SNOWFLAKE.parse(text, SNOWFLAKE.tokenize(text))
-
-
 def check_name(name: str) -> None:
     """Raises 0A000 for a name that calls would not reach: one of the dialect's own functions."""
     try:
-        call = _parse(f'SELECT "{name}"()' if not name.isidentifier() else f"SELECT {name}()")
+        call = parsed(f'SELECT "{name}"()' if not name.isidentifier() else f"SELECT {name}()")
         own = not isinstance(call.expressions[0], exp.Anonymous)
     except SqlError:  # a function that must have arguments
         own = True
     if own or name.upper() in registry.FUNCTIONS:
         raise _refused(f"a function of the name {name}, which Snowflake's own has")
-
-
-def type_of(text: str) -> exp.DataType:
-    """The type that a parameter or result was declared with."""
-    cast = _parse(f"SELECT CAST(NULL AS {text})").expressions[0]
-    if not isinstance(cast, exp.Cast) or not isinstance(cast.to, exp.DataType):
-        raise SqlError("42704", f'type "{text}" does not exist')
-    return cast.to
 
 
 def _is_parameter(column: exp.Column, names: dict[str, exp.DataType]) -> bool:
@@ -71,7 +62,21 @@ def _translated(select: exp.Expr) -> exp.Expr:
         raise _refused("a function over the control plane")
     if facts.writes:
         raise _refused("a function that changes data")
-    return snowflake.rewrite(select, nodes)
+    made = snowflake.rewrite(select, nodes)
+    for call in made.find_all(exp.Anonymous):
+        # Parameters have no types when a macro is made: no form could be chosen for them.
+        first = call.expressions[0] if call.expressions else None
+        if call.this in ONE_FORM and isinstance(first, exp.Column) and _is_argument(first):
+            call.set("this", ONE_FORM[call.this])
+    return made
+
+
+def _is_argument(column: exp.Column) -> bool:
+    """Whether a column is a parameter itself, not one of a table that the body reads."""
+    return bool(column.meta.get(_ARGUMENT))
+
+
+_ARGUMENT = "argument"
 
 
 def _arguments_row(action: CreateFunction, types: dict[str, exp.DataType]) -> exp.Subquery:
@@ -88,7 +93,9 @@ def _arguments_row(action: CreateFunction, types: dict[str, exp.DataType]) -> ex
 
 
 def _argument(name: str) -> exp.Column:
-    return exp.Column(this=exp.Identifier(this=name, quoted=True))
+    made = exp.Column(this=exp.Identifier(this=name, quoted=True))
+    made.meta[_ARGUMENT] = True
+    return made
 
 
 def body_of(action: CreateFunction) -> exp.Expr:
@@ -99,14 +106,15 @@ def body_of(action: CreateFunction) -> exp.Expr:
         return SNOWFLAKE.parse(text, tokens)
     if action.columns is not None:
         raise SqlError("42601", "the body of a table function is a query")
-    return _parse(f"SELECT ({text}) AS _value").expressions[0].this
+    return parsed(f"SELECT ({text}) AS _value").expressions[0].this
 
 
-def macro(action: CreateFunction) -> tuple[str, list[str]]:
-    """CREATE MACRO for a function, without its name's qualification being looked at.
+def macro(action: CreateFunction, *, typed: bool = False) -> tuple[str, list[str]]:
+    """A form of CREATE MACRO: the parameters and the body of a function.
 
-    Also the queries that must not bind: each has one parameter left as a column of the body, where a
-    table of the body would be asked for it first. Raises 0A000 for what has no faithful form.
+    typed: whether the parameters have types, which tell it from other forms of as many. Also the
+    queries that must not bind: each has one parameter left as a column of the body, where a table of
+    the body would be asked for it first. Raises 0A000 for what has no faithful form.
     """
     check_name(action.name[-1])
     types = {p.name: type_of(p.type) for p in action.parameters}
@@ -129,6 +137,8 @@ def macro(action: CreateFunction) -> tuple[str, list[str]]:
         made = _table_query(action, body, types)
     else:
         value: exp.Expr = exp.Subquery(this=body) if isinstance(body, exp.Query) else body
+        if action.strict and action.parameters:
+            value = _unless_null(value, action.parameters, reads)
         cast = exp.Cast(this=exp.Paren(this=value), to=type_of(action.returns))
         select = exp.Select(expressions=[exp.alias_(cast, "_value")])
         if reads and action.parameters:
@@ -139,15 +149,37 @@ def macro(action: CreateFunction) -> tuple[str, list[str]]:
     written = write_duckdb(made)
     head = "AS TABLE" if action.columns is not None else "AS"
     text = written if action.columns is not None else f"({written})"
-    given = ", ".join(_written_parameter(p) for p in action.parameters)
+    given = ", ".join(_written_parameter(p, typed) for p in action.parameters)
     return f"({given}) {head} {text}", queries
 
 
-def _written_parameter(parameter: Parameter) -> str:
+def _unless_null(value: exp.Expr, parameters: tuple[Parameter, ...], reads: bool) -> exp.Expr:
+    """RETURNS NULL ON NULL INPUT: the body is not looked at where an argument is NULL."""
+    row = exp.to_identifier(_ARGUMENTS) if reads else None
+    missing: exp.Expr | None = None
+    for parameter in parameters:
+        column = _argument(parameter.name)
+        column.set("table", row.copy() if row is not None else None)
+        one = exp.Is(this=column, expression=exp.Null())
+        missing = one if missing is None else exp.Or(this=missing, expression=one)
+    assert missing is not None
+    return exp.Case(ifs=[exp.If(this=missing, true=exp.Null())], default=exp.Paren(this=value))
+
+
+def _engine_type(text: str) -> str:
+    made = _translated(parsed(f"SELECT CAST(NULL AS {text}) AS _value")).expressions[0].this
+    if kind_of(text) == "NUMBER" and isinstance(made, exp.Cast) and made.to.this in INTEGERS:
+        return "BIGINT"
+    return made.to.sql("duckdb") if isinstance(made, exp.Cast) else "VARCHAR"
+
+
+def _written_parameter(parameter: Parameter, typed: bool) -> str:
     name = '"' + parameter.name.replace('"', '""') + '"'
+    if typed:
+        name = f"{name} {_engine_type(parameter.type)}"
     if parameter.default is None:
         return name
-    value = _translated(_parse(f"SELECT ({parameter.default}) AS _value")).expressions[0].this
+    value = _translated(parsed(f"SELECT ({parameter.default}) AS _value")).expressions[0].this
     return f"{name} := {write_duckdb(value)}"
 
 

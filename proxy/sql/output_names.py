@@ -63,6 +63,9 @@ _WRITTEN_AS_OPERATORS = (
     exp.JSONBDeleteAtPath,
 )
 
+# What is an operator in symbols and a function by its name, which then is noted.
+_SYMBOLS = (exp.RegexpLike, exp.RegexpILike, exp.Sqrt, exp.Cbrt, exp.Abs)
+
 # Strength, as in Postgres's FigureColnameInternal: 2 a real name, 1 a type's or a keyword.
 Named = tuple[str, int]
 
@@ -71,6 +74,8 @@ def _function(node: exp.Expr, text: str) -> Named | None:
     meta = node._meta
     start = meta.get("start") if meta else None
     if start is None:
+        if isinstance(node, _SYMBOLS):
+            return None
         if isinstance(node, exp.Func):
             name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
             return _SPELLED_OTHERWISE.get(name.lower(), name.lower()), 2
@@ -120,6 +125,14 @@ def _path(node: exp.Expr, text: str) -> Named | None:
             if isinstance(part, exp.JSONPathKey) and isinstance(part.this, str):
                 return part.this if part.args.get("quoted") else part.this.lower(), 2
     return _figure(node.this, text)
+
+
+_TRIMS = {"LEADING": "ltrim", "TRAILING": "rtrim"}
+
+
+def _trim(node: exp.Expr, text: str) -> Named | None:
+    side = _TRIMS.get(str(node.args.get("position") or "").upper())
+    return (side, 2) if side is not None else _function(node, text)
 
 
 def _inner(node: exp.Expr, text: str) -> Named | None:
@@ -181,6 +194,7 @@ _FIGURES: dict[type, _Figure | None] = {
     exp.Array: _keyword("array"),
     exp.Interval: _keyword("interval"),
     exp.AtTimeZone: _keyword("timezone"),
+    exp.Trim: _trim,
     exp.Tuple: _keyword("row"),
     exp.Bracket: _bracket,
     exp.Dot: _dot,
@@ -233,6 +247,8 @@ def _used_in_clauses(select: exp.Select, order_means_output: bool) -> dict[str, 
     """Bare column names in the clauses after FROM, with the places where they stand."""
     used: dict[str, list[exp.Column]] = {}
     args = select.args
+    if not (args.get("order") or args.get("group") or args.get("having") or args.get("qualify")):
+        return used
     for clause in _CLAUSES[1:] if order_means_output else _CLAUSES:
         part = args.get(clause)
         if part is not None:
@@ -267,7 +283,7 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     used: dict[str, list[exp.Column]] | None = None
     projections = select.expressions
     for index, projection in enumerate(projections):
-        if projection.__class__ in _ALREADY or projection.is_star:
+        if projection.__class__ in _ALREADY or projection.is_star or _names_itself(projection):
             continue
         figured = _figure(projection, text)
         name = figured[0] if figured is not None else UNNAMED
@@ -293,6 +309,11 @@ def _name_returned(returning: exp.Returning, text: str) -> None:
             figured = _figure(output, text)
             name = exp.Identifier(this=figured[0] if figured else UNNAMED, quoted=True)
             returning.set("expressions", exp.Alias(this=output, alias=name), index=index)
+
+
+def _names_itself(projection: exp.Expr) -> bool:
+    """IDENTIFIER(...) that is no call becomes a column."""
+    return isinstance(projection, exp.DynamicIdentifier) and not projection.args.get("expressions")
 
 
 _ALREADY = frozenset({exp.Alias, exp.Aliases, exp.Column, exp.Star})

@@ -6,17 +6,25 @@ The stages are the function's order: names of columns, what the session settles,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import grammars, postgres, traces
+from proxy.sql.alter_forms import edited_by_words, with_named_check, without_its_name
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
-from proxy.sql.create_as import executed_in, without_rows
+from proxy.sql.create_as import (
+    executed_in,
+    keep_rows_on_commit,
+    of_select_into,
+    without_rows,
+)
 from proxy.sql.definitions import EVERYTHING, Touched, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
@@ -25,7 +33,9 @@ from proxy.sql.for_postgres import catalog_question
 from proxy.sql.listing import listed
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
+from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
+from proxy.sql.qualified_stars import shorten_stars
 from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
 from proxy.sql.rebuilding import name_renamed_column
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
@@ -41,6 +51,7 @@ from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
 
 _PARSED_STARTS = name_set(
@@ -64,8 +75,15 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if read is None:
         return grammars.for_postgres(text, piece)
     tree, grammar = read
+    if isinstance(tree, exp.Command) and (named := with_named_check(piece.tokens, source)):
+        tree = without_its_name(grammar.parse(named, grammar.tokenize(named)))
     if isinstance(tree, exp.Command):
-        return grammars.unknown(text, piece)
+        edited = edited_by_words(text, piece)
+        return edited if edited is not None else grammars.unknown(text, piece)
+    if dialect.name != "duckdb":
+        tree = of_select_into(tree)
+        if ".*" in source:
+            shorten_stars(tree)
     name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return in_session(text, piece, executed)
@@ -82,8 +100,10 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
             name_columns(tree, text, postgres=not is_snowflakes)
-        if isinstance(tree, exp.Create) and without_rows(tree):
-            tag = kind
+        if isinstance(tree, exp.Create):
+            keep_rows_on_commit(tree)
+            leave_storage_out(tree)
+            tag = kind if without_rows(tree) else tag
         nodes = listed(tree)
         if rewritten and exp.Null in nodes.kinds and nulls_are_text(tree):
             nodes = listed(tree)
@@ -111,6 +131,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return in_session(text, piece, several)
+    portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
+    traced = traces.of_tree(nodes, facts.runtime) if portable else None
     definition: Definition | None = None
     relations: tuple[Relation, ...] = ()
     changed: tuple[Touched, ...] = ()
@@ -142,47 +164,51 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
-    trace, sets = traces.of_tree(nodes, facts.runtime)
-    made = Statement(
-        _ROUTES[engine],
-        kind,
-        source,
-        piece.start,
-        sql=sql,
-        tag=tag,
-        writes=facts.writes,
-        ddl=ddl,
-        touched=changed,
-        parameters=_parameters(piece, source, numbered and dialect.numbered),
-        refused=refused,
-        scalar=scalar and not settled.needs,
-        trace=trace,
-        sets=sets,
-        needs=frozenset(settled.needs),
-        varies=settled.varies,
-        federated=relations,
-        asks_catalog=facts.asks_catalog,
-        typed=typed and engine != POSTGRES_ENGINE,
-    )
+    more: dict[str, Any] = {
+        "sql": sql,
+        "tag": tag,
+        "writes": facts.writes,
+        "scalar": scalar and not settled.needs,
+        "asks_catalog": facts.asks_catalog,
+    }
+    if settled.reworded:
+        more["relayed"] = tree.sql("postgres")
+    if portable:
+        more["portable"] = True
+        more["trace"], more["sets"] = traced
+    if engine != DUCKDB_ENGINE:
+        more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
+        more["federated"] = relations
+        if engine == POSTGRES_ENGINE and facts.control:
+            more["relayed"] = catalog_question(piece.tokens, text)
+    if typed and engine != POSTGRES_ENGINE:
+        more["typed"] = True
+    if ddl:
+        more["ddl"] = True
     if definition is not None:
-        return replace(
-            made,
-            tag=definition.tag or tag,
-            then=definition.then,
-            copies=definition.copies,
-            notice=definition.notice,
-        )
-    if engine == POSTGRES_ENGINE and facts.control:
-        return replace(made, relayed=catalog_question(piece.tokens, text))
+        more["tag"] = definition.tag or tag
+        more["then"] = definition.then
+        more["copies"] = definition.copies
+        more["notice"] = definition.notice
+    if changed:
+        more["touched"] = changed
+    if refused is not None:
+        more["refused"] = refused
+    if settled.needs:
+        more["needs"] = frozenset(settled.needs)
+    if settled.varies:
+        more["varies"] = True
+    if "$" in source and not (numbered and dialect.numbered):
+        more["parameters"] = highest_parameter(piece.tokens)
+    made = Statement(_ROUTES[engine], kind, source, piece.start, **more)
+    if portable and refused is not None:
+        with suppress(SqlError):
+            return handed_over(made, refused)
     return made
 
 
 _ROUTES = {route.value: route for route in Route}
 _DROPPING = (exp.Drop, exp.TruncateTable)
-
-
-def _parameters(piece: Slice, source: str, numbered: bool) -> int:
-    return highest_parameter(piece.tokens) if "$" in source and not numbered else 0
 
 
 _FEDERATED = name_set("SELECT INSERT UPDATE DELETE MERGE DESCRIBE SUMMARIZE")

@@ -47,7 +47,10 @@ class PlanCache:
             self._plans.move_to_end(key)
             return found
         self.misses += 1
-        with planned_under(dialect.parameters):
+        if dialect.parameters:
+            with planned_under(dialect.parameters):
+                made = plan_message(text, dialect)
+        else:
             made = plan_message(text, dialect)
         for statement in made:
             if statement.refused is not None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, by_words, parsed, routines, traces
+from proxy.sql import administration, altered_sequences, by_words, parsed, routines, traces
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, split
 from proxy.sql.control_plane import name_set
@@ -29,7 +29,7 @@ from proxy.sql.reading import (
     at_or_near,
 )
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import accepted, stage_statements
+from proxy.sql.snowflake import accepted, rights, stage_statements
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
@@ -73,13 +73,13 @@ def _plan_all(
     text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
 ) -> tuple[Statement, ...]:
     slices = split(tokens, text, scripting=is_snowflake(dialect))
-    return tuple(_plan(text, piece, dialect, reader) for piece in slices)
+    return tuple([_plan(text, piece, dialect, reader) for piece in slices])
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if is_snowflake(dialect):
         try:
-            piece.tokens = respelled(piece.tokens, piece.said)
+            piece.tokens = respelled(piece.tokens, piece.said, dialect.variables)
         except SqlError as error:
             return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     if piece.block:
@@ -94,7 +94,9 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
             return by_words.of_stage(text, piece, staged, words)
         if (decided := accepted.read(words)) is not None:
             return by_words.of_accepted(text, piece, decided)
-    routine = routines.READERS.get(phrase) if is_snowflake(dialect) else None
+        if (granted := rights.read(words)) is not None:
+            return by_words.of_rights(text, piece, granted)
+    routine = _ROUTINES.get(phrase) if is_snowflake(dialect) else None
     if routine is not None:
         statement = by_words.of_routine(text, piece, routine, words)
         if statement is not None:
@@ -125,6 +127,9 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 relayed=judgement.relayed,
             )
     return parsed.plan(text, piece, dialect, reader)
+
+
+_ROUTINES = {**routines.READERS, "ALTER SEQUENCE": altered_sequences.alter_sequence}
 
 
 def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:

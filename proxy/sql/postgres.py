@@ -20,6 +20,7 @@ from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres_references import reference
 from proxy.sql.reading import position_of
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
@@ -151,7 +152,10 @@ def current_date(node: exp.CurrentDate) -> exp.Expr | None:
 
 def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     """As `current_date`; the precision asked for is the one there is."""
-    return None if node.args.get("sysdate") else exp.Anonymous(this="now")
+    now = exp.Anonymous(this="now")
+    if node.args.get("sysdate"):
+        return exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), now])
+    return now
 
 
 WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
@@ -169,11 +173,15 @@ def fold(identifier: exp.Identifier) -> None:
 
 def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
     """As `fold`, of many."""
-    for identifier in identifiers:
-        args = identifier.args
-        name = args["this"]
-        if not name.islower() and not args.get("quoted"):
-            identifier.set("this", name.lower())
+    for identifier in [one for one in identifiers if not one.args["this"].islower()]:
+        if not identifier.args.get("quoted"):
+            identifier.set("this", identifier.this.lower())
+
+
+def _select(select: exp.Select) -> None:
+    sources(select)
+    if not select.expressions and isinstance(select.parent, exp.Exists):
+        select.set("expressions", [exp.Literal.number(1)])  # whether there is a row is all it asks
 
 
 def _table(table: exp.Table) -> None:
@@ -221,7 +229,7 @@ RULES: dict[type, Rule] = {
     exp.CurrentTimestamp: current_timestamp,
     exp.DPipe: on_values.concatenation,
     exp.Div: on_values.division,
-    exp.EQ: on_values.json_equality,
+    exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,
     exp.Extract: functions.extract,
@@ -241,13 +249,14 @@ RULES: dict[type, Rule] = {
     exp.Merge: raise_on_second_match,
     exp.Mod: on_values.remainder,
     exp.Mul: floats.float_arithmetic,
-    exp.NEQ: on_values.json_equality,
+    exp.NEQ: on_values.equality,
     exp.Pow: floats.power,
+    exp.Reference: reference,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
     exp.Round: functions.round_,
-    exp.Select: sources,
+    exp.Select: _select,
     exp.SimilarTo: on_values.similar,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
@@ -262,11 +271,10 @@ _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_ma
 
 def names_public(nodes: Listing) -> bool:
     """Whether a name is qualified by `public`, or by another schema that DuckDB calls otherwise."""
-    for node in nodes:
-        if node.__class__ in (exp.Table, exp.Column):
-            schema = node.args.get("db")
-            if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
-                return True
+    for node in (*nodes.of(exp.Table), *nodes.of(exp.Column)):
+        schema = node.args.get("db")
+        if isinstance(schema, exp.Identifier) and schema.this.lower() in _SCHEMAS:
+            return True
     return False
 
 

@@ -242,8 +242,8 @@ def substring(node: exp.Substring) -> exp.Expr | None:
 
 
 def hexadecimal(node: exp.Hex) -> exp.Expr:
-    """to_hex gives lower case."""
-    return exp.Lower(this=node)
+    """to_hex gives lower case, and of a negative number as many digits as its type has."""
+    return call("pg_to_hex_", node.this)
 
 
 def regexp_replace(node: exp.RegexpReplace) -> exp.Expr:

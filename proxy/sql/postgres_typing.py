@@ -91,7 +91,7 @@ def needs_types(tree: exp.Expr, nodes: Listing) -> bool:
     ):
         return False
     return any(issubclass(kind, _DECIDING) for kind in nodes.kinds) or any(
-        node.__class__ is exp.Literal and node.is_string for node in nodes
+        literal.is_string for literal in nodes.of(exp.Literal)
     )
 
 

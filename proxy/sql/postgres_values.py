@@ -496,6 +496,12 @@ def _options(letters: str) -> exp.Literal:
 def matches(node: exp.RegexpLike) -> exp.Expr:
     """In Postgres's regular expressions the dot matches a newline too."""
     letters = "is" if isinstance(node, exp.RegexpILike) else "s"
+    flags = node.args.get("flag")
+    if flags is not None:
+        if not is_text(flags) or set(flags.this) - set("ics"):
+            raise refused("regexp_like with these flags", node)
+        # The last of them counts.
+        letters = "".join(["i" if flags.this.rfind("i") > flags.this.rfind("c") else "", "s"])
     return duck("regexp_matches", node.this, node.expression, _options(letters))
 
 
@@ -504,11 +510,11 @@ def no_bits(node: exp.BitString | exp.HexString) -> None:
     raise refused("a bit string or hexadecimal literal", node)
 
 
-_UNDERSCORED = re.compile(r"_\d+(_\d+)*")
+_UNDERSCORED = re.compile(r"_\d+(_\d+)*|o[0-7_]+", re.IGNORECASE)
 
 
 def alias(node: exp.Alias) -> None:
-    """1_000 is read as `1 AS _000`."""
+    """1_000 is read as `1 AS _000`, 0o17 as `0 AS o17`."""
     name = node.args.get("alias")
     if (
         isinstance(node.this, exp.Literal)
@@ -517,7 +523,7 @@ def alias(node: exp.Alias) -> None:
         and not name.args.get("quoted")
         and _UNDERSCORED.fullmatch(name.this)
     ):
-        raise refused("a number with underscores", node)
+        raise refused("a number with underscores or in octal", node)
 
 
 def literal(node: exp.Literal) -> exp.Expr | None:
@@ -538,7 +544,20 @@ def _with_exponent(node: exp.Literal) -> exp.Expr | None:
     return None
 
 
-def json_equality(node: exp.EQ | exp.NEQ) -> None:
+def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
+    """Rows are compared value by value, so that NULL is equal to nothing; documents are not."""
+    sides = [unwrapped(node.this), unwrapped(node.expression)]
+    if all(isinstance(side, exp.Tuple) for side in sides):
+        left, right = (side.expressions for side in sides)
+        if len(left) == len(right):
+            pairs = [type(node)(this=a, expression=b) for a, b in zip(left, right, strict=True)]
+            joined = exp.and_ if isinstance(node, exp.EQ) else exp.or_
+            return exp.Paren(this=joined(*pairs, copy=False))
+    _refuse_documents(node)
+    return None
+
+
+def _refuse_documents(node: exp.EQ | exp.NEQ) -> None:
     """Equal documents may differ as texts."""
     for side in (unwrapped(node.this), unwrapped(node.expression)):
         if isinstance(side, exp.Cast) and side.to.this == _D.JSON:

@@ -156,7 +156,7 @@ class Reader:
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
         found = self._tokens(text)
-        if sum(map(text.count, "([{")) <= MAX_NESTING:
+        if len(found) <= MAX_NESTING or sum(map(text.count, "([{")) <= MAX_NESTING:
             return found
         depth = 0
         for token in found:
@@ -233,6 +233,10 @@ READERS: dict[str, Reader] = {reader.name: reader for reader in (SNOWFLAKE, POST
 class _WrittenDuckDB(DuckDB):
     # The engine's default_null_order is Postgres's; what differs from it must be written out.
     NULL_ORDERING = "nulls_are_large"
+
+    def can_quote(self, identifier: exp.Identifier, identify: str | bool = "safe") -> bool:
+        """Names are quoted where they were. Asked of each name, and interpreted in sqlglot too."""
+        return False
 
 
 _generator = _WrittenDuckDB().generator(comments=False)

@@ -65,6 +65,33 @@ class DropConstraint:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameConstraint:
+    name: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateConstraint:
+    """Constraints are checked when they are added: it has to be there, and that is all."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseIndex:
+    """ADD CONSTRAINT ... USING INDEX. name: '' for the index's. primary: it is a primary key."""
+
+    name: str
+    index: str
+    primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetSchema:
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropColumn:
     name: str
     exists: bool
@@ -112,6 +139,10 @@ Edit = (
     | SetType
     | SetNull
     | SetDefault
+    | RenameConstraint
+    | ValidateConstraint
+    | UseIndex
+    | SetSchema
 )
 
 
@@ -171,7 +202,7 @@ def _is_native(edit: Edit) -> bool:
         case AddColumn():
             return edit.plain and not edit.counter
         case AddConstraint():
-            return edit.primary
+            return edit.primary and len(edit.sql) == 1
         case SetType():
             return not edit.checks
         case _:

@@ -15,7 +15,7 @@ def _refused(token: Token, what: str) -> SqlError:
 def result_scan(text: str, start: int, end: int, found: list[Token]) -> ResultScan | None:
     """The RESULT_SCAN in a statement, `text[start:end]`; None without one.
 
-    Raises 0A000 for what is not `TABLE(RESULT_SCAN(LAST_QUERY_ID(-n)))`, and for several of them.
+    Of several it is the first. Raises 0A000 for what is not `TABLE(RESULT_SCAN(LAST_QUERY_ID(-n)))`.
     """
     places = [i for i, token in enumerate(found) if token.text.upper() == "RESULT_SCAN"]
     places = [
@@ -28,8 +28,6 @@ def result_scan(text: str, start: int, end: int, found: list[Token]) -> ResultSc
     if not places:
         return None
     at = places[0]
-    if len(places) > 1:
-        raise _refused(found[at], "RESULT_SCAN twice in one statement")
     words = [token.text.upper() for token in found[at - 2 : at + 10]]
     if words[:2] != ["TABLE", "("] or words[3:6] != ["(", "LAST_QUERY_ID", "("]:
         raise _refused(found[at], "RESULT_SCAN of anything but LAST_QUERY_ID(-n)")

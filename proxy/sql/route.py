@@ -13,7 +13,6 @@ Guarded functions (files, secrets, SQL in strings) are found in the same walk.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sqlglot import exp
@@ -28,26 +27,31 @@ from proxy.sql.reading import position_of
 DUCKDB, POSTGRES, FEDERATED = "duckdb", "postgres", "federated"
 
 
-@dataclass(slots=True)
 class Facts:
-    """What a tree names; names folded to lower case unless quoted."""
+    """What a tree names; names folded to lower case unless quoted.
 
-    control: list[str] = field(default_factory=list)
-    control_tables: list[tuple[exp.Table, Relation]] = field(default_factory=list)
-    written: list[str] = field(default_factory=list)
-    calls: list[exp.Expr] = field(default_factory=list)
-    analytical: list[str] = field(default_factory=list)
-    system: list[str] = field(default_factory=list)
-    shared: list[str] = field(default_factory=list)
-    runtime: list[str] = field(default_factory=list)
-    catalog_types: bool = False
-    only_common: bool = True
-    writes: bool = False
-    creates: bool = False
+    forbidden: whichever engine it is for. bound: the names of common table expressions, in lower case.
+    numbered: whether a placeholder may be a number.
+    """
+
+    catalog_types = False
+    only_common = True
+    writes = False
+    creates = False
     refused: SqlError | None = None
-    forbidden: SqlError | None = None  # whichever engine it is for
-    numbered: bool = False
-    bound: Collection[str] = ()  # the names of common table expressions, in lower case
+    forbidden: SqlError | None = None
+    bound: Collection[str] = ()
+
+    def __init__(self, *, numbered: bool = False) -> None:
+        self.numbered = numbered
+        self.control: list[str] = []
+        self.control_tables: list[tuple[exp.Table, Relation]] = []
+        self.written: list[str] = []
+        self.calls: list[exp.Expr] = []
+        self.analytical: list[str] = []
+        self.system: list[str] = []
+        self.shared: list[str] = []
+        self.runtime: list[str] = []
 
     @property
     def asks_catalog(self) -> bool:
@@ -186,8 +190,27 @@ def _schema_of(node: exp.Expr) -> str:
     return ""
 
 
+_NOTED = (
+    control_plane.SHARED_FUNCTIONS
+    | control_plane.SYSTEM_FUNCTIONS
+    | control_plane.HARMLESS
+    | guard.FUNCTIONS
+    | sequences.NUMBERS
+    | sequences.REFUSED.keys()
+)
+"""Functions that anything is to be said about, but for the runtime's."""
+
+
 def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     schema = _schema_of(node)
+    if not (
+        schema
+        or name in _NOTED
+        or name in control_plane.RUNTIME_FUNCTIONS
+        or name.startswith(control_plane.SYSTEM_PREFIXES)
+    ):
+        facts.only_common = False
+        return
     if schema == control_plane.MIRROR_SCHEMA:
         facts.forbid(_not_yours(node))
     if schema == control_plane.RUNTIME_SCHEMA or (
@@ -271,6 +294,9 @@ def _into(node: exp.Expr, facts: Facts) -> None:
 
 
 def _placeholder(node: exp.Placeholder, facts: Facts) -> None:
+    table = node.parent
+    if isinstance(table, exp.Table) and table.this is node:
+        return  # it is what its table is refused for
     if facts.numbered and node.name.isdecimal():
         return
     if node.this is None:
@@ -351,8 +377,9 @@ def collect(nodes: Listing, *, numbered: bool = False) -> Facts:
     numbered: whether a placeholder may be a number. DuckDB's grammar makes one of `$1`, Snowflake's of `:1`.
     """
     facts = Facts(numbered=numbered)
-    visits = {}
-    for kind in nodes.kinds:
+    if exp.CTE in nodes.kinds:
+        facts.bound = {query.alias.lower() for query in nodes.of(exp.CTE)}
+    for kind, found in nodes.by_kind():
         try:
             visit = _VISITS[kind]
         except KeyError:
@@ -360,14 +387,8 @@ def collect(nodes: Listing, *, numbered: bool = False) -> Facts:
         if visit is _uncommon:
             facts.only_common = False
         elif visit is not None:
-            visits[kind] = visit
-    if exp.CTE in nodes.kinds:
-        facts.bound = {node.alias.lower() for node in nodes if node.__class__ is exp.CTE}
-    get = visits.get
-    for node in nodes:
-        visit = get(node.__class__)
-        if visit is not None:
-            visit(node, facts)
+            for node in found:
+                visit(node, facts)
     return facts
 
 

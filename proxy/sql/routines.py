@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql import control_plane
 from proxy.sql.compound import (
+    AlterFunction,
     Call,
     CompoundAction,
     CreateFunction,
@@ -104,18 +105,36 @@ _ENDS = (
 )
 
 
-def _properties(words: Words, what: str) -> None:
+Traits = dict[str, str | bool | None]
+"""What is said of a function between its types and its body, as `CreateFunction` names it."""
+
+_TRAITS: tuple[tuple[tuple[str, ...], str, str | bool], ...] = (
+    (("SECURE",), "secure", True),
+    (("MEMOIZABLE",), "memoizable", True),
+    (("IMMUTABLE",), "volatility", "IMMUTABLE"),
+    (("VOLATILE",), "volatility", "VOLATILE"),
+)
+
+
+def _properties(words: Words, what: str) -> Traits:
     """Up to AS. Who a procedure runs as makes no difference: a session has one role."""
+    traits: Traits = {}
     while not words.accept("AS"):
+        trait = next((one for one in _TRAITS if words.accept(*one[0])), None)
+        if trait is not None:
+            traits[trait[1]] = trait[2]
+            continue
         if any(words.accept(*said) for said in _SAID):
             continue
         if words.accept("LANGUAGE"):
             raise _refuse(words, f"CREATE {what} ... LANGUAGE {words.word}", "Write it in SQL.")
         if words.accept("STRICT") or words.accept("RETURNS", "NULL", "ON", "NULL", "INPUT"):
-            raise _refuse(words, f"CREATE {what} ... RETURNS NULL ON NULL INPUT")
-        if words.accept("COMMENT"):
+            if what != _FUNCTION:
+                raise _refuse(words, f"CREATE {what} ... RETURNS NULL ON NULL INPUT")
+            traits["strict"] = True
+        elif words.accept("COMMENT"):
             words.accept("=")
-            words.string()
+            traits["comment"] = words.string()
         elif words.accept("EXECUTE", "AS"):
             words.accept("RESTRICTED")
             words.accept_any("CALLER", "OWNER")
@@ -125,6 +144,7 @@ def _properties(words: Words, what: str) -> None:
             raise _refuse(words, f"CREATE {what} with {words.word}", "Write it in SQL.")
         else:
             raise words.fail()
+    return traits
 
 
 def _body(words: Words, what: str) -> str:
@@ -148,10 +168,16 @@ def create_function(words: Words) -> Read:
         columns = _parameters(words)
     else:
         returns = _until(words, *_ENDS)
-    _properties(words, _FUNCTION)
+    traits = _properties(words, _FUNCTION)
+    if words.tokens[1].text.upper() == "SECURE" or words.tokens[3].text.upper() == "SECURE":
+        traits["secure"] = True
+    if columns is not None and traits.get("strict"):
+        raise _refuse(words, "RETURNS NULL ON NULL INPUT of a table function")
     body = _body(words, _FUNCTION)
     _trailing(words, _FUNCTION)
-    action = CreateFunction(name, parameters, returns, columns, body, replace, if_not_exists)
+    action = CreateFunction(
+        name, parameters, returns, columns, body, replace, if_not_exists, **traits
+    )
     return "CREATE FUNCTION", action
 
 
@@ -183,23 +209,49 @@ def create_procedure(words: Words) -> Read:
     return "CREATE PROCEDURE", action
 
 
-def _dropped(words: Words, what: str) -> tuple[tuple[str, ...], int, bool]:
-    words.expect("DROP", what)
+def _signature(words: Words, verb: str, what: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Name, types of the parameters, and whether IF EXISTS."""
+    words.expect(verb, what)
     if_exists = words.accept("IF", "EXISTS")
     name = words.dotted()
     if words.word != "(":
         raise words.fail()
-    arity = len(words.list_in_brackets())
-    words.end()
-    return name, arity, if_exists
+    return name, words.list_in_brackets(), if_exists
 
 
 def drop_function(words: Words) -> Read:
-    return "DROP FUNCTION", DropFunction(*_dropped(words, _FUNCTION))
+    action = DropFunction(*_signature(words, "DROP", _FUNCTION))
+    words.end()
+    return "DROP FUNCTION", action
 
 
 def drop_procedure(words: Words) -> Read:
-    return "DROP PROCEDURE", DropProcedure(*_dropped(words, "PROCEDURE"))
+    name, types, if_exists = _signature(words, "DROP", "PROCEDURE")
+    words.end()
+    return "DROP PROCEDURE", DropProcedure(name, len(types), if_exists)
+
+
+def alter_function(words: Words) -> Read:
+    """ALTER FUNCTION f(types) RENAME TO g, or SET and UNSET of what is only shown."""
+    signature = _signature(words, "ALTER", _FUNCTION)
+    rename: tuple[str, ...] = ()
+    changes: list[tuple[str, str | bool | None]] = []
+    if words.accept("RENAME", "TO"):
+        rename = words.dotted()
+    elif words.accept("SET"):
+        if words.accept("COMMENT"):
+            words.expect("=")
+            changes.append(("comment", words.string()))
+        elif words.accept("SECURE"):
+            changes.append(("secure", True))
+    elif words.accept("UNSET"):
+        if words.accept("COMMENT"):
+            changes.append(("comment", None))
+        elif words.accept("SECURE"):
+            changes.append(("secure", False))
+    if words.token is not None or not (rename or changes):
+        raise _refuse(words, "this form of ALTER FUNCTION")
+    return "ALTER FUNCTION", AlterFunction(*signature, rename, tuple(changes))
 
 
 def _arguments(words: Words) -> list[tuple[str, str]]:
@@ -263,6 +315,7 @@ READERS: dict[str, Callable[[Words], Read]] = {
     "CREATE FUNCTION": create_function,
     "CREATE PROCEDURE": create_procedure,
     "DROP FUNCTION": drop_function,
+    "ALTER FUNCTION": alter_function,
     "DROP PROCEDURE": drop_procedure,
     "CALL": call,
     "EXECUTE": execute_immediate,

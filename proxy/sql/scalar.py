@@ -50,7 +50,5 @@ def is_scalar(nodes: Listing) -> bool:
     """nodes: all of a statement's tree."""
     if nodes.columns or not nodes.kinds <= _NODES or len(nodes) + len(nodes.names) > _MOST_NODES:
         return False
-    return exp.DataType not in nodes.kinds or not any(
-        node.__class__ is exp.DataType and node.is_type(exp.DataType.Type.USERDEFINED)
-        for node in nodes
-    )
+    unknown = exp.DataType.Type.USERDEFINED
+    return not any(kind.is_type(unknown) for kind in nodes.of(exp.DataType))

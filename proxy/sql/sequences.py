@@ -19,7 +19,7 @@ from proxy.sql.reading import DUCKDB, position_of
 NUMBERS = frozenset({"nextval", "currval"})
 """The functions of sequences that DuckDB has."""
 
-_REFUSED = {
+REFUSED = {
     "setval": "ALTER TABLE ... ALTER COLUMN ... SET DEFAULT nextval(...) of a new sequence.",
     "lastval": "INSERT ... RETURNING gives the number that a row was given.",
 }
@@ -27,7 +27,7 @@ _REFUSED = {
 
 def refusal(name: str, node: exp.Expr) -> SqlError | None:
     """Why a function of sequences cannot be called; None for all others. name: in lower case."""
-    hint = _REFUSED.get(name)
+    hint = REFUSED.get(name)
     if hint is None:
         return None
     return SqlError("0A000", f"{name} is not supported", hint=hint, position=position_of(node))
@@ -36,7 +36,7 @@ def refusal(name: str, node: exp.Expr) -> SqlError | None:
 def name_for_duckdb(nodes: Listing) -> bool:
     """Puts the names of sequences as DuckDB has them, in place; whether any was changed."""
     changed = False
-    for node in nodes.calls():
+    for node in nodes.of(exp.Anonymous):
         this = node.args["this"]
         if not isinstance(this, str) or this.lower() not in NUMBERS or len(node.expressions) != 1:
             continue

@@ -25,20 +25,16 @@ from proxy.sql.writing import is_snowflake, write
 _SEVERAL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE TABLE AS"})
 
 
-_WORDS = ("@", "PIVOT", "RESULT_SCAN", "INFER_SCHEMA")
-
-
 def may_be_several(tree: exp.Expr, piece: Slice) -> bool:
     """Whether there is anything in a statement for `several` to look at."""
     if isinstance(tree, exp.MultitableInserts) or tree.args.get("overwrite"):
         return True
     said = piece.said
-    return any(word in said for word in _WORDS) and (
-        stage_queries.may_read(piece.tokens)
-        or any(
-            token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
-            for token in piece.tokens
-        )
+    if not ("@" in said or "PIVOT" in said or "RESULT_SCAN" in said or "INFER_SCHEMA" in said):
+        return False
+    return stage_queries.may_read(piece.tokens) or any(
+        token.token_type == TokenType.PIVOT or token.text.upper() == "RESULT_SCAN"
+        for token in piece.tokens
     )
 
 

@@ -71,7 +71,7 @@ class Statement:
     scalar: it only combines a few values (`proxy.sql.scalar`).
     copies: the table that it is made after, or alters, whose definition is read when it runs.
     notice: what the client is told when it runs, '' for nothing.
-    trace: what it may leave on a Postgres connection (`proxy.sql.traces`). sets: the settings that
+    trace: what it may leave on a Postgres connection, if it has one (`proxy.sql.traces`). sets: the settings that
     its set_config calls name, by name or by the number of the parameter that does.
     then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
     several parts. needs: what of the session the engine's connection must know before it runs
@@ -80,6 +80,7 @@ class Statement:
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
+    portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     """
 
     route: Route
@@ -106,10 +107,13 @@ class Statement:
     relayed: str | None = None
     asks_catalog: bool = True
     typed: bool = False
+    portable: bool = False
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
-        # A frozen class's own __init__ sets each of the many fields by a call.
-        self.__dict__.update(others, route=route, kind=kind, text=text, start=start)
+        # A frozen class's own __init__ sets each of the many fields by a call. What is not given is
+        # the class's.
+        others["route"], others["kind"], others["text"], others["start"] = route, kind, text, start
+        object.__setattr__(self, "__dict__", others)
 
 
 Variable = tuple[str, str, str | None]

@@ -27,12 +27,17 @@ def _bare(node: exp.Expr) -> exp.Expr:
 
 def _digits(node: exp.Expr) -> int:
     """Digits behind the point of a number literal, 0 of everything else."""
+    if node.__class__ not in _AROUND_DIGITS:
+        return 0
     node = _bare(node)
     if isinstance(node, exp.Neg):
         node = _bare(node.this)
     if not isinstance(node, exp.Literal) or node.is_string or "e" in node.this.lower():
         return 0
     return len(node.this.partition(".")[2].rstrip("0"))
+
+
+_AROUND_DIGITS = frozenset({exp.Literal, exp.Neg, exp.Paren, exp.Alias})
 
 
 def _lengthen(value: exp.Expr, digits: int) -> None:
@@ -149,10 +154,8 @@ def set_operation(node: exp.SetOperation) -> None:
     if not all(isinstance(side, exp.Select) for side in sides):
         return
     for pair in zip(*(side.expressions for side in sides), strict=False):
-        if not any(value.is_star for value in pair):
-            inner = [v.this if isinstance(v, exp.Alias) else v for v in pair]
-            if all(isinstance(v, exp.Alias) for v in pair) or any(map(_digits, inner)):
-                unify([_aliased(v) for v in pair], None)
+        if any(map(_digits, pair)) and not any(value.is_star for value in pair):
+            unify([_aliased(v) for v in pair], None)
 
 
 def _aliased(value: exp.Expr) -> exp.Expr:

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from proxy.sql import postgres, snowflake
 from proxy.sql.altering import alters, drops
+from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
 from proxy.sql.listing import Listing, listed
 from proxy.sql.reading import Reader, write_duckdb
@@ -84,7 +85,7 @@ def define(
         nodes = listed(tree)
         sql = write(tree, nodes, source, dialect, grammar, changed=True)
     else:
-        if rewritten and (then := tuple(take_all(tree))):
+        if rewritten and (bool(then := tuple(take_all(tree))) | keep_names(tree)):
             nodes = listed(tree)
         sql = write(tree, nodes, source, dialect, grammar, changed=changed)
     copies = divided.copies if divided is not None else None
@@ -129,6 +130,7 @@ def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | 
             divided, then = divided_first(made, dialect, grammar)
             return rewrite(divided.first), list(then)
         then = tuple(take_all(made))
+        keep_names(made)
         return rewrite(made), list(then)
 
     found = rebuilds(tree, rewrite, define)

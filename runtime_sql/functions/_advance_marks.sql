@@ -12,7 +12,7 @@ BEGIN
         RETURN;
     END IF;
     v_seen := clock_timestamp();
-    v_second := floor(extract(epoch FROM v_seen));
+    v_second := floor(date_part('epoch', v_seen));
     SELECT array_agg(lane), array_agg(since) INTO v_lane, v_since
     FROM (SELECT ((key >> 24) & x'ffffff'::bigint)::int AS lane,
                  to_timestamp(v_second - ((v_second - key) & x'ffffff'::bigint)) AS since

@@ -10,8 +10,10 @@ BEGIN
         IF FOUND THEN
             RETURN v_id;
         END IF;
-        INSERT INTO hd_runtime.queue_lanes (task_class, agent_type, priority)
-        VALUES (_lane.task_class, _lane.agent_type, _lane.priority)
+        -- The class is locked, so that its lease_ttl cannot change unseen: see _lanes_follow.
+        INSERT INTO hd_runtime.queue_lanes (task_class, agent_type, priority, lease_ttl)
+        VALUES (_lane.task_class, _lane.agent_type, _lane.priority,
+                (SELECT c.lease_ttl FROM hd_runtime.task_classes c WHERE c.name = _lane.task_class FOR SHARE))
         ON CONFLICT DO NOTHING;
     END LOOP;
 END

@@ -9,10 +9,8 @@ DECLARE
     v_key text;
     v_needed boolean;
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
+    IF complete_attempt.result IS NOT NULL OR current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM _require_read_committed();
-    END IF;
-    IF complete_attempt.result IS NOT NULL THEN
         PERFORM _check_size('result', complete_attempt.result);
     END IF;
     UPDATE task_attempts a
@@ -33,11 +31,9 @@ BEGIN
                   EXISTS (SELECT FROM task_dependencies d WHERE d.needs_task_id = v_task)
         INTO v_project, v_key, v_needed;
     END IF;
-    IF v_key IS NOT NULL THEN
+    IF v_needed OR v_key IS NOT NULL THEN
         DELETE FROM open_work_items o
         WHERE o.project_id = v_project AND o.work_item_key = v_key AND o.task_id = v_task;
-    END IF;
-    IF v_needed THEN
         PERFORM _unblock_dependents(v_task);
     END IF;
 END

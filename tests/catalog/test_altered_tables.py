@@ -197,3 +197,23 @@ def test_it_outlives_a_crash() -> None:
             assert ask("SELECT id FROM kept WHERE n = 2") == [(2,)]
             assert ask("SELECT doc::text FROM documents") == [('{"a": 2, "b": 1}',)]
             assert ask("INSERT INTO kept (n) VALUES (4) RETURNING id") == [(4,)]
+
+
+def test_what_a_remade_table_refers_to_can_be_dropped(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    """DuckDB kept the name that it was made under, and dropped neither it nor what it refers to."""
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE a (id INT4 PRIMARY KEY)")
+    connection.execute("CREATE TABLE b (id INT4 PRIMARY KEY)")
+    connection.execute("CREATE TABLE refers (a INT4, b INT4, t TEXT)")
+    connection.execute("INSERT INTO a VALUES (1)")
+    connection.execute("INSERT INTO refers VALUES (1, NULL, 'x')")
+    connection.execute("ALTER TABLE refers ADD FOREIGN KEY (a) REFERENCES a")
+    connection.execute("ALTER TABLE refers ADD FOREIGN KEY (b) REFERENCES b")
+    connection.execute("ALTER TABLE refers ALTER t TYPE VARCHAR(5)")
+    assert connection.execute("SELECT * FROM refers").fetchall() == [(1, None, "x")]
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        connection.execute("INSERT INTO refers VALUES (2, NULL, 'y')")
+    for table in ("refers", "b", "a"):
+        connection.execute(f"DROP TABLE {table}")

@@ -132,7 +132,7 @@ def test_comments_are_both_engines(connection: psycopg.Connection, schema: str) 
     ("text", "sqlstate"),
     [
         ("GRANT SELECT ON nowhere TO analyst", "42P01"),
-        ("GRANT SELECT ON FUTURE TABLES IN SCHEMA scratch TO ROLE analyst", "0A000"),
+        ("GRANT SELECT ON ALL TABLES IN DATABASE hatidata TO ROLE analyst", "0A000"),
         ("GRANT SELECT ON pg_authid TO analyst", "42501"),
         ("ALTER TABLE nowhere OWNER TO analyst", "42P01"),
     ],
@@ -141,3 +141,82 @@ def test_what_cannot_be_granted(connection: psycopg.Connection, text: str, sqlst
     with pytest.raises(psycopg.Error) as caught:
         connection.execute(text)
     assert caught.value.sqlstate == sqlstate
+
+
+def roles(connection: psycopg.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+
+
+def test_a_role_is_made_granted_on_and_dropped(
+    server: Any, connection: psycopg.Connection, schema: str
+) -> None:
+    connection.execute("CREATE TABLE t (a INT)")
+    connection.execute("CREATE ROLE IF NOT EXISTS reader COMMENT = 'reads'")
+    connection.execute("CREATE ROLE IF NOT EXISTS reader")
+    connection.execute("CREATE OR REPLACE ROLE reader")
+    with pytest.raises(psycopg.errors.DuplicateObject):
+        connection.execute("CREATE ROLE reader")
+    connection.execute("GRANT SELECT, INSERT ON TABLE t TO ROLE reader")
+    assert "reader=ar/hatidata_users" in (access(connection, "t") or "")
+    connection.execute("REVOKE INSERT ON TABLE t FROM ROLE reader")
+    assert "reader=r/hatidata_users" in (access(connection, "t") or "")
+    connection.execute("CREATE ROLE outer_reader")
+    connection.execute("GRANT ROLE reader TO ROLE outer_reader")
+    connection.execute("GRANT ROLE outer_reader TO USER analyst")
+    member = "SELECT pg_has_role('analyst', 'reader', 'MEMBER')"
+    assert connection.execute(member).fetchone() == (True,)
+    shown = connection.execute("SHOW GRANTS TO ROLE reader").fetchall()
+    assert [row[1:6] for row in shown] == [("SELECT", "TABLE", "scratch.t", "ROLE", "reader")]
+    on_table = connection.execute("SHOW GRANTS ON TABLE t").fetchall()
+    assert shown[0] in on_table
+    of_role = connection.execute("SHOW GRANTS OF ROLE outer_reader").fetchall()
+    assert ("USAGE", "ROLE", "outer_reader", "USER", "analyst") in [row[1:6] for row in of_role]
+    connection.execute("REVOKE ROLE reader FROM ROLE outer_reader")
+    assert connection.execute(member).fetchone() == (False,)
+    connection.execute("GRANT USAGE, CREATE TABLE, CREATE VIEW ON SCHEMA scratch TO ROLE reader")
+    connection.execute("GRANT OWNERSHIP ON TABLE t TO ROLE reader COPY CURRENT GRANTS")
+    with server.connect(user="analyst") as other, pytest.raises(psycopg.Error) as caught:
+        other.execute("DROP ROLE reader")
+    assert caught.value.sqlstate == "42501"
+    connection.execute("DROP ROLE reader")
+    connection.execute("DROP ROLE IF EXISTS reader")
+    connection.execute("DROP ROLE outer_reader")
+    assert not roles(connection) & {"reader", "outer_reader"}
+    connection.execute("DROP TABLE t")
+
+
+@pytest.mark.parametrize(
+    ("text", "sqlstate"),
+    [
+        ("CREATE ROLE hd_admins", "42939"),
+        ("DROP ROLE nobody_here", "42704"),
+        ("DROP ROLE hd_agent", "42501"),
+        ("DROP ROLE analyst", "42501"),
+        ("GRANT ROLE hd_operator TO USER analyst", "42501"),
+    ],
+)
+def test_roles_that_are_not_a_clients_stay(
+    connection: psycopg.Connection, text: str, sqlstate: str
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        connection.execute(text)
+    assert caught.value.sqlstate == sqlstate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GRANT SELECT ON FUTURE TABLES IN SCHEMA scratch TO ROLE analyst",
+        "GRANT USAGE ON DATABASE hatidata TO ROLE analyst",
+        "GRANT USAGE, OPERATE ON WAREHOUSE w TO ROLE analyst",
+        "GRANT USAGE ON FUNCTION f(INT) TO ROLE analyst",
+        "GRANT CREATE DATABASE ON ACCOUNT TO ROLE analyst",
+    ],
+)
+def test_rights_that_nothing_here_has_are_taken_with_a_notice(
+    connection: psycopg.Connection, text: str
+) -> None:
+    heard: list[str] = []
+    connection.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
+    connection.execute(text)
+    assert len(heard) == 1

@@ -210,6 +210,51 @@ def test_dead_entries_that_vacuum_cannot_remove_do_not_slow_claims(rt):
     pin.rollback()
 
 
+def test_claims_themselves_move_the_marks_past_pages_of_the_dead(rt):
+    """No horizon is pinned and nothing is vacuumed: what was claimed is passed over all the same."""
+    rt.conn.execute("ALTER TABLE hd_runtime.task_attempts SET (autovacuum_enabled = off)")
+    rt.rows(
+        "SELECT count(create_task(default_project(), 'builder', 'code'))"
+        " FROM generate_series(1, 4000)"
+    )
+    rt.conn.execute(
+        "DO $$ BEGIN FOR i IN 1 .. 3900 LOOP PERFORM claim_next_task('a'); COMMIT; END LOOP; END $$"
+    )
+    assert rt.value("SELECT count(*) FROM queue_marks") > 0
+    assert buffers(rt.conn, CLAIMS["any"]) < 150
+
+
+def test_a_classs_lease_ttl_holds_from_the_next_claim_on(rt):
+    def expected() -> timedelta:
+        rt.create()
+        return rt.value(
+            "SELECT lease_ttl FROM task_attempts WHERE id = %s", rt.claim()["attempt_id"]
+        )
+
+    rt.create()
+    rt.call("define_task_class", "code", lease_ttl=timedelta(minutes=7))
+    assert expected() == timedelta(minutes=7)
+    rt.conn.execute("UPDATE hd_runtime.task_classes SET lease_ttl = '9 minutes'")
+    assert expected() == timedelta(minutes=9)
+    assert rt.value("SELECT DISTINCT lease_ttl FROM queue_lanes") == timedelta(minutes=9)
+
+
+def test_a_class_that_changes_waits_for_whoever_makes_a_lane_of_it(rt):
+    maker, changer = rt.connect(autocommit=False), rt.connect()
+    rt.call("create_task", rt.default_project, "another", "code", conn=maker)
+    with ThreadPoolExecutor(1) as threads:
+        changed = threads.submit(
+            changer.execute, "SELECT hd_runtime.define_task_class('code', lease_ttl => '7 minutes')"
+        )
+        while not rt.value(
+            "SELECT cardinality(pg_blocking_pids(%s)) > 0", changer.info.backend_pid
+        ):
+            pass
+        maker.commit()
+        changed.result()
+    assert rt.value("SELECT lease_ttl FROM queue_lanes") == timedelta(minutes=7)
+
+
 def test_nothing_is_lost_below_a_mark(rt):
     """A task whose transaction began before the mark moved, and commits after."""
     rt.create()
@@ -317,7 +362,7 @@ def test_a_creation_that_is_rolled_back_tells_nobody(rt, listener):
 
 
 def test_what_becomes_due_is_announced_by_housekeeping(rt, listener):
-    rt.create(available_at=datetime.now(UTC) + timedelta(milliseconds=200))
+    rt.create(available_at=datetime.now(UTC) + timedelta(seconds=2))
     assert rt.call("claim_next_task", "a") == []
     assert rt.call1("housekeep")["announced"] == 0
     while not rt.call1("housekeep")["announced"]:

@@ -87,7 +87,7 @@ class Worker:
         near = [t["task_id"] for t in self.tasks[-12:] if t["project"] == project]
         needs = self.random.sample(near, min(len(near), self.random.choice((0, 0, 1, 2, 3, 3))))
         later = self.random.choice(
-            (", available_at => now() + interval '30 milliseconds'", "", "", "")
+            (", available_at => now() + interval '100 milliseconds'", "", "", "")
         )
         made = self.rows(
             "SELECT * FROM hd_runtime.create_task(%s, 'worker', %s, priority => %s,"

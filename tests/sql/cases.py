@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +54,29 @@ class NotPlanned(Exception):
     """A statement that this runner has no session for."""
 
 
-def _of_chunks(body: Callable[[pa.Array], pa.Array]) -> Callable[[pa.ChunkedArray], pa.Array]:
-    return lambda column: body(column.combine_chunks())
+def _of_chunks(body: Callable[..., pa.Array], count: int) -> Callable[..., pa.Array]:
+    """A function of `count` columns, as DuckDB's DB-API wants to see it."""
+
+    def function(*columns: pa.ChunkedArray) -> pa.Array:
+        return body(*(column.combine_chunks() for column in columns))
+
+    names = [Parameter(f"c{n}", Parameter.POSITIONAL_OR_KEYWORD) for n in range(count)]
+    function.__signature__ = Signature(names)
+    return function
 
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB as the engine sets it up."""
     connection = duckdb.connect()
     connection.execute("ATTACH ':memory:' AS _sf")
-    for name, argument, result, body in VECTORISED:
+    for name, arguments, result, body, volatile in VECTORISED:
         connection.create_function(
             name,
-            _of_chunks(body),
-            [argument],
+            _of_chunks(body, len(arguments)),
+            list(arguments),
             result,
             type="arrow",
+            side_effects=volatile,
             null_handling="special",
         )
     for script in macro_scripts():

@@ -10,7 +10,7 @@ from tests.conftest import CASES_BY_AREA, Running
 from .cases import Outcome
 from .served import by_area, listed, outcomes
 
-RIGHT_AT_LEAST = 500
+RIGHT_AT_LEAST = 504
 """Raised with every case that is won; never lowered."""
 
 

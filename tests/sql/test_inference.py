@@ -45,7 +45,7 @@ def inferred(sql: str, given: dict[int, str] | None = None, integer: str = "int4
     ("sql", "types"),
     [
         # a cast
-        ("SELECT $1::INT, CAST($2 AS DATE), TRY_CAST($3 AS DOUBLE)", "int4 date float8"),
+        ("SELECT $1::INT, CAST($2 AS DATE), TRY_CAST($3 AS DOUBLE)", "int4 date text"),
         ("SELECT ($1)::BIGINT, $2::DECIMAL(10,2), $3::HUGEINT", "int8 numeric numeric"),
         ("SELECT $1::INT[], $2::VARCHAR[][], [$3, $4]::DATE[]", "_int4 _text date date"),
         ("SELECT $1::STRUCT(a INT), $2::INT", "- int4"),

@@ -106,3 +106,44 @@ def test_pgcli_answers(
     assert done.returncode == 0, done.stderr
     for word in ("42", "nails", "sold", "bigint"):
         assert word in done.stdout, done.stdout + done.stderr
+
+
+PGBENCH = shutil.which("pgbench") or _of_the_server("pgbench")
+
+
+@pytest.mark.skipif(PGBENCH is None, reason="no pgbench")
+def test_pgbench_makes_its_tables_and_runs(
+    server: Any, connection: psycopg.Connection, schema: str
+) -> None:
+    def run(*options: str) -> str:
+        done = subprocess.run(
+            [PGBENCH or "", *options],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=os.environ
+            | {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": "tester"}
+            | {"PGDATABASE": "hatidata", "PGOPTIONS": f"-c search_path={schema}"},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("-i", "-I", "dtgvp", "-s", "1")
+    counted = connection.execute("SELECT count(*) FROM pgbench_accounts").fetchone()
+    assert counted == (100_000,)
+    for mode in ("simple", "extended", "prepared"):
+        assert "processed: 10/10" in run("-n", "-M", mode, "-t", "10")
+        assert "processed: 20/20" in run("-n", "-S", "-M", mode, "-t", "10", "-c", "2")
+
+
+@dumped
+def test_pg_dumpall_writes_the_roles(server: Any, connection: psycopg.Connection) -> None:
+    done = subprocess.run(
+        [_of_the_server("pg_dumpall") or "", "--roles-only", "--no-role-passwords"]
+        + ["-d", server.url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "CREATE ROLE tester;" in done.stdout

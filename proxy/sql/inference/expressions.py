@@ -182,7 +182,8 @@ class Expressions(ABC):
                 self.coerce(item, element)
         else:
             self.kind_of(value, scope)
-            self.coerce(value, kind)
+            # What is tried may be no value of that type.
+            self.coerce(value, "text" if isinstance(node, exp.TryCast) else kind)
         return kind
 
     # --- conditions ---------------------------------------------------------------------------

@@ -302,6 +302,18 @@ to_timestamptz_: _ -> timestamptz
 to_boolean: _ -> bool
 text_: text -> text
 number_: _ -> =
+left_ right_: text int8 -> =
+substr_: text int8 int8 -> =
+lpad_ rpad_: text int8 text -> =
+reverse_: text -> =
+insert_: text int8 int8 text -> =
+place_: text text int8 -> int8
+contains_ startswith_ endswith_: text text -> bool
+sha2_224_ sha2_384_ sha2_512_: text -> text
+to_variant: text -> json
+to_binary try_to_binary: text text -> bytea
+try_to_int_: text -> int8
+try_to_boolean: text -> bool
 """
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import resources
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -28,8 +29,11 @@ from proxy.sql.snowflake import (
     datetime,
     ddl,
     flattening,
+    get_ddl,
+    getnextval,
     hierarchy,
     higher_order,
+    match_recognize,
     overloads,
     pivoting,
     regex,
@@ -52,6 +56,7 @@ _FAMILIES = (
     core,
     datetime,
     ddl,
+    get_ddl,
     higher_order,
     pivoting,
     regex,
@@ -68,7 +73,12 @@ def macro_scripts() -> list[str]:
 
     They name the database `_sf`: `ATTACH ':memory:' AS _sf` must come first.
     """
-    return [*_scripts("macros"), *_scripts("catalog")]
+    made = []
+    for statement in _scripts("macros"):
+        made.append(statement)
+        if (twin := _twin(statement)) is not None:
+            made.append(twin)
+    return [*made, *_scripts("catalog")]
 
 
 def _scripts(folder_name: str) -> list[str]:
@@ -82,14 +92,46 @@ def _scripts(folder_name: str) -> list[str]:
     return statements
 
 
-def _forms(tokens: list[Token]) -> int:
-    """How many forms a macro has: what stands between them are the commas outside of brackets."""
-    depth, commas = 0, 0
+def _forms(tokens: list[Token]) -> list[list[Token]]:
+    """The forms of a macro: what stands between them are the commas outside of brackets."""
+    depth = 0
+    forms: list[list[Token]] = [[]]
     for token in tokens:
         kind = token.token_type
         depth += (kind in _OPENING) - (kind in _CLOSING)
-        commas += kind == TokenType.COMMA and depth == 0
-    return commas + 1
+        if kind == TokenType.COMMA and depth == 0:
+            forms.append([])
+        else:
+            forms[-1].append(token)
+    return forms
+
+
+def _twin(statement: str) -> str | None:
+    """The macro of the forms of another one that look at no types; None where there is no need.
+
+    DuckDB chooses a form by types, which columns in a definition do not have yet: what is called
+    there is the twin, whose name ends in one _ more.
+    """
+    tokens = DUCKDB.tokenize(statement)
+    forms = _forms(tokens[9:])
+    if len(forms) == 1:
+        return None
+    plain = [form for form in forms if not _typed(form)]
+    if not plain:
+        return None
+    texts = (statement[form[0].start : form[-1].end + 1] for form in plain)
+    return f"CREATE OR REPLACE MACRO _sf.main.{tokens[8].text}_ {', '.join(texts)}"
+
+
+def _typed(form: list[Token]) -> bool:
+    """Whether a form's parameters have types: two words between its commas."""
+    closing = next(i for i, token in enumerate(form) if token.token_type == TokenType.R_PAREN)
+    inner = form[1:closing]
+    return any(
+        TokenType.COMMA not in (before.token_type, after.token_type)
+        and ":=" not in (before.text, after.text)
+        for before, after in pairwise(inner)
+    )
 
 
 _OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
@@ -103,8 +145,11 @@ def _register_macros() -> None:
         # CREATE OR REPLACE MACRO _sf . main . name
         tokens = DUCKDB.tokenize(statement)
         names.add(tokens[8].text)
-        if _forms(tokens) > 1:
+        forms = _forms(tokens[9:])
+        if len(forms) > 1:
             registry.OVERLOADED.add(f"_sf.{tokens[8].text}")
+            if not all(map(_typed, forms)):
+                ddl.TWINS[f"_sf.{tokens[8].text}"] = f"_sf.{tokens[8].text}_"
     for name in names:
         if not name.endswith("_") and name.upper() not in registry.FUNCTIONS:
             registry.renamed({name.upper(): f"_sf.{name}"})
@@ -124,12 +169,11 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     """
     if nodes.__class__ is not Listing:
         nodes = listed(tree)
-    if exp.Column in nodes.kinds and any(
-        node.__class__ is exp.Column and "join_mark" in node.args for node in nodes
-    ):
+    kinds = nodes.kinds
+    if exp.Column in kinds and any("join_mark" in one.args for one in nodes.of(exp.Column)):
         tree = select.without_join_marks(tree)
         nodes = listed(tree)
-    kinds = nodes.kinds
+        kinds = nodes.kinds
     if not _RESHAPED_KINDS.isdisjoint(kinds) and _reshape(nodes):
         nodes = listed(tree)
     if exp.Explode in kinds:
@@ -139,7 +183,9 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
-    if calls and overloads.are_over_aggregates(calls) and overloads.may_aggregate(kinds, nodes):
+    if tree.__class__ is exp.Select:
+        semistructured.show_markup(made)
+    if calls and overloads.bind_too_late(calls, nodes):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 
@@ -148,10 +194,9 @@ def _reshape(nodes: Listing) -> bool:
     """Whether it changed anything."""
     changed = False
     for kind, reshape in _RESHAPED:
-        if kind in nodes.kinds:
-            for node in nodes:
-                if node.__class__ is kind and reshape(node) is not False:
-                    changed = True
+        for node in nodes.of(kind):
+            if reshape(node) is not False:
+                changed = True
     return changed
 
 
@@ -175,6 +220,8 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], bool | None]], ...] = (
     (exp.Join, select.spell_out_using),
     (exp.Pivot, pivoting.reshape),
     (exp.Star, stars.reshape),
+    (exp.MatchRecognize, match_recognize.reshape),
+    (exp.TableFromRows, _around(getnextval.number_rows)),
 )
 
 _RESHAPED_KINDS = frozenset(kind for kind, _ in _RESHAPED)

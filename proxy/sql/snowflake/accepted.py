@@ -8,6 +8,7 @@ statement out changes no answer, it is taken with a notice, so that the script r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from proxy.errors import SqlError
 from proxy.sql.words import Words
@@ -62,8 +63,6 @@ class Accepted:
 def read(words: Words) -> Accepted | None:
     """What is decided about a statement; None for all that this table does not speak of."""
     verb = words.word
-    if verb in ("GRANT", "REVOKE"):
-        return _rights(words, verb)
     if verb not in _VERBS:
         return None
     ahead = 1
@@ -83,16 +82,44 @@ def read(words: Words) -> Accepted | None:
                 position=words.tokens[0].start + 1,
             )
             return Accepted(f"{verb} {kind}", refused=error)
-    if [words.word_at(i) for i in range(3)] == ["ALTER", "DYNAMIC", "TABLE"]:
+    leading = [words.word_at(i) for i in range(3)]
+    if leading == ["ALTER", "DYNAMIC", "TABLE"]:
         return _of_dynamic_table(words)
-    if (
-        verb == "CREATE"
-        and words.word_at(ahead) == "ROLE"
-        and (ahead > 1 or words.word_at(ahead + 1) == "IF")
-    ):
-        hint = "Roles are Postgres's: whoever may make them says CREATE ROLE name."
-        error = SqlError("0A000", "this form of CREATE ROLE is not supported", hint=hint)
-        return Accepted("CREATE ROLE", refused=error)
+    if leading == ["ALTER", "MATERIALIZED", "VIEW"]:
+        return _of_materialized_view(words)
+    if leading[:2] in (["ALTER", "TABLE"], ["CREATE", "USER"], ["ALTER", "USER"]):
+        return _without_effect(words, f"{verb} {leading[1]}")
+    return None
+
+
+_KEPT_UP = ("SUSPEND", "RESUME", "RECLUSTER", "CLUSTER")
+
+
+def _of_materialized_view(words: Words) -> Accepted | None:
+    """ALTER MATERIALIZED VIEW v SUSPEND and its kin: how it is kept up, which nothing here needs."""
+    ahead = 5 if words.word_at(3) == "IF" else 3
+    while words.word_at(ahead + 1) == ".":
+        ahead += 2
+    if words.word_at(ahead + 1) not in _KEPT_UP:
+        return None
+    notice = "a materialized view is a view here: it is computed when it is read"
+    return Accepted("ALTER MATERIALIZED VIEW", notice=notice)
+
+
+_TUNING = (("SEARCH", "OPTIMIZATION"), ("SUSPEND", "RECLUSTER"), ("RESUME", "RECLUSTER"))
+
+
+def _without_effect(words: Words, kind: str) -> Accepted | None:
+    """What tunes a table in Snowflake's storage, and properties of users."""
+    spelled = [words.word_at(i) for i in range(len(words.tokens))]
+    if kind == "ALTER TABLE":
+        pairs = set(pairwise(spelled))
+        if any(pair in pairs for pair in _TUNING) and "COLUMN" not in spelled:
+            return Accepted(kind, notice="how a table is searched and clustered is the engine's")
+        return None
+    properties = {after for before, after in pairwise(spelled[2:]) if after == "=" and before}
+    if properties:
+        return Accepted(kind, notice="users are not kept: whoever connects is one")
     return None
 
 
@@ -110,23 +137,3 @@ def _of_dynamic_table(words: Words) -> Accepted:
     return Accepted(
         kind, refused=SqlError("0A000", f"this form of {kind} is not supported", hint=hint)
     )
-
-
-_NOT_HERE = frozenset(
-    {"WAREHOUSE", "RESOURCE", "INTEGRATION", "ACCOUNT", "STAGE", "TASK", "PIPE", "STREAM"}
-)
-
-
-def _rights(words: Words, verb: str) -> Accepted | None:
-    """Rights on what is not here are not kept; roles of roles are Postgres's to give."""
-    spelled = [token.text.upper() for token in words.tokens]
-    if "ON" in spelled:
-        after = spelled[spelled.index("ON") + 1 :]
-        if len(after) > 2 and after[0] in _NOT_HERE and after[1] not in ("TO", "FROM", ".", ","):
-            return Accepted(verb, notice=f"there are no rights on {after[0].lower()}s here")
-        return None
-    if spelled[1] == "ROLE":
-        hint = "Roles are Postgres's: whoever may says GRANT role TO role."
-        error = SqlError("0A000", f"{verb} ROLE is not supported", hint=hint)
-        return Accepted(f"{verb} ROLE", refused=error)
-    return None

@@ -34,9 +34,7 @@ _WRITING = (exp.Insert, exp.Update, exp.Merge, exp.Delete)
 
 def writes_literals(tree: exp.Expr, nodes: Listing) -> bool:
     """Whether a statement may write a string literal into a column."""
-    return isinstance(tree, _WRITING) and any(
-        isinstance(node, exp.Literal) and node.is_string for node in nodes
-    )
+    return isinstance(tree, _WRITING) and any(one.is_string for one in nodes.of(exp.Literal))
 
 
 class Assigning(Typing):

@@ -23,6 +23,7 @@ from sqlglot.dialects import Snowflake
 from proxy.errors import SqlError
 from proxy.sql.listing import Listing, look_at
 from proxy.sql.reading import SNOWFLAKE, position_of
+from proxy.sql.snowflake.get_ddl import view_ddl
 from proxy.sql.snowflake.information_schema import is_snowflakes, use_snowflakes
 from proxy.sql.snowflake.registry import cast, sf, text, unsupported
 from proxy.sql.snowflake.show import ENGINE_DATABASE
@@ -37,6 +38,7 @@ class Settled:
     source: its text. needs: what of the session must be fresh; varies: whether variables shaped the tree.
 
     named: whether the tree says what its text does not. changed: whether it is not as it was parsed.
+    reworded: whether Postgres would not know what the text calls, but what the tree does.
     """
 
     dialect: Dialect
@@ -46,6 +48,7 @@ class Settled:
     varies: bool = False
     named: bool = False
     changed: bool = False
+    reworded: bool = False
 
 
 def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
@@ -54,13 +57,11 @@ def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     Raises SqlError 42704 for a variable that is not set, 0A000 for what has no counterpart.
     """
     settled = Settled(dialect, source)
-    if nodes.kinds.isdisjoint(_VISITED):
-        return settled
-    get = _VISITS.get
-    for node in nodes:
-        visit = get(node.__class__)
+    for kind, found in nodes.by_kind():
+        visit = _VISITS.get(kind)
         if visit is not None:
-            visit(node, settled)
+            for node in found:
+                visit(node, settled)
     if schemas := settled.schemas:
         every = list(nodes.every())
         if is_snowflakes(schemas, every):
@@ -396,13 +397,28 @@ def _called(node: exp.Anonymous, settled: Settled) -> None:
     if name == "GETVARIABLE":
         _getvariable(node, settled)
         return
+    if name == "GET_DDL":
+        _ddl(node, settled)
+        return
     answer = _ANSWERS.get(name)
-    takes = _ARGUMENTS.get(name, (0, 0))
-    if answer is None or not takes[0] <= len(node.expressions) <= takes[1]:
+    if answer is None:
+        return
+    least, most = _ARGUMENTS.get(name, (0, 0))
+    if not least <= len(node.expressions) <= most:
         return
     if isinstance(node.parent, exp.Dot):
         return
     _replace(node, answer(node, settled), settled)
+
+
+def _ddl(node: exp.Anonymous, settled: Settled) -> None:
+    """A view's text is asked of Postgres; all else needs the database's name."""
+    made = view_ddl(node)
+    if made is None:
+        settled.needs.add("database")
+    else:
+        _named(node, made, "get_ddl", settled)
+        settled.reworded = True
 
 
 _ARGUMENTS = {"IS_ROLE_IN_SESSION": (1, 1), "LAST_QUERY_ID": (0, 1)}
@@ -421,4 +437,3 @@ _VISITS: dict[type, _Visit] = {
     exp.Table: _table,
     exp.TableFromRows: _rows,
 }
-_VISITED = frozenset(_VISITS)

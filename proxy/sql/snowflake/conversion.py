@@ -17,7 +17,7 @@ from proxy.sql.snowflake.registry import (
 )
 from proxy.sql.snowflake.semistructured import unquoted
 from proxy.sql.snowflake.types import cast_to
-from proxy.sql.snowflake.zoned import clock, offset, once, pair_of
+from proxy.sql.snowflake.zoned import clock, has_offset, offset, once, pair_of
 
 _D = exp.DType
 _BINARY_FORMATS = {"HEX": "hex", "UTF-8": "decode", "UTF8": "decode", "BASE64": "to_base64"}
@@ -119,4 +119,25 @@ def _system_typeof(arguments: list[exp.Expr]) -> exp.Expr:
     if isinstance(value, exp.Literal) and value.this.isdigit():
         kind = text(f"DECIMAL({len(value.this)},0)")
         return sf("number_typeof_", kind)
+    if has_offset(value):
+        return text("TIMESTAMP_TZ(9)[SB16]")
+    for kind, calls in _DOCUMENT_CALLS.items():
+        if isinstance(value, exp.Anonymous) and value.this in calls:
+            return text(f"{kind}[LOB]")
+    if isinstance(value, exp.Cast) and value.to.this == _D.JSON and is_empty_object(value):
+        return text("OBJECT[LOB]")
     return sf("system_typeof_", value)
+
+
+def is_empty_object(value: exp.Cast) -> bool:
+    """Whether a cast is what `{}` becomes."""
+    return isinstance(value.this, exp.Literal) and value.this.this == "{}"
+
+
+# What a rule or macro is known to give, where DuckDB knows of JSON alone.
+_DOCUMENT_CALLS: dict[str, frozenset[str]] = {
+    "ARRAY": frozenset({"json_array", "_sf.to_array", "_sf.split", "_sf.array_compact"}),
+    "OBJECT": frozenset({"_sf.object_of_", "_sf.object_with_nulls_", "_sf.to_object"}),
+    "VARIANT": frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"}),
+    "GEOGRAPHY": frozenset({"_sf.to_geography", "_sf.point_"}),
+}

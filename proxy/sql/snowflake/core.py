@@ -97,18 +97,30 @@ def _list(array: exp.Expr) -> exp.Expr:
     return array
 
 
-_OF_PLACES = ("ST_", "H3_")
+_UNKNOWN_FAMILIES = ("ST_", "H3_", "SYSTEM$", "AI_", "FL_", "VECTOR_")
+_ABSENT = frozenset(
+    {
+        *("ALL_USER_NAMES", "IS_DATABASE_ROLE_IN_SESSION", "IS_APPLICATION_ROLE_IN_SESSION"),
+        *("IS_GRANTED_TO_INVOKER_ROLE", "IS_INSTANCE_ROLE_IN_SESSION", "INVOKER_SHARE"),
+        *("POLICY_CONTEXT", "TO_QUERY", "GET_OBJECT_REFERENCES", "GET_QUERY_OPERATOR_STATS"),
+        *("EXTRACT_SEMANTIC_CATEGORIES", "EXPLAIN_JSON", "GET_PRESIGNED_URL", "TO_FILE"),
+        *("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL", "GET_STAGE_LOCATION"),
+        *("GET_ABSOLUTE_PATH", "GET_RELATIVE_PATH", "TRY_TO_FILE", "TO_DECFLOAT"),
+        *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD"),
+    }
+)
+"""Functions of Snowflake's that have no counterpart: of its cloud, its files, its newest types."""
 
 
 @node(exp.Anonymous)
 def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
-    name = call.this
+    name = call.args["this"]
     if not isinstance(name, str):
         return None
     upper = name.upper()
     rule = FUNCTIONS.get(upper)
     if rule is None:
-        if upper.startswith(_OF_PLACES):
+        if upper.startswith(_UNKNOWN_FAMILIES) or upper in _ABSENT:
             raise unsupported(f"function {upper}", call)
         return None
     try:
@@ -159,12 +171,13 @@ def _number_in(value: exp.Expr) -> exp.Expr | None:
 @node(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Div)
 def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     """Strings are read as numbers; literals must not make DuckDB count in 32 bits."""
-    for key in ("this", "expression"):
-        spelled = _number_in(operation.args[key])
-        other = operation.args["expression" if key == "this" else "this"]
-        if spelled is not None and not isinstance(other, exp.Interval):
-            operation.set(key, spelled)
-    if isinstance(operation, (exp.Add, exp.Sub)) and isinstance(operation.expression, exp.Interval):
+    args = operation.args
+    if args["this"].__class__ is exp.Literal or args["expression"].__class__ is exp.Literal:
+        for key, across in (("this", "expression"), ("expression", "this")):
+            spelled = _number_in(args[key])
+            if spelled is not None and not isinstance(args[across], exp.Interval):
+                operation.set(key, spelled)
+    if isinstance(args["expression"], exp.Interval) and isinstance(operation, (exp.Add, exp.Sub)):
         return _calendar_step(operation)
     _read_texts(operation)
     if isinstance(operation, exp.Div):
@@ -219,10 +232,15 @@ _DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
 
 def _read_texts(operation: exp.Binary) -> None:
     """A column that is counted with may hold texts."""
-    for key, other in (("this", operation.expression), ("expression", operation.this)):
-        side = operation.args[key]
-        counted = isinstance(other, exp.Literal) and not other.is_string
-        if isinstance(side, exp.Column) and counted and not operation.find_ancestor(*_DEFINED):
+    args = operation.args
+    for key, across in (("this", "expression"), ("expression", "this")):
+        side, other = args[key], args[across]
+        if (
+            other.__class__ is exp.Literal
+            and not other.is_string
+            and isinstance(side, exp.Column)
+            and not operation.find_ancestor(*_DEFINED)
+        ):
             operation.set(key, sf("number_", side))
 
 

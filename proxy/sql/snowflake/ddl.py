@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from proxy.sql.indexing import plain_index
 from proxy.sql.postgres_values import added_length, at_most
-from proxy.sql.snowflake.registry import node, text, unsupported
+from proxy.sql.snowflake.registry import duck, node, sf, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 
 _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "SEQUENCE", "INDEX"})
@@ -37,23 +39,73 @@ _KEPT = (
 
 
 # Macros of several forms, and the one form that finds the type out when it runs.
-_ONE_FORM = {
-    f"_sf.to_{kind}_": f"_sf.any_{one}_"
-    for kind, one in (
-        ("varchar", "text"),
-        ("timestamp", "timestamp"),
-        ("date", "date"),
-        ("time", "time"),
-    )
+ONE_FORM = {
+    "_sf.to_varchar_": "_sf.any_text_",
+    "_sf.text_": "_sf.any_text_",
+    "_sf.number_": "_sf.any_number_",
+    "_sf.to_timestamp_": "_sf.any_timestamp_",
+    "_sf.to_timestamptz_": "_sf.any_timestamptz_",
+    "_sf.to_date_": "_sf.any_date_",
+    "_sf.to_time_": "_sf.any_time_",
+    "_sf.to_variant": "_sf.variant_of_",
 }
+# A DEFAULT holds no lambda either. Its texts are constants, which may as well be read twice.
+_IN_DEFINITIONS = {
+    **ONE_FORM,
+    "_sf.to_timestamp_": "_sf.fixed_timestamp_",
+    "_sf.to_date_": "_sf.fixed_date_",
+    "_sf.to_time_": "_sf.fixed_time_",
+}
+TWINS: dict[str, str] = {}
+"""Macros of several forms, and the one that has only the forms that look at no types."""
 
 
 def _name_one_form(defined: exp.Expr | None) -> None:
     """In constraints, defaults and indexes DuckDB chooses no form: columns have no types there yet."""
-    if isinstance(defined, (exp.Schema, exp.Index)):
-        for call in defined.find_all(exp.Anonymous):
-            if call.this in _ONE_FORM:
-                call.set("this", _ONE_FORM[call.this])
+    if isinstance(defined, (exp.Schema, exp.Index, exp.ColumnDef)):
+        for call in list(defined.find_all(exp.Anonymous)):
+            other = _IN_DEFINITIONS.get(call.this) or TWINS.get(call.this)
+            if other is not None:
+                call.set("this", other)
+
+
+def _instant(call: exp.Anonymous) -> exp.Expr | None:
+    """A TIMESTAMP_TZ that goes into a column, which keeps the instant."""
+    pair = call.expressions[0]
+    if isinstance(pair, exp.Anonymous) and pair.this in ("_sf.pair_in_", "_sf.zoned_"):
+        return sf("any_timestamptz_", pair.expressions[0])
+    return None
+
+
+def _clock(call: exp.Anonymous) -> exp.Expr | None:
+    """What the clock shows in a zone."""
+    pair, field = call.expressions
+    if field.name == "t" and isinstance(pair, exp.Anonymous) and pair.this == "_sf.pair_in_":
+        moment, zone = pair.expressions
+        return duck("timezone", zone, moment)
+    return None
+
+
+# What a rule makes of values with offsets and formats, as a DEFAULT has it: without a lambda.
+_PLAINLY: dict[object, Callable[[exp.Anonymous], exp.Expr | None]] = {
+    "_sf.moment_of_": _instant,
+    "struct_extract": _clock,
+    "_sf.date_text_": lambda call: duck(
+        "strftime", sf("fixed_timestamp_", call.expressions[0]), call.expressions[1]
+    ),
+}
+
+
+@node(exp.DefaultColumnConstraint)
+def _default(default: exp.DefaultColumnConstraint) -> None:
+    """DuckDB's grammar has no operators in a DEFAULT but in brackets, and lambdas nowhere in one."""
+    for call in list(default.find_all(exp.Anonymous))[::-1]:
+        plain = _PLAINLY.get(call.this)
+        made = plain(call) if plain is not None else None
+        if made is not None:
+            call.replace(made)
+    if not isinstance(default.this, (exp.Literal, exp.Null, exp.Boolean, exp.Paren)):
+        default.set("this", exp.Paren(this=default.this))
 
 
 @node(exp.Create)
@@ -144,6 +196,8 @@ def _is_foreign_key(item: exp.Expr) -> bool:
 @node(exp.Alter)
 def _alter(alter: exp.Alter) -> exp.Expr | None:
     actions = alter.args.get("actions") or []
+    for action in actions:
+        _name_one_form(action)
     if len(actions) > 1:
         raise unsupported("several changes in one ALTER TABLE", alter)
     if actions and isinstance(actions[0], exp.AlterSet):

@@ -20,10 +20,11 @@ _STRING = r'("(?:[^"\\]|\\.)*")'
 _NUMBER = r"(-?[0-9][0-9.eE+-]*)"
 
 
-def ordered(values: pa.Array) -> pa.Array:
+def ordered(values: pa.Array, *, twice: bool = False) -> pa.Array:
     """Valid JSON texts, minified, with sorted keys; a trailing comma goes. NULL of NULL.
 
-    Raises ValueError for a text that is not JSON, or in which an object has a key twice.
+    twice: whether an object may have a key twice; the last value counts. Raises ValueError for a
+    text that is not JSON, or in which an object has a key twice though it may not.
     """
     texts = pc.replace_substring_regex(values, _STRING + r"|,(\s*[\]}])", r"\1\2")
     texts = pc.replace_substring_regex(texts, f"{_STRING}|{_NUMBER}", rf"\1{_OPEN}\2{_SHUT}")
@@ -39,7 +40,7 @@ def ordered(values: pa.Array) -> pa.Array:
     )
     parts = pc.split_pattern(pa.array([sorted_[1:-1]], values.type), _BETWEEN)
     made = parts.flatten()
-    if not _keys(made).equals(_keys(texts)):
+    if not twice and not _keys(made).equals(_keys(texts)):
         raise ValueError("a key stands twice in an object")
     made = pc.replace_substring_regex(made, rf"{_OPEN}(-?[0-9]+\.[0-9]+?)0+{_SHUT}", r"\1")
     made = pc.replace_substring_regex(made, f"{_OPEN}([^n]*){_SHUT}", r"\1")
@@ -67,30 +68,30 @@ def _relaxed(texts: pa.Array) -> pa.Array:
     return pc.replace_substring(texts, "\x01", '"')
 
 
-def _halved(texts: pa.Array, *, strict: bool) -> pa.Array:
+def _halved(texts: pa.Array, *, strict: bool, twice: bool) -> pa.Array:
     """`ordered`; what is not JSON is found by halves, so that one bad row does not cost them all."""
     try:
-        return ordered(texts)
+        return ordered(texts, twice=twice)
     except ValueError:
         if len(texts) > 1:
             middle = len(texts) // 2
             parts = (texts[:middle], texts[middle:])
-            return pa.concat_arrays([_halved(part, strict=strict) for part in parts])
+            return pa.concat_arrays([_halved(part, strict=strict, twice=twice) for part in parts])
     try:
-        return ordered(_relaxed(texts))
+        return ordered(_relaxed(texts), twice=twice)
     except ValueError as error:
         if strict:
             raise ValueError(f"Error parsing JSON: {texts[0].as_py()}") from error
         return pa.nulls(1, texts.type)
 
 
-def _parsed(values: pa.Array, *, strict: bool) -> pa.Array:
+def _parsed(values: pa.Array, *, strict: bool, twice: bool = False) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(values)
     written = pc.fill_null(pc.greater(pc.binary_length(trimmed), 0), False)
     texts = trimmed.filter(written)
     if len(texts) == 0:
         return pa.nulls(len(values), values.type)
-    made = _halved(texts, strict=strict)
+    made = _halved(texts, strict=strict, twice=twice)
     return pc.replace_with_mask(pa.nulls(len(values), values.type), written, made)
 
 
@@ -102,3 +103,13 @@ def parsed(values: pa.Array) -> pa.Array:
 def tried(values: pa.Array) -> pa.Array:
     """TRY_PARSE_JSON: NULL of what is not JSON."""
     return _parsed(values, strict=False)
+
+
+def parsed_twice(values: pa.Array) -> pa.Array:
+    """PARSE_JSON(s, 'd'): of a key that stands twice in an object the last value counts."""
+    return _parsed(values, strict=True, twice=True)
+
+
+def tried_twice(values: pa.Array) -> pa.Array:
+    """TRY_PARSE_JSON(s, 'd')."""
+    return _parsed(values, strict=False, twice=True)

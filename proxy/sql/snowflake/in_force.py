@@ -8,9 +8,6 @@ its length what is in force, and rules ask `value`. A plan's cache key holds the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from proxy.sql.snowflake.parameters import PARAMETERS
 
 Pairs = tuple[tuple[str, str], ...]
@@ -18,17 +15,26 @@ Pairs = tuple[tuple[str, str], ...]
 _changed: dict[str, str] = {}
 
 
-@contextmanager
-def planned_under(parameters: Pairs) -> Iterator[None]:
+class planned_under:  # a context manager by hand: one made of a generator costs as much as a pass
     """parameters: names in lower case with those values that are not the defaults."""
-    before = _changed.copy()
+
+    __slots__ = ("_before", "_parameters")
+
+    def __init__(self, parameters: Pairs) -> None:
+        self._parameters = parameters
+
+    def __enter__(self) -> None:
+        self._before = _changed.copy()
+        _put(self._parameters)
+
+    def __exit__(self, *_: object) -> None:
+        _put(self._before)
+
+
+def _put(parameters: Pairs | dict[str, str]) -> None:
     _changed.clear()
-    _changed.update(parameters)
-    try:
-        yield
-    finally:
-        _changed.clear()
-        _changed.update(before)
+    if parameters:
+        _changed.update(parameters)
 
 
 def value(name: str) -> str:

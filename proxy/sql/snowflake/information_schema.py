@@ -24,6 +24,9 @@ VIEWS: dict[str, frozenset[str]] = {
     "columns": frozenset({"comment", "schema_evolution_record", "identity_ordered"}),
     "databases": frozenset(),
     "functions": frozenset(),
+    "procedures": frozenset(),
+    "stages": frozenset(),
+    "file_formats": frozenset(),
     "key_column_usage": frozenset(),
     "referential_constraints": frozenset({"comment", "created", "last_altered"}),
     "schemata": frozenset(
@@ -54,7 +57,7 @@ VIEWS: dict[str, frozenset[str]] = {
 }
 """Snowflake's views that there are here -> their columns that Postgres's view does not have."""
 
-_ONLY_SNOWFLAKES = frozenset({"databases", "functions"})
+_ONLY_SNOWFLAKES = frozenset({"databases", "functions", "procedures", "stages", "file_formats"})
 
 
 def is_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> bool:

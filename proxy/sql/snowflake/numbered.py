@@ -2,7 +2,8 @@
 
 Why it exists: in Snowflake `$n` is the n-th column of what FROM names; for Postgres's clients it is
 the n-th parameter. A statement in a simple Query has no parameters, so there it is a column; `t.$n`
-is one everywhere. DuckDB counts columns too (`#1`), over all of FROM.
+is one everywhere. DuckDB counts columns too (`#1`), over all of FROM; beside other tables it is the field of
+a row.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def _column(select: exp.Select, number: int, table: str, at: exp.Expr) -> exp.Ex
             return exp.Column(this=name, table=exp.to_identifier(table) if table else None)
         if alone:
             return exp.Var(this=f"#{number}")
+        row = exp.Column(this=exp.to_identifier(table))
+        return duck("struct_extract_at", row, exp.Literal.number(number))
     raise unsupported(f"${number} of {table or 'this source'}", at, "Name the column.")
 
 

@@ -1,16 +1,19 @@
-"""Calls of macros of several forms over aggregates and window functions.
+"""Calls of macros of several forms over what DuckDB binds late.
 
-DuckDB chooses a macro's form by the types of its arguments before it has bound the aggregates among
-them: it then finds every form fitting, or takes a wrong one. A lambda's variable has its type by
-then, so such a call becomes one over a list of the aggregate alone.
+DuckDB chooses a macro's form by the types of its arguments before it has bound some of them:
+aggregates and window functions, aliases of the same SELECT, columns of the query around a subquery
+and of the tables before a table function. It then finds every form fitting, or takes a wrong one. A
+lambda's variable has its type by then, so such a call becomes one over a list of that value alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from sqlglot import exp
 
+from proxy.sql.listing import Listing
 from proxy.sql.snowflake.registry import duck, number
 
 _AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter)
@@ -19,29 +22,79 @@ _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distin
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
 
 
-def may_aggregate(kinds: Iterable[type], nodes: Iterable[exp.Expr]) -> bool:
-    """Whether a statement may hold an aggregate; kinds: of its nodes, before rules changed them."""
-    return any(issubclass(kind, _AGGREGATES) for kind in kinds) or any(
-        node.__class__ is exp.Anonymous and str(node.this).upper() in _UNKNOWN for node in nodes
+def may_aggregate(nodes: Listing) -> bool:
+    """Whether a statement may hold an aggregate; nodes: its own, before rules changed them."""
+    return any(map(_is_aggregate, nodes.kinds)) or any(
+        str(call.this).upper() in _UNKNOWN for call in nodes.of(exp.Anonymous)
     )
+
+
+@cache
+def _is_aggregate(kind: type) -> bool:
+    return issubclass(kind, _AGGREGATES)
+
+
+_SOURCES = frozenset({exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest})
+_BOUNDS = _SOURCES | {exp.Select, exp.Create, exp.Merge, exp.Pivot}
 
 
 def _holds(argument: exp.Expr) -> bool:
     for node in argument.dfs(prune=lambda node: isinstance(node, exp.Subquery)):
         if isinstance(node, _AGGREGATES):
             return True
-        if node.__class__ is exp.Anonymous and node.this in _AGGREGATE_CALLS:
+        kind = node.__class__
+        if kind is exp.Anonymous and node.this in _AGGREGATE_CALLS:
+            return True
+        if kind is exp.Column and _is_bound_late(node):
             return True
     return False
 
 
-def are_over_aggregates(calls: Iterable[exp.Anonymous]) -> bool:
-    """Whether an aggregate is among the arguments of one of these calls."""
-    return any(
-        argument.__class__ not in _PLAIN and _holds(argument)
-        for call in calls
-        for argument in call.args["expressions"]
-    )
+def _is_bound_late(column: exp.Expr) -> bool:
+    """Whether a column is another query's, an alias of its own query's, or a table function's."""
+    query = column.parent
+    while query is not None and query.__class__ not in _BOUNDS:
+        query = query.parent
+    if query.__class__ is not exp.Select or query is None:
+        return query.__class__ in _SOURCES
+    table = column.args.get("table")
+    if table is None:
+        if query.args.get("from_") is None and query.parent_select is not None:
+            return True
+        return _is_alias(column.name.lower(), query)
+    if query.parent is None or column.args.get("db") is not None or query.parent_select is None:
+        return False
+    sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
+    own = [source.this for source in sources if source is not None]
+    own += query.args.get("laterals") or ()
+    return table.name.lower() not in {source.alias_or_name.lower() for source in own}
+
+
+def _is_alias(name: str, query: exp.Select) -> bool:
+    for projection in query.expressions:
+        if projection.__class__ is exp.Alias and projection.alias.lower() == name:
+            value = projection.this
+            if not isinstance(value, exp.Column) or value.name.lower() != name:
+                return True
+    return False
+
+
+def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:
+    """Whether such a value is among the arguments of one of these calls.
+
+    nodes: the statement's own, before rules changed them.
+    """
+    arguments = [one for call in calls for one in call.args["expressions"]]
+    if any(one.__class__ is exp.Column and _is_bound_late(one) for one in arguments):
+        return True
+    inner = [one for one in arguments if one.__class__ not in _PLAIN]
+    if not any(map(_holds, inner)):
+        return False
+    return any(map(_holds_column, inner)) or may_aggregate(nodes)
+
+
+def _holds_column(argument: exp.Expr) -> bool:
+    return any(map(_is_bound_late, argument.find_all(exp.Column)))
 
 
 _PLAIN = frozenset({exp.Column, exp.Literal})

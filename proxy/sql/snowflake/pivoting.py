@@ -1,9 +1,9 @@
 """PIVOT and UNPIVOT.
 
-DuckDB's are close to Snowflake's. What is left: UNPIVOT gives the names of columns as data, which in
-Snowflake are in upper case; DEFAULT ON NULL; and PIVOT over ANY or a subquery, whose columns are
-known only once its values are read. `dynamic` says what to read; the session then writes the values
-into the statement.
+PIVOT is written as a grouping: DuckDB's compares values as texts and names columns its own way.
+UNPIVOT gives the names of columns as data, which in Snowflake are in upper case. The columns of a
+PIVOT over ANY or a subquery are known only once its values are read: `dynamic` says what to read;
+the session then writes the values into the statement.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
-from proxy.sql.snowflake.registry import unsupported
+from proxy.sql.reading import position_of
+from proxy.sql.snowflake.registry import number, unsupported
 
 
 def reshape(pivot: exp.Expr) -> None:
@@ -26,53 +27,71 @@ def reshape(pivot: exp.Expr) -> None:
     if pivot.args.get("unpivot"):
         _name_in_upper_case(pivot)
         _name_outside(pivot)
-    elif pivot.args.get("default_on_null"):
-        _default(pivot)
-    elif not all(isinstance(_aggregate(one), _SIMPLE) for one in pivot.expressions):
+    else:
         _group(pivot)
-
-
-_SIMPLE = (exp.Sum, exp.Min, exp.Max, exp.Count)
-"""What DuckDB's PIVOT can be given. Others become expressions, which it does not take."""
-
-
-def _aggregate(one: exp.Expr) -> exp.Expr:
-    return one.this if isinstance(one, exp.Alias) else one
 
 
 def _group(pivot: exp.Expr) -> None:
     """A PIVOT as what it is: a grouping by all other columns, one aggregate for each value."""
     source = pivot.parent
-    names = pivot.args.get("columns") or ()
     fields = pivot.args.get("fields") or ()
-    plain = source is not None and len(source.args.get("pivots") or ()) == 1
-    if not plain or len(pivot.expressions) != 1 or len(fields) != 1 or source is None:
-        raise unsupported("this form of PIVOT with this aggregate", pivot)
-    aggregate, by = _aggregate(pivot.expressions[0]), fields[0].this
-    values = fields[0].expressions
-    argument = aggregate.this
-    if not isinstance(argument, exp.Column) or len(names) != len(values):
-        raise unsupported("this form of PIVOT with this aggregate", pivot)
-    alias = pivot.args.get("alias")
-    source.set("pivots", None)
+    if source is None or len(fields) != 1:
+        raise unsupported("this form of PIVOT", pivot)
+    if len(pivot.expressions) != 1:
+        raise unsupported("PIVOT with several aggregates", pivot, "UNION a PIVOT for each.")
+    named = pivot.expressions[0]
+    suffix = named.args["alias"] if isinstance(named, exp.Alias) else None
+    aggregate = named.this if isinstance(named, exp.Alias) else named
+    argument, by = aggregate.this, fields[0].this
+    if not isinstance(aggregate, exp.AggFunc) or not isinstance(argument, exp.Expr):
+        raise unsupported("PIVOT with this aggregate", pivot)
+    default = pivot.args.get("default_on_null")
     made: list[exp.Expr] = []
-    for name, value in zip(names, values, strict=True):
-        if isinstance(value, exp.PivotAlias):
-            value = value.this
-        chosen = exp.Case(
-            ifs=[exp.If(this=exp.EQ(this=by.copy(), expression=value.copy()), true=argument.copy())]
-        )
+    for value in fields[0].expressions:
+        alias = value.args["alias"] if isinstance(value, exp.PivotAlias) else None
+        value = value.this if alias is not None else value
+        chosen = number(1) if isinstance(argument, exp.Star) else argument
         one = aggregate.copy()
-        one.set("this", chosen)
-        made.append(exp.alias_(one, name.copy(), copy=False))
-    spent = [exp.Column(this=column.this.copy()) for column in (argument, by)]
-    rows = exp.Select(expressions=[exp.Star(except_=spent), *made])
-    rows = rows.from_(source.copy(), copy=False)
+        equal = exp.EQ(this=by.copy(), expression=value.copy())
+        one.set("this", exp.Case(ifs=[exp.If(this=equal, true=chosen.copy())]))
+        if default:
+            one = exp.Coalesce(this=one, expressions=[default.copy()])
+        made.append(exp.Alias(this=one, alias=_name(value, alias, suffix)))
+    spent: dict[str, exp.Expr] = {}
+    for column in (*argument.find_all(exp.Column), by):
+        spent.setdefault(column.name.lower(), exp.Column(this=column.this.copy()))
+    rows = exp.Select(expressions=[exp.Star(except_=list(spent.values())), *made])
     rows.set("group", exp.Group(all=True))
-    outer = exp.Subquery(this=rows, alias=alias)
+    _put_rows(pivot, rows)
+
+
+def _name(value: exp.Expr, alias: exp.Expr | None, suffix: exp.Expr | None) -> exp.Identifier:
+    """The name of a value's column: its alias, else its text as it was written; _ and the suffix."""
+    ending = f"_{suffix.name}" if suffix is not None else ""
+    if isinstance(alias, exp.Expr):
+        quoted = bool(alias.args.get("quoted")) or not isinstance(alias, exp.Identifier)
+        return exp.Identifier(this=alias.name + ending, quoted=quoted)
+    if isinstance(value, exp.Literal) and value.is_string:
+        return exp.Identifier(this=f"'{value.this}{ending}'", quoted=True)
+    return exp.Identifier(this=value.sql("snowflake") + ending, quoted=True)
+
+
+def _put_rows(pivot: exp.Expr, rows: exp.Select) -> None:
+    """Put a query in the place of a source and its PIVOTs up to this one; later ones stay behind it."""
+    source = pivot.parent
+    pivots = source.args["pivots"]
+    place = next(index for index, one in enumerate(pivots) if one is pivot)
+    inner = source.copy()
+    inner.set("pivots", [one.copy() for one in pivots[:place]] or None)
+    alias = pivot.args.get("alias")
     if alias is None and source.alias_or_name:
-        outer.set("alias", exp.TableAlias(this=exp.to_identifier(source.alias_or_name)))
+        alias = exp.TableAlias(this=exp.to_identifier(source.alias_or_name))
+    rows = rows.from_(inner, copy=False)
+    later = pivots[place + 1 :]
+    outer = exp.Subquery(this=rows, alias=alias)
     source.replace(outer)
+    if later:
+        outer.set("pivots", later)
 
 
 def _name_in_upper_case(unpivot: exp.Expr) -> None:
@@ -101,33 +120,6 @@ def _name_outside(unpivot: exp.Expr) -> None:
     source.replace(exp.Subquery(this=rows, alias=alias))
 
 
-def _default(pivot: exp.Expr) -> None:
-    """DEFAULT ON NULL (v): v in place of NULL in the columns that PIVOT makes."""
-    default = pivot.args["default_on_null"]
-    source = pivot.parent
-    columns = pivot.args.get("columns") or ()
-    if source is None or not columns or len(source.args.get("pivots") or ()) != 1:
-        raise unsupported("this form of PIVOT with DEFAULT ON NULL", pivot)
-    pivot.set("default_on_null", None)
-    alias = pivot.args.get("alias")
-    pivot.set("alias", None)
-    shown = [name.copy() for name in columns]
-    replaced = [
-        exp.alias_(
-            exp.Coalesce(this=exp.Column(this=name.copy()), expressions=[default.copy()]),
-            name.copy(),
-            copy=False,
-        )
-        for name in shown
-    ]
-    star = exp.Star(replace=replaced)
-    rows = exp.Select(expressions=[star]).from_(source.copy(), copy=False)
-    made = exp.Subquery(this=rows, alias=alias)
-    if alias is None and isinstance(source, exp.Table):
-        made.set("alias", exp.TableAlias(this=exp.to_identifier(source.alias_or_name)))
-    source.replace(made)
-
-
 def _is_dynamic(value: exp.Expr) -> bool:
     return isinstance(value, (exp.PivotAny, exp.Query))
 
@@ -142,7 +134,10 @@ class Dynamic:
 
 
 def dynamic(tree: exp.Expr, tokens: list[Token]) -> Dynamic | None:
-    """The PIVOT over ANY or a subquery in a statement. Raises 0A000 where there are several."""
+    """The first PIVOT over ANY or a subquery in a statement; None where there is none.
+
+    Once its values stand in the text, the next one is the first.
+    """
     found = [
         field
         for pivot in tree.find_all(exp.Pivot)
@@ -152,23 +147,48 @@ def dynamic(tree: exp.Expr, tokens: list[Token]) -> Dynamic | None:
     if not found:
         return None
     places = _places(tokens)
-    if len(found) > 1 or len(places) != 1:
-        raise unsupported("several PIVOTs over ANY or a subquery in one statement", found[0])
-    field = found[0]
+    if len(found) != len(places):
+        raise unsupported("this form of PIVOT over ANY or a subquery", found[0])
+    field = min(found, key=lambda one: position_of(one) or 0)
     value = field.expressions[0]
-    if isinstance(value, exp.Query):
-        query: exp.Expr = value.copy()
-    else:
-        query = _distinct(field, value)
-    with_ = tree.args.get("with_")
-    if with_ is not None and query.args.get("with_") is None:
-        query.set("with_", with_.copy())
+    query = value.copy() if isinstance(value, exp.Query) else _distinct(field, value)
+    before = [cte.copy() for cte in _known_before(field)]
+    if before:
+        own = query.args.get("with_")
+        recursive = any(cte.parent.recursive for cte in _known_before(field))
+        mine = list(own.expressions) if own is not None else []
+        query.set("with_", exp.With(expressions=[*before, *mine], recursive=recursive))
     return Dynamic(query, *places[0])
 
 
+def _known_before(node: exp.Expr) -> list[exp.Expr]:
+    """The common table expressions that a place in a statement may read."""
+    known: list[exp.Expr] = []
+    query = node.parent
+    while query is not None:
+        with_ = query.args.get("with_")
+        if with_ is not None:
+            ctes = with_.expressions
+            at = next((i for i, cte in enumerate(ctes) if _is_within(node, cte)), len(ctes))
+            known = [*ctes[:at], *known]
+        query = query.parent
+    return known
+
+
+def _is_within(node: exp.Expr | None, outer: exp.Expr) -> bool:
+    while node is not None:
+        if node is outer:
+            return True
+        node = node.parent
+    return False
+
+
 def _distinct(field: exp.Expr, any_: exp.Expr) -> exp.Expr:
-    source = field.parent.parent.copy()
-    source.set("pivots", None)
+    pivot = field.parent
+    pivots = pivot.parent.args["pivots"]
+    place = next(index for index, one in enumerate(pivots) if one is pivot)
+    source = pivot.parent.copy()
+    source.set("pivots", source.args["pivots"][:place] or None)
     order = any_.this
     query = exp.select(field.this.copy()).distinct().from_(source)
     if isinstance(order, exp.Order):

@@ -9,8 +9,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.transforms import eliminate_join_marks
 
+from proxy.errors import SqlError
 from proxy.sql.listing import Listing
 from proxy.sql.postgres import public_is_main, values
+from proxy.sql.reading import position_of
 from proxy.sql.snowflake.flattening import LIST_KEY, SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import VARIANT_KEY
@@ -51,30 +53,42 @@ def _spell_out_star(query: exp.Select) -> None:
 
 
 @node(exp.Count)
-def _count(count: exp.Count) -> None:
+def _count(count: exp.Count) -> exp.Expr | None:
+    """COUNT(t.*) counts the rows of t none of whose columns is NULL."""
     argument = count.this
-    if isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star):
-        raise unsupported("COUNT(t.*)", count, "Count the rows whose columns are not NULL.")
+    distinct = isinstance(argument, exp.Distinct)
+    one = argument.expressions[0] if distinct and argument.expressions else argument
+    if not isinstance(one, exp.Column) or not isinstance(one.this, exp.Star):
+        return None
+    star = one.this
+    if distinct or any(value for key, value in star.args.items() if key != "except_"):
+        raise unsupported("this form of COUNT(t.*)", count)
+    # FORMAT, which takes values of all types, is NULL where one of them is.
+    columns = exp.Columns(this=one.copy(), unpack=True)
+    count.set("this", exp.Format(this=text(""), expressions=[columns]))
+    return None
 
 
 @node(exp.Table)
 def _table(table: exp.Table) -> None:
-    public_is_main(table)
-    if _is_dual(table):
+    args = table.args
+    if args.get("db") is not None:
+        public_is_main(table)
+    elif _is_dual(table):
         table.set("db", exp.to_identifier("main"))
         table.set("catalog", exp.to_identifier("_sf"))
-    when = table.args.get("when")
+    when = args.get("when")
     if when is not None:
         if not _is_now(when):
             raise unsupported("time travel (AT, BEFORE)", table, "There is no history.")
         table.set("when", None)
-    if table.args.get("changes") is not None:
+    if args.get("changes") is not None:
         raise unsupported("CHANGES", table)
 
 
 def _is_dual(table: exp.Table) -> bool:
     """DUAL, the table of one row, unless a WITH has a table of that name."""
-    if table.args.get("db") is not None or table.name.lower() != "dual":
+    if table.name.lower() != "dual":
         return False
     if not isinstance(table.parent, (exp.From, exp.Join)):
         return False
@@ -97,22 +111,21 @@ def _is_now(when: exp.Expr) -> bool:
     return kind == "TIMESTAMP" and isinstance(moment, exp.CurrentTimestamp)
 
 
-@node(exp.MatchRecognize)
-def _match_recognize(clause: exp.MatchRecognize) -> None:
-    raise unsupported("MATCH_RECOGNIZE", clause)
-
-
 _METHODS = {"ROW": "BERNOULLI", "BLOCK": "SYSTEM"}
 
 
 @node(exp.TableSample)
 def _sample(sample: exp.TableSample) -> None:
     """A number of rows is drawn by a reservoir; ROW and BLOCK are other words for the methods."""
-    if sample.args.get("size") is not None:
-        sample.set("method", exp.Var(this="RESERVOIR"))
-        return
     method = sample.args.get("method")
     name = method.name.upper() if method is not None else "BERNOULLI"
+    if sample.args.get("size") is not None:
+        if name in ("SYSTEM", "BLOCK"):
+            raise unsupported(f"SAMPLE {name} of a number of rows", sample, "Say SAMPLE ROW.")
+        if sample.args.get("seed") is not None:
+            raise unsupported("SEED with a number of rows", sample, "Give a percentage.")
+        sample.set("method", exp.Var(this="RESERVOIR"))
+        return
     sample.set("method", exp.Var(this=_METHODS.get(name, name)))
 
 
@@ -131,12 +144,11 @@ def _not(not_: exp.Not) -> None:
 def mark_recursive(nodes: Listing) -> None:
     """RECURSIVE need not be said: a query of WITH that reads itself is."""
     named: dict[str, list[exp.CTE]] = {}
-    for found in nodes:
-        if found.__class__ is exp.CTE:
-            named.setdefault(found.alias.lower(), []).append(found)
-    for found in nodes:
-        if found.__class__ is exp.Table and found.args.get("db") is None:
-            _mark_around(found, named.get(found.name.lower(), ()))
+    for query in nodes.of(exp.CTE):
+        named.setdefault(query.alias.lower(), []).append(query)
+    for table in nodes.of(exp.Table):
+        if table.args.get("db") is None:
+            _mark_around(table, named.get(table.name.lower(), ()))
 
 
 def _mark_around(table: exp.Table, queries: Sequence[exp.CTE]) -> None:
@@ -172,9 +184,13 @@ def spell_out_using(join: exp.Expr) -> bool:
         return False
     left = select.args["from_"].this.alias_or_name
     right = join.this.alias_or_name
-    if select.args["joins"][0] is not join or not left or not right:
-        raise unsupported("ASOF JOIN ... USING after another join", join, "Write ON.")
     names = {column.name.lower() for column in using}
+    joins = select.args["joins"]
+    before = joins[: next(index for index, one in enumerate(joins) if one is join)]
+    # After other joins by the same columns these are the first table's.
+    same = all(names <= (one.meta.get(_USED) or set()) for one in before)
+    if not same or not left or not right:
+        raise unsupported("ASOF JOIN ... USING after another join", join, "Write ON.")
     for column in list(select.find_all(exp.Column)):
         bare = isinstance(column.this, exp.Identifier) and not column.table
         if bare and column.name.lower() in names and column.find_ancestor(exp.Select) is select:
@@ -186,7 +202,12 @@ def spell_out_using(join: exp.Expr) -> bool:
     equal = [exp.EQ(this=_of(left, column), expression=_of(right, column)) for column in using]
     join.set("using", None)
     join.set("on", exp.and_(*equal, copy=False))
+    join.meta[_USED] = names
     return True
+
+
+_USED = "used"
+"""Key of `Join.meta`: the columns that its USING named."""
 
 
 def _of(table: str, column: exp.Expr) -> exp.Column:
@@ -195,16 +216,31 @@ def _of(table: str, column: exp.Expr) -> exp.Column:
 
 @node(exp.Join)
 def _join(join: exp.Join) -> None:
-    condition = join.args.get("match_condition")
-    said = any(join.args.get(key) for key in ("on", "using", "method")) or condition is not None
-    if join.side and not said:
-        join.set("on", exp.Boolean(this=True))  # else it would be written as an inner join
+    args = join.args
+    condition, on = args.get("match_condition"), args.get("on")
     if condition is None:
+        if args.get("side") and not (on or args.get("using") or args.get("method")):
+            join.set("on", exp.Boolean(this=True))  # else it would be written as an inner join
         return
-    on = join.args.get("on")
+    _check_sides(join, condition)
     join.set("match_condition", None)
     join.set("on", condition if on is None else exp.And(this=on, expression=condition))
     join.set("side", "LEFT")
+
+
+def _check_sides(join: exp.Join, condition: exp.Expr) -> None:
+    """MATCH_CONDITION compares a column of the left side with one of the right, in this order."""
+    right = join.this.alias_or_name.lower()
+    comparison = condition.unnest()
+    sides = [comparison.args.get("this"), comparison.args.get("expression")]
+    for side, wanted in zip(sides, (False, True), strict=True):
+        for column in side.find_all(exp.Column) if side is not None else ():
+            if right and column.table and (column.table.lower() == right) is not wanted:
+                message = (
+                    "MATCH_CONDITION: the left side is to name the left table's columns alone, "
+                )
+                message += "and the right side the right table's"
+                raise SqlError("42601", message, position=position_of(column))
 
 
 def named(arguments: list[exp.Expr], *names: str) -> dict[str, exp.Expr]:
@@ -367,5 +403,19 @@ def _named_table(name: exp.Literal, alias: exp.Expr | None) -> exp.Expr:
 
 @node(exp.Limit)
 def _limit(limit: exp.Limit) -> None:
-    if isinstance(limit.expression, exp.Null):
+    """NULL and the empty string are no limit, nor is ALL, as Postgres's clients write it."""
+    given = limit.expression
+    every = isinstance(given, exp.Column) and not given.table and not given.this.args.get("quoted")
+    if isinstance(given, exp.Null) or _is_empty(given) or (every and given.name.upper() == "ALL"):
         limit.set("expression", number(9_223_372_036_854_775_807))
+
+
+@node(exp.Offset)
+def _offset(offset: exp.Offset) -> None:
+    if _is_empty(offset.expression):
+        offset.set("expression", number(0))
+
+
+def _is_empty(value: exp.Expr | None) -> bool:
+    raw = isinstance(value, exp.RawString)
+    return (raw or (isinstance(value, exp.Literal) and value.is_string)) and not value.name

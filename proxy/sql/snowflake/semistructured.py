@@ -16,11 +16,16 @@ from proxy.sql.snowflake.registry import cast, duck, function, node, sf, text, u
 from proxy.sql.snowflake.zoned import has_offset
 
 _VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
+XML_CALLS = frozenset({"_sf.parse_xml", "_sf.try_parse_xml", "_sf.xmlget"})
+"""Calls that give XML, which is an object to all that looks into it, and XML where it is a text."""
+
 _VARIANT_CALLS = frozenset(
     {
         *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
+        *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
         *("_sf.try_parse_json", "_sf.to_variant", "_sf.equal_key_", "_sf.sort_key_"),
         *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
+        *XML_CALLS,
     }
 )
 
@@ -124,7 +129,12 @@ def placed(made: exp.Expr, call: exp.Expr) -> exp.Expr:
     return made
 
 
-_MADE_VARIANT = frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"})
+_MADE_VARIANT = frozenset(
+    {
+        *("_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"),
+        *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
+    }
+)
 _EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
@@ -170,10 +180,12 @@ def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:
 
 
 def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
-    """The text of a VARIANT, without quotes; NULL for JSON null.
+    """The text of a VARIANT, without quotes; NULL for JSON null. XML's is XML.
 
     place: where the value will stand, for one that has no parent yet.
     """
+    if value.this in XML_CALLS:
+        return duck("xml_of_", cast(value, exp.DType.VARCHAR))
     if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
         value.set("this", "json_extract_string")
         return value
@@ -332,6 +344,23 @@ def _get(get: exp.GetExtract) -> exp.Expr:
     return in_place(_element(get.this, get.expression), get.parent, get.arg_key)
 
 
+def _parse(name: str) -> None:
+    @function(name.upper())
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        """PARSE_JSON(s [, 'd' or 's']): whether an object may have a key twice."""
+        value, *options = arguments
+        if not options:
+            return sf(name, value)
+        (option,) = options
+        if not isinstance(option, exp.Literal) or option.name not in ("d", "s"):
+            raise unsupported(f"this parameter of {name.upper()}", option)
+        return sf(f"{name}_twice_" if option.name == "d" else name, value)
+
+
+_parse("parse_json")
+_parse("try_parse_json")
+
+
 @node(exp.Array)
 def _array(array: exp.Array) -> exp.Expr:
     return duck("json_array", *map(variant, array.expressions))
@@ -458,3 +487,11 @@ def _get_ignore_case(call: exp.GetIgnoreCase) -> exp.Expr:
 @function("ARRAYS_ZIP")
 def _arrays_zip(arguments: list[exp.Expr]) -> exp.Expr:
     return sf("zipped_", duck("list_value", *(sf("elements_", array) for array in arguments)))
+
+
+def show_markup(query: exp.Expr) -> None:
+    """Columns of a result that the syntax shows to be XML are its text, an element a line; in place."""
+    for output in query.args.get("expressions", ()):
+        value = output.this if isinstance(output, exp.Alias) else output
+        if isinstance(value, exp.Anonymous) and value.this in XML_CALLS:
+            value.replace(duck("pretty_xml_of_", cast(value.copy(), exp.DType.VARCHAR)))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from proxy.errors import SqlError
 from proxy.sql.classify import Slice
 from proxy.sql.control_plane import name_set
+from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.statement import Route, Statement
 from proxy.sql.words import Words
 
@@ -179,7 +180,7 @@ _TERSE_COLUMNS: dict[tuple[str, str], str] = {
 
 _REFUSED = name_set(
     """
-    GRANTS STREAMS TASKS PIPES TRANSACTIONS LOCKS REGIONS SHARES TAGS EXTERNAL
+    STREAMS TASKS PIPES TRANSACTIONS LOCKS REGIONS SHARES TAGS EXTERNAL
     MATERIALIZED DYNAMIC MASKING NETWORK INTEGRATIONS ORGANIZATION RESOURCE ICEBERG EVENT ALERTS
     SECRETS CONNECTIONS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
     SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
@@ -187,7 +188,6 @@ _REFUSED = name_set(
     """
 )
 _HINTS = {
-    "GRANTS": "Query information_schema.table_privileges.",
     "BUILTIN": "Query duckdb_functions().",
     "TRANSACTIONS": "Query pg_stat_activity.",
 }
@@ -216,13 +216,15 @@ def is_show(words: Words) -> bool:
     """Whether SHOW, which comes next, is Snowflake's: `SHOW tables.x` is a setting."""
     ahead = 2 if words.word_at(1) == "TERSE" else 1
     word = words.word_at(ahead)
-    known = word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
+    known = word == "GRANTS" or word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
     return known and words.word_at(ahead + 1) != "."
 
 
 def read_show(words: Words, database: str) -> Asked:
     """SHOW as a query. database: the name that the client asked for. Raises 42601."""
     words.step()
+    if words.accept("GRANTS"):
+        return _grants(words, database)
     terse = words.accept("TERSE")
     for spelled, listing in _LISTINGS.items():
         if words.accept(*spelled):
@@ -302,6 +304,69 @@ def _scope(words: Words, listing: _Listing, database: str) -> list[str]:
     return []
 
 
+_GRANTED = """
+SELECT CAST(NULL AS timestamptz) AS created_on, privilege, granted_on, name,
+       CASE WHEN grantee = 0 OR NOT r.rolcanlogin THEN 'ROLE' ELSE 'USER' END AS granted_to,
+       coalesce(r.rolname, 'PUBLIC') AS grantee_name,
+       CASE WHEN grantable THEN 'true' ELSE 'false' END AS grant_option,
+       CAST(pg_get_userbyid(grantor) AS text) AS granted_by
+FROM (SELECT a.privilege_type AS privilege, a.grantee, a.grantor, a.is_grantable AS grantable,
+             CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS granted_on,
+             n.nspname || '.' || c.relname AS name, c.oid AS relation, n.oid AS schema
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+           aclexplode(c.relacl) a
+      WHERE c.relkind IN ('r', 'v', 'S', 'p')
+        AND n.nspname !~ '^(pg_|hatidata_|information_schema$|hd_)'
+      UNION ALL
+      SELECT a.privilege_type, a.grantee, a.grantor, a.is_grantable, 'SCHEMA', n.nspname, 0, n.oid
+      FROM pg_namespace n, aclexplode(n.nspacl) a
+      WHERE n.nspname !~ '^(pg_|hatidata_|information_schema$|hd_)'
+      UNION ALL
+      SELECT 'USAGE', m.member, m.grantor, m.admin_option, 'ROLE', o.rolname, 0, 0
+      FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid) g
+     LEFT JOIN pg_roles r ON r.oid = g.grantee
+"""
+
+
+def _grants(words: Words, database: str) -> Asked:
+    """SHOW GRANTS [ON kind name | TO ROLE r | TO USER u | OF ROLE r]: of Postgres's catalog."""
+    condition = "r.rolname = current_user"
+    if words.accept("ON"):
+        kind = words.accept_any("TABLE", "VIEW", "SCHEMA", "SEQUENCE")
+        if not kind:
+            words.rest()
+            error = SqlError(
+                "0A000", "SHOW GRANTS ON another object than a relation or schema is not supported"
+            )
+            return Asked("SHOW GRANTS", "", refused=error)
+        name = words.dotted()
+        if len(name) == (2 if kind == "SCHEMA" else 3):
+            check_database(name[0], database)
+            name = name[1:]
+        path = ".".join(
+            '"'
+            + ("public" if n < len(name) - 1 and part == "main" else part).replace('"', '""')
+            + '"'
+            for n, part in enumerate(name)
+        )
+        if kind == "SCHEMA":
+            schema = "public" if name[-1] == "main" else name[-1]
+            condition = f"granted_on = 'SCHEMA' AND name = {_literal(schema)}"
+        else:
+            condition = f"relation = CAST({_literal(path)} AS regclass)"
+    elif words.accept("OF", "ROLE"):
+        condition = f"granted_on = 'ROLE' AND name = {_literal(words.name())}"
+    elif words.accept("TO"):
+        words.accept_any("ROLE", "USER")
+        condition = f"r.rolname = {_literal(words.name())}"
+    if words.token is not None:
+        words.rest()
+        error = SqlError("0A000", "this form of SHOW GRANTS is not supported")
+        return Asked("SHOW GRANTS", "", refused=error)
+    sql = f"{_GRANTED} WHERE {condition} ORDER BY granted_on, name, privilege, grantee_name"
+    return Asked("SHOW GRANTS", sql, by_postgres=True)
+
+
 def check_database(name: str, database: str) -> None:
     """Raises 3D000 for another database than the session's, which is the only one."""
     if name.lower() not in (database.lower(), ENGINE_DATABASE) and database:
@@ -361,6 +426,11 @@ def read_describe(words: Words, database: str) -> Asked | None:
         error = SqlError("0A000", f"DESCRIBE {kind} is not supported")
         return Asked(f"DESCRIBE {kind}", "", refused=error)
     name = words.dotted()
+    if kind in ("FUNCTION", "PROCEDURE"):
+        types = words.list_in_brackets()
+        words.end()
+        sql = _describe_routine(kind, name, types)
+        return Asked(f"DESCRIBE {kind}", sql, frozenset({"database"}))
     if words.accept("TYPE"):
         words.expect("=")
         words.expect("COLUMNS")
@@ -395,6 +465,12 @@ def _describe_sequence(name: tuple[str, ...], database: str) -> str:
     return f"SELECT * FROM _sf.main.show_sequences WHERE {' AND '.join(conditions)}"
 
 
+def _describe_routine(kind: str, name: tuple[str, ...], types: tuple[str, ...]) -> str:
+    place = _literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}") if name[1:] else "NULL"
+    kinds = _literal(", ".join(map(kind_of, types))) if types else "NULL"
+    return f"SELECT * FROM _sf.describe_routine_({_literal(kind)}, {place}, {_literal(name[-1])}, {kinds})"
+
+
 _DESCRIBED = {
     "": _describe_relation,
     "TABLE": _describe_relation,
@@ -402,6 +478,8 @@ _DESCRIBED = {
     "SCHEMA": _describe_schema,
     "DATABASE": _describe_database,
     "SEQUENCE": _describe_sequence,
+    "FUNCTION": _describe_sequence,
+    "PROCEDURE": _describe_sequence,
 }
 
 LISTED: tuple[str, ...] = tuple(sorted(" ".join(spelled) for spelled in _LISTINGS))

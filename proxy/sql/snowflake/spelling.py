@@ -13,22 +13,62 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
+from proxy.sql.statement import Variable
 
 
-def respelled(tokens: list[Token], said: str) -> list[Token]:
+def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = ()) -> list[Token]:
     """The tokens of one statement, as sqlglot reads them; the same list where nothing is to do.
 
-    said: the statement's text in upper case.
+    said: the statement's text in upper case. variables: the session's.
 
     Raises SqlError 0A000 for what Snowflake has and this server does not.
     """
     if not tokens:
         return tokens
+    if "MATCH_RECOGNIZE" in said:
+        tokens = respelled_patterns(tokens)
     kind = tokens[0].token_type
     if kind in _QUERIES:
+        if "INFORMATION_SCHEMA" in said:
+            _table_functions(tokens)
         return _stars(tokens) if "ILIKE" in said else tokens
+    if "IDENTIFIER" in said and kind not in _NAMED_IN_TREES:
+        tokens = _named(tokens, variables)
     start = _STARTS.get(kind)
     return tokens if start is None else start(tokens)
+
+
+_NAMED_IN_TREES = frozenset(
+    {
+        *(TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.INSERT),
+        *(TokenType.UPDATE, TokenType.DELETE, TokenType.MERGE, TokenType.L_PAREN),
+    }
+)
+"""What begins a statement whose IDENTIFIER(...) is in the tree (`context`)."""
+
+_ALWAYS_IN_TOKENS = frozenset({"USE", "DESCRIBE", "DESC", "CALL", "SHOW"})
+
+
+def _named(tokens: list[Token], variables: tuple[Variable, ...]) -> list[Token]:
+    """The tokens with the name that IDENTIFIER('a.b') or IDENTIFIER($x) spells in place of it."""
+    for at in range(1, len(tokens) - 3):
+        if _word(tokens, at) != "IDENTIFIER" or tokens[at + 1].token_type != TokenType.L_PAREN:
+            continue
+        close = close_of(tokens, at + 1)
+        spelled = None
+        if tokens[at + 2].token_type == TokenType.STRING and close == at + 3:
+            spelled = tokens[at + 2].text
+        elif close == at + 4 and _word(tokens, 0) in _ALWAYS_IN_TOKENS:
+            name = tokens[at + 3].text.lower()  # behind the $
+            spelled = next((one[2] for one in variables if one[0] == name), None)
+        if spelled is not None:
+            parts = [
+                _at(tokens[at], one.token_type, one.text) for one in SNOWFLAKE.tokenize(spelled)
+            ]
+            return _named([*tokens[:at], *parts, *tokens[close + 1 :]], variables)
+    return tokens
 
 
 def _word(tokens: list[Token], at: int) -> str:
@@ -73,7 +113,7 @@ def _create(tokens: list[Token]) -> list[Token]:
             [t for i, t in enumerate(tokens) if _word(tokens, i) != "RECURSIVE" or i > at]
         )
     if word == "HYBRID" and _word(tokens, at + 1) == "TABLE":
-        tokens = tokens[:at] + tokens[at + 1 :]
+        tokens = _without_indexes(tokens[:at] + tokens[at + 1 :])
         word = "TABLE"
     if word == "SCHEMA" and len(tokens) > at + 1:
         return _schema(tokens, at)
@@ -82,6 +122,35 @@ def _create(tokens: list[Token]) -> list[Token]:
     if word in ("TABLE", "VIEW", "MATERIALIZED"):
         return _without_tags(tokens)
     return tokens
+
+
+def _without_indexes(tokens: list[Token]) -> list[Token]:
+    """A hybrid table's definition without `INDEX name (columns)`, which changes no answer."""
+    kept: list[Token] = []
+    index = depth = 0
+    while index < len(tokens):
+        kind = tokens[index].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth == 1 and kind == TokenType.COMMA and _word(tokens, index + 1) == "INDEX":
+            index = close_of(tokens, index + 3) + 1
+            if _word(tokens, index) == "INCLUDE":
+                index = close_of(tokens, index + 1) + 1
+        else:
+            kept.append(tokens[index])
+            index += 1
+    return kept
+
+
+def _table_functions(tokens: list[Token]) -> None:
+    """Raises 0A000 for TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) and its kin."""
+    for at in range(1, len(tokens) - 3):
+        if (
+            _word(tokens, at) == "INFORMATION_SCHEMA"
+            and tokens[at + 1].token_type == TokenType.DOT
+            and tokens[at + 3].token_type == TokenType.L_PAREN
+        ):
+            name = f"INFORMATION_SCHEMA.{tokens[at + 2].text.upper()}"
+            raise _refused(f"table function {name}", tokens[at], "No history is kept.")
 
 
 def _dynamic_table(tokens: list[Token], at: int) -> list[Token]:

@@ -71,6 +71,31 @@ function("JAROWINKLER_SIMILARITY")(_text_function("jarowinkler_similarity", 0, 1
 function("HEX_ENCODE")(_text_function("hex_encode", 0))
 function("EDITDISTANCE")(_text_function("editdistance", 0, 1))
 function("STRTOK_TO_ARRAY")(_text_function("strtok_to_array", 0, 1))
+
+
+def _of_xml(macro: str) -> FunctionRule:
+    """A text, and whether its numbers stay texts; both by place or both by name."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        named = {a.this.name.upper(): a.expression for a in arguments if isinstance(a, exp.Kwarg)}
+        if named:
+            arguments = [
+                named.pop("STR"),
+                *(named.pop(name) for name in _XML_OPTIONS & named.keys()),
+            ]
+            if named:
+                raise KeyError(*named)
+        subject, *plain = arguments
+        return sf(macro, scalar_text(subject), *plain)
+
+    return rule
+
+
+_XML_OPTIONS = frozenset({"DISABLE_AUTO_CONVERT"})
+for _name in ("PARSE_XML", "TRY_PARSE_XML", "CHECK_XML"):
+    function(_name)(_of_xml(_name.lower()))
+for _name in ("ENCRYPT", "DECRYPT", "TRY_DECRYPT"):
+    function(_name)(_text_function(_name.lower(), 1, 2, 3))
 function("ENDSWITH")(_text_function("endswith_", 0, 1))
 
 
@@ -147,17 +172,9 @@ def _refused(name: str, hint: str | None = None) -> None:
 
 
 for _name in (
-    *("COMPRESS", "DECOMPRESS_BINARY", "DECOMPRESS_STRING", "SEARCH_IP"),
-    *("ENCRYPT", "DECRYPT", "TRY_DECRYPT", "ENCRYPT_RAW", "DECRYPT_RAW", "TRY_DECRYPT_RAW"),
+    "SEARCH_IP",
     *("INTERPOLATE_FFILL", "INTERPOLATE_BFILL", "INTERPOLATE_LINEAR"),
     *("HLL_EXPORT", "HLL_IMPORT"),
-    *(
-        "PARSE_XML",
-        "TRY_PARSE_XML",
-        "CHECK_XML",
-        "TO_XML",
-        "XMLGET",
-    ),
 ):
     _refused(_name)
 

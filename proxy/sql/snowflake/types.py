@@ -34,7 +34,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import TO_VARIANT, placed, scalar_text
+from proxy.sql.snowflake.semistructured import TO_VARIANT, XML_CALLS, placed, scalar_text
 from proxy.sql.snowflake.semistructured import as_text as text_of_variant
 from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
 
@@ -139,7 +139,7 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
-    elif name == "json_extract" and isinstance(value, exp.Anonymous):
+    elif isinstance(value, exp.Anonymous) and (name == "json_extract" or name in XML_CALLS):
         made = text_of_variant(value)
     elif name == "json_extract_string":
         made = value
@@ -316,6 +316,8 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if isinstance(value, (exp.Null, exp.Parameter)):
         if kind.this in INTEGERS:
             return None
+        if kind.this == _D.VARIANT and isinstance(value, exp.Parameter):
+            return sf("to_variant", value)
         made = carrier(kind)
         return exp.Cast(this=value, to=made) if made is not None else None
     if kind.expressions and kind.this in STRUCTURED:
@@ -395,6 +397,8 @@ def try_cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     name = _TRIED.get(kind.this)
     if name is not None:
         return sf(name, value)
+    if isinstance(value, exp.Parameter):
+        value = cast(value, _D.VARCHAR)  # it may be no value of that type
     if kind.this in TEXTS:
         made = default_text(value)
         length = length_of(kind)

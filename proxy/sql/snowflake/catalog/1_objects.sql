@@ -172,19 +172,44 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
 FROM duckdb_sequences() s
 WHERE NOT ends_with(sequence_name, '_identity') AND database_name NOT IN ('system', '_sf');
 
--- Functions of the client's own: macros, but those that are stages, file formats and their kin
--- (proxy/staging/catalog.py).
+-- What functions and procedures of the client's own were made of (proxy/routines.py): one row for each
+-- of the functions of a name. A macro's text is a literal.
+CREATE OR REPLACE VIEW _sf.routines_ AS
+SELECT database_name AS engine_database, schema_name AS engine_schema,
+       _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       kind, name, made,
+       CAST(made -> '$.parameters[*]' AS JSON[]) AS parameters,
+       CASE json_type(made, '$.columns') WHEN 'ARRAY' THEN CAST(made -> '$.columns[*]' AS JSON[]) END AS columns
+FROM (
+  SELECT database_name, schema_name, 'FUNCTION' AS kind, substr(function_name, 10) AS name,
+         unnest(CAST(CAST(replace(substr(macro_definition, 2, len(macro_definition) - 2), '''''', '''')
+           AS JSON) -> '$[*]' AS JSON[])) AS made
+  FROM duckdb_functions()
+  WHERE NOT internal AND function_type = 'macro' AND len(parameters) = 0
+    AND starts_with(function_name, 'function ') AND database_name NOT IN ('system', '_sf')
+  UNION ALL
+  SELECT database_name, schema_name, 'PROCEDURE', regexp_replace(substr(function_name, 11), '/[0-9]+$', ''),
+         CAST(replace(substr(macro_definition, 2, len(macro_definition) - 2), '''''', '''') AS JSON)
+  FROM duckdb_functions()
+  WHERE NOT internal AND function_type = 'macro' AND len(parameters) = 0
+    AND starts_with(function_name, 'procedure ') AND database_name NOT IN ('system', '_sf')
+);
+
+-- 'NUMBER, DEFAULT VARCHAR' and 'A NUMBER, B VARCHAR'.
+CREATE OR REPLACE MACRO _sf.kinds_of_(parameters) AS
+  coalesce(list_aggregate(list_transform(parameters, lambda p:
+    CASE WHEN p ->> '$.default' IS NULL THEN '' ELSE 'DEFAULT ' END || (p ->> '$.kind')),
+    'string_agg', ', '), '');
+CREATE OR REPLACE MACRO _sf.named_kinds_(parameters) AS
+  coalesce(list_aggregate(list_transform(parameters, lambda p: (p ->> '$.name') || ' ' || (p ->> '$.kind')),
+    'string_agg', ', '), '');
+CREATE OR REPLACE MACRO _sf.result_kind_(made, columns) AS
+  CASE WHEN len(columns) > 0 THEN 'TABLE (' || _sf.main.named_kinds_(columns) || ')'
+       ELSE made ->> '$.kind' END;
 CREATE OR REPLACE VIEW _sf.functions_ AS
-SELECT schema_name AS engine_schema, _sf.main.schema_name_(schema_name) AS schema_name,
-       _sf.main.database_() AS database_name, function_name AS name, parameters, macro_definition,
-       function_type = 'table_macro' AS is_table, comment
-FROM duckdb_functions()
-WHERE NOT internal AND function_type IN ('macro', 'table_macro')
-  AND database_name NOT IN ('system', '_sf')
-  AND NOT (len(parameters) = 0
-           AND (starts_with(function_name, 'stage ') OR starts_with(function_name, 'loads ')
-                OR starts_with(function_name, 'file format ')
-                OR starts_with(function_name, 'table stage ')));
+SELECT *, columns IS NOT NULL AS is_table, made ->> '$.comment' AS comment,
+       _sf.main.kinds_of_(parameters) AS kinds, _sf.main.result_kind_(made, columns) AS result_kind
+FROM _sf.main.routines_;
 
 -- The schema in which an unqualified name is found, as the session's search path has it.
 CREATE OR REPLACE MACRO _sf.schema_of_(relation) AS (

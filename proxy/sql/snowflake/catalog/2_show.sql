@@ -97,23 +97,29 @@ LEFT JOIN _sf.main.keys_ p
  AND p.table_name = f.referenced_table AND p.column_name = f.referenced_column
 WHERE f.constraint_type = 'FOREIGN KEY';
 
-CREATE OR REPLACE VIEW _sf.show_functions AS
+CREATE OR REPLACE VIEW _sf.show_routines_ AS
 SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, name, schema_name, 'N' AS is_builtin,
-       'N' AS is_aggregate, 'N' AS is_ansi, len(parameters) AS min_num_arguments,
+       'N' AS is_aggregate, 'N' AS is_ansi,
+       len(list_filter(parameters, lambda p: p ->> '$.default' IS NULL)) AS min_num_arguments,
        len(parameters) AS max_num_arguments,
-       upper(name) || '(' || list_aggregate(parameters, 'string_agg', ', ') || ')' AS arguments,
-       coalesce(comment, 'user-defined function') AS description, database_name AS catalog_name,
-       CASE WHEN is_table THEN 'Y' ELSE 'N' END AS is_table_function, 'N' AS valid_for_clustering,
-       'N' AS is_secure, '' AS secrets, '' AS external_access_integrations,
-       'N' AS is_external_function, 'SQL' AS language, 'N' AS is_memoizable, 'N' AS is_data_metric
+       name || '(' || kinds || ') RETURN ' || result_kind AS arguments,
+       coalesce(comment, CASE kind WHEN 'FUNCTION' THEN 'user-defined function'
+                         ELSE 'user-defined procedure' END) AS description,
+       database_name AS catalog_name,
+       CASE WHEN kind = 'FUNCTION' AND is_table THEN 'Y' ELSE 'N' END AS is_table_function,
+       'N' AS valid_for_clustering,
+       CASE WHEN made ->> '$.secure' = 'true' THEN 'Y' ELSE 'N' END AS is_secure, '' AS secrets,
+       '' AS external_access_integrations, 'N' AS is_external_function, 'SQL' AS language,
+       CASE WHEN made ->> '$.memoizable' = 'true' THEN 'Y' ELSE 'N' END AS is_memoizable,
+       'N' AS is_data_metric, kind
 FROM _sf.main.functions_;
-
--- There are none: stored procedures are blocks that are run, not kept.
+CREATE OR REPLACE VIEW _sf.show_functions AS
+SELECT * EXCLUDE (kind) FROM _sf.main.show_routines_ WHERE kind = 'FUNCTION';
 CREATE OR REPLACE VIEW _sf.show_procedures AS
 SELECT created_on, name, schema_name, is_builtin, is_aggregate, is_ansi, min_num_arguments,
        max_num_arguments, arguments, description, catalog_name, is_table_function,
        valid_for_clustering, is_secure
-FROM _sf.main.show_functions WHERE false;
+FROM _sf.main.show_routines_ WHERE kind = 'PROCEDURE';
 
 CREATE OR REPLACE VIEW _sf.show_parameters AS
 SELECT p.key, p.value, p."default", p.level, p.description, p.type FROM (

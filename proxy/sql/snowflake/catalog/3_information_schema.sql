@@ -121,16 +121,70 @@ FROM _sf.main.sequences_;
 CREATE OR REPLACE VIEW _sf.information_schema_functions AS
 SELECT database_name AS function_catalog, schema_name AS function_schema, name AS function_name,
        CAST(NULL AS VARCHAR) AS function_owner,
-       '(' || list_aggregate(parameters, 'string_agg', ', ') || ')' AS argument_signature,
-       CAST(NULL AS VARCHAR) AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
+       '(' || _sf.main.named_kinds_(parameters) || ')' AS argument_signature,
+       result_kind AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
        CAST(NULL AS BIGINT) AS character_octet_length, CAST(NULL AS BIGINT) AS numeric_precision,
        CAST(NULL AS BIGINT) AS numeric_precision_radix, CAST(NULL AS BIGINT) AS numeric_scale,
-       'SQL' AS function_language, macro_definition AS function_definition,
-       CAST(NULL AS VARCHAR) AS volatility, 'NO' AS is_null_call, 'NO' AS is_secure,
+       'SQL' AS function_language, made ->> '$.body' AS function_definition,
+       made ->> '$.volatility' AS volatility,
+       CASE WHEN made ->> '$.strict' = 'true' THEN 'YES' ELSE 'NO' END AS is_null_call,
+       CASE WHEN made ->> '$.secure' = 'true' THEN 'YES' ELSE 'NO' END AS is_secure,
        CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment,
        'NO' AS is_external, CAST(NULL AS VARCHAR) AS api_integration,
        CAST(NULL AS VARCHAR) AS context_headers, CAST(NULL AS BIGINT) AS max_batch_rows,
        CAST(NULL AS VARCHAR) AS compression, CAST(NULL AS VARCHAR) AS packages,
        CAST(NULL AS VARCHAR) AS runtime_version, CAST(NULL AS VARCHAR) AS installed_packages,
-       'NO' AS is_memoizable
-FROM _sf.main.functions_;
+       CASE WHEN made ->> '$.memoizable' = 'true' THEN 'YES' ELSE 'NO' END AS is_memoizable
+FROM _sf.main.functions_ WHERE kind = 'FUNCTION';
+
+CREATE OR REPLACE VIEW _sf.information_schema_procedures AS
+SELECT database_name AS procedure_catalog, schema_name AS procedure_schema, name AS procedure_name,
+       CAST(NULL AS VARCHAR) AS procedure_owner,
+       '(' || _sf.main.named_kinds_(parameters) || ')' AS argument_signature,
+       result_kind AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
+       CAST(NULL AS BIGINT) AS character_octet_length, CAST(NULL AS BIGINT) AS numeric_precision,
+       CAST(NULL AS BIGINT) AS numeric_precision_radix, CAST(NULL AS BIGINT) AS numeric_scale,
+       'SQL' AS procedure_language, made ->> '$.body' AS procedure_definition,
+       CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment
+FROM _sf.main.functions_ WHERE kind = 'PROCEDURE';
+
+-- What proxy/staging/catalog.py keeps; a macro's text is a literal.
+CREATE OR REPLACE VIEW _sf.kept_ AS
+SELECT _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+       CASE WHEN starts_with(function_name, 'stage ') THEN 'STAGE' ELSE 'FILE FORMAT' END AS kind,
+       CAST(replace(substr(macro_definition, 2, len(macro_definition) - 2), '''''', '''') AS JSON) AS kept
+FROM duckdb_functions()
+WHERE NOT internal AND function_type = 'macro' AND len(parameters) = 0
+  AND (starts_with(function_name, 'stage ') OR starts_with(function_name, 'file format '))
+  AND database_name NOT IN ('system', '_sf');
+
+CREATE OR REPLACE VIEW _sf.information_schema_stages AS
+SELECT database_name AS stage_catalog, schema_name AS stage_schema, kept ->> '$.name' AS stage_name,
+       CAST(NULL AS VARCHAR) AS stage_url, CAST(NULL AS VARCHAR) AS stage_region,
+       'Internal Named' AS stage_type, kept ->> '$.owner' AS stage_owner,
+       nullif(kept ->> '$.comment', '') AS comment,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS created,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS last_altered,
+       CAST(NULL AS VARCHAR) AS endpoint,
+       CASE WHEN kept ->> '$.directory' = 'true' THEN 'YES' ELSE 'NO' END AS directory_enabled
+FROM _sf.main.kept_ WHERE kind = 'STAGE';
+
+CREATE OR REPLACE VIEW _sf.information_schema_file_formats AS
+SELECT database_name AS file_format_catalog, schema_name AS file_format_schema,
+       kept ->> '$.name' AS file_format_name, kept ->> '$.owner' AS file_format_owner,
+       upper(coalesce(kept ->> '$.format.TYPE', 'CSV')) AS file_format_type,
+       kept ->> '$.format.RECORD_DELIMITER' AS record_delimiter,
+       kept ->> '$.format.FIELD_DELIMITER' AS field_delimiter,
+       kept ->> '$.format.SKIP_HEADER' AS skip_header, kept ->> '$.format.DATE_FORMAT' AS date_format,
+       kept ->> '$.format.TIME_FORMAT' AS time_format,
+       kept ->> '$.format.TIMESTAMP_FORMAT' AS timestamp_format,
+       kept ->> '$.format.BINARY_FORMAT' AS binary_format, kept ->> '$.format.ESCAPE' AS escape,
+       kept ->> '$.format.ESCAPE_UNENCLOSED_FIELD' AS escape_unenclosed_field,
+       kept ->> '$.format.TRIM_SPACE' AS trim_space,
+       kept ->> '$.format.FIELD_OPTIONALLY_ENCLOSED_BY' AS field_optionally_enclosed_by,
+       kept ->> '$.format.NULL_IF' AS null_if, kept ->> '$.format.COMPRESSION' AS compression,
+       kept ->> '$.format.ERROR_ON_COLUMN_COUNT_MISMATCH' AS error_on_column_count_mismatch,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS created,
+       to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS last_altered,
+       nullif(kept ->> '$.comment', '') AS comment
+FROM _sf.main.kept_ WHERE kind = 'FILE FORMAT';

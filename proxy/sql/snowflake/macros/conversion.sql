@@ -36,6 +36,7 @@ CREATE OR REPLACE MACRO _sf.main.text_
   (x TIME) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S'),
   (x) AS _sf.main.timeless_text_(x);
 -- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
+CREATE OR REPLACE MACRO _sf.main.any_number_(x) AS x;
 CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
@@ -112,6 +113,10 @@ CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
   list_transform([s], lambda w: CASE WHEN regexp_full_match(trim(w), '-?[0-9]+')
        THEN _sf.main.since_epoch_(CAST(trim(w) AS BIGINT))
        ELSE _sf.main.read_timestamp_(w, _sf.main.without_offset_(w)) END)[1];
+CREATE OR REPLACE MACRO _sf.main.fixed_moment_(s) AS
+  CASE WHEN regexp_full_match(trim(s), '-?[0-9]+')
+       THEN _sf.main.since_epoch_(CAST(trim(s) AS BIGINT))
+       ELSE _sf.main.read_timestamp_(s, _sf.main.without_offset_(s)) END;
 CREATE OR REPLACE MACRO _sf.main.seconds_since_epoch_(n) AS
   make_timestamp(CAST(round(n * 1000000) AS BIGINT));
 
@@ -125,6 +130,23 @@ CREATE OR REPLACE MACRO _sf.main.any_timestamp_(x) AS
     WHEN 'TIMESTAMP' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMP)
     ELSE _sf.main.number_timestamp_(x) END;
+CREATE OR REPLACE MACRO _sf.main.fixed_timestamp_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN _sf.main.fixed_moment_(CAST(x AS VARCHAR))
+    WHEN 'DATE' THEN TRY_CAST(x AS TIMESTAMP)
+    WHEN 'TIMESTAMP' THEN TRY_CAST(x AS TIMESTAMP)
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMP)
+    ELSE _sf.main.number_timestamp_(x) END;
+CREATE OR REPLACE MACRO _sf.main.fixed_date_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS DATE),
+                                 CAST(_sf.main.fixed_moment_(CAST(x AS VARCHAR)) AS DATE))
+    ELSE CAST(_sf.main.fixed_timestamp_(x) AS DATE) END;
+CREATE OR REPLACE MACRO _sf.main.fixed_time_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS TIME),
+                                 CAST(_sf.main.fixed_moment_(CAST(x AS VARCHAR)) AS TIME))
+    ELSE CAST(_sf.main.fixed_timestamp_(x) AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.any_date_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS DATE),
@@ -170,6 +192,20 @@ CREATE OR REPLACE MACRO _sf.main.to_timestamptz_
     WHEN 'VARCHAR' THEN _sf.main.text_with_zone_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.text_with_zone_(json_extract_string(to_json(x), '$'))
     ELSE CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' END;
+CREATE OR REPLACE MACRO _sf.main.zone_of_(s) AS
+  CASE WHEN regexp_full_match(trim(s), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
+       THEN regexp_extract(replace(upper(trim(s)), 'Z', '+00:00'), '[+-][0-9]{2}(:?[0-9]{2})?$')
+       WHEN regexp_full_match(trim(s), '-?[0-9]+') THEN '+00' ELSE '' END;
+CREATE OR REPLACE MACRO _sf.main.moment_text_(s) AS
+  CAST(_sf.main.fixed_moment_(s) AS VARCHAR) || _sf.main.zone_of_(s);
+CREATE OR REPLACE MACRO _sf.main.any_timestamptz_(x) AS
+  CASE typeof(x)
+    WHEN 'VARCHAR' THEN CAST(_sf.main.moment_text_(CAST(x AS VARCHAR)) AS TIMESTAMPTZ)
+    WHEN 'JSON' THEN CAST(_sf.main.moment_text_(json_extract_string(to_json(x), '$')) AS TIMESTAMPTZ)
+    WHEN 'DATE' THEN CAST(TRY_CAST(x AS TIMESTAMP) AS TIMESTAMPTZ)
+    WHEN 'TIMESTAMP' THEN CAST(TRY_CAST(x AS TIMESTAMP) AS TIMESTAMPTZ)
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMPTZ)
+    ELSE CAST(CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' AS TIMESTAMPTZ) END;
 
 -- Hexadecimal may have the \x in front that Postgres clients write.
 CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS

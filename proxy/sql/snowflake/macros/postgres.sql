@@ -178,10 +178,18 @@ CREATE OR REPLACE MACRO _sf.main.pg_date_part_(part, x) AS
             WHEN lower(part) = 'epoch' THEN date_part('epoch', x)
             ELSE date_part(part, x) END AS DOUBLE);
 CREATE OR REPLACE MACRO _sf.main.pg_milliseconds_(x) AS date_part('microsecond', x) * 0.001;
+-- The first century, and the first millennium, began with the year 1.
+CREATE OR REPLACE MACRO _sf.main.pg_trunc_(u, x) AS CASE
+  WHEN u IN ('century', 'centuries', 'millennium', 'millenniums', 'millennia')
+  THEN date_trunc(u, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR ELSE date_trunc(u, x) END;
 CREATE OR REPLACE MACRO _sf.main.pg_date_trunc_
-  (u, x DATE) AS CAST(date_trunc(u, x) AS TIMESTAMPTZ),
-  (u, x TIMESTAMP) AS date_trunc(u, x),
-  (u, x TIMESTAMPTZ) AS date_trunc(u, x),
+  (u, x DATE) AS CAST(_sf.main.pg_trunc_(u, x) AS TIMESTAMPTZ),
+  (u, x TIMESTAMP) AS _sf.main.pg_trunc_(u, x),
+  (u, x TIMESTAMPTZ) AS _sf.main.pg_trunc_(u, x),
   (u, x INTERVAL) AS CASE WHEN u IN ('hour', 'minute', 'second', 'milliseconds', 'microseconds')
     THEN error('date_trunc of an interval within the day is not supported')
     ELSE date_trunc(u, x) END;
+
+CREATE OR REPLACE MACRO _sf.main.pg_to_hex_
+  (x INTEGER) AS lower(hex(CASE WHEN x < 0 THEN CAST(x AS BIGINT) + 4294967296 ELSE CAST(x AS BIGINT) END)),
+  (x BIGINT) AS lower(hex(x));

@@ -22,6 +22,14 @@ CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
   CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
       THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
+CREATE OR REPLACE MACRO _sf.main.json_text_(s) AS
+  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+      THEN json_extract_string(to_json(s), '$') ELSE CAST(s AS VARCHAR) END
+    ELSE CAST(s AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.parse_json_twice_(s) AS
+  CAST(parsed_json_twice_(_sf.main.json_text_(s)) AS JSON);
+CREATE OR REPLACE MACRO _sf.main.try_parse_json_twice_(s) AS
+  CAST(try_parsed_json_twice_(_sf.main.json_text_(s)) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
@@ -140,8 +148,13 @@ CREATE OR REPLACE MACRO _sf.main.as_timestamp_ntz(x) AS
 CREATE OR REPLACE MACRO _sf.main.strip_null_value(x) AS
   CASE json_type(to_json(x)) WHEN 'NULL' THEN NULL ELSE to_json(x) END;
 
+-- A BINARY in a VARIANT is its hexadecimal digits, in capitals: what else reads so is taken for one.
+CREATE OR REPLACE MACRO _sf.main.hex_in_(s) AS
+  CASE WHEN regexp_full_match(s, '([0-9A-F]{2})*') THEN unhex(s) END;
 CREATE OR REPLACE MACRO _sf.main.as_binary(x) AS
-  CASE typeof(x) WHEN 'BLOB' THEN CAST(x AS BLOB) END;
+  CASE typeof(x) WHEN 'BLOB' THEN CAST(x AS BLOB)
+    WHEN 'JSON' THEN CASE json_type(to_json(x)) WHEN 'VARCHAR'
+      THEN _sf.main.hex_in_(json_extract_string(to_json(x), '$')) END END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_ltz(x) AS
   CASE typeof(x) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS TIMESTAMPTZ) END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_tz(x) AS

@@ -35,8 +35,13 @@ CREATE OR REPLACE MACRO _sf.main.reverse_(s BLOB) AS
     unhex(array_to_string(list_reverse(regexp_extract_all(hex(s), '..')), '')),
   (s) AS reverse(s);
 CREATE OR REPLACE MACRO _sf.main.insert_(s BLOB, i, n, t) AS
-    unhex(left(hex(s), 2 * (i - 1)) || hex(t) || substr(hex(s), 2 * (i + n) - 1)),
-  (s, i, n, t) AS left(s, i - 1) || t || substr(s, i + n);
+    CASE WHEN i < 1 OR n < 0 OR i > octet_length(s) + 1
+         THEN CAST(error('Invalid position or length of INSERT: ' || i || ', ' || n) AS BLOB)
+         ELSE unhex(left(hex(s), 2 * (i - 1)) || hex(t) || substr(hex(s), 2 * (i + n) - 1)) END,
+  (s, i, n, t) AS
+    CASE WHEN i < 1 OR n < 0 OR i > length(s) + 1
+         THEN error('Invalid position or length of INSERT: ' || i || ', ' || n)
+         ELSE left(s, i - 1) || t || substr(s, i + n) END;
 -- Bytes are found at even places only.
 CREATE OR REPLACE MACRO _sf.main.byte_place_(s, t, i) AS
   coalesce(list_min(list_filter(range(i, octet_length(s) - octet_length(t) + 2),

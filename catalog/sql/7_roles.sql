@@ -1,0 +1,61 @@
+-- Roles as Snowflake's scripts make them: holders of rights, without a login. A client is no CREATEROLE;
+-- here it may make roles that can do nothing but what is granted to them, grant them on (it has their
+-- ADMIN OPTION), and drop those of which it has that.
+
+CREATE TABLE IF NOT EXISTS hatidata_catalog.roles (
+    name name PRIMARY KEY,
+    made timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE hatidata_catalog.roles IS 'Which roles clients have made, and so may drop.';
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._role_there(p_name text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_name)
+$$;
+
+CREATE OR REPLACE PROCEDURE hatidata_catalog.drop_role(p_name text, p_if_exists boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT hatidata_catalog._role_there(p_name) THEN
+        IF NOT p_if_exists THEN
+            RAISE EXCEPTION 'role "%" does not exist', p_name USING ERRCODE = '42704';
+        END IF;
+        RAISE NOTICE 'role "%" does not exist, skipping', p_name;
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM hatidata_catalog.roles WHERE name = p_name)
+        OR NOT pg_has_role(session_user, p_name, 'MEMBER WITH ADMIN OPTION') THEN
+        RAISE EXCEPTION 'permission denied to drop role "%"', p_name USING ERRCODE = '42501';
+    END IF;
+    EXECUTE format('REASSIGN OWNED BY %I TO hatidata_users', p_name);
+    EXECUTE format('DROP OWNED BY %I', p_name);
+    EXECUTE format('DROP ROLE %I', p_name);
+    DELETE FROM hatidata_catalog.roles WHERE name = p_name;
+END
+$$;
+COMMENT ON PROCEDURE hatidata_catalog.drop_role IS 'Drops a role that a client has made, with its rights; what it owned is all clients'' again.';
+
+CREATE OR REPLACE PROCEDURE hatidata_catalog.create_role(p_name text, p_if_not_exists boolean, p_replace boolean, p_comment text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_name ~ '^(pg_|hd_|hatidata)' OR octet_length(p_name) > 63 THEN
+        RAISE EXCEPTION 'role name "%" is reserved', p_name USING ERRCODE = '42939';
+    END IF;
+    IF hatidata_catalog._role_there(p_name) THEN
+        IF p_if_not_exists THEN
+            RAISE NOTICE 'role "%" already exists, skipping', p_name;
+            RETURN;
+        END IF;
+        IF NOT p_replace THEN
+            RAISE EXCEPTION 'role "%" already exists', p_name USING ERRCODE = '42710';
+        END IF;
+        CALL hatidata_catalog.drop_role(p_name, false);
+    END IF;
+    EXECUTE format('CREATE ROLE %I NOLOGIN ADMIN %I', p_name, session_user);
+    INSERT INTO hatidata_catalog.roles (name) VALUES (p_name) ON CONFLICT DO NOTHING;
+    IF p_comment IS NOT NULL THEN
+        EXECUTE format('COMMENT ON ROLE %I IS %L', p_name, p_comment);
+    END IF;
+END
+$$;
+COMMENT ON PROCEDURE hatidata_catalog.create_role IS 'Makes a role without a login that the caller may grant on.';

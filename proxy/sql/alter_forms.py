@@ -1,0 +1,173 @@
+"""Forms of ALTER TABLE that sqlglot cannot read, from their tokens, as edits of the table.
+
+Promises: what is not one of the forms below in full is None, and is refused elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from proxy.sql.classify import Slice
+from proxy.sql.definitions import Touched
+from proxy.sql.rebuilding import (
+    Edit,
+    Rebuilds,
+    RenameConstraint,
+    SetSchema,
+    UseIndex,
+    ValidateConstraint,
+)
+from proxy.sql.statement import Route, Statement
+
+_NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
+
+
+class _Reading:
+    """Tokens, read one by one."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens, self._at = tokens, 0
+
+    def words(self, *words: str) -> bool:
+        """Whether these come next; they are read then. A token may be of two words."""
+        at = self._at
+        left = list(words)
+        while left and at < len(self._tokens):
+            token = self._tokens[at]
+            said = [] if token.token_type == TokenType.IDENTIFIER else token.text.upper().split()
+            if not said or said != left[: len(said)]:
+                return False
+            left = left[len(said) :]
+            at += 1
+        if left:
+            return False
+        self._at = at
+        return True
+
+    def name(self) -> str | None:
+        if self._at >= len(self._tokens):
+            return None
+        token = self._tokens[self._at]
+        self._at += 1
+        if token.token_type == TokenType.IDENTIFIER:
+            return token.text
+        return token.text.lower() if token.text[:1].isalpha() or token.text[:1] == "_" else None
+
+    def names(self) -> tuple[str, ...] | None:
+        found = [self.name()]
+        while self._at < len(self._tokens) and self._tokens[self._at].token_type == TokenType.DOT:
+            self._at += 1
+            found.append(self.name())
+        return tuple(part for part in found if part) if all(found) else None
+
+    @property
+    def ended(self) -> bool:
+        return self._at >= len(self._tokens)
+
+
+def edited_by_words(text: str, piece: Slice) -> Statement | None:
+    """The plan of a statement of one of the forms; None for all others."""
+    edited = _altered(piece.tokens)
+    if edited is None:
+        return None
+    kind = "ALTER TABLE"
+    *places, name = edited.table
+    schemas: list[str | None] = [*places[-1:]] or [None]
+    schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
+    return Statement(
+        Route.DUCKDB,
+        kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=kind,
+        writes=True,
+        ddl=True,
+        touched=tuple(Touched(schema, name, deep=True, views=True) for schema in schemas),
+        copies=edited,
+    )
+
+
+def _altered(tokens: list[Token]) -> Rebuilds | None:
+    reading = _Reading(tokens)
+    if not reading.words("ALTER", "TABLE"):
+        return None
+    exists = reading.words("IF", "EXISTS")
+    reading.words("ONLY")
+    name = reading.names()
+    if name is None or (len(name) > 1 and name[-2] in _NOT_ANALYTICAL):
+        return None
+    for words, read in _FORMS:
+        if reading.words(*words):
+            edit = read(reading)
+            if edit is None or not reading.ended:
+                return None
+            where = tuple("main" if part == "public" else part for part in name[:-1])
+            return Rebuilds((*where, name[-1]), (edit,), exists, native=False)
+    return None
+
+
+_UNNAMED = "hatidata_unnamed"
+
+
+def with_named_check(tokens: list[Token], source: str) -> str | None:
+    """`ALTER TABLE ... ADD CHECK (...)` as sqlglot can read it; None for all others."""
+    words = [token.text.upper() for token in tokens]
+    for at in range(3, len(tokens) - 1):
+        if words[at] == "CHECK" and words[at - 1] == "ADD" and words[:2] == ["ALTER", "TABLE"]:
+            place = tokens[at].start - tokens[0].start
+            return f"{source[:place]}CONSTRAINT {_UNNAMED} {source[place:]}"
+    return None
+
+
+def without_its_name(tree: exp.Expr) -> exp.Expr:
+    """What was read of that, in place."""
+    for constraint in list(tree.find_all(exp.Constraint)):
+        if constraint.name == _UNNAMED:
+            constraint.replace(constraint.expressions[0])
+    return tree
+
+
+def _rename(reading: _Reading) -> Edit | None:
+    old = reading.name()
+    new = reading.name() if reading.words("TO") else None
+    return RenameConstraint(old, new) if old and new else None
+
+
+def _validate(reading: _Reading) -> Edit | None:
+    name = reading.name()
+    return ValidateConstraint(name) if name else None
+
+
+def _schema(reading: _Reading) -> Edit | None:
+    name = reading.name()
+    return SetSchema("main" if name == "public" else name) if name else None
+
+
+def _named_index(reading: _Reading) -> Edit | None:
+    name = reading.name()
+    return _index(reading, name) if name else None
+
+
+def _unnamed_index(reading: _Reading) -> Edit | None:
+    return _index(reading, "")
+
+
+def _index(reading: _Reading, name: str) -> Edit | None:
+    primary = reading.words("PRIMARY", "KEY")
+    if not primary and not reading.words("UNIQUE"):
+        return None
+    index = reading.name() if reading.words("USING", "INDEX") else None
+    return UseIndex(name, index, primary) if index else None
+
+
+_FORMS: tuple[tuple[tuple[str, ...], Callable[[_Reading], Edit | None]], ...] = (
+    (("RENAME", "CONSTRAINT"), _rename),
+    (("VALIDATE", "CONSTRAINT"), _validate),
+    (("SET", "SCHEMA"), _schema),
+    (("ADD", "CONSTRAINT"), _named_index),
+    (("ADD",), _unnamed_index),
+)

@@ -1,0 +1,153 @@
+"""The names that constraints are given, which DuckDB does not keep.
+
+Why it exists: clients drop, rename and comment constraints by their names, and ORMs decide by the name in
+an error what to tell their user. DuckDB reads a name and forgets it. So it is kept where the table's
+definition is: a named check says it in a part that is never true, and each named key has a check
+beside it that is always true, as foreign keys of Snowflake's have (`proxy.sql.snowflake.definitions`).
+What reads DuckDB's catalog (the mirror, errors, ALTER TABLE) finds the names here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+from proxy.sql.identities import folded, literal
+from proxy.sql.reading import DUCKDB
+
+_CHECK, _KEY = "check name", "key name"
+_MARKS = (f'{{"{_CHECK}"', f'{{"{_KEY}"')
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """kind: 'PRIMARY KEY', 'UNIQUE' or 'FOREIGN KEY'. columns: of the table that has it."""
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+
+
+def keep_names(tree: exp.Expr) -> bool:
+    """Puts the names of a CREATE TABLE's constraints where they are kept, in place; whether any was."""
+    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
+        return False
+    schema = tree.this
+    records: list[exp.Expr] = []
+    changed = False
+    for item in list(schema.expressions):
+        if isinstance(item, exp.ColumnDef):
+            for constraint in item.args.get("constraints") or ():
+                changed |= _keep(constraint, constraint.args.get("kind"), [item.this], records)
+        elif isinstance(item, exp.Constraint) and len(item.expressions) == 1:
+            (part,) = item.expressions
+            changed |= _keep(item, part, _columns(part), records)
+    for record in records:
+        schema.append("expressions", record)
+    return changed or bool(records)
+
+
+def _keep(
+    named: exp.Expr, part: exp.Expr | None, columns: Sequence[exp.Expr], records: list[exp.Expr]
+) -> bool:
+    if not isinstance(named.this, exp.Identifier) or part is None:
+        return False
+    name = folded(named.this)
+    if isinstance(part, (exp.CheckColumnConstraint, exp.Check)):
+        part.set("this", _never(part.this, name))
+        return True
+    kind = _KINDS.get(type(part))
+    if kind is None or not all(isinstance(column, exp.Identifier) for column in columns):
+        return False
+    records.append(_always(NamedKey(name, kind, tuple(map(folded, columns)))))
+    return True
+
+
+_KINDS: dict[type, str] = {
+    exp.PrimaryKeyColumnConstraint: "PRIMARY KEY",
+    exp.PrimaryKey: "PRIMARY KEY",
+    exp.UniqueColumnConstraint: "UNIQUE",
+    exp.Reference: "FOREIGN KEY",
+    exp.ForeignKey: "FOREIGN KEY",
+}
+
+
+def _columns(part: exp.Expr) -> list[exp.Expr]:
+    named = part.this if isinstance(part, exp.UniqueColumnConstraint) else part
+    listed = named.expressions if isinstance(named, exp.Expr) else []
+    return [column.find(exp.Identifier) or column for column in listed]
+
+
+def _never(check: exp.Expr, name: str) -> exp.Expr:
+    said = exp.Literal.string(json.dumps({_CHECK: name}))
+    return exp.Or(this=exp.Paren(this=check), expression=exp.Is(this=said, expression=exp.Null()))
+
+
+def _always(key: NamedKey) -> exp.Expr:
+    said = exp.Literal.string(_text_of(key))
+    return exp.CheckColumnConstraint(this=exp.Not(this=exp.Is(this=said, expression=exp.Null())))
+
+
+def _text_of(key: NamedKey) -> str:
+    return json.dumps({_KEY: key.name, "kind": key.kind, "columns": list(key.columns)})
+
+
+def check_of(key: NamedKey) -> str:
+    """DuckDB's text of the check that keeps a key's name, as a constraint."""
+    return f"CHECK (NOT ({literal(_text_of(key))} IS NULL))"
+
+
+def named_check(name: str, expression: str) -> str:
+    """DuckDB's text of a check with a name, as a constraint."""
+    return f"CHECK (({expression}) OR ({literal(json.dumps({_CHECK: name}))} IS NULL))"
+
+
+def name_of_check(expression: str) -> tuple[str, str] | None:
+    """The name that a check, in DuckDB's words, was given, and what it says without that."""
+    if _MARKS[0] not in expression:
+        return None
+    tokens = DUCKDB.own_tokens(expression)
+    for at, token in enumerate(tokens):
+        if token.token_type == TokenType.STRING and token.text.startswith(_MARKS[0]):
+            # `((...) OR ('{...}' IS NULL))`
+            return json.loads(token.text)[_CHECK], expression[1 : tokens[at - 2].start].strip()
+    return None
+
+
+def key_of_check(expression: str) -> NamedKey | None:
+    """The key whose name a check, in DuckDB's words, keeps."""
+    if _MARKS[1] not in expression:
+        return None
+    for token in DUCKDB.own_tokens(expression):
+        if token.token_type == TokenType.STRING and token.text.startswith(_MARKS[1]):
+            kept = json.loads(token.text)
+            return NamedKey(kept[_KEY], kept["kind"], tuple(kept["columns"]))
+    return None
+
+
+def given_names(rows: Sequence[tuple[str, Sequence[str], str | None]]) -> dict[int, str]:
+    """The names of a table's constraints, by their places; '' for what only keeps another's.
+
+    rows: kind, columns and expression of each, as DuckDB tells them.
+    """
+    names: dict[int, str] = {}
+    keys = {
+        (kind, tuple(column.lower() for column in columns)): place
+        for place, (kind, columns, _) in enumerate(rows)
+        if kind != "CHECK"
+    }
+    for place, (kind, _, expression) in enumerate(rows):
+        if kind != "CHECK" or expression is None:
+            continue
+        if (check := name_of_check(expression)) is not None:
+            names[place] = check[0]
+        elif (key := key_of_check(expression)) is not None:
+            names[place] = ""
+            of = keys.get((key.kind, tuple(column.lower() for column in key.columns)))
+            if of is not None:
+                names[of] = key.name
+    return names

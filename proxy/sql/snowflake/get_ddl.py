@@ -1,0 +1,93 @@
+"""GET_DDL: the statement that makes an object again; `catalog/4_ddl.sql` has the texts.
+
+A view's query is known as its author wrote it to Postgres alone, where the mirror keeps it: GET_DDL of a
+view is a question to Postgres. All else DuckDB answers. The object's kind and name are literals.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.registry import function, sf, text, unsupported
+from proxy.sql.snowflake.show import ENGINE_DATABASE, engine_schema
+from proxy.sql.snowflake.signatures import kind_of
+from proxy.sql.words import Words
+
+_KINDS = {
+    "TABLE": "table",
+    "TRANSIENT TABLE": "table",
+    "SEQUENCE": "sequence",
+    "FUNCTION": "routine",
+    "PROCEDURE": "routine",
+    "SCHEMA": "schema",
+    "VIEW": "view",
+    "MATERIALIZED VIEW": "view",
+    "DYNAMIC TABLE": "view",
+}
+
+
+def _asked(arguments: list[exp.Expr]) -> tuple[str, Words, exp.Expr]:
+    """The kind, a cursor over the name, and whether names are to have their schema."""
+    if not 2 <= len(arguments) <= 3 or not all(
+        isinstance(one, exp.Literal) and one.is_string for one in arguments[:2]
+    ):
+        raise unsupported("GET_DDL of what is not a literal", arguments[0] if arguments else None)
+    kind, name = (one.name for one in arguments[:2])
+    if kind.upper() not in _KINDS:
+        raise unsupported(f"GET_DDL of a {kind.upper()}", arguments[0])
+    whole = arguments[2] if len(arguments) > 2 else exp.Boolean(this=False)
+    return kind.upper(), Words(name, SNOWFLAKE.tokenize(name)), whole
+
+
+def view_ddl(call: exp.Anonymous) -> exp.Expr | None:
+    """GET_DDL of a view, as Postgres answers it; None for other objects."""
+    kind, words, whole = _asked(call.expressions)
+    if _KINDS[kind] != "view":
+        return None
+    name = words.dotted()[-2:]
+    words.end()
+    parts = (
+        "public" if part == "main" and n == 0 < len(name) - 1 else part
+        for n, part in enumerate(name)
+    )
+    path = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    qualified = isinstance(whole, exp.Boolean) and whole.this
+    shown = ".".join(name if qualified else name[-1:])
+    query = exp.Anonymous(
+        this="pg_get_viewdef",
+        expressions=[
+            exp.Cast(this=text(path), to=exp.DataType.build("regclass", dialect="postgres"))
+        ],
+    )
+    trimmed = exp.Anonymous(this="rtrim", expressions=[query, text("; \n")])
+    made = exp.DPipe(this=text(f"create or replace view {shown} as "), expression=trimmed)
+    return exp.Paren(this=exp.DPipe(this=made, expression=text(";")))
+
+
+def _place(name: tuple[str, ...]) -> exp.Expr:
+    if len(name) > 3:
+        raise SqlError("42601", f'improper name "{".".join(name)}"')
+    if len(name) == 1:
+        return exp.Null()
+    return text(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}")
+
+
+@function("GET_DDL")
+def _get_ddl(arguments: list[exp.Expr]) -> exp.Expr:
+    kind, words, whole = _asked(arguments)
+    name = words.dotted()
+    if _KINDS[kind] == "routine":
+        types = words.list_in_brackets() if words.word == "(" else ()
+        words.end()
+        kinds = text(", ".join(map(kind_of, types))) if types else exp.Null()
+        return sf("ddl_of_routine_", text(kind), _place(name), text(name[-1]), kinds, whole)
+    words.end()
+    if _KINDS[kind] == "schema":
+        return sf("ddl_of_schema_", text("public" if name[-1] == "main" else name[-1]), whole)
+    place = _place(name)
+    if _KINDS[kind] == "table":
+        found = sf("schema_of_", text(name[-1]))
+        place = found if isinstance(place, exp.Null) else place
+    return sf(f"ddl_of_{_KINDS[kind]}_", place, text(name[-1]), whole)
