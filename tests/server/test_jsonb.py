@@ -244,3 +244,12 @@ def test_a_row_as_json_holds_its_documents(server: Running) -> None:
         assert _described(connection, "SELECT json_agg(d ORDER BY id) FROM d")[1] == [
             ([whole, empty],)
         ]
+
+
+def test_what_is_no_text_is_not_cast(server: Running) -> None:
+    with _connect(server) as connection:
+        connection.execute("CREATE TEMP TABLE d AS SELECT 1 AS n")
+        with pytest.raises(psycopg.Error) as caught:
+            connection.execute("SELECT n::jsonb FROM d")
+        assert caught.value.sqlstate == "42846"
+        assert "cannot cast type integer to jsonb" in str(caught.value)
