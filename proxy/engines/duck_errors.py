@@ -6,6 +6,7 @@ be right; the message is DuckDB's own without the engine's noise, its suggestion
 
 from __future__ import annotations
 
+from proxy.engines.duck_jsonb import MARK
 from proxy.engines.duck_wordings import wording
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
@@ -120,6 +121,7 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Invalid Input", "is not recognized", "22P02"),
     ("Invalid Input", "cannot affect row a second time", "21000"),
     ("Invalid Input", "negative substring length", "22011"),
+    ("Invalid Input", "cannot cast type", "42846"),
     ("Invalid Input", "is not supported", "0A000"),
     ("Invalid Input", "needs a cast", "0A000"),
     ("Invalid Input", "Failed to cast", "22P02"),
@@ -161,7 +163,10 @@ def sql_error(error: DuckError) -> EngineError:
     """What the client is told; the position in the client's own text is for the caller to find."""
     if error.kind in INTERRUPTED:
         return EngineError("57014", "canceling statement due to user request")
-    if (worded := wording(error)) is not None:
+    if error.message.startswith(MARK):
+        _, sqlstate, message, detail, *_ = error.message.split(MARK)
+        told = EngineError(sqlstate, message, detail=detail or None)
+    elif (worded := wording(error)) is not None:
         told = EngineError(
             worded.sqlstate,
             worded.message,

@@ -3,18 +3,20 @@
 What was written since the last checkpoint stands in a log that is replayed when the file is opened.
 DuckDB 1.5 cannot replay an ALTER TABLE of a table where a default or a check calls a function (the
 length of a varchar(n) does, nextval does) when it opens the file as its first database: names are
-looked up before there is one to look in. Attached to an instance that has another database, the same
-file replays. So `opened` lets such an instance write the checkpoint, and opens the file then.
+looked up before there is one to look in. It also fills a column that was added with its default, and
+casts to types of ours (`duck_jsonb`) are not known yet. Attached to an instance that has all that, the
+same file replays rightly. So `opened` lets such an instance write the checkpoint before it opens the file.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.engines import duckdb_c
+from proxy.engines import duck_jsonb, duckdb_c
 from proxy.engines.duck_functions import Body, Functions
 from proxy.errors import SqlError
 
@@ -30,6 +32,7 @@ class Furniture:
 
     def put_into(self, calling: duckdb_c.Connection, connection: duckdb_c.Connection) -> Functions:
         """Blocks. calling: the connection that functions are registered on; it stays open."""
+        duck_jsonb.register(connection)
         functions = Functions(calling)
         for function in self.functions:
             functions.register(*function)
@@ -45,18 +48,10 @@ class Furniture:
 
 def opened(path: Path, settings: dict[str, str], furniture: Furniture) -> duckdb_c.Database:
     """Blocks. The open file. Raises DuckError."""
-    try:
-        return duckdb_c.Database(str(path), settings)
-    except duckdb_c.DuckError:
-        if not path.with_name(f"{path.name}.wal").exists():
-            raise
-        try:
+    if path.with_name(f"{path.name}.wal").exists():
+        with suppress(duckdb_c.DuckError):  # what is wrong with the file, opening it says
             _checkpoint(path, settings, furniture)
-        except duckdb_c.DuckError:
-            pass  # what is wrong with the file, the first error says
-        else:
-            return duckdb_c.Database(str(path), settings)
-        raise
+    return duckdb_c.Database(str(path), settings)
 
 
 def _checkpoint(path: Path, settings: dict[str, str], furniture: Furniture) -> None:

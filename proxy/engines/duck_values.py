@@ -147,17 +147,17 @@ _TYPE_IDS = {
 }
 
 
-def _json_type() -> int:
-    """DuckDB's JSON is a VARCHAR with an alias."""
-    json = _api.create_logical_type(_TYPE_IDS["VARCHAR"])
-    _api.logical_type_set_alias(json, b"JSON")
-    return json
+def _document_type(name: str) -> int:
+    """JSON and JSONB are VARCHARs with an alias."""
+    made = _api.create_logical_type(_TYPE_IDS["VARCHAR"])
+    _api.logical_type_set_alias(made, name.encode())
+    return made
 
 
 # DuckDB's name of a type -> its `duckdb_logical_type`; they live as long as the process.
 _TYPES: dict[str, int] = {
     **{name: _api.create_logical_type(number) for name, number in _TYPE_IDS.items()},
-    "JSON": _json_type(),
+    **{name: _document_type(name) for name in ("JSON", "JSONB")},
     # Of a numeric NULL: the narrowest DECIMAL widens no other operand.
     "DECIMAL": _api.create_decimal_type(1, 0),
 }
@@ -303,6 +303,7 @@ _MAKERS: dict[str, Callable[[Any], int]] = {
     "DECIMAL": _numeric,
     "VARCHAR": _text,
     "JSON": lambda value: _as(_TYPES["JSON"], _text(value)),
+    "JSONB": lambda value: _as(_TYPES["JSONB"], _text(value)),
     "BLOB": lambda value: _api.create_blob(value, len(value)),
     "UUID": _uuid,
     "BIT": _bit,

@@ -56,6 +56,7 @@ _TYPES = {
     "INTERVAL": "interval",
     "UUID": "uuid",
     "JSON": "json",
+    "JSONB": "jsonb",
     "BIT": "bit varying",
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines import duckdb_c
+from proxy.engines import duck_jsonb, duckdb_c
 from proxy.sql.identities import literal, quoted
 from proxy.sql.reading import DUCKDB
 
@@ -354,6 +354,7 @@ class Grammar:
         settings = {"threads": "1", "enable_external_access": "false", "errors_as_json": "true"}
         self._database = duckdb_c.Database(":memory:", settings)
         self._connection = self._database.connect()
+        duck_jsonb.register(self._connection)
 
     def declared(self, made: _Made) -> Declared | None:
         """None for what cannot be made alone: it needs a type, a function or a table of the database."""

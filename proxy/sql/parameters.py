@@ -61,7 +61,7 @@ _SAMPLES = {
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMPTZ"), "2000-01-01 00:00:00"),
     "DECIMAL": "0",
     "BOOLEAN": "true",
-    "JSON": "null",
+    **dict.fromkeys(("JSON", "JSONB"), "null"),
     "DATE": "2000-01-01",
     "TIME": "00:00:00",
     "TIMETZ": "00:00:00+00",

@@ -1,8 +1,8 @@
 """json and jsonb of Postgres's: operators, functions, and those that give rows.
 
 Why it exists: ORMs keep documents in jsonb columns and ask them with `@>`, `?`, `#>>` and
-`jsonb_...()`, none of which DuckDB has under these names. Documents are DuckDB's JSON here, in the
-order in which they were written. What would have to change a document in place is refused.
+`jsonb_...()`, none of which DuckDB has under these names. DuckDB's functions take documents as JSON;
+what Postgres gives as jsonb is cast to it. What would have to change a document in place is refused.
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ def _build_array(arguments: list[exp.Expr]) -> exp.Expr:
     return duck("json_array", *map(_value, arguments))
 
 
+def as_jsonb(made: exp.Expr, *, listed: bool = False) -> exp.Expr:
+    """What DuckDB gives as JSON, or a list of it, as jsonb."""
+    to = exp.DataType(this=exp.DType.JSONB)
+    if listed:
+        to = exp.DataType(this=exp.DType.ARRAY, nested=True, expressions=[to])
+    cast = exp.Cast(this=made, to=to)
+    cast.meta["plain"] = True
+    return cast
+
+
 def _macro(name: str) -> Function:
     return lambda arguments: call(name, *arguments)
 
@@ -46,6 +56,14 @@ def _macro(name: str) -> Function:
 def _rows(macro: str, column: str) -> Function:
     """A function that gives a row for each element of the list that a macro makes."""
     return lambda arguments: rows(call(macro, *arguments), column)
+
+
+def _rows_of_jsonb(arguments: list[exp.Expr]) -> exp.Expr:
+    return rows(as_jsonb(call("pg_json_elements_", *arguments), listed=True), "value")
+
+
+def _of_jsonb(rule: Function) -> Function:
+    return lambda arguments: as_jsonb(rule(arguments))
 
 
 def _path_text(arguments: list[exp.Expr]) -> exp.Expr:
@@ -88,9 +106,14 @@ FUNCTIONS = {
     f"{prefix}_{name}": rule for name, rule in FUNCTIONS.items() for prefix in ("json", "jsonb")
 }
 del FUNCTIONS["json_object"]  # DuckDB's own
+FUNCTIONS |= {
+    name: _of_jsonb(FUNCTIONS[name])
+    for name in ("jsonb_build_object", "jsonb_build_array", "jsonb_extract_path")
+}
+FUNCTIONS["jsonb_array_elements"] = _rows_of_jsonb
 
 _EACH = {
-    **{f"{p}_each": "pg_json_each_" for p in ("json", "jsonb")},
+    **{f"{p}_each": f"pg_{p}_each_" for p in ("json", "jsonb")},
     **{f"{p}_each_text": "pg_json_each_text_" for p in ("json", "jsonb")},
 }
 
@@ -98,7 +121,7 @@ _EACH = {
 def by_place(node: exp.Anonymous) -> exp.Expr | None:
     """jsonb_agg, and jsonb_each in FROM, a table of keys and values: what hangs on where it stands."""
     if str(node.this).lower() == "jsonb_agg" and len(node.expressions) == 1:
-        return aggregate_list(node)
+        return aggregate_list(node, as_jsonb)
     macro = _EACH.get(str(node.this).lower())
     if macro is None:
         return None
@@ -176,8 +199,10 @@ def filter_(node: exp.Filter) -> exp.Expr | None:
     return node.meta.get("around") if node._meta else None
 
 
-def aggregate_list(node: exp.Expr) -> exp.Expr:
-    """json_agg(x ORDER BY y)"""
+def aggregate_list(
+    node: exp.Expr, around: Callable[[exp.Expr], exp.Expr] = lambda made: made
+) -> exp.Expr:
+    """json_agg(x ORDER BY y); around: what becomes of the document."""
     argument = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
     ordered = argument if isinstance(argument, exp.Order) else None
     value = ordered.this if ordered is not None else argument
@@ -191,12 +216,12 @@ def aggregate_list(node: exp.Expr) -> exp.Expr:
         argument = made if ordered is None else ordered
         if ordered is not None:
             ordered.set("this", made)
-    return _filtered(node, duck("list", argument), lambda made: duck("to_json", made))
+    return _filtered(node, duck("list", argument), lambda made: around(duck("to_json", made)))
 
 
 def aggregate_object(node: exp.Expr) -> exp.Expr:
     """json_object_agg(k, v ORDER BY y)"""
-    key, value = node.expressions
+    key, value = node.expressions or (node.this, node.expression)
     ordered = value if isinstance(value, exp.Order) else None
     entry: exp.Expr = exp.Struct(
         expressions=[
@@ -209,7 +234,11 @@ def aggregate_object(node: exp.Expr) -> exp.Expr:
     )
     if ordered is not None:
         entry = exp.Order(this=entry, expressions=ordered.expressions)
-    around = lambda made: duck("to_json", duck("map_from_entries", made))  # noqa: E731
+
+    def around(made: exp.Expr) -> exp.Expr:
+        document = duck("to_json", duck("map_from_entries", made))
+        return as_jsonb(document) if isinstance(node, exp.JSONBObjectAgg) else document
+
     return _filtered(node, duck("list", entry), around)
 
 

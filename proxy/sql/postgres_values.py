@@ -278,6 +278,17 @@ def _to_bits(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     raise refused("a cast to bit(n) of another length", to)
 
 
+def _to_jsonb(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """Only texts and documents become a jsonb by a cast: DuckDB would cast the text of anything."""
+    inner = unwrapped(value)
+    if isinstance(inner, (exp.Placeholder, exp.Parameter, exp.Null)) or is_text(inner):
+        return None
+    if isinstance(inner, exp.Cast) and inner.to.this in (*TEXTS, *_JSON):
+        return None
+    return call("pg_document_", value)
+
+
+_JSON = (_D.JSON, _D.JSONB)
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     **dict.fromkeys(WHOLE, _to_whole),
     **dict.fromkeys(TEXTS, _to_text),
@@ -289,6 +300,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     **dict.fromkeys(MOMENTS, _moment),
     _D.TIME: to_time,
     _D.BIT: _to_bits,
+    _D.JSONB: _to_jsonb,
 }
 
 
@@ -532,9 +544,6 @@ def _with_exponent(node: exp.Literal) -> exp.Expr | None:
     return None
 
 
-_JSON = (_D.JSON, _D.JSONB)
-
-
 def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
     """Rows are compared value by value, so that NULL is equal to nothing; documents are not."""
     sides = [unwrapped(node.this), unwrapped(node.expression)]
@@ -552,5 +561,5 @@ def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
 def _refuse_documents(node: exp.EQ | exp.NEQ) -> None:
     """Equal documents may differ as texts."""
     for side in (unwrapped(node.this), unwrapped(node.expression)):
-        if isinstance(side, exp.Cast) and side.to.this in _JSON:
+        if isinstance(side, exp.Cast) and side.to.this == _D.JSON:
             raise refused("comparing json documents", node, "Compare values taken out with ->>.")

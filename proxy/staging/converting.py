@@ -39,7 +39,7 @@ def snowflake_value(text: str, column: Column, format_: FileFormat) -> str:
     Raises 0A000 for types that no text is loaded into.
     """
     kind = column.duck
-    if kind.alias == "JSON":
+    if kind.is_document:
         return f"TRY_PARSE_JSON({text})"
     if kind.id in _WHOLE:
         return _number(text, 38, 0)
@@ -82,7 +82,7 @@ def engine_value(value: str, text: str, column: Column, truncate: bool) -> str:
     """DuckDB's expression for the value to insert. value: what `snowflake_value` came to be."""
     if column.duck.id == "VARCHAR" and column.duck.alias is None:
         return f"left({value}, {column.length})" if truncate and column.length else value
-    if column.duck.alias == "JSON":
+    if column.duck.is_document:
         return value
     made = f"TRY_CAST({value} AS {_SPELLED.get(column.duck.id) or column.duck})"
     if column.duck.id in _WHOLE or column.duck.id in ("DECIMAL", "DOUBLE", "FLOAT"):
@@ -95,7 +95,7 @@ def complaint(value: str, text: str, column: Column, truncate: bool) -> str:
     """DuckDB's expression for what is wrong, NULL for nothing. value: of `engine_value`."""
     cases: list[str] = []
     kind = column.duck
-    if kind.id != "VARCHAR" or kind.alias == "JSON":
+    if kind.id != "VARCHAR" or kind.is_document:
         cases.append(f"WHEN {text} IS NOT NULL AND {value} IS NULL THEN {_message(text, kind)}")
     elif column.length and not truncate:
         said = f"'User character length limit ({column.length}) exceeded by string '''"
@@ -115,7 +115,7 @@ def _message(text: str, kind: DuckType) -> str:
             f"{out} 'out of range' ELSE 'not recognized' END"
         )
     named = {"BOOLEAN": "Boolean value", "DATE": "Date", "TIME": "Time", "BLOB": "Binary value"}
-    if kind.alias == "JSON":
+    if kind.is_document:
         return f"'Error parsing JSON: ' || left({text}, 100)"
     what = named.get(kind.id) or ("Timestamp" if kind.id.startswith("TIMESTAMP") else "Value")
     return f"'{what} ''' || {text} || ''' is not recognized'"

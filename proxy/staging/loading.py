@@ -137,7 +137,7 @@ class Loading:
         columns = await stages.on_duck(self._columns, table, action.columns)
         run = _Run(action, options, place, format_, table, columns)
         if action.query is None and not options.match:
-            if format_.type != "CSV" and (len(columns) != 1 or columns[0].duck.alias != "JSON"):
+            if format_.type != "CSV" and (len(columns) != 1 or not columns[0].duck.is_document):
                 raise SqlError(
                     "42804",
                     f"{format_.type} file format can produce one and only one column of type"
@@ -423,9 +423,9 @@ class Loading:
         cells: list[str] = []
         for n, (column, (_, kind)) in enumerate(zip(run.columns, found, strict=True), start=1):
             into_text = column.duck.id == "VARCHAR"
-            if (
-                kind.id != "VARCHAR" and not into_text
-            ) or kind.alias == column.duck.alias == "JSON":
+            if (kind.id != "VARCHAR" and not into_text) or (
+                kind.is_document and column.duck.is_document
+            ):
                 cells.append(f"t{n}")  # DuckDB's INSERT casts it, or refuses to
                 continue
             converted.append(f"t{n}::VARCHAR AS u{n}")
@@ -528,7 +528,7 @@ def _key(run: _Run, staged: Staged) -> str:
 def _member(column: Column, document: str) -> str:
     """A member of a document as text, by a column's name whatever its case."""
     name = _text(column.name)
-    if column.duck.alias == "JSON":
+    if column.duck.is_document:
         return f"TO_JSON(GET_IGNORE_CASE({document}, {name}))"
     return f"GET_IGNORE_CASE({document}, {name})::VARCHAR"
 

@@ -164,7 +164,7 @@ def _rows(
         )
         return f"SELECT p, {cells} FROM ({source})"
     if run.format.type == "JSON":
-        if len(columns) != 1 or columns[0][1].alias != "JSON":
+        if len(columns) != 1 or not columns[0][1].is_document:
             raise SqlError(
                 "42804",
                 "a JSON file needs one column of type variant, object, or array",
@@ -183,7 +183,7 @@ def _shown(name: str, kind: DuckType) -> str:
     """Snowflake's text of a value."""
     if kind.id == "VARCHAR" and kind.alias is None:
         return name
-    return f"TO_VARCHAR({name})" if kind.alias != "JSON" else f"{name}::VARCHAR"
+    return f"TO_VARCHAR({name})" if not kind.is_document else f"{name}::VARCHAR"
 
 
 def _field(text: str, kind: DuckType, format_: FileFormat) -> str:
@@ -214,7 +214,7 @@ def _field(text: str, kind: DuckType, format_: FileFormat) -> str:
 
 def _for_parquet(name: str, kind: DuckType) -> str:
     """A column as a Parquet file holds it: what has no type there is text."""
-    if kind.alias == "JSON" or kind.id in ("UUID", "INTERVAL", "TIME_TZ"):
+    if kind.is_document or kind.id in ("UUID", "INTERVAL", "TIME_TZ"):
         return f"CAST({name} AS VARCHAR)"
     if kind.id in ("HUGEINT", "UHUGEINT"):
         return f"CAST({name} AS DECIMAL(38, 0))"

@@ -14,8 +14,9 @@ Where two mappings were possible:
 
 - An integer that does not fit the signed Postgres type of its width takes the next wider one:
   UTINYINT int2, USMALLINT int4, UINTEGER int8, UBIGINT and beyond numeric.
-- DuckDB's JSON keeps its text as written, which is what Postgres calls `json` (114). STRUCT, MAP,
-  UNION and VARIANT are values, not texts: `jsonb` (3802).
+- DuckDB's JSON keeps its text as written, which is what Postgres calls `json` (114). JSONB, a type
+  of ours (`proxy.engines.duck_jsonb`), is `jsonb` (3802), and so are STRUCT, MAP, UNION and VARIANT,
+  which are values, not texts.
 - LIST and ARRAY are arrays of their innermost element. Postgres does not count dimensions in the
   type, so `INTEGER[][]` is `_int4` too; a ragged value is refused where it is encoded.
 - A list of MAP, STRUCT, UNION or VARIANT is `_jsonb`.
@@ -35,7 +36,7 @@ class DuckType:
     """A DuckDB logical type as an engine reports it.
 
     id: DuckDB's name of the type (`INTEGER`, `DECIMAL`, `LIST`, ...).
-    alias: the name that an extension gave to it; `JSON` is a VARCHAR with an alias.
+    alias: the name that was given to it; `JSON` and `JSONB` are VARCHARs with an alias.
     width, scale: of a DECIMAL.
     children: element of LIST and ARRAY; key and value of MAP; members of STRUCT and UNION.
     names: names of the members of STRUCT and UNION; the values of ENUM.
@@ -47,6 +48,11 @@ class DuckType:
     scale: int = 0
     children: tuple[DuckType, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is a JSON text: JSON or JSONB."""
+        return self.id == "VARCHAR" and self.alias in _ALIASES
 
     def __str__(self) -> str:
         if self.id == "DECIMAL":
@@ -127,7 +133,7 @@ _SCALARS: tuple[tuple[int, str, int, int, str | None], ...] = (
     (2275, "cstring", -2, 1263, "VARCHAR"),
     (2278, "void", 4, 0, None),
     (2950, "uuid", 16, 2951, "UUID"),
-    (3802, "jsonb", -1, 3807, "JSON"),
+    (3802, "jsonb", -1, 3807, "JSONB"),
 )
 
 # The names that SQL text uses beside pg_type's own.
@@ -206,6 +212,9 @@ _SCALAR_OF_DUCK: dict[str, str] = {
     "SQLNULL": "text",
 }
 
+# Alias of VARCHAR -> name of the Postgres type.
+_ALIASES = {"JSON": "json", "JSONB": "jsonb"}
+
 LISTS = frozenset({"LIST", "ARRAY"})
 FLOATS = frozenset({"FLOAT", "DOUBLE"})
 # Whole and decimal numbers of any width.
@@ -246,8 +255,8 @@ def pg_type(duck: DuckType) -> PgType:
     """The Postgres type of a DuckDB type. Raises SqlError 0A000 where there is none."""
     if duck.id in LISTS:
         return BY_OID[pg_type(element_type(duck)).array_oid]
-    if duck.id == "VARCHAR" and duck.alias == "JSON":
-        return BY_NAME["json"]
+    if duck.id == "VARCHAR" and duck.alias in _ALIASES:
+        return BY_NAME[_ALIASES[duck.alias]]
     name = _SCALAR_OF_DUCK.get(duck.id)
     if name is None:
         raise SqlError("0A000", f"type {duck} has no representation on the wire")

@@ -179,6 +179,9 @@ def test_it_outlives_a_crash() -> None:
                 ask("ALTER TABLE kept ADD COLUMN at TIMESTAMP DEFAULT now()")
                 ask("CREATE TABLE short (a VARCHAR(3))")
                 ask("ALTER TABLE short RENAME a TO b")
+                ask("CREATE TABLE documents (id INT)")
+                ask("INSERT INTO documents VALUES (1)")
+                ask('ALTER TABLE documents ADD COLUMN doc JSONB DEFAULT \'{"b":1,"a":2}\'')
             os.kill(first.pid, signal.SIGKILL)
             first.wait()
         with (
@@ -192,6 +195,7 @@ def test_it_outlives_a_crash() -> None:
                 (3, 3, "x"),
             ]
             assert ask("SELECT id FROM kept WHERE n = 2") == [(2,)]
+            assert ask("SELECT doc::text FROM documents") == [('{"a": 2, "b": 1}',)]
             assert ask("INSERT INTO kept (n) VALUES (4) RETURNING id") == [(4,)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.engines import duck_values, duckdb_c
+from proxy.engines import duck_jsonb, duck_values, duckdb_c
 from proxy.errors import SqlError
 from proxy.sql.parameters import cast_parameters
 from proxy.wire.decoders.values import (
@@ -32,6 +32,7 @@ from proxy.wire.types import BY_NAME
 def connection() -> Iterator[duckdb_c.Connection]:
     database = duckdb_c.Database(":memory:")
     connection = database.connect()
+    duck_jsonb.register(connection)
     connection.run("SET TimeZone = 'UTC'")
     yield connection
     connection.close()
@@ -78,7 +79,7 @@ SCALARS: list[tuple[str, Value, str, str]] = [
     ("varchar", "a", "VARCHAR", "a"),
     ("unknown", "a", "VARCHAR", "a"),
     ("json", '{"a": 1}', "JSON", '{"a": 1}'),
-    ("jsonb", '{"a": 1}', "JSON", '{"a": 1}'),
+    ("jsonb", '{"a": 1}', "JSONB", '{"a": 1}'),
     ("bytea", b"\0a\xff", "BLOB", "\\x00a\\xFF"),
     ("bytea", b"", "BLOB", ""),
     ("uuid", Uuid(0), "UUID", "00000000-0000-0000-0000-000000000000"),

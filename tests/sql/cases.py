@@ -79,6 +79,10 @@ def connect() -> duckdb.DuckDBPyConnection:
             side_effects=volatile,
             null_handling="special",
         )
+    for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck_jsonb
+        connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
+    connection.execute("CREATE MACRO _sf.main.row_to_json_(kind, made) AS made")
+    connection.execute("CREATE MACRO row_to_json_(kind, made) AS made")
     for script in macro_scripts():
         connection.execute(script)
     connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")

@@ -155,7 +155,7 @@ def test_what_is_answered_is_postgress_answer(
         ("with d as (delete from t returning a) select * from d", "0A000"),
         ("select X'1F' from t", "0A000"),
         ("select 1_000 from t", "0A000"),
-        ("select '{}'::jsonb = '{ }'::jsonb from t", "0A000"),
+        ("select '{}'::json = '{ }'::json from t", "0A000"),
         ("select 'a'::char(3) from t", "0A000"),
         ("select 1 from t order by 1 fetch first 1 row with ties", "0A000"),
     ],

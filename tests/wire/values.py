@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import uuid
 from collections.abc import Callable, Iterator
@@ -191,6 +192,51 @@ def intervals(random: Random) -> Iterator[Text]:
         yield " ".join(parts)
 
 
+_STRINGS = (
+    "",
+    "a",
+    "bb",
+    "b",
+    "é",
+    "日本",
+    "\U0001f600",
+    '"',
+    "\\",
+    "/",
+    "\b\f\n\r\t",
+    "\x01\x1f\x7f",
+)
+_NUMBERS = ("0", "-0", "1.50", "-0.00", "1e2", "1.5E-3", "12e+1", "0e5", "0.0e-2", "100200.0300e1")
+
+
+def documents(random: Random) -> Iterator[Text]:
+    """JSON as people write it: blanks, escapes, keys twice and in any order, numbers in any form."""
+
+    def blank() -> str:
+        return random.choice(("", "", "", " ", "\n", "\t ", "\r\n"))
+
+    def string() -> str:
+        text = "".join(random.choice(_STRINGS) for _ in range(random.randrange(3)))
+        return json.dumps(text, ensure_ascii=random.random() < 0.5)
+
+    def value(depth: int) -> str:
+        kind = random.randrange(7 if depth < 4 else 5)
+        if kind < 2:
+            return random.choice(_NUMBERS)
+        if kind == 2:
+            return random.choice(("true", "false", "null", str(random.randrange(10**30))))
+        if kind < 5:
+            return string()
+        inner = [value(depth + 1) for _ in range(random.randrange(5))]
+        if kind == 5:
+            return "[" + ",".join(blank() + one + blank() for one in inner) + blank() + "]"
+        pairs = (f"{blank()}{string()}{blank()}:{blank()}{one}{blank()}" for one in inner)
+        return "{" + blank() + ",".join(pairs) + "}"
+
+    for _ in range(1500):
+        yield blank() + value(0) + blank()
+
+
 KINDS = [
     Kind("BOOLEAN", "bool", lambda random: iter(["t", "f", None, "t"])),
     Kind("TINYINT", "int2", integers(-(2**7), 2**7 - 1)),
@@ -215,6 +261,7 @@ KINDS = [
     Kind("DOUBLE", "float8", floats("<d", 64, range(-1074, 1024), range(-307, 309))),
     Kind("VARCHAR", "text", strings),
     Kind("JSON", "json", lambda random: iter(['{"a" : [1,  2]}', "null", '"x"', "1.0", "[]"])),
+    Kind("JSONB", "jsonb", documents),
     Kind("ENUM('a', 'b c', 'NULL')", "text", lambda random: iter(["a", "b c", "NULL"] * 40)),
     Kind("BLOB", "bytea", blobs, expression="from_hex(v)"),
     Kind("UUID", "uuid", uuids),

@@ -45,6 +45,7 @@ _CAST_TYPES: dict[exp.DType, str] = {
     _D.INTERVAL: "interval",
     _D.UUID: "uuid",
     _D.JSON: "json",
+    _D.JSONB: "jsonb",
     _D.BIT: "varbit",
 }
 

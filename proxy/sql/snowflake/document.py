@@ -199,7 +199,11 @@ POSTGRES: tuple[tuple[str, str], ...] = (
     ("stddev, sqrt, power of numeric", "are float8"),
     ("a sum or avg of floats that overflows", "is Infinity"),
     ("char(n)", "is not padded in a column; a cast to it is refused"),
-    ("json columns", "are compared by their text; jsonb is json, in the order it was written"),
+    (
+        "json columns",
+        "are compared by their text; jsonb's as Postgres writes it, where 1.0 is not 1.00; ORDER BY"
+        " goes by the text",
+    ),
     ("rows", "`row(1, 'a')` and `SELECT t FROM t` are shown as JSON"),
     ("alternatives in regexp_replace", "the first that fits wins, not the longest"),
     ("to_char of numbers, to_number, SIMILAR TO with brackets", "are refused"),

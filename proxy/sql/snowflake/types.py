@@ -54,7 +54,6 @@ _CARRIERS: dict[exp.DType, exp.DType] = {
     _D.TIMESTAMPTZ: _D.TIMESTAMPTZ,
     _D.BINARY: _D.VARBINARY,
     _D.FLOAT: _D.DOUBLE,
-    _D.JSONB: _D.JSON,
     _D.GEOGRAPHY: _D.JSON,
 }
 _REFUSED: dict[exp.DType, str] = {
@@ -281,7 +280,14 @@ _BINARY = exp.DataType(this=_D.VARBINARY)
 STRUCTURED: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {}
 """Casts to types with parts; see `structured`."""
 
+
+def _to_jsonb(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    """Not Snowflake's, but Postgres's drivers write it: a document as Postgres keeps it."""
+    return cast(value if _is_text(value) else sf("document_", value), _D.JSONB)
+
+
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
+    _D.JSONB: _to_jsonb,
     **dict.fromkeys(TEXTS, _to_text),
     **dict.fromkeys(INTEGERS, _to_integer),
     _D.BOOLEAN: _macro("to_boolean"),

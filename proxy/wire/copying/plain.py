@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -166,6 +167,26 @@ def document(duck: DuckType) -> ColumnReader:
     )
 
 
+def binary_document(duck: DuckType) -> ColumnReader:
+    """jsonb, whose binary form has a version byte; the cast into the table's column writes it anew."""
+    as_json = document(duck)
+
+    def binary_kernel(slices: Slices) -> tuple[pa.Array | None, Unusual]:
+        there = ~slices.nulls
+        lengths = np.where(there, slices.lengths, 1)
+        if not (lengths > 0).all() or (slices.at(0, "u1")[there] != 1).any():
+            return None, there
+        text = Slices(slices.data, slices.starts + there, lengths - 1, slices.nulls)
+        return as_json.binary_kernel(text)
+
+    return replace(
+        as_json,
+        text=lambda text: documents.jsonb_text(text, ""),
+        binary=documents.jsonb_binary,
+        binary_kernel=binary_kernel,
+    )
+
+
 # --- bytea ----------------------------------------------------------------------------------------
 
 _NO_DIGIT = 255
@@ -278,6 +299,7 @@ READERS: dict[str, Callable[[DuckType], ColumnReader]] = {
     "BOOLEAN": boolean,
     "VARCHAR": text,
     "JSON": document,
+    "JSONB": binary_document,
     "ENUM": enum,
     "BLOB": blob,
     "UUID": uuid,

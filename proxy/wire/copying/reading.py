@@ -17,7 +17,7 @@ def column_reader(duck: DuckType, time_zone: str) -> ColumnReader:
         return lists.array(duck, lambda element: column_reader(element, time_zone))
     if duck.id in moments.READERS:
         return moments.READERS[duck.id](duck, time_zone)
-    name = "JSON" if duck.id == "VARCHAR" and duck.alias == "JSON" else duck.id
+    name = duck.alias if duck.is_document else duck.id
     build = numbers.READERS.get(name) or plain.READERS.get(name)
     if build is None:
         raise SqlError(

@@ -80,7 +80,7 @@ BINARY: dict[str, Build] = {
     "DECIMAL": lambda duck, style: numerics.decimal_binary(duck.width, duck.scale),
     "FLOAT": _always(plain.number_binary("f4", ">f4")),
     "DOUBLE": _always(plain.number_binary("f8", ">f8")),
-    "VARCHAR": _STRING,
+    "VARCHAR": lambda duck, style: jsons.document_binary if duck.alias == "JSONB" else plain.text,
     "ENUM": _STRING,
     "BLOB": _always(plain.blob_binary),
     "GEOMETRY": _always(plain.blob_binary),

@@ -113,6 +113,11 @@ def _text(value: str) -> bytes:
     return value.encode()
 
 
+def _jsonb(value: str) -> bytes:
+    """Its binary format: a version byte, then the text."""
+    return b"\1" + value.encode()
+
+
 def _bool_text(value: int) -> bytes:
     return b"t" if value else b"f"
 
@@ -274,7 +279,7 @@ _BINARY: dict[str, Build] = {
     "DECIMAL": _decimal(_decimal_binary),
     "FLOAT": _always(_of("f4"), Struct(">f").pack),
     "DOUBLE": _always(_of("f8"), Struct(">d").pack),
-    "VARCHAR": _always(_python, _text),
+    "VARCHAR": lambda duck, style: (_python, _jsonb if duck.alias == "JSONB" else _text),
     "ENUM": _always(_python, _text),
     "BLOB": _always(_python, bytes),
     "DATE": _always(_of("i4"), _date_binary),

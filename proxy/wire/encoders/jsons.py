@@ -70,13 +70,20 @@ def json_binary(duck: DuckType, text_of: TextOf) -> Encoder:
     return encode
 
 
+def document_binary(array: pa.Array) -> Cells:
+    """A column of jsonb's texts: a version byte before each."""
+    cells = plain.text(array)
+    texts, _ = cells.compact()
+    return Cells(ragged=concat(len(array), [b"\1", texts]), nulls=cells.nulls)
+
+
 def _json(duck: DuckType, text_of: TextOf) -> ToJson:
     build = _CONTAINERS.get(duck.id)
     if build is not None:
         container = build(duck, text_of)
         # An engine may have turned what Arrow cannot carry into JSON already.
         return lambda array: _as_is(array) if _is_text(array) else container(array)
-    if duck.id == "VARIANT" or duck.alias == "JSON":
+    if duck.id == "VARIANT" or duck.is_document:
         return _as_is
     if duck.id == "BOOLEAN":
         return _boolean

@@ -11,7 +11,8 @@ CREATE OR REPLACE MACRO _sf.main.document_text_(x) AS
   CASE WHEN starts_with(CAST(x AS VARCHAR), '{"$":') AND contains(CAST(x AS VARCHAR), ',"@":"')
        THEN compact_xml_of_(CAST(x AS VARCHAR)) ELSE json_extract_string(to_json(x), '$') END;
 -- x::VARCHAR. A macro of several forms is chosen by its argument's type, which must be known: in the
--- body of another macro, that of one form is called (`any_text_`, `any_timestamp_`).
+-- body of another macro, that of one form is called (`any_text_`, `any_timestamp_`). A jsonb, which is
+-- Postgres's, has Postgres's text.
 CREATE OR REPLACE MACRO _sf.main.any_text_(x) AS
   CASE typeof(x)
     WHEN 'JSON' THEN _sf.main.document_text_(x)
@@ -59,7 +60,7 @@ CREATE OR REPLACE MACRO _sf.main.checked_length_(s, n) AS
 
 -- x::NUMBER(38, 0) and the types that mean it, carried as BIGINT; rounded half away from zero.
 CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
-  CASE typeof(x)
+  CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'DOUBLE' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
     WHEN 'FLOAT' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
     WHEN 'JSON' THEN CASE json_type(to_json(x))
@@ -78,12 +79,12 @@ CREATE OR REPLACE MACRO _sf.main.truth_(s) AS
        THEN error('Boolean value ''' || s || ''' is not recognized')
        ELSE _sf.main.try_truth_(s) END;
 CREATE OR REPLACE MACRO _sf.main.to_boolean(x) AS
-  CASE typeof(x)
+  CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.truth_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.truth_(json_extract_string(to_json(x), '$'))
     ELSE CAST(x AS BOOLEAN) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_boolean(x) AS
-  CASE typeof(x)
+  CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.try_truth_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.try_truth_(json_extract_string(to_json(x), '$'))
     ELSE TRY_CAST(x AS BOOLEAN) END;
@@ -126,7 +127,7 @@ CREATE OR REPLACE MACRO _sf.main.seconds_since_epoch_(n) AS
 CREATE OR REPLACE MACRO _sf.main.number_timestamp_(x) AS
   _sf.main.seconds_since_epoch_(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 9)));
 CREATE OR REPLACE MACRO _sf.main.any_timestamp_(x) AS
-  CASE typeof(x)
+  CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.auto_timestamp_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$'))
     WHEN 'DATE' THEN TRY_CAST(x AS TIMESTAMP)
@@ -156,7 +157,7 @@ CREATE OR REPLACE MACRO _sf.main.any_date_(x) AS
                                  CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS DATE))
     ELSE CAST(_sf.main.any_timestamp_(x) AS DATE) END;
 CREATE OR REPLACE MACRO _sf.main.any_time_(x) AS
-  CASE typeof(x)
+  CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS TIME),
                                  CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
     WHEN 'JSON' THEN coalesce(TRY_CAST(json_extract_string(to_json(x), '$') AS TIME),
@@ -191,7 +192,7 @@ CREATE OR REPLACE MACRO _sf.main.to_timestamptz_
   (x TIMESTAMPTZ) AS x,
   (x TIMESTAMP) AS CAST(x AS TIMESTAMPTZ),
   (x DATE) AS CAST(x AS TIMESTAMPTZ),
-  (x) AS CASE typeof(x)
+  (x) AS CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.text_with_zone_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.text_with_zone_(json_extract_string(to_json(x), '$'))
     ELSE CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' END;
@@ -221,7 +222,7 @@ CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
     WHEN 'UTF8' THEN encode(s)
     ELSE error('Invalid format ' || format) END;
 CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
-  CASE typeof(s) WHEN 'BLOB' THEN CAST(s AS BLOB)
+  CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'BLOB' THEN CAST(s AS BLOB)
     WHEN 'JSON' THEN _sf.main.to_binary_(json_extract_string(to_json(s), '$'), format)
     ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS

@@ -103,7 +103,7 @@ CREATE OR REPLACE MACRO _sf.main.zoned_
   (x TIMESTAMP) AS _sf.main.local_pair_(x),
   (x TIMESTAMPTZ) AS _sf.main.local_pair_(CAST(x AS TIMESTAMP)),
   (x DATE) AS _sf.main.local_pair_(CAST(x AS TIMESTAMP)),
-  (x) AS CASE typeof(x)
+  (x) AS CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.read_pair_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.read_pair_(json_extract_string(to_json(x), '$'))
     ELSE _sf.main.local_pair_(

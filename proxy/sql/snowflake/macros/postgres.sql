@@ -139,13 +139,14 @@ CREATE OR REPLACE MACRO _sf.main.pg_json_value_
   (x TIMESTAMPTZ) AS regexp_replace(
     regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'),
     '([+-][0-9]{2})( BC)?$', '\1:00\2'),
-  (x) AS x;
+  (x) AS CASE WHEN contains(typeof(x), 'JSONB') AND typeof(x) NOT IN ('JSONB', 'JSONB[]')
+    THEN error('a row with a jsonb as json is not supported') ELSE x END;
 -- A value beside || and in concat().
 CREATE OR REPLACE MACRO _sf.main.pg_joined_(x) AS
-  CASE WHEN typeof(x) = 'JSON' THEN error('|| of json documents is not supported')
+  CASE WHEN typeof(x) IN ('JSON', 'JSONB') THEN error('|| of json documents is not supported')
     ELSE _sf.main.pg_text_(x) END;
 CREATE OR REPLACE MACRO _sf.main.pg_pipe_(a, b) AS
-  CASE WHEN typeof(a) = 'JSON' OR typeof(b) = 'JSON'
+  CASE WHEN typeof(a) IN ('JSON', 'JSONB') OR typeof(b) IN ('JSON', 'JSONB')
          THEN error('|| of json documents is not supported')
        WHEN typeof(a) IN ('DOUBLE', 'FLOAT') OR typeof(b) IN ('DOUBLE', 'FLOAT')
          THEN error('|| of a float needs a cast to text')

@@ -4,6 +4,9 @@ CREATE OR REPLACE MACRO _sf.main.pg_key_(k) AS
   '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"';
 -- A document: a text is read, a document is left as it is.
 CREATE OR REPLACE MACRO _sf.main.pg_json_(x) AS CAST(x AS JSON);
+-- What becomes a jsonb in Snowflake's dialect.
+CREATE OR REPLACE MACRO _sf.main.document_(x) AS
+  CASE WHEN typeof(x) = 'VARCHAR' THEN CAST(x AS JSONB) ELSE CAST(to_json(x) AS JSONB) END;
 CREATE OR REPLACE MACRO _sf.main.pg_json_kind_(x) AS
   CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
     WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE CASE WHEN x IS NOT NULL THEN 'number' END END;
@@ -30,6 +33,9 @@ CREATE OR REPLACE MACRO _sf.main.pg_json_array_length_(x) AS
 CREATE OR REPLACE MACRO _sf.main.pg_json_each_(x) AS TABLE
   SELECT unnest(list_transform(_sf.main.pg_json_keys_(x), lambda k: {
     'key': k, 'value': json_extract(_sf.main.pg_json_(x), _sf.main.pg_key_(k))}), max_depth := 2);
+CREATE OR REPLACE MACRO _sf.main.pg_jsonb_each_(x) AS TABLE
+  SELECT unnest(list_transform(_sf.main.pg_json_keys_(x), lambda k: {
+    'key': k, 'value': CAST(json_extract(_sf.main.pg_json_(x), _sf.main.pg_key_(k)) AS JSONB)}), max_depth := 2);
 CREATE OR REPLACE MACRO _sf.main.pg_json_each_text_(x) AS TABLE
   SELECT unnest(list_transform(_sf.main.pg_json_keys_(x), lambda k: {
     'key': k, 'value': json_extract_string(_sf.main.pg_json_(x), _sf.main.pg_key_(k))}), max_depth := 2);
@@ -119,4 +125,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_json_of_(x) AS
            '([+-][0-9]{2})( BC)?$', '\1:00\2'))
        WHEN typeof(x) LIKE 'STRUCT%' AND (contains(typeof(x), 'TIMESTAMP') OR contains(typeof(x), 'BLOB'))
          THEN error('a row with a timestamp as json is not supported')
+       WHEN contains(typeof(x), 'JSONB') AND typeof(x) NOT IN ('JSONB', 'JSONB[]')
+         THEN row_to_json_(typeof(x), to_json(x))
        ELSE to_json(x) END;
+CREATE OR REPLACE MACRO _sf.main.pg_row_json_(x) AS
+  CASE WHEN contains(typeof(x), 'JSONB') THEN row_to_json_(typeof(x), to_json(x)) ELSE to_json(x) END;

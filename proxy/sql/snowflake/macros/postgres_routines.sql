@@ -46,7 +46,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_type_name_(t) AS
   CASE t WHEN 'VARCHAR' THEN 'text' WHEN 'TIMESTAMP WITH TIME ZONE' THEN 'timestamp with time zone'
     WHEN 'TIMESTAMP' THEN 'timestamp without time zone' WHEN 'TIME' THEN 'time without time zone'
     WHEN 'DOUBLE' THEN 'double precision' WHEN 'FLOAT' THEN 'real' WHEN 'BLOB' THEN 'bytea'
-    WHEN 'JSON' THEN 'jsonb' WHEN 'HUGEINT' THEN 'numeric' WHEN '"NULL"' THEN 'unknown'
+    WHEN 'JSON' THEN 'json' WHEN 'JSONB' THEN 'jsonb' WHEN 'HUGEINT' THEN 'numeric' WHEN '"NULL"' THEN 'unknown'
     ELSE lower(t) END END;
 CREATE OR REPLACE MACRO _sf.main.pg_typeof_(x) AS
   _sf.main.pg_type_name_(regexp_replace(typeof(x), '(\[\])+$', ''))
@@ -59,3 +59,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_width_bucket_(x, low, high, n) AS
   CASE WHEN low = high THEN error('lower bound cannot equal upper bound')
        WHEN low < high THEN _sf.main.width_bucket(x, low, high, n)
        ELSE _sf.main.width_bucket(-x, -low, -high, n) END;
+-- What a cast to jsonb is of.
+CREATE OR REPLACE MACRO _sf.main.pg_document_(x) AS
+  CASE WHEN typeof(x) IN ('VARCHAR', 'JSON', 'JSONB', '"NULL"') THEN x
+    ELSE error('cannot cast type ' || _sf.main.pg_typeof_(x) || ' to jsonb') END;

@@ -15,11 +15,11 @@ CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
-  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+  CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
       THEN CAST(parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
-  CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
+  CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
       THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.json_text_(s) AS
@@ -67,7 +67,7 @@ CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
 
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
-  CASE typeof(i)
+  CASE replace(typeof(i), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
     WHEN 'JSON' THEN CASE json_type(to_json(i)) WHEN 'VARCHAR'
       THEN json_extract(to_json(x), _sf.main.key_(json_extract_string(to_json(i), '$')))
@@ -89,7 +89,7 @@ CREATE OR REPLACE MACRO _sf.main.json_typeof_(x, written) AS
 -- What TYPEOF says of a value of a SQL type that becomes a VARIANT.
 CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
   CASE WHEN x IS NULL THEN NULL
-    WHEN typeof(x) = 'JSON' THEN _sf.main.json_typeof_(to_json(x), CAST(x AS VARCHAR))
+    WHEN typeof(x) IN ('JSON', 'JSONB') THEN _sf.main.json_typeof_(to_json(x), CAST(x AS VARCHAR))
     WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT') THEN 'INTEGER'
     WHEN typeof(x) LIKE 'DECIMAL%' THEN
       CASE WHEN x = trunc(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 10)))
@@ -100,7 +100,7 @@ CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
     WHEN typeof(x) = 'BLOB' THEN 'BINARY'
     ELSE typeof(x) END;
 CREATE OR REPLACE MACRO _sf.main.typeof(x) AS
-  CASE typeof(x) WHEN 'JSON' THEN _sf.main.json_typeof_(to_json(x), CAST(x AS VARCHAR))
+  CASE replace(typeof(x), 'JSONB', 'JSON') WHEN 'JSON' THEN _sf.main.json_typeof_(to_json(x), CAST(x AS VARCHAR))
     ELSE _sf.main.sql_typeof_(x) END;
 
 -- IS_type(v): NULL of NULL.
@@ -377,7 +377,7 @@ CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
 
 -- A VARIANT as a value of the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
-  cast_to_type(CASE WHEN typeof(t) = 'JSON' THEN CAST(to_json(x) AS VARCHAR)
+  cast_to_type(CASE WHEN typeof(t) IN ('JSON', 'JSONB') THEN CAST(to_json(x) AS VARCHAR)
                     ELSE json_extract_string(to_json(x), '$') END, t);
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
@@ -410,7 +410,8 @@ CREATE OR REPLACE MACRO _sf.main.map_cat_(x, y) AS
 CREATE OR REPLACE MACRO _sf.main.row_entries_(r) AS
   CASE WHEN contains(typeof(r), 'TIMESTAMP') OR contains(typeof(r), 'BLOB')
        THEN error('OBJECT_CONSTRUCT(*) of timestamps and binaries is not supported')
-       ELSE list_transform(_sf.main.entries_(to_json(r)), lambda e: {
+       ELSE list_transform(_sf.main.entries_(CASE WHEN contains(typeof(r), 'JSONB')
+         THEN row_to_json_(typeof(r), to_json(r)) ELSE to_json(r) END), lambda e: {
          'k': CASE WHEN e.k = lower(e.k) THEN upper(e.k) ELSE e.k END, 'v': e.v}) END;
 CREATE OR REPLACE MACRO _sf.main.object_of_row_with_nulls_(r) AS
   _sf.main.object_of_(_sf.main.row_entries_(r));
