@@ -168,9 +168,35 @@ def _steps(path: exp.Expr) -> list[exp.Expr]:
     raise refused("a path that is no plain literal", path)
 
 
+_ACCESS = (exp.JSONExtract, exp.JSONExtractScalar, exp.JSONBExtract, exp.JSONBExtractScalar)
+
+_OF = "taken out of"
+"""Key of `meta`: the column that a step on the way into its document begins with."""
+
+
+def _kept(node: exp.Expr, made: exp.Expr) -> exp.Expr:
+    """What is taken out of a document, in the document's own type: jsonb of a jsonb, json of a json."""
+    around, document = node.parent, node.this
+    while isinstance(around, exp.Paren):
+        around = around.parent
+    while isinstance(document, (exp.Paren, *_ACCESS)) or _OF in document.meta:
+        document = document.meta.get(_OF) or document.this
+    if not isinstance(document, exp.Column):
+        return made
+    if isinstance(around, _ACCESS):
+        made.meta[_OF] = document
+        return made
+    return duck("cast_to_type", made, document.copy())
+
+
+def member(node: exp.JSONExtract) -> exp.Expr:
+    """`a -> 'b'`, whose arrow DuckDB would take for a lambda's among arguments."""
+    return _kept(node, duck("json_extract", node.this, node.expression))
+
+
 def at_path(node: exp.Binary) -> exp.Expr:
     """`a #> '{b,c}'`"""
-    return _along(node.this, _steps(node.expression))
+    return _kept(node, _along(node.this, _steps(node.expression)))
 
 
 def text_at_path(node: exp.Binary) -> exp.Expr:
@@ -253,6 +279,7 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONBContainsAnyTopKeys: has_any_key,
     exp.JSONBContainsAllTopKeys: has_all_keys,
     exp.JSONBExtract: at_path,
+    exp.JSONExtract: member,
     exp.JSONBExtractScalar: text_at_path,
     exp.JSONBDeleteAtPath: delete_path,
     exp.JSONArrayAgg: aggregate_list,

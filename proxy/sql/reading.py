@@ -222,6 +222,12 @@ class Reader:
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 
+# Postgres has no lambdas: among arguments too, `doc -> 'a'` takes a member out of a document.
+_PARSER = _PostgresDialect.parser_class
+_PARSER.LAMBDAS = {
+    token: read for token, read in _PARSER.LAMBDAS.items() if token != TokenType.ARROW
+}
+
 SNOWFLAKE = Reader("snowflake", _SnowflakeDialect(), _UntaggedSnowflake())
 PLAIN_SNOWFLAKE = Reader("snowflake", _PlainSnowflakeDialect(), _UntaggedPlainSnowflake())
 POSTGRES = Reader("postgres", _PostgresDialect(), _UntaggedPostgres())

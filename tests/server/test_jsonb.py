@@ -253,3 +253,21 @@ def test_what_is_no_text_is_not_cast(server: Running) -> None:
             connection.execute("SELECT n::jsonb FROM d")
         assert caught.value.sqlstate == "42846"
         assert "cannot cast type integer to jsonb" in str(caught.value)
+
+
+def test_what_is_taken_out_of_a_jsonb_is_one(server: Running) -> None:
+    with _connect(server) as connection:
+        connection.execute("CREATE TEMP TABLE d (doc jsonb, plain json)")
+        row = '{"b": {"z":[1,2], "a":"x"}}'
+        connection.execute(f"INSERT INTO d VALUES ('{row}', '{row}')")
+        taken = "SELECT doc -> 'b', doc -> 'b' -> 'z', doc #> '{b,z}', d.doc -> 'b' ->> 'a' FROM d"
+        assert _texts(connection, taken) == [b'{"a": "x", "z": [1, 2]}', *[b"[1, 2]"] * 2, b"x"]
+        assert _described(connection, taken)[0] == [JSONB, JSONB, JSONB, 25]
+        types, _ = _described(connection, "SELECT plain -> 'b' FROM d")
+        assert types == [JSON]
+        grouped = (
+            "SELECT doc -> 'b', count(*) FROM d WHERE doc -> 'b' ->> 'a' = 'x' GROUP BY doc -> 'b'"
+        )
+        assert connection.execute(grouped).fetchall() == [({"a": "x", "z": [1, 2]}, 1)]
+        found = connection.execute("SELECT jsonb_typeof(doc -> 'b' -> 'z') FROM d").fetchone()
+        assert found == ("array",)
