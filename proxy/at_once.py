@@ -2,8 +2,9 @@
 
 Why it exists: `SELECT $1::int + 1` costs DuckDB less than it costs to wake the session's task, decode
 three messages and keep a portal. Where Bind, Execute and Sync (with or without a Describe, as drivers
-have it) of a prepared scalar query have arrived whole, in the very form in which `exchange` took them before, only the values can be others: they are
-read, the compiled way (`engines.small`) runs and writes, and the answer leaves.
+have it) of a prepared scalar query have arrived whole, in the very form in which `exchange` took them
+before, only the values can be others: they are read, the compiled way (`engines.small`) runs and
+writes, and the answer leaves.
 
 What is not certain to be that simple, errors included, is left to the session; nothing has happened
 then. A scalar query has no effects (`sql.scalar`), so it may be run again there.
@@ -203,7 +204,7 @@ class AtOnce:
             return None
         if at != len(data) - len(shape.tail):
             return None
-        found = session.duck.scalar_answer(duck, values, shape.layout)
+        found = duck.scalar_answer(values, shape.layout)
         if found is None:
             return None
         rows, count = found

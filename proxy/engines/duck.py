@@ -198,15 +198,6 @@ class DuckSession:
         """On the loop, without a thread: only what is scalar and `runs_at_once`."""
         return self._translate(function, *arguments)
 
-    def scalar_answer(
-        self, statement: DuckStatement, values: Sequence[Any], layout: bytes
-    ) -> tuple[bytes, int] | None:
-        """On the loop: the rows of a scalar query that `runs_at_once`, and their number.
-
-        None where it is for `answer`; then nothing has happened.
-        """
-        return statement.scalar_answer(values, layout)
-
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
 
@@ -787,7 +778,10 @@ class DuckStatement:
         return DuckPortal(None, self), (data, rows, False)
 
     def scalar_answer(self, values: Sequence[Any], layout: bytes) -> tuple[bytes, int] | None:
-        """See `DuckSession.scalar_answer`, the way to call it."""
+        """On the loop: the rows of a scalar query that `runs_at_once`, and their number.
+
+        None where it is for `answer`; then nothing has happened.
+        """
         assert self._prepared is not None
         pending = self._prepared.pend_small(values)
         if pending is None:

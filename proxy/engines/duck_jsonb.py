@@ -46,12 +46,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "logical_type_set_alias": (None, (ptr, c.c_char_p)),
     "vector_assign_string_element_len": (None, (ptr, c.c_uint64, c.c_char_p, c.c_uint64)),
     "vector_ensure_validity_writable": (None, (ptr,)),
-    "vector_get_data": (ptr, (ptr,)),
-    "vector_get_validity": (ptr, (ptr,)),
-    "vector_reference_vector": (None, (ptr, ptr)),
-    "create_list_type": (ptr, (ptr,)),
-    "data_chunk_get_size": (c.c_uint64, (ptr,)),
-    "data_chunk_get_vector": (ptr, (ptr, c.c_uint64)),
     "list_vector_get_child": (ptr, (ptr,)),
     "validity_row_is_valid": (c.c_bool, (ptr, c.c_uint64)),
     "validity_set_row_invalid": (None, (ptr, c.c_uint64)),
@@ -107,14 +101,18 @@ def _string(strings: int, row: int) -> bytes:
     return c.string_at(*_place(strings, row))
 
 
+def _put_null(output: int, row: int) -> None:
+    _api.vector_ensure_validity_writable(output)
+    _api.validity_set_row_invalid(api.vector_get_validity(output), row)
+
+
 @_cast
 def _column(info: int, count: int, given: int, output: int) -> bool:
     """The cast to jsonb where no compiler was there."""
-    data, valid = _api.vector_get_data(given), _api.vector_get_validity(given)
+    data, valid = api.vector_get_data(given), api.vector_get_validity(given)
     for row in range(count):
         if valid and not _api.validity_row_is_valid(valid, row):
-            _api.vector_ensure_validity_writable(output)
-            _api.validity_set_row_invalid(_api.vector_get_validity(output), row)
+            _put_null(output, row)
             continue
         if not _one(info, row, *_place(data, row), output):
             return False
@@ -124,26 +122,25 @@ def _column(info: int, count: int, given: int, output: int) -> bool:
 @_cast
 def _as_it_is(info: int, count: int, given: int, output: int) -> bool:
     """From jsonb: its text is one already."""
-    _api.vector_reference_vector(output, given)
+    api.vector_reference_vector(output, given)
     return True
 
 
 @_scalar
 def _to_json(info: int, chunk: int, output: int) -> None:
-    _api.vector_reference_vector(output, _api.data_chunk_get_vector(chunk, 0))
+    api.vector_reference_vector(output, api.data_chunk_get_vector(chunk, 0))
 
 
 @_scalar
 def _list_to_json(info: int, chunk: int, output: int) -> None:
     try:
-        lists = _api.data_chunk_get_vector(chunk, 0)
-        rows, valid = _api.data_chunk_get_size(chunk), _api.vector_get_validity(lists)
-        entries, child = _api.vector_get_data(lists), _api.list_vector_get_child(lists)
-        texts, there = _api.vector_get_data(child), _api.vector_get_validity(child)
+        lists = api.data_chunk_get_vector(chunk, 0)
+        rows, valid = api.data_chunk_get_size(chunk), api.vector_get_validity(lists)
+        entries, child = api.vector_get_data(lists), _api.list_vector_get_child(lists)
+        texts, there = api.vector_get_data(child), api.vector_get_validity(child)
         for row in range(rows):
             if valid and not _api.validity_row_is_valid(valid, row):
-                _api.vector_ensure_validity_writable(output)
-                _api.validity_set_row_invalid(_api.vector_get_validity(output), row)
+                _put_null(output, row)
                 continue
             start, length = (c.c_uint64 * 2).from_address(entries + 16 * row)
             made = b"[%s]" % b",".join(
@@ -158,13 +155,12 @@ def _list_to_json(info: int, chunk: int, output: int) -> None:
 @_scalar
 def _row_to_json(info: int, chunk: int, output: int) -> None:
     try:
-        kinds, made = (_api.data_chunk_get_vector(chunk, i) for i in (0, 1))
-        names, texts = _api.vector_get_data(kinds), _api.vector_get_data(made)
-        valid = _api.vector_get_validity(made)
-        for row in range(_api.data_chunk_get_size(chunk)):
+        kinds, made = (api.data_chunk_get_vector(chunk, i) for i in (0, 1))
+        names, texts = api.vector_get_data(kinds), api.vector_get_data(made)
+        valid = api.vector_get_validity(made)
+        for row in range(api.data_chunk_get_size(chunk)):
             if valid and not _api.validity_row_is_valid(valid, row):
-                _api.vector_ensure_validity_writable(output)
-                _api.validity_set_row_invalid(_api.vector_get_validity(output), row)
+                _put_null(output, row)
                 continue
             kind, text = _string(names, row).decode(), _string(texts, row).decode()
             raw = with_documents(kind, text).encode()
@@ -233,7 +229,7 @@ def _register_to_json(connection: Connection) -> int:
     `row_to_json_(typeof(x), to_json(x))` mends what holds one.
     """
     kind, result = ptr(alias_of_text(NAME)), ptr(alias_of_text("JSON"))
-    several, text = ptr(_api.create_list_type(kind)), ptr(alias_of_text())
+    several, text = ptr(api.create_list_type(kind)), ptr(alias_of_text())
     failed = 0
     try:
         for name, arguments, function in (

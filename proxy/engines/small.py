@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from struct import Struct
 
 from proxy.engines.duckdb_api import TYPE_NAMES, address_of
+from proxy.wire.compiled import KINDS, is_styled
 from proxy.wire.rows import TextStyle
 from proxy.wire.types import DuckType
 
@@ -47,37 +48,22 @@ _FUNCTIONS = (
 if compiled is not None:
     compiled.setup([address_of(name) for name in _FUNCTIONS])
 
-_TEXT = {
-    "BOOLEAN": "o",
-    "TINYINT": "b",
-    "SMALLINT": "h",
-    "INTEGER": "i",
-    "BIGINT": "q",
-    "UTINYINT": "B",
-    "USMALLINT": "H",
-    "UINTEGER": "I",
-    "UBIGINT": "Q",
-    "FLOAT": "e",
-    "DOUBLE": "d",
-    "VARCHAR": "s",
-    "DATE": "D",
-    "TIMESTAMP": "t",
-    "TIMESTAMP_TZ": "u",
-}
+# Those of Arrow's columns, and what DuckDB's vectors have otherwise.
+_TEXT = {**KINDS, "BOOLEAN": b"o", "VARCHAR": b"s"}
 _BINARY = {
-    "BOOLEAN": "y",
-    "SMALLINT": "W",
-    "INTEGER": "L",
-    "BIGINT": "X",
-    "FLOAT": "L",
-    "DOUBLE": "X",
-    "VARCHAR": "s",
-    "DATE": "E",
-    "TIMESTAMP": "T",
-    "TIMESTAMP_TZ": "T",
+    "BOOLEAN": b"y",
+    "SMALLINT": b"W",
+    "INTEGER": b"L",
+    "BIGINT": b"X",
+    "FLOAT": b"L",
+    "DOUBLE": b"X",
+    "VARCHAR": b"s",
+    "DATE": b"E",
+    "TIMESTAMP": b"T",
+    "TIMESTAMP_TZ": b"T",
 }
 # Digits that a DECIMAL of each width has at most.
-_DECIMALS = ((4, "1"), (9, "2"), (18, "3"), (38, "n"))
+_DECIMALS = ((4, b"1"), (9, b"2"), (18, b"3"), (38, b"n"))
 
 _expected = Struct("=4i").pack  # DuckDB's number of the type, width and scale, kind
 
@@ -91,14 +77,7 @@ def layout(types: Sequence[DuckType], formats: Sequence[int], style: TextStyle) 
         kind = (_BINARY if code else _TEXT).get(duck.id)
         if duck.id == "DECIMAL" and not code:
             kind = next(letter for digits, letter in _DECIMALS if duck.width <= digits)
-        if kind is None or duck.alias or (not code and _is_styled(duck, style)):
+        if kind is None or duck.alias or (not code and is_styled(duck, style)):
             return None
         found.append(_expected(TYPE_NAMES.index(duck.id), duck.width, duck.scale, ord(kind)))
     return b"".join(found)
-
-
-def _is_styled(duck: DuckType, style: TextStyle) -> bool:
-    """Whether the session asks for another text than the one there is."""
-    if duck.id in ("FLOAT", "DOUBLE"):
-        return style.extra_float_digits <= 0
-    return duck.id == "TIMESTAMP_TZ" and style.time_zone != "UTC"

@@ -45,14 +45,17 @@ KINDS = {
 }
 
 
+def is_styled(duck: DuckType, style: TextStyle) -> bool:
+    """Whether the session asks for another text of a type in `KINDS` than the one that is written."""
+    if duck.id in ("FLOAT", "DOUBLE"):
+        return style.extra_float_digits <= 0
+    return duck.id == "TIMESTAMP_TZ" and style.time_zone != "UTC"
+
+
 def offer(duck: DuckType, *, binary: bool, style: TextStyle) -> Offer | None:
     """What hands over a column of this type as it is; None where its encoder must go first."""
     kind = None if binary else KINDS.get(duck.id)
-    if kind is None or data_rows is None:
-        return None
-    if duck.id in ("FLOAT", "DOUBLE") and style.extra_float_digits <= 0:
-        return None
-    if duck.id == "TIMESTAMP_TZ" and style.time_zone != "UTC":
+    if kind is None or data_rows is None or is_styled(duck, style):
         return None
     extra = duck.scale if duck.id == "DECIMAL" else 0
 
