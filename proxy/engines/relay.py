@@ -555,7 +555,7 @@ class Relay:
             return
         if self._paused:
             backend.resume()
-        if backend.busy or backend.status != "I":
+        if backend.busy or backend.status != "I" or (self._closed and backend.untrusted):
             self._close_backend()
         elif self.trace is not Trace.NOTHING:
             self._releasing = _start(self._ask_and_release(backend))
@@ -701,8 +701,10 @@ class Relay:
             return
         if not backend.alive:
             self._let_go()
-        elif backend.busy or self._unsynced:
-            _start(self._stop(backend))
+        elif self.pool is not None and (backend.busy or self._unsynced):
+            # Its statement may end before the cancel lands: whoever is lent it then would be hit.
+            backend.untrusted = True
+            _start(self._stop(backend, self.pool))
         elif self.in_transaction or backend.status != "I":
             self._close_backend()
         elif self.pinned or self.trace is not Trace.NOTHING:
@@ -712,10 +714,13 @@ class Relay:
         else:
             self._let_go()
 
-    async def _stop(self, backend: Backend) -> None:
+    async def _stop(self, backend: Backend, pool: Pool) -> None:
         if backend.busy:
             await self._pools.control.cancel(backend.pid, backend.key)
-        self._close_backend()
+        if self._backend is backend:
+            self._close_backend()
+        elif backend in pool.lent:
+            pool.drop(backend)
 
 
 _TASKS: set[asyncio.Task[None]] = set()  # which may outlive their sessions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from typing import Any
 
@@ -86,12 +87,10 @@ def test_a_client_that_waits_can_be_cancelled(pool: Pooled) -> None:
         assert waiter.execute("SELECT count(*) FROM hd_runtime.notes").fetchone() == (100,)
 
 
-def test_a_cancel_stops_its_own_statement_only(pool: Pooled) -> None:
-    """Each round's cancel races with its statement's end, while others run on the same backends."""
-    stop = threading.Event()
-    wrong: list[BaseException] = []
+def _innocent(pool: Pooled, stop: threading.Event, wrong: list[BaseException]) -> threading.Thread:
+    """Runs statements on the backends that others' cancels are meant for."""
 
-    def innocent() -> None:
+    def run() -> None:
         try:
             with pool.connect() as connection:
                 while not stop.is_set():
@@ -99,9 +98,16 @@ def test_a_cancel_stops_its_own_statement_only(pool: Pooled) -> None:
         except BaseException as error:
             wrong.append(error)
 
-    others = [threading.Thread(target=innocent) for _ in range(4)]
-    for other in others:
-        other.start()
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_a_cancel_stops_its_own_statement_only(pool: Pooled) -> None:
+    """Each round's cancel races with its statement's end, while others run on the same backends."""
+    stop = threading.Event()
+    wrong: list[BaseException] = []
+    others = [_innocent(pool, stop, wrong) for _ in range(4)]
     cancelled = 0
     with pool.connect() as victim:
         for round_ in range(60):
@@ -111,6 +117,26 @@ def test_a_cancel_stops_its_own_statement_only(pool: Pooled) -> None:
             while (result := victim.pgconn.get_result()) is not None:
                 cancelled += result.error_field(67) == b"57014"
         assert victim.execute("SELECT count(*) FROM hd_runtime.notes").fetchone() == (100,)
+    stop.set()
+    for other in others:
+        other.join()
+    assert wrong == []
+
+
+def test_a_client_that_vanishes_takes_nobody_with_it(pool: Pooled) -> None:
+    """What stops its statement races with the statement's end, as a cancel does."""
+    stop = threading.Event()
+    wrong: list[BaseException] = []
+    others = [_innocent(pool, stop, wrong) for _ in range(2)]
+    for round_ in range(150):
+        vanishing = pool.connect()
+        count = "SELECT count(*) FROM generate_series(1, {}) JOIN hd_runtime.notes ON true"
+        vanishing.execute(count.format(100).encode())
+        vanishing.pgconn.send_query(count.format(20 * (1 + round_ % 20)).encode())
+        vanishing.pgconn.flush()
+        with socket.socket(fileno=os.dup(vanishing.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)  # without a goodbye
+        vanishing.close()
     stop.set()
     for other in others:
         other.join()
