@@ -272,6 +272,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
@@ -355,6 +356,7 @@ class Session:
         await self.extended.stop_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
+        self.mirror.failed()
         if self.transaction.block is Block.NONE:
             await self.extended.close_portals()
         if extended:
@@ -726,6 +728,8 @@ class Session:
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(self, plan)
         follow = await self.compound.stages.ahead(plan, Block.MESSAGE)
+        if plan.touched:
+            self.mirror.changing(plan.touched)
         try:
             if plan.scalar and self.duck_at_once(plan.sql):
                 running, encoder, piece = self.duck.at_once(self._start_duck, plan)
