@@ -508,9 +508,16 @@ class DuckSession:
 
     def referring(self, schema: str, name: str) -> list[str]:
         """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
-        found = self._watch.tables.referring(
-            schema, name, lambda other: self.means((DATABASE, schema, other)) is not None
-        )
+        inside = self._watch.in_block
+        if not inside:
+            self.run("BEGIN TRANSACTION")  # as `entry` asks for
+        try:
+            found = self._watch.tables.referring(
+                schema, name, lambda other: self.entry(schema, other) is not None
+            )
+        finally:
+            if not inside:
+                self.run("ROLLBACK")
         if found is None:
             told = read_told(self.run, DATABASE)
             self._watch.tables.listed(told)
