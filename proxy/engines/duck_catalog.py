@@ -159,7 +159,8 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             rename = {"kind": "rename", "name": target.name, "new": target.renamed}
             documents.append(rename | {"schema": mirrored_schema(schema)})
         _note(states, schema, target)
-    for schema, name in _views_on(duck, [t for t in targets if t.views]):
+    reading = _Reading(duck)
+    for schema, name in _views_on(reading, [t for t in targets if t.views]):
         states.setdefault((schema, name.casefold()), _State(name, kept=_ASPECTS))
     wanted: list[tuple[str, str, str, _State]] = []
     comments: list[Document] = []
@@ -175,7 +176,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         else:
             wanted.append((schema, entry.name, entry.kind, state))
     if wanted:
-        documents += _Reading(duck).documents(wanted)
+        documents += reading.documents(wanted)
     counted = {t.name.casefold() for t in targets if t.rows and t.name is not None}
     documents += [
         _counted(duck, schema, name)
@@ -252,17 +253,15 @@ def _counted(duck: DuckSession, schema: str, name: str) -> Document:
     return {"kind": "rows", "schema": mirrored_schema(schema), "name": name, "rows": count}
 
 
-def _views_on(duck: DuckSession, tables: Sequence[Target]) -> list[tuple[str, str]]:
+def _views_on(reading: _Reading, tables: Sequence[Target]) -> list[tuple[str, str]]:
     """Views whose text has the name of one of `tables` somewhere, as (schema, name)."""
     if not tables:
         return []
-    names = ", ".join(_literal((table.name or "").lower()) for table in tables)
+    names = [(table.name or "").lower() for table in tables]
     return [
         (schema, name)
-        for schema, name in duck.run(
-            f"SELECT schema_name, view_name FROM duckdb_views() WHERE {_KEPT} AND NOT internal "
-            f"AND list_bool_or(list_transform([{names}], n -> contains(lower(sql), n)))"
-        )
+        for schema, name, sql in reading.views()
+        if any(wanted in sql.lower() for wanted in names)
     ]
 
 
@@ -274,6 +273,13 @@ class _Reading:
         self._database = database
         self._types: dict[str, tuple[int, int]] = {}
         self._grammar = Grammar.get_or_raise("duckdb")
+        self._views: list[tuple[str, str, str]] | None = None
+
+    def views(self) -> list[tuple[str, str, str]]:
+        """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
+        if self._views is None:
+            self._views = self._run(_VIEWS, " ORDER BY view_oid") if self._run(_ANY_VIEW) else []
+        return self._views
 
     def _run(self, query: str, condition: str = "") -> list[tuple[Any, ...]]:
         """One of the queries below, about the database that this look is at."""
@@ -323,7 +329,7 @@ class _Reading:
             found[row[0], row[1]] = self._sequence(row)
         for schema, name in self._run(_TABLES):
             found[schema, name] = self._table(schema, name)
-        for schema, name, sql in self._run(_VIEWS, " ORDER BY view_oid"):
+        for schema, name, sql in self.views():
             found[schema, name] = self._view(schema, name, sql)
         for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
@@ -334,14 +340,13 @@ class _Reading:
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
     ) -> None:
-        where = _where(schema, name)
         if kind == "S":
-            named = f" AND schema_name = {where[0]} AND sequence_name = {where[1]}"
+            named = f" AND schema_name = {_literal(schema)} AND sequence_name = {_literal(name)}"
             found[schema, name] = self._sequence(self._run(_SEQUENCES, named)[0])
             return
         if kind == "v":
-            named = f" AND schema_name = {where[0]} AND view_name = {where[1]}"
-            document = self._view(schema, name, self._run(_VIEWS, named)[0][2])
+            texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
+            document = self._view(schema, name, next(texts))
         else:
             document = self._table(schema, name)
         qualified = f'{self._database}."{_double(schema)}"."{_double(name)}"'
@@ -551,10 +556,6 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _where(schema: str, name: str) -> tuple[str, str]:
-    return _literal(schema), _literal(name)
-
-
 def _named(column: str, names: list[str] | None) -> str:
     if names is None:
         return ""
@@ -576,6 +577,7 @@ _SCHEMAS = (
 _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
+_ANY_VIEW = f"SELECT 1 FROM duckdb_views() WHERE {_OURS} AND NOT internal LIMIT 1"
 _SEQUENCES = (
     "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
     f"FROM duckdb_sequences() WHERE {_OURS}"
