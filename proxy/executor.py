@@ -114,6 +114,8 @@ class Executor:
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
+            if statement.plan.touched:
+                session.mirror.changing(statement.plan.touched)
         try:
             if bound.running is None:
                 await self._bring(bound)

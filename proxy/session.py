@@ -229,6 +229,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
 
     def _start(self, greeting: Greeting) -> None:
@@ -311,6 +312,7 @@ class Session:
         await self.extended.stop_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
+        self.mirror.failed()
         if self.transaction.block is Block.NONE:
             await self.extended.close_portals()
         if extended:

@@ -149,6 +149,8 @@ class SimpleQuery:
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(session, plan)
         follow = await session.compound.stages.ahead(plan, Block.MESSAGE)
+        if plan.touched:
+            session.mirror.changing(plan.touched)
         try:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)

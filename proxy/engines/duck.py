@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from proxy.engines import duckdb_c, small
 from proxy.engines.crew import Crew
+from proxy.engines.crossings import Crossings, SessionCrossings
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
@@ -149,10 +150,12 @@ class DuckEngine:
         self._crew = Crew(self._database, threads - 1)
         self._rows, self._definitions = Changes(), Changes()
         self._tables, self._grammar = KnownTables(), Grammar()
+        self._crossings = Crossings()
 
     def session(self) -> DuckSession:
         tables = SessionTables(self._tables, self._grammar)
-        watch = Watch(self._rows, self._definitions, tables)
+        crossings = SessionCrossings(self._crossings)
+        watch = Watch(self._rows, self._definitions, tables, crossings)
         return DuckSession(self._database.connect(), self._workers, self._crew, watch)
 
     def close(self) -> None:
@@ -505,9 +508,16 @@ class DuckSession:
 
     def referring(self, schema: str, name: str) -> list[str]:
         """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
-        found = self._watch.tables.referring(
-            schema, name, lambda other: self.means((DATABASE, schema, other)) is not None
-        )
+        inside = self._watch.in_block
+        if not inside:
+            self.run("BEGIN TRANSACTION")  # as `entry` asks for
+        try:
+            found = self._watch.tables.referring(
+                schema, name, lambda other: self.entry(schema, other) is not None
+            )
+        finally:
+            if not inside:
+                self.run("ROLLBACK")
         if found is None:
             told = read_told(self.run, DATABASE)
             self._watch.tables.listed(told)
