@@ -163,7 +163,7 @@ class AtOnce:
             return False
         answer = None
         if shape.rest is EXECUTE_AND_SYNC:
-            answer = session.extended.kept_answer(data[5 : -len(EXECUTE_AND_SYNC)])
+            answer = session.extended.constants.find(data[5 : -len(EXECUTE_AND_SYNC)])
         if answer is None and (answer := self._run(data, statement, shape)) is None:
             return False
         session.context.started(shape.plan)

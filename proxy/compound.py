@@ -103,7 +103,7 @@ class Compound:
             raise SqlError("0A000", f"{plan.kind} from within another statement is not supported")
         statement = PreparedStatement("")
         statement.plan = plan
-        await session.extended.prepare(statement, plan, ())
+        await session.preparation.prepare(statement, plan, ())
         return Rows(Portal(statement))
 
     async def query(self, sql: str) -> Answer:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.if_exists import existence_notice
 from proxy.named import Rows
 from proxy.portal import Outcome
 from proxy.scope import Name, Scope
@@ -253,7 +254,7 @@ class Script:
         """Runs a statement for its effects."""
         plan = self._session.resolve(self._planned(text))
         if plan.route is Route.DUCKDB and not isinstance(plan.action, CopyStatement):
-            nothing_to_do = await self._session.existence_notice(plan)
+            nothing_to_do = await existence_notice(self._session, plan)
             rows = await self._finish(plan)
             if plan.kind in ("INSERT", "UPDATE", "DELETE", "MERGE") and not nothing_to_do:
                 await self._count(rows)
