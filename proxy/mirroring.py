@@ -25,6 +25,7 @@ import structlog
 
 from catalog.mirror import APPLY, Document, MirrorConnection
 from proxy.engines import duck_catalog
+from proxy.engines.catalog_reading import own_schema
 from proxy.engines.duck import DuckEngine, DuckSession
 from proxy.engines.duck_catalog import Target
 from proxy.engines.duckdb_c import DuckError
@@ -116,7 +117,7 @@ class Mirror:
                 change.add(
                     None if any(name is None for _, name in left) else (n for _, n in left if n)
                 )
-                named = [(duck_catalog.own_schema(schema), name) for schema, name in left]
+                named = [(own_schema(schema), name) for schema, name in left]
                 targets = [Target(schema, name, deep=True) for schema, name in named]
                 await self._sync(targets, change)
 
@@ -328,7 +329,7 @@ class SessionMirror:
         )
         self._mirrored += self._pending
         self._mirrored += [  # those that columns count by are nobody's target
-            Target(duck_catalog.own_schema(document["schema"]), document["name"], deep=True)
+            Target(own_schema(document["schema"]), document["name"], deep=True)
             for document in documents
             if document["kind"] == "S"
         ]

@@ -13,29 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
-from sqlglot import Dialect as Grammar
-from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
-
-from catalog.mirror import Document, has_references, signed
-from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
-from proxy.engines.duck_texts import (
-    CONSTRAINT,
-    called_sequence,
-    foreign_key,
-    is_own,
-    next_value,
-    plain_name,
+from catalog.mirror import Document, has_references
+from proxy.engines.catalog_reading import (
+    ASPECTS,
+    Reading,
+    State,
+    double,
+    literal,
+    mirrored_schema,
 )
-from proxy.engines.duckdb_c import DuckError
-from proxy.engines.known_tables import Declared, Key, Row
-from proxy.sql.constraint_names import given_names, name_of_check
-from proxy.sql.lengths import checked_length
-from proxy.sql.snowflake.recorded_keys import recorded_key
-from proxy.wire.types import BY_NAME, DuckType, wire_type
+from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +53,10 @@ class Target:
     comment: tuple[str | None, str | None] | None = None
 
 
-@dataclass(slots=True)
-class _State:
-    """What several statements together mean for one name: what of it is to be looked at, and what
-    is as it was; without either it has none. said: comments made since; only_said: nothing else."""
-
-    name: str
-    deep: frozenset[str] = frozenset()
-    kept: frozenset[str] = frozenset()
-    source: str | None = None
-    said: tuple[tuple[str | None, str | None], ...] = ()
-    only_said: bool = False
-
-
-_ASPECTS = frozenset({"constraints", "indexes", "comments"})
-
-
-def mirrored_schema(name: str) -> str:
-    """What Postgres calls one of DuckDB's schemas."""
-    return "public" if name == "main" else name
-
-
-def own_schema(mirrored: str) -> str:
-    """What DuckDB calls a schema of the mirror."""
-    return "main" if mirrored == "public" else mirrored
-
-
 def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
     """All tables, views and sequences, and the names of all schemas. Raises `SqlError`."""
     schemas = [mirrored_schema(name) for (name,) in duck.run(_SCHEMAS)]
-    documents = _Reading(duck).documents(None)
+    documents = Reading(duck).documents(None)
     return documents, schemas
 
 
@@ -108,16 +70,16 @@ def temporary(duck: DuckSession, names: Mapping[str, bool] | None) -> list[Docum
         found = (name for (name,) in duck.run(_ALL_TEMPORARY))
         names = {name: True for name in found if not name.startswith(_OWN_NAMES)}
     documents: list[Document] = []
-    wanted: list[tuple[str, str, str, _State]] = []
+    wanted: list[tuple[str, str, str, State]] = []
     for name, deep in names.items():
         entry = duck.entry("main", name, TEMPORARY)
         if entry is None:
             documents.append({"kind": "gone", "schema": "pg_temp", "name": name})
         else:
-            state = _State(entry.name, deep=_ASPECTS if deep else frozenset())
+            state = State(entry.name, deep=ASPECTS if deep else frozenset())
             wanted.append(("main", entry.name, entry.kind, state))
     if wanted:
-        documents += _Reading(duck, TEMPORARY).documents(wanted)
+        documents += Reading(duck, TEMPORARY).documents(wanted)
     return documents
 
 
@@ -146,7 +108,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         if t.name is None
     ]
     documents += _indexes_gone(duck, [t for t in targets if t.index])
-    states: dict[tuple[str, str], _State] = {}
+    states: dict[tuple[str, str], State] = {}
     for target in targets:
         if (
             target.name is None
@@ -159,10 +121,10 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             rename = {"kind": "rename", "name": target.name, "new": target.renamed}
             documents.append(rename | {"schema": mirrored_schema(schema)})
         _note(states, schema, target)
-    reading = _Reading(duck)
+    reading = Reading(duck)
     for schema, name in _views_on(reading, [t for t in targets if t.views]):
-        states.setdefault((schema, name.casefold()), _State(name, kept=_ASPECTS))
-    wanted: list[tuple[str, str, str, _State]] = []
+        states.setdefault((schema, name.casefold()), State(name, kept=ASPECTS))
+    wanted: list[tuple[str, str, str, State]] = []
     comments: list[Document] = []
     for (schema, _), state in states.items():
         entry = duck.entry(schema, state.name)
@@ -187,41 +149,41 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
     return documents + references + comments
 
 
-def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) -> None:
+def _note(states: dict[tuple[str, str], State], schema: str, target: Target) -> None:
     assert target.name is not None
     key = (schema, target.name.casefold())
     before = states.get(key)
     if target.renamed is not None:
-        moved = before or _State(target.renamed, kept=_ASPECTS)
+        moved = before or State(target.renamed, kept=ASPECTS)
         moved = replace(moved, name=target.renamed, only_said=False)
-        left = _State(target.name)
+        left = State(target.name)
         if target.deep:
-            moved = replace(moved, deep=_ASPECTS, kept=frozenset(), said=())
-            left = replace(left, deep=_ASPECTS)
+            moved = replace(moved, deep=ASPECTS, kept=frozenset(), said=())
+            left = replace(left, deep=ASPECTS)
         states[schema, target.renamed.casefold()] = moved
         states[key] = left
     elif target.deep:
         source = before.source if before is not None and target.kept else target.source
-        states[key] = _State(target.name, deep=_ASPECTS, source=source)
+        states[key] = State(target.name, deep=ASPECTS, source=source)
     elif target.comment is not None:
-        before = before or _State(target.name, kept=_ASPECTS, only_said=True)
+        before = before or State(target.name, kept=ASPECTS, only_said=True)
         states[key] = replace(before, said=(*before.said, target.comment))
     elif target.indexed or target.commented:
-        before = before or _State(target.name, kept=_ASPECTS)
+        before = before or State(target.name, kept=ASPECTS)
         aspect = {"indexes" if target.indexed else "comments"}
         deep, kept = before.deep | aspect, before.kept - aspect
         states[key] = replace(before, deep=deep, kept=kept, only_said=False)
     elif target.constrained:
-        states[key] = _State(target.name, deep=frozenset({"constraints"}))
+        states[key] = State(target.name, deep=frozenset({"constraints"}))
     elif not target.kept:
-        states[key] = _State(target.name, source=target.source)
+        states[key] = State(target.name, source=target.source)
     elif before is None:
-        states[key] = _State(target.name, kept=_ASPECTS)
+        states[key] = State(target.name, kept=ASPECTS)
     else:
         states[key] = replace(before, only_said=False)
 
 
-def _said(schema: str, name: str, state: _State) -> list[Document]:
+def _said(schema: str, name: str, state: State) -> list[Document]:
     """The comments that were made on a relation since the rest of it was looked at, in order."""
     if "comments" in state.deep:
         return []
@@ -233,7 +195,7 @@ def _indexes_gone(duck: DuckSession, targets: Sequence[Target]) -> list[Document
     """Those of `targets`, which name indexes, that are no more."""
     if not targets:
         return []
-    names = ", ".join(_literal((target.name or "").lower()) for target in targets)
+    names = ", ".join(literal((target.name or "").lower()) for target in targets)
     there = {
         (schema.casefold(), name.casefold())
         for schema, name in duck.run(
@@ -249,11 +211,11 @@ def _indexes_gone(duck: DuckSession, targets: Sequence[Target]) -> list[Document
 
 
 def _counted(duck: DuckSession, schema: str, name: str) -> Document:
-    ((count,),) = duck.run(f'SELECT count(*) FROM {DATABASE}."{_double(schema)}"."{_double(name)}"')
+    ((count,),) = duck.run(f'SELECT count(*) FROM {DATABASE}."{double(schema)}"."{double(name)}"')
     return {"kind": "rows", "schema": mirrored_schema(schema), "name": name, "rows": count}
 
 
-def _views_on(reading: _Reading, tables: Sequence[Target]) -> list[tuple[str, str]]:
+def _views_on(reading: Reading, tables: Sequence[Target]) -> list[tuple[str, str]]:
     """Views whose text has the name of one of `tables` somewhere, as (schema, name)."""
     if not tables:
         return []
@@ -265,304 +227,6 @@ def _views_on(reading: _Reading, tables: Sequence[Target]) -> list[tuple[str, st
     ]
 
 
-class _Reading:
-    """One look at the catalog."""
-
-    def __init__(self, duck: DuckSession, database: str = DATABASE) -> None:
-        self._duck = duck
-        self._database = database
-        self._types: dict[str, tuple[int, int]] = {}
-        self._grammar = Grammar.get_or_raise("duckdb")
-        self._views: list[tuple[str, str, str]] | None = None
-
-    def views(self) -> list[tuple[str, str, str]]:
-        """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
-        if self._views is None:
-            self._views = self._run(_VIEWS, " ORDER BY view_oid") if self._run(_ANY_VIEW) else []
-        return self._views
-
-    def _run(self, query: str, condition: str = "") -> list[tuple[Any, ...]]:
-        """One of the queries below, about the database that this look is at."""
-        return self._duck.run(query.format(database=_literal(self._database)) + condition)
-
-    def _new(self, kind: str, schema: str, name: str) -> Document:
-        document = _relation(kind, schema, name)
-        return document if self._database == DATABASE else document | {"schema": "pg_temp"}
-
-    def documents(self, wanted: Sequence[tuple[str, str, str, _State]] | None) -> list[Document]:
-        """wanted: (schema, name as stored, kind, state); None: all there are."""
-        found: dict[tuple[str, str], Document] = {}
-        if wanted is None:
-            self._all(found)
-            self._tell(found, self._duck.all_told(), _ASPECTS)
-            self._indexes(found, None)
-            self._comments(found, None)
-        else:
-            for schema, name, kind, state in wanted:
-                self._one(found, schema, name, kind, "constraints" in state.deep)
-                if kind == "r" and state.deep & {"constraints", "comments"}:
-                    key = schema.lower(), name.lower()
-                    told = {key: self._duck.told(schema, name, self._database)}
-                    self._tell(found, told, state.deep)
-            if names := [
-                name for _, name, kind, s in wanted if "indexes" in s.deep and kind == "r"
-            ]:
-                self._indexes(found, names)
-            if names := [
-                name for _, name, kind, s in wanted if "comments" in s.deep and kind == "v"
-            ]:
-                self._comments(found, names)
-        self._set_types(found.values())
-        documents = []
-        states = {(schema, name): state for schema, name, _, state in wanted or ()}
-        for key, document in found.items():
-            made, state = signed(document), states.get(key)
-            if state is not None and document["kind"] == "v" and state.source is not None:
-                made["source"] = state.source
-            if state is not None and state.kept:
-                made["kept"] = sorted(state.kept)
-            documents.append(made)
-        return documents
-
-    def _all(self, found: dict[tuple[str, str], Document]) -> None:
-        for row in self._run(_SEQUENCES):  # before the tables whose defaults call them
-            found[row[0], row[1]] = self._sequence(row)
-        for schema, name in self._run(_TABLES):
-            found[schema, name] = self._table(schema, name)
-        for schema, name, sql in self.views():
-            found[schema, name] = self._view(schema, name, sql)
-        for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
-            if (document := found.get((schema, relation))) is not None:
-                document["columns"].append(_column(name, kind, not nullable, default))
-        for document in found.values():
-            self._counters(document)
-
-    def _one(
-        self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
-    ) -> None:
-        if kind == "S":
-            named = f" AND schema_name = {_literal(schema)} AND sequence_name = {_literal(name)}"
-            found[schema, name] = self._sequence(self._run(_SEQUENCES, named)[0])
-            return
-        if kind == "v":
-            texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
-            document = self._view(schema, name, next(texts))
-        else:
-            document = self._table(schema, name)
-        qualified = f'{self._database}."{_double(schema)}"."{_double(name)}"'
-        try:
-            info = self._duck.run(
-                'SELECT name, type, "notnull", dflt_value, pk '
-                f"FROM pragma_table_info({_literal(qualified)})"
-            )
-        except DuckError:
-            if kind == "v":  # what it was about is gone: it stays as it was last seen
-                return
-            raise
-        key = [column for column, _, _, _, in_key in info if in_key]
-        document["columns"] = [_column(*row[:4]) for row in info]
-        if called := self._counters(document):  # made with it, by the same statement
-            listed = ", ".join(map(_literal, called))
-            for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
-                found.setdefault((row[0], row[1]), self._sequence(row))
-        if key and not deep:
-            document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
-        found[schema, name] = document
-
-    def _counters(self, document: Document) -> list[str]:
-        """Defaults that call a sequence, as Postgres knows it; the sequences' names."""
-        schema, table = own_schema(document["schema"]), document["name"]
-        called = []
-        for column in document["columns"]:
-            default = column.get("default", "")
-            sequence = called_sequence(default) if default.startswith("nextval(") else None
-            if sequence is None:
-                continue
-            called.append(sequence[-1])
-            column["default"] = next_value(sequence)
-            is_table = partial(self._is_table, schema)
-            if is_own(sequence[-1], table, column["name"], is_table):
-                column["owns"] = sequence[-1]
-        return called
-
-    def _is_table(self, schema: str, name: str) -> bool:
-        entry = self._duck.entry(schema, name)
-        return entry is not None and entry.kind == "r"
-
-    def _view(self, schema: str, name: str, sql: str) -> Document:
-        return self._new("v", schema, name) | {"query": self._query(sql)}
-
-    def _table(self, schema: str, name: str) -> Document:
-        return self._new("r", schema, name) | {"constraints": [], "indexes": []}
-
-    def _sequence(self, row: Sequence[Any]) -> Document:
-        schema, name, start, minimum, maximum, increment, cycle, comment = row
-        return self._new("S", schema, name) | {
-            "comment": comment,
-            "start": start,
-            "minimum": minimum,
-            "maximum": maximum,
-            "increment": increment,
-            "cycle": cycle,
-        }
-
-    def _query(self, sql: str) -> str:
-        """The query of `CREATE VIEW ... AS query;`, as DuckDB writes that."""
-        depth = 0
-        for token in self._grammar.tokenize(sql):
-            kind = token.token_type
-            depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
-            if kind == TokenType.ALIAS and not depth:
-                return sql[token.end + 1 :].strip()
-        return sql
-
-    def _tell(
-        self,
-        found: dict[tuple[str, str], Document],
-        told: Mapping[Key, Declared],
-        aspects: frozenset[str],
-    ) -> None:
-        """Constraints and comments of those of the tables that are told of."""
-        for (schema, name), document in found.items():
-            of_it = told.get((schema.lower(), name.lower()))
-            if of_it is None or document["kind"] != "r":
-                continue
-            if "constraints" in aspects:
-                rows = of_it.constraints
-                names = given_names([(row[0], row[2], row[3]) for row in rows])
-                for place, row in enumerate(rows):
-                    if names.get(place) != "":
-                        self._constraint(document, schema, row, names.get(place))
-            if "comments" in aspects:
-                document["comment"] = of_it.comment
-                for column in document["columns"]:
-                    if column["name"] in of_it.comments:
-                        column["comment"] = of_it.comments[column["name"]]
-
-    def _constraint(self, document: Document, schema: str, row: Row, name: str | None) -> None:
-        kind, _, columns, expression, other, theirs = row
-        item: Document = {"type": kind, "columns": list(columns)}
-        if name is not None:
-            item["name"] = name
-        if kind == "CHECK":
-            assert expression is not None
-            if self._is_length(document, columns, expression):
-                return
-            recorded = recorded_key(expression, self._grammar)
-            kept = foreign_key(expression)
-            if recorded is not None:
-                item = {"type": recorded[0], "columns": recorded[1]}
-            elif kept is not None:
-                item |= {"type": "FOREIGN KEY", **kept}
-                item["schema"] = mirrored_schema(kept["schema"] or schema)
-            else:
-                item["expression"] = (name_of_check(expression) or ("", expression))[1]
-        elif kind == "FOREIGN KEY":
-            item |= {"table": other, "references": list(theirs)}
-        document["constraints"].append(item)
-
-    def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
-        """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
-        if len(columns) != 1:
-            return False
-        try:
-            (check,) = self._grammar.parse(expression)
-        except (SqlglotError, RecursionError):
-            return False
-        length = checked_length(check, columns[0]) if check is not None else 0
-        for column in document["columns"]:
-            if length and column["name"] == columns[0] and column["oid"] == "VARCHAR":
-                column["length"] = length
-                return True
-        return False
-
-    def _indexes(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for schema, table, name, unique, expressions, comment in self._run(
-            _INDEXES, _named("table_name", names)
-        ):
-            document = found.get((schema, table))
-            if document is not None and comment == CONSTRAINT:
-                columns = [plain_name(one) for one in expressions]
-                unique_key = {"type": "UNIQUE", "name": name, "columns": columns}
-                document["constraints"].append(unique_key)
-            elif document is not None:
-                document["indexes"].append(
-                    {"name": name, "unique": unique, "expressions": expressions}
-                )
-
-    def _comments(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        """Of views."""
-        for schema, relation, comment in self._run(_VIEW_COMMENTS, _named("view_name", names)):
-            if (document := found.get((schema, relation))) is not None:
-                document["comment"] = comment
-        for schema, relation, name, comment in self._run(
-            _COLUMN_COMMENTS, _named("table_name", names)
-        ):
-            document = found.get((schema, relation), {})
-            if document.get("kind") == "v":
-                for column in document["columns"]:
-                    if column["name"] == name:
-                        column["comment"] = comment
-
-    def _set_types(self, documents: Iterable[Document]) -> None:
-        """DuckDB's names of types become Postgres's numbers; DuckDB itself reads its names."""
-        documents = list(documents)
-        texts = {c["oid"] for d in documents for c in d["columns"]} - self._types.keys()
-        for text, kind in zip(texts, self._read_types(list(texts)), strict=True):
-            wire = wire_type(kind)
-            self._types[text] = (wire.oid, wire.modifier)
-        for document in documents:
-            for column in document["columns"]:
-                column["oid"], column["modifier"] = self._types[column["oid"]]
-                if length := column.pop("length", 0):
-                    column["oid"], column["modifier"] = BY_NAME["varchar"].oid, length + 4
-
-    def _read_types(self, texts: list[str]) -> list[DuckType]:
-        if not texts:
-            return []
-        casts = ", ".join(f"CAST(NULL AS {text})" for text in texts)
-        statement = self._duck.prepare(f"SELECT {casts}")
-        try:
-            return [kind for _, kind in statement.columns]
-        finally:
-            statement.close()
-
-
-def _relation(kind: str, schema: str, name: str) -> Document:
-    return {
-        "kind": kind,
-        "schema": mirrored_schema(schema),
-        "name": name,
-        "columns": [],
-        "comment": None,
-    }
-
-
-def _column(name: str, kind: str, not_null: bool, default: str | None) -> Document:
-    """Its type is DuckDB's name for it until `_set_types`."""
-    column: Document = {"name": name, "oid": '"NULL"' if kind == "NULL" else kind}
-    if not_null:
-        column["not_null"] = True
-    if default is not None and default != "NULL":
-        column["default"] = default
-    return column
-
-
-def _double(name: str) -> str:
-    return name.replace('"', '""')
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _named(column: str, names: list[str] | None) -> str:
-    if names is None:
-        return ""
-    return f" AND {column} IN ({', '.join(map(_literal, names))})"
-
-
-_OURS = "database_name = {database}"
 _KEPT = f"database_name = '{DATABASE}'"
 _OWN_NAMES = ("_hd_", "postgres:", "postgres ")  # of temporary relations that are not the client's
 _ALL_TEMPORARY = (
@@ -574,28 +238,4 @@ _SCHEMAS = (
     "SELECT schema_name FROM duckdb_schemas() "
     f"WHERE {_KEPT} AND (NOT internal OR schema_name = 'main')"
 )
-_TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"
-_VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
-_ANY_VIEW = f"SELECT 1 FROM duckdb_views() WHERE {_OURS} AND NOT internal LIMIT 1"
-_SEQUENCES = (
-    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
-    f"FROM duckdb_sequences() WHERE {_OURS}"
-)
-_COLUMNS = (
-    "SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default "
-    f"FROM duckdb_columns() WHERE {_OURS} AND NOT internal "
-    "ORDER BY schema_name, table_name, column_index"
-)
-_INDEXES = (
-    "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment "
-    f"FROM duckdb_indexes() WHERE {_OURS}"
-)
-_COLUMN_COMMENTS = (
-    "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
-    f"WHERE {_OURS} AND comment IS NOT NULL"
-)
-_VIEW_COMMENTS = (
-    "SELECT schema_name, view_name, comment FROM duckdb_views() "
-    f"WHERE {_OURS} AND comment IS NOT NULL"
-)

@@ -1,0 +1,386 @@
+"""What one look at DuckDB's catalog finds of tables, views and sequences, as documents for the mirror.
+
+Why it exists: beside `duck_catalog`, which says what is to be looked at, as what a relation is takes
+several questions: columns, constraints, indexes, comments, the sequences that its columns count by.
+
+Promises: a `Reading` is one look, in one transaction; what all relations have in common is asked once.
+Blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlglot import Dialect as Grammar
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
+
+from catalog.mirror import Document, signed
+from proxy.engines.duck import DATABASE, DuckSession
+from proxy.engines.duck_texts import (
+    CONSTRAINT,
+    called_sequence,
+    foreign_key,
+    is_own,
+    next_value,
+    plain_name,
+)
+from proxy.engines.duckdb_c import DuckError
+from proxy.engines.known_tables import Declared, Key, Row
+from proxy.sql.constraint_names import given_names, name_of_check
+from proxy.sql.lengths import checked_length
+from proxy.sql.snowflake.recorded_keys import recorded_key
+from proxy.wire.types import BY_NAME, DuckType, wire_type
+
+
+@dataclass(slots=True)
+class State:
+    """What several statements together mean for one name: what of it is to be looked at, and what
+    is as it was; without either it has none. said: comments made since; only_said: nothing else."""
+
+    name: str
+    deep: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    source: str | None = None
+    said: tuple[tuple[str | None, str | None], ...] = ()
+    only_said: bool = False
+
+
+ASPECTS = frozenset({"constraints", "indexes", "comments"})
+
+
+def mirrored_schema(name: str) -> str:
+    """What Postgres calls one of DuckDB's schemas."""
+    return "public" if name == "main" else name
+
+
+def own_schema(mirrored: str) -> str:
+    """What DuckDB calls a schema of the mirror."""
+    return "main" if mirrored == "public" else mirrored
+
+
+class Reading:
+    """One look at the catalog."""
+
+    def __init__(self, duck: DuckSession, database: str = DATABASE) -> None:
+        self._duck = duck
+        self._database = database
+        self._types: dict[str, tuple[int, int]] = {}
+        self._grammar = Grammar.get_or_raise("duckdb")
+        self._views: list[tuple[str, str, str]] | None = None
+
+    def views(self) -> list[tuple[str, str, str]]:
+        """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
+        if self._views is None:
+            self._views = self._run(_VIEWS, " ORDER BY view_oid") if self._run(_ANY_VIEW) else []
+        return self._views
+
+    def _run(self, query: str, condition: str = "") -> list[tuple[Any, ...]]:
+        """One of the queries below, about the database that this look is at."""
+        return self._duck.run(query.format(database=literal(self._database)) + condition)
+
+    def _new(self, kind: str, schema: str, name: str) -> Document:
+        document = _relation(kind, schema, name)
+        return document if self._database == DATABASE else document | {"schema": "pg_temp"}
+
+    def documents(self, wanted: Sequence[tuple[str, str, str, State]] | None) -> list[Document]:
+        """wanted: (schema, name as stored, kind, state); None: all there are."""
+        found: dict[tuple[str, str], Document] = {}
+        if wanted is None:
+            self._all(found)
+            self._tell(found, self._duck.all_told(), ASPECTS)
+            self._indexes(found, None)
+            self._comments(found, None)
+        else:
+            for schema, name, kind, state in wanted:
+                self._one(found, schema, name, kind, "constraints" in state.deep)
+                if kind == "r" and state.deep & {"constraints", "comments"}:
+                    key = schema.lower(), name.lower()
+                    told = {key: self._duck.told(schema, name, self._database)}
+                    self._tell(found, told, state.deep)
+            if names := [
+                name for _, name, kind, s in wanted if "indexes" in s.deep and kind == "r"
+            ]:
+                self._indexes(found, names)
+            if names := [
+                name for _, name, kind, s in wanted if "comments" in s.deep and kind == "v"
+            ]:
+                self._comments(found, names)
+        self._set_types(found.values())
+        documents = []
+        states = {(schema, name): state for schema, name, _, state in wanted or ()}
+        for key, document in found.items():
+            made, state = signed(document), states.get(key)
+            if state is not None and document["kind"] == "v" and state.source is not None:
+                made["source"] = state.source
+            if state is not None and state.kept:
+                made["kept"] = sorted(state.kept)
+            documents.append(made)
+        return documents
+
+    def _all(self, found: dict[tuple[str, str], Document]) -> None:
+        for row in self._run(_SEQUENCES):  # before the tables whose defaults call them
+            found[row[0], row[1]] = self._sequence(row)
+        for schema, name in self._run(_TABLES):
+            found[schema, name] = self._table(schema, name)
+        for schema, name, sql in self.views():
+            found[schema, name] = self._view(schema, name, sql)
+        for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
+            if (document := found.get((schema, relation))) is not None:
+                document["columns"].append(_column(name, kind, not nullable, default))
+        for document in found.values():
+            self._counters(document)
+
+    def _one(
+        self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
+    ) -> None:
+        if kind == "S":
+            named = f" AND schema_name = {literal(schema)} AND sequence_name = {literal(name)}"
+            found[schema, name] = self._sequence(self._run(_SEQUENCES, named)[0])
+            return
+        if kind == "v":
+            texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
+            document = self._view(schema, name, next(texts))
+        else:
+            document = self._table(schema, name)
+        qualified = f'{self._database}."{double(schema)}"."{double(name)}"'
+        try:
+            info = self._duck.run(
+                'SELECT name, type, "notnull", dflt_value, pk '
+                f"FROM pragma_table_info({literal(qualified)})"
+            )
+        except DuckError:
+            if kind == "v":  # what it was about is gone: it stays as it was last seen
+                return
+            raise
+        key = [column for column, _, _, _, in_key in info if in_key]
+        document["columns"] = [_column(*row[:4]) for row in info]
+        if called := self._counters(document):  # made with it, by the same statement
+            listed = ", ".join(map(literal, called))
+            for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
+                found.setdefault((row[0], row[1]), self._sequence(row))
+        if key and not deep:
+            document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
+        found[schema, name] = document
+
+    def _counters(self, document: Document) -> list[str]:
+        """Defaults that call a sequence, as Postgres knows it; the sequences' names."""
+        schema, table = own_schema(document["schema"]), document["name"]
+        called = []
+        for column in document["columns"]:
+            default = column.get("default", "")
+            sequence = called_sequence(default) if default.startswith("nextval(") else None
+            if sequence is None:
+                continue
+            called.append(sequence[-1])
+            column["default"] = next_value(sequence)
+            is_table = partial(self._is_table, schema)
+            if is_own(sequence[-1], table, column["name"], is_table):
+                column["owns"] = sequence[-1]
+        return called
+
+    def _is_table(self, schema: str, name: str) -> bool:
+        entry = self._duck.entry(schema, name)
+        return entry is not None and entry.kind == "r"
+
+    def _view(self, schema: str, name: str, sql: str) -> Document:
+        return self._new("v", schema, name) | {"query": self._query(sql)}
+
+    def _table(self, schema: str, name: str) -> Document:
+        return self._new("r", schema, name) | {"constraints": [], "indexes": []}
+
+    def _sequence(self, row: Sequence[Any]) -> Document:
+        schema, name, start, minimum, maximum, increment, cycle, comment = row
+        return self._new("S", schema, name) | {
+            "comment": comment,
+            "start": start,
+            "minimum": minimum,
+            "maximum": maximum,
+            "increment": increment,
+            "cycle": cycle,
+        }
+
+    def _query(self, sql: str) -> str:
+        """The query of `CREATE VIEW ... AS query;`, as DuckDB writes that."""
+        depth = 0
+        for token in self._grammar.tokenize(sql):
+            kind = token.token_type
+            depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+            if kind == TokenType.ALIAS and not depth:
+                return sql[token.end + 1 :].strip()
+        return sql
+
+    def _tell(
+        self,
+        found: dict[tuple[str, str], Document],
+        told: Mapping[Key, Declared],
+        aspects: frozenset[str],
+    ) -> None:
+        """Constraints and comments of those of the tables that are told of."""
+        for (schema, name), document in found.items():
+            of_it = told.get((schema.lower(), name.lower()))
+            if of_it is None or document["kind"] != "r":
+                continue
+            if "constraints" in aspects:
+                rows = of_it.constraints
+                names = given_names([(row[0], row[2], row[3]) for row in rows])
+                for place, row in enumerate(rows):
+                    if names.get(place) != "":
+                        self._constraint(document, schema, row, names.get(place))
+            if "comments" in aspects:
+                document["comment"] = of_it.comment
+                for column in document["columns"]:
+                    if column["name"] in of_it.comments:
+                        column["comment"] = of_it.comments[column["name"]]
+
+    def _constraint(self, document: Document, schema: str, row: Row, name: str | None) -> None:
+        kind, _, columns, expression, other, theirs = row
+        item: Document = {"type": kind, "columns": list(columns)}
+        if name is not None:
+            item["name"] = name
+        if kind == "CHECK":
+            assert expression is not None
+            if self._is_length(document, columns, expression):
+                return
+            recorded = recorded_key(expression, self._grammar)
+            kept = foreign_key(expression)
+            if recorded is not None:
+                item = {"type": recorded[0], "columns": recorded[1]}
+            elif kept is not None:
+                item |= {"type": "FOREIGN KEY", **kept}
+                item["schema"] = mirrored_schema(kept["schema"] or schema)
+            else:
+                item["expression"] = (name_of_check(expression) or ("", expression))[1]
+        elif kind == "FOREIGN KEY":
+            item |= {"table": other, "references": list(theirs)}
+        document["constraints"].append(item)
+
+    def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
+        """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
+        if len(columns) != 1:
+            return False
+        try:
+            (check,) = self._grammar.parse(expression)
+        except (SqlglotError, RecursionError):
+            return False
+        length = checked_length(check, columns[0]) if check is not None else 0
+        for column in document["columns"]:
+            if length and column["name"] == columns[0] and column["oid"] == "VARCHAR":
+                column["length"] = length
+                return True
+        return False
+
+    def _indexes(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
+        for schema, table, name, unique, expressions, comment in self._run(
+            _INDEXES, _named("table_name", names)
+        ):
+            document = found.get((schema, table))
+            if document is not None and comment == CONSTRAINT:
+                columns = [plain_name(one) for one in expressions]
+                unique_key = {"type": "UNIQUE", "name": name, "columns": columns}
+                document["constraints"].append(unique_key)
+            elif document is not None:
+                document["indexes"].append(
+                    {"name": name, "unique": unique, "expressions": expressions}
+                )
+
+    def _comments(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
+        """Of views."""
+        for schema, relation, comment in self._run(_VIEW_COMMENTS, _named("view_name", names)):
+            if (document := found.get((schema, relation))) is not None:
+                document["comment"] = comment
+        for schema, relation, name, comment in self._run(
+            _COLUMN_COMMENTS, _named("table_name", names)
+        ):
+            document = found.get((schema, relation), {})
+            if document.get("kind") == "v":
+                for column in document["columns"]:
+                    if column["name"] == name:
+                        column["comment"] = comment
+
+    def _set_types(self, documents: Iterable[Document]) -> None:
+        """DuckDB's names of types become Postgres's numbers; DuckDB itself reads its names."""
+        documents = list(documents)
+        texts = {c["oid"] for d in documents for c in d["columns"]} - self._types.keys()
+        for text, kind in zip(texts, self._read_types(list(texts)), strict=True):
+            wire = wire_type(kind)
+            self._types[text] = (wire.oid, wire.modifier)
+        for document in documents:
+            for column in document["columns"]:
+                column["oid"], column["modifier"] = self._types[column["oid"]]
+                if length := column.pop("length", 0):
+                    column["oid"], column["modifier"] = BY_NAME["varchar"].oid, length + 4
+
+    def _read_types(self, texts: list[str]) -> list[DuckType]:
+        if not texts:
+            return []
+        casts = ", ".join(f"CAST(NULL AS {text})" for text in texts)
+        statement = self._duck.prepare(f"SELECT {casts}")
+        try:
+            return [kind for _, kind in statement.columns]
+        finally:
+            statement.close()
+
+
+def _relation(kind: str, schema: str, name: str) -> Document:
+    return {
+        "kind": kind,
+        "schema": mirrored_schema(schema),
+        "name": name,
+        "columns": [],
+        "comment": None,
+    }
+
+
+def _column(name: str, kind: str, not_null: bool, default: str | None) -> Document:
+    """Its type is DuckDB's name for it until `_set_types`."""
+    column: Document = {"name": name, "oid": '"NULL"' if kind == "NULL" else kind}
+    if not_null:
+        column["not_null"] = True
+    if default is not None and default != "NULL":
+        column["default"] = default
+    return column
+
+
+def double(name: str) -> str:
+    return name.replace('"', '""')
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _named(column: str, names: list[str] | None) -> str:
+    if names is None:
+        return ""
+    return f" AND {column} IN ({', '.join(map(literal, names))})"
+
+
+_OURS = "database_name = {database}"
+_TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
+_VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
+_ANY_VIEW = f"SELECT 1 FROM duckdb_views() WHERE {_OURS} AND NOT internal LIMIT 1"
+_SEQUENCES = (
+    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
+    f"FROM duckdb_sequences() WHERE {_OURS}"
+)
+_COLUMNS = (
+    "SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default "
+    f"FROM duckdb_columns() WHERE {_OURS} AND NOT internal "
+    "ORDER BY schema_name, table_name, column_index"
+)
+_INDEXES = (
+    "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment "
+    f"FROM duckdb_indexes() WHERE {_OURS}"
+)
+_COLUMN_COMMENTS = (
+    "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
+    f"WHERE {_OURS} AND comment IS NOT NULL"
+)
+_VIEW_COMMENTS = (
+    "SELECT schema_name, view_name, comment FROM duckdb_views() "
+    f"WHERE {_OURS} AND comment IS NOT NULL"
+)
