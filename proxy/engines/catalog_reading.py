@@ -19,6 +19,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, signed
+from proxy.engines.declarations import Declared, Key, Row
 from proxy.engines.duck import DATABASE, DuckSession
 from proxy.engines.duck_texts import (
     CONSTRAINT,
@@ -29,7 +30,6 @@ from proxy.engines.duck_texts import (
     plain_name,
 )
 from proxy.engines.duckdb_c import DuckError
-from proxy.engines.known_tables import Declared, Key, Row
 from proxy.sql.constraint_names import given_names, name_of_check
 from proxy.sql.lengths import checked_length
 from proxy.sql.snowflake.recorded_keys import recorded_key

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines.known_tables import name_at
+from proxy.engines.definition_names import TEMPORARY, name_at
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
 
@@ -124,4 +124,4 @@ def _read(sql: str) -> _Step | None:
 
 def _step(indexes: bool, tokens: list[Token], at: int) -> _Step | None:
     name, _ = name_at(tokens, at)
-    return None if name is None or name[0] == "temp" else _Step(indexes, name[1], name[2])
+    return None if name is None or name[0] == TEMPORARY else _Step(indexes, name[1], name[2])

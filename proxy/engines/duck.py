@@ -22,6 +22,8 @@ import pyarrow as pa
 from proxy.engines import duckdb_c, small
 from proxy.engines.crew import Crew
 from proxy.engines.crossings import Crossings, SessionCrossings
+from proxy.engines.declarations import Declared as Told
+from proxy.engines.declarations import Grammar, Key, read_told, referring
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_errors import sql_error
@@ -29,15 +31,7 @@ from proxy.engines.duck_functions import Body
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_vectors import FewRows, few_rows
 from proxy.engines.freshness import Changes, Stamp, Watch
-from proxy.engines.known_tables import Declared as Told
-from proxy.engines.known_tables import (
-    Grammar,
-    Key,
-    KnownTables,
-    SessionTables,
-    read_told,
-    referring,
-)
+from proxy.engines.known_tables import KnownTables, SessionTables
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared

@@ -14,70 +14,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from sqlglot.tokens import Token, TokenType
-
-from proxy.engines import duck_jsonb, duckdb_c
-from proxy.sql.identities import literal, quoted
-from proxy.sql.reading import DUCKDB
-
-Row = tuple[str, str, tuple[str, ...], str | None, str | None, tuple[str, ...]]
-"""As `duckdb_constraints()` tells it: type, text, columns, expression, the other table, its columns."""
-
-Key = tuple[str, str]
-"""A schema and the name of a table in it, both folded."""
-
-CONSTRAINTS = """
-SELECT schema_name, table_name, constraint_type, constraint_text, constraint_column_names, expression,
-       referenced_table, referenced_column_names
-FROM duckdb_constraints() WHERE database_name = {database} AND constraint_type <> 'NOT NULL'
-"""
-"""In the order in which they were declared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """constraints: without NOT NULL. comments: of columns, by their names.
-
-    peculiar: of COLLATE and GENERATED, what its columns have.
-    """
-
-    constraints: tuple[Row, ...] = ()
-    comment: str | None = None
-    comments: Mapping[str, str] = field(default_factory=dict)
-    peculiar: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A table whose definition was not read yet: `sql` made it. others: make what it refers to."""
-
-    sql: str
-    others: tuple[str, ...] = ()
-
-
-_Known = Declared | _Made
+from proxy.engines.declarations import Declared, Grammar, Key, Known, Made, referenced, referring
+from proxy.engines.definition_texts import Change, is_there, read
 
 Announced = list[tuple[int, tuple[str, ...] | None]]
 """Changes: their numbers, and the names of tables, or None for any."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """names: (schema or '', name) of what it may change; None: anything. does: what becomes of it."""
-
-    names: tuple[tuple[str, str], ...] | None
-    does: Callable[[Declared | None], _Known | None] | None = None
-    creates: bool = False
-    unless: bool = False  # there is one
-    renames: bool = False  # the first of the names to the second
-    temporary: bool = False
-
-
-_ANYTHING = _Change(None)
-_NOTHING = _Change(())
 
 
 class KnownTables:
@@ -86,7 +30,7 @@ class KnownTables:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._number = 0
-        self._known: dict[Key, _Known] = {}
+        self._known: dict[Key, Known] = {}
         self._changed: dict[str, int] = {}  # by name, in whatever schema: when it last was
         self._all_changed = 0
         self._missing: set[str] | None = (
@@ -101,7 +45,7 @@ class KnownTables:
 
     def begin(
         self, names: tuple[str, ...] | None, since: int | None
-    ) -> tuple[int, dict[Key, _Known]]:
+    ) -> tuple[int, dict[Key, Known]]:
         """Something is about to change `names`, or anything: which change it is, and what was known.
 
         since: as for `get`; None outside a transaction.
@@ -121,7 +65,7 @@ class KnownTables:
                 del self._known[key]
             return self._number, before
 
-    def end(self, announced: Announced, known: Mapping[Key, _Known | None]) -> None:
+    def end(self, announced: Announced, known: Mapping[Key, Known | None]) -> None:
         """What was announced is there for all, or will not be; known: what that left."""
         with self._lock:
             if any(names is None for _, names in announced):
@@ -165,7 +109,7 @@ class KnownTables:
             return False
         return name not in self._under_way and self._changed.get(name, 0) <= since
 
-    def get(self, key: Key, since: int) -> _Known | None:
+    def get(self, key: Key, since: int) -> Known | None:
         """since: the number when the transaction began that asks."""
         with self._lock:
             return self._known.get(key) if self._is_settled(key[1], since) else None
@@ -180,7 +124,7 @@ class KnownTables:
                 late = {name for name, number in self._changed.items() if number > since}
                 self._missing = late
 
-    def all(self, since: int) -> tuple[dict[Key, _Known], set[str]] | None:
+    def all(self, since: int) -> tuple[dict[Key, Known], set[str]] | None:
         """All tables that are known, and names of which it is not; None where any may be missing."""
         with self._lock:
             if self._missing is None or self._all_under_way or self._all_changed > since:
@@ -197,7 +141,7 @@ class SessionTables:
         self._tables, self._grammar = tables, grammar
         self._since: int | None = None  # outside a transaction
         self._announced: Announced = []
-        self._own: dict[Key, _Known | None] = {}  # of the names in there, as the session sees them
+        self._own: dict[Key, Known | None] = {}  # of the names in there, as the session sees them
         self._temporary: set[str] = set()
         self._declaring: set[str] = set()  # of them, what may have constraints
         self.schema = "main"  # in which it makes tables
@@ -210,7 +154,7 @@ class SessionTables:
         own = any(key[1] in (names or ()) for _, names in self._announced)
         since = self._tables.number() if self._since is None else self._since
         known = self._own.get(key) if own else self._tables.get(key, since)
-        if isinstance(known, _Made):
+        if isinstance(known, Made):
             known = self._grammar.declared(known)
             if own:
                 self._own[key] = known
@@ -232,7 +176,7 @@ class SessionTables:
         known, missing = found
         declared = {}
         for key, told in {**known, **self._own}.items():
-            one = self.of(*key) if isinstance(told, _Made) else told
+            one = self.of(*key) if isinstance(told, Made) else told
             if one is not None:
                 declared[key] = one
         if any((schema.lower(), other) not in declared and is_there(other) for other in missing):
@@ -259,7 +203,7 @@ class SessionTables:
 
     def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
         """A definition is about to be made by this text. run: asks the engine."""
-        change = _read(sql)
+        change = read(sql)
         names = None if change.names is None else tuple(name for _, name in change.names)
         if change.temporary or not self._temporary.isdisjoint(names or ()):
             self._temporary.update(names or ())  # it may be one of them that gets another name
@@ -272,7 +216,7 @@ class SessionTables:
         self._announced.append((number, names))
         if change.names is None or change.does is None:
             return self._forget(names)
-        if change.unless and _is_there(sql, run):
+        if change.unless and is_there(sql, run):
             return self._own.update(
                 {key: known for key, known in before.items() if key not in self._own}
             )
@@ -285,15 +229,15 @@ class SessionTables:
                 self._forget((name,))
                 continue
             found = known.get(place)
-            if isinstance(found, _Made) and not change.creates:
+            if isinstance(found, Made) and not change.creates:
                 found = self._grammar.declared(found)
             self._own.update(known)
             made = change.does(found)
-            if isinstance(made, _Made):
-                made = replace(made, others=_referenced(sql, run))
+            if isinstance(made, Made):
+                made = replace(made, others=referenced(sql, run))
             self._own[place] = made
 
-    def _rename(self, change: _Change, before: Mapping[Key, _Known]) -> None:
+    def _rename(self, change: Change, before: Mapping[Key, Known]) -> None:
         assert change.names is not None
         assert change.does is not None
         (schema, old), (_, new) = change.names
@@ -303,7 +247,7 @@ class SessionTables:
         if place is None:
             return
         found = known.get(place)
-        if isinstance(found, _Made):
+        if isinstance(found, Made):
             found = self._grammar.declared(found)
         self._own[place[0], new] = change.does(found)
 
@@ -340,364 +284,3 @@ class SessionTables:
         if self._since is None and self._announced:
             self._tables.end(self._announced, self._own)
             self._announced, self._own = [], {}
-
-
-_IN_MEMORY = CONSTRAINTS.format(database="'memory'") + " ORDER BY table_oid, constraint_index"
-_LAST_TABLE = "SELECT sql FROM duckdb_tables() ORDER BY table_oid DESC LIMIT 1"
-
-
-class Grammar:
-    """Reads what a CREATE TABLE declares as DuckDB does: by a DuckDB that has nothing else in it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        settings = {"threads": "1", "enable_external_access": "false", "errors_as_json": "true"}
-        self._database = duckdb_c.Database(":memory:", settings)
-        self._connection = self._database.connect()
-        duck_jsonb.register(self._connection)
-
-    def declared(self, made: _Made) -> Declared | None:
-        """None for what cannot be made alone: it needs a type, a function or a table of the database."""
-        with self._lock:
-            try:
-                self._connection.run_script("BEGIN")
-                try:
-                    for other in made.others:
-                        self._connection.run_script(other)
-                    before = len(self._connection.run(_IN_MEMORY))
-                    self._connection.run_script(_alone(made.sql))
-                    rows = self._connection.run(_IN_MEMORY)[before:]
-                    text = self._connection.run(_LAST_TABLE)[0][0]
-                finally:
-                    self._connection.run_script("ROLLBACK")
-            except duckdb_c.DuckError:
-                return None
-        return Declared(tuple(as_row(row[2:]) for row in rows), peculiar=_peculiar(text))
-
-    def close(self) -> None:
-        self._connection.close()
-        self._database.close()
-
-
-_PECULIAR = frozenset({"COLLATE", "GENERATED"})
-
-
-def _peculiar(sql: str) -> frozenset[str]:
-    """Of DuckDB's own text of a CREATE TABLE."""
-    return _PECULIAR & {
-        token.text for token in DUCKDB.own_tokens(sql) if token.token_type != TokenType.IDENTIFIER
-    }
-
-
-def as_row(row: tuple[Any, ...]) -> Row:
-    kind, text, columns, expression, other, theirs = row
-    return kind, text, tuple(columns), expression, other, tuple(theirs or ())
-
-
-def referring(told: Mapping[Key, Declared], schema: str, name: str) -> list[str]:
-    """The names of the tables whose foreign keys refer to a table of their schema."""
-    return [
-        table
-        for (place, table), declared in told.items()
-        if place == schema.lower() and any(row[4] == name for row in declared.constraints)
-    ]
-
-
-def read_told(run: Callable[[str], list[tuple[Any, ...]]], database: str) -> dict[Key, Declared]:
-    """Of all tables, from DuckDB. run: as `DuckSession.run`."""
-    of_it = f"WHERE database_name = {literal(database)}"
-    constraints: dict[tuple[str, str], list[Row]] = {}
-    for schema, table, *row in run(CONSTRAINTS.format(database=literal(database))):
-        constraints.setdefault((schema, table), []).append(as_row(tuple(row)))
-    comments: dict[tuple[str, str], dict[str, str]] = {}
-    said = f"SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() {of_it}"
-    for schema, table, column, text in run(f"{said} AND comment IS NOT NULL"):
-        comments.setdefault((schema, table), {})[column] = text
-    nothing = Declared()
-    found = {}
-    peculiar = " OR ".join(f"contains(sql, '{word}')" for word in sorted(_PECULIAR))
-    for schema, table, comment, sql in run(
-        f"SELECT schema_name, table_name, comment, CASE WHEN {peculiar} THEN sql END FROM duckdb_tables() {of_it}"
-    ):
-        own, of_columns = constraints.get((schema, table)), comments.get((schema, table))
-        told = nothing
-        if own or comment is not None or of_columns or sql:
-            words = _peculiar(sql) if sql else frozenset()
-            told = Declared(tuple(own or ()), comment, of_columns or {}, words)
-        found[schema.lower(), table.lower()] = told
-    return found
-
-
-# --- what a definition does, from its tokens --------------------------------------------------------
-
-
-def _read(sql: str) -> _Change:
-    tokens = DUCKDB.own_tokens(sql) if sql else []
-    words = [token.text.upper() for token in tokens[:8]]
-    reader = _READERS.get(words[0]) if words else None
-    return reader(tokens, words, sql) if reader is not None else _ANYTHING
-
-
-def _created(tokens: list[Token], words: list[str], sql: str) -> _Change:
-    at = 1
-    temporary = False
-    while words[at : at + 1] and words[at] in ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE"):
-        temporary = temporary or words[at].startswith("TEMP")
-        at += 1
-    kind = words[at] if len(words) > at else ""
-    if kind in _OF_NO_TABLE:
-        return _NOTHING
-    if kind != "TABLE":
-        return _ANYTHING
-    exists = words[at + 1 : at + 4] == ["IF", "NOT", "EXISTS"]
-    name, after = name_at(tokens, at + (4 if exists else 1))
-    if name is None:
-        return _ANYTHING
-    plain = after < len(tokens) and tokens[after].token_type == TokenType.ALIAS
-    if temporary or name[0] == _TEMPORARY:
-        return _Change((name[1:],), temporary=True, creates=not plain)
-    made: _Known = Declared() if plain else _Made(sql)
-    return _Change((name[1:],), lambda _: made, creates=True, unless=exists)
-
-
-def _dropped(tokens: list[Token], words: list[str], sql: str) -> _Change:
-    kind = words[1] if len(words) > 1 else ""
-    if kind in _OF_NO_TABLE - {"SCHEMA"}:
-        return _NOTHING
-    if kind != "TABLE":
-        return _ANYTHING
-    name, after = name_at(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
-    alone = after >= len(tokens) or tokens[after].token_type != TokenType.COMMA
-    return _Change((name[1:],)) if name is not None and alone else _ANYTHING
-
-
-def _altered(tokens: list[Token], words: list[str], sql: str) -> _Change:
-    if words[1:2] and words[1] in ("VIEW", "SEQUENCE"):
-        return _NOTHING
-    if words[1:2] != ["TABLE"]:
-        return _ANYTHING
-    name, after = name_at(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
-    if name is None:
-        return _ANYTHING
-    said = [token.text.upper() for token in tokens[after : after + 2]]
-    if said == ["RENAME", "TO"]:
-        new, _ = name_at(tokens, after + 2)
-        if new is None:
-            return _ANYTHING
-        return _Change((name[1:], (name[1], new[2])), _renamed_to(name[2]), renames=True)
-    what = [token.text.upper() for token in tokens[after : after + 6]]
-    # ALTER [COLUMN] c SET|DROP DEFAULT|NOT NULL leaves constraints and comments as they are.
-    if what[:1] == ["ALTER"]:
-        how = what[3:5] if what[1:2] == ["COLUMN"] else what[2:4]
-        if how in (["SET", "DEFAULT"], ["DROP", "DEFAULT"], ["SET", "NOT"], ["DROP", "NOT"]):
-            return _Change((name[1:],), lambda known: known)
-    # ADD [COLUMN] can have no constraint to DuckDB.
-    plain = _PECULIAR.isdisjoint(token.text.upper() for token in tokens)
-    if what[:1] == ["ADD"] and plain and what[1:2] not in _ADDED_CONSTRAINTS:
-        return _Change((name[1:],), lambda known: known)
-    return _Change((name[1:],))
-
-
-def _renamed_to(old: str) -> Callable[[Declared | None], _Known | None]:
-    def does(known: Declared | None) -> _Known | None:
-        refers = known is not None and any(row[4] == old for row in known.constraints)
-        return None if refers else known
-
-    return does
-
-
-def _commented(tokens: list[Token], words: list[str], sql: str) -> _Change:
-    kind = words[2] if words[1:2] == ["ON"] and len(words) > 2 else ""
-    if kind in _OF_NO_TABLE:
-        return _NOTHING
-    if kind not in ("TABLE", "COLUMN"):
-        return _ANYTHING
-    parts, after = _parts(tokens, 3)
-    column = parts.pop() if kind == "COLUMN" and parts else None
-    if not parts or after + 1 >= len(tokens):
-        return _ANYTHING
-    value = tokens[after + 1]
-    name = (parts[-2] if len(parts) > 1 else "", parts[-1])
-    if value.token_type not in (TokenType.STRING, TokenType.NULL) or parts[0] == _TEMPORARY:
-        return _Change((name,))
-    text = value.text if value.token_type == TokenType.STRING else None
-
-    def does(known: Declared | None) -> _Known | None:
-        if known is None:
-            return None
-        if column is None:
-            return replace(known, comment=text)
-        comments = {k: v for k, v in known.comments.items() if k.lower() != column}
-        return replace(known, comments=comments if text is None else {**comments, column: text})
-
-    return _Change((name,), does)
-
-
-_ADDED_CONSTRAINTS = [
-    [word]
-    for word in (
-        "CONSTRAINT",
-        "PRIMARY KEY",
-        "PRIMARY",
-        "UNIQUE",
-        "FOREIGN KEY",
-        "FOREIGN",
-        "CHECK",
-    )
-]
-_OF_NO_TABLE = frozenset(
-    {"VIEW", "INDEX", "SEQUENCE", "SCHEMA", "MACRO", "FUNCTION", "TYPE", "MACROTABLE", "SECRET"}
-)
-_TEMPORARY = "temp"
-_WORDS_OF_NO_TABLE = (
-    "SET RESET USE VACUUM ANALYZE CHECKPOINT TRUNCATE SELECT WITH FROM INSERT UPDATE DELETE MERGE COPY SHOW "
-    "DESCRIBE SUMMARIZE VALUES"
-)
-
-
-def _explained(tokens: list[Token], words: list[str], sql: str) -> _Change:
-    return _ANYTHING if "ANALYZE" in words else _NOTHING
-
-
-def _no_table(tokens: list[Token], words: list[str], sql: str) -> _Change:
-    return _NOTHING
-
-
-_READERS = {
-    **dict.fromkeys(_WORDS_OF_NO_TABLE.split(), _no_table),
-    "EXPLAIN": _explained,
-    "CREATE": _created,
-    "DROP": _dropped,
-    "ALTER": _altered,
-    "COMMENT": _commented,
-}
-
-
-def _parts(tokens: list[Token], at: int) -> tuple[list[str], int]:
-    """The parts of a name, folded, and where it ends."""
-    parts: list[str] = []
-    while at < len(tokens):
-        parts.append(tokens[at].text.lower())
-        at += 1
-        if at >= len(tokens) or tokens[at].token_type != TokenType.DOT:
-            break
-        at += 1
-    return parts, at
-
-
-def name_at(tokens: list[Token], at: int) -> tuple[tuple[str, str, str] | None, int]:
-    """Database, schema ('' where they are not said) and name, and where that ends."""
-    parts, at = _parts(tokens, at)
-    if not parts or len(parts) > 3:
-        return None, at
-    if len(parts) == 2 and parts[0] == _TEMPORARY:
-        return (_TEMPORARY, "", parts[1]), at
-    database, schema = ["", "", *parts[:-1]][-2:]
-    return (database, schema, parts[-1]), at
-
-
-def _is_there(sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> bool:
-    """Whether there is what CREATE TABLE IF NOT EXISTS would make."""
-    tokens = DUCKDB.own_tokens(sql)
-    at = next(i for i, token in enumerate(tokens) if token.text.upper() == "EXISTS") + 1
-    end = _parts(tokens, at)[1]
-    name = sql[tokens[at].start : tokens[end - 1].end + 1]
-    try:
-        run(f"SELECT 1 FROM pragma_table_info({literal(name)}) LIMIT 1")
-    except duckdb_c.DuckError:
-        return False
-    return True
-
-
-_DEFAULT_ENDS = frozenset(
-    {
-        "NOT",
-        "NULL",
-        "CHECK",
-        "PRIMARY",
-        "UNIQUE",
-        "REFERENCES",
-        "COLLATE",
-        "GENERATED",
-        "CONSTRAINT",
-    }
-)
-
-
-def _alone(sql: str) -> str:
-    """A CREATE TABLE as another DuckDB can read it: without defaults, which may call its sequences,
-    and with names that have no schema."""
-    tokens = DUCKDB.own_tokens(sql)
-    start = next(i for i, token in enumerate(tokens) if token.token_type == TokenType.L_PAREN)
-    end = _parts(tokens, start - 1)[1]
-    kept = f"CREATE TABLE {_written(tokens, end - 1, sql)} "
-    at, depth, written = start, 0, tokens[start].start
-    while at < len(tokens):
-        token = tokens[at]
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        word = token.text.upper() if token.token_type != TokenType.IDENTIFIER else ""
-        if word == "DEFAULT" and depth == 1:
-            kept += sql[written : token.start]
-            at = _after_default(tokens, at + 1)
-            written = tokens[at].start
-            continue
-        if word == "REFERENCES":
-            last = _parts(tokens, at + 1)[1] - 1
-            kept += f"{sql[written : token.end + 1]} {_written(tokens, last, sql)}"
-            written = tokens[last].end + 1
-        at += 1
-    return kept + sql[written : tokens[-1].end + 1]
-
-
-def _after_default(tokens: list[Token], at: int) -> int:
-    """Where the expression ends that begins there: with what its column says next, or with it."""
-    depth = 0
-    first = at
-    while True:
-        token = tokens[at]
-        kind = token.token_type
-        if kind == TokenType.L_PAREN:
-            depth += 1
-        elif depth and kind == TokenType.R_PAREN:
-            depth -= 1
-        elif not depth and (
-            kind in (TokenType.R_PAREN, TokenType.COMMA)
-            or (at > first and kind != TokenType.IDENTIFIER and token.text.upper() in _DEFAULT_ENDS)
-        ):
-            return at
-        at += 1
-
-
-def _written(tokens: list[Token], at: int, sql: str) -> str:
-    return sql[tokens[at].start : tokens[at].end + 1]
-
-
-def _referenced(sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> tuple[str, ...]:
-    """What makes the tables that a CREATE TABLE refers to, as far as it does."""
-    tokens = DUCKDB.own_tokens(sql)
-    others: dict[str, list[str]] = {}
-    for at, token in enumerate(tokens):
-        if token.token_type == TokenType.IDENTIFIER or token.text.upper() != "REFERENCES":
-            continue
-        parts, end = _parts(tokens, at + 1)
-        name = sql[tokens[at + 1].start : tokens[end - 1].end + 1]
-        try:
-            columns = run(f"SELECT name, type, pk FROM pragma_table_info({literal(name)})")
-        except duckdb_c.DuckError:
-            continue  # itself
-        keys = [quoted(column) for column, _, in_key in columns if in_key]
-        items = others.get(parts[-1])
-        if items is None:
-            items = [f"{quoted(column)} {kind}" for column, kind, _ in columns]
-            items += [f"PRIMARY KEY ({', '.join(keys)})"] if keys else []
-            others[parts[-1]] = items
-        if end < len(tokens) and tokens[end].token_type == TokenType.L_PAREN:
-            theirs, after = _parts(tokens, end + 1)
-            while tokens[after].token_type == TokenType.COMMA:
-                more, after = _parts(tokens, after + 1)
-                theirs += more
-            named = [quoted(column) for column in theirs]
-            unique = f"UNIQUE ({', '.join(named)})"
-            if named != [key.lower() for key in keys] and unique not in items:
-                items.append(unique)
-    return tuple(f"CREATE TABLE {quoted(name)} ({', '.join(it)})" for name, it in others.items())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy.engines.declarations import Declared, read_told
 from proxy.engines.duck import DATABASE, DuckEngine, DuckSession
 from proxy.engines.duckdb_c import DuckError
-from proxy.engines.known_tables import Declared, read_told
 from proxy.errors import SqlError
 
 
