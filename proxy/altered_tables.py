@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from proxy.engines.duck import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
-from proxy.rebuilding import Table, indexes_of
+from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
 from proxy.sql.rebuilding import Rebuilds
+from proxy.table_parts import indexes_of
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
-from proxy.rebuilding import Constraint, Table, is_length
+from proxy.rebuilding import Table
 from proxy.sql.identities import literal, quoted
 from proxy.sql.liking import Like, Likes
+from proxy.table_parts import Constraint, is_length
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession

@@ -12,14 +12,9 @@ that others refer to cannot be made anew: DuckDB says so.
 
 from __future__ import annotations
 
-import json
 import secrets
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from proxy.engines.duck import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
@@ -29,13 +24,22 @@ from proxy.sql.constraint_names import (
     NamedKey,
     check_of,
     given_names,
-    name_of_check,
-    named_check,
 )
 from proxy.sql.identities import literal, quoted
-from proxy.sql.lengths import checked_length
-from proxy.sql.reading import DUCKDB, write_duckdb
-from proxy.sql.snowflake.definitions import FOREIGN_KEY
+from proxy.table_parts import (
+    Column,
+    Constraint,
+    Index,
+    definition_of,
+    indexes_of,
+    is_length,
+    keep_key,
+    reads,
+    refers,
+    rename_in_key,
+    renamed_in,
+    unable,
+)
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession, Meant
@@ -44,72 +48,6 @@ _COLUMNS = """
 SELECT name, type, CASE WHEN dflt_value <> 'NULL' THEN dflt_value END, "notnull"
 FROM pragma_table_info({name})
 """
-_INDEXES = """
-SELECT index_name, is_unique, expressions::VARCHAR[], comment FROM duckdb_indexes()
-WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
-"""
-
-
-@dataclass(slots=True)
-class _Column:
-    name: str
-    kind: str
-    default: str | None
-    not_null: bool
-    comment: str | None
-    value: str = ""  # what it is in terms of the old table's columns, where that is not itself
-    sql: str = ""  # its whole definition, for a new one
-
-
-@dataclass(slots=True)
-class Constraint:
-    """kind: 'CHECK', 'PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY', or '' for one that is added.
-
-    name: that it was given, '' for none. named: its columns, where its name is kept beside it.
-    """
-
-    kind: str
-    sql: str
-    columns: list[str] = field(default_factory=list)
-    expression: str = ""
-    name: str = ""
-    named: list[str] = field(default_factory=list)
-    other: str = ""
-    theirs: list[str] = field(default_factory=list)
-
-    def statements(self) -> list[str]:
-        """As in CREATE TABLE."""
-        sql = self.sql
-        if self.kind in ("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"):
-            sql = f"{self.kind} ({', '.join(map(quoted, self.columns))})"
-        if self.kind == "FOREIGN KEY":
-            sql += f" REFERENCES {quoted(self.other)} ({', '.join(map(quoted, self.theirs))})"
-        if not self.name:
-            return [sql]
-        if self.kind == "CHECK":
-            _, expression = name_of_check(self.expression) or ("", self.expression)
-            return [named_check(self.name, expression)]
-        return [sql, check_of(NamedKey(self.name, self.kind, tuple(self.named)))]
-
-    def rename(self, old: str, new: str) -> None:
-        """A column has another name in the table that is made."""
-        self.columns = [new if one == old else one for one in self.columns]
-        if self.kind == "CHECK":
-            tree = _parsed(self.expression)
-            for column in tree.find_all(exp.Column) if tree is not None else ():
-                if column.name.lower() == old.lower():
-                    column.set("this", exp.to_identifier(new, quoted=True))
-            assert tree is not None
-            self.expression = write_duckdb(tree)
-            self.sql = f"CHECK ({self.expression})"
-
-
-@dataclass(slots=True)
-class _Index:
-    name: str
-    unique: bool
-    expressions: list[str]
-    comment: str | None
 
 
 class Table:
@@ -122,7 +60,7 @@ class Table:
         self.comment, self.peculiar = told.comment, told.peculiar
         place = literal(quoted(self.database, self.schema, self.name))
         self.columns = [
-            _Column(name, kind, default, not_null, told.comments.get(name))
+            Column(name, kind, default, not_null, told.comments.get(name))
             for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]
@@ -157,7 +95,7 @@ class Table:
     def target(self) -> str:
         return quoted(self.database, self.new_schema, self.new)
 
-    def column(self, name: str) -> _Column:
+    def column(self, name: str) -> Column:
         for column in self.columns:
             if column.name.lower() == name.lower():
                 return column
@@ -183,7 +121,7 @@ class Table:
             self.counters.append(create)
             self.after.append(default)
         self.after += edit.more
-        self.columns.append(_Column(edit.name, "", None, False, None, value, edit.sql))
+        self.columns.append(Column(edit.name, "", None, False, None, value, edit.sql))
 
     def add_constraint(self, edit: edits.AddConstraint) -> None:
         if edit.primary and any(one.kind == "PRIMARY KEY" for one in self.constraints):
@@ -200,7 +138,7 @@ class Table:
             raise self._taken(edit.name)
         if any(index.name.lower() == name.lower() for index in self.indexes):
             raise SqlError("42P07", f'relation "{name}" already exists')
-        self.indexes.append(_Index(name, True, [quoted(one) for one in columns], CONSTRAINT))
+        self.indexes.append(Index(name, True, [quoted(one) for one in columns], CONSTRAINT))
 
     def _check_free(self, names: tuple[str, ...]) -> None:
         for name in names:
@@ -262,7 +200,7 @@ class Table:
         key = foreign_key(found.expression) if found.kind == "CHECK" else None
         if key is not None:
             key["name"], found.name = edit.new, ""
-            _keep_key(found, key)
+            keep_key(found, key)
 
     def validate_constraint(self, edit: edits.ValidateConstraint) -> None:
         unique = any(
@@ -322,7 +260,7 @@ class Table:
         self.anew = True
         self.columns.remove(column)
         self.constraints = [one for one in self.constraints if not self.is_about(one, column.name)]
-        self.indexes = [one for one in self.indexes if not _reads(one.expressions, column.name)]
+        self.indexes = [one for one in self.indexes if not reads(one.expressions, column.name)]
 
     def is_about(self, constraint: Constraint, column: str) -> bool:
         key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
@@ -336,11 +274,11 @@ class Table:
             raise SqlError("42701", message)
         for constraint in self.constraints:
             constraint.named = [edit.new if one == old else one for one in constraint.named]
-            _rename_in_key(constraint, old, edit.new)
+            rename_in_key(constraint, old, edit.new)
         self.anew = True
         self.columns_renamed[old.lower()] = edit.new
         for index in self.indexes:
-            index.expressions = [_renamed(one, old, edit.new) for one in index.expressions]
+            index.expressions = [renamed_in(one, old, edit.new) for one in index.expressions]
         if any(one.kind == "FOREIGN KEY" and old in one.columns for one in self.constraints):
             column = self.column(old)
             if column.sql:
@@ -423,7 +361,7 @@ class Table:
         for word, what in (("COLLATE", "a collation"), ("GENERATED", "a generated column")):
             if word in self.peculiar:
                 raise unable(f"changing a table that has {what}")
-        parts = [column.sql or _definition(column) for column in self.columns]
+        parts = [column.sql or definition_of(column) for column in self.columns]
         return parts + [sql for one in self.constraints for sql in one.statements()]
 
     def _made_anew(self, directly: bool) -> list[str]:
@@ -437,7 +375,7 @@ class Table:
         # session, for as long as it sees a table with indexes that lost them and its name at once.
         elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
         parts = self._parts()
-        if (directly or any(map(_refers, parts))) and not elsewhere:
+        if (directly or any(map(refers, parts))) and not elsewhere:
             return [
                 *self.put_aside(other),
                 f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
@@ -481,79 +419,3 @@ class Table:
                 name = f"{place}.{quoted(index.name)}"
                 made.append(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
         return made
-
-
-def _refers(part: str) -> bool:
-    """Whether a column's or a constraint's definition is a reference to DuckDB."""
-    kinds = {token.token_type for token in DUCKDB.own_tokens(part)}
-    return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
-
-
-def indexes_of(duck: DuckSession, meant: Meant) -> list[_Index]:
-    of_it = {
-        "database": literal(meant.database),
-        "schema": literal(meant.schema),
-        "table": literal(meant.name),
-    }
-    return [_Index(*one) for one in duck.run(_INDEXES.format(**of_it))]
-
-
-def unable(what: str) -> SqlError:
-    return SqlError("0A000", f"{what} is not supported on analytical tables")
-
-
-def _definition(column: _Column) -> str:
-    parts = [quoted(column.name), column.kind]
-    if column.default is not None:
-        parts.append(f"DEFAULT ({column.default})")
-    return " ".join([*parts, "NOT NULL"] if column.not_null else parts)
-
-
-def _parsed(expression: str) -> exp.Expr | None:
-    try:
-        return DUCKDB.dialect.parse(expression)[0]
-    except (SqlglotError, RecursionError):
-        return None
-
-
-def _rename_in_key(constraint: Constraint, old: str, new: str) -> None:
-    """A check that keeps a foreign key is a text, in which DuckDB renames nothing."""
-    key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
-    if key is None or old not in key["columns"]:
-        return
-    key["columns"] = [new if name == old else name for name in key["columns"]]
-    _keep_key(constraint, key)
-
-
-def _keep_key(constraint: Constraint, key: dict[str, Any]) -> None:
-    kept = {FOREIGN_KEY: key.pop("name"), **key}
-    constraint.expression = f"NOT ({literal(json.dumps(kept))} IS NULL)"
-    constraint.sql = f"CHECK ({constraint.expression})"
-
-
-def is_length(constraint: Constraint, column: str) -> bool:
-    """Whether a check is what a varchar's length is to DuckDB."""
-    if constraint.kind != "CHECK" or constraint.columns != [column]:
-        return False
-    check = _parsed(constraint.expression)
-    return check is not None and checked_length(check, column) > 0
-
-
-def _reads(expressions: list[str], column: str) -> bool:
-    trees = [_parsed(one) for one in expressions]
-    return any(
-        node.name.lower() == column.lower()
-        for tree in trees
-        if tree is not None
-        for node in tree.find_all(exp.Column)
-    )
-
-
-def _renamed(expression: str, old: str, new: str) -> str:
-    """An index's expression after a column got another name."""
-    tree = _parsed(expression)
-    if tree is None or not _reads([expression], old):
-        return expression
-    if not isinstance(tree, exp.Column):
-        raise unable(f"renaming {old}, which an index computes with")
-    return quoted(new)

@@ -1,0 +1,169 @@
+"""The parts of a table's definition: columns, constraints, indexes, as DuckDB's catalog has them.
+
+Why it exists: beside `rebuilding`, which makes a table anew of them: what each is in a CREATE TABLE, and what
+becomes of it when a column gets another name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
+
+from proxy.engines.duck_texts import foreign_key
+from proxy.errors import SqlError
+from proxy.sql.constraint_names import NamedKey, check_of, name_of_check, named_check
+from proxy.sql.identities import literal, quoted
+from proxy.sql.lengths import checked_length
+from proxy.sql.reading import DUCKDB, write_duckdb
+from proxy.sql.snowflake.definitions import FOREIGN_KEY
+
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession, Meant
+
+_INDEXES = """
+SELECT index_name, is_unique, expressions::VARCHAR[], comment FROM duckdb_indexes()
+WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
+"""
+
+
+@dataclass(slots=True)
+class Column:
+    name: str
+    kind: str
+    default: str | None
+    not_null: bool
+    comment: str | None
+    value: str = ""  # what it is in terms of the old table's columns, where that is not itself
+    sql: str = ""  # its whole definition, for a new one
+
+
+@dataclass(slots=True)
+class Constraint:
+    """kind: 'CHECK', 'PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY', or '' for one that is added.
+
+    name: that it was given, '' for none. named: its columns, where its name is kept beside it.
+    """
+
+    kind: str
+    sql: str
+    columns: list[str] = field(default_factory=list)
+    expression: str = ""
+    name: str = ""
+    named: list[str] = field(default_factory=list)
+    other: str = ""
+    theirs: list[str] = field(default_factory=list)
+
+    def statements(self) -> list[str]:
+        """As in CREATE TABLE."""
+        sql = self.sql
+        if self.kind in ("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"):
+            sql = f"{self.kind} ({', '.join(map(quoted, self.columns))})"
+        if self.kind == "FOREIGN KEY":
+            sql += f" REFERENCES {quoted(self.other)} ({', '.join(map(quoted, self.theirs))})"
+        if not self.name:
+            return [sql]
+        if self.kind == "CHECK":
+            _, expression = name_of_check(self.expression) or ("", self.expression)
+            return [named_check(self.name, expression)]
+        return [sql, check_of(NamedKey(self.name, self.kind, tuple(self.named)))]
+
+    def rename(self, old: str, new: str) -> None:
+        """A column has another name in the table that is made."""
+        self.columns = [new if one == old else one for one in self.columns]
+        if self.kind == "CHECK":
+            tree = _parsed(self.expression)
+            for column in tree.find_all(exp.Column) if tree is not None else ():
+                if column.name.lower() == old.lower():
+                    column.set("this", exp.to_identifier(new, quoted=True))
+            assert tree is not None
+            self.expression = write_duckdb(tree)
+            self.sql = f"CHECK ({self.expression})"
+
+
+@dataclass(slots=True)
+class Index:
+    name: str
+    unique: bool
+    expressions: list[str]
+    comment: str | None
+
+
+def refers(part: str) -> bool:
+    """Whether a column's or a constraint's definition is a reference to DuckDB."""
+    kinds = {token.token_type for token in DUCKDB.own_tokens(part)}
+    return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
+
+
+def indexes_of(duck: DuckSession, meant: Meant) -> list[Index]:
+    of_it = {
+        "database": literal(meant.database),
+        "schema": literal(meant.schema),
+        "table": literal(meant.name),
+    }
+    return [Index(*one) for one in duck.run(_INDEXES.format(**of_it))]
+
+
+def unable(what: str) -> SqlError:
+    return SqlError("0A000", f"{what} is not supported on analytical tables")
+
+
+def definition_of(column: Column) -> str:
+    parts = [quoted(column.name), column.kind]
+    if column.default is not None:
+        parts.append(f"DEFAULT ({column.default})")
+    return " ".join([*parts, "NOT NULL"] if column.not_null else parts)
+
+
+def _parsed(expression: str) -> exp.Expr | None:
+    try:
+        return DUCKDB.dialect.parse(expression)[0]
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def rename_in_key(constraint: Constraint, old: str, new: str) -> None:
+    """A check that keeps a foreign key is a text, in which DuckDB renames nothing."""
+    key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
+    if key is None or old not in key["columns"]:
+        return
+    key["columns"] = [new if name == old else name for name in key["columns"]]
+    keep_key(constraint, key)
+
+
+def keep_key(constraint: Constraint, key: dict[str, Any]) -> None:
+    kept = {FOREIGN_KEY: key.pop("name"), **key}
+    constraint.expression = f"NOT ({literal(json.dumps(kept))} IS NULL)"
+    constraint.sql = f"CHECK ({constraint.expression})"
+
+
+def is_length(constraint: Constraint, column: str) -> bool:
+    """Whether a check is what a varchar's length is to DuckDB."""
+    if constraint.kind != "CHECK" or constraint.columns != [column]:
+        return False
+    check = _parsed(constraint.expression)
+    return check is not None and checked_length(check, column) > 0
+
+
+def reads(expressions: list[str], column: str) -> bool:
+    trees = [_parsed(one) for one in expressions]
+    return any(
+        node.name.lower() == column.lower()
+        for tree in trees
+        if tree is not None
+        for node in tree.find_all(exp.Column)
+    )
+
+
+def renamed_in(expression: str, old: str, new: str) -> str:
+    """An index's expression after a column got another name."""
+    tree = _parsed(expression)
+    if tree is None or not reads([expression], old):
+        return expression
+    if not isinstance(tree, exp.Column):
+        raise unable(f"renaming {old}, which an index computes with")
+    return quoted(new)
