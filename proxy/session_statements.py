@@ -228,6 +228,14 @@ class SessionStatements:
             act.Begin(modes.isolation, modes.read_only, modes.deferrable)
         )
 
+    async def _set_constraints(self, action: act.SetConstraints) -> None:
+        """All are checked at once, and none is deferrable."""
+        if action.names:
+            raise SqlError("42809", f'constraint "{action.names[0]}" is not deferrable')
+        if self._session.transaction.block is not Block.EXPLICIT:
+            message = "SET CONSTRAINTS can only be used in transaction blocks"
+            self._session.notice(SqlError("25P01", message))
+
     # --- settings -----------------------------------------------------------------------------
 
     async def _set(self, action: act.Set) -> None:
@@ -420,6 +428,7 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows |
     act.Release: SessionStatements._release,
     act.RollbackTo: SessionStatements._rollback_to,
     act.SetTransaction: SessionStatements._set_transaction,
+    act.SetConstraints: SessionStatements._set_constraints,
     act.SetRole: SessionStatements._set_role,
     act.SetSessionAuthorization: SessionStatements._set_role,
     act.Set: SessionStatements._set,

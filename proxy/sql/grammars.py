@@ -25,14 +25,17 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
 
     It makes an EXTRACT of date_part, reads one number of what is in an interval's quotes, and knows no
-    LOCAL TEMPORARY and no arrays of regtype.
+    LOCAL TEMPORARY, no NOT DEFERRABLE and no arrays of regtype.
     """
     if reader is not POSTGRES:
         return tokens
     made: list[Token] = []
     if _is_temporary(tokens):
         tokens = [tokens[0], *tokens[2:]]
+    defines = tokens[0].token_type in (TokenType.CREATE, TokenType.ALTER)
     for index, token in enumerate(tokens):
+        if defines and _is_not_deferrable(tokens, index):
+            continue
         if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
             made.append(_like(token, TokenType.VAR, DATE_PART))
         elif _is_array_of_objects(tokens, index):
@@ -46,6 +49,17 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+def _is_not_deferrable(tokens: list[Token], at: int) -> bool:
+    """A word of NOT DEFERRABLE, which is what every constraint is."""
+    first = at if tokens[at].token_type == TokenType.NOT else at - 1
+    return (
+        0 < first < len(tokens) - 1
+        and tokens[first].token_type == TokenType.NOT
+        and tokens[first + 1].token_type == TokenType.VAR
+        and tokens[first + 1].text.upper() == "DEFERRABLE"
+    )
 
 
 def _is_array_of_objects(tokens: list[Token], at: int) -> bool:

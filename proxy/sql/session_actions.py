@@ -121,9 +121,10 @@ class SetSessionAuthorization:
 
 @dataclass(frozen=True, slots=True)
 class SetConstraints:
-    """`SET CONSTRAINTS {ALL|names} {DEFERRED|IMMEDIATE}`."""
+    """`SET CONSTRAINTS {ALL|names} {DEFERRED|IMMEDIATE}`. names: as written, () for ALL."""
 
     deferred: bool
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

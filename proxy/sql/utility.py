@@ -260,15 +260,16 @@ def _set_role(words: Words, local: bool) -> Utility:
 
 
 def _set_constraints(words: Words, local: bool) -> Utility:
+    names = []
     if not words.accept("ALL"):
-        words.dotted()
+        names.append(words.dotted()[-1])
         while words.accept(","):
-            words.dotted()
+            names.append(words.dotted()[-1])
     when = words.accept_any("DEFERRED", "IMMEDIATE")
     if not when:
         raise words.fail()
     words.end()
-    return Utility("SET CONSTRAINTS", "", SetConstraints(when == "DEFERRED"))
+    return Utility("SET CONSTRAINTS", "", SetConstraints(when == "DEFERRED", tuple(names)))
 
 
 _SPECIAL_SETS: dict[str, Callable[[Words, bool], Utility]] = {

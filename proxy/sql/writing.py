@@ -17,6 +17,7 @@ from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
 from proxy.sql.liking import Likes, likes
 from proxy.sql.listing import Listing, listed
+from proxy.sql.postgres_references import AT_ONCE, checked_at_once
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
 from proxy.sql.snowflake.definitions import Divided, divide
@@ -76,6 +77,9 @@ def define(
     divided: Divided | None = None
     then: tuple[str, ...] = ()
     rewritten = dialect.transpile and dialect.name != "duckdb"
+    deferred = ""
+    if rewritten and not is_snowflake(dialect) and checked_at_once(tree):
+        deferred = AT_ONCE
     anew = rebuilding(tree, dialect, grammar) if rewritten else None
     made_like = None
     if rewritten and not is_snowflake(dialect):
@@ -98,13 +102,14 @@ def define(
             nodes = listed(tree)
         sql = write(tree, nodes, source, dialect, grammar, changed=changed)
     copies = divided.copies if divided is not None else None
+    notice = divided.notice if divided is not None else ""
     return Definition(
         sql,
         nodes,
         then,
         copies or made_like or anew or (alters(tree) or drops(tree) if sql else None),
         divided.tag if divided is not None else "",
-        divided.notice if divided is not None else "",
+        notice or deferred,
         deep=bool(then) or anew is not None or bool(copies),
     )
 

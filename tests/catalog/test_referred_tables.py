@@ -173,3 +173,48 @@ def test_it_outlives_a_crash() -> None:
             connection.execute("INSERT INTO left_over VALUES (1)")
             with pytest.raises(errors.ForeignKeyViolation, match='"by_customer"'):
                 connection.execute("INSERT INTO orders VALUES (4, 99, 1)")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE later (a int REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TABLE later (a int, FOREIGN KEY (a) REFERENCES parents (id) DEFERRABLE)",
+        "CREATE TABLE later (a int UNIQUE DEFERRABLE, b int REFERENCES parents (id))",
+        "CREATE TABLE later (a int, b int REFERENCES parents (id), UNIQUE (a) INITIALLY DEFERRED)",
+    ],
+)
+def test_a_constraint_that_is_to_be_deferred_is_checked_at_once_and_says_so(
+    connection: psycopg.Connection, schema: str, sql: str
+) -> None:
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE parents (id int PRIMARY KEY)")
+    told: list[str] = []
+    connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+    connection.execute(sql.encode())
+    assert told == [
+        "constraints of analytical tables are checked at once: DEFERRABLE has no effect"
+    ]
+    found = connection.execute(
+        "SELECT DISTINCT condeferrable, condeferred FROM pg_constraint "
+        "WHERE conrelid = 'scratch.later'::regclass AND contype IN ('f', 'u')"
+    )
+    assert found.fetchall() == [(False, False)]
+
+
+def test_not_deferrable_is_what_they_are(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    told: list[str] = []
+    connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+    connection.execute("CREATE TABLE parents (id int PRIMARY KEY NOT DEFERRABLE)")
+    connection.execute(
+        "CREATE TABLE children (a int REFERENCES parents (id) ON DELETE NO ACTION ON UPDATE "
+        "NO ACTION NOT DEFERRABLE INITIALLY IMMEDIATE, b int UNIQUE NOT DEFERRABLE)"
+    )
+    assert told == []
+    with connection.transaction():
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    assert told == []
+    with pytest.raises(psycopg.errors.WrongObjectType, match='"x" is not deferrable'):
+        connection.execute("SET CONSTRAINTS x DEFERRED")
