@@ -296,15 +296,44 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
         if one.kind == "FOREIGN KEY" and one.other == table[2] and path[:2] == table[:2]
         if (values := _values(error.key, one.columns)) is not None
     ]
+    if not found:
+        return
+    path, constraint, values = found[0]
+    key = _key(constraint.columns, values)
+    if (changed := _changed(error.sql)) is not None and not any(
+        column.casefold() in changed for _, one, _ in found for column in one.theirs
+    ):
+        # DuckDB changes a column that has an index by deleting the row and inserting it again.
+        error.sqlstate = "0A000"
+        error.message = (
+            f'changing an indexed column of a row of "{table[2]}" that another table refers to'
+            " is not supported"
+        )
+        error.detail = f'{key} of table "{path[2]}" refers to the row.'
+        error.hint = "Columns without a primary key, unique constraint or index can be changed."
+        return
     if len(found) != 1:
         return
-    (path, constraint, values) = found[0]
     error.objects = {**error.objects, "t": path[2], "n": constraint.name}
     error.message = (
         f'update or delete on table "{table[2]}" violates foreign key constraint'
         f' "{constraint.name}" on table "{path[2]}"'
     )
     error.detail = f'{_key(constraint.theirs, values)} is still referenced from table "{path[2]}".'
+
+
+def _changed(sql: str) -> set[str] | None:
+    """The columns, folded, that DuckDB's UPDATE or ON CONFLICT DO UPDATE sets; None for what else."""
+    tree = inference.read(sql)
+    if isinstance(tree, exp.Insert):
+        tree = tree.args.get("conflict")
+    if not isinstance(tree, (exp.Update, exp.OnConflict)):
+        return None
+    changed: set[str] = set()
+    for item in tree.expressions:
+        target = item.this if isinstance(item, exp.EQ) else item
+        changed.update(name.name.casefold() for name in target.find_all(exp.Identifier))
+    return changed
 
 
 _TELLERS: dict[str, Any] = {"23505": _taken, "23514": _checked, "23503": _foreign}

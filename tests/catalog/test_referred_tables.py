@@ -218,3 +218,33 @@ def test_not_deferrable_is_what_they_are(connection: psycopg.Connection, schema:
     assert told == []
     with pytest.raises(psycopg.errors.WrongObjectType, match='"x" is not deferrable'):
         connection.execute("SET CONSTRAINTS x DEFERRED")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE parents SET code = 5 WHERE id = 1",
+        "UPDATE parents SET (code, name) = (5, 'x') WHERE id = 1",
+        "INSERT INTO parents VALUES (1, 5, 'x') ON CONFLICT (id) DO UPDATE SET code = 5",
+    ],
+)
+def test_an_indexed_column_of_a_row_that_is_referred_to_cannot_be_changed(
+    connection: psycopg.Connection, schema: str, sql: str
+) -> None:
+    """DuckDB would say that the key is still referred to, which nobody has touched."""
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE parents (id int PRIMARY KEY, code int UNIQUE, name text)")
+    connection.execute("CREATE TABLE children (parent int REFERENCES parents (id))")
+    connection.execute("INSERT INTO parents VALUES (1, 1, 'x'), (2, 2, 'y')")
+    connection.execute("INSERT INTO children VALUES (1)")
+    with pytest.raises(errors.FeatureNotSupported, match='row of "parents"') as error:
+        connection.execute(sql.encode())
+    assert error.value.diag.message_detail == (
+        'Key (parent)=(1) of table "children" refers to the row.'
+    )
+    connection.execute("UPDATE parents SET name = 'z' WHERE id = 1")
+    connection.execute("UPDATE parents SET code = 7 WHERE id = 2")
+    with pytest.raises(errors.ForeignKeyViolation):
+        connection.execute("UPDATE parents SET id = 7 WHERE id = 1")
+    with pytest.raises(errors.ForeignKeyViolation):
+        connection.execute("DELETE FROM parents WHERE id = 1")
