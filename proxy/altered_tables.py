@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Altering:
-    """What alters a table in DuckDB. beside: (schema, name) of other tables that are made anew."""
+    """What alters a table in DuckDB. beside: (schema, name) of other tables that are made anew.
+
+    gone: what is dropped beside it, each as in 'view v'.
+    """
 
     statements: list[str]
     beside: tuple[tuple[str, str], ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
@@ -110,8 +114,12 @@ def _around(
     tables = [Table(duck, one) for one in _referring(duck, meant)]
     if not tables:
         return Altering(statements)
+    gone = []
     for constraint in [one for table in tables for one in table.constraints]:
         if constraint.kind == "FOREIGN KEY" and constraint.other == meant.name:
+            if new is None:
+                of_it = next(one for one in tables if constraint in one.constraints)
+                gone.append(f"constraint {of_it.name_of(constraint)} on table {of_it.name}")
             constraint.other = new or ""
             constraint.theirs = [columns.get(one.lower(), one) for one in constraint.theirs]
     for table in tables:
@@ -120,7 +128,7 @@ def _around(
     aside = [sql for table, where in reversed(waiting) for sql in table.put_aside(where)]
     back = [sql for table, where in waiting for sql in table.brought_back(where)]
     beside = tuple((table.schema, table.name) for table in tables)
-    return Altering([*aside, *statements, *back], beside)
+    return Altering([*aside, *statements, *back], beside, tuple(gone))
 
 
 def _referring(duck: DuckSession, meant: Meant) -> list[Meant]:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, rebuilt, renamed
+from proxy.dependents import drop_view, notice, views_over
+from proxy.engines.duck import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
@@ -108,7 +110,7 @@ async def copied(session: Session, plan: Statement) -> Statement:
         return plan
     if isinstance(made, Altering):
         beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
-        plan = replace(plan, touched=(*plan.touched, *beside))
+        plan = replace(plan, touched=(*plan.touched, *beside), cascaded=made.gone)
         made = made.statements
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))
@@ -206,6 +208,8 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
     assert isinstance(plan.copies, Drops)
     name = plan.copies.table
+    if plan.copies.view:
+        return _with_views(duck, duck.means(name), "v", Altering([plan.sql]))
     try:
         columns = duck.run(
             "SELECT name, dflt_value FROM pragma_table_info"
@@ -224,8 +228,30 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         meant = duck.means(name)
         if meant is not None and meant.kind == "r":
             around = dropped(duck, meant, made)
+            if plan.copies.cascades:
+                return _with_views(duck, meant, "r", around)
             return around if len(around.statements) > 1 else None
     return made if len(made) > 1 else None
+
+
+def _with_views(
+    duck: DuckSession, meant: Meant | None, kind: str, drops: Altering
+) -> Altering | None:
+    """What drops a relation with the views over it; None where its own statement will do."""
+    views = views_over(duck, meant) if meant is not None and meant.kind == kind else []
+    if not views and len(drops.statements) == 1:
+        return None
+    return Altering(
+        [*(drop_view(view) for view in reversed(views)), *drops.statements],
+        (*drops.beside, *((view.schema, view.name) for view in views)),
+        (*drops.gone, *(f"view {view.name}" for view in views)),
+    )
+
+
+def tell_cascaded(session: Session, plan: Statement) -> None:
+    """What a DROP that has run took along."""
+    if plan.cascaded:
+        session.notice(notice(plan.cascaded), "NOTICE")
 
 
 def _is_table(duck: DuckSession, name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.defining import run_rest
+from proxy.defining import run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck import DuckPortal, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
@@ -160,6 +160,7 @@ class Executor:
                     await session.federation.close()
                 if statement.plan.touched:
                     await session.mirror.changed(statement.plan.touched)
+                    tell_cascaded(session, statement.plan)
         return sent
 
     def _fetch_ahead(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
 from proxy.complaints import put_otherwise
-from proxy.defining import copied, run_rest
+from proxy.defining import copied, run_rest, tell_cascaded
 from proxy.engines.duck import DuckPortal
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.relay import Told
@@ -169,6 +169,7 @@ class SimpleQuery:
                     await follow()
                 if plan.touched:
                     await session.mirror.changed(plan.touched)
+                    tell_cascaded(session, plan)
                 tag = portals.IDLE_TAGS.get(plan.kind, plan.tag) if nothing_to_do else plan.tag
                 session.link.write(portals.complete(tag, running.rows_changed))
                 session.wrote(plan, plan.sql, (), running.rows_changed)

@@ -32,9 +32,14 @@ def alters(tree: exp.Expr) -> Alters | None:
     return Alters(name, write_duckdb(of_view), actions[0].this.name)
 
 
-def drops(tree: exp.Expr) -> Drops | None:
-    """What a statement that takes a table away needs; None for all others. tree: as for `alters`."""
-    if str(tree.args.get("kind") or "").upper() != "TABLE":
+def drops(tree: exp.Expr, cascades: bool) -> Drops | None:
+    """What a statement that takes a table away needs; None for all others. tree: as for `alters`.
+
+    cascades: CASCADE takes views along.
+    """
+    kind = str(tree.args.get("kind") or "").upper()
+    cascades = cascades and isinstance(tree, exp.Drop) and bool(tree.args.get("cascade"))
+    if kind != "TABLE" and not (kind == "VIEW" and cascades):
         return None
     this = tree.this
     if isinstance(tree, exp.Drop):
@@ -45,4 +50,4 @@ def drops(tree: exp.Expr) -> Drops | None:
     table = this.this if isinstance(this, exp.Schema) else this
     if not isinstance(table, exp.Table):
         return None
-    return Drops(tuple(part.name for part in table.parts))
+    return Drops(tuple(part.name for part in table.parts), kind == "VIEW", cascades)

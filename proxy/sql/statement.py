@@ -51,9 +51,14 @@ class Alters:
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name."""
+    """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name.
+
+    view: it is DROP VIEW. cascades: the views over it go, too, as in Postgres.
+    """
 
     table: tuple[str, ...]
+    view: bool = False
+    cascades: bool = False
 
 
 @dataclass(frozen=True, init=False)
@@ -71,7 +76,7 @@ class Statement:
     relayed: what Postgres is given in place of `text`.
     scalar: it only combines a few values (`proxy.sql.scalar`).
     copies: the table that it is made after, or alters, whose definition is read when it runs.
-    notice: what the client is told when it runs, '' for nothing.
+    notice: what the client is told when it runs, '' for nothing. cascaded: what it drops beside.
     trace: what it may leave on a Postgres connection, if it has one (`proxy.sql.traces`). sets: the settings that
     its set_config calls name, by name or by the number of the parameter that does.
     then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
@@ -99,6 +104,7 @@ class Statement:
     scalar: bool = False
     copies: Copies | Alters | Rebuilds | Drops | Likes | None = None
     notice: str = ""
+    cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()
     then: tuple[str, ...] = ()

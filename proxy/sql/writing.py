@@ -107,7 +107,10 @@ def define(
         sql,
         nodes,
         then,
-        copies or made_like or anew or (alters(tree) or drops(tree) if sql else None),
+        copies
+        or made_like
+        or anew
+        or (alters(tree) or drops(tree, rewritten and not is_snowflake(dialect)) if sql else None),
         divided.tag if divided is not None else "",
         notice or deferred,
         deep=bool(then) or anew is not None or bool(copies),

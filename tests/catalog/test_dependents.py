@@ -1,0 +1,109 @@
+"""DROP ... CASCADE takes along what Postgres would: views over what is dropped, keys that refer to it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import errors
+
+
+@pytest.fixture
+def told(connection: psycopg.Connection, schema: str) -> list[tuple[str, str]]:
+    """What notices say, and their details."""
+    notices: list[tuple[str, str]] = []
+    connection.add_notice_handler(
+        lambda notice: notices.append((notice.message_primary or "", notice.message_detail or ""))
+    )
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE t (id int PRIMARY KEY, n int)")
+    connection.execute("CREATE VIEW over_t AS SELECT id FROM t WHERE n > 0")
+    connection.execute('CREATE VIEW "Over that" AS SELECT count(*) AS c FROM over_t')
+    connection.execute("CREATE VIEW none AS WITH t AS (SELECT 1 AS id) SELECT id FROM t")
+    connection.execute("CREATE VIEW words AS SELECT 't' AS t, 'over_t' AS over_t")
+    return notices
+
+
+def relations(connection: psycopg.Connection) -> list[str]:
+    found = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'scratch'::regnamespace "
+        "AND relkind IN ('r', 'v') ORDER BY 1"
+    )
+    return [name for (name,) in found]
+
+
+@pytest.mark.parametrize("prepare", [False, True])
+def test_views_go_with_a_table(
+    connection: psycopg.Connection, told: list[tuple[str, str]], prepare: bool
+) -> None:
+    connection.execute("DROP TABLE t CASCADE", prepare=prepare)
+    assert told == [
+        (
+            "drop cascades to 2 other objects",
+            "drop cascades to view over_t\ndrop cascades to view Over that",
+        )
+    ]
+    assert relations(connection) == ["none", "words"]
+    assert connection.execute("SELECT * FROM none").fetchall() == [(1,)]
+    with pytest.raises(errors.UndefinedTable):
+        connection.execute("SELECT * FROM over_t")
+
+
+def test_views_go_with_a_view(connection: psycopg.Connection, told: list[tuple[str, str]]) -> None:
+    connection.execute("DROP VIEW IF EXISTS over_t CASCADE")
+    assert told == [("drop cascades to view Over that", "")]
+    assert relations(connection) == ["none", "t", "words"]
+    connection.execute("DROP VIEW words CASCADE")
+    connection.execute("DROP VIEW IF EXISTS words CASCADE")
+    assert [message for message, _ in told[1:]] == ['view "words" does not exist, skipping']
+
+
+def test_a_rollback_brings_them_back(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    before = relations(connection)
+    with connection.transaction(force_rollback=True):
+        connection.execute("DROP TABLE t CASCADE")
+        assert relations(connection) == ["none", "words"]
+    assert relations(connection) == before
+    assert connection.execute('SELECT * FROM "Over that"').fetchall() == [(0,)]
+
+
+def test_keys_that_refer_go_with_a_table(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("DROP VIEW over_t CASCADE")
+    connection.execute("CREATE TABLE c (t int CONSTRAINT of_t REFERENCES t (id))")
+    connection.execute("INSERT INTO t VALUES (1, 1)")
+    connection.execute("INSERT INTO c VALUES (1)")
+    del told[:]
+    connection.execute("DROP TABLE t CASCADE")
+    assert told == [("drop cascades to constraint of_t on table c", "")]
+    assert connection.execute("SELECT * FROM c").fetchall() == [(1,)]
+
+
+def test_a_view_of_another_schemas_table_stays(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("CREATE SCHEMA scratch_2")
+    try:
+        connection.execute("CREATE TABLE scratch_2.t (id int)")
+        connection.execute("CREATE VIEW scratch_2.over_own AS SELECT id FROM scratch_2.t")
+        connection.execute("DROP TABLE t CASCADE")
+        assert connection.execute("SELECT * FROM scratch_2.over_own").fetchall() == []
+    finally:
+        connection.execute("DROP SCHEMA scratch_2 CASCADE")
+
+
+def test_without_cascade_views_stay_as_duckdb_has_it(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("DROP TABLE t")
+    assert told == []
+    assert "over_t" in relations(connection)
+
+
+def test_snowflakes_cascade_is_about_keys(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("CREATE TABLE t (id INT)")
+    connection.execute("CREATE VIEW v AS SELECT id FROM t")
+    connection.execute("DROP TABLE t CASCADE")
+    assert relations(connection) == ["v"]
