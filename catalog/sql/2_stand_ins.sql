@@ -16,6 +16,11 @@ END
 $$;
 COMMENT ON FUNCTION hatidata_catalog.duckdb IS 'A default that Postgres cannot read; it is evaluated by DuckDB.';
 
+-- Not called, since its second argument is NULL: Postgres would compute it when it makes the column.
+CREATE OR REPLACE FUNCTION hatidata_catalog.duckdb_generated(expression text, of_type anyelement) RETURNS anyelement
+LANGUAGE sql IMMUTABLE STRICT AS 'SELECT of_type';
+COMMENT ON FUNCTION hatidata_catalog.duckdb_generated IS 'What a generated column is that Postgres cannot read; it is evaluated by DuckDB.';
+
 CREATE OR REPLACE FUNCTION hatidata_catalog.view_query(view oid, otherwise text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- With the semicolon that Postgres's own definitions end in, and pg_dump cuts off unseen.

@@ -110,6 +110,17 @@ LANGUAGE sql IMMUTABLE AS $$
                           ELSE p_default END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._generated(p_document jsonb, p_name text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT c.v ->> 'generated' FROM jsonb_array_elements(p_document -> 'columns') AS c (v) WHERE c.v ->> 'name' = p_name
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._generated_columns(p_document jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_agg(c.v - 'comment' ORDER BY c.place) FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS c (v, place)
+    WHERE c.v ? 'generated'
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_default(p_table text, p_column text, p_type text, p_default text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -144,8 +155,8 @@ BEGIN
         SELECT w.* FROM hatidata_catalog._columns(p_document) w
         JOIN pg_attribute a ON a.attrelid = p_relid AND a.attname = w.name
         LEFT JOIN hatidata_catalog._columns(p_old) o ON o.name = w.name
-        WHERE (w.default_value, w.type) IS DISTINCT FROM (o.default_value, o.type)
-           OR a.atthasdef <> (w.default_value IS NOT NULL)
+        WHERE a.attgenerated = '' AND ((w.default_value, w.type) IS DISTINCT FROM (o.default_value, o.type)
+           OR a.atthasdef <> (w.default_value IS NOT NULL))
     LOOP
         PERFORM hatidata_catalog._set_default(v_table, v_column.name, v_column.type, v_column.default_value);
     END LOOP;

@@ -100,7 +100,8 @@ BEGIN
     IF octet_length(v_name) > 63 THEN
         RAISE EXCEPTION 'name "%" is longer than Postgres''s names can be', v_name USING ERRCODE = '42622';
     END IF;
-    IF v_relid IS NOT NULL AND v_old.kind <> v_kind THEN
+    IF v_relid IS NOT NULL AND (v_old.kind <> v_kind OR hatidata_catalog._generated_columns(p_document)
+                                IS DISTINCT FROM hatidata_catalog._generated_columns(v_old.document)) THEN
         PERFORM hatidata_catalog._forget(v_schema, v_name);
         v_relid := NULL;
         v_old := NULL;
@@ -160,7 +161,8 @@ BEGIN
             SELECT string_agg(part, ', ' ORDER BY kind, place) FROM (
                 SELECT 1 AS kind, c.place, concat(quote_ident(c.name), ' ', c.type,
                            CASE WHEN c.not_null THEN ' NOT NULL' END,
-                           ' DEFAULT (' || hatidata_catalog._readable(c.default_value) || ')') AS part
+                           ' DEFAULT (' || hatidata_catalog._readable(c.default_value) || ')',
+                           ' GENERATED ALWAYS AS (' || hatidata_catalog._generated(p_document, c.name) || ') STORED') AS part
                 FROM hatidata_catalog._columns(p_document) c
                 UNION ALL
                 SELECT 2, k.place, hatidata_catalog._constraint(k.v)
@@ -171,7 +173,9 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         -- Something in it Postgres does not read: part by part, that is left out or shown as text.
         EXECUTE format('CREATE TABLE %s (%s)', p_target, (
-            SELECT string_agg(concat(quote_ident(c.name), ' ', c.type, CASE WHEN c.not_null THEN ' NOT NULL' END),
+            SELECT string_agg(concat(quote_ident(c.name), ' ', c.type, CASE WHEN c.not_null THEN ' NOT NULL' END,
+                                     ' GENERATED ALWAYS AS (hatidata_catalog.duckdb_generated(' ||
+                                     quote_literal(hatidata_catalog._generated(p_document, c.name)) || ', NULL::' || c.type || ')) STORED'),
                               ', ' ORDER BY c.place)
             FROM hatidata_catalog._columns(p_document) c));
         v_relid := p_target::regclass;
@@ -302,4 +306,4 @@ ALTER SCHEMA public OWNER TO hatidata_users;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA hatidata_catalog FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hatidata_catalog.apply, hatidata_catalog.view_query, hatidata_catalog.duckdb,
-    hatidata_catalog.duckdb_view TO PUBLIC;
+    hatidata_catalog.duckdb_generated, hatidata_catalog.duckdb_view TO PUBLIC;

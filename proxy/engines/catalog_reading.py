@@ -97,7 +97,8 @@ class Reading:
         else:
             for schema, name, kind, state in wanted:
                 self._one(found, schema, name, kind, "constraints" in state.deep)
-                if kind == "r" and state.deep & {"constraints", "comments"}:
+                asks = state.deep & {"constraints", "comments"}
+                if kind == "r" and (asks or _may_compute(found[schema, name])):
                     key = schema.lower(), name.lower()
                     told = {key: self._duck.told(schema, name, self._database)}
                     self._tell(found, told, state.deep)
@@ -224,6 +225,9 @@ class Reading:
             of_it = told.get((schema.lower(), name.lower()))
             if of_it is None or document["kind"] != "r":
                 continue
+            for column in document["columns"]:
+                if column["name"].lower() in of_it.generated and "default" in column:
+                    column["generated"] = column.pop("default")
             if "constraints" in aspects:
                 rows = of_it.constraints
                 names = given_names([(row[0], row[2], row[3]) for row in rows])
@@ -323,6 +327,11 @@ class Reading:
             return [kind for _, kind in statement.columns]
         finally:
             statement.close()
+
+
+def _may_compute(document: Document) -> bool:
+    """Whether what DuckDB gives as a default may be what a generated column is: it always has a cast."""
+    return any("(" in column.get("default", "") for column in document["columns"])
 
 
 def _relation(kind: str, schema: str, name: str) -> Document:

@@ -37,13 +37,14 @@ FROM duckdb_constraints() WHERE database_name = {database} AND constraint_type <
 class Declared:
     """constraints: without NOT NULL. comments: of columns, by their names.
 
-    peculiar: of COLLATE and GENERATED, what its columns have.
+    peculiar: of COLLATE and GENERATED, what its columns have. generated: which columns are, folded.
     """
 
     constraints: tuple[Row, ...] = ()
     comment: str | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
     peculiar: frozenset[str] = frozenset()
+    generated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,11 @@ class Grammar:
                     self._connection.run_script("ROLLBACK")
             except duckdb_c.DuckError:
                 return None
-        return Declared(tuple(as_row(row[2:]) for row in rows), peculiar=_peculiar(text))
+        return Declared(
+            tuple(as_row(row[2:]) for row in rows),
+            peculiar=_peculiar(text),
+            generated=_generated(text),
+        )
 
     def close(self) -> None:
         self._connection.close()
@@ -101,6 +106,21 @@ def _peculiar(sql: str) -> frozenset[str]:
     return PECULIAR & {
         token.text for token in DUCKDB.own_tokens(sql) if token.token_type != TokenType.IDENTIFIER
     }
+
+
+def _generated(sql: str) -> frozenset[str]:
+    """The columns of DuckDB's own text of a CREATE TABLE that are generated."""
+    found: set[str] = set()
+    depth, column, starts = 0, "", False
+    for token in DUCKDB.own_tokens(sql):
+        kind = token.token_type
+        if starts:
+            column, starts = token.text.lower(), False
+        elif depth == 1 and kind != TokenType.IDENTIFIER and token.text.upper() == "GENERATED":
+            found.add(column)
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        starts = depth == 1 and kind in (TokenType.L_PAREN, TokenType.COMMA)
+    return frozenset(found)
 
 
 def as_row(row: tuple[Any, ...]) -> Row:
@@ -137,7 +157,8 @@ def read_told(run: Callable[[str], list[tuple[Any, ...]]], database: str) -> dic
         told = nothing
         if own or comment is not None or of_columns or sql:
             words = _peculiar(sql) if sql else frozenset()
-            told = Declared(tuple(own or ()), comment, of_columns or {}, words)
+            computed = _generated(sql) if sql else frozenset()
+            told = Declared(tuple(own or ()), comment, of_columns or {}, words, computed)
         found[schema.lower(), table.lower()] = told
     return found
 

@@ -58,6 +58,7 @@ _DEEP = (
     exp.Reference,
     exp.Check,
     exp.CheckColumnConstraint,
+    exp.ComputedColumnConstraint,
     exp.Constraint,
 )
 _OF_COLUMNS = (exp.ColumnDef, exp.AlterColumn)  # not DROP, which may take constraints along

@@ -20,6 +20,7 @@ from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres_generated import generated
 from proxy.sql.postgres_references import reference
 from proxy.sql.reading import position_of
 
@@ -252,6 +253,7 @@ RULES: dict[type, Rule] = {
     exp.NEQ: on_values.equality,
     exp.Pow: floats.power,
     exp.Reference: reference,
+    exp.ComputedColumnConstraint: generated,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
     exp.RegexpReplace: functions.regexp_replace,
