@@ -18,8 +18,8 @@ from proxy import portal as portals
 from proxy.complaints import put_otherwise
 from proxy.defining import copied
 from proxy.describing import columns_of
-from proxy.engines.duck import Accept, DuckStatement
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_statement import Accept, DuckStatement
 from proxy.errors import SqlError
 from proxy.if_exists import without_its_object
 from proxy.portal import PreparedStatement

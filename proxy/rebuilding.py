@@ -21,7 +21,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from proxy.engines.duck import TEMPORARY
+from proxy.engines.duck_names import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
@@ -38,7 +38,8 @@ from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 
 if TYPE_CHECKING:
-    from proxy.engines.duck import DuckSession, Meant
+    from proxy.engines.duck import DuckSession
+    from proxy.engines.duck_names import Meant
 
 _COLUMNS = """
 SELECT name, type, CASE WHEN dflt_value <> 'NULL' THEN dflt_value END, "notnull"

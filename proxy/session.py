@@ -24,8 +24,9 @@ from proxy.compound import Compound
 from proxy.constraints import Constraints
 from proxy.copying import Copying
 from proxy.described import Described
-from proxy.engines.duck import DuckPortal, DuckStatement
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_portal import DuckPortal
+from proxy.engines.duck_statement import DuckStatement
 from proxy.engines.pool import Login
 from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError

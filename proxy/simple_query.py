@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from proxy import portal as portals
 from proxy.complaints import put_otherwise
 from proxy.defining import copied, run_rest
-from proxy.engines.duck import DuckPortal
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.relay import Told
 from proxy.errors import SqlError
 from proxy.if_exists import existence_notice, needs_its_object

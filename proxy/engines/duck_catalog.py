@@ -21,7 +21,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
-from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
+from proxy.engines.duck import DuckSession
+from proxy.engines.duck_names import DATABASE, TEMPORARY
 from proxy.engines.duck_texts import (
     CONSTRAINT,
     called_sequence,
