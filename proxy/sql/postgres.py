@@ -7,7 +7,7 @@ that it would drop without a word, which are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sqlglot import exp
 
@@ -17,7 +17,7 @@ from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
 from proxy.sql.indexing import plain_index
-from proxy.sql.listing import Listing
+from proxy.sql.listing import Listing, uncommon
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_references import reference
@@ -168,12 +168,12 @@ def who(node: exp.Expr) -> exp.Expr:
 
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
-    fold_all((identifier,))
+    fold_all([identifier])
 
 
-def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
+def fold_all(identifiers: list[exp.Identifier]) -> None:
     """As `fold`, of many."""
-    for identifier in [one for one in identifiers if not one.args["this"].islower()]:
+    for identifier in uncommon(identifiers):
         if not identifier.args.get("quoted"):
             identifier.set("this", identifier.this.lower())
 
