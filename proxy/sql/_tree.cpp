@@ -1,4 +1,5 @@
-// The inner loops over a syntax tree: its nodes listed (`listing.py`), its names written (`reading.py`).
+// The inner loops over a syntax tree: its nodes listed (`listing.py`), rules applied to them
+// (`postgres.apply`), its names written (`reading.py`).
 //
 // Why it exists: a plan that is not in the cache begins with a walk over all of its tree and ends with
 // writing it. Those are dearer than all the rest beside sqlglot's own parsing.
@@ -22,7 +23,7 @@ namespace {
 PyTypeObject *column_type, *identifier_type, *literal_type, *node_type, *name_type;
 PyObject *looked_at;
 PyObject *args_word, *this_word, *table_word, *lower_word, *parent_word,
-    *quoted_word, *is_string_word;
+    *quoted_word, *is_string_word, *key_word, *index_word, *set_word;
 
 struct Lists {
   PyObject *nodes, *names, *columns, *by_kind;
@@ -213,6 +214,78 @@ PyObject *uncommon_names(PyObject *, PyObject *names) {
   return found;
 }
 
+// --- rules -----------------------------------------------------------------------------------------
+
+// What a rule made takes the place that its node had, as `parent.set(key, made, index=index)`.
+bool replace(PyObject *parent, PyObject *key, PyObject *made, PyObject *index) {
+  PyObject *set = PyObject_GetAttr(parent, set_word);
+  if (set == nullptr) return false;
+  PyObject *given = PyTuple_Pack(2, key, made);
+  PyObject *named = PyDict_New();
+  PyObject *done = nullptr;
+  if (given != nullptr && named != nullptr && PyDict_SetItem(named, index_word, index) == 0) {
+    done = PyObject_Call(set, given, named);
+  }
+  Py_XDECREF(named);
+  Py_XDECREF(given);
+  Py_DECREF(set);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+// `tree` is the caller's own reference, and that to the new tree is the answer; null: an error.
+PyObject *apply_to(PyObject *node, PyObject *rule, PyObject *tree) {
+  // The rule may put the node into a new one, which changes its parent: note it before.
+  PyObject *parent = PyObject_GetAttr(node, parent_word);
+  PyObject *key = PyObject_GetAttr(node, key_word);
+  PyObject *index = PyObject_GetAttr(node, index_word);
+  PyObject *made = parent && key && index ? PyObject_CallFunctionObjArgs(rule, node, nullptr) : nullptr;
+  bool done = made != nullptr;
+  if (done && made != Py_None && made != node) {
+    if (parent != Py_None) {
+      done = replace(parent, key, made, index);
+    } else {
+      Py_INCREF(made);
+      Py_DECREF(tree);
+      tree = made;
+      done = PyObject_SetAttr(made, parent_word, Py_None) == 0;
+    }
+  }
+  Py_XDECREF(made);
+  Py_XDECREF(index);
+  Py_XDECREF(key);
+  Py_XDECREF(parent);
+  if (done) return tree;
+  Py_DECREF(tree);
+  return nullptr;
+}
+
+PyObject *apply_rules(PyObject *, PyObject *given) {
+  PyObject *tree, *nodes, *rules;
+  if (!PyArg_ParseTuple(given, "OO!O!", &tree, &PyList_Type, &nodes, &PyDict_Type, &rules)) {
+    return nullptr;
+  }
+  Py_INCREF(tree);
+  for (Py_ssize_t i = PyList_Size(nodes); i-- > 0;) {
+    PyObject *node = PyList_GetItem(nodes, i);
+    if (node == nullptr) break;  // a rule has shortened the list
+    PyObject *rule = PyDict_GetItemWithError(rules, reinterpret_cast<PyObject *>(Py_TYPE(node)));
+    if (rule == nullptr) {
+      if (PyErr_Occurred()) break;
+      continue;
+    }
+    Py_INCREF(node);
+    Py_INCREF(rule);
+    tree = apply_to(node, rule, tree);
+    Py_DECREF(rule);
+    Py_DECREF(node);
+    if (tree == nullptr) return nullptr;
+  }
+  if (!PyErr_Occurred()) return tree;
+  Py_DECREF(tree);
+  return nullptr;
+}
+
 // --- writing -------------------------------------------------------------------------------------
 //
 // Names, columns and literals are most of what a tree's writer is asked for. The ordinary ones have a
@@ -326,14 +399,6 @@ PyObject *setup(PyObject *, PyObject *given) {
                          reinterpret_cast<PyObject *>(name_type), looked_at}) {
     Py_INCREF(kept);
   }
-  args_word = PyUnicode_InternFromString("args");
-  this_word = PyUnicode_InternFromString("this");
-  table_word = PyUnicode_InternFromString("table");
-  lower_word = PyUnicode_InternFromString("lower");
-  parent_word = PyUnicode_InternFromString("parent");
-  quoted_word = PyUnicode_InternFromString("quoted");
-  is_string_word = PyUnicode_InternFromString("is_string");
-  if (PyErr_Occurred()) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -352,6 +417,8 @@ PyMethodDef kMethods[] = {
      "take_apart(tree): none of its nodes has a parent any more"},
     {"uncommon_names", uncommon_names, METH_O,
      "uncommon_names(identifiers) -> list\n\nThose that are not surely in lower case."},
+    {"apply_rules", apply_rules, METH_VARARGS,
+     "apply_rules(tree, nodes, rules) -> tree\n\nThe last nodes come first; as `postgres.apply`."},
     {"writers", writers, METH_VARARGS,
      "writers(identifier_sql, column_sql, literal_sql, reserved): the generator's own, for the rest"},
     {"name_sql", method(name_sql), METH_FASTCALL,
@@ -367,4 +434,16 @@ PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.sql._tree", nullptr, 0, kMe
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__tree() { return PyModule_Create(&kModule); }
+PyMODINIT_FUNC PyInit__tree() {
+  args_word = PyUnicode_InternFromString("args");
+  this_word = PyUnicode_InternFromString("this");
+  table_word = PyUnicode_InternFromString("table");
+  lower_word = PyUnicode_InternFromString("lower");
+  parent_word = PyUnicode_InternFromString("parent");
+  quoted_word = PyUnicode_InternFromString("quoted");
+  is_string_word = PyUnicode_InternFromString("is_string");
+  key_word = PyUnicode_InternFromString("arg_key");
+  index_word = PyUnicode_InternFromString("index");
+  set_word = PyUnicode_InternFromString("set");
+  return PyErr_Occurred() ? nullptr : PyModule_Create(&kModule);
+}

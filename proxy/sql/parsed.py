@@ -81,10 +81,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         edited = edited_by_words(text, piece)
         return edited if edited is not None else grammars.unknown(text, piece)
     if dialect.name != "duckdb":
-        tree = of_select_into(tree)
+        if "INTO" in piece.said:
+            tree = of_select_into(tree)
         if ".*" in source:
             shorten_stars(tree)
-    name_renamed_column(tree)
+    if isinstance(tree, exp.Alter):
+        name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return in_session(text, piece, executed)
     if grammar.name == "snowflake" and may_be_several(tree, piece):

@@ -23,11 +23,7 @@ from sqlglot.generator import Generator
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-
-try:
-    from proxy.sql import _tree as compiled
-except ImportError:  # no compiler was there
-    compiled = None
+from proxy.sql.listing import compiled
 
 # sqlglot warns about statements it does not know and about what a generator drops; both are
 # errors of ours, raised where they are met.

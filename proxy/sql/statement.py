@@ -114,8 +114,10 @@ class Statement:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is
         # the class's.
         others["route"], others["kind"], others["text"], others["start"] = route, kind, text, start
-        object.__setattr__(self, "__dict__", others)
+        _set(self, "__dict__", others)
 
+
+_set = object.__setattr__
 
 Variable = tuple[str, str, str | None]
 """A session variable: its name in lower case, DuckDB's type of its value, the value as text."""

@@ -8,7 +8,7 @@ import pytest
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import listing
+from proxy.sql import listing, postgres
 from proxy.sql.listing import Listing, listed, take_apart
 from proxy.sql.plan import Dialect, plan_message
 from proxy.sql.reading import SNOWFLAKE, _WrittenDuckDB, write_duckdb
@@ -88,6 +88,22 @@ def test_the_compiled_list_is_that_of_python() -> None:
         upper = {id(name) for name in nodes.names if name.this.lower() != name.this}
         assert upper <= unlike, text
     assert read > 400
+
+
+@compiled
+def test_rules_are_applied_as_python_applies_them() -> None:
+    applied = 0
+    for case in read_cases():
+        try:
+            first, second = _read(case["sql"]), _read(case["sql"])
+            made = postgres.apply(first, listed(first), postgres.RULES)
+        except SqlError:
+            continue
+        nodes = listed(second)
+        postgres.fold_all(nodes.names)
+        assert made.sql() == postgres._apply(second, nodes, postgres.RULES).sql(), case["sql"]
+        applied += 1
+    assert applied > 300
 
 
 @compiled
