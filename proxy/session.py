@@ -122,7 +122,7 @@ class Session:
         self.user = self.database = ""
         self.settings = SessionSettings(self._setting_changed)
         self.duck = services.duck.session()
-        self.described = Described(self.duck)
+        self.described = Described(self.duck, self._numbers_are_postgres)
         self.typed = Typed(self)
         self.constraints = Constraints(self)
         self.relay = Relay(
@@ -750,7 +750,7 @@ class Session:
                 self.compound.ran(plan, running.statement.moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
-            lengths = None if plan.scalar else self.described.lengths(plan.sql, columns)
+            lengths = self.described.lengths(plan.sql, columns, plan.scalar)
             description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))
@@ -767,6 +767,10 @@ class Session:
             self.compound.ran(plan, running.statement.moment, sent)
         finally:
             await self.end_duck(running)
+
+    def _numbers_are_postgres(self) -> bool:
+        """Whether a numeric that is computed has no precision, as in Postgres."""
+        return self.dialect.name == "postgres"
 
     def _forget_constants(self) -> None:
         self._constants.clear()

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.engines import duck_jsonb, duckdb_c
+from proxy.engines import duck_any, duck_jsonb, duckdb_c
 from proxy.engines.duck_functions import Body, Functions
 from proxy.errors import SqlError
 
@@ -36,6 +36,7 @@ class Furniture:
         functions = Functions(calling)
         for function in self.functions:
             functions.register(*function)
+        duck_any.register(functions)
         connection.run("ATTACH ':memory:' AS _sf")
         for register in self.table_functions:
             register(connection)

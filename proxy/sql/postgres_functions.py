@@ -299,8 +299,7 @@ def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
 
 def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
     (value,) = arguments
-    plain = holds_aggregate(value) or isinstance(value, (exp.Literal, exp.Null))
-    return duck("to_json", value if plain else call("pg_json_value_", value))
+    return call("pg_json_of_", value)
 
 
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
@@ -311,7 +310,8 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "encode": _encode,
     "decode": _decode,
     "to_json": _to_json,
-    "row_to_json": lambda arguments: call("pg_row_json_", *arguments),
+    "row_to_json": _to_json,
+    "array_to_json": _to_json,
     "to_jsonb": lambda arguments: postgres_json.as_jsonb(_to_json(arguments)),
     "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
     "to_number": _no_counterpart("to_number"),

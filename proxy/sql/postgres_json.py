@@ -17,12 +17,6 @@ from proxy.sql.postgres_values import call, duck, is_text, refused
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
 
-def _value(value: exp.Expr) -> exp.Expr:
-    """A value as it stands in a document."""
-    plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean))
-    return value if plain else call("pg_json_of_", value)
-
-
 def _build_object(arguments: list[exp.Expr]) -> exp.Expr:
     if len(arguments) % 2:
         raise refused("an object of a key without a value", arguments[-1])
@@ -30,13 +24,26 @@ def _build_object(arguments: list[exp.Expr]) -> exp.Expr:
     for key, value in zip(arguments[::2], arguments[1::2], strict=True):
         if isinstance(key, exp.Null):
             raise refused("an object with a key that is NULL", key)
-        text = key if is_text(key) else exp.Cast(this=key, to=exp.DataType(this=exp.DType.TEXT))
-        made += [text, _value(value)]
-    return duck("json_object", *made)
+        made += [call("pg_json_name_", key), " : ", call("pg_json_member_", value), ", "]
+    return _document("{", made[:-1], "}")
 
 
 def _build_array(arguments: list[exp.Expr]) -> exp.Expr:
-    return duck("json_array", *map(_value, arguments))
+    made = []
+    for value in arguments:
+        made += [call("pg_json_member_", value), ", "]
+    return _document("[", made[:-1], "]")
+
+
+def _document(start: str, parts: list[exp.Expr | str], end: str) -> exp.Expr:
+    """A JSON of texts that stand one behind another."""
+    joined: exp.Expr = exp.Literal.string(start)
+    for part in (*parts, end):
+        right = exp.Literal.string(part) if isinstance(part, str) else part
+        joined = exp.DPipe(this=joined, expression=right, safe=True)
+    made = exp.Cast(this=exp.Paren(this=joined), to=exp.DataType(this=exp.DType.JSON))
+    made.meta["plain"] = True
+    return made
 
 
 def as_jsonb(made: exp.Expr, *, listed: bool = False) -> exp.Expr:
@@ -232,17 +239,11 @@ def aggregate_list(
     argument = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
     ordered = argument if isinstance(argument, exp.Order) else None
     value = ordered.this if ordered is not None else argument
-    if isinstance(value, exp.Distinct):
+    if isinstance(value, exp.Distinct) and ordered is None:
         (inner,) = value.expressions
-        if ordered is None:
-            by = exp.Ordered(this=inner.copy(), nulls_first=False)
-            argument = exp.Order(this=value, expressions=[by])
-    else:
-        made = _value(value)
-        argument = made if ordered is None else ordered
-        if ordered is not None:
-            ordered.set("this", made)
-    return _filtered(node, duck("list", argument), lambda made: around(duck("to_json", made)))
+        by = exp.Ordered(this=inner.copy(), nulls_first=False)
+        argument = exp.Order(this=value, expressions=[by])
+    return _filtered(node, duck("list", argument), lambda made: around(call("pg_json_list_", made)))
 
 
 def aggregate_object(node: exp.Expr) -> exp.Expr:
@@ -254,7 +255,7 @@ def aggregate_object(node: exp.Expr) -> exp.Expr:
             exp.PropertyEQ(this=exp.to_identifier("k"), expression=_text_of(key)),
             exp.PropertyEQ(
                 this=exp.to_identifier("v"),
-                expression=duck("to_json", _value(ordered.this if ordered else value)),
+                expression=ordered.this if ordered else value,
             ),
         ]
     )
@@ -262,7 +263,7 @@ def aggregate_object(node: exp.Expr) -> exp.Expr:
         entry = exp.Order(this=entry, expressions=ordered.expressions)
 
     def around(made: exp.Expr) -> exp.Expr:
-        document = duck("to_json", duck("map_from_entries", made))
+        document = call("pg_json_pairs_", made)
         return as_jsonb(document) if isinstance(node, exp.JSONBObjectAgg) else document
 
     return _filtered(node, duck("list", entry), around)

@@ -114,19 +114,27 @@ CREATE OR REPLACE MACRO _sf.main.pg_contains_
   (a JSON, b JSON) AS _sf.main.pg_contains_4_(a, b),
   (a, b) AS a @> b;
 
--- A value as it stands in a document: a moment in ISO 8601's form. (Without overloads, which DuckDB
--- cannot choose among within a lateral join.)
+-- A value as to_json writes it. (Without overloads, which DuckDB cannot choose among within a lateral
+-- join.)
 CREATE OR REPLACE MACRO _sf.main.pg_json_of_(x) AS
-  CASE WHEN typeof(x) IN ('DATE', 'TIMESTAMP')
-         THEN to_json(regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'))
-       WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE'
-         THEN to_json(regexp_replace(
-           regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'),
-           '([+-][0-9]{2})( BC)?$', '\1:00\2'))
-       WHEN typeof(x) LIKE 'STRUCT%' AND (contains(typeof(x), 'TIMESTAMP') OR contains(typeof(x), 'BLOB'))
-         THEN error('a row with a timestamp as json is not supported')
-       WHEN contains(typeof(x), 'JSONB') AND typeof(x) NOT IN ('JSONB', 'JSONB[]')
-         THEN row_to_json_(typeof(x), to_json(x))
-       ELSE to_json(x) END;
-CREATE OR REPLACE MACRO _sf.main.pg_row_json_(x) AS
-  CASE WHEN contains(typeof(x), 'JSONB') THEN row_to_json_(typeof(x), to_json(x)) ELSE to_json(x) END;
+  CASE WHEN typeof(x) IN ('JSON', 'JSONB') THEN CAST(CAST(x AS VARCHAR) AS JSON)
+       WHEN typeof(x) IN ('VARCHAR', 'BOOLEAN', 'INTEGER', 'BIGINT', 'SMALLINT', 'UUID', 'TIME') THEN to_json(x)
+       WHEN typeof(x) IN ('HUGEINT', 'UBIGINT') OR typeof(x) LIKE 'DECIMAL(%)'
+         THEN CAST(CAST(x AS VARCHAR) AS JSON)
+       ELSE CAST(json_of_(x, current_setting('TimeZone')) AS JSON) END;
+CREATE OR REPLACE MACRO _sf.main.pg_json_member_(x) AS
+  coalesce(CAST(_sf.main.pg_json_of_(x) AS VARCHAR), 'null');
+CREATE OR REPLACE MACRO _sf.main.pg_json_name_(x) AS
+  CAST(to_json(coalesce(CAST(x AS VARCHAR), error('argument of an object must not be null'))) AS VARCHAR);
+
+-- The elements of json_agg: arrays and rows begin a line.
+CREATE OR REPLACE MACRO _sf.main.pg_json_element_(x) AS
+  CASE WHEN x IS NOT NULL AND (typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT%')
+       THEN chr(10) || ' ' || _sf.main.pg_json_member_(x) ELSE _sf.main.pg_json_member_(x) END;
+CREATE OR REPLACE MACRO _sf.main.pg_json_list_(xs) AS
+  CAST('[' || ltrim(array_to_string(list_transform(xs, lambda e: _sf.main.pg_json_element_(e)), ', '),
+       chr(10) || ' ') || ']' AS JSON);
+CREATE OR REPLACE MACRO _sf.main.pg_json_pairs_(xs) AS
+  CAST('{ ' || array_to_string(
+    list_transform(xs, lambda e: _sf.main.pg_json_name_(e.k) || ' : ' || _sf.main.pg_json_member_(e.v)), ', ')
+    || ' }' AS JSON);
