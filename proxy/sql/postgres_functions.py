@@ -203,11 +203,24 @@ def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
         if name is not None:
             column = exp.to_identifier(name) if name else alias.this.copy()
             alias.set("columns", [column])
+            if name and name != alias.name:
+                _whole_is_column(table, alias.name, name)
             return
         known = isinstance(call_, exp.Anonymous) and str(call_.this).lower() in _ROW_FUNCTIONS
         if not known:
             return
     alias.set("columns", [alias.this.copy()])
+
+
+def _whole_is_column(table: exp.Expr, alias: str, name: str) -> None:
+    """`SELECT e FROM jsonb_array_elements(...) e`: the row of a function is its one value."""
+    select = table.find_ancestor(exp.Select)
+    for column in select.find_all(exp.Column) if select is not None else ():
+        if column.name == alias and not column.table:
+            column.set("table", exp.to_identifier(alias))
+            column.set("this", exp.to_identifier(name))
+            if column.parent is select and column.arg_key == "expressions":
+                column.replace(exp.alias_(column.copy(), alias, quoted=True))
 
 
 # --- numbers and texts ------------------------------------------------------------------------

@@ -127,11 +127,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_text_(x) AS
     ELSE CAST(x AS VARCHAR) END;
 -- A value beside || and in concat().
 CREATE OR REPLACE MACRO _sf.main.pg_joined_(x) AS
-  CASE WHEN typeof(x) IN ('JSON', 'JSONB') THEN error('|| of json documents is not supported')
+  CASE WHEN typeof(x) IN ('JSON') THEN error('|| of json documents is not supported')
     ELSE _sf.main.pg_text_(x) END;
 CREATE OR REPLACE MACRO _sf.main.pg_pipe_(a, b) AS
-  CASE WHEN typeof(a) IN ('JSON', 'JSONB') OR typeof(b) IN ('JSON', 'JSONB')
-         THEN error('|| of json documents is not supported')
+  CASE WHEN typeof(a) = 'JSON' OR typeof(b) = 'JSON' THEN error('|| of json documents is not supported')
        WHEN typeof(a) IN ('DOUBLE', 'FLOAT', 'INTERVAL') OR typeof(b) IN ('DOUBLE', 'FLOAT', 'INTERVAL')
          THEN error('|| of a float or an interval needs a cast to text')
        ELSE a || b END;
