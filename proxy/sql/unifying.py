@@ -51,7 +51,8 @@ def _lengthen(value: exp.Expr, digits: int) -> None:
         parent.set(key, made, index=index)
 
 
-_DOCUMENTS = frozenset({"json_extract", "_sf.get_", "_sf.get_path_", "_sf.parse_json"})
+_DOCUMENTS = frozenset({"json_member_", "json_path_", "json_member_text_", "json_path_text_"})
+_DOCUMENTS |= frozenset({"json_extract", "_sf.get_", "_sf.get_path_", "_sf.parse_json"})
 
 
 def _may_be_decimal(value: exp.Expr) -> bool:
