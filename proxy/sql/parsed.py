@@ -46,7 +46,7 @@ from proxy.sql.scalar import is_scalar
 from proxy.sql.sequences import name_for_duckdb
 from proxy.sql.several import may_be_several, refused_here
 from proxy.sql.several import several as several_steps
-from proxy.sql.snowflake.assigning import writes_literals
+from proxy.sql.snowflake.assigning import writes_texts
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
@@ -122,7 +122,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         if rewritten and not is_snowflakes and not nodes.kinds.isdisjoint(postgres.WHO):
             settled.needs.add("role")
         scalar = is_scalar(nodes)
-        typed = rewritten and (writes_literals if is_snowflakes else needs_types)(tree, nodes)
+        typed = rewritten and (writes_texts if is_snowflakes else needs_types)(tree, nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB)
         engine, refused = decide(facts)
     except RecursionError as error:

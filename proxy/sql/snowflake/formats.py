@@ -25,6 +25,7 @@ _ELEMENTS: dict[str, str] = {
     "DY": "%a",
     "HH24": "%H",
     "HH12": "%I",
+    "HH": "%H",
     "AM": "%p",
     "PM": "%p",
     "MI": "%M",
@@ -43,6 +44,9 @@ _BY_LENGTH = sorted(_ELEMENTS, key=len, reverse=True)
 # What strftime writes by itself; the other fractions are cut out of nine digits.
 _FRACTIONS = {"FF0": "", "FF3": "%g", "FF6": "%f"}
 _WITH_FRACTIONS = {"SS.US": "%S.%f", "SS.MS": "%S.%g"}
+# HH is as HH24, unless the model has AM or PM.
+_MERIDIANS = frozenset({"AM", "PM"})
+_YEARS = frozenset({"YYYY", "YY"})
 _ZONES = {"TZHTZM": "", "TZH:TZM": ":", "TZH": "h"}
 
 
@@ -76,6 +80,15 @@ def _cut(source: str) -> Iterator[tuple[str, str]]:
         at += size
 
 
+def _read_elements(source: str) -> list[tuple[str, str]]:
+    """`_elements`, HH made HH12 or HH24."""
+    elements = list(_elements(source))
+    hour = "HH24" if _MERIDIANS.isdisjoint(element for element, _ in elements) else "HH12"
+    return [
+        (hour, written) if element == "HH" else (element, written) for element, written in elements
+    ]
+
+
 def is_model(source: str) -> bool:
     """Whether a text holds an element of a date or time."""
     return any(element for element, _ in _elements(source))
@@ -101,7 +114,7 @@ def date_text(value: exp.Expr, source: str, offset: exp.Expr | None = None) -> e
             parts.append(sf("date_text_", value.copy(), text(chunk)))
         chunk = ""
 
-    for element, written in _elements(source):
+    for element, written in _read_elements(source):
         found = found or bool(element)
         if element in _FRACTIONS:
             chunk += _FRACTIONS[element]
@@ -129,11 +142,15 @@ def date_text(value: exp.Expr, source: str, offset: exp.Expr | None = None) -> e
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A model for strptime. zoned: it has an offset. short_year: its year has two digits."""
+    """A model for strptime. zoned: it has an offset. short_year: its year has two digits.
+
+    dated: it has a year; what has none is of 1970.
+    """
 
     model: str
     zoned: bool
     short_year: bool
+    dated: bool
 
 
 def reading(model: exp.Expr) -> Reading | None:
@@ -141,7 +158,7 @@ def reading(model: exp.Expr) -> Reading | None:
 
     Raises 0A000 for a model that is not a literal, or whose offset is not at its end.
     """
-    elements = list(_elements(_literal(model)))
+    elements = _read_elements(_literal(model))
     names = [element for element, _ in elements if element]
     if not names:
         return None
@@ -152,4 +169,4 @@ def reading(model: exp.Expr) -> Reading | None:
         _ELEMENTS[element] if element else written.replace("%", "%%")
         for element, written in elements
     )
-    return Reading(spelled, zoned, "YY" in names)
+    return Reading(spelled, zoned, "YY" in names, not _YEARS.isdisjoint(names))
