@@ -83,8 +83,12 @@ def connect() -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
     connection.execute("CREATE MACRO _sf.main.row_to_json_(kind, made) AS made")
     connection.execute("CREATE MACRO row_to_json_(kind, made) AS made")
+    for place in ("", "_sf.main."):
+        connection.execute(f"CREATE MACRO {place}text_of_(x, zone) AS CAST(x AS VARCHAR)")
     for script in macro_scripts():
-        connection.execute(script)
+        # Some call functions of the engine's own (duck_any, duck_documents), which are tested there.
+        with contextlib.suppress(duckdb.CatalogException):
+            connection.execute(script)
     connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET GLOBAL TimeZone = 'America/Los_Angeles'")
