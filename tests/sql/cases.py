@@ -65,6 +65,16 @@ def _of_chunks(body: Callable[..., pa.Array], count: int) -> Callable[..., pa.Ar
     return function
 
 
+_OF_THE_ENGINE = {
+    **dict.fromkeys(("text_of_", "json_of_"), "x, zone"),
+    **dict.fromkeys(
+        ("json_member_", "json_member_text_", "json_path_", "json_path_text_"), "x, at"
+    ),
+    **dict.fromkeys(("json_elements_", "json_element_texts_", "jsonb_key_"), "x"),
+}
+"""Functions that only the engine has, for macros of Postgres's dialect: none of them is run here."""
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB as the engine sets it up."""
     connection = duckdb.connect()
@@ -83,12 +93,11 @@ def connect() -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
     connection.execute("CREATE MACRO _sf.main.row_to_json_(kind, made) AS made")
     connection.execute("CREATE MACRO row_to_json_(kind, made) AS made")
-    for place in ("", "_sf.main."):
-        connection.execute(f"CREATE MACRO {place}text_of_(x, zone) AS CAST(x AS VARCHAR)")
+    for name, arguments in _OF_THE_ENGINE.items():
+        for place in ("", "_sf.main."):
+            connection.execute(f"CREATE MACRO {place}{name}({arguments}) AS x")
     for script in macro_scripts():
-        # Some call functions of the engine's own (duck_any, duck_documents), which are tested there.
-        with contextlib.suppress(duckdb.CatalogException):
-            connection.execute(script)
+        connection.execute(script)
     connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET GLOBAL TimeZone = 'America/Los_Angeles'")
