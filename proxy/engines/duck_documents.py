@@ -96,9 +96,7 @@ def _called(reads: tuple[Callable[[int], _Read], ...], body: Callable[..., Any])
     @_scalar
     def call(info: int, chunk: int, output: int) -> None:
         try:
-            columns = [
-                read(api.data_chunk_get_vector(chunk, i)) for i, read in enumerate(reads)
-            ]
+            columns = [read(api.data_chunk_get_vector(chunk, i)) for i, read in enumerate(reads)]
             for row in range(api.data_chunk_get_size(chunk)):
                 given = [column(row) for column in columns]
                 made = None if None in given else body(*given)
@@ -182,7 +180,13 @@ _MEMBER, _MEMBER_TEXT, _ELEMENT, _ELEMENT_TEXT, _PATH, _PATH_TEXT = range(6)
 _KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS = range(6, 11)
 
 
-_READS = {"VARCHAR": _texts, "BIGINT": _numbers, "VARCHAR[]": _lists, "BOOLEAN": _truths, NAME: _texts}
+_READS = {
+    "VARCHAR": _texts,
+    "BIGINT": _numbers,
+    "VARCHAR[]": _lists,
+    "BOOLEAN": _truths,
+    NAME: _texts,
+}
 _EDITS: tuple[tuple[str, tuple[str, ...], str, Callable[..., str]], ...] = (
     ("||", (NAME, NAME), NAME, edits.joined),
     ("-", (NAME, "VARCHAR"), NAME, edits.without_name),

@@ -21,6 +21,8 @@ from proxy.sql.reading import position_of
 
 _JSONB = "jsonb"
 _KEY = "jsonb_key_"
+_UNORDERED = {"jsonb": "jsonb", "json": "json", "bool": "boolean", "uuid": "uuid"}
+"""Types without min() and max()."""
 
 
 def _refused(what: str, at: exp.Expr | None = None) -> SqlError:
@@ -58,9 +60,7 @@ class Documents(Statements):
             if not isinstance(bare(side), exp.Null):
                 self._compared[id(side)] = side
 
-    def _compare_with_query(
-        self, left: Sequence[exp.Expr], query: exp.Expr, scope: Scope
-    ) -> None:
+    def _compare_with_query(self, left: Sequence[exp.Expr], query: exp.Expr, scope: Scope) -> None:
         super()._compare_with_query(left, query, scope)
         select = query.unnest() if isinstance(query, exp.Subquery) else query
         for index, one in enumerate(left):
@@ -105,9 +105,7 @@ class Documents(Statements):
                 raise _refused("DISTINCT in an aggregate", one)
             self._compared[id(one)] = one
 
-    def visit_children(
-        self, node: exp.Expr, scope: Scope, but: exp.Expr | None = None
-    ) -> None:
+    def visit_children(self, node: exp.Expr, scope: Scope, but: exp.Expr | None = None) -> None:
         super().visit_children(node, scope, but)
         parts: Iterable[exp.Expr] = ()
         if isinstance(node, exp.Window):
@@ -134,10 +132,10 @@ class Documents(Statements):
 
     def _call(self, name: str, arguments: Sequence[exp.Expr | None], scope: Scope) -> Type:
         kind = super()._call(name, arguments, scope)
-        if name in ("min", "max") and kind == _JSONB:
+        if name in ("min", "max") and kind in _UNORDERED:
             raise SqlError(
                 "42883",
-                f"function {name}(jsonb) does not exist",
+                f"function {name}({_UNORDERED[kind]}) does not exist",
                 hint="No function matches the given name and argument types. You might need to add"
                 " explicit type casts.",
             )
@@ -333,4 +331,3 @@ def _distinguish_union(union: exp.SetOperation, documents: dict[str, bool]) -> N
         parent.set(key, made, index=index)
     else:
         union.meta["made"] = made
-

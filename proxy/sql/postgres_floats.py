@@ -40,7 +40,9 @@ def _checked(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             raise SqlError("22003", message, position=at)
         return None
     inner = unwrapped(value)
-    text = isinstance(inner, (exp.Column, *TEXT_NODES)) or (isinstance(inner, exp.Cast) and inner.to.this in TEXTS)
+    text = isinstance(inner, (exp.Column, *TEXT_NODES)) or (
+        isinstance(inner, exp.Cast) and inner.to.this in TEXTS
+    )
     text = text or (isinstance(inner, exp.Anonymous) and inner.this in TEXT_CALLS)
     if not text or holds_aggregate(inner):
         return None
