@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from proxy.engines.duck import DuckPortal, DuckStatement
+from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duck_scroll import GivenRows, ScrollRows
+from proxy.engines.duck_statement import DuckStatement
 from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
 from proxy.sql.lengths import OWN
