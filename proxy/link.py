@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 from proxy.engines import lane
 from proxy.engines.lane import ClientEnd
+from proxy.engines.prepared import RelayedStatement
+from proxy.portal import PreparedStatement
+from proxy.sql.statement import Statement
 from proxy.tls import CLIENT_HELLO, ServerTls, TlsLayer
 from proxy.wire.protocol import FrontendProtocol
 
@@ -111,6 +114,10 @@ class ClientLink(ClientEnd, asyncio.Protocol):
     def unfold(self) -> None:
         """An exchange that passes without Python is Python's from here on."""
         self.borrower.unfold()
+
+    def parsed(self, plan: Statement, body: bytes) -> PreparedStatement:
+        """What an unnamed Parse makes, in an exchange that passes; body: behind its name."""
+        return PreparedStatement("", plan, relayed=RelayedStatement(body))
 
     def at_end(self) -> None:
         """The client has said its last."""

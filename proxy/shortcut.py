@@ -96,8 +96,8 @@ class KnownTexts:
         for start, end in free:
             text = text[:start] + masked[start:end] + text[end:]
         self._plans[text] = plan
-        if self.table is not None:
-            self.table.learn(text, free)
+        if self.table is not None and not plan.asks_catalog:
+            self.table.learn(text, free, plan)
 
 
 def _numbers(text: str, dialect: Dialect) -> tuple[tuple[int, int], ...]:
@@ -141,7 +141,9 @@ class Shortcut:
         if data[0] == _BIND and session.at_once.take(data):
             return True
         profile, pool = session.relay.known_profile, session.relay.pool
-        if profile is None or pool is None or not self._free(profile) or len(data) < 6:
+        if profile is None or pool is None or len(data) < 6:
+            return False
+        if not self._free(profile) or not session.mirror.quiet:
             return False
         first = data[0]
         if first == _QUERY:
@@ -177,7 +179,6 @@ class Shortcut:
             and not session.extended.portals
             and session.unhurried
             and session.context.plain
-            and session.mirror.quiet
         )
 
     # --- past Python --------------------------------------------------------------------------
@@ -185,7 +186,8 @@ class Shortcut:
     def arm(self) -> None:
         """The session sleeps: exchanges may pass without Python (`_lane.cpp`).
 
-        What `_free` found does not change until `unfold`, but for the mirror, which is asked again.
+        What `_free` found does not change until `unfold`. The catalog's mirror may; so what asks the
+        catalog never passes that way.
         """
         session = self._session
         link, pool, profile = session.link, session.relay.pool, session.relay.known_profile
@@ -200,8 +202,7 @@ class Shortcut:
         ):
             link.flush()
             statements = session.extended.statements
-            table, mirror = self.known().table, session.services.mirror
-            link.arm(profile, profile.matter, pool.end, table, statements, mirror)
+            link.arm(profile, profile.matter, pool.end, self.known().table, statements)
 
     def unfold(self) -> None:
         """What passes without Python goes on as if it had been begun here; from now on none does."""
@@ -213,7 +214,7 @@ class Shortcut:
             session.context.passed(passed)
         if (left := link.leave()) is None:
             return
-        self._data, backend = left
+        self._data, backend, self._parsed = left
         self.pending = session.busy = True
         if backend is not None:
             session.relay.take(backend)
@@ -225,6 +226,7 @@ class Shortcut:
         assert pool is not None
         if self._data[0] == _QUERY:
             session.context.passed(1)
+            session.extended.statements.pop("", None)
         elif not self._read_batch(self._data, profile.matter):
             pool.withdraw(self)
             self._leave_to_session()
@@ -268,7 +270,7 @@ class Shortcut:
                     if plan is not found.passing:
                         if not passes(plan):
                             return False
-                        found.passing = plan
+                        found.passing = None if plan.asks_catalog else plan
                     names.append((at, name_end, end, statement))
             elif kind == _DESCRIBE:
                 if data[at + 5] != _PORTAL or data[at + 6] or statement is None:

@@ -51,8 +51,8 @@ char arrived[kArrival];  // what was just read; only the loop's thread reads, an
 
 struct Names {
   PyObject *data_received, *unfold, *at_end, *broken, *give_back, *popleft, *append, *move_to_end;
-  PyObject *relayed, *plan, *passing, *text, *text_profile, *result, *retired, *name, *matter;
-  PyObject *stale, *unnamed;
+  PyObject *relayed, *plan, *passing, *text, *text_profile, *result, *retired, *name;
+  PyObject *parsed, *unnamed;
 } names;
 
 bool intern_names() {
@@ -68,8 +68,7 @@ bool intern_names() {
       {&names.passing, "passing"},             {&names.text, "text"},
       {&names.text_profile, "text_profile"},   {&names.result, "result"},
       {&names.retired, "retired"},             {&names.name, "name"},
-      {&names.matter, "matter"},               {&names.stale, "stale"},
-      {&names.unnamed, ""},
+      {&names.parsed, "parsed"},               {&names.unnamed, ""},
   };
   for (auto &each : all) {
     if (!(*each.to = PyUnicode_InternFromString(each.text))) return false;
@@ -80,6 +79,10 @@ bool intern_names() {
 class Ref {  // owns
  public:
   explicit Ref(PyObject *object = nullptr) : object_(object) {}
+  static Ref to(PyObject *object) {
+    Py_XINCREF(object);
+    return Ref(object);
+  }
   Ref(Ref &&other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   Ref &operator=(Ref &&other) noexcept {
     std::swap(object_, other.object_);
@@ -131,6 +134,7 @@ uint64_t masked_hash(string_view text) {
 struct Text {
   std::string pattern;                            // its free digits are 0
   std::vector<std::pair<uint32_t, uint32_t>> free;  // where they are
+  Ref plan;
 
   bool matches(string_view text) const {
     if (text.size() != pattern.size()) return false;
@@ -183,9 +187,11 @@ PyObject *texts_learn(PyObject *object, PyObject *arguments) {
   auto self = reinterpret_cast<Texts *>(object);
   const char *data;
   Py_ssize_t size;
-  PyObject *spans;
-  if (!PyArg_ParseTuple(arguments, "y#O!", &data, &size, &PyTuple_Type, &spans)) return nullptr;
-  Text text{{data, size_t(size)}, {}};
+  PyObject *spans, *plan;
+  if (!PyArg_ParseTuple(arguments, "y#O!O", &data, &size, &PyTuple_Type, &spans, &plan)) {
+    return nullptr;
+  }
+  Text text{{data, size_t(size)}, {}, Ref::to(plan)};
   for (Py_ssize_t n = 0; n < PyTuple_Size(spans); ++n) {
     int start, end;
     if (!PyArg_ParseTuple(PyTuple_GetItem(spans, n), "ii", &start, &end)) return nullptr;
@@ -244,9 +250,10 @@ struct ClientEnd : End {
   double since;     // when it began to wait
   long long passed;  // statements that the session has not been told of
   size_t recent;
-  PyObject *profile, *matter, *pool, *texts, *statements, *mirror;  // as armed
+  PyObject *profile, *matter, *pool, *texts, *statements;  // as armed
   PyObject *data;
-  BackendEnd *backend;  // that its exchange is with
+  PyObject *parsed, *relayed;  // the unnamed statement that its exchange makes
+  BackendEnd *backend;         // that its exchange is with
 };
 
 struct BackendEnd : End {
@@ -290,55 +297,64 @@ bool emit(End *end, const char *data, size_t size) {
 
 struct Bound {
   size_t start, name_end, end;
-  Ref text;  // the PreparedText
+  Ref relayed, text;  // the RelayedStatement, and its PreparedText or None
 };
 
 struct Exchange {
   long long statements = 0;
+  const Text *parsed = nullptr;  // what an unnamed Parse in it is about
+  string_view parse;             // ... and its body behind the name
   size_t count = 0;
   Bound binds[kMostBinds];
 };
 
-// The statement as the backends know it, if the client's Bind of `name` may pass: as
-// `Shortcut._read_batch` has it.
-Ref bound_text(ClientEnd *client, string_view name) {
+// Whether the client's Bind of `name` may pass: as `Shortcut._read_batch` has it.
+bool find_bound(ClientEnd *client, string_view name, Bound &bound) {
   Ref key(PyUnicode_DecodeUTF8(name.data(), Py_ssize_t(name.size()), "strict"));
-  if (!key) return Ref();
+  if (!key) return false;
   PyObject *found = PyDict_GetItemWithError(client->statements, key.get());
-  if (!found) return Ref();
+  if (!found) return false;
   Ref relayed = attribute(found, names.relayed), plan = attribute(found, names.plan);
   Ref passing = attribute(found, names.passing);
-  if (!relayed || is_none(relayed.get()) || is_none(plan.get()) || passing.get() != plan.get()) {
-    return Ref();
+  if (!passing || is_none(relayed.get()) || is_none(plan.get()) || passing.get() != plan.get()) {
+    return false;
   }
-  Ref text = attribute(relayed.get(), names.text);
-  Ref profile = attribute(relayed.get(), names.text_profile);
-  Ref told = attribute(relayed.get(), names.result);
-  if (is_none(text.get()) || profile.get() != client->matter || is_none(told.get())) return Ref();
-  Ref retired = attribute(text.get(), names.retired);
-  Ref result = attribute(text.get(), names.result);
-  if (retired.get() != Py_False || !result) return Ref();
-  if (result.get() != Py_None && result.get() != told.get() &&
-      PyObject_RichCompareBool(result.get(), told.get(), Py_EQ) != 1) {
-    return Ref();
+  Ref text = attribute(relayed.get(), names.text), told = attribute(relayed.get(), names.result);
+  if (!text || is_none(told.get())) return false;
+  if (text.get() != Py_None) {
+    Ref profile = attribute(relayed.get(), names.text_profile);
+    Ref retired = attribute(text.get(), names.retired);
+    Ref result = attribute(text.get(), names.result);
+    if (profile.get() != client->matter || retired.get() != Py_False || !result) return false;
+    if (result.get() != Py_None && result.get() != told.get() &&
+        PyObject_RichCompareBool(result.get(), told.get(), Py_EQ) != 1) {
+      return false;
+    }
   }
-  return text;
+  bound.relayed = std::move(relayed);
+  bound.text = std::move(text);
+  return true;
 }
 
-// Whether `data` is one whole simple Query whose text is known, or Binds of named statements with
-// what follows them up to one Sync.
+const Text *known_text(ClientEnd *client, string_view text) {
+  auto known = reinterpret_cast<Texts *>(client->texts);
+  ssize_t place = find_text(known, text, client->recent);
+  if (place < 0) return nullptr;
+  client->recent = size_t(place);
+  return &(*known->texts)[client->recent];
+}
+
+// Whether `data` is one whole simple Query whose text is known; or Binds of named statements, or of
+// one that is parsed without a name before, with what follows them up to one Sync.
 bool read_exchange(ClientEnd *client, string_view data, Exchange &exchange) {
   if (data.size() < 6) return false;
   if (data[0] == 'Q') {
     if (data.size() != 1 + size_t(number(data.data() + 1)) || data.back() != 0) return false;
-    auto known = reinterpret_cast<Texts *>(client->texts);
-    ssize_t place = find_text(known, data.substr(5, data.size() - 6), client->recent);
-    if (place < 0) return false;
-    client->recent = size_t(place);
     exchange.statements = 1;
-    return PyDict_GetItemWithError(client->statements, names.unnamed) == nullptr;
+    return known_text(client, data.substr(5, data.size() - 6)) != nullptr;
   }
   size_t at = 0;
+  bool bound = false;
   while (data.size() - at >= 5) {
     char kind = data[at];
     size_t length = number(data.data() + at + 1), end = at + 1 + length;
@@ -347,19 +363,27 @@ bool read_exchange(ClientEnd *client, string_view data, Exchange &exchange) {
     if (kind == 'B') {
       if (body.size() < 2 || body[0] || exchange.count == kMostBinds) return false;
       size_t name_end = body.find('\0', 1);
-      if (name_end == string_view::npos || name_end == 1) return false;
-      Ref text = bound_text(client, body.substr(1, name_end - 1));
-      if (!text) return false;
-      Bound &bound = exchange.binds[exchange.count++];
-      bound.start = at, bound.name_end = at + 5 + name_end, bound.end = end;
-      bound.text = std::move(text);
+      if (name_end == string_view::npos) return false;
+      if (name_end == 1) {
+        if (!exchange.parsed) return false;
+      } else {
+        Bound &named = exchange.binds[exchange.count++];
+        named.start = at, named.name_end = at + 5 + name_end, named.end = end;
+        if (!find_bound(client, body.substr(1, name_end - 1), named)) return false;
+      }
+      bound = true;
     } else if (kind == 'D') {
-      if (body.size() != 2 || body[0] != 'P' || body[1] || !exchange.count) return false;
+      if (body.size() != 2 || body[0] != 'P' || body[1] || !bound) return false;
     } else if (kind == 'E') {
-      if (body.size() != 5 || body[0] || !exchange.count) return false;
+      if (body.size() != 5 || body[0] || !bound) return false;
       ++exchange.statements;
+    } else if (kind == 'P') {
+      size_t text_end = body.find('\0', 1);
+      if (body.empty() || body[0] || exchange.parsed || text_end == string_view::npos) return false;
+      exchange.parse = body.substr(1);
+      if (!(exchange.parsed = known_text(client, body.substr(1, text_end - 1)))) return false;
     } else {
-      return kind == 'S' && end == data.size() && length == 4 && exchange.count;
+      return kind == 'S' && end == data.size() && length == 4 && (bound || exchange.parsed);
     }
     at = end;
   }
@@ -377,19 +401,23 @@ bool rename(BackendEnd *backend, string_view data, Exchange &exchange, std::stri
   out.clear();
   for (size_t n = 0; n < exchange.count; ++n) {
     Bound &bound = exchange.binds[n];
-    Ref name = attribute(bound.text.get(), names.name);
-    char *own;
-    Py_ssize_t size;
-    if (!name || PyBytes_AsStringAndSize(name.get(), &own, &size) < 0) return false;
-    if (!knows(backend, name.get())) return false;
-    if (backend->recent != bound.text.get()) {
-      assign(backend->recent, bound.text.get());
-      if (!call(backend->prepared, names.move_to_end, name.get())) return false;
+    char *own = nullptr;
+    Py_ssize_t size = 0;
+    if (backend->unnamed != bound.relayed.get() || exchange.parsed) {
+      if (bound.text.get() == Py_None) return false;
+      Ref name = attribute(bound.text.get(), names.name);
+      if (!name || PyBytes_AsStringAndSize(name.get(), &own, &size) < 0) return false;
+      if (!knows(backend, name.get())) return false;
+      if (backend->recent != bound.text.get()) {
+        assign(backend->recent, bound.text.get());
+        if (!call(backend->prepared, names.move_to_end, name.get())) return false;
+      }
     }
     size_t length = bound.end - bound.start - 1 - (bound.name_end - bound.start - 6) + size_t(size);
     const char head[] = {'B', char(length >> 24), char(length >> 16), char(length >> 8),
                          char(length), 0};
-    out.append(data.substr(kept, bound.start - kept)).append(head, sizeof head).append(own, size);
+    out.append(data.substr(kept, bound.start - kept)).append(head, sizeof head);
+    if (size) out.append(own, size_t(size));
     kept = bound.name_end;
   }
   out.append(data.substr(kept));
@@ -405,8 +433,20 @@ bool suits(BackendEnd *backend, ClientEnd *client) {
 
 std::string renamed;
 
-// Gives the backend the exchange. It is lent already.
-bool begin(ClientEnd *client, BackendEnd *backend, string_view data) {
+// Gives the backend, which is lent already, the exchange.
+bool begin(ClientEnd *client, BackendEnd *backend, const Exchange &exchange, string_view data) {
+  if (data[0] == 'Q' && PyDict_Contains(client->statements, names.unnamed) == 1 &&
+      PyDict_DelItem(client->statements, names.unnamed) < 0) {
+    return false;
+  }
+  if (exchange.parsed) {
+    Ref body(PyBytes_FromStringAndSize(exchange.parse.data(), Py_ssize_t(exchange.parse.size())));
+    if (!body) return false;
+    client->parsed = PyObject_CallMethodObjArgs(as_object(client), names.parsed,
+                                                exchange.parsed->plan.get(), body.get(), nullptr);
+    if (!client->parsed) return false;
+    client->relayed = PyObject_GetAttr(client->parsed, names.relayed);
+  }
   client->first = data[0];
   Py_INCREF(as_object(client));
   backend->client = client;
@@ -419,14 +459,10 @@ bool begin(ClientEnd *client, BackendEnd *backend, string_view data) {
 void part(ClientEnd *client, BackendEnd *backend) {
   client->backend = nullptr;
   backend->client = nullptr;
+  assign(client->parsed, nullptr);
+  assign(client->relayed, nullptr);
   Py_DECREF(as_object(client));
   Py_DECREF(as_object(backend));
-}
-
-bool stays_quiet(ClientEnd *client) {
-  if (client->mirror == Py_None) return true;
-  Ref stale = attribute(client->mirror, names.stale);
-  return stale.get() == Py_False;
 }
 
 // 1: dealt with. 0: nothing was done. -1: a Python error.
@@ -434,12 +470,11 @@ int take(ClientEnd *client, string_view data) {
   Exchange exchange;
   auto pool = reinterpret_cast<PoolEnd *>(client->pool);
   auto counters = reinterpret_cast<Counters *>(pool->counters);
-  if (!read_exchange(client, data, exchange) || !stays_quiet(client)) return 0;
+  if (!read_exchange(client, data, exchange)) return 0;
   Py_ssize_t idle = PyList_Size(pool->idle), waiting = PyObject_Size(pool->waiting);
   if (idle > 0) {
     if (waiting) return 0;
-    Ref last(PyList_GetItem(pool->idle, idle - 1));
-    Py_XINCREF(last.get());
+    Ref last = Ref::to(PyList_GetItem(pool->idle, idle - 1));
     auto backend = reinterpret_cast<BackendEnd *>(last.get());
     if (!backend || !suits(backend, client)) return 0;
     if (exchange.count) {
@@ -450,7 +485,7 @@ int take(ClientEnd *client, string_view data) {
     if (PySet_Add(pool->lent, last.get()) < 0) return -1;
     ++counters->lent;
     client->passed += exchange.statements;
-    return begin(client, backend, data) ? 1 : -1;
+    return begin(client, backend, exchange, data) ? 1 : -1;
   }
   if (!pool->alarmed || waiting >= pool->queue || PySet_Size(pool->lent) < pool->size) return 0;
   Ref kept(PyBytes_FromStringAndSize(data.data(), Py_ssize_t(data.size())));
@@ -469,7 +504,7 @@ int serve(PoolEnd *pool, BackendEnd *backend) {
   if (!first) return -1;
   if (!PyObject_TypeCheck(first.get(), client_type)) return 0;
   auto client = reinterpret_cast<ClientEnd *>(first.get());
-  if (!client->waiting || !client->armed || !suits(backend, client) || !stays_quiet(client)) return 0;
+  if (!client->waiting || !client->armed || !suits(backend, client)) return 0;
   char *bytes;
   Py_ssize_t size;
   if (PyBytes_AsStringAndSize(client->data, &bytes, &size) < 0) return -1;
@@ -486,7 +521,7 @@ int serve(PoolEnd *pool, BackendEnd *backend) {
   counters->waited += now() - client->since;
   client->passed += exchange.statements;
   client->waiting = 0;
-  bool begun = begin(client, backend, data);
+  bool begun = begin(client, backend, exchange, data);
   assign(client->data, nullptr);
   return begun ? 1 : -1;
 }
@@ -507,6 +542,13 @@ bool rest(PoolEnd *pool, BackendEnd *backend) {
     PyErr_Clear();
   }
   return call(pool->pool, names.give_back, as_object(backend));
+}
+
+// What the exchange parsed without a name is known from here on, as `Shortcut._finish` has it.
+bool keep_parsed(ClientEnd *client, BackendEnd *backend) {
+  if (!client->parsed) return true;
+  assign(backend->unnamed, client->relayed);
+  return PyDict_SetItem(client->statements, names.unnamed, client->parsed) == 0;
 }
 
 // Whether an answer is whole, plain and leaves no transaction open.
@@ -573,9 +615,8 @@ PyObject *backend_readable(PyObject *object, PyObject *) {
       if (!call(object, names.unfold)) return nullptr;
     } else {
       ++backend->heard;
-      Ref client(as_object(backend->client)), pool(backend->pool);
-      Py_INCREF(client.get());
-      Py_INCREF(pool.get());
+      Ref client = Ref::to(as_object(backend->client)), pool = Ref::to(backend->pool);
+      if (!keep_parsed(backend->client, backend)) return nullptr;
       part(backend->client, backend);
       bool sent = emit(reinterpret_cast<End *>(client.get()), arrived, size_t(size));
       return done(rest(reinterpret_cast<PoolEnd *>(pool.get()), backend) && sent);
@@ -606,9 +647,9 @@ PyObject *end_shut(PyObject *object, PyObject *) {
 
 PyObject *client_arm(PyObject *object, PyObject *arguments) {
   auto client = reinterpret_cast<ClientEnd *>(object);
-  PyObject *profile, *matter, *pool, *texts, *statements, *mirror;
-  if (!PyArg_ParseTuple(arguments, "OOO!O!O!O", &profile, &matter, pool_type, &pool, texts_type,
-                        &texts, &PyDict_Type, &statements, &mirror)) {
+  PyObject *profile, *matter, *pool, *texts, *statements;
+  if (!PyArg_ParseTuple(arguments, "OOO!O!O!", &profile, &matter, pool_type, &pool, texts_type,
+                        &texts, &PyDict_Type, &statements)) {
     return nullptr;
   }
   assign(client->profile, profile);
@@ -616,7 +657,6 @@ PyObject *client_arm(PyObject *object, PyObject *arguments) {
   assign(client->pool, pool);
   assign(client->texts, texts);
   assign(client->statements, statements);
-  assign(client->mirror, mirror);
   client->armed = 1;
   Py_RETURN_NONE;
 }
@@ -627,13 +667,13 @@ PyObject *client_leave(PyObject *object, PyObject *) {
   if (client->waiting) {
     client->waiting = 0;
     Ref data(std::exchange(client->data, nullptr));
-    return Py_BuildValue("OO", data.get(), Py_None);
+    return Py_BuildValue("OOO", data.get(), Py_None, Py_None);
   }
   if (!client->backend) Py_RETURN_NONE;
-  Ref backend(as_object(client->backend));
-  Py_INCREF(backend.get());
+  Ref backend = Ref::to(as_object(client->backend));
+  Ref parsed = Ref::to(client->parsed ? client->parsed : Py_None);
   part(client, client->backend);
-  return Py_BuildValue("y#O", &client->first, Py_ssize_t(1), backend.get());
+  return Py_BuildValue("y#OO", &client->first, Py_ssize_t(1), backend.get(), parsed.get());
 }
 
 PyObject *client_take_passed(PyObject *object, PyObject *) {
@@ -684,8 +724,8 @@ std::vector<PyObject **> held(PoolEnd *self) {
 template <>
 std::vector<PyObject **> held(ClientEnd *self) {
   return {&self->write, &self->unsent_size, &self->profile,    &self->matter,
-          &self->pool,  &self->texts,       &self->statements, &self->mirror,
-          &self->data,  reinterpret_cast<PyObject **>(&self->backend)};
+          &self->pool,  &self->texts,       &self->statements, &self->data,
+          &self->parsed, &self->relayed,    reinterpret_cast<PyObject **>(&self->backend)};
 }
 
 template <>
@@ -775,11 +815,11 @@ PyMethodDef kClientMethods[] = {
     {"shut", end_shut, METH_NOARGS, kShut},
     {"readable", client_readable, METH_NOARGS, "readable(): something has come"},
     {"arm", client_arm, METH_VARARGS,
-     "arm(profile, matter, pool, texts, statements, mirror): exchanges may pass until it leaves"},
+     "arm(profile, matter, pool, texts, statements): exchanges may pass until it leaves"},
     {"leave", client_leave, METH_NOARGS,
-     "leave() -> None | (data, backend)\n\n"
-     "Exchanges pass no more. The one under way is the caller's: its first byte and its backend, or\n"
-     "the whole of it and None, while it waits for one."},
+     "leave() -> None | (data, backend, parsed)\n\n"
+     "Exchanges pass no more. The one under way is the caller's: its first byte, its backend and the\n"
+     "unnamed statement that it makes; or the whole of it and None, while it waits for a backend."},
     {"take_passed", client_take_passed, METH_NOARGS,
      "take_passed() -> statements that have passed since this was asked last"},
     {nullptr, nullptr, 0, nullptr}};
@@ -792,8 +832,8 @@ PyMethodDef kBackendMethods[] = {
 
 PyMethodDef kTextsMethods[] = {
     {"learn", texts_learn, METH_VARARGS,
-     "learn(text, free): a text that passes; free: (start, end) of the digits, 0 in it, that may be "
-     "others"},
+     "learn(text, free, plan): a text that passes; free: (start, end) of the digits, 0 in it, that\n"
+     "may be others"},
     {"knows", texts_knows, METH_O, "knows(text) -> whether it passes"},
     {"clear", texts_clear, METH_NOARGS, "clear(): forgets them"},
     {nullptr, nullptr, 0, nullptr}};

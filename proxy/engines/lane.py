@@ -46,7 +46,7 @@ class _ClientEnd:
     fd = -1
     unsent = True
 
-    def leave(self) -> tuple[bytes, Any] | None:
+    def leave(self) -> tuple[bytes, Any, Any] | None:
         return None
 
     def take_passed(self) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from psycopg import errors
 
@@ -39,6 +40,8 @@ GRANT SELECT, INSERT ON hd_runtime.noisy TO hd_agent;
 CREATE TABLE hd_runtime.changing (n int);
 INSERT INTO hd_runtime.changing VALUES (1);
 GRANT SELECT ON hd_runtime.changing TO hd_agent;
+CREATE TABLE hd_runtime.held ();
+GRANT SELECT ON hd_runtime.held TO hd_agent;
 """
 
 
@@ -311,32 +314,34 @@ def test_a_client_that_does_not_read_is_waited_for(pool: Pooled) -> None:
         assert _ask(wire, _note(8))[1].values == (b"8", b"note 8")
 
 
-def _sleeping(pool: Pooled, what: str) -> list[int]:
+def _held_up(pool: Pooled) -> list[int]:
     found = pool.as_admin(
-        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND usename = 'tester' "
-        f"AND query LIKE '%{what}%'"
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'tester'"
     )
     return [pid for (pid,) in found]
 
 
-_SLEEP = "SELECT pg_sleep({}), count(*) FROM hd_runtime.notes"
-
-
-def _asleep(pool: Pooled, wire: Wire, seconds: int = 60) -> int:
-    """An exchange that has passed is under way; the backend's pid."""
-    for _ in range(3):
-        _ask(wire, raw.query(_SLEEP.format(0)))
-    wire.send(raw.query(_SLEEP.format(seconds)))
-    wait_until(lambda: _sleeping(pool, f"pg_sleep({seconds})"), "it runs")
-    return _sleeping(pool, f"pg_sleep({seconds})")[0]
+@contextlib.contextmanager
+def _stuck(pool: Pooled, *wires: Wire) -> Iterator[int]:
+    """An exchange of each that has passed is under way until the block ends; one backend's pid."""
+    data = raw.query("SELECT count(*) FROM hd_runtime.held")
+    for wire in wires:
+        for _ in range(3):
+            _ask(wire, data)
+    with psycopg.connect(pool.admin) as admin:
+        admin.execute("LOCK TABLE hd_runtime.held")
+        for wire in wires:
+            wire.send(data)
+        wait_until(lambda: len(_held_up(pool)) == len(wires), "they run")
+        yield _held_up(pool)[0]
 
 
 def test_a_backend_lost_meanwhile_is_an_error(both: Both) -> None:
     for pool in both:
         with _wire(pool) as wire:
-            pid = _asleep(pool, wire)
-            pool.as_admin(f"SELECT pg_terminate_backend({pid})")
-            *_, error, ready = wire.read_until(ReadyForQuery)
+            with _stuck(pool, wire) as pid:
+                pool.as_admin(f"SELECT pg_terminate_backend({pid})")
+                *_, error, ready = wire.read_until(ReadyForQuery)
             assert (error.fields["C"], error.fields["S"]) == ("57P01", "ERROR")
             assert ready == ReadyForQuery("I")
             assert _ask(wire, _note(5))[1].values == (b"5", b"note 5")
@@ -344,13 +349,13 @@ def test_a_backend_lost_meanwhile_is_an_error(both: Both) -> None:
 
 def test_a_backend_killed_in_the_middle_of_a_row_ends_the_client(both: Both) -> None:
     """What is cut off cannot be made good."""
-    sql = "SELECT repeat('x', 50000000), pg_sleep({}) FROM hd_runtime.notes WHERE id = 1"
+    sql = "SELECT repeat('x', 50000000) FROM hd_runtime.notes WHERE id = {}"
     for pool in both:
         with _wire(pool) as wire:
             for _ in range(3):
-                _ask(wire, raw.query(sql.format(0)))
+                _ask(wire, raw.query(sql.format(901)))
             wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            wire.send(raw.query(sql.format(0)))
+            wire.send(raw.query(sql.format(1)))
             wire.sock.recv(1000)
 
             def waiting(pool: Pooled = pool) -> list[int]:
@@ -369,10 +374,9 @@ def test_a_backend_killed_in_the_middle_of_a_row_ends_the_client(both: Both) -> 
 
 def test_a_client_that_vanishes_stops_its_statement(both: Both) -> None:
     for pool in both:
-        with _wire(pool) as wire:
-            pid = _asleep(pool, wire)
-        wait_until(lambda pool=pool: not _sleeping(pool, "pg_sleep(60)"), "it is stopped")
-        assert pid not in _sleeping(pool, "pg_sleep")
+        with _wire(pool) as wire, _stuck(pool, wire):
+            wire.sock.close()
+            wait_until(lambda pool=pool: not _held_up(pool), "it is stopped")
         with _wire(pool) as wire:
             _warm(wire)
 
@@ -381,12 +385,12 @@ def test_a_cancel_stops_what_has_passed_and_nothing_else(both: Both) -> None:
     for pool in both:
         parts = urlsplit(pool.url)
         with _wire(pool) as wire:
-            _asleep(pool, wire)
             assert wire.key is not None
-            one = Wire.connect(parts.hostname or "", parts.port or 0)
-            one.send(raw.cancel_request(wire.key.pid, wire.key.secret))
-            assert one.read() == Closed()
-            *_, error, _ready = wire.read_until(ReadyForQuery)
+            with _stuck(pool, wire):
+                one = Wire.connect(parts.hostname or "", parts.port or 0)
+                one.send(raw.cancel_request(wire.key.pid, wire.key.secret))
+                assert one.read() == Closed()
+                *_, error, _ready = wire.read_until(ReadyForQuery)
             assert error.fields["C"] == "57014"
             assert _ask(wire, _note(5))[1].values == (b"5", b"note 5")
 
@@ -467,10 +471,8 @@ def test_many_clients_share_two_backends_in_turn(both: Both) -> None:
 def _busy(pool: Pooled) -> Iterator[None]:
     """Both backends run something."""
     with _wire(pool) as one, _wire(pool) as two:
-        pids = _asleep(pool, one, 61), _asleep(pool, two, 62)
-        yield
-        for pid in pids:
-            pool.as_admin(f"SELECT pg_cancel_backend({pid})")
+        with _stuck(pool, one, two):
+            yield
         for wire in (one, two):
             wire.read_until(ReadyForQuery)
 
@@ -610,8 +612,7 @@ def test_the_console_counts_and_shows_what_passes(pool: Pooled) -> None:
             _ask(wire, _note(n))
             _ask(wire, _bound(n))
         assert stats() == (exchanges + 40, lent + 40)
-        _asleep(pool, wire)
-        with pool.connect() as console:
+        with _stuck(pool, wire), pool.connect() as console:
             clients = console.execute("SHOW hatidata.clients").fetchall()
             assert [row[5] for row in clients if row[6] is not None] == ["active"]
             pools = console.execute("SHOW hatidata.pools").fetchall()
@@ -633,15 +634,15 @@ def test_statements_are_numbered_whoever_answers(pool: Pooled) -> None:
 def test_a_server_that_stops_lets_what_has_passed_end() -> None:
     with _running(ServerProcess, *OPTIONS) as pool, _wire(pool) as wire, _wire(pool) as idle:
         _warm(idle)
-        _asleep(pool, wire, 2)
-        pool.process._process.terminate()
+        with _stuck(pool, wire):
+            pool.process._process.terminate()
+            assert idle.read().fields["C"] == "57P01"
         messages: list[raw.Message] = []
         while not isinstance(message := wire.read(), Closed):
             messages.append(message)
-        assert messages[1].values == (b"", b"100")
+        assert messages[1].values == (b"0",)
         assert messages[-2] == ReadyForQuery("I")
         assert messages[-1].fields["C"] == "57P01"
-        assert idle.read().fields["C"] == "57P01"
         assert idle.read() == Closed()
         assert pool.process.wait() == 0
 
