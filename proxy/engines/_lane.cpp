@@ -51,7 +51,7 @@ char arrived[kArrival];  // what was just read; only the loop's thread reads, an
 
 struct Names {
   PyObject *data_received, *unfold, *at_end, *broken, *give_back, *popleft, *append, *move_to_end;
-  PyObject *relayed, *plan, *passing, *text, *text_profile, *result, *retired, *name;
+  PyObject *relayed, *plan, *passing;
   PyObject *parsed, *unnamed;
 } names;
 
@@ -65,9 +65,7 @@ bool intern_names() {
       {&names.give_back, "give_back"},         {&names.popleft, "popleft"},
       {&names.append, "append"},               {&names.move_to_end, "move_to_end"},
       {&names.relayed, "relayed"},             {&names.plan, "plan"},
-      {&names.passing, "passing"},             {&names.text, "text"},
-      {&names.text_profile, "text_profile"},   {&names.result, "result"},
-      {&names.retired, "retired"},             {&names.name, "name"},
+      {&names.passing, "passing"},
       {&names.parsed, "parsed"},               {&names.unnamed, ""},
   };
   for (auto &each : all) {
@@ -234,6 +232,17 @@ struct PoolEnd {
   char alarmed;
 };
 
+struct TextEnd {  // `prepared.PreparedText`
+  PyObject_HEAD
+  PyObject *name, *body, *result;
+  char retired;
+};
+
+struct StatementEnd {  // `prepared.RelayedStatement`
+  PyObject_HEAD
+  PyObject *body, *result, *text, *text_profile;
+};
+
 struct End {
   PyObject_HEAD
   int fd;       // reads and writes the socket; -1: the transport does
@@ -252,7 +261,10 @@ struct ClientEnd : End {
   size_t recent;
   PyObject *profile, *matter, *pool, *texts, *statements;  // as armed
   PyObject *data;
-  PyObject *parsed, *relayed;  // the unnamed statement that its exchange makes
+  PyObject *parsed;  // the unnamed statement that its exchange makes, a PreparedStatement
+  PyObject *made;    // ... and the last one that was made here
+  PyObject *key;     // the name of the statement that was bound last
+  std::string *name;
   BackendEnd *backend;         // that its exchange is with
 };
 
@@ -266,7 +278,8 @@ struct BackendEnd : End {
   char untrusted, expired, stale;
 };
 
-PyTypeObject *client_type, *backend_type, *pool_type, *counters_type, *texts_type;
+PyTypeObject *client_type, *backend_type, *pool_type, *counters_type, *texts_type, *text_type,
+    *statement_type;
 
 PyObject *as_object(void *object) { return static_cast<PyObject *>(object); }
 
@@ -297,7 +310,7 @@ bool emit(End *end, const char *data, size_t size) {
 
 struct Bound {
   size_t start, name_end, end;
-  Ref relayed, text;  // the RelayedStatement, and its PreparedText or None
+  Ref relayed;  // the RelayedStatement
 };
 
 struct Exchange {
@@ -308,31 +321,36 @@ struct Exchange {
   Bound binds[kMostBinds];
 };
 
+// The statement as backends know it, if they do.
+TextEnd *text_of(StatementEnd *statement) {
+  bool is_text = statement->text && PyObject_TypeCheck(statement->text, text_type);
+  return is_text ? reinterpret_cast<TextEnd *>(statement->text) : nullptr;
+}
+
 // Whether the client's Bind of `name` may pass: as `Shortcut._read_batch` has it.
 bool find_bound(ClientEnd *client, string_view name, Bound &bound) {
-  Ref key(PyUnicode_DecodeUTF8(name.data(), Py_ssize_t(name.size()), "strict"));
-  if (!key) return false;
-  PyObject *found = PyDict_GetItemWithError(client->statements, key.get());
+  if (!client->key || *client->name != name) {
+    Ref key(PyUnicode_DecodeUTF8(name.data(), Py_ssize_t(name.size()), "strict"));
+    if (!key) return false;
+    assign(client->key, key.get());
+    *client->name = name;
+  }
+  PyObject *found = PyDict_GetItemWithError(client->statements, client->key);
   if (!found) return false;
   Ref relayed = attribute(found, names.relayed), plan = attribute(found, names.plan);
   Ref passing = attribute(found, names.passing);
-  if (!passing || is_none(relayed.get()) || is_none(plan.get()) || passing.get() != plan.get()) {
-    return false;
-  }
-  Ref text = attribute(relayed.get(), names.text), told = attribute(relayed.get(), names.result);
-  if (!text || is_none(told.get())) return false;
-  if (text.get() != Py_None) {
-    Ref profile = attribute(relayed.get(), names.text_profile);
-    Ref retired = attribute(text.get(), names.retired);
-    Ref result = attribute(text.get(), names.result);
-    if (profile.get() != client->matter || retired.get() != Py_False || !result) return false;
-    if (result.get() != Py_None && result.get() != told.get() &&
-        PyObject_RichCompareBool(result.get(), told.get(), Py_EQ) != 1) {
+  if (is_none(plan.get()) || passing.get() != plan.get()) return false;
+  if (!relayed || !PyObject_TypeCheck(relayed.get(), statement_type)) return false;
+  auto statement = reinterpret_cast<StatementEnd *>(relayed.get());
+  if (is_none(statement->result)) return false;
+  if (auto text = text_of(statement)) {
+    if (statement->text_profile != client->matter || text->retired) return false;
+    if (!is_none(text->result) && text->result != statement->result &&
+        PyObject_RichCompareBool(text->result, statement->result, Py_EQ) != 1) {
       return false;
     }
   }
   bound.relayed = std::move(relayed);
-  bound.text = std::move(text);
   return true;
 }
 
@@ -390,9 +408,14 @@ bool read_exchange(ClientEnd *client, string_view data, Exchange &exchange) {
   return false;
 }
 
-bool knows(BackendEnd *backend, PyObject *name) {
-  return PyDict_Contains(backend->prepared, name) == 1 &&
-         (PySet_Size(backend->closing) == 0 || PySet_Contains(backend->closing, name) == 0);
+// Whether the backend has the statement; it is then the one to close last.
+bool uses(BackendEnd *backend, TextEnd *text) {
+  if (PyDict_Contains(backend->prepared, text->name) != 1) return false;
+  if (PySet_Size(backend->closing) && PySet_Contains(backend->closing, text->name)) return false;
+  auto object = reinterpret_cast<PyObject *>(text);
+  if (backend->recent == object) return true;
+  assign(backend->recent, object);
+  return call(backend->prepared, names.move_to_end, text->name);
 }
 
 // The exchange with the backend's names for its statements. False where it lacks one.
@@ -404,14 +427,9 @@ bool rename(BackendEnd *backend, string_view data, Exchange &exchange, std::stri
     char *own = nullptr;
     Py_ssize_t size = 0;
     if (backend->unnamed != bound.relayed.get() || exchange.parsed) {
-      if (bound.text.get() == Py_None) return false;
-      Ref name = attribute(bound.text.get(), names.name);
-      if (!name || PyBytes_AsStringAndSize(name.get(), &own, &size) < 0) return false;
-      if (!knows(backend, name.get())) return false;
-      if (backend->recent != bound.text.get()) {
-        assign(backend->recent, bound.text.get());
-        if (!call(backend->prepared, names.move_to_end, name.get())) return false;
-      }
+      TextEnd *text = text_of(reinterpret_cast<StatementEnd *>(bound.relayed.get()));
+      if (!text || !uses(backend, text)) return false;
+      if (PyBytes_AsStringAndSize(text->name, &own, &size) < 0) return false;
     }
     size_t length = bound.end - bound.start - 1 - (bound.name_end - bound.start - 6) + size_t(size);
     const char head[] = {'B', char(length >> 24), char(length >> 16), char(length >> 8),
@@ -433,6 +451,29 @@ bool suits(BackendEnd *backend, ClientEnd *client) {
 
 std::string renamed;
 
+// The unnamed statement that the exchange makes: the last one, where it was made of the same.
+Ref make_parsed(ClientEnd *client, const Exchange &exchange) {
+  PyObject *last = PyDict_GetItemWithError(client->statements, names.unnamed);
+  string_view parse = exchange.parse;
+  if (last && last == client->made) {
+    Ref plan = attribute(last, names.plan), relayed = attribute(last, names.relayed);
+    char *body;
+    Py_ssize_t size;
+    if (plan.get() == exchange.parsed->plan.get() && relayed &&
+        PyObject_TypeCheck(relayed.get(), statement_type)) {
+      auto statement = reinterpret_cast<StatementEnd *>(relayed.get());
+      if (PyBytes_AsStringAndSize(statement->body, &body, &size) < 0) return Ref();
+      if (string_view(body, size_t(size)) == parse && is_none(statement->result) &&
+          is_none(statement->text)) {
+        return Ref::to(last);
+      }
+    }
+  }
+  Ref body(PyBytes_FromStringAndSize(parse.data(), Py_ssize_t(parse.size())));
+  return Ref(PyObject_CallMethodObjArgs(as_object(client), names.parsed,
+                                        exchange.parsed->plan.get(), body.get(), nullptr));
+}
+
 // Gives the backend, which is lent already, the exchange.
 bool begin(ClientEnd *client, BackendEnd *backend, const Exchange &exchange, string_view data) {
   if (data[0] == 'Q' && PyDict_Contains(client->statements, names.unnamed) == 1 &&
@@ -440,12 +481,10 @@ bool begin(ClientEnd *client, BackendEnd *backend, const Exchange &exchange, str
     return false;
   }
   if (exchange.parsed) {
-    Ref body(PyBytes_FromStringAndSize(exchange.parse.data(), Py_ssize_t(exchange.parse.size())));
-    if (!body) return false;
-    client->parsed = PyObject_CallMethodObjArgs(as_object(client), names.parsed,
-                                                exchange.parsed->plan.get(), body.get(), nullptr);
-    if (!client->parsed) return false;
-    client->relayed = PyObject_GetAttr(client->parsed, names.relayed);
+    Ref parsed = make_parsed(client, exchange);
+    if (!parsed) return false;
+    assign(client->parsed, parsed.get());
+    assign(client->made, parsed.get());
   }
   client->first = data[0];
   Py_INCREF(as_object(client));
@@ -460,7 +499,6 @@ void part(ClientEnd *client, BackendEnd *backend) {
   client->backend = nullptr;
   backend->client = nullptr;
   assign(client->parsed, nullptr);
-  assign(client->relayed, nullptr);
   Py_DECREF(as_object(client));
   Py_DECREF(as_object(backend));
 }
@@ -547,8 +585,9 @@ bool rest(PoolEnd *pool, BackendEnd *backend) {
 // What the exchange parsed without a name is known from here on, as `Shortcut._finish` has it.
 bool keep_parsed(ClientEnd *client, BackendEnd *backend) {
   if (!client->parsed) return true;
-  assign(backend->unnamed, client->relayed);
-  return PyDict_SetItem(client->statements, names.unnamed, client->parsed) == 0;
+  Ref relayed = attribute(client->parsed, names.relayed);
+  assign(backend->unnamed, relayed.get());
+  return relayed && PyDict_SetItem(client->statements, names.unnamed, client->parsed) == 0;
 }
 
 // Whether an answer is whole, plain and leaves no transaction open.
@@ -703,8 +742,11 @@ int backend_init(PyObject *object, PyObject *, PyObject *) {
   return 0;
 }
 
+int nothing_init(PyObject *, PyObject *, PyObject *) { return 0; }
+
 int client_init(PyObject *object, PyObject *, PyObject *) {
   auto self = reinterpret_cast<ClientEnd *>(object);
+  if (!self->name) self->name = new std::string;
   self->fd = -1;
   self->unsent = 1;
   return 0;
@@ -717,6 +759,16 @@ template <typename T>
 std::vector<PyObject **> held(T *self);
 
 template <>
+std::vector<PyObject **> held(TextEnd *self) {
+  return {&self->name, &self->body, &self->result};
+}
+
+template <>
+std::vector<PyObject **> held(StatementEnd *self) {
+  return {&self->body, &self->result, &self->text, &self->text_profile};
+}
+
+template <>
 std::vector<PyObject **> held(PoolEnd *self) {
   return {&self->pool, &self->idle, &self->lent, &self->waiting, &self->counters};
 }
@@ -725,7 +777,7 @@ template <>
 std::vector<PyObject **> held(ClientEnd *self) {
   return {&self->write, &self->unsent_size, &self->profile,    &self->matter,
           &self->pool,  &self->texts,       &self->statements, &self->data,
-          &self->parsed, &self->relayed,    reinterpret_cast<PyObject **>(&self->backend)};
+          &self->parsed, &self->made,       &self->key, reinterpret_cast<PyObject **>(&self->backend)};
 }
 
 template <>
@@ -758,6 +810,7 @@ void dealloc(PyObject *object) {
     auto end = reinterpret_cast<End *>(object);
     if (end->fd >= 0) close(end->fd);
   }
+  if constexpr (std::is_same_v<ClientEnd, T>) delete reinterpret_cast<ClientEnd *>(object)->name;
   clear<T>(object);
   reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(object);
   Py_DECREF(type);
@@ -775,6 +828,16 @@ PyMemberDef kCounterMembers[] = {
     MEMBER(Counters, lent, T_LONGLONG),   MEMBER(Counters, exchanges, T_LONGLONG),
     MEMBER(Counters, opened, T_LONGLONG), MEMBER(Counters, failed, T_LONGLONG),
     MEMBER(Counters, waits, T_LONGLONG),  MEMBER(Counters, waited, T_DOUBLE),
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyMemberDef kTextMembers[] = {
+    MEMBER(TextEnd, name, T_OBJECT), MEMBER(TextEnd, body, T_OBJECT),
+    MEMBER(TextEnd, result, T_OBJECT), MEMBER(TextEnd, retired, T_BOOL),
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyMemberDef kStatementMembers[] = {
+    MEMBER(StatementEnd, body, T_OBJECT), MEMBER(StatementEnd, result, T_OBJECT),
+    MEMBER(StatementEnd, text, T_OBJECT), MEMBER(StatementEnd, text_profile, T_OBJECT),
     {nullptr, 0, 0, 0, nullptr}};
 
 PyMemberDef kPoolMembers[] = {MEMBER(PoolEnd, alarmed, T_BOOL), {nullptr, 0, 0, 0, nullptr}};
@@ -892,6 +955,10 @@ PyMODINIT_FUNC PyInit__lane() {
                                      kClientMethods, client_init);
   backend_type = make_type<BackendEnd>(module, "proxy.engines._lane.BackendEnd", kBackendMembers,
                                        kBackendMethods, backend_init);
-  if (!counters_type || !texts_type || !pool_type || !client_type || !backend_type) return nullptr;
+  text_type = make_type<TextEnd>(module, "proxy.engines._lane.TextEnd", kTextMembers, kNoMethods,
+                                 nothing_init);
+  statement_type = make_type<StatementEnd>(module, "proxy.engines._lane.StatementEnd",
+                                           kStatementMembers, kNoMethods, nothing_init);
+  if (!text_type || !statement_type || !counters_type || !texts_type || !pool_type || !client_type || !backend_type) return nullptr;
   return module;
 }

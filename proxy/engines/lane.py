@@ -2,8 +2,8 @@
 
 Why it exists: the relay is measured beside PgBouncer, whose whole work on an exchange costs less
 than a dozen calls of Python. `ClientEnd` and `BackendEnd` are what the compiled way must know of a
-client's connection and of a backend; `PoolEnd`, `Counters` and `Texts` what it must know of the pool
-and of the texts that pass. Where there is no compiler they are plain Python and nothing passes that
+client's connection and of a backend; `PoolEnd` and `Counters` what it must know of the pool,
+`StatementEnd` and `TextEnd` of prepared statements, `Texts` of the texts that pass. Where there is no compiler they are plain Python and nothing passes that
 way: `proxy.shortcut` does the same, message by message.
 
 An end that was taken over reads and writes its socket itself, through a descriptor of its own. Its
@@ -63,11 +63,21 @@ class _BackendEnd:
     unsent = True
 
 
+class _TextEnd:
+    __slots__ = ("body", "name", "result", "retired")
+
+
+class _StatementEnd:
+    __slots__ = ("body", "result", "text", "text_profile")
+
+
 if TYPE_CHECKING or compiled is None:
     Counters, PoolEnd, ClientEnd, BackendEnd = _Counters, _PoolEnd, _ClientEnd, _BackendEnd
+    TextEnd, StatementEnd = _TextEnd, _StatementEnd
     Texts: Any = None
 else:
     Counters, PoolEnd = compiled.Counters, compiled.PoolEnd
+    TextEnd, StatementEnd = compiled.TextEnd, compiled.StatementEnd
     ClientEnd, BackendEnd, Texts = compiled.ClientEnd, compiled.BackendEnd, compiled.Texts
 
 
