@@ -24,7 +24,8 @@ from proxy.engines.postgres import ControlPlane
 from proxy.engines.prepared import RelayedStatement
 from proxy.link import ClientLink
 from proxy.portal import PreparedStatement
-from proxy.session import Services, Session
+from proxy.services import Services
+from proxy.session import Session
 from proxy.sql.plan import PlanCache
 from proxy.staging.service import StageService
 from proxy.wire import messages as m

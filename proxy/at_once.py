@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy import portal as portals
-from proxy.engines.duck import DuckStatement
+from proxy.engines.duck_statement import DuckStatement
 from proxy.exchange import DESCRIBE_TOO, EXECUTE_AND_SYNC
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql.statement import Statement
@@ -163,7 +163,7 @@ class AtOnce:
             return False
         answer = None
         if shape.rest is EXECUTE_AND_SYNC:
-            answer = session.extended.kept_answer(data[5 : -len(EXECUTE_AND_SYNC)])
+            answer = session.extended.constants.find(data[5 : -len(EXECUTE_AND_SYNC)])
         if answer is None and (answer := self._run(data, statement, shape)) is None:
             return False
         session.context.started(shape.plan)

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy import savepoints, sequences
-from proxy.engines.duck import DuckPortal
+from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
@@ -103,7 +103,7 @@ class Compound:
             raise SqlError("0A000", f"{plan.kind} from within another statement is not supported")
         statement = PreparedStatement("")
         statement.plan = plan
-        await session.extended.prepare(statement, plan, ())
+        await session.preparation.prepare(statement, plan, ())
         return Rows(Portal(statement))
 
     async def query(self, sql: str) -> Answer:

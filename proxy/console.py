@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from proxy.engines.pool import Pools
 
 if TYPE_CHECKING:
-    from proxy.session import Services, Session
+    from proxy.services import Services
+    from proxy.session import Session
 
 Row = tuple[str | None, ...]
 

@@ -76,7 +76,7 @@ class Exchange:
             return None
         bound = Portal(statement, bind=body)
         try:
-            session.extended.bind_values(bound, m.decode(b"B", body))
+            session.executor.bind_values(bound, m.decode(b"B", body))
         except SqlError:
             return None
         if bound.sql:
@@ -97,14 +97,14 @@ class Exchange:
         return True
 
     async def run(self, step: Step) -> None:
-        """Answers it, ReadyForQuery included. Raises what `ExtendedProtocol.run` raises."""
+        """Answers it, ReadyForQuery included. Raises what `Executor.run` raises."""
         session, (bound, plan, described) = self._session, step
         extended, link = session.extended, session.link
         session.context.started(plan)
         description = extended.description(bound.statement, bound.formats) if described else b""
         link.write(m.BIND_COMPLETE + description)
-        sent = await extended.run(bound, 0, bound.formats)
+        sent = await session.executor.run(bound, 0, bound.formats)
         link.write(portals.complete(plan.tag, sent))
-        extended.ran(bound, plan, sent)
+        session.executor.ran(bound, plan, sent)
         session.at_once.learn(bound, plan, description)
         session.ready_for_query()

@@ -7,7 +7,8 @@ Inside one the names are noted, and mirrored on the session's own backend, in it
 the first question for Postgres comes; what has not been by COMMIT is mirrored after it.
 
 Promises: what goes wrong with the mirror never fails a client's statement. It is noted, and made good:
-a few names as soon as whoever holds them lets go, everything once Postgres is back.
+a few names as soon as whoever holds them lets go, everything once Postgres is back. What sessions do
+to one relation at the same time ends as DuckDB has it (`proxy.overlapping`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -27,6 +29,7 @@ from proxy.engines.duck import DuckEngine, DuckSession
 from proxy.engines.duck_catalog import Target
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.overlapping import Change, Changes
 from proxy.sql.definitions import Touched
 from proxy.temporary import TemporaryRelations
 from proxy.transaction import Block
@@ -62,10 +65,10 @@ class Mirror:
         self._lock = asyncio.Lock()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stale: list[Target] = []
+        self.changes = Changes()
+        self._stale: list[tuple[Sequence[Target], Change]] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
-        self.waiting = 0  # calls of `sync` under way
 
     @property
     def stale(self) -> bool:
@@ -79,17 +82,16 @@ class Mirror:
         """
         self._in_transaction(self._reconcile)
 
-    async def sync(self, targets: Targets) -> None:
-        """Mirrors what is committed of `targets`; what cannot be is made good later."""
-        await self._to_the_end(self._alone(targets))
+    async def sync(self, targets: Targets, change: Change) -> None:
+        """Mirrors what is committed of `targets`; what cannot be is made good later.
 
-    async def _alone(self, targets: Targets) -> None:
-        self.waiting += 1
-        try:
-            async with self._lock:
-                await self._sync(targets)
-        finally:
-            self.waiting -= 1
+        change: what they are of. It is ended here, once they are mirrored.
+        """
+        await self._to_the_end(self._alone(targets, change))
+
+    async def _alone(self, targets: Targets, change: Change) -> None:
+        async with self._lock:
+            await self._sync(targets, change)
 
     async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
         """Whatever becomes of the session that waits: what it did to DuckDB is done."""
@@ -110,8 +112,13 @@ class Mirror:
                 self._all_stale = True
                 return await self._again()
             if left:
+                change = self.changes.begin()
+                change.add(
+                    None if any(name is None for _, name in left) else (n for _, n in left if n)
+                )
                 named = [(duck_catalog.own_schema(schema), name) for schema, name in left]
-                await self._sync([Target(schema, name, deep=True) for schema, name in named])
+                targets = [Target(schema, name, deep=True) for schema, name in named]
+                await self._sync(targets, change)
 
     async def catch_up(self) -> None:
         """Makes good now what was left, if Postgres is there; for a client who asks it anything."""
@@ -152,8 +159,16 @@ class Mirror:
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported(failures)
 
-    def _look_and_apply(self, targets: Sequence[Target]) -> list[dict[str, str]]:
-        return self._reported(self._connection.apply(duck_catalog.changes(self._duck, targets)))
+    def _look_and_apply(self, targets: Sequence[Target], change: Change) -> list[dict[str, str]]:
+        documents = self._in_transaction(self._look, targets, change)
+        views = {document["name"].casefold() for document in documents if document["kind"] == "v"}
+        if not views <= change.names and not change.everything:
+            change.add(views)  # found only now: those who change them have to know
+            documents = self._in_transaction(self._look, targets, change)
+        return self._reported(self._connection.apply(documents))
+
+    def _look(self, targets: Sequence[Target], change: Change) -> list[Document]:
+        return duck_catalog.changes(self._duck, _looked_at(targets, change))
 
     @staticmethod
     def _reported(failures: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -164,14 +179,17 @@ class Mirror:
 
     # --- on the loop ----------------------------------------------------------------------------
 
-    async def _sync(self, targets: Targets) -> None:
+    async def _sync(self, targets: Targets, change: Change) -> None:
         if self._all_stale:
+            change.end()
             return  # everything will be looked at
+        busy: list[dict[str, str]] = []
         try:
             if targets is EVERYTHING:
+                change.add(None)
                 busy = await self._duck.call(self._in_transaction, self._reconcile)
             else:
-                busy = await self._duck.call(self._in_transaction, self._look_and_apply, targets)
+                busy = await self._duck.call(self._look_and_apply, targets, change)
         except (psycopg.Error, SqlError) as error:
             log.warning("the catalog's mirror is behind", error=str(error).strip())
             self._all_stale = True
@@ -182,7 +200,9 @@ class Mirror:
             if busy and targets is EVERYTHING:
                 self._all_stale = True
             elif busy:
-                self._stale += targets or ()
+                self._stale.append((targets or (), change))
+        if not busy or self._all_stale:
+            change.end()
         behind = self._all_stale or self._stale
         if behind and not self._stopping and (self._retrying is None or self._retrying.done()):
             self._retrying = asyncio.create_task(self._retry())
@@ -192,7 +212,9 @@ class Mirror:
         everything, self._all_stale = self._all_stale, False
         self._making_good = True  # until then, whoever asks has to wait
         try:
-            await self._sync(EVERYTHING if everything else list(dict.fromkeys(stale)))
+            change = self.changes.merged(change for _, change in stale)
+            left = [target for targets, _ in stale for target in targets]
+            await self._sync(EVERYTHING if everything else list(dict.fromkeys(left)), change)
         finally:
             self._making_good = False
 
@@ -214,23 +236,67 @@ class SessionMirror:
         self._pending: list[Target] = []  # touched in the block, and not mirrored in it
         self._mirrored: list[Target] = []  # ... and mirrored, on the session's own backend
         self._everything = False
+        self._change: Change | None = None  # the block's, or the statement's that runs
+        self._begun: list[Target] | None = []  # what that statement is about to change; None: all
         self.temporary = TemporaryRelations(session)
 
+    def changing(self, touched: Sequence[Touched]) -> None:
+        """A statement of DuckDB's is about to run that may change definitions."""
+        touched = [item for item in touched if not item.temporary]
+        if not touched or self._mirror is None:
+            return
+        if self._session.transaction.block is Block.NONE:
+            self.failed()
+        if self._change is None:
+            self._change = self._mirror.changes.begin()
+        if any(item.everything or item.name is None for item in touched):
+            self._change.add(None)
+        self._change.add({n for item in touched for n in (item.name, item.renamed) if n})
+        self._begun = self._meant(touched)
+
     async def changed(self, touched: Sequence[Touched]) -> None:
-        """A statement of DuckDB's that may have changed definitions has run."""
+        """... has run, after `changing`."""
         if not touched or self._mirror is None:
             return
         self.temporary.touched(touched)
         touched = [item for item in touched if not item.temporary]
         if not touched:
             return
-        everything = any(item.everything for item in touched)
-        targets = [] if everything else list(self._targets(touched))
+        targets = self._meant(touched)
+        self._begun = []
         if self._session.transaction.block is Block.NONE:
-            await self._mirror.sync(EVERYTHING if everything else targets)
+            await self._sync(targets)
+        elif targets is EVERYTHING:
+            self._everything = True
         else:
-            self._everything = self._everything or everything
             self._pending += targets
+
+    async def _sync(self, targets: Targets) -> None:
+        assert self._mirror is not None
+        change, self._change = self._change or self._mirror.changes.begin(), None
+        await self._mirror.sync(targets, change)
+
+    def failed(self) -> None:
+        """A statement has failed: what it was about to change does not come."""
+        self._begun = []
+        if self._session.transaction.block is Block.NONE:
+            self._end()
+
+    def _end(self) -> None:
+        if self._change is not None:
+            self._change.end()
+            self._change = None
+
+    async def close(self) -> None:
+        """The session is over, amid whatever it did: that may be committed and not mirrored yet."""
+        begun, self._begun = self._begun, []
+        if self._mirror is None or self._change is None:
+            return
+        everything = self._everything or begun is EVERYTHING
+        left = _again([*self._pending, *self._mirrored, *(begun or ())])
+        if everything or left:
+            await self._sync(EVERYTHING if everything else left)
+        self._end()
 
     @property
     def quiet(self) -> bool:
@@ -255,11 +321,17 @@ class SessionMirror:
 
     async def _follow(self, mirror: Mirror, begin: str) -> None:
         """Mirrors in the session's transaction what its open block has touched."""
-        session = self._session
+        session, change = self._session, self._change
+        pending = self._pending if change is None else _looked_at(self._pending, change)
         documents = await session.on_duck(
-            self._look, session.duck, EVERYTHING if self._everything else self._pending
+            self._look, session.duck, EVERYTHING if self._everything else pending
         )
         self._mirrored += self._pending
+        self._mirrored += [  # those that columns count by are nobody's target
+            Target(duck_catalog.own_schema(document["schema"]), document["name"], deep=True)
+            for document in documents
+            if document["kind"] == "S"
+        ]
         self._pending = []
         await session.relay.call(APPLY, [mirror.secret, json.dumps(documents), "true"], begin)
 
@@ -285,12 +357,19 @@ class SessionMirror:
         everything, self._everything = self._everything, False
         if self._mirror is None:
             return
-        if mirrored and (half or (committed and self._mirror.waiting)):
+        mixed = self._change is not None and self._change.mixed
+        if mirrored and (half or (committed and mixed)):
             pending += _again(mirrored)  # others may have looked at what was not final
         if (committed or half) and (pending or everything):
-            await self._mirror.sync(EVERYTHING if everything else pending)
+            await self._sync(EVERYTHING if everything else pending)
+        elif self._begun == [] or not committed:  # no statement that is still to be mirrored
+            self._end()
         if committed and mirrored:
             await self._mirror.settle()
+
+    def _meant(self, touched: Sequence[Touched]) -> list[Target] | None:
+        everything = any(item.everything for item in touched)
+        return EVERYTHING if everything else list(self._targets(touched))
 
     def _targets(self, touched: Iterable[Touched]) -> Iterable[Target]:
         path = None
@@ -318,6 +397,25 @@ class SessionMirror:
                     comment=item.comment if len(schemas) == 1 else None,
                     commented=item.comment is not None and len(schemas) > 1,
                 )
+
+
+def _looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
+    """`targets` of a change, with all that is to be looked at of them."""
+    if not change.mixed:
+        return targets
+    return [
+        replace(
+            one,
+            deep=True,
+            kept=one.kept or one.indexed or one.commented or one.comment is not None,
+            source=None if change.contested else one.source,
+            indexed=False,
+            commented=False,
+            constrained=False,
+            comment=None,
+        )
+        for one in targets
+    ]
 
 
 def _again(targets: Sequence[Target]) -> list[Target]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.engines.duck import DuckPortal
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duck_scroll import ScrollRows
 from proxy.errors import SqlError
 from proxy.portal import Portal, PreparedStatement
@@ -61,7 +61,9 @@ class Named:
             raise SqlError(
                 "0A000", f"PREPARE of {statement.plan.kind} of this form is not supported"
             )
-        await extended.prepare(statement, statement.plan, tuple(map(_oid, action.types)))
+        await self._session.preparation.prepare(
+            statement, statement.plan, tuple(map(_oid, action.types))
+        )
         extended.statements[action.name] = statement
 
     async def execute(self, action: act.Execute) -> Rows:
@@ -88,7 +90,7 @@ class Named:
     async def _bound(self, statement: PreparedStatement, action: act.Execute) -> Portal:
         values = await self._evaluate(action.args)
         bound = Portal(statement)
-        self._session.extended.bind_values(bound, m.Bind("", action.name, (), values, ()))
+        self._session.executor.bind_values(bound, m.Bind("", action.name, (), values, ()))
         return bound
 
     async def create_as_execute(self, action: act.CreateAsExecute) -> Rows:
@@ -100,7 +102,7 @@ class Named:
         self._check_arguments(found, action.execute)
         plan = self.one(action.head + found.plan.text)
         made = PreparedStatement("", plan)
-        await extended.prepare(made, plan, found.parameter_oids)
+        await self._session.preparation.prepare(made, plan, found.parameter_oids)
         return Rows(await self._bound(made, action.execute))
 
     async def _evaluate(self, arguments: tuple[str, ...]) -> tuple[bytes | None, ...]:
@@ -142,7 +144,7 @@ class Named:
         bound.hold, bound.binary = action.hold, action.binary
         # It runs from here on: what the cursor sees is what is there now.
         try:
-            await extended.start_now(bound)
+            await session.executor.start_now(bound)
             if action.scroll and isinstance(bound.running, DuckPortal):
                 bound.scroll = await session.duck.call(ScrollRows, bound.running)
         except EngineError as error:
@@ -151,7 +153,7 @@ class Named:
             # Postgres's cursor runs from the first FETCH on, and would meet it there.
             bound.failure = error
         if action.hold and session.transaction.block is Block.NONE:
-            await extended.keep(bound)
+            await session.executor.keep(bound)
         extended.portals[action.name] = bound
 
     async def fetch(self, action: act.Fetch) -> Rows:
@@ -187,7 +189,7 @@ class Named:
         for name in names:
             closing = extended.cursor(name)
             del extended.portals[name]
-            await extended.close_portal(closing)
+            await self._session.executor.close_portal(closing)
 
     def one(self, text: str) -> Statement:
         plans = self._session.plan(text)

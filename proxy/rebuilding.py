@@ -21,7 +21,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from proxy.engines.duck import TEMPORARY
+from proxy.engines.duck_names import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
@@ -38,7 +38,8 @@ from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 
 if TYPE_CHECKING:
-    from proxy.engines.duck import DuckSession, Meant
+    from proxy.engines.duck import DuckSession
+    from proxy.engines.duck_names import Meant
 
 _COLUMNS = """
 SELECT name, type, CASE WHEN dflt_value <> 'NULL' THEN dflt_value END, "notnull"
@@ -145,6 +146,7 @@ class Table:
         ]
         self.indexes = indexes_of(duck, meant)
         self.old_indexes = {index.name: index.comment for index in self.indexes}
+        self.added: set[str] = set()  # names of constraints
         self.counters: list[str] = []  # what creates the sequences of new columns
         self.after: list[str] = []
         self.columns_renamed: dict[str, str] = {}
@@ -173,6 +175,7 @@ class Table:
                 return
             message = f'column "{edit.name}" of relation "{self.name}" already exists'
             raise SqlError("42701", message)
+        self._check_free(edit.names)
         self.anew = True
         value = ""
         if edit.counter:
@@ -187,15 +190,29 @@ class Table:
         if edit.primary and any(one.kind == "PRIMARY KEY" for one in self.constraints):
             message = f'multiple primary keys for table "{self.name}" are not allowed'
             raise SqlError("42P16", message)
+        self._check_free(edit.names)
         self.anew = True
         self.constraints += [Constraint("", sql) for sql in edit.sql]
 
     def add_unique(self, edit: edits.AddUnique) -> None:
         columns = [self.column(name).name for name in edit.columns]
         name = edit.name or "_".join([self.name, *columns, "key"])
+        if edit.name and self._constraint(edit.name) is not None:
+            raise self._taken(edit.name)
         if any(index.name.lower() == name.lower() for index in self.indexes):
             raise SqlError("42P07", f'relation "{name}" already exists')
         self.indexes.append(_Index(name, True, [quoted(one) for one in columns], CONSTRAINT))
+
+    def _check_free(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            indexes = (one.name.lower() for one in self.indexes if one.comment == CONSTRAINT)
+            if name in self.added or name in indexes or self._constraint(name) is not None:
+                raise self._taken(name)
+            self.added.add(name)
+
+    def _taken(self, name: str) -> SqlError:
+        message = f'constraint "{name}" for relation "{self.name}" already exists'
+        return SqlError("42710", message)
 
     def drop_constraint(self, edit: edits.DropConstraint) -> None:
         for index in self.indexes:
@@ -216,6 +233,8 @@ class Table:
     def _constraint(self, wanted: str) -> Constraint | None:
         taken: set[str] = set()
         for constraint in self.constraints:
+            if not constraint.kind:
+                continue  # it is only being added
             name = self.name_of(constraint)
             stem, number = name, 0
             while name in taken:
@@ -229,8 +248,7 @@ class Table:
     def rename_constraint(self, edit: edits.RenameConstraint) -> None:
         taken = self._constraint(edit.new) is not None
         if taken or any(index.name.lower() == edit.new.lower() for index in self.indexes):
-            message = f'constraint "{edit.new}" for relation "{self.name}" already exists'
-            raise SqlError("42710", message)
+            raise self._taken(edit.new)
         for index in self.indexes:
             if index.name.lower() == edit.name.lower() and index.comment == CONSTRAINT:
                 self.indexes.remove(index)

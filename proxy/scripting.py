@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.if_exists import existence_notice
 from proxy.named import Rows
 from proxy.portal import Outcome
 from proxy.scope import Name, Scope
@@ -232,6 +233,8 @@ class Script:
         """Runs a statement of DuckDB's to its end."""
         assert plan is not None
         follow = await self._compound.stages.ahead(plan, None)
+        if plan.touched:
+            self._session.mirror.changing(plan.touched)
         if plan.then:
             async with self._compound.one_transaction():
                 rows = await self._compound.execute(plan.sql)
@@ -251,7 +254,7 @@ class Script:
         """Runs a statement for its effects."""
         plan = self._session.resolve(self._planned(text))
         if plan.route is Route.DUCKDB and not isinstance(plan.action, CopyStatement):
-            nothing_to_do = await self._session.existence_notice(plan)
+            nothing_to_do = await existence_notice(self._session, plan)
             rows = await self._finish(plan)
             if plan.kind in ("INSERT", "UPDATE", "DELETE", "MERGE") and not nothing_to_do:
                 await self._count(rows)

@@ -66,6 +66,8 @@ async def alter(session: Session, action: AlterSequence) -> Outcome:
         f"CREATE SEQUENCE {_quoted(*place)} INCREMENT BY {increment} MINVALUE {least} "
         f"MAXVALUE {most} START WITH {start}{cycle}"
     )
+    touched = tuple(Touched(*one) for one in {(schema, name), place})
+    session.mirror.changing(touched)
     async with session.compound.one_transaction():
         if action.increment is not None or action.rename:
             try:
@@ -78,6 +80,5 @@ async def alter(session: Session, action: AlterSequence) -> Outcome:
         comment_sql = _literal(said) if said else "NULL"
         await session.compound.execute(f"COMMENT ON SEQUENCE {_quoted(*place)} IS {comment_sql}")
         session.transaction.wrote_once("a change of a sequence")
-    touched = {(schema, name), place}
-    await session.mirror.changed(tuple(Touched(*one) for one in touched))
+    await session.mirror.changed(touched)
     return Outcome("ALTER SEQUENCE")

@@ -36,7 +36,8 @@ from proxy.errors import SqlError
 from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
 from proxy.mirroring import Mirror
-from proxy.session import Services, Session
+from proxy.services import Services
+from proxy.session import Session
 from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import console
 from proxy.errors import SqlError
+from proxy.if_exists import existence_notice
 from proxy.named import Named, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
@@ -112,7 +113,7 @@ class SessionStatements:
                 statement = PreparedStatement("")
                 statement.plan = self.inner(plan)
                 assert statement.plan is not None
-                await self._session.extended.prepare(statement, statement.plan, ())
+                await self._session.preparation.prepare(statement, statement.plan, ())
                 inner = Portal(statement)
             if isinstance(action, Explain):
                 return await self._explain(inner)
@@ -158,7 +159,7 @@ class SessionStatements:
         return traces.of_action(action, Trace.NOTHING)
 
     async def _explain(self, inner: Portal) -> Outcome:
-        texts = await self._session.extended.plan_texts(inner)
+        texts = await self._session.executor.plan_texts(inner)
         plan = inner.statement.plan
         if plan is not None and AS_JSON in without_explain(plan.sql)[0]:
             return Outcome("EXPLAIN", _EXPLAIN, [(text,) for text in texts], _JSON_OID)
@@ -335,9 +336,9 @@ class SessionStatements:
         for text in action.statements:
             plan = self.named.one(text)
             statement = PreparedStatement("", plan)
-            if not await session.existence_notice(plan):
-                await session.extended.prepare(statement, plan, ())
-                await session.extended.run(Portal(statement), 0)
+            if not await existence_notice(session, plan):
+                await session.preparation.prepare(statement, plan, ())
+                await session.executor.run(Portal(statement), 0)
         if alone:
             await session.transaction.commit()
 

@@ -77,11 +77,15 @@ BEGIN
     FOR v_name IN SELECT conname FROM pg_constraint WHERE conrelid = p_relid AND contype IN ('p', 'u', 'f', 'c') LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', v_table, v_name);
     END LOOP;
-    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'constraints') LOOP
-        CONTINUE WHEN v_item ->> 'type' = 'FOREIGN KEY';
+    -- Those with names first: what has none is called by what is free.
+    FOR v_item IN SELECT c.v FROM jsonb_array_elements(p_document -> 'constraints') WITH ORDINALITY AS c (v, place)
+                  WHERE c.v ->> 'type' <> 'FOREIGN KEY' ORDER BY c.v ->> 'name' IS NULL, c.place LOOP
         BEGIN
             EXECUTE format('ALTER TABLE %s ADD %s', v_table, hatidata_catalog._constraint(v_item));
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN duplicate_table OR duplicate_object THEN
+            -- The name is another table's index's: DuckDB has no such names.
+            EXECUTE format('ALTER TABLE %s ADD %s', v_table, hatidata_catalog._constraint(v_item - 'name'));
+        WHEN OTHERS THEN
             NULL;
         END;
     END LOOP;

@@ -21,7 +21,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, has_references, signed
-from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
+from proxy.engines.duck import DuckSession
+from proxy.engines.duck_names import DATABASE, TEMPORARY
 from proxy.engines.duck_texts import (
     CONSTRAINT,
     called_sequence,
@@ -43,7 +44,8 @@ class Target:
     """A name that a statement may have changed, as the statement spells it.
 
     schema: DuckDB's. name: None for the schema itself. deep: its constraints, indexes or comments
-    may have changed. kept: they have not; without either, it has none. views: the columns of views
+    may have changed. kept: they have not; without either, it has none; with both, nobody knows of
+    them, but a view's query is what it was. views: the columns of views
     on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written. index: the name is
     an index's. indexed, commented: only its indexes or comments may have changed. constrained: it is new, and has
     constraints. comment: only this has changed (`sql.definitions.Touched`).
@@ -192,10 +194,15 @@ def _note(states: dict[tuple[str, str], _State], schema: str, target: Target) ->
     if target.renamed is not None:
         moved = before or _State(target.renamed, kept=_ASPECTS)
         moved = replace(moved, name=target.renamed, only_said=False)
+        left = _State(target.name)
+        if target.deep:
+            moved = replace(moved, deep=_ASPECTS, kept=frozenset(), said=())
+            left = replace(left, deep=_ASPECTS)
         states[schema, target.renamed.casefold()] = moved
-        states[key] = _State(target.name)
+        states[key] = left
     elif target.deep:
-        states[key] = _State(target.name, deep=_ASPECTS, source=target.source)
+        source = before.source if before is not None and target.kept else target.source
+        states[key] = _State(target.name, deep=_ASPECTS, source=source)
     elif target.comment is not None:
         before = before or _State(target.name, kept=_ASPECTS, only_said=True)
         states[key] = replace(before, said=(*before.said, target.comment))

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from proxy.engines.crossings import SessionCrossings
 from proxy.engines.known_tables import SessionTables
 
 _NEVER = -1
@@ -129,10 +130,17 @@ class Watch:
     rows: what INSERT, UPDATE and the like change; definitions: everything else.
     """
 
-    def __init__(self, rows: Changes, definitions: Changes, tables: SessionTables) -> None:
+    def __init__(
+        self,
+        rows: Changes,
+        definitions: Changes,
+        tables: SessionTables,
+        crossings: SessionCrossings,
+    ) -> None:
         self._rows, self._definitions = _Eye(rows), _Eye(definitions)
         self._both = (self._rows, self._definitions)
         self.tables = tables
+        self._crossings = crossings
         self._settings = 0
         self._blocks = 0
         self._block = 0  # 0: no transaction is open
@@ -175,11 +183,16 @@ class Watch:
         self._blocks += 1
         self._block = self._blocks
         self.tables.begin()
+        self._crossings.begin()
         for eye in self._both:
             eye.begin()
 
     def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
-        """A statement of this text is about to change a definition: before `change`. run: asks DuckDB."""
+        """A statement of this text is about to change a definition: before `change`. run: asks DuckDB.
+
+        Raises SqlError 40001 where it must not be made now.
+        """
+        self._crossings.define(sql)
         self.tables.define(sql, run)
 
     def failed(self) -> None:
@@ -204,17 +217,20 @@ class Watch:
         """`over` must follow."""
         self._block = 0
         self.tables.commit()
+        self._crossings.commit()
         for eye in self._both:
             eye.commit()
 
     def rollback(self) -> None:
         self._block = 0
         self.tables.rollback()
+        self._crossings.rollback()
         for eye in self._both:
             eye.rollback()
 
     def over(self) -> None:
         """What was changed for all to see is there, or has failed."""
         self.tables.over()
+        self._crossings.over()
         for eye in self._both:
             eye.over()

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines import duck_jsonb, duckdb_c
+from proxy.engines import duck_documents, duck_jsonb, duckdb_c
 from proxy.sql.identities import literal, quoted
 from proxy.sql.reading import DUCKDB
 
@@ -355,6 +355,7 @@ class Grammar:
         self._database = duckdb_c.Database(":memory:", settings)
         self._connection = self._database.connect()
         duck_jsonb.register(self._connection)
+        duck_documents.register(self._connection)
 
     def declared(self, made: _Made) -> Declared | None:
         """None for what cannot be made alone: it needs a type, a function or a table of the database."""
@@ -450,7 +451,7 @@ def _created(tokens: list[Token], words: list[str], sql: str) -> _Change:
     if kind != "TABLE":
         return _ANYTHING
     exists = words[at + 1 : at + 4] == ["IF", "NOT", "EXISTS"]
-    name, after = _name(tokens, at + (4 if exists else 1))
+    name, after = name_at(tokens, at + (4 if exists else 1))
     if name is None:
         return _ANYTHING
     plain = after < len(tokens) and tokens[after].token_type == TokenType.ALIAS
@@ -466,7 +467,7 @@ def _dropped(tokens: list[Token], words: list[str], sql: str) -> _Change:
         return _NOTHING
     if kind != "TABLE":
         return _ANYTHING
-    name, after = _name(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
+    name, after = name_at(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
     alone = after >= len(tokens) or tokens[after].token_type != TokenType.COMMA
     return _Change((name[1:],)) if name is not None and alone else _ANYTHING
 
@@ -476,12 +477,12 @@ def _altered(tokens: list[Token], words: list[str], sql: str) -> _Change:
         return _NOTHING
     if words[1:2] != ["TABLE"]:
         return _ANYTHING
-    name, after = _name(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
+    name, after = name_at(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
     if name is None:
         return _ANYTHING
     said = [token.text.upper() for token in tokens[after : after + 2]]
     if said == ["RENAME", "TO"]:
-        new, _ = _name(tokens, after + 2)
+        new, _ = name_at(tokens, after + 2)
         if new is None:
             return _ANYTHING
         return _Change((name[1:], (name[1], new[2])), _renamed_to(name[2]), renames=True)
@@ -585,7 +586,7 @@ def _parts(tokens: list[Token], at: int) -> tuple[list[str], int]:
     return parts, at
 
 
-def _name(tokens: list[Token], at: int) -> tuple[tuple[str, str, str] | None, int]:
+def name_at(tokens: list[Token], at: int) -> tuple[tuple[str, str, str] | None, int]:
     """Database, schema ('' where they are not said) and name, and where that ends."""
     parts, at = _parts(tokens, at)
     if not parts or len(parts) > 3:

@@ -7,19 +7,24 @@ client's connection and of a backend; `PoolEnd` and `Counters` what it must know
 way: `proxy.shortcut` does the same, message by message.
 
 An end that was taken over reads and writes its socket itself, through a descriptor of its own. Its
-transport stays: for whatever the socket does not take at once, and for closing.
+transport stays: for whatever the socket does not take at once, and for closing. Half of the process's
+descriptors are left to those who connect; ends beyond that go on as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 try:
+    import resource
+
     from proxy.engines import _lane as compiled
-except ImportError:  # no compiler was there
+except ImportError:  # no compiler was there, or no such system
     compiled = None
 
 
@@ -81,6 +86,12 @@ else:
     ClientEnd, BackendEnd, Texts = compiled.ClientEnd, compiled.BackendEnd, compiled.Texts
 
 
+@lru_cache
+def _most_descriptors() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
 def take_over(end: Any, transport: asyncio.Transport) -> None:
     """From here on `end` reads its socket itself, if it can: not through TLS."""
     if compiled is None or end.fd >= 0 or transport.is_closing():
@@ -89,7 +100,10 @@ def take_over(end: Any, transport: asyncio.Transport) -> None:
         return
     try:
         fd = os.dup(transport.get_extra_info("socket").fileno())
-    except OSError:  # no descriptor is left
+    except OSError:  # none is left
+        return
+    if fd > _most_descriptors() // 2:
+        os.close(fd)
         return
     end.open(fd, transport.write, transport.get_write_buffer_size)
     transport.pause_reading()

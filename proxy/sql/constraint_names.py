@@ -9,6 +9,7 @@ What reads DuckDB's catalog (the mirror, errors, ALTER TABLE) finds the names he
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
+from proxy.errors import SqlError
 from proxy.sql.identities import folded, literal
 from proxy.sql.reading import DUCKDB
 
@@ -33,10 +35,14 @@ class NamedKey:
 
 
 def keep_names(tree: exp.Expr) -> bool:
-    """Puts the names of a CREATE TABLE's constraints where they are kept, in place; whether any was."""
+    """Puts the names of a CREATE TABLE's constraints where they are kept, in place; whether any was.
+
+    Raises SqlError 42710 for a name that two of them have.
+    """
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
         return False
     schema = tree.this
+    _check_names(schema)
     records: list[exp.Expr] = []
     changed = False
     for item in list(schema.expressions):
@@ -49,6 +55,27 @@ def keep_names(tree: exp.Expr) -> bool:
     for record in records:
         schema.append("expressions", record)
     return changed or bool(records)
+
+
+def _check_names(schema: exp.Schema) -> None:
+    taken: set[str] = set()
+    for item in schema.expressions:
+        constraints = item.args.get("constraints") or () if isinstance(item, exp.ColumnDef) else ()
+        for constraint in (item, *constraints):
+            if not isinstance(constraint, (exp.Constraint, exp.ColumnConstraint)):
+                continue
+            if not isinstance(constraint.this, exp.Identifier):
+                continue
+            name = folded(constraint.this)
+            if name in taken and not isinstance(constraint.args.get("kind"), _NOT_NULL):
+                table = schema.this.name
+                raise SqlError(
+                    "42710", f'constraint "{name}" for relation "{table}" already exists'
+                )
+            taken.add(name)
+
+
+_NOT_NULL = exp.NotNullColumnConstraint
 
 
 def _keep(
@@ -135,6 +162,14 @@ def given_names(rows: Sequence[tuple[str, Sequence[str], str | None]]) -> dict[i
     rows: kind, columns and expression of each, as DuckDB tells them.
     """
     names: dict[int, str] = {}
+    taken: set[str] = set()
+
+    def free(name: str) -> str:  # Snowflake takes a name twice
+        numbers = itertools.chain([""], map(str, itertools.count(1)))
+        found = next(f"{name}{number}" for number in numbers if f"{name}{number}" not in taken)
+        taken.add(found)
+        return found
+
     keys = {
         (kind, tuple(column.lower() for column in columns)): place
         for place, (kind, columns, _) in enumerate(rows)
@@ -144,10 +179,10 @@ def given_names(rows: Sequence[tuple[str, Sequence[str], str | None]]) -> dict[i
         if kind != "CHECK" or expression is None:
             continue
         if (check := name_of_check(expression)) is not None:
-            names[place] = check[0]
+            names[place] = free(check[0])
         elif (key := key_of_check(expression)) is not None:
             names[place] = ""
             of = keys.get((key.kind, tuple(column.lower() for column in key.columns)))
             if of is not None:
-                names[of] = key.name
+                names[of] = free(key.name)
     return names

@@ -7,7 +7,7 @@ that it would drop without a word, which are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sqlglot import exp
 
@@ -17,7 +17,7 @@ from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_json, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
 from proxy.sql.indexing import plain_index
-from proxy.sql.listing import Listing
+from proxy.sql.listing import Listing, compiled, uncommon
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_references import reference
@@ -168,12 +168,12 @@ def who(node: exp.Expr) -> exp.Expr:
 
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
-    fold_all((identifier,))
+    fold_all([identifier])
 
 
-def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
+def fold_all(identifiers: list[exp.Identifier]) -> None:
     """As `fold`, of many."""
-    for identifier in [one for one in identifiers if not one.args["this"].islower()]:
+    for identifier in uncommon(identifiers):
         if not identifier.args.get("quoted"):
             identifier.set("this", identifier.this.lower())
 
@@ -293,9 +293,15 @@ def apply(tree: exp.Expr, nodes: Listing, rules: dict[type, Rule]) -> exp.Expr:
 
     Names come first: every rule sees them folded. Of plain columns none has anything to say.
     """
-    get = rules.get
-    if get(exp.Identifier) is not None:
+    if exp.Identifier in rules:
         fold_all(nodes.names)
+    if compiled is not None:
+        return compiled.apply_rules(tree, nodes, rules)
+    return _apply(tree, nodes, rules)
+
+
+def _apply(tree: exp.Expr, nodes: Listing, rules: dict[type, Rule]) -> exp.Expr:
+    get = rules.get
     for node in reversed(nodes):
         rule = get(node.__class__)
         if rule is None:

@@ -203,11 +203,24 @@ def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
         if name is not None:
             column = exp.to_identifier(name) if name else alias.this.copy()
             alias.set("columns", [column])
+            if name and name != alias.name:
+                _whole_is_column(table, alias.name, name)
             return
         known = isinstance(call_, exp.Anonymous) and str(call_.this).lower() in _ROW_FUNCTIONS
         if not known:
             return
     alias.set("columns", [alias.this.copy()])
+
+
+def _whole_is_column(table: exp.Expr, alias: str, name: str) -> None:
+    """`SELECT e FROM jsonb_array_elements(...) e`: the row of a function is its one value."""
+    select = table.find_ancestor(exp.Select)
+    for column in select.find_all(exp.Column) if select is not None else ():
+        if column.name == alias and not column.table:
+            column.set("table", exp.to_identifier(alias))
+            column.set("this", exp.to_identifier(name))
+            if column.parent is select and column.arg_key == "expressions":
+                column.replace(exp.alias_(column.copy(), alias, quoted=True))
 
 
 # --- numbers and texts ------------------------------------------------------------------------
@@ -299,8 +312,7 @@ def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
 
 def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
     (value,) = arguments
-    plain = holds_aggregate(value) or isinstance(value, (exp.Literal, exp.Null))
-    return duck("to_json", value if plain else call("pg_json_value_", value))
+    return call("pg_json_of_", value)
 
 
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
@@ -311,7 +323,8 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "encode": _encode,
     "decode": _decode,
     "to_json": _to_json,
-    "row_to_json": lambda arguments: call("pg_row_json_", *arguments),
+    "row_to_json": _to_json,
+    "array_to_json": _to_json,
     "to_jsonb": lambda arguments: postgres_json.as_jsonb(_to_json(arguments)),
     "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
     "to_number": _no_counterpart("to_number"),

@@ -116,6 +116,8 @@ def duck_type(kind: str) -> exp.DataType:
 
 @lru_cache
 def _built(kind: str) -> exp.DataType:
+    if kind == "jsonb":  # to sqlglot's DuckDB another name of json
+        return exp.DataType(this=exp.DType.JSONB)
     return exp.DataType.build(BY_NAME[kind].duck or "", dialect="duckdb")
 
 

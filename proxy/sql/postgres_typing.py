@@ -24,8 +24,8 @@ from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
-from proxy.sql.inference.statements import Statements
 from proxy.sql.listing import Listing
+from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import finite, may_be_doubled
 from proxy.sql.postgres_literals import cast, duck_type, is_read, literal_of
 from proxy.sql.postgres_values import call
@@ -101,10 +101,11 @@ _TYPED = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _DECIDING = (
     *(exp.Func, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe),
     *(exp.Insert, exp.Update, exp.Merge, exp.Predicate),
+    *(exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Window, exp.Join),
 )
 
 
-class Typing(Statements):
+class Typing(Documents):
     """One statement of DuckDB's, whose types are noted by `look` and acted upon by `apply`.
 
     given: OIDs of the parameters. columns: of a table or view, None if there is none of that name.
@@ -129,6 +130,8 @@ class Typing(Statements):
         self._series: list[exp.Table] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
+        self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
+        self.begin()
 
     def look(self) -> bool:
         """Visits the tree; False where it is deeper than can be followed. Asks for columns.
@@ -148,6 +151,10 @@ class Typing(Statements):
         own text. On the thread that the readers belong to.
         """
         changed = False
+        for wrapper, inner in self._unjoined:
+            wrapper.replace(inner)
+            changed = True
+        changed = self.compare_documents() or changed
         for literal, kind in self._literals.values():
             if isinstance(kind, EnumType):
                 literal.replace(_of_enum(literal, kind))
@@ -169,7 +176,7 @@ class Typing(Statements):
             changed = True
         for select, index, kind in self._outputs:
             changed = _give_type(select, index, kind) or changed
-        return write_duckdb(self._tree) if changed else None
+        return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
 
     # --- what is noted ------------------------------------------------------------------------
 
@@ -206,6 +213,8 @@ class Typing(Statements):
         return super()._now(node, kind)
 
     def _calculate(self, operator: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
+        if operator == "||" and (inner := self._documents(left, right, scope)) is not None:
+            return super()._calculate(operator, *inner, scope)
         result = super()._calculate(operator, left, right, scope)
         if operator in _OPERATORS:
             node = left.parent
@@ -214,6 +223,21 @@ class Typing(Statements):
             if node is not None:
                 self._operations[id(node)] = node, left, right, result
         return result
+
+    def _documents(
+        self, left: exp.Expr, right: exp.Expr, scope: Scope
+    ) -> tuple[exp.Expr, exp.Expr] | None:
+        """The sides of || without what makes them texts, where a jsonb stands beside a literal."""
+        sides = [_joined(side) for side in (left, right)]
+        kinds = [self.kind_of(side, scope) for side in sides]
+        if "jsonb" not in kinds or not all(kind in ("jsonb", UNKNOWN) for kind in kinds):
+            return None
+        self._unjoined += [
+            (wrapper, inner)
+            for wrapper, inner in zip((left, right), sides, strict=True)
+            if inner is not wrapper
+        ]
+        return sides[0], sides[1]
 
     def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
         super()._compare(left, kind, right, scope)
@@ -337,6 +361,14 @@ class Typing(Statements):
             changed = True
             _check(node)
         return changed
+
+
+def _joined(side: exp.Expr) -> exp.Expr:
+    """What is made a text because it stands beside one."""
+    inner = bare(side)
+    if isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_joined_":
+        return inner.expression.expressions[0]
+    return side
 
 
 def _is_quotient_of_aggregates(node: exp.Dot) -> bool:

@@ -19,9 +19,11 @@ from sqlglot import exp
 from sqlglot.dialects import DuckDB, Postgres, Snowflake
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.generator import Generator
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.listing import compiled
 
 # sqlglot warns about statements it does not know and about what a generator drops; both are
 # errors of ours, raised where they are met.
@@ -248,6 +250,30 @@ class _WrittenDuckDB(DuckDB):
 _generator = _WrittenDuckDB().generator(comments=False)
 # A type of ours, which sqlglot would write as JSON. Its compiled generator has no heirs.
 _generator.TYPE_MAPPING[exp.DType.JSONB] = "JSONB"
+_transformed = _generator._dispatch[exp.Select]
+
+
+def _select_sql(generator: Generator, select: exp.Select) -> str:
+    """sqlglot's own changes of a query concern CONNECT BY and GENERATOR alone."""
+    args = select.args
+    source = args.get("from_")
+    if args.get("connect") or (source is not None and isinstance(source.this, exp.TableFromRows)):
+        return _transformed(generator, select)
+    return generator.select_sql(select)
+
+
+# The table of methods is one for all generators of a kind: this is the table of ours.
+_generator._dispatch = {**_generator._dispatch, exp.Select: _select_sql}
+if compiled is not None:
+    _written = {
+        exp.Identifier: compiled.name_sql,
+        exp.Column: compiled.column_sql,
+        exp.Literal: compiled.literal_sql,
+    }
+    compiled.writers(
+        *(_generator._dispatch[kind] for kind in _written), _generator.RESERVED_KEYWORDS
+    )
+    _generator._dispatch.update(_written)
 
 
 def write_duckdb(tree: exp.Expr) -> str:

@@ -31,7 +31,7 @@ Define = Callable[[exp.Create], tuple[exp.Expr, list[str]]]
 class AddColumn:
     """sql: its definition. counter: what numbers it (`proxy.sql.identities`), () for nothing.
 
-    plain: it has nothing that DuckDB's ADD COLUMN does not know.
+    plain: it has nothing that DuckDB's ADD COLUMN does not know. names: of its constraints.
     """
 
     name: str
@@ -40,14 +40,16 @@ class AddColumn:
     plain: bool
     counter: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint:
-    """sql: as in CREATE TABLE. primary: it is a primary key."""
+    """sql: as in CREATE TABLE. primary: it is a primary key. names: what it says that it is called."""
 
     sql: tuple[str, ...]
     primary: bool
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,10 +283,15 @@ class _Reading:
             counter, more = then[:2], then[2:]
         name = folded(column.this)
         sql = write_duckdb(made)
-        edits: list[Edit] = [AddColumn(name, sql, exists, plain, tuple(counter), tuple(more))]
+        names = tuple(folded(one.this) for one in kept if isinstance(one.this, exp.Identifier))
+        edits: list[Edit] = [
+            AddColumn(name, sql, exists, plain, tuple(counter), tuple(more), names)
+        ]
         if keys:
             edits.append(AddConstraint(tuple(map(write_duckdb, keys)), False))
-        edits += [AddUnique("", (name,)) for _ in unique]
+        for one in unique:
+            called = folded(one.this) if isinstance(one.this, exp.Identifier) else ""
+            edits.append(AddUnique(called, (name,)))
         return edits
 
     def add_constraint(self, action: exp.AddConstraint) -> list[Edit] | None:
@@ -305,7 +312,8 @@ class _Reading:
             _checked_at_once(item)
             made, _ = self.defined(item)
             primary = isinstance(part, exp.PrimaryKey)
-            edits.append(AddConstraint(tuple(map(write_duckdb, made)), primary))
+            names = (folded(item.this),) if isinstance(item.this, exp.Identifier) else ()
+            edits.append(AddConstraint(tuple(map(write_duckdb, made)), primary, names))
         return edits
 
     def drop(self, action: exp.Drop) -> list[Edit] | None:

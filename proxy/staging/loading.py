@@ -170,7 +170,7 @@ class Loading:
         lengths = session.described.lengths(sql, found) or (0,) * len(found)
         about = {row[0]: row[2] for row in duck.run(f"DESCRIBE {'.'.join(map(_quoted, table))}")}
         columns = [
-            Column(name, kind, about.get(name) != "NO", length)
+            Column(name, kind, about.get(name) != "NO", max(length, 0))
             for (name, kind), length in zip(found, lengths, strict=True)
         ]
         if not wanted:

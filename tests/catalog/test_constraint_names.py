@@ -137,6 +137,39 @@ def test_one_is_added_with_a_name(connection: psycopg.Connection) -> None:
         connection.execute("INSERT INTO orders VALUES (1, 1, 2, 5000)")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0)",
+        "ALTER TABLE orders ADD CONSTRAINT positive UNIQUE (a)",
+        "ALTER TABLE orders ADD CONSTRAINT orders_id_check CHECK (id > 0)",
+        "ALTER TABLE orders ADD CONSTRAINT x CHECK (id > 0), ADD CONSTRAINT x CHECK (id > 1)",
+        "ALTER TABLE orders ADD COLUMN c int CONSTRAINT positive CHECK (c > 0)",
+        "CREATE TABLE twice (a int CONSTRAINT x CHECK (a > 0), CONSTRAINT x CHECK (a < 9))",
+        "CREATE TABLE twice (a int CONSTRAINT x PRIMARY KEY, b int CONSTRAINT x UNIQUE)",
+    ],
+)
+def test_a_name_is_given_once(connection: psycopg.Connection, sql: str) -> None:
+    before = constraints(connection, "orders")
+    with pytest.raises(errors.DuplicateObject, match=r'constraint ".*" for relation ".*" already'):
+        connection.execute(sql.encode())
+    assert constraints(connection, "orders") == before
+
+
+def test_a_name_that_snowflake_takes_twice_is_shown_with_a_number(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute("SET hatidata.dialect = 'duckdb'")
+    names = ('CHECK (a > 0 OR \'{"check name": "x"}\' IS NULL)',) * 2
+    connection.execute(f"CREATE TABLE twice (a INTEGER, {', '.join(names)})".encode())
+    assert sorted(constraints(connection, "twice")) == ["x", "x1"]
+
+
+def test_a_key_whose_name_is_another_tables_is_shown(connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE twice (a int CONSTRAINT one_code UNIQUE)")
+    assert list(constraints(connection, "twice").values()) == ["UNIQUE (a)"]
+
+
 def test_a_unique_index_becomes_a_constraint(connection: psycopg.Connection) -> None:
     connection.execute("CREATE TABLE later (a int NOT NULL, b int)")
     connection.execute("CREATE UNIQUE INDEX CONCURRENTLY later_a ON later (a)")

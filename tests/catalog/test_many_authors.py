@@ -105,6 +105,34 @@ def _counted(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
+def _others(connection: psycopg.Connection) -> list[list[tuple[Any, ...]]]:
+    return [connection.execute(sql.encode()).fetchall() for sql in _MIRRORED_OTHERS]
+
+
+def _others_there(connection: psycopg.Connection) -> list[list[tuple[Any, ...]]]:
+    return [connection.execute(sql.encode()).fetchall() for sql in _OTHERS_THERE]
+
+
+_MIRRORED_OTHERS = (
+    "SELECT i.indexname, i.tablename FROM pg_indexes i WHERE i.schemaname = 'public' AND NOT EXISTS "
+    "(SELECT FROM pg_constraint k WHERE k.conindid = to_regclass(i.indexname)) ORDER BY 1",
+    "SELECT relname, obj_description(oid) FROM pg_class "
+    "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+    "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint "
+    "WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 1, 2",
+    "SELECT viewname FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+)
+_OTHERS_THERE = (
+    "SELECT index_name, table_name FROM duckdb_indexes() WHERE schema_name = 'main' ORDER BY 1",
+    "SELECT table_name, comment FROM duckdb_tables() "
+    "WHERE database_name = 'hatidata' AND schema_name = 'main' ORDER BY 1",
+    "SELECT table_name, referenced_table FROM duckdb_constraints() "
+    "WHERE constraint_type = 'FOREIGN KEY' ORDER BY 1, 2",
+    "SELECT view_name FROM duckdb_views() "
+    "WHERE database_name = 'hatidata' AND schema_name = 'main' AND NOT internal ORDER BY 1",
+)
+
+
 def test_the_mirror_ends_equal_to_the_engine(start_server: Callable[..., Any]) -> None:
     server = start_server()
     with ThreadPoolExecutor(6) as pool:
@@ -113,6 +141,7 @@ def test_the_mirror_ends_equal_to_the_engine(start_server: Callable[..., Any]) -
     with server.connect() as connection:
         assert _mirrored(connection) == _there(connection)
         assert _checks(connection) == _counted(connection)
+        assert _others(connection) == _others_there(connection)
 
 
 def test_so_it_does_where_postgres_dies_amid_it(
