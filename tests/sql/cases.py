@@ -80,6 +80,11 @@ _OF_THE_ENGINE = {
 }
 
 
+def _stand_in(connection: duckdb.DuckDBPyConnection, place: str) -> None:
+    for name, body in _OF_THE_ENGINE.items():
+        connection.execute(f"CREATE MACRO {place}{name} AS {body}")
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB as the engine sets it up."""
     connection = duckdb.connect()
@@ -97,8 +102,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck_jsonb
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
     for place in ("", "_sf.main."):
-        for name, body in _OF_THE_ENGINE.items():
-            connection.execute(f"CREATE MACRO {place}{name} AS {body}")
+        _stand_in(connection, place)
     for script in macro_scripts():
         connection.execute(script)
     connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")
@@ -143,6 +147,7 @@ class Runner:
             self.connection.execute(f"DETACH case_{self._number - 1}")
         self.connection.execute(f"ATTACH ':memory:' AS case_{self._number}")
         self.connection.execute(f"USE case_{self._number}")
+        _stand_in(self.connection, "")
 
     def run(self, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of the last statement of `text`."""
