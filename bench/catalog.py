@@ -31,7 +31,8 @@ from psycopg.conninfo import make_conninfo
 import runtime_sql
 from catalog import mirror as catalog_mirror
 from proxy.demo.server import ServerProcess
-from proxy.engines.duck import DATABASE, DuckEngine
+from proxy.engines.duck import DuckEngine
+from proxy.engines.duck_names import DATABASE
 from proxy.engines.embedded import EmbeddedPostgres, own_database
 from proxy.mirroring import Mirror
 

@@ -14,7 +14,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxy.engines.duck import DATABASE, Meant
+from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
 from proxy.rebuilding import Table

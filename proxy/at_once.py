@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy import portal as portals
-from proxy.engines.duck import DuckStatement
+from proxy.engines.duck_statement import DuckStatement
 from proxy.exchange import DESCRIBE_TOO, EXECUTE_AND_SYNC
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql.statement import Statement

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy import savepoints, sequences
-from proxy.engines.duck import DuckPortal
+from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
 from proxy.portal import Outcome, Portal, PreparedStatement

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from proxy.engines.duck import DATABASE, DuckSession, Meant
+from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duckdb_c import DuckError
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError

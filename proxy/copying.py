@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
-from proxy.engines.duck import DuckPortal, DuckSession
+from proxy.engines.duck import DuckSession
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import EngineError, sql_error
+from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql.session_actions import CopyStatement

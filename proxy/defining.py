@@ -22,7 +22,7 @@ from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, rebuilt, renamed
 from proxy.dependents import drop_view, notice, views_over
-from proxy.engines.duck import Meant
+from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from proxy.engines.duck import DATABASE, Meant
+from proxy.engines.duck_names import DATABASE, Meant
 from proxy.errors import SqlError
 from proxy.sql.identities import quoted
 from proxy.sql.reading import DUCKDB

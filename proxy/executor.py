@@ -15,8 +15,9 @@ from proxy import parameter_types
 from proxy import portal as portals
 from proxy.defining import run_rest, tell_cascaded
 from proxy.engines import duck_values
-from proxy.engines.duck import DuckPortal, DuckStatement, Piece
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_portal import DuckPortal, Piece
+from proxy.engines.duck_statement import DuckStatement
 from proxy.named import NO_ROWS
 from proxy.portal import Portal, PreparedStatement
 from proxy.preparing import acceptance, check_columns, without_returned

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
 from proxy.engines import backend as be
-from proxy.engines.duck import Columns
+from proxy.engines.duck_statement import Columns
 from proxy.engines.prepared import RelayedStatement
 from proxy.engines.relay import Told
 from proxy.errors import SqlError

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.engines.duck import DuckPortal
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duck_scroll import ScrollRows
 from proxy.errors import SqlError
 from proxy.portal import Portal, PreparedStatement

@@ -18,8 +18,8 @@ from proxy import portal as portals
 from proxy.complaints import put_otherwise
 from proxy.defining import copied
 from proxy.describing import columns_of
-from proxy.engines.duck import Accept, DuckStatement
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_statement import Accept, DuckStatement
 from proxy.errors import SqlError
 from proxy.if_exists import without_its_object
 from proxy.portal import PreparedStatement
@@ -136,16 +136,16 @@ class Preparation:
             rows = statement.row_types or []
             without = parameter_types.without_digits
             statement.row_types = [(name, without(kind)) for name, kind in rows] or None
-        if not plan.scalar:
-            await self._settle_lengths(statement)
+        await self._settle_lengths(statement)
 
     async def _settle_lengths(self, statement: PreparedStatement) -> None:
-        """Which of the result columns are varchar(n)."""
+        """Which of the result columns are varchar(n) or numeric(p,s)."""
         described, rows = self._session.described, statement.row_types
         if rows is not None and described.concerns(rows):
-            if not described.is_current:
+            scalar = statement.plan is not None and statement.plan.scalar
+            if not scalar and not described.is_current(rows):
                 await self._session.on_duck(described.look, rows)
-            statement.lengths = described.lengths(statement.sql, rows)
+            statement.lengths = described.lengths(statement.sql, rows, scalar)
 
     async def _settle_row_types(
         self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]

@@ -16,7 +16,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxy.engines.duck import TEMPORARY
+from proxy.engines.duck_names import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
@@ -42,7 +42,8 @@ from proxy.table_parts import (
 )
 
 if TYPE_CHECKING:
-    from proxy.engines.duck import DuckSession, Meant
+    from proxy.engines.duck import DuckSession
+    from proxy.engines.duck_names import Meant
 
 _COLUMNS = """
 SELECT name, type, CASE WHEN dflt_value <> 'NULL' THEN dflt_value END, "notnull"

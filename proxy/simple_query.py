@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from proxy import portal as portals
 from proxy.complaints import put_otherwise
 from proxy.defining import copied, run_rest, tell_cascaded
-from proxy.engines.duck import DuckPortal
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.relay import Told
 from proxy.errors import SqlError
 from proxy.if_exists import existence_notice, needs_its_object
@@ -176,7 +176,7 @@ class SimpleQuery:
                 session.compound.ran(plan, running.statement.moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
-            lengths = None if plan.scalar else session.described.lengths(plan.sql, columns)
+            lengths = session.described.lengths(plan.sql, columns, plan.scalar)
             description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))

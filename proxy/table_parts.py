@@ -23,7 +23,8 @@ from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 
 if TYPE_CHECKING:
-    from proxy.engines.duck import DuckSession, Meant
+    from proxy.engines.duck import DuckSession
+    from proxy.engines.duck_names import Meant
 
 _INDEXES = """
 SELECT index_name, is_unique, expressions::VARCHAR[], comment FROM duckdb_indexes()

@@ -20,7 +20,8 @@ from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, signed
 from proxy.engines.declarations import Declared, Key, Row
-from proxy.engines.duck import DATABASE, DuckSession
+from proxy.engines.duck import DuckSession
+from proxy.engines.duck_names import DATABASE
 from proxy.engines.duck_texts import (
     CONSTRAINT,
     called_sequence,

@@ -23,7 +23,8 @@ from proxy.engines.catalog_reading import (
     literal,
     mirrored_schema,
 )
-from proxy.engines.duck import DATABASE, TEMPORARY, DuckSession
+from proxy.engines.duck import DuckSession
+from proxy.engines.duck_names import DATABASE, TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from proxy.engines.duck import DuckPortal, Piece
+from proxy.engines.duck_portal import DuckPortal, Piece
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 

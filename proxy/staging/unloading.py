@@ -25,7 +25,7 @@ from proxy.wire.types import DuckType
 
 if TYPE_CHECKING:
     from proxy.compound import Answer
-    from proxy.engines.duck import DuckPortal
+    from proxy.engines.duck_portal import DuckPortal
     from proxy.staging.statements import Stages
 
 UNLOADED = (("rows_unloaded", "BIGINT"), ("input_bytes", "BIGINT"), ("output_bytes", "BIGINT"))

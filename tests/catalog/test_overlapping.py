@@ -13,8 +13,9 @@ import pytest
 
 import runtime_sql
 from catalog.mirror import install
-from proxy.engines.duck import DATABASE, DuckEngine, DuckSession
+from proxy.engines.duck import DuckEngine, DuckSession
 from proxy.engines.duck_catalog import Target
+from proxy.engines.duck_names import DATABASE
 from proxy.mirroring import Mirror
 from proxy.overlapping import Change, Changes
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.engines.duck import DATABASE, DuckEngine, DuckSession
+from proxy.engines.duck import DuckEngine, DuckSession
+from proxy.engines.duck_names import DATABASE
 from proxy.errors import SqlError
 
 INDEX = "CREATE INDEX i ON main.t (id)"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from proxy.engines.declarations import Declared, read_told
-from proxy.engines.duck import DATABASE, DuckEngine, DuckSession
+from proxy.engines.duck import DuckEngine, DuckSession
+from proxy.engines.duck_names import DATABASE
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 

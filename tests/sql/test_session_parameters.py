@@ -152,3 +152,24 @@ def test_a_column_of_timestamps_is_what_the_mapping_says(server: Running) -> Non
         types = psycopg.adapters.types
         assert [c.type_code for c in columns] == [types["timestamptz"].oid, types["timestamp"].oid]
         connection.execute("drop table mapped_")
+
+
+def test_slices_of_weeks_begin_on_week_start(connection: psycopg.Connection, schema: str) -> None:
+    """Slices are counted from the week of 1970-01-01, whatever day it begins on."""
+    connection.execute("ALTER SESSION SET WEEK_START = 3")
+    row = connection.execute(
+        "SELECT TIME_SLICE('2018-07-31'::DATE, 2, 'WEEK', 'START')::VARCHAR,"
+        " TIME_SLICE('2018-08-25'::DATE, 2, 'WEEK', 'END')::VARCHAR"
+    ).fetchone()
+    assert row == ("2018-07-25", "2018-09-05")
+
+
+def test_a_text_of_a_query_is_cast_as_snowflake_casts_it(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    """What is inserted out of a query becomes the column's type as an explicit cast would make it."""
+    connection.execute("CREATE TABLE t (d DATE, b BINARY)")
+    connection.execute("CREATE TABLE s (v VARCHAR)")
+    connection.execute("INSERT INTO s VALUES ('05-Mar-2016')")
+    connection.execute("INSERT INTO t SELECT v, HEX_ENCODE('Hi') FROM s")
+    assert connection.execute("SELECT d::VARCHAR, b FROM t").fetchone() == ("2016-03-05", b"Hi")

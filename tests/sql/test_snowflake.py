@@ -256,7 +256,7 @@ def test_an_error_where_snowflake_errs(runner: Runner, text: str) -> None:
         "select search_ip(a, '1.2.3.4') from t",
         "select random(42)",
         "select to_char(1234.5, '9D999EE')",
-        "select object_construct(*) from t, s",
+        "select object_construct(* rename a as b) from t",
         "create table t clone s at (offset => -60)",
         "create table t (g geometry)",
         "describe warehouse w",

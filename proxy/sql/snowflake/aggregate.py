@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql.listing import copied
 from proxy.sql.snowflake.registry import cast, duck, function, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import is_variant, variant
 
@@ -33,6 +34,16 @@ def _sum(call: exp.Expr) -> None:
     call.set("this", _numbers(call.this))
 
 
+@node(exp.BitwiseAndAgg, exp.BitwiseOrAgg, exp.BitwiseXorAgg)
+def _bits(call: exp.Expr) -> None:
+    """Numbers are rounded to whole ones, and texts are read as numbers, before their bits are taken."""
+    value = call.this
+    if isinstance(value, exp.Distinct):
+        value.set("expressions", [sf("whole_", one) for one in value.expressions])
+    else:
+        call.set("this", sf("whole_", value))
+
+
 def _sum_by_count(average: exp.Avg) -> exp.Expr:
     """AVG is SUM / COUNT with the scale of a division."""
     outer = _wrapped(average)
@@ -40,10 +51,10 @@ def _sum_by_count(average: exp.Avg) -> exp.Expr:
     average.set("this", value)
     if outer is average:
         total: exp.Expr = exp.Sum(this=value)
-        count: exp.Expr = exp.Count(this=value.copy())
+        count: exp.Expr = exp.Count(this=copied(value))
     else:
-        total, count = outer.copy(), outer
-        total.find(exp.Avg).replace(exp.Sum(this=value.copy()))
+        total, count = copied(outer), outer
+        total.find(exp.Avg).replace(exp.Sum(this=copied(value)))
         count.find(exp.Avg).replace(exp.Count(this=value))
     return sf("div_", total, duck("nullif", count, number(0)))
 

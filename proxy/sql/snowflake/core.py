@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from proxy.errors import SqlError
@@ -97,7 +99,7 @@ def _list(array: exp.Expr) -> exp.Expr:
     return array
 
 
-_UNKNOWN_FAMILIES = ("ST_", "H3_", "SYSTEM$", "AI_", "FL_", "VECTOR_")
+_UNKNOWN_FAMILIES = ("ST_", "H3_", "SYSTEM$", "AI_", "FL_", "VECTOR_", "DATASKETCHES_")
 _ABSENT = frozenset(
     {
         *("ALL_USER_NAMES", "IS_DATABASE_ROLE_IN_SESSION", "IS_APPLICATION_ROLE_IN_SESSION"),
@@ -108,6 +110,7 @@ _ABSENT = frozenset(
         *("GET_ABSOLUTE_PATH", "GET_RELATIVE_PATH", "TRY_TO_FILE", "TO_DECFLOAT"),
         *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD", "VALIDATE"),
         *("TRY_TO_GEOMETRY", "CURRENT_ORGANIZATION_USER"),
+        *("ARRAY_CONSTRUCT_STRUCTURED", "ACCUMULATE", "TO_UUID", "TRY_TO_UUID"),
     }
 )
 """Functions of Snowflake's that have no counterpart: of its cloud, its files, its newest types."""
@@ -277,10 +280,16 @@ def _calendar_step(operation: exp.Binary) -> exp.Expr | None:
     """A DATE and an interval of days or longer give a DATE."""
     interval = operation.expression
     unit = interval.args.get("unit")
+    if (steps := interval.meta.get("steps")) is not None:
+        return STEPPED[0](operation.this, steps, 1 if isinstance(operation, exp.Add) else -1)
     if unit is None or unit.name.upper().removesuffix("S") not in _CALENDAR:
         return None
     name = "plus_" if isinstance(operation, exp.Add) else "minus_"
     return sf(name, operation.this, interval)
+
+
+STEPPED: list[Callable[[exp.Expr, list[tuple[str, str]], int], exp.Expr]] = []
+"""Adds an interval of several parts; `datetime` puts it here."""
 
 
 def divided(macro: str, left: exp.Expr, right: exp.Expr) -> exp.Expr:

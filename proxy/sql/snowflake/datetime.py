@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake import weeks
+from proxy.sql.snowflake import core, weeks
 from proxy.sql.snowflake.formats import reading
 from proxy.sql.snowflake.in_force import value as value_of
 from proxy.sql.snowflake.registry import (
@@ -44,7 +44,7 @@ UNITS = _spellings(
         "year": "YEAR Y YY YYY YYYY YR YEARS YRS",
         "quarter": "QUARTER Q QTR QTRS QUARTERS",
         "month": "MONTH MM MON MONS MONTHS",
-        "week": "WEEK W WK WEEKOFYEAR WOY WY",
+        "week": "WEEK WEEKS W WK WEEKOFYEAR WOY WY",
         "weekiso": "WEEK_ISO WEEKISO WEEKOFYEARISO WEEKOFYEAR_ISO",
         "day": "DAY D DD DAYS DAYOFMONTH",
         "dayofweek": "DAYOFWEEK WEEKDAY DOW DW",
@@ -94,7 +94,13 @@ def moment(value: exp.Expr) -> exp.Expr:
         return cast(value, _D.TIMESTAMP)
     if isinstance(value, exp.Anonymous) and value.this in ("json_extract", "_sf.get_"):
         return sf("to_timestamp_", value)
-    return value
+    if isinstance(value, _TEXTS):
+        return sf("to_timestamp_", value)
+    return sf("moment_", value) if isinstance(value, exp.Column) else value
+
+
+_TEXTS = (exp.DPipe, exp.Concat, exp.Substring, exp.Trim, exp.Lower, exp.Upper, exp.SplitPart)
+"""What is always a text, and read as one."""
 
 
 _INTERVALS: dict[str, tuple[str, int]] = {
@@ -341,7 +347,9 @@ def _read(kind: exp.DType, value: exp.Expr, model: exp.Expr, *, safe: bool) -> e
     said: exp.Expr = cast(value, _D.VARCHAR)
     if shape.zoned:
         said = sf("plain_offset_", said)
-    parsed: exp.Expr = duck(parse, said, text(shape.model))
+    written = said if shape.dated else exp.DPipe(this=text("1970 "), expression=said.copy())
+    spelled = shape.model if shape.dated else f"%Y {shape.model}"
+    parsed: exp.Expr = duck(parse, written, text(spelled))
     pair: exp.Expr | None = None
     if shape.zoned:
         pair = sf("pair_of_moment_", parsed, sf("offset_in_", said.copy()))
@@ -468,10 +476,13 @@ def _months_between(arguments: list[exp.Expr]) -> exp.Expr:
 @node(exp.TimeSlice)
 def _time_slice(call: exp.TimeSlice) -> exp.Expr:
     """A slice of a DATE is a DATE."""
-    if unit_of(call.args["unit"]) == "week" and weeks.shift():
-        raise unsupported("TIME_SLICE of weeks with WEEK_START", call)
+    of_weeks = unit_of(call.args["unit"]) == "week" and weeks.shift()
 
     def slice_(at: exp.Expr) -> exp.Expr:
+        if of_weeks:
+            at = moment(at)
+            at_end = call.args.get("kind") is not None and call.args["kind"].name.upper() == "END"
+            return duck("cast_to_type", weeks.slice_of(at, call.expression, at_end), at.copy())
         call.set("this", moment(at))
         return duck("cast_to_type", call, call.this.copy())
 
@@ -480,16 +491,42 @@ def _time_slice(call: exp.TimeSlice) -> exp.Expr:
 
 @node(exp.Interval)
 def _interval(interval: exp.Interval) -> None:
-    """'1 year, 2 mm': the units are Snowflake's, where mm is a month."""
+    """'1 year, 2 mm': the units are Snowflake's, where mm is a month; no unit is a second."""
     value = interval.this
     if interval.args.get("unit") is not None or not isinstance(value, exp.Literal):
         return
     words = value.this.replace(",", " ").split()
-    steps: list[str] = []
-    for count, part in zip(words[::2], words[1::2], strict=False):
+    steps: list[tuple[str, str]] = []
+    for count, part in zip(words[::2], words[1::2] or ["s"], strict=False):
         unit = UNITS.get(part.upper())
-        if unit not in _INTERVALS:
+        if unit not in _INTERVALS and unit != "nanosecond":
             return
-        steps.append(f"{count} {unit}")
-    if steps and len(words) % 2 == 0:
-        value.set("this", " ".join(steps))
+        steps.append((count, unit))
+    if steps and len(words) in (1, 2 * len(steps)):
+        interval.meta[STEPS_KEY] = steps
+        value.set("this", " ".join(map(_as_duckdb_counts, steps)))
+
+
+STEPS_KEY = "steps"
+"""Key of `node.meta` of an interval of several parts: how many of which unit, in order."""
+
+
+def _as_duckdb_counts(step: tuple[str, str]) -> str:
+    count, unit = step
+    if unit in ("quarter", "week", "weekiso") and count.lstrip("+-").isdigit():
+        factor, whole = (3, "month") if unit == "quarter" else (7, "day")
+        return f"{int(count) * factor} {whole}"
+    return f"{count} {unit}"
+
+
+def stepped(value: exp.Expr, steps: list[tuple[str, str]], sign: int) -> exp.Expr:
+    """A date or time plus or minus an interval's parts, one after the other: their order matters."""
+    for count, unit in steps:
+        if not count.lstrip("+-").isdigit():
+            raise unsupported("a fraction in an interval of several parts", value)
+        amount = exp.Literal.number(int(count) * sign)
+        value = _dateadd([text(unit), cast(amount, _D.BIGINT), value])
+    return value
+
+
+core.STEPPED.append(stepped)

@@ -21,13 +21,12 @@ _NUMBER = r"(-?[0-9][0-9.eE+-]*)"
 
 
 def ordered(values: pa.Array, *, twice: bool = False) -> pa.Array:
-    """Valid JSON texts, minified, with sorted keys; a trailing comma goes. NULL of NULL.
+    """Valid JSON texts, minified, with sorted keys. NULL of NULL.
 
     twice: whether an object may have a key twice; the last value counts. Raises ValueError for a
     text that is not JSON, or in which an object has a key twice though it may not.
     """
-    texts = pc.replace_substring_regex(values, _STRING + r"|,(\s*[\]}])", r"\1\2")
-    texts = pc.replace_substring_regex(texts, f"{_STRING}|{_NUMBER}", rf"\1{_OPEN}\2{_SHUT}")
+    texts = pc.replace_substring_regex(values, f"{_STRING}|{_NUMBER}", rf"\1{_OPEN}\2{_SHUT}")
     texts = pc.replace_substring(texts, _OPEN + _SHUT, "")
     texts = pc.fill_null(texts, "null")
     rows = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
@@ -57,11 +56,43 @@ _KEY = _STRING + r"|([{,]\s*)([A-Za-z_$][A-Za-z0-9_$]*)(\s*:)"
 _SINGLE = _STRING + r"|'([^'\"\\]*)'"
 
 
+_LAST_COMMA = _STRING + r"|,(\s*\})"
+_GAPS = (_STRING + r"|([\[,]\s*)(,)", _STRING + r"|([\[,]\s*)(,)", _STRING + r"|(,\s*)(\])")
+"""What leaves out an element; two of one kind, since gaps that meet overlap."""
+
+
+def _filled(texts: pa.Array, filling: str = "null") -> pa.Array:
+    """Elements of arrays that are left out, at the end too, are nulls; an object's last comma goes."""
+    texts = pc.replace_substring_regex(texts, _LAST_COMMA, r"\1\2")
+    for gap in _GAPS:
+        texts = pc.replace_substring_regex(texts, gap, "\\1\\2\x01\\3")
+        texts = pc.replace_substring(texts, '"\x01', '"')
+        texts = pc.replace_substring(texts, "\x01", filling)
+    return texts
+
+
+def left_out(text: str) -> list[int] | None:
+    """The places of the elements that an array leaves out, as in '[1, ,77]'; [] where it has all.
+
+    None where an array within it leaves one out.
+    """
+    try:
+        filled = _filled(pa.array([text]), f'"{_MARK}"')[0].as_py()
+        if _MARK not in filled:
+            return []
+        document = json.loads(filled, strict=False)
+    except ValueError:
+        return []
+    if not isinstance(document, list) or filled.count(_MARK) > document.count(_MARK):
+        return None
+    return [place for place, element in enumerate(document) if element == _MARK]
+
+
 def _relaxed(texts: pa.Array) -> pa.Array:
-    """Keys without quotes get them, strings in single quotes get double ones."""
+    """Keys without quotes get them, strings in single quotes double ones, gaps in arrays nulls."""
     texts = pc.replace_substring_regex(texts, _SINGLE, "\\1\x01\\2\x02")
     texts = pc.replace_substring(texts, "\x01\x02", "")
-    texts = pc.replace_substring_regex(texts, "[\x01\x02]", '"')
+    texts = _filled(pc.replace_substring_regex(texts, "[\x01\x02]", '"'))
     texts = pc.replace_substring_regex(texts, _KEY, "\\1\\2\x01\\3\x01\\4")
     texts = pc.replace_substring(texts, "\x01\x01", "")
     texts = pc.replace_substring_regex(texts, r"(?i)^null$", "null")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -24,6 +25,7 @@ _ELEMENTS: dict[str, str] = {
     "DY": "%a",
     "HH24": "%H",
     "HH12": "%I",
+    "HH": "%H",
     "AM": "%p",
     "PM": "%p",
     "MI": "%M",
@@ -42,11 +44,27 @@ _BY_LENGTH = sorted(_ELEMENTS, key=len, reverse=True)
 # What strftime writes by itself; the other fractions are cut out of nine digits.
 _FRACTIONS = {"FF0": "", "FF3": "%g", "FF6": "%f"}
 _WITH_FRACTIONS = {"SS.US": "%S.%f", "SS.MS": "%S.%g"}
+# HH is as HH24, unless the model has AM or PM.
+_MERIDIANS = frozenset({"AM", "PM"})
+_YEARS = frozenset({"YYYY", "YY"})
 _ZONES = {"TZHTZM": "", "TZH:TZM": ":", "TZH": "h"}
 
 
-def _elements(source: str) -> Iterator[tuple[str, str]]:
+def _elements(source: str) -> tuple[tuple[str, str], ...]:
     """(element or '', text): what a model is made of, in order."""
+    return _known_elements(source) if len(source) <= _COMMON_LENGTH else tuple(_cut(source))
+
+
+_COMMON_LENGTH = 64
+"""Of models; those that are no longer come again and again."""
+
+
+@lru_cache(maxsize=1024)
+def _known_elements(source: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_cut(source))
+
+
+def _cut(source: str) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(source):
         if source[at] == '"':
@@ -60,6 +78,15 @@ def _elements(source: str) -> Iterator[tuple[str, str]]:
         size = len(element) or 1
         yield element, source[at : at + size]
         at += size
+
+
+def _read_elements(source: str) -> list[tuple[str, str]]:
+    """`_elements`, HH made HH12 or HH24."""
+    elements = list(_elements(source))
+    hour = "HH24" if _MERIDIANS.isdisjoint(element for element, _ in elements) else "HH12"
+    return [
+        (hour, written) if element == "HH" else (element, written) for element, written in elements
+    ]
 
 
 def is_model(source: str) -> bool:
@@ -87,7 +114,7 @@ def date_text(value: exp.Expr, source: str, offset: exp.Expr | None = None) -> e
             parts.append(sf("date_text_", value.copy(), text(chunk)))
         chunk = ""
 
-    for element, written in _elements(source):
+    for element, written in _read_elements(source):
         found = found or bool(element)
         if element in _FRACTIONS:
             chunk += _FRACTIONS[element]
@@ -115,11 +142,15 @@ def date_text(value: exp.Expr, source: str, offset: exp.Expr | None = None) -> e
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A model for strptime. zoned: it has an offset. short_year: its year has two digits."""
+    """A model for strptime. zoned: it has an offset. short_year: its year has two digits.
+
+    dated: it has a year; what has none is of 1970.
+    """
 
     model: str
     zoned: bool
     short_year: bool
+    dated: bool
 
 
 def reading(model: exp.Expr) -> Reading | None:
@@ -127,7 +158,7 @@ def reading(model: exp.Expr) -> Reading | None:
 
     Raises 0A000 for a model that is not a literal, or whose offset is not at its end.
     """
-    elements = list(_elements(_literal(model)))
+    elements = _read_elements(_literal(model))
     names = [element for element, _ in elements if element]
     if not names:
         return None
@@ -138,4 +169,4 @@ def reading(model: exp.Expr) -> Reading | None:
         _ELEMENTS[element] if element else written.replace("%", "%%")
         for element, written in elements
     )
-    return Reading(spelled, zoned, "YY" in names)
+    return Reading(spelled, zoned, "YY" in names, not _YEARS.isdisjoint(names))

@@ -79,10 +79,12 @@ _PARAMETERS = (
     *_all(
         "NUMBER",
         """
-        JSON_INDENT=2
         ROWS_PER_RESULTSET=0
         """,
         fixed=True,
+    ),
+    Parameter(  # a client formats what it shows; here documents come without blanks
+        "json_indent", "2", "NUMBER", allowed=frozenset(map(str, range(17)))
     ),
     *_all(
         "BOOLEAN",

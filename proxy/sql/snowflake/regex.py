@@ -108,7 +108,7 @@ def _texts(arguments: list[exp.Expr]) -> list[exp.Expr]:
     return [scalar_text(argument) for argument in arguments]
 
 
-@function("REGEXP_LIKE", "RLIKE")
+@function("REGEXP_LIKE", "RLIKE", "REGEXP")
 def _like(arguments: list[exp.Expr]) -> exp.Expr:
     subject, pattern = _texts(arguments[:2])
     return duck("regexp_full_match", subject, _flagged(pattern, _parameters(arguments, 2)))

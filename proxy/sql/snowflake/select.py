@@ -13,9 +13,11 @@ from proxy.errors import SqlError
 from proxy.sql.listing import Listing
 from proxy.sql.postgres import public_is_main, values
 from proxy.sql.reading import position_of
+from proxy.sql.snowflake.documents import left_out
 from proxy.sql.snowflake.flattening import LIST_KEY, SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import VARIANT_KEY
+from proxy.sql.snowflake.stars import is_star, unpacked
 
 NODES[exp.Values] = values
 
@@ -93,14 +95,15 @@ def _count(count: exp.Count) -> exp.Expr | None:
     argument = count.this
     distinct = isinstance(argument, exp.Distinct)
     one = argument.expressions[0] if distinct and argument.expressions else argument
-    if not isinstance(one, exp.Column) or not isinstance(one.this, exp.Star):
+    if one is None or not is_star(one):
         return None
-    star = one.this
-    if distinct or any(value for key, value in star.args.items() if key != "except_"):
+    star = one.this if isinstance(one, (exp.Column, exp.ILike)) else one
+    if isinstance(star, exp.Star) and one is star and not any(star.args.values()):
+        return None
+    if distinct or star.args.get("replace") or star.args.get("rename"):
         raise unsupported("this form of COUNT(t.*)", count)
     # FORMAT, which takes values of all types, is NULL where one of them is.
-    columns = exp.Columns(this=one.copy(), unpack=True)
-    count.set("this", exp.Format(this=text(""), expressions=[columns]))
+    count.set("this", exp.Format(this=text(""), expressions=[unpacked(one)]))
     return None
 
 
@@ -353,6 +356,8 @@ _TABLE_FUNCTIONS = {
 def rows_of(call: exp.Expr) -> exp.Expr | None:
     """The list of a splitting call's rows, as an expression; None where it has no such form."""
     split = _TABLE_FUNCTIONS[call.__class__](_arguments(call))
+    if _left_out(call, split.arguments):
+        return None
     if not split.rows or (split.rows == "flat_" and split.arguments[2].this):
         return None
     return sf(split.rows, *(argument.copy() for argument in split.arguments))
@@ -367,7 +372,29 @@ def _rows(lateral: exp.Expr) -> exp.Expr:
         return exp.Subquery(this=exp.Select(expressions=[row]))
     call = lateral.this
     split = _TABLE_FUNCTIONS[call.__class__](_arguments(call))
-    return exp.Table(this=sf(split.macro, *split.arguments))
+    missing = _left_out(call, split.arguments)
+    rows = exp.Table(this=sf(split.macro, *split.arguments))
+    if not missing:
+        return rows
+    there = exp.column("index").isin(*missing)
+    kept = exp.Or(this=exp.Not(this=there), expression=exp.column("index").is_(exp.Null()))
+    return exp.Subquery(this=exp.select("*").from_(rows).where(kept))
+
+
+def _left_out(call: exp.Expr, arguments: list[exp.Expr]) -> list[int]:
+    """The places of elements that PARSE_JSON('[1, ,77]') leaves out: FLATTEN makes no rows of them."""
+    if not isinstance(call, exp.Explode):
+        return []
+    document, options = arguments[0], len(_arguments(call)) > 1
+    for parse in document.find_all(exp.Anonymous):
+        written = parse.expressions[0] if parse.this == "_sf.parse_json" else None
+        if not isinstance(written, exp.Literal) or "," not in written.this:
+            continue
+        missing = left_out(written.this)
+        if missing is None or (missing and (options or parse is not document)):
+            raise unsupported("FLATTEN of an array that leaves elements out", call)
+        return missing
+    return []
 
 
 _FLATTEN_COLUMNS = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]

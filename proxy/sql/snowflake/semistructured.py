@@ -12,7 +12,16 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from proxy.sql.snowflake.registry import cast, duck, function, node, sf, text, unsupported
+from proxy.sql.snowflake.registry import (
+    FUNCTIONS,
+    cast,
+    duck,
+    function,
+    node,
+    sf,
+    text,
+    unsupported,
+)
 from proxy.sql.snowflake.zoned import has_offset
 
 _VARIANT_NODES = (exp.JSONExtract, exp.GetExtract, exp.Bracket)
@@ -265,10 +274,11 @@ _OF_NUMBERS = tuple(
 
 @node(*_OF_NUMBERS)
 def _of_numbers(call: exp.Expr) -> None:
-    """A column that is calculated with may hold texts."""
+    """A column that is calculated with may hold texts, and a literal may be one."""
     for key in ("this", "expression"):
         value = call.args.get(key)
-        if isinstance(value, exp.Column) and call.find_ancestor(*_DEFINED) is None:
+        text_itself = isinstance(value, exp.Literal) and value.is_string
+        if text_itself or (isinstance(value, exp.Column) and not call.find_ancestor(*_DEFINED)):
             call.set(key, sf("number_", value))
 
 
@@ -369,6 +379,8 @@ def _array(array: exp.Array) -> exp.Expr:
 @node(exp.Struct)
 def _object(struct: exp.Struct) -> exp.Expr:
     pairs: list[tuple[exp.Expr, exp.Expr]] = []
+    if len(struct.expressions) == 1 and struct.expressions[0].is_star:
+        return FUNCTIONS["OBJECT_CONSTRUCT"](struct.expressions)
     for item in struct.expressions:
         if not isinstance(item, exp.PropertyEQ):
             raise unsupported("this form of object", struct)
@@ -390,6 +402,11 @@ def object_of(pairs: list[tuple[exp.Expr, exp.Expr]]) -> exp.Expr:
 @function("ARRAY_CONSTRUCT")
 def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
     return duck("json_array", *map(variant, arguments))
+
+
+@function("ARRAY_REPEAT")
+def _array_repeat(arguments: list[exp.Expr]) -> exp.Expr:
+    return sf("array_repeat_", variant(arguments[0]), arguments[1])
 
 
 @function("ARRAY_CONSTRUCT_COMPACT")

@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.flow import chained
 from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 from proxy.sql.statement import Variable
 
@@ -27,9 +28,13 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     """
     if not tokens:
         return tokens
+    if "->>" in said:
+        tokens = chained(tokens)
     kind = tokens[0].token_type
     if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
         tokens = respelled_patterns(tokens)
+    if "'::" in said:
+        tokens = _literals_first(tokens)
     if kind in _QUERIES:
         if "INFORMATION_SCHEMA" in said:
             _table_functions(tokens)
@@ -38,6 +43,31 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
         tokens = _named(tokens, variables)
     start = _STARTS.get(kind)
     return tokens if start is None else start(tokens)
+
+
+_MOMENTS = frozenset(
+    {
+        *(TokenType.DATE, TokenType.TIME, TokenType.TIMESTAMP, TokenType.TIMESTAMPNTZ),
+        *(TokenType.TIMESTAMPLTZ, TokenType.TIMESTAMPTZ),
+    }
+)
+
+
+def _literals_first(tokens: list[Token]) -> list[Token]:
+    """`DATE '2020-01-01'::VARCHAR` with brackets around the literal: sqlglot casts its text first."""
+    made: list[Token] = []
+    for at, token in enumerate(tokens):
+        kinds = [one.token_type for one in tokens[at : at + 3]]
+        if len(kinds) == 3 and kinds[0] in _MOMENTS and kinds[1:] == _CAST_TEXT:
+            made.append(_at(token, TokenType.L_PAREN, "("))
+        made.append(token)
+        kinds = [one.token_type for one in tokens[at - 1 : at + 2]] if at else []
+        if len(kinds) == 3 and kinds[0] in _MOMENTS and kinds[1:] == _CAST_TEXT:
+            made.append(_at(token, TokenType.R_PAREN, ")"))
+    return made
+
+
+_CAST_TEXT = [TokenType.STRING, TokenType.DCOLON]
 
 
 def _defines_routine(tokens: list[Token]) -> bool:

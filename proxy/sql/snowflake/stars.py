@@ -53,3 +53,28 @@ def reshape(star: exp.Expr) -> bool:
     if liked and both:
         reshape(outer)
     return True
+
+
+def unpacked(star: exp.Expr) -> exp.Columns:
+    """The columns that `*` or `t.*` means, as the arguments of a function of DuckDB's.
+
+    Of a `*` with an ILIKE the columns whose names are like that; t. goes, it says no more then.
+    """
+    if isinstance(star, exp.ILike):
+        star, pattern = star.this, star.expression
+    else:
+        inner = star.this if isinstance(star, exp.Column) else star
+        pattern = inner.args.get("ilike")
+    if pattern is None:
+        return exp.Columns(this=star.copy(), unpack=True)
+    inner = star.this if isinstance(star, exp.Column) else star
+    if any(value for key, value in inner.args.items() if key != "ilike"):
+        raise unsupported("* with ILIKE and EXCLUDE as a function's argument", star)
+    name = exp.Identifier(this="_name")
+    like = exp.ILike(this=exp.Column(this=name), expression=pattern.copy())
+    return exp.Columns(this=exp.Lambda(this=like, expressions=[name.copy()]), unpack=True)
+
+
+def is_star(value: exp.Expr) -> bool:
+    """Whether a function's argument is `*` or `t.*`, with an ILIKE or without."""
+    return value.is_star or (isinstance(value, exp.ILike) and value.this.is_star)

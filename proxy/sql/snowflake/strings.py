@@ -17,6 +17,7 @@ from proxy.sql.snowflake.registry import (
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import scalar_text, unquoted
+from proxy.sql.snowflake.stars import is_star, unpacked
 from proxy.sql.snowflake.types import as_text
 
 
@@ -118,20 +119,34 @@ def _search(arguments: list[exp.Expr]) -> exp.Expr:
     named = {a.this.name.upper(): a.expression for a in arguments if isinstance(a, exp.Kwarg)}
     if len(positional) > 2 or named.keys() - {"SEARCH_MODE", "ANALYZER"}:
         raise unsupported("this form of SEARCH", arguments[-1])
-    if "ANALYZER" in named and named["ANALYZER"].name.upper() != "DEFAULT_ANALYZER":
+    analyzer = named["ANALYZER"].name.upper() if "ANALYZER" in named else "DEFAULT_ANALYZER"
+    if analyzer not in ("DEFAULT_ANALYZER", "NO_OP_ANALYZER"):
         raise unsupported("this ANALYZER of SEARCH", named["ANALYZER"])
     mode = named["SEARCH_MODE"].name.upper() if "SEARCH_MODE" in named else "OR"
     macro = {"OR": "search_any_", "AND": "search_all_"}.get(mode)
     if macro is None:
         raise unsupported(f"SEARCH_MODE {mode}", named["SEARCH_MODE"])
     data, terms = positional
+    if (row := _row_of(data)) is not None:
+        if analyzer == "NO_OP_ANALYZER":
+            raise unsupported("this ANALYZER of all columns", data)
+        return sf(macro, sf("texts_of_row_", row), terms)
     columns = data.expressions if isinstance(data, exp.Tuple) else [data]
-    if isinstance(data, exp.Star):
-        raise unsupported("SEARCH of all columns", data)
+    if analyzer == "NO_OP_ANALYZER":
+        return exp.In(this=terms, expressions=[scalar_text(column) for column in columns])
     joined: exp.Expr = scalar_text(columns[0])
     if len(columns) > 1:
         joined = duck("concat_ws", text(" "), *map(scalar_text, columns))
     return sf(macro, joined, terms)
+
+
+def _row_of(data: exp.Expr) -> exp.Expr | None:
+    """The columns that `*` or `t.*` means, as a struct; None where SEARCH names its columns."""
+    while isinstance(data, exp.Paren) or (
+        isinstance(data, exp.Tuple) and len(data.expressions) == 1
+    ):
+        data = data.this if isinstance(data, exp.Paren) else data.expressions[0]
+    return duck("struct_pack", unpacked(data)) if is_star(data) else None
 
 
 _DIGESTS = {

@@ -20,6 +20,7 @@ from proxy.sql.snowflake.registry import (
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import FIELDS_KEY, keys_of, object_of, variant
+from proxy.sql.snowflake.stars import is_star, unpacked
 from proxy.sql.snowflake.types import STRUCTURED, carrier, cast_to
 
 _D = exp.DType
@@ -87,29 +88,38 @@ def _map_insert(arguments: list[exp.Expr]) -> exp.Expr:
 
 
 def _of_row(star: exp.Expr, macro: str) -> exp.Expr:
-    """OBJECT_CONSTRUCT(*) over the one relation of its query."""
+    """OBJECT_CONSTRUCT(*): over the one relation of its query, or over the columns that are meant."""
+    if isinstance(star, exp.Column) and not any(star.this.args.values()):
+        return sf(macro, exp.Column(this=star.args["table"]))
     select = star.find_ancestor(exp.Select)
     source = select.args.get("from_") if select is not None else None
     relation = source.this if source is not None else None
     joined = select is not None and (select.args.get("joins") or select.args.get("laterals"))
-    except_ = isinstance(star, exp.Star) and any(star.args.get(key) for key in star.args)
-    if not isinstance(relation, (exp.Table, exp.Subquery)) or joined or except_:
+    if relation is None or star.args.get("replace") or star.args.get("rename"):
         raise unsupported("OBJECT_CONSTRUCT(*) of this query", star)
+    chosen = any(star.args.get(key) for key in star.args)
+    if not isinstance(relation, (exp.Table, exp.Subquery)) or joined or chosen:
+        return sf(macro, duck("struct_pack", unpacked(star)))
     if not relation.alias_or_name:
         relation.set("alias", exp.TableAlias(this=exp.Identifier(this="_row")))
     return sf(macro, exp.Column(this=exp.Identifier(this=relation.alias_or_name)))
 
 
+def is_row(arguments: list[exp.Expr]) -> bool:
+    """Whether a function's arguments are `*` or `t.*` alone."""
+    return len(arguments) == 1 and is_star(arguments[0])
+
+
 @function("OBJECT_CONSTRUCT")
 def _construct(arguments: list[exp.Expr]) -> exp.Expr:
-    if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
+    if is_row(arguments):
         return _of_row(arguments[0], "object_of_row_")
     return object_of(list(zip(arguments[::2], arguments[1::2], strict=True)))
 
 
 @function("OBJECT_CONSTRUCT_KEEP_NULL")
 def _keep_null(arguments: list[exp.Expr]) -> exp.Expr:
-    if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
+    if is_row(arguments):
         return _of_row(arguments[0], "object_of_row_with_nulls_")
     entries = [
         sf("entry_", k, variant(v)) for k, v in zip(arguments[::2], arguments[1::2], strict=True)

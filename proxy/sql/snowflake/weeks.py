@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.snowflake.in_force import value
-from proxy.sql.snowflake.registry import duck, number, sf, text
+from proxy.sql.snowflake.registry import cast, duck, number, sf, text
 
 PARTS = frozenset({"week", "yearofweek", "dayofweek"})
 
@@ -39,6 +39,20 @@ def truncated(at: exp.Expr) -> exp.Expr:
 def last_day(at: exp.Expr) -> exp.Expr:
     """A week's last day."""
     return sf("week_ends_", at, number(shift()))
+
+
+def slice_of(at: exp.Expr, count: exp.Expr, at_end: bool) -> exp.Expr:
+    """TIME_SLICE of weeks: slices are counted from the week that 1970-01-01, a Thursday, is in."""
+    weeks = duck("to_days", exp.Mul(this=cast(count, exp.DType.INT), expression=number(7)))
+    day = shift() if shift() <= _THURSDAY else shift() - 7
+    first = exp.Sub(
+        this=cast(text("1970-01-01"), exp.DType.DATE), expression=number(_THURSDAY - day)
+    )
+    start = duck("time_bucket", weeks, at, exp.Paren(this=first))
+    return exp.Add(this=start, expression=weeks.copy()) if at_end else start
+
+
+_THURSDAY = 3
 
 
 def part(unit: str, at: exp.Expr) -> exp.Expr | None:

@@ -129,7 +129,10 @@ CREATE OR REPLACE MACRO _sf.main.number_timestamp_(x) AS
 CREATE OR REPLACE MACRO _sf.main.any_timestamp_(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.auto_timestamp_(CAST(x AS VARCHAR))
-    WHEN 'JSON' THEN _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$'))
+    WHEN 'JSON' THEN CASE WHEN json_type(to_json(x)) IN ('BIGINT', 'UBIGINT')
+      -- A VARIANT's number is a TIMESTAMP_LTZ, whose clock is the session's.
+      THEN CAST(timezone('UTC', _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$'))) AS TIMESTAMP)
+      ELSE _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$')) END
     WHEN 'DATE' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMP)

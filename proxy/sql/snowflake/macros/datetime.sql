@@ -1,5 +1,11 @@
 -- Dates and times.
 
+-- A column where a date or time is wanted may hold texts: they are read as TO_TIMESTAMP reads them.
+-- A VARIANT comes as its JSON text, in quotes; a form of its own would take dates as well.
+CREATE OR REPLACE MACRO _sf.main.moment_
+  (x VARCHAR) AS _sf.main.auto_timestamp_(trim(x, '"')),
+  (x) AS x;
+
 -- A calendar step keeps the type: DATE plus a month is a DATE.
 CREATE OR REPLACE MACRO _sf.main.plus_(x, step) AS cast_to_type(x + step, x);
 CREATE OR REPLACE MACRO _sf.main.minus_(x, step) AS cast_to_type(x - step, x);

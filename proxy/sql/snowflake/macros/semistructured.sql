@@ -257,7 +257,7 @@ CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
 CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
   to_json(_sf.main.elements_(x)
     [CASE WHEN a < 0 THEN greatest(len(_sf.main.elements_(x)) + a, 0) ELSE a END + 1
-     :CASE WHEN b < 0 THEN len(_sf.main.elements_(x)) + b ELSE b END]);
+     :CASE WHEN b < 0 THEN greatest(len(_sf.main.elements_(x)) + b, 0) ELSE b END]);
 CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
   CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
     list_transform(_sf.main.elements_(x), lambda e: coalesce(json_extract_string(e, '$'), '')), d),
@@ -271,7 +271,9 @@ CREATE OR REPLACE MACRO _sf.main.array_flatten(x) AS
               lambda e: _sf.main.must_be_array_(e)))) END;
 -- An array of objects {$1, $2, ...} of the elements of arrays; the shorter go on with nulls.
 CREATE OR REPLACE MACRO _sf.main.zipped_(lists) AS
-  CASE WHEN len(list_filter(lists, lambda l: l IS NULL)) = 0
+  CASE WHEN len(list_filter(lists, lambda l: coalesce(len(l), 1) > 0)) = 0
+       THEN CAST('[{}]' AS JSON)
+       WHEN len(list_filter(lists, lambda l: l IS NULL)) = 0
        THEN to_json(list_transform(range(1, list_max(list_transform(lists, lambda l: len(l))) + 1),
          lambda i: to_json(map_from_entries(list_transform(lists,
            lambda l, k: ('$' || k, coalesce(l[i], CAST('null' AS JSON)))))))) END;
@@ -401,6 +403,10 @@ CREATE OR REPLACE MACRO _sf.main.with_keys_(x, keys) AS
 CREATE OR REPLACE MACRO _sf.main.map_as_(x, t) AS
   _sf.main.object_with_nulls_(list_transform(_sf.main.entries_(to_json(x)),
     lambda e: {'k': e.k, 'v': to_json(_sf.main.typed_as_(e.v, t))}));
+CREATE OR REPLACE MACRO _sf.main.map_entries(x) AS
+  to_json(list_transform(_sf.main.entries_(to_json(x)), lambda e: {'key': e.k, 'value': e.v}));
+CREATE OR REPLACE MACRO _sf.main.array_repeat_(x, n) AS
+  to_json(list_transform(range(CAST(n AS BIGINT)), lambda i: coalesce(to_json(x), CAST('null' AS JSON))));
 CREATE OR REPLACE MACRO _sf.main.map_cat_(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL THEN _sf.main.object_of_(list_concat(
     list_filter(_sf.main.entries_(to_json(x)),

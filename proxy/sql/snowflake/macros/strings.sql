@@ -230,3 +230,9 @@ CREATE OR REPLACE MACRO _sf.main.parse_url(s, permissive := 0) AS
     WHEN permissive = 1
       THEN json_object('error', 'scheme not specified')
     ELSE CAST(error('Error parsing URL: scheme not specified') AS JSON) END;
+
+-- The texts of a row, one after the other, for SEARCH.
+CREATE OR REPLACE MACRO _sf.main.texts_of_row_(r) AS
+  array_to_string(list_transform(
+    list_filter(_sf.main.entries_(to_json(r)), lambda e: json_type(e.v) = 'VARCHAR'),
+    lambda e: json_extract_string(e.v, '$')), ' ');

@@ -1,0 +1,267 @@
+"""What names mean in DuckDB, as one session sees it: relations, their keys, their columns, their rows.
+
+Why it exists: much has to be known of a relation before, or beside, the statement that names it, and
+asking the engine's catalog costs more than most statements. What may be remembered is; each answer
+says whether it asks (it blocks) or knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from proxy.engines import duckdb_c
+from proxy.engines.declarations import Declared as Told
+from proxy.engines.declarations import Key, read_told, referring
+from proxy.engines.duck_declared import read_declared
+from proxy.engines.freshness import Stamp, Watch
+from proxy.sql.lengths import Declared
+
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
+TEMPORARY = "temp"
+"""... and of the one in which each session has its temporary relations, in a schema `main`."""
+
+_RELATIONS = {"TABLE": "r", "VIEW": "v", "SEQUENCE": "S"}
+_CATALOG = {
+    "SCHEMA": ("duckdb_schemas", "schema_name"),
+    "INDEX": ("duckdb_indexes", "index_name"),
+    "TYPE": ("duckdb_types", "type_name"),
+}
+_TEMPORARY = (
+    "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
+    "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
+)
+_TABLES = (
+    "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+    "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
+)
+_COUNTED_AT_ONCE = 100  # tables
+_SCHEMAS = (
+    "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
+    "AND NOT internal OR schema_name = 'main'"
+)
+
+
+class Entry(NamedTuple):
+    """name: as stored. kind: 'r' table, 'v' view, 'S' sequence."""
+
+    name: str
+    kind: str
+
+
+class Meant(NamedTuple):
+    """A relation. name: as stored. kind: as `Entry`'s."""
+
+    database: str
+    schema: str
+    name: str
+    kind: str
+
+
+class DuckNames:
+    """A part of `DuckSession`: of one connection, whose `run` it asks."""
+
+    _connection: duckdb_c.Connection
+    _watch: Watch
+    _declared: Declared | None = None
+    _declared_at: Stamp
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def _detach(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def has_own_definitions(self) -> bool:
+        """Whether the open transaction has defined what no other sees."""
+        return self._watch.has_own_definitions
+
+    def definitions(self) -> Stamp:
+        """Names what is defined now, as this session sees it."""
+        return self._watch.stamp()
+
+    def same_definitions(self, stamp: Stamp) -> bool:
+        """Whether nothing was defined since, and no setting changed."""
+        return self._watch.holds(stamp, rows=False)
+
+    @property
+    def known_declared(self) -> Declared | None:
+        """As `declared`, without asking; None where it may have changed."""
+        if self._declared is None or not self._watch.holds(self._declared_at, rows=False):
+            return None
+        return self._declared
+
+    @property
+    def last_declared(self) -> Declared | None:
+        """What `declared` gave last."""
+        return self._declared
+
+    def declared(self, numbers: bool = False) -> Declared:
+        """Blocks. What the catalog declares, as this session sees it: the same object while it is so.
+
+        numbers: whether the sizes of DECIMALs are wanted; once they were, they are always read.
+        """
+        known = self.known_declared
+        if known is not None and (known.numbers is not None or not numbers):
+            return known
+        numbers = numbers or (self._declared is not None and self._declared.numbers is not None)
+        self._declared_at = self._watch.stamp()
+        found = read_declared(self.run, numbers)
+        if found != self._declared:
+            self._declared = found
+        assert self._declared is not None
+        return self._declared
+
+    def told(self, schema: str, name: str, database: str = DATABASE) -> Told:
+        """Blocks. The constraints and comments of a table; empty for one that is not there."""
+        if database == DATABASE and (known := self._watch.tables.of(schema, name)) is not None:
+            return known
+        found = read_told(self.run, database)
+        if database == DATABASE:
+            self._watch.tables.listed(found)
+        return found.get((schema.lower(), name.lower()), Told())
+
+    def all_told(self) -> dict[Key, Told]:
+        """Blocks. As `told`, of all tables, and by one look at the catalog. In a transaction only."""
+        found = read_told(self.run, DATABASE)
+        self._watch.tables.listed(found)
+        return found
+
+    def columns_of_table(self, name: Sequence[str]) -> dict[str, bool] | None:
+        """Blocks. A table's columns, and whether its primary key has them; None for what is no table."""
+        meant = self.means(name)
+        if meant is None or meant.kind != "r":
+            return None
+        table = literal(quoted(meant[:3]))
+        return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
+
+    def referring(self, schema: str, name: str) -> list[str]:
+        """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
+        inside = self._watch.in_block
+        if not inside:
+            self.run("BEGIN TRANSACTION")  # as `entry` asks for
+        try:
+            found = self._watch.tables.referring(
+                schema, name, lambda other: self.entry(schema, other) is not None
+            )
+        finally:
+            if not inside:
+                self.run("ROLLBACK")
+        if found is None:
+            told = read_told(self.run, DATABASE)
+            self._watch.tables.listed(told)
+            found = referring(told, schema, name)
+        return found
+
+    @property
+    def in_block(self) -> bool:
+        """Whether a transaction is open."""
+        return self._watch.in_block
+
+    def own_tables(self) -> list[Meant]:
+        """Blocks. The tables that the open transaction may have defined."""
+        found = [self.means(name) for name in self._watch.tables.own_names()]
+        return [meant for meant in found if meant is not None and meant.kind == "r"]
+
+    def means(self, name: Sequence[str]) -> Meant | None:
+        """Blocks. The table, view or sequence that a name of one to three parts means; None for none.
+
+        `public` is `main`.
+        """
+        *places, last = name
+        schemas = ["main" if place == "public" else place for place in places[-1:]]
+        database = places[-2] if len(places) > 1 else DATABASE
+        if schemas == [TEMPORARY]:
+            database, schemas = TEMPORARY, ["main"]
+        wanted = [(database, schema) for schema in schemas]
+        if not schemas:
+            ((path,),) = self.run("SELECT current_schemas(false)")
+            searched = dict.fromkeys([*path, "main"])  # where every search ends
+            wanted = [(TEMPORARY, "main"), *((DATABASE, schema) for schema in searched)]
+        elif database == DATABASE:
+            there = {schema.lower(): schema for (schema,) in self.run(_SCHEMAS)}
+            wanted = [
+                (DATABASE, there[schema.lower()]) for schema in schemas if schema.lower() in there
+            ]
+        inside = self._watch.in_block
+        if not inside:
+            self.run("BEGIN TRANSACTION")
+        try:
+            for base, schema in wanted:
+                if (entry := self.entry(schema, last, base)) is not None:
+                    return Meant(base, schema, entry.name, entry.kind)
+            return None
+        finally:
+            if not inside:
+                self.run("ROLLBACK")
+
+    def has(self, kind: str, name: tuple[str, ...]) -> bool:
+        """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""
+        if kind in _RELATIONS:
+            found = self.means(name)
+            return found is not None and found.kind == _RELATIONS[kind]
+        table, column = _CATALOG[kind]
+        schemas = ["main" if part == "public" else part for part in name[:-1][-1:]]
+        where = [f"lower({column}) = lower({literal(name[-1])})"]
+        if kind == "SCHEMA":
+            where = [f"{column} = {literal('main' if name[-1] == 'public' else name[-1])}"]
+        elif schemas:
+            where.append(f"lower(schema_name) = lower({literal(schemas[0])})")
+        else:
+            where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
+        return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
+
+    def row_counts(self) -> str:
+        """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
+
+        What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
+        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
+        """
+        tables = self.run(_TABLES)
+        counts: list[tuple[str, int]] = []
+        for start in range(0, len(tables), _COUNTED_AT_ONCE):
+            some = tables[start : start + _COUNTED_AT_ONCE]
+            selects = " UNION ALL ".join(
+                f"SELECT {literal('.'.join(name))}, count(*) FROM {quoted(name)}" for name in some
+            )
+            with suppress(duckdb_c.DuckError):
+                counts.extend(self.run(selects))
+        listed = ", ".join(f"{literal(name)}: {rows}" for name, rows in counts)
+        return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+
+    def entry(self, schema: str, name: str, database: str = DATABASE) -> Entry | None:
+        """Blocks. What is called so in a schema, None for nothing.
+
+        database: the one that is kept, or `TEMPORARY`. In a transaction only.
+        """
+        self._detach()
+        found = self._connection.entry(database, schema, name)
+        return Entry(*found) if found is not None else None
+
+    def drop_temporary(self) -> None:
+        """Blocks. Drops the session's temporary tables and views."""
+        for kind, name in self.run(_TEMPORARY):
+            self._watch.change(definitions=True)
+            try:
+                self.run(f'DROP {kind} IF EXISTS temp."{name.replace(chr(34), chr(34) * 2)}"')
+            finally:
+                self._watch.over()
+
+    def search_path_there(self, value: str) -> str:
+        """The schemas of a Postgres search_path that DuckDB has; `public` is DuckDB's `main`."""
+        there = {row[0] for row in self.run(_SCHEMAS)}
+        wanted = [name.strip().strip('"') for name in value.split(",")]
+        names = ["main" if name == "public" else name for name in wanted]
+        return ",".join(name for name in names if name in there) or "main"
+
+
+def quoted(name: Sequence[str]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
