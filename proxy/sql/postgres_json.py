@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_routines import rows
-from proxy.sql.postgres_values import call, duck, refused
+from proxy.sql.postgres_values import call, duck, is_text, refused
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
