@@ -128,6 +128,8 @@ class Typing(Documents):
         self._averages: list[exp.Avg] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
+        self._joined_stars: list[tuple[exp.Star, Scope]] = []
+        self._from_floats: list[tuple[exp.Cast, Type]] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
         self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
@@ -174,6 +176,12 @@ class Typing(Documents):
                 changed = True
         for node, left, right, kind in self._operations.values():
             changed = self._calculated(node, left, right, kind) or changed
+        for star, scope in self._joined_stars:
+            changed = _spell_out(star, scope) or changed
+        for made, kind in self._from_floats:
+            model = exp.Literal.string("%.15g" if kind == "float8" else "%.6g")
+            made.set("this", exp.Anonymous(this="printf", expressions=[model, made.this]))
+            changed = True
         for average in self._averages:
             _make_exact(average)
             changed = True
@@ -192,6 +200,9 @@ class Typing(Documents):
             self._kinds[id(node)] = kind
             if isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
+            elif isinstance(node, exp.Cast) and kind == "numeric":
+                if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                    self._from_floats.append((node, self._known(node.this)))
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)
         return kind
@@ -222,6 +233,8 @@ class Typing(Documents):
         if operator == "||" and (inner := self._documents(left, right, scope)) is not None:
             return super()._calculate(operator, *inner, scope)
         result = super()._calculate(operator, left, right, scope)
+        if operator == "+" and _is_zero(right) and self._known(left) == "float4":
+            return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
             self._element_added(left, right)
         if operator in _OPERATORS:
@@ -328,6 +341,11 @@ class Typing(Documents):
             position=position_of(value),
         )
 
+    def _star(self, node: exp.Expr, scope: Scope) -> list[Output] | None:
+        if isinstance(node, exp.Star) and scope.merged and not any(node.args.values()):
+            self._joined_stars.append((node, scope))
+        return super()._star(node, scope)
+
     def _select(self, node: exp.Select, outer: Scope) -> list[Output] | None:
         outputs = super()._select(node, outer)
         for index, projection in enumerate(node.expressions):
@@ -385,6 +403,42 @@ class Typing(Documents):
             changed = True
             _check(node)
         return changed
+
+
+def _spell_out(star: exp.Star, scope: Scope) -> bool:
+    """`*` over JOIN ... USING begins with the columns that are one; DuckDB leaves them in place."""
+    select = star.parent
+    joins = select.args.get("joins") or () if isinstance(select, exp.Select) else ()
+    sources = scope.sources
+    known = len(sources) == len(joins) + 1 and len({one.name for one in sources}) == len(sources)
+    if not known or any(one.columns is None or not one.name for one in sources):
+        return False
+    found = [(column.name, sources[0].name) for column in sources[0].columns or ()]
+    for join, source in zip(joins, sources[1:], strict=True):
+        if join.kind in ("SEMI", "ANTI") or join.args.get("method") == "ASOF":
+            return False
+        right = [column.name for column in source.columns or ()]
+        names = [column.name.lower() for column in join.args.get("using") or ()]
+        if join.args.get("method") == "NATURAL":
+            names = [name for name, _ in found if name in right]
+        found = [(name, "") for name in names] + [one for one in found if one[0] not in names]
+        found += [(name, source.name) for name in right if name not in names]
+    columns = [exp.column(name, table or None, quoted=True) for name, table in found]
+    at = next(i for i, one in enumerate(select.expressions) if one is star)
+    expressions = [*select.expressions[:at], *columns, *select.expressions[at + 1 :]]
+    select.set("expressions", expressions)
+    return True
+
+
+def _is_zero(value: exp.Expr) -> bool:
+    return isinstance(value, exp.Literal) and not value.is_string and not value.this.strip("0.")
+
+
+def _is_part_of_date(value: exp.Expr) -> bool:
+    """Whether a value is what `extract` is made of, whose cast nobody wrote."""
+    inner = bare(value)
+    inner = inner.expression if isinstance(inner, exp.Dot) else inner
+    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
 
 
 def _is_piped(inner: exp.Expr | None) -> bool:
