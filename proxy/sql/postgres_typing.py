@@ -27,6 +27,7 @@ from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, 
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import finite, may_be_doubled
+from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out
 from proxy.sql.postgres_literals import cast, duck_type, is_read, literal_of
 from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of, write_duckdb
@@ -128,6 +129,8 @@ class Typing(Documents):
         self._averages: list[exp.Avg] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
+        self._joined_stars: list[tuple[exp.Star, Scope]] = []
+        self._from_floats: list[tuple[exp.Cast, Type]] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
         self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
@@ -174,11 +177,17 @@ class Typing(Documents):
                 changed = True
         for node, left, right, kind in self._operations.values():
             changed = self._calculated(node, left, right, kind) or changed
+        for star, scope in self._joined_stars:
+            changed = spell_out(star, scope) or changed
+        for made, kind in self._from_floats:
+            model = exp.Literal.string("%.15g" if kind == "float8" else "%.6g")
+            made.set("this", exp.Anonymous(this="printf", expressions=[model, made.this]))
+            changed = True
         for average in self._averages:
-            _make_exact(average)
+            make_exact(average)
             changed = True
         for table in self._series:
-            _make_narrow(table)
+            make_narrow(table)
             changed = True
         for select, index, kind in self._outputs:
             changed = _give_type(select, index, kind) or changed
@@ -192,6 +201,9 @@ class Typing(Documents):
             self._kinds[id(node)] = kind
             if isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
+            elif isinstance(node, exp.Cast) and kind == "numeric":
+                if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                    self._from_floats.append((node, self._known(node.this)))
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)
         return kind
@@ -222,6 +234,8 @@ class Typing(Documents):
         if operator == "||" and (inner := self._documents(left, right, scope)) is not None:
             return super()._calculate(operator, *inner, scope)
         result = super()._calculate(operator, left, right, scope)
+        if operator == "+" and _is_zero(right) and self._known(left) == "float4":
+            return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
             self._element_added(left, right)
         if operator in _OPERATORS:
@@ -328,6 +342,11 @@ class Typing(Documents):
             position=position_of(value),
         )
 
+    def _star(self, node: exp.Expr, scope: Scope) -> list[Output] | None:
+        if isinstance(node, exp.Star) and scope.merged and not any(node.args.values()):
+            self._joined_stars.append((node, scope))
+        return super()._star(node, scope)
+
     def _select(self, node: exp.Select, outer: Scope) -> list[Output] | None:
         outputs = super()._select(node, outer)
         for index, projection in enumerate(node.expressions):
@@ -385,6 +404,17 @@ class Typing(Documents):
             changed = True
             _check(node)
         return changed
+
+
+def _is_zero(value: exp.Expr) -> bool:
+    return isinstance(value, exp.Literal) and not value.is_string and not value.this.strip("0.")
+
+
+def _is_part_of_date(value: exp.Expr) -> bool:
+    """Whether a value is what `extract` is made of, whose cast nobody wrote."""
+    inner = bare(value)
+    inner = inner.expression if isinstance(inner, exp.Dot) else inner
+    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
 
 
 def _is_piped(inner: exp.Expr | None) -> bool:
@@ -446,47 +476,6 @@ def _of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
     values = [exp.Literal.string(value) for value in kind.values]
     to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
     return exp.Cast(this=literal.copy(), to=to)
-
-
-def _make_narrow(table: exp.Table) -> None:
-    """generate_series() of integers in FROM gives integers: DuckDB's are wider."""
-    alias = table.args.get("alias")
-    name = "range" if table.this.args.get("is_end_exclusive") else "generate_series"
-    columns = alias.columns if alias is not None else ()
-    inner = table.copy()
-    for key in ("alias", "joins", "laterals"):
-        inner.set(key, None)
-    value = cast(exp.column(name, quoted=True), "int4")
-    named = exp.alias_(value, columns[0].name if columns else name, quoted=True)
-    query = exp.Select(expressions=[named], from_=exp.From(this=inner))
-    whole = exp.Subquery(this=query, alias=alias or exp.TableAlias(this=exp.to_identifier(name)))
-    for key in ("joins", "laterals"):
-        if table.args.get(key):
-            whole.set(key, table.args[key])
-    table.replace(whole)
-
-
-def _make_exact(average: exp.Avg) -> None:
-    """avg of whole or numeric values is their sum divided by their count: DuckDB's is a float."""
-    outermost: exp.Expr = average
-    while isinstance(outermost.parent, exp.Filter | exp.Window):
-        if outermost.arg_key != "this":
-            break
-        outermost = outermost.parent
-    parent, key, index = outermost.parent, outermost.arg_key, outermost.index
-    parts = []
-    for kind in (exp.Sum, exp.Count):
-        whole = outermost.copy()
-        place = whole if isinstance(whole, exp.Avg) else whole.find(exp.Avg)
-        assert place is not None
-        made = kind(this=place.this)
-        if place is whole:
-            whole = made
-        else:
-            place.replace(made)
-        parts.append(whole)
-    if parent is not None and key is not None:
-        parent.set(key, call("pg_average_", *parts), index=index)
 
 
 def _branches(node: exp.Expr | None) -> Iterator[exp.Select]:

@@ -58,12 +58,12 @@ CREATE OR REPLACE MACRO _sf.main.pg_finite_(made, allowed) AS
   CASE WHEN isinf(TRY_CAST(made AS DOUBLE)) AND NOT allowed
     THEN error('value out of range: overflow') ELSE made END;
 
--- x::numeric: a float is taken as it is printed.
+-- x::numeric: of a float 15 digits, and 6 of a real.
 CREATE OR REPLACE MACRO _sf.main.pg_numeric_
   (x BIGINT) AS x,
   (x HUGEINT) AS x,
-  (x DOUBLE) AS CAST(x AS VARCHAR),
-  (x FLOAT) AS CAST(x AS VARCHAR),
+  (x DOUBLE) AS printf('%.15g', x),
+  (x FLOAT) AS printf('%.6g', x),
   (x VARCHAR) AS x,
   (x DECIMAL(38, 16)) AS x;
 

@@ -1,0 +1,79 @@
+"""Parts of a statement in another form, once their types are known: averages, series, joined stars.
+
+Why it exists: what `proxy.sql.postgres_typing` finds of another type or order in Postgres than in DuckDB
+has to be written otherwise. Here is how, without any knowledge of how it was found.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from proxy.sql.inference.names import Scope
+from proxy.sql.postgres_literals import cast
+from proxy.sql.postgres_values import call
+
+
+def make_narrow(table: exp.Table) -> None:
+    """generate_series() of integers in FROM gives integers: DuckDB's are wider."""
+    alias = table.args.get("alias")
+    name = "range" if table.this.args.get("is_end_exclusive") else "generate_series"
+    columns = alias.columns if alias is not None else ()
+    inner = table.copy()
+    for key in ("alias", "joins", "laterals"):
+        inner.set(key, None)
+    value = cast(exp.column(name, quoted=True), "int4")
+    named = exp.alias_(value, columns[0].name if columns else name, quoted=True)
+    query = exp.Select(expressions=[named], from_=exp.From(this=inner))
+    whole = exp.Subquery(this=query, alias=alias or exp.TableAlias(this=exp.to_identifier(name)))
+    for key in ("joins", "laterals"):
+        if table.args.get(key):
+            whole.set(key, table.args[key])
+    table.replace(whole)
+
+
+def make_exact(average: exp.Avg) -> None:
+    """avg of whole or numeric values is their sum divided by their count: DuckDB's is a float."""
+    outermost: exp.Expr = average
+    while isinstance(outermost.parent, exp.Filter | exp.Window):
+        if outermost.arg_key != "this":
+            break
+        outermost = outermost.parent
+    parent, key, index = outermost.parent, outermost.arg_key, outermost.index
+    parts = []
+    for kind in (exp.Sum, exp.Count):
+        whole = outermost.copy()
+        place = whole if isinstance(whole, exp.Avg) else whole.find(exp.Avg)
+        assert place is not None
+        made = kind(this=place.this)
+        if place is whole:
+            whole = made
+        else:
+            place.replace(made)
+        parts.append(whole)
+    if parent is not None and key is not None:
+        parent.set(key, call("pg_average_", *parts), index=index)
+
+
+def spell_out(star: exp.Star, scope: Scope) -> bool:
+    """`*` over JOIN ... USING begins with the columns that are one; DuckDB leaves them in place."""
+    select = star.parent
+    joins = select.args.get("joins") or () if isinstance(select, exp.Select) else ()
+    sources = scope.sources
+    known = len(sources) == len(joins) + 1 and len({one.name for one in sources}) == len(sources)
+    if not known or any(one.columns is None or not one.name for one in sources):
+        return False
+    found = [(column.name, sources[0].name) for column in sources[0].columns or ()]
+    for join, source in zip(joins, sources[1:], strict=True):
+        if join.kind in ("SEMI", "ANTI") or join.args.get("method") == "ASOF":
+            return False
+        right = [column.name for column in source.columns or ()]
+        names = [column.name.lower() for column in join.args.get("using") or ()]
+        if join.args.get("method") == "NATURAL":
+            names = [name for name, _ in found if name in right]
+        found = [(name, "") for name in names] + [one for one in found if one[0] not in names]
+        found += [(name, source.name) for name in right if name not in names]
+    columns = [exp.column(name, table or None, quoted=True) for name, table in found]
+    at = next(i for i, one in enumerate(select.expressions) if one is star)
+    expressions = [*select.expressions[:at], *columns, *select.expressions[at + 1 :]]
+    select.set("expressions", expressions)
+    return True
