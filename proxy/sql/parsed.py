@@ -171,7 +171,6 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         "tag": tag,
         "writes": facts.writes,
         "scalar": scalar and not settled.needs,
-        "asks_catalog": facts.asks_catalog,
     }
     if settled.reworded:
         more["relayed"] = tree.sql("postgres")
@@ -179,6 +178,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["portable"] = True
         more["trace"], more["sets"] = traced
     if engine != DUCKDB_ENGINE:
+        more["asks_catalog"] = facts.asks_catalog
         more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
         more["federated"] = relations
         if engine == POSTGRES_ENGINE:

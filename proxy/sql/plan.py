@@ -66,7 +66,7 @@ class PlanCache:
                 # A kept error must not keep the frames and trees that it was raised among.
                 statement.refused.__cause__ = statement.refused.__context__ = None
                 statement.refused.__traceback__ = None
-        if len(text) <= self.MAX_TEXT:
+        if len(text) <= self.MAX_TEXT and self._capacity:
             self._keep(key, made)
         return made
 

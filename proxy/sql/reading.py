@@ -63,6 +63,10 @@ class _PlainSnowflakeDialect(_SnowflakeDialect):
 
 
 class _PostgresDialect(Postgres):
+    # Subscripts stay as they are written: whether one is a whole number's type, and so shifted, the
+    # reader and the writer would not always agree.
+    INDEX_OFFSET = 0
+
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
@@ -259,7 +263,8 @@ def _select_sql(generator: Generator, select: exp.Select) -> str:
     source = args.get("from_")
     if args.get("connect") or (source is not None and isinstance(source.this, exp.TableFromRows)):
         return _transformed(generator, select)
-    return generator.select_sql(select)
+    write = generator.select_sql  # a bound one, which does not count as a further call in depth
+    return write(select)
 
 
 # The table of methods is one for all generators of a kind: this is the table of ours.
