@@ -78,7 +78,7 @@ class ClientLink(ClientEnd, asyncio.Protocol):
                 return
         shortcut = self.shortcut
         if shortcut is not None:
-            if self.fd >= 0:
+            if self.armed:
                 shortcut.unfold()
             if shortcut.pending:
                 self.protocol.receive(data)
@@ -155,7 +155,7 @@ class ClientLink(ClientEnd, asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._eof = True
-        if self.fd >= 0 and self.shortcut is not None:
+        if self.armed and self.shortcut is not None:
             self.shortcut.unfold()
         if self._arrival is not None and not (self.shortcut and self.shortcut.pending):
             self._wake(self._arrival)
@@ -215,7 +215,7 @@ class ClientLink(ClientEnd, asyncio.Protocol):
             await self._arrival
         finally:
             self._arrival = None
-            if self.fd >= 0 and self.shortcut is not None:
+            if self.armed and self.shortcut is not None:
                 self.shortcut.unfold()
         return True
 

@@ -208,8 +208,6 @@ class Shortcut:
         """What passes without Python goes on as if it had been begun here; from now on none does."""
         session = self._session
         link = session.link
-        if link.fd < 0:
-            return
         if passed := link.take_passed():
             session.context.passed(passed)
         if (left := link.leave()) is None:

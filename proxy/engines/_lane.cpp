@@ -14,8 +14,9 @@
 // statements - is in Python's own containers and in the members of these types, so there is one of
 // each.
 //
-// The event loop only says that a socket is readable. It reads by a descriptor of its own (a dup), so
-// that a number that the transport has closed is never taken for the connection.
+// An end reads by a descriptor of its own (a dup), so that a number that the transport has closed is
+// never taken for the connection. All are watched by one epoll of ours, a `Poller`, which the event
+// loop watches: loops end their watch of a descriptor that has an error to tell, and say no more.
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
@@ -23,6 +24,7 @@
 #include <structmember.h>
 
 #include <errno.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -248,6 +250,15 @@ struct End {
   int fd;       // reads and writes the socket; -1: the transport does
   char unsent;  // the transport may hold bytes that are still to be sent
   PyObject *write, *unsent_size;
+  PyObject *poller;  // that watches it now
+  PyObject *(*readable)(PyObject *, PyObject *);
+};
+
+struct Poller {
+  PyObject_HEAD
+  int fd;
+  bool turning;
+  std::vector<PyObject *> *left;  // during this turn; events may still name them
 };
 
 struct BackendEnd;
@@ -279,7 +290,7 @@ struct BackendEnd : End {
 };
 
 PyTypeObject *client_type, *backend_type, *pool_type, *counters_type, *texts_type, *text_type,
-    *statement_type;
+    *statement_type, *poller_type;
 
 PyObject *as_object(void *object) { return static_cast<PyObject *>(object); }
 
@@ -664,6 +675,79 @@ PyObject *backend_readable(PyObject *object, PyObject *) {
   return done(hand_over(backend, size_t(size)));
 }
 
+// --- who watches them --------------------------------------------------------------------------------
+
+constexpr int kMostEvents = 64;
+
+PyObject *poller_new(PyTypeObject *type, PyObject *, PyObject *) {
+  auto make = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc));
+  auto self = reinterpret_cast<Poller *>(make(type, 0));
+  if (!self) return nullptr;
+  self->left = new std::vector<PyObject *>;
+  self->fd = epoll_create1(EPOLL_CLOEXEC);
+  if (self->fd >= 0) return reinterpret_cast<PyObject *>(self);
+  Py_DECREF(reinterpret_cast<PyObject *>(self));
+  return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+void poller_dealloc(PyObject *object) {
+  auto self = reinterpret_cast<Poller *>(object);
+  if (self->fd >= 0) close(self->fd);
+  delete self->left;
+  PyTypeObject *type = Py_TYPE(object);
+  reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(object);
+  Py_DECREF(type);
+}
+
+PyObject *poller_turn(PyObject *object, PyObject *) {
+  auto self = reinterpret_cast<Poller *>(object);
+  epoll_event events[kMostEvents];
+  int count = epoll_wait(self->fd, events, kMostEvents, 0);
+  self->turning = true;
+  for (int n = 0; n < count; ++n) {
+    auto end = static_cast<End *>(events[n].data.ptr);
+    if (!end->poller) continue;  // it has left since
+    Ref said(end->readable(as_object(end), nullptr));
+    if (!said) PyErr_WriteUnraisable(as_object(end));
+  }
+  self->turning = false;
+  while (!self->left->empty()) {
+    Ref gone(self->left->back());
+    self->left->pop_back();
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject *end_watch(PyObject *object, PyObject *argument) {
+  auto end = reinterpret_cast<End *>(object);
+  if (!PyObject_TypeCheck(argument, poller_type)) {
+    PyErr_SetString(PyExc_TypeError, "a Poller watches");
+    return nullptr;
+  }
+  if (end->poller || end->fd < 0) Py_RETURN_NONE;
+  epoll_event event{EPOLLIN | EPOLLRDHUP, {end}};
+  if (epoll_ctl(reinterpret_cast<Poller *>(argument)->fd, EPOLL_CTL_ADD, end->fd, &event) < 0) {
+    return PyErr_SetFromErrno(PyExc_OSError);
+  }
+  assign(end->poller, argument);
+  Py_INCREF(object);
+  Py_RETURN_NONE;
+}
+
+PyObject *end_ignore(PyObject *object, PyObject *) {
+  auto end = reinterpret_cast<End *>(object);
+  if (!end->poller) Py_RETURN_NONE;
+  Ref held(std::exchange(end->poller, nullptr));
+  auto poller = reinterpret_cast<Poller *>(held.get());
+  epoll_ctl(poller->fd, EPOLL_CTL_DEL, end->fd, nullptr);
+  if (poller->turning) {
+    poller->left->push_back(object);
+  } else {
+    Py_DECREF(object);
+  }
+  Py_RETURN_NONE;
+}
+
 // --- for Python ----------------------------------------------------------------------------------------
 
 PyObject *end_open(PyObject *object, PyObject *arguments) {
@@ -680,6 +764,7 @@ PyObject *end_open(PyObject *object, PyObject *arguments) {
 
 PyObject *end_shut(PyObject *object, PyObject *) {
   auto end = reinterpret_cast<End *>(object);
+  Ref ignored(end_ignore(object, nullptr));
   if (end->fd >= 0) close(std::exchange(end->fd, -1));
   Py_RETURN_NONE;
 }
@@ -737,6 +822,7 @@ int pool_init(PyObject *object, PyObject *arguments, PyObject *) {
 
 int backend_init(PyObject *object, PyObject *, PyObject *) {
   auto self = reinterpret_cast<BackendEnd *>(object);
+  self->readable = backend_readable;
   self->fd = -1;
   self->unsent = 1;
   return 0;
@@ -747,6 +833,7 @@ int nothing_init(PyObject *, PyObject *, PyObject *) { return 0; }
 int client_init(PyObject *object, PyObject *, PyObject *) {
   auto self = reinterpret_cast<ClientEnd *>(object);
   if (!self->name) self->name = new std::string;
+  self->readable = client_readable;
   self->fd = -1;
   self->unsent = 1;
   return 0;
@@ -775,14 +862,14 @@ std::vector<PyObject **> held(PoolEnd *self) {
 
 template <>
 std::vector<PyObject **> held(ClientEnd *self) {
-  return {&self->write, &self->unsent_size, &self->profile,    &self->matter,
+  return {&self->write, &self->unsent_size, &self->poller, &self->profile, &self->matter,
           &self->pool,  &self->texts,       &self->statements, &self->data,
           &self->parsed, &self->made,       &self->key, reinterpret_cast<PyObject **>(&self->backend)};
 }
 
 template <>
 std::vector<PyObject **> held(BackendEnd *self) {
-  return {&self->write,    &self->unsent_size, &self->pool,   &self->profile, &self->unnamed,
+  return {&self->write, &self->unsent_size, &self->poller, &self->pool, &self->profile, &self->unnamed,
           &self->prepared, &self->closing,     &self->recent, &self->buffer,
           reinterpret_cast<PyObject **>(&self->client)};
 }
@@ -871,11 +958,15 @@ PyMemberDef kBackendMembers[] = {
 
 constexpr const char *kOpen =
     "open(fd, write, unsent_size): reads and writes by `fd`, which is its own from here on";
+constexpr const char *kWatch = "watch(poller): from now on arrivals are taken";
+constexpr const char *kIgnore = "ignore(): until it is watched again, they are not";
 constexpr const char *kShut = "shut(): closes its descriptor; the transport's stays";
 
 PyMethodDef kClientMethods[] = {
     {"open", end_open, METH_VARARGS, kOpen},
     {"shut", end_shut, METH_NOARGS, kShut},
+    {"watch", end_watch, METH_O, kWatch},
+    {"ignore", end_ignore, METH_NOARGS, kIgnore},
     {"readable", client_readable, METH_NOARGS, "readable(): something has come"},
     {"arm", client_arm, METH_VARARGS,
      "arm(profile, matter, pool, texts, statements): exchanges may pass until it leaves"},
@@ -890,6 +981,8 @@ PyMethodDef kClientMethods[] = {
 PyMethodDef kBackendMethods[] = {
     {"open", end_open, METH_VARARGS, kOpen},
     {"shut", end_shut, METH_NOARGS, kShut},
+    {"watch", end_watch, METH_O, kWatch},
+    {"ignore", end_ignore, METH_NOARGS, kIgnore},
     {"readable", backend_readable, METH_NOARGS, "readable(): something has come"},
     {nullptr, nullptr, 0, nullptr}};
 
@@ -938,6 +1031,19 @@ PyType_Slot kTextsSlots[] = {{Py_tp_dealloc, reinterpret_cast<void *>(texts_deal
                              {Py_tp_methods, kTextsMethods},
                              {0, nullptr}};
 
+PyMemberDef kPollerMembers[] = {{"fd", T_INT, offsetof(Poller, fd), READONLY, nullptr},
+                                {nullptr, 0, 0, 0, nullptr}};
+
+PyMethodDef kPollerMethods[] = {
+    {"turn", poller_turn, METH_NOARGS, "turn(): takes what has arrived"},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyType_Slot kPollerSlots[] = {{Py_tp_dealloc, reinterpret_cast<void *>(poller_dealloc)},
+                              {Py_tp_new, reinterpret_cast<void *>(poller_new)},
+                              {Py_tp_members, kPollerMembers},
+                              {Py_tp_methods, kPollerMethods},
+                              {0, nullptr}};
+
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.engines._lane", nullptr, -1, nullptr,
                        nullptr, nullptr, nullptr, nullptr};
 
@@ -948,6 +1054,8 @@ PyMODINIT_FUNC PyInit__lane() {
   if (!module || !intern_names()) return nullptr;
   counters_type =
       make_plain_type(module, "proxy.engines._lane.Counters", sizeof(Counters), kCountersSlots);
+  poller_type =
+      make_plain_type(module, "proxy.engines._lane.Poller", sizeof(Poller), kPollerSlots);
   texts_type = make_plain_type(module, "proxy.engines._lane.Texts", sizeof(Texts), kTextsSlots);
   pool_type = make_type<PoolEnd>(module, "proxy.engines._lane.PoolEnd", kPoolMembers, kNoMethods,
                                  pool_init);
@@ -959,6 +1067,6 @@ PyMODINIT_FUNC PyInit__lane() {
                                  nothing_init);
   statement_type = make_type<StatementEnd>(module, "proxy.engines._lane.StatementEnd",
                                            kStatementMembers, kNoMethods, nothing_init);
-  if (!text_type || !statement_type || !counters_type || !texts_type || !pool_type || !client_type || !backend_type) return nullptr;
+  if (!poller_type || !text_type || !statement_type || !counters_type || !texts_type || !pool_type || !client_type || !backend_type) return nullptr;
   return module;
 }

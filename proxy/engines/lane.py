@@ -49,6 +49,7 @@ class _PoolEnd:
 
 class _ClientEnd:
     fd = -1
+    armed = False
     unsent = True
 
     def leave(self) -> tuple[bytes, Any, Any] | None:
@@ -86,6 +87,20 @@ else:
     ClientEnd, BackendEnd, Texts = compiled.ClientEnd, compiled.BackendEnd, compiled.Texts
 
 
+_pollers: dict[asyncio.AbstractEventLoop, Any] = {}  # one, but where tests run several loops
+
+
+def _poller() -> Any:
+    """What watches the ends for the running loop."""
+    loop = asyncio.get_running_loop()
+    if (found := _pollers.get(loop)) is None:
+        for other in [each for each in _pollers if each.is_closed()]:
+            del _pollers[other]
+        found = _pollers[loop] = compiled.Poller()
+        loop.add_reader(found.fd, found.turn)
+    return found
+
+
 @lru_cache
 def _most_descriptors() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -107,25 +122,24 @@ def take_over(end: Any, transport: asyncio.Transport) -> None:
         return
     end.open(fd, transport.write, transport.get_write_buffer_size)
     transport.pause_reading()
-    asyncio.get_running_loop().add_reader(fd, end.readable)
+    end.watch(_poller())
 
 
 def let_go(end: Any) -> None:
     """Its connection is about to be closed, or has been."""
     if end.fd >= 0:
-        asyncio.get_running_loop().remove_reader(end.fd)
         end.shut()
 
 
 def pause_reading(end: Any, transport: asyncio.Transport) -> None:
     if end.fd >= 0:
-        asyncio.get_running_loop().remove_reader(end.fd)
+        end.ignore()
     else:
         transport.pause_reading()
 
 
 def resume_reading(end: Any, transport: asyncio.Transport) -> None:
     if end.fd >= 0:
-        asyncio.get_running_loop().add_reader(end.fd, end.readable)
+        end.watch(_poller())
     else:
         transport.resume_reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -44,6 +45,9 @@ class _Backend(lane.BackendEnd):
 
     def data_received(self, data: bytes) -> None:
         self.got.append(data)
+
+    def broken(self, number: int) -> None:
+        self.got.append(number)
 
     def unfold(self) -> None:
         self.got.append("unfold")
@@ -254,6 +258,53 @@ def test_ends_and_errors_are_told(one: _Lane) -> None:
     client.shut()
     client.readable()
     assert client.got == ["end"]
+
+
+def test_a_poller_tells_ends_and_errors_until_it_is_told_not_to(one: _Lane) -> None:
+    (client,), backend = one.clients, one.backend
+    poller = lane.compiled.Poller()
+    client.watch(poller)
+    backend.watch(poller)
+    one.far[client].sendall(b"X")
+    poller.turn()
+    assert client.got == [b"X"]
+    client.ignore()
+    one.far[client].sendall(b"Y")
+    poller.turn()
+    assert client.got == [b"X"]
+    client.watch(poller)
+    poller.turn()
+    assert client.got == [b"X", b"Y"]
+    one.say(client, _QUERY)
+    one.far[backend].close()  # what was sent there is not read any more: the connection is reset
+    poller.turn()
+    assert backend.got == [errno.ECONNRESET]
+    client.shut()
+    backend.shut()
+    poller.turn()
+
+
+def test_an_end_may_leave_while_others_are_told() -> None:
+    made = _Lane(2)
+    try:
+        poller = lane.compiled.Poller()
+        for client in made.clients:
+            client.watch(poller)
+            made.far[client].sendall(b"X")
+            client.others = made.clients
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(_Client, "data_received", _shut_all)
+            poller.turn()
+        assert sorted(len(client.got) for client in made.clients) == [0, 1]
+        poller.turn()
+    finally:
+        made.close()
+
+
+def _shut_all(self: Any, data: bytes) -> None:
+    self.got.append(data)
+    for other in self.others:
+        other.shut()
 
 
 def test_what_is_in_a_circle_is_freed() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -372,9 +373,12 @@ def test_a_backend_killed_in_the_middle_of_a_row_ends_the_client(both: Both) -> 
                     pass
 
 
-def test_a_client_that_vanishes_stops_its_statement(both: Both) -> None:
+@pytest.mark.parametrize("how", ["hangs up", "is reset"])
+def test_a_client_that_vanishes_stops_its_statement(both: Both, how: str) -> None:
     for pool in both:
         with _wire(pool) as wire, _stuck(pool, wire):
+            if how == "is reset":
+                wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             wire.sock.close()
             wait_until(lambda pool=pool: not _held_up(pool), "it is stopped")
         with _wire(pool) as wire:
