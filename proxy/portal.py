@@ -38,6 +38,7 @@ class PreparedStatement:
     returned: Statement | None = None  # with parameters behind RETURNING: the plan that has them
     hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
+    passing: Statement | None = None  # its plan, once found to pass without asking the catalog
     asked: Statement | None = None  # the plan as the text gave it
     oids: tuple[int, ...] = ()  # as Parse gave them
     told: list[tuple[str, DuckType]] | None = None  # the columns that Describe has named

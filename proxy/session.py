@@ -212,6 +212,7 @@ class Session:
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
         self._stopping = True
+        self.shortcut.unfold()
         if not self.busy:
             self.link.write(m.error_response(_SHUTDOWN))
             self.abandon()

@@ -14,7 +14,7 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
-from proxy.sql import postgres_json, postgres_routines, unifying
+from proxy.sql import postgres_json, postgres_operators, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
 from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing, compiled, uncommon
@@ -180,8 +180,8 @@ def fold_all(identifiers: list[exp.Identifier]) -> None:
 
 def _select(select: exp.Select) -> None:
     sources(select)
-    if not select.expressions and isinstance(select.parent, exp.Exists):
-        select.set("expressions", [exp.Literal.number(1)])  # whether there is a row is all it asks
+    postgres_operators.without_columns(select)
+    postgres_operators.with_ties(select)
 
 
 def _table(table: exp.Table) -> None:
@@ -212,6 +212,7 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 RULES: dict[type, Rule] = {
     **unifying.RULES,
     **postgres_json.RULES,
+    **postgres_operators.RULES,
     **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,

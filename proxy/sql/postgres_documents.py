@@ -21,6 +21,8 @@ from proxy.sql.reading import position_of
 
 _JSONB = "jsonb"
 _KEY = "jsonb_key_"
+_UNORDERED = {"jsonb": "jsonb", "json": "json", "bool": "boolean", "uuid": "uuid"}
+"""Types without min() and max()."""
 
 
 def _refused(what: str, at: exp.Expr | None = None) -> SqlError:
@@ -130,10 +132,10 @@ class Documents(Statements):
 
     def _call(self, name: str, arguments: Sequence[exp.Expr | None], scope: Scope) -> Type:
         kind = super()._call(name, arguments, scope)
-        if name in ("min", "max") and kind == _JSONB:
+        if name in ("min", "max") and kind in _UNORDERED:
             raise SqlError(
                 "42883",
-                f"function {name}(jsonb) does not exist",
+                f"function {name}({_UNORDERED[kind]}) does not exist",
                 hint="No function matches the given name and argument types. You might need to add"
                 " explicit type casts.",
             )

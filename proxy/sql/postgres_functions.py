@@ -19,6 +19,7 @@ from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refu
 _D = exp.DType
 
 _AS_WRITTEN = ("TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_NUMBER", "ENCODE", "DECODE", "FORMAT")
+_AS_WRITTEN += ("JSON_OBJECT",)
 for _name in _AS_WRITTEN:
     Postgres.Parser.FUNCTIONS.pop(_name, None)
     Postgres.Parser.FUNCTION_PARSERS.pop(_name, None)
@@ -191,11 +192,16 @@ _ROW_FUNCTIONS = frozenset({"regexp_split_to_table", "string_to_table"})
 
 def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
     """The alias of a function that gives one column names that column too."""
+    if isinstance(table, exp.Table) and table.args.get("ordinality"):
+        raise refused("WITH ORDINALITY of this function", table, "Use it with unnest().")
     alias = table.args.get("alias")
     if alias is None or alias.this is None or alias.columns:
         return
     if isinstance(table, exp.Unnest):
         if len(table.expressions) > 1 or table.args.get("offset"):
+            return
+    elif isinstance(table.this, exp.Unnest):  # LATERAL unnest(...)
+        if len(table.this.expressions) > 1 or table.this.args.get("offset"):
             return
     elif not isinstance(table.this, _SERIES):
         call_ = table.this
@@ -310,6 +316,19 @@ def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     return rule
 
 
+def _of_columns(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """A function that is done here in part: of constants alone it is Postgres's."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        if not any(argument.find(exp.Column) for argument in arguments):
+            raise refused(
+                f"function {name} of constants", arguments[0] if arguments else exp.Null()
+            )
+        return call(f"pg_{name}_", *arguments)
+
+    return rule
+
+
 def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
     (value,) = arguments
     return call("pg_json_of_", value)
@@ -326,6 +345,14 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "row_to_json": _to_json,
     "array_to_json": _to_json,
     "to_jsonb": lambda arguments: postgres_json.as_jsonb(_to_json(arguments)),
+    **{
+        name: _of_columns(name)
+        for name in (
+            *("octet_length", "trim_array"),
+            *("array_ndims", "array_dims", "array_replace", "array_positions", "array_fill"),
+            *("scale", "min_scale"),
+        )
+    },
     "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
     "to_number": _no_counterpart("to_number"),
     **postgres_json.FUNCTIONS,
@@ -348,5 +375,8 @@ def anonymous(node: exp.Anonymous) -> exp.Expr | None:
 def fetch(node: exp.Fetch) -> None:
     """WITH TIES and PERCENT would be dropped."""
     options = node.args.get("limit_options")
-    if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+    ties = options is not None and options.args.get("with_ties")
+    if ties and isinstance(node.parent, exp.Select):
+        return  # `postgres_operators.with_ties`
+    if ties or (options is not None and options.args.get("percent")):
         raise refused("FETCH FIRST ... WITH TIES or PERCENT", node)

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_routines import rows
-from proxy.sql.postgres_values import call, duck, refused
+from proxy.sql.postgres_values import call, duck, is_text, refused
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
@@ -114,6 +114,7 @@ FUNCTIONS: dict[str, Function] = {
     "array_elements": lambda given: rows(duck("json_elements_", *given), "value"),
     "array_elements_text": lambda given: rows(duck("json_element_texts_", *given), "value"),
     "object_keys": _rows("pg_json_keys_", ""),
+    "object": lambda arguments: call("pg_json_object_", *map(_path, arguments)),
     "build_object": _build_object,
     "build_array": _build_array,
     "extract_path": lambda given: duck("json_path_", given[0], _texts(given[1:])),
@@ -123,16 +124,16 @@ FUNCTIONS: dict[str, Function] = {
         for name in (
             *("strip_nulls", "populate_record", "to_record"),
             *("to_recordset", "path_query", "path_query_first", "path_query_array"),
-            *("path_exists", "path_match", "populate_recordset", "set_lax", "object"),
+            *("path_exists", "path_match", "populate_recordset", "set_lax"),
         )
     },
 }
 FUNCTIONS = {
     f"{prefix}_{name}": rule for name, rule in FUNCTIONS.items() for prefix in ("json", "jsonb")
 }
-del FUNCTIONS["json_object"]  # DuckDB's own
 FUNCTIONS |= {
-    name: _of_jsonb(FUNCTIONS[name]) for name in ("jsonb_build_object", "jsonb_build_array")
+    name: _of_jsonb(FUNCTIONS[name])
+    for name in ("jsonb_build_object", "jsonb_build_array", "jsonb_object")
 }
 FUNCTIONS |= {
     "jsonb_set": _of_path("jsonb_set_"),
@@ -234,6 +235,27 @@ def delete_path(node: exp.Binary) -> exp.Expr:
     return duck("jsonb_delete_path_", node.this, _path(node.expression))
 
 
+def subscript(node: exp.Bracket) -> exp.Expr | None:
+    """`doc['a'][0]`: a subscript that is a text is a jsonb's, and so are those behind it.
+
+    An array's first element is number 1 for both; the writer would add what the reader took off.
+    """
+    node.set("offset", 1)
+    if len(node.expressions) != 1:
+        return None
+    (key,) = node.expressions
+    inner = node.this
+    within = isinstance(inner, exp.Anonymous) and inner.this == "json_member_"
+    if not within and not is_text(key):
+        if isinstance(key, exp.Slice) or (isinstance(key, exp.Literal) and not key.is_string):
+            return None
+        # Below 1 there is nothing; DuckDB counts from the end there.
+        place = [exp.Greatest(this=key, expressions=[exp.Literal.number(0)], ignore_nulls=True)]
+        node.set("expressions", place)
+        return None
+    return duck("json_member_", inner, key)
+
+
 def _filtered(node: exp.Expr, list_: exp.Expr, around: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """An expression around an aggregate takes the aggregate's FILTER into it."""
     parent = node.parent
@@ -298,6 +320,7 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONBContainsAnyTopKeys: has_any_key,
     exp.JSONBContainsAllTopKeys: has_all_keys,
     exp.JSONBExtract: at_path,
+    exp.Bracket: subscript,
     exp.JSONExtract: member,
     exp.JSONExtractScalar: text_of_member,
     exp.JSONBExtractScalar: text_at_path,

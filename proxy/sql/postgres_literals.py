@@ -269,6 +269,7 @@ _WRITERS: dict[str, Callable[[Any], exp.Expr]] = {
     "interval": _interval,
     "uuid": _uuid,
     "bytea": _bytes,
-    **dict.fromkeys(("json", "jsonb"), lambda value: _text_cast(value, "json")),
+    "json": lambda value: _text_cast(value, "json"),
+    "jsonb": lambda value: _text_cast(value, "jsonb"),
     **dict.fromkeys(("bit", "varbit"), _bits),
 }

@@ -131,6 +131,7 @@ class Typing(Documents):
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
         self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
+        self._added: list[tuple[exp.Expr, str, list[exp.Expr]]] = []
         self.begin()
 
     def look(self) -> bool:
@@ -153,6 +154,11 @@ class Typing(Documents):
         changed = False
         for wrapper, inner in self._unjoined:
             wrapper.replace(inner)
+            changed = True
+        for node, name, sides in self._added:
+            own = name.startswith("pg_")
+            made = call(name, *sides) if own else exp.Anonymous(this=name, expressions=sides)
+            node.replace(made)
             changed = True
         changed = self.compare_documents() or changed
         for literal, kind in self._literals.values():
@@ -216,6 +222,8 @@ class Typing(Documents):
         if operator == "||" and (inner := self._documents(left, right, scope)) is not None:
             return super()._calculate(operator, *inner, scope)
         result = super()._calculate(operator, left, right, scope)
+        if operator == "||":
+            self._element_added(left, right)
         if operator in _OPERATORS:
             node = left.parent
             if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
@@ -223,6 +231,22 @@ class Typing(Documents):
             if node is not None:
                 self._operations[id(node)] = node, left, right, result
         return result
+
+    def _element_added(self, left: exp.Expr, right: exp.Expr) -> None:
+        """`array || element`: DuckDB's || takes two arrays."""
+        node = left.parent
+        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
+            node = node.parent
+        kinds = self._known(left), self._known(right)
+        if node is None or None in kinds or UNKNOWN in kinds:
+            return
+        lists = [element_of(kind) is not None for kind in kinds]
+        if lists == [True, False]:
+            self._added.append((node, "list_append", [left, right]))
+        elif lists == [False, True]:
+            self._added.append((node, "list_prepend", [left, right]))
+        elif lists == [True, True]:
+            self._added.append((node, "pg_array_cat_", [left, right]))
 
     def _documents(
         self, left: exp.Expr, right: exp.Expr, scope: Scope
@@ -309,7 +333,7 @@ class Typing(Documents):
         for index, projection in enumerate(node.expressions):
             kind = self._known(projection)
             inner = bare(projection)
-            text = kind == "text" and isinstance(inner, exp.DPipe)
+            text = kind == "text" and (isinstance(inner, exp.DPipe) or _is_piped(inner))
             flat = isinstance(inner, _FLAT_ARRAYS) and element_of(kind) in _GIVEN
             if kind is not None and (kind in _GIVEN or text or flat):
                 self._outputs.append((node, index, kind))
@@ -361,6 +385,10 @@ class Typing(Documents):
             changed = True
             _check(node)
         return changed
+
+
+def _is_piped(inner: exp.Expr | None) -> bool:
+    return isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_pipe_"
 
 
 def _joined(side: exp.Expr) -> exp.Expr:

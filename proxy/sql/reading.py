@@ -63,6 +63,10 @@ class _PlainSnowflakeDialect(_SnowflakeDialect):
 
 
 class _PostgresDialect(Postgres):
+    # Subscripts stay as they are written: whether one is a whole number's type, and so shifted, the
+    # reader and the writer would not always agree.
+    INDEX_OFFSET = 0
+
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
 

@@ -176,7 +176,7 @@ def test_objects_are_tables_and_views(ask: Ask, things: None) -> None:
         ("SHOW COLUMNS IN TABLE nothing", "42P01"),
         ("SHOW TERSE COLUMNS", "42601"),
         ("SHOW TABLES HISTORY", "0A000"),
-        ("SHOW STREAMS", "0A000"),
+        ("SHOW SHARES", "0A000"),
         ("SHOW GRANTS ON TABLE nothing", "42P01"),
         ("SHOW GRANTS ON WAREHOUSE w", "0A000"),
         ("SHOW TABLES LIKE", "42601"),

@@ -217,7 +217,7 @@ def test_files_extensions_secrets_and_hidden_sql_are_refused_in_every_dialect(
         "lock table orders",
         "do $$ begin delete from t; end $$",
         "create extension x",
-        "show streams",
+        "show shares",
         "select * from @stage",
         "create view v as select $1 from @stage",
         "create function f(x int) returns int language javascript as 'x'",

@@ -132,7 +132,7 @@ def test_a_session_statement_becomes_its_action(text: str, action: act.SessionAc
 @pytest.mark.parametrize(
     "text",
     [
-        "show streams",
+        "show shares",
         "show tables history",
         "prepare transaction 'x'",
         "commit prepared 'x'",

@@ -297,6 +297,13 @@ jsonb_delete_path_: jsonb _text -> jsonb
 jsonb_strip_nulls_: jsonb -> jsonb
 jsonb_pretty_: jsonb -> text
 pg_json_of_: _ -> json
+pg_sign_: float8 -> rounded
+pg_octet_length_ pg_array_ndims_ pg_scale_ pg_min_scale_: _ -> int4
+pg_overlay_: text text int4 int4 -> text
+pg_justify_hours_ pg_justify_days_ pg_justify_interval_: interval -> interval
+pg_make_interval_: int4 int4 int4 int4 int4 int4 float8 -> interval
+pg_array_replace_ pg_trim_array_: _ -> =
+pg_array_dims_: _ -> text
 jsonextractscalar json_extract_string: _ text -> text
 pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
 pg_substring_: text int4 int4 -> text

@@ -63,6 +63,8 @@ class Accepted:
 def read(words: Words) -> Accepted | None:
     """What is decided about a statement; None for all that this table does not speak of."""
     verb = words.word
+    if verb == "EXECUTE" and words.word_at(1) in ("TASK", "ALERT") and len(words.tokens) > 2:
+        return _refused(f"EXECUTE {words.word_at(1)}", words.word_at(1), words)
     if verb not in _VERBS:
         return None
     ahead = 1
@@ -75,13 +77,7 @@ def read(words: Words) -> Accepted | None:
                 return None
             return Accepted(f"{verb} {kind}", notice=TAKEN[kind])
         if kind in REFUSED:
-            error = SqlError(
-                "0A000",
-                f"{verb} {kind} is not supported",
-                hint=REFUSED[kind],
-                position=words.tokens[0].start + 1,
-            )
-            return Accepted(f"{verb} {kind}", refused=error)
+            return _refused(f"{verb} {kind}", kind, words)
     leading = [words.word_at(i) for i in range(3)]
     if leading == ["ALTER", "DYNAMIC", "TABLE"]:
         return _of_dynamic_table(words)
@@ -90,6 +86,16 @@ def read(words: Words) -> Accepted | None:
     if leading[:2] in (["ALTER", "TABLE"], ["CREATE", "USER"], ["ALTER", "USER"]):
         return _without_effect(words, f"{verb} {leading[1]}")
     return None
+
+
+def _refused(what: str, kind: str, words: Words) -> Accepted:
+    error = SqlError(
+        "0A000",
+        f"{what} is not supported",
+        hint=REFUSED[kind],
+        position=words.tokens[0].start + 1,
+    )
+    return Accepted(what, refused=error)
 
 
 _KEPT_UP = ("SUSPEND", "RESUME", "RECLUSTER", "CLUSTER")

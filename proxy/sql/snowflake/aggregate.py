@@ -34,6 +34,16 @@ def _sum(call: exp.Expr) -> None:
     call.set("this", _numbers(call.this))
 
 
+@node(exp.BitwiseAndAgg, exp.BitwiseOrAgg, exp.BitwiseXorAgg)
+def _bits(call: exp.Expr) -> None:
+    """Numbers are rounded to whole ones, and texts are read as numbers, before their bits are taken."""
+    value = call.this
+    if isinstance(value, exp.Distinct):
+        value.set("expressions", [sf("whole_", one) for one in value.expressions])
+    else:
+        call.set("this", sf("whole_", value))
+
+
 def _sum_by_count(average: exp.Avg) -> exp.Expr:
     """AVG is SUM / COUNT with the scale of a division."""
     outer = _wrapped(average)

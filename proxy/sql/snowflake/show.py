@@ -163,6 +163,10 @@ _LISTINGS: dict[tuple[str, ...], _Listing] = {
     ("VARIABLES",): _Listing(
         "show_variables", schema="", within="", order="name", needs=frozenset({"variables"})
     ),
+    # There can be none of these: CREATE is refused.
+    ("STREAMS",): _Listing("show_streams"),
+    ("TASKS",): _Listing("show_tasks"),
+    ("PIPES",): _Listing("show_pipes"),
     ("WAREHOUSES",): _Listing(
         "show_warehouses", schema="", within="", order="name", needs=frozenset({"warehouse"})
     ),
@@ -180,7 +184,7 @@ _TERSE_COLUMNS: dict[tuple[str, str], str] = {
 
 _REFUSED = name_set(
     """
-    STREAMS TASKS PIPES TRANSACTIONS LOCKS REGIONS SHARES TAGS EXTERNAL
+    TRANSACTIONS LOCKS REGIONS SHARES TAGS EXTERNAL
     MATERIALIZED DYNAMIC MASKING NETWORK INTEGRATIONS ORGANIZATION RESOURCE ICEBERG EVENT ALERTS
     SECRETS CONNECTIONS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
     SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
@@ -433,6 +437,9 @@ def read_describe(words: Words, database: str) -> Asked | None:
         return Asked(f"DESCRIBE {kind}", sql, frozenset({"database"}))
     if words.accept("TYPE"):
         words.expect("=")
+        if words.accept("STAGE"):
+            error = SqlError("0A000", "DESCRIBE TABLE TYPE = STAGE is not supported")
+            return Asked("DESCRIBE TABLE", "", refused=error)
         words.expect("COLUMNS")
     words.end()
     what = f"DESCRIBE {kind or 'TABLE'}"

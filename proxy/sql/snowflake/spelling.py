@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.flow import chained
 from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 from proxy.sql.statement import Variable
 
@@ -27,6 +28,8 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     """
     if not tokens:
         return tokens
+    if "->>" in said:
+        tokens = chained(tokens)
     kind = tokens[0].token_type
     if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
         tokens = respelled_patterns(tokens)

@@ -186,3 +186,42 @@ ORDER BY name;
 CREATE OR REPLACE VIEW _sf.describe_database AS
 SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, schema_name AS name, 'SCHEMA' AS kind
 FROM _sf.main.schemas_ ORDER BY name;
+
+-- What cannot be made here is listed as nothing, in the columns that it would have.
+CREATE OR REPLACE VIEW _sf.show_streams AS
+SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, CAST(NULL AS VARCHAR) AS name,
+       CAST(NULL AS VARCHAR) AS database_name, CAST(NULL AS VARCHAR) AS schema_name,
+       CAST(NULL AS VARCHAR) AS owner, CAST(NULL AS VARCHAR) AS comment,
+       CAST(NULL AS VARCHAR) AS table_name, CAST(NULL AS VARCHAR) AS source_type,
+       CAST(NULL AS VARCHAR) AS base_tables, CAST(NULL AS VARCHAR) AS type,
+       CAST(NULL AS VARCHAR) AS stale, CAST(NULL AS VARCHAR) AS mode,
+       CAST(NULL AS TIMESTAMPTZ) AS stale_after,
+       CAST(NULL AS VARCHAR) AS invalid_reason,
+       CAST(NULL AS VARCHAR) AS owner_role_type
+WHERE false;
+CREATE OR REPLACE VIEW _sf.show_tasks AS
+SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, CAST(NULL AS VARCHAR) AS name,
+       CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS database_name,
+       CAST(NULL AS VARCHAR) AS schema_name, CAST(NULL AS VARCHAR) AS owner,
+       CAST(NULL AS VARCHAR) AS comment, CAST(NULL AS VARCHAR) AS warehouse,
+       CAST(NULL AS VARCHAR) AS schedule, CAST(NULL AS VARCHAR) AS predecessors,
+       CAST(NULL AS VARCHAR) AS state, CAST(NULL AS VARCHAR) AS definition,
+       CAST(NULL AS VARCHAR) AS condition,
+       CAST(NULL AS VARCHAR) AS allow_overlapping_execution,
+       CAST(NULL AS VARCHAR) AS error_integration,
+       CAST(NULL AS TIMESTAMPTZ) AS last_committed_on,
+       CAST(NULL AS TIMESTAMPTZ) AS last_suspended_on,
+       CAST(NULL AS VARCHAR) AS owner_role_type, CAST(NULL AS VARCHAR) AS config,
+       CAST(NULL AS VARCHAR) AS last_suspended_reason,
+       CAST(NULL AS VARCHAR) AS task_relations
+WHERE false;
+CREATE OR REPLACE VIEW _sf.show_pipes AS
+SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, CAST(NULL AS VARCHAR) AS name,
+       CAST(NULL AS VARCHAR) AS database_name, CAST(NULL AS VARCHAR) AS schema_name,
+       CAST(NULL AS VARCHAR) AS definition, CAST(NULL AS VARCHAR) AS owner,
+       CAST(NULL AS VARCHAR) AS notification_channel,
+       CAST(NULL AS VARCHAR) AS comment, CAST(NULL AS VARCHAR) AS integration,
+       CAST(NULL AS VARCHAR) AS pattern, CAST(NULL AS VARCHAR) AS error_integration,
+       CAST(NULL AS VARCHAR) AS owner_role_type,
+       CAST(NULL AS VARCHAR) AS invalid_reason, CAST(NULL AS VARCHAR) AS kind
+WHERE false;

@@ -1,6 +1,11 @@
 -- Bits of numbers and of binaries. Of two binaries of different length, the shorter is padded with
 -- zeros on the side that is named; without one it is an error.
 
+CREATE OR REPLACE MACRO _sf.main.whole_
+  (x BIGINT) AS x,
+  (x BLOB) AS x,
+  (x VARCHAR) AS CAST(round(CAST(x AS DECIMAL(38, 9))) AS BIGINT),
+  (x) AS CAST(round(x) AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.padded_bits_(a, n, side) AS
   CAST(unhex(CASE side
     WHEN 'LEFT' THEN lpad(hex(a), CAST(2 * n AS INTEGER), '0')

@@ -97,7 +97,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_timestamp_
   (x VARCHAR) AS _sf.main.pg_timestamp_of_text_(x), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_
   (x VARCHAR) AS _sf.main.pg_timestamptz_of_text_(x), (x) AS x;
-CREATE OR REPLACE MACRO _sf.main.pg_time_ (x VARCHAR) AS _sf.main.pg_time_of_text_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_time_ (x VARCHAR) AS _sf.main.pg_time_of_text_(x),
+  (x TIMESTAMPTZ) AS CAST(x AS TIMESTAMP), (x) AS x;
 -- Of aggregates, where no overload can be chosen: all by way of their texts.
 CREATE OR REPLACE MACRO _sf.main.pg_date_of_aggregate_(x) AS
   CASE typeof(x) WHEN 'VARCHAR' THEN _sf.main.pg_date_of_text_(CAST(x AS VARCHAR))

@@ -71,3 +71,13 @@ CREATE OR REPLACE MACRO _sf.main.pg_json_pairs_(xs) AS
   CAST('{ ' || array_to_string(
     list_transform(xs, lambda e: _sf.main.pg_json_name_(e.k) || ' : ' || _sf.main.pg_json_member_(e.v)), ', ')
     || ' }' AS JSON);
+-- json_object of arrays: names and values one after another, or apart.
+CREATE OR REPLACE MACRO _sf.main.pg_json_object_
+  (ks, vs) AS CASE
+    WHEN len(ks) <> len(vs) THEN error('mismatched array dimensions')
+    WHEN ks IS NOT NULL AND vs IS NOT NULL THEN CAST('{' || coalesce(array_to_string(list_transform(
+      list_zip(ks, vs), lambda e: _sf.main.pg_json_name_(e[1]) || ' : ' || _sf.main.pg_json_member_(e[2])), ', '), '') || '}' AS JSON) END,
+  (a) AS CASE
+    WHEN len(a) % 2 = 1 THEN error('array must have even number of elements')
+    WHEN a IS NOT NULL THEN CAST('{' || coalesce(array_to_string(list_transform(
+      range(1, len(a), 2), lambda i: _sf.main.pg_json_name_(a[i]) || ' : ' || _sf.main.pg_json_member_(a[i + 1])), ', '), '') || '}' AS JSON) END;

@@ -1,0 +1,124 @@
+"""The pipe operator: `SELECT ... ->> SELECT ... FROM $1`, as one query.
+
+Why it exists: sqlglot's grammar has no such operator. Each query of a chain may read from those before
+it, `$1` being the one right before; here its tokens are put in brackets where it is read, so that the
+chain is one query like any other. A chain that holds more than queries would be several statements, one
+of which reads the results of others: it is refused.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+
+_QUERIES = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN})
+_OTHERS = frozenset(
+    {
+        *("SHOW", "DESCRIBE", "DESC", "LIST", "LS", "CALL", "INSERT", "UPDATE", "DELETE", "MERGE"),
+        *(
+            "CREATE",
+            "ALTER",
+            "DROP",
+            "TRUNCATE",
+            "BEGIN",
+            "COMMIT",
+            "ROLLBACK",
+            "COPY",
+            "USE",
+            "SET",
+        ),
+        *("EXECUTE", "EXPLAIN", "GRANT", "REVOKE", "UNDROP"),
+    }
+)
+_BEFORE_A_SOURCE = frozenset({TokenType.FROM, TokenType.JOIN, TokenType.COMMA})
+
+
+def chained(tokens: list[Token]) -> list[Token]:
+    """The tokens of a chain of queries as those of its last one; the same list where there is none.
+
+    `->>` between a document and a key is no pipe. Raises 0A000 for a chain of other statements, and
+    42601 for a `$n` that no query before is.
+    """
+    pipes = [at for at in range(len(tokens) - 1) if _is_pipe(tokens, at)]
+    if not pipes:
+        return tokens
+    bounds = [-1, *pipes, len(tokens)]
+    made: list[list[Token]] = []
+    for start, end in pairwise(bounds):
+        piece = tokens[start + 1 : end]
+        if not piece or piece[0].token_type not in _QUERIES:
+            place = tokens[pipes[0]]
+            hint = (
+                "Send the statements one by one; RESULT_SCAN(LAST_QUERY_ID()) reads their results."
+            )
+            message = "the pipe operator between statements that are not queries is not supported"
+            raise SqlError("0A000", message, hint=hint, position=place.start + 1)
+        made.append(_read(piece, made))
+    return made[-1]
+
+
+def _is_pipe(tokens: list[Token], at: int) -> bool:
+    if tokens[at].token_type != TokenType.DARROW:
+        return False
+    after = tokens[at + 1]
+    if after.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+        return False
+    return after.token_type in (TokenType.SELECT, TokenType.WITH) or after.text.upper() in _OTHERS
+
+
+def _read(piece: list[Token], before: list[list[Token]]) -> list[Token]:
+    """A query with those in brackets that it reads from."""
+    made: list[Token] = []
+    at = 0
+    while at < len(piece):
+        token = piece[at]
+        follows = piece[at - 1].token_type in _BEFORE_A_SOURCE if at else False
+        named = token.token_type == TokenType.PARAMETER and at + 1 < len(piece)
+        if follows and named and piece[at + 1].token_type == TokenType.NUMBER and _in_from(made):
+            back = int(piece[at + 1].text)
+            if not 1 <= back <= len(before):
+                message = f"there is no statement ${back} before this one"
+                raise SqlError("42601", message, position=token.start + 1)
+            made.append(_bracket(token, TokenType.L_PAREN, "("))
+            made.extend(before[-back])
+            made.append(_bracket(token, TokenType.R_PAREN, ")"))
+            at += 2
+        else:
+            made.append(token)
+            at += 1
+    return made
+
+
+_CLAUSES = frozenset(
+    {
+        *(
+            TokenType.FROM,
+            TokenType.SELECT,
+            TokenType.WHERE,
+            TokenType.GROUP_BY,
+            TokenType.ORDER_BY,
+        ),
+        *(TokenType.HAVING, TokenType.QUALIFY, TokenType.ON, TokenType.USING, TokenType.LIMIT),
+    }
+)
+
+
+def _in_from(made: list[Token]) -> bool:
+    """Whether what comes next is in a FROM, where a comma is between tables."""
+    depth = 0
+    for token in reversed(made):
+        depth += (token.token_type == TokenType.R_PAREN) - (token.token_type == TokenType.L_PAREN)
+        if depth < 0:
+            return False
+        if depth == 0 and token.token_type in _CLAUSES:
+            return token.token_type == TokenType.FROM
+        if depth == 0 and token.token_type == TokenType.JOIN:
+            return True
+    return False
+
+
+def _bracket(place: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, place.line, place.col, place.start, place.end)
