@@ -24,7 +24,9 @@ from proxy.sql import inference
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
 from proxy.sql.snowflake.assigning import Assigning
+from proxy.sql.snowflake.in_force import planned_under
 from proxy.sql.statement import Statement
+from proxy.sql.uncollected import uncollected
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 _KEPT = 256
 _KEPT_LENGTH = 8192  # characters: a longer statement is hardly the same twice
 
-_Key = tuple[str, tuple[tuple[int, int], ...], str]
+_Key = tuple[str, tuple[tuple[int, int], ...], str, tuple[tuple[str, str], ...]]
 
 
 class Typed:
@@ -51,11 +53,13 @@ class Typed:
             return plan
         session = self._session
         zone = session.settings.get("TimeZone")
-        key = plan.sql, tuple(sorted((oids or {}).items())), zone
+        parameters = session.dialect.parameters
+        key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
         found = self._kept.get(key)
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
-        tree = inference.read(plan.sql)
+        with uncollected():
+            tree = inference.read(plan.sql)
         if tree is None:
             return plan
         try:
@@ -74,7 +78,10 @@ class Typed:
         session = self._session
         kind = Typing if session.dialect.name == "postgres" else Assigning
         typing, stamp = await session.on_duck(_looked, kind, session.duck, tree, oids)
-        return stamp, (typing.apply(zone) if typing is not None else None) or sql
+        if typing is None:
+            return stamp, sql
+        with planned_under(session.dialect.parameters), uncollected():
+            return stamp, typing.apply(zone) or sql
 
     def _placed(self, error: SqlError, plan: Statement) -> SqlError:
         """The error with its place in the message instead of that in DuckDB's SQL."""

@@ -11,12 +11,12 @@ not raised but kept in `Statement.refused`, to be met when its turn comes.
 
 from __future__ import annotations
 
-import gc
 from collections import OrderedDict
 
 from proxy.sql.planning import plan_message
 from proxy.sql.snowflake.in_force import planned_under
 from proxy.sql.statement import Dialect, Route, Statement
+from proxy.sql.uncollected import uncollected
 
 
 class PlanCache:
@@ -48,19 +48,12 @@ class PlanCache:
             self._plans.move_to_end(key)
             return found
         self.misses += 1
-        # All that a plan is made with ends with it: to look through it while it grows costs a sixth of
-        # the time and frees nothing.
-        collects = gc.isenabled()
-        gc.disable()
-        try:
+        with uncollected():
             if dialect.parameters:
                 with planned_under(dialect.parameters):
                     made = plan_message(text, dialect)
             else:
                 made = plan_message(text, dialect)
-        finally:
-            if collects:
-                gc.enable()
         for statement in made:
             if statement.refused is not None:
                 # A kept error must not keep the frames and trees that it was raised among.

@@ -73,6 +73,8 @@ def _plan_all(
     text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
 ) -> tuple[Statement, ...]:
     slices = split(tokens, text, scripting=is_snowflake(dialect))
+    if len(slices) == 1:
+        return (_plan(text, slices[0], dialect, reader),)
     return tuple([_plan(text, piece, dialect, reader) for piece in slices])
 
 

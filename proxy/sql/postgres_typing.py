@@ -106,6 +106,9 @@ _DECIDING = (
 )
 
 
+_IN_CHAINS = (exp.DPipe, exp.Dot, exp.Anonymous)
+
+
 class Typing(Documents):
     """One statement of DuckDB's, whose types are noted by `look` and acted upon by `apply`.
 
@@ -196,6 +199,8 @@ class Typing(Documents):
     # --- what is noted ------------------------------------------------------------------------
 
     def kind_of(self, node: exp.Expr | None, scope: Scope) -> Type:
+        if isinstance(node, _IN_CHAINS) and id(node) in self._kinds:
+            return self._kinds[id(node)]  # a side of || is asked twice, one of its own four times
         kind = super().kind_of(node, scope)
         if node is not None:
             self._kinds[id(node)] = kind

@@ -173,3 +173,26 @@ def test_a_text_of_a_query_is_cast_as_snowflake_casts_it(
     connection.execute("INSERT INTO s VALUES ('05-Mar-2016')")
     connection.execute("INSERT INTO t SELECT v, HEX_ENCODE('Hi') FROM s")
     assert connection.execute("SELECT d::VARCHAR, b FROM t").fetchone() == ("2016-03-05", b"Hi")
+
+
+def test_a_text_that_is_inserted_is_read_by_the_sessions_format(server: Running) -> None:
+    insert = "insert into read_by_ values ('05/10/2024')"
+    with server.connect() as connection:
+        connection.execute("create or replace temporary table read_by_ (d date)")
+        connection.execute(insert)
+        connection.execute("alter session set date_input_format = 'DD/MM/YYYY'")
+        connection.execute(insert)
+        with pytest.raises(psycopg.Error, match="2024-05-10"):
+            connection.execute("insert into read_by_ values ('2024-05-10')")
+        found = connection.execute("select d from read_by_ order by d").fetchall()
+        assert found == [(_day("2024-05-10"),), (_day("2024-10-05"),)]
+
+
+def test_a_bulk_insert_is_one_statement(server: Running) -> None:
+    rows = ", ".join(f"({n}, '2024-01-{n % 28 + 1:02}', 'x{n}')" for n in range(5000))
+    with server.connect() as connection:
+        connection.execute("create or replace temporary table bulk_ (n int, d date, t varchar)")
+        assert connection.execute(f"insert into bulk_ values {rows}").rowcount == 5000
+        query = "select count(distinct d), min(d), max(d), count(distinct t) from bulk_"
+        found = connection.execute(query).fetchone()
+        assert found == (28, _day("2024-01-01"), _day("2024-01-28"), 5000)

@@ -8,6 +8,8 @@ given that cast, once the columns' types are known (`proxy.typed`).
 
 from __future__ import annotations
 
+from datetime import date, time
+
 from sqlglot import exp
 
 from proxy.sql import snowflake
@@ -19,6 +21,7 @@ from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_typing import Typing
 from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.reading import write_duckdb
+from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.types import cast_to
 
 _D = exp.DType
@@ -52,17 +55,17 @@ class Assigning(Typing):
         return super().look()
 
     def apply(self, zone: str) -> str | None:
-        changed = False
+        made_over = False
         for literal, kind in self._literals.values():
             in_postgress_format = kind == "bytea" and literal.this.startswith("\\x")
-            if kind in _CASTS and not in_postgress_format:
+            if kind in _CASTS and not (in_postgress_format or is_common(literal.this, kind)):
                 literal.replace(_cast(literal, _CASTS[kind]))
-                changed = True
+                made_over = True
         for value, kind in self._written:
             if (made := cast_to(value.copy(), exp.DataType(this=_CASTS[kind]))) is not None:
                 value.replace(made)
-                changed = True
-        return write_duckdb(self._tree) if changed else None
+                made_over = True
+        return write_duckdb(self._tree) if made_over else None
 
     def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
         Statements._compare(self, left, kind, right, scope)
@@ -77,6 +80,42 @@ class Assigning(Typing):
 
 
 _NO_TEXTS = (exp.Literal, exp.Null, exp.Cast, exp.TryCast, exp.Placeholder, exp.Parameter)
+
+
+_FORMATS = {
+    "date": "date_input_format",
+    "time": "time_input_format",
+    "timestamp": "timestamp_input_format",
+}
+_FIRST_YEAR = 1583  # of which all calendars are one
+
+
+def is_common(text: str, kind: str) -> bool:
+    """Whether DuckDB's own cast of a text to a type is Snowflake's: `2020-01-31`, `12:30:00`.
+
+    Of a bulk insert's texts most are: a cast of Snowflake's takes DuckDB some milliseconds to bind.
+    """
+    if kind == "bool":
+        return text in ("true", "false")
+    if kind not in _FORMATS or changed(_FORMATS[kind]) or not text.isascii():
+        return False
+    try:
+        if kind == "time":
+            return len(text) == 8 and time.fromisoformat(text).isoformat() == text
+        day, rest = text[:10], text[10:]
+        if date.fromisoformat(day).isoformat() != day or int(day[:4]) < _FIRST_YEAR:
+            return False
+        if kind == "date" or not rest:
+            return not rest
+        clock, _, fraction = rest[1:].partition(".")
+        return (
+            rest[0] == " "
+            and len(clock) == 8
+            and time.fromisoformat(clock).isoformat() == clock
+            and (rest[9:] == "" or (fraction.isdigit() and len(fraction) <= 6))
+        )
+    except ValueError:
+        return False
 
 
 def _cast(literal: exp.Literal, kind: exp.DType) -> exp.Expr:
