@@ -435,6 +435,8 @@ def _arguments(call: exp.Expr) -> list[exp.Expr]:
 def _table_function(lateral: exp.Lateral | exp.TableFromRows) -> exp.Expr | None:
     call = lateral.this
     alias = lateral.args.get("alias")
+    if lateral.args.get("sample") is not None:
+        raise unsupported("SAMPLE of a table function", lateral, "Sample a query over it.")
     rule = _TABLE_FUNCTIONS.get(call.__class__)
     if rule is None and isinstance(lateral, exp.TableFromRows) and isinstance(call, exp.Literal):
         return _named_table(call, alias)
