@@ -91,6 +91,7 @@ async def _measure(directory: Path, count: int, rounds: int) -> None:
         None,
         "",
         StageService(directory / "stages", duck),
+        "snowflake",
     )
     pool = pools.of(Login("bench", None))
     client = _transport()

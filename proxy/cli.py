@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -104,6 +105,7 @@ def _reason(problem: object) -> str:
 def _run(settings: config.Settings) -> int:
     from proxy.server import Server, StartError
 
+    _allow_descriptors()
     server = Server(settings)
     try:
         server.prepare()
@@ -116,6 +118,20 @@ def _run(settings: config.Settings) -> int:
     finally:
         server.close()
     return 0
+
+
+def _allow_descriptors() -> None:
+    """As many open sockets as the system allows this process: shells' default is some 500 clients."""
+    try:
+        import resource
+    except ImportError:  # not there on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return
+    most = 1 << 20 if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

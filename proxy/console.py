@@ -139,4 +139,6 @@ def columns(name: str) -> tuple[str, ...] | None:
 
 
 def rows(name: str, services: Services) -> list[Row]:
+    for session in services.sessions():
+        session.shortcut.unfold()
     return _VIEWS[name][1](services)

@@ -1,59 +1,93 @@
-"""What RowDescription says of a column beyond its DuckDB type: the n of varchar(n).
+"""What RowDescription says of a column beyond its DuckDB type: the n of varchar(n), numeric(p,s).
 
-One object a session. The lengths of a statement's columns are worked out once and kept while nothing
-is declared anew; a result without a text costs nothing here.
+One object a session. What the columns of a statement are declared as is worked out once and kept while
+nothing is declared anew; a result without a text or a number costs nothing here.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from proxy.engines.duck import DuckSession
-from proxy.sql.lengths import Declared, Lengths
+from proxy.sql.lengths import OWN, Declared, Lengths
 from proxy.wire.types import DuckType
 
 _KEPT = 64
+_Columns = Sequence[tuple[str, DuckType]]
 
 
 class Described:
-    def __init__(self, duck: DuckSession) -> None:
+    """numbers: whether a numeric that is computed has no precision and scale, as in Postgres."""
+
+    def __init__(self, duck: DuckSession, numbers: Callable[[], bool]) -> None:
         self._duck = duck
+        self._numbers = numbers
         self._lengths = Lengths(Declared())
-        self._kept: OrderedDict[str, tuple[int, ...] | None] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bool], tuple[int, ...] | None] = OrderedDict()
 
-    @staticmethod
-    def concerns(columns: Sequence[tuple[str, DuckType]]) -> bool:
-        """Whether there is a column that may have a length."""
-        return any(kind.id == "VARCHAR" and kind.alias is None for _, kind in columns)
+    def concerns(self, columns: _Columns) -> bool:
+        """Whether there is a column that may be declared with sizes."""
+        return any(map(_is_text, columns)) or self._has_numbers(columns)
 
-    def look(self, columns: Sequence[tuple[str, DuckType]]) -> bool:
+    def _has_numbers(self, columns: _Columns) -> bool:
+        return any(map(_is_number, columns)) and self._numbers()
+
+    def look(self, columns: _Columns) -> bool:
         """Blocks. Before `lengths`, within the session's transaction; whether it had to ask."""
-        if self.is_current or not self.concerns(columns):
+        if not self.concerns(columns) or self.is_current(columns):
             return False
-        self._duck.declared()
+        self._duck.declared(self._has_numbers(columns))
         return True
 
-    @property
-    def is_current(self) -> bool:
+    def is_current(self, columns: _Columns) -> bool:
         """Whether `look` would find nothing new."""
-        return self._duck.known_declared is not None
+        known = self._duck.known_declared
+        if known is None:
+            return False
+        return known.numbers is not None or not self._has_numbers(columns)
 
-    def lengths(self, sql: str, columns: Sequence[tuple[str, DuckType]]) -> tuple[int, ...] | None:
-        """n of each column of DuckDB's statement, 0 for none; None where no column has one."""
-        if not self.concerns(columns) or (declared := self._duck.last_declared) is None:
+    def lengths(self, sql: str, columns: _Columns, scalar: bool = False) -> tuple[int, ...] | None:
+        """What each column of DuckDB's statement is declared as; None where all are as their types.
+
+        n of varchar(n), `number_of` a numeric(p,s), 0 for neither, OWN for what its type says.
+        scalar: whether the statement reads no relation.
+        """
+        numbers = self._has_numbers(columns)
+        if not numbers and (scalar or not any(map(_is_text, columns))):
             return None
+        declared = self._duck.last_declared or Declared()
         if declared is not self._lengths.declared:
             self._lengths = Lengths(declared)
             self._kept.clear()
-        if not self._lengths:
+        if not self._lengths and not numbers:
             return None
-        if sql not in self._kept:
-            found = self._lengths.of(sql, [name for name, _ in columns])
-            if found is not None:
-                texts = [kind.id == "VARCHAR" for _, kind in columns]
-                found = tuple(n if text else 0 for n, text in zip(found, texts, strict=True))
-            self._kept[sql] = found
+        key = sql, numbers
+        if key not in self._kept:
+            self._kept[key] = self._found(sql, columns, numbers)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return self._kept[sql]
+        return self._kept[key]
+
+    def _found(self, sql: str, columns: _Columns, numbers: bool) -> tuple[int, ...] | None:
+        found = self._lengths.of(sql, [name for name, _ in columns])
+        if found is None and not numbers:
+            return None
+        made = []
+        for column, length in zip(columns, found or (0,) * len(columns), strict=True):
+            if _is_text(column):
+                made.append(max(length, 0) or OWN)
+            else:
+                made.append(min(length, 0) if numbers and _is_number(column) else OWN)
+        return tuple(made)
+
+
+def _is_text(column: tuple[str, DuckType]) -> bool:
+    return column[1].id == "VARCHAR" and column[1].alias is None
+
+
+def _is_number(column: tuple[str, DuckType]) -> bool:
+    kind = column[1]
+    while kind.id == "LIST" and kind.children:
+        kind = kind.children[0]
+    return kind.id == "DECIMAL"

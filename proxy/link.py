@@ -9,10 +9,16 @@ packet: a system call, and a client that is woken, cost more than a small statem
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from proxy.engines import lane
+from proxy.engines.lane import ClientEnd
+from proxy.engines.prepared import RelayedStatement
+from proxy.portal import PreparedStatement
+from proxy.sql.statement import Statement
 from proxy.tls import CLIENT_HELLO, ServerTls, TlsLayer
 from proxy.wire.protocol import FrontendProtocol
 
@@ -24,12 +30,13 @@ _WRITE_AHEAD = 1 << 22  # bytes waiting for a client that does not read
 _PACKET = 1 << 16  # bytes that are sent without waiting for more
 
 
-class ClientLink(asyncio.Protocol):
+class ClientLink(ClientEnd, asyncio.Protocol):
     """`accepted` is called once the connection stands, and starts the session."""
 
     def __init__(
         self, accepted: Callable[[ClientLink], None], tls: ServerTls | None = None
     ) -> None:
+        ClientEnd.__init__(self)
         self.protocol = FrontendProtocol()
         self.on_lost: Callable[[], None] = _nothing
         self.on_pause: Callable[[], None] = _nothing
@@ -71,6 +78,8 @@ class ClientLink(asyncio.Protocol):
                 return
         shortcut = self.shortcut
         if shortcut is not None:
+            if self.fd >= 0:
+                shortcut.unfold()
             if shortcut.pending:
                 self.protocol.receive(data)
                 self._hold_back()
@@ -88,12 +97,51 @@ class ClientLink(asyncio.Protocol):
         if self.protocol.buffered > _READ_AHEAD and not self._paused_reading:
             assert self._transport is not None
             self._paused_reading = True
-            self._transport.pause_reading()
+            lane.pause_reading(self, self._transport)
+
+    def take_over(self) -> None:
+        """Its session has relayed what may pass: from here on it reads its socket itself."""
+        if self._layer is None and not self._paused_reading and not self.lost:
+            assert self._transport is not None
+            lane.take_over(self, self._transport)
+
+    @property
+    def borrower(self) -> Shortcut:
+        """Who waits for a backend, where an exchange waits that passes without Python."""
+        assert self.shortcut is not None
+        return self.shortcut
+
+    def unfold(self) -> None:
+        """An exchange that passes without Python is Python's from here on."""
+        self.borrower.unfold()
+
+    def parsed(self, plan: Statement, body: bytes) -> PreparedStatement:
+        """What an unnamed Parse makes, in an exchange that passes; body: behind its name."""
+        return PreparedStatement("", plan, relayed=RelayedStatement(body))
+
+    def at_end(self) -> None:
+        """The client has said its last."""
+        assert self._transport is not None
+        keep_open = self.eof_received()
+        lane.let_go(self)
+        if not keep_open:
+            self._transport.close()
+
+    def broken(self, number: int) -> None:
+        """Nothing can be read any more; number: errno."""
+        assert self._transport is not None
+        self.connection_lost(OSError(number, os.strerror(number)))
+        self._transport.abort()
 
     def go_on(self) -> None:
         """The shortcut is free again: what has arrived meanwhile is the session's."""
         if self._arrival is not None:
             self._wake(self._arrival)
+
+    @property
+    def sleeping(self) -> bool:
+        """The session waits for the client, and nothing has woken it."""
+        return self._arrival is not None and not self._arrival.done()
 
     @property
     def ended(self) -> bool:
@@ -107,12 +155,15 @@ class ClientLink(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._eof = True
+        if self.fd >= 0 and self.shortcut is not None:
+            self.shortcut.unfold()
         if self._arrival is not None and not (self.shortcut and self.shortcut.pending):
             self._wake(self._arrival)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = self._eof = True
+        lane.let_go(self)
         for waiting in (self._arrival, self._drained):
             if waiting is not None:
                 self._wake(waiting)
@@ -156,12 +207,16 @@ class ClientLink(asyncio.Protocol):
         if self._paused_reading:
             assert self._transport is not None
             self._paused_reading = False
-            self._transport.resume_reading()
+            lane.resume_reading(self, self._transport)
         self._arrival = self._loop.create_future()
+        if self.fd >= 0 and self.shortcut is not None:
+            self.shortcut.arm()
         try:
             await self._arrival
         finally:
             self._arrival = None
+            if self.fd >= 0 and self.shortcut is not None:
+                self.shortcut.unfold()
         return True
 
     def secure(self) -> None:
@@ -198,6 +253,7 @@ class ClientLink(asyncio.Protocol):
             self.write(data)
             self.flush()
         elif not self.lost:
+            self.unsent = True
             self._transport.write(data)
 
     def flush(self) -> None:
@@ -210,6 +266,7 @@ class ClientLink(asyncio.Protocol):
             data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
             if self._layer is not None:
                 data = self._layer.send(data)
+            self.unsent = True
             self._transport.write(data)
 
     async def drain(self) -> None:
@@ -239,6 +296,7 @@ class ClientLink(asyncio.Protocol):
     def close(self) -> None:
         """Sends what is written, then hangs up."""
         self.flush()
+        lane.let_go(self)
         if self._transport is not None:
             self._transport.close()
 

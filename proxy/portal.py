@@ -7,7 +7,7 @@ session keeps both by name, as the extended protocol does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from proxy.engines.duck_scroll import GivenRows, ScrollRows
 from proxy.engines.duck_statement import DuckStatement
 from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
+from proxy.sql.lengths import OWN
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
 from proxy.wire.types import DuckType, varchar, wire_type
@@ -37,6 +38,7 @@ class PreparedStatement:
     returned: Statement | None = None  # with parameters behind RETURNING: the plan that has them
     hides_nulls: bool = False  # seen while the statement is bound, NULL would change its columns
     relayed: RelayedStatement | None = None
+    passing: Statement | None = None  # its plan, once found to pass without asking the catalog
     asked: Statement | None = None  # the plan as the text gave it
     oids: tuple[int, ...] = ()  # as Parse gave them
     told: list[tuple[str, DuckType]] | None = None  # the columns that Describe has named
@@ -115,8 +117,10 @@ def columns_of(
     """The fields of RowDescription for a DuckDB result. lengths: as `Described.lengths` gives them."""
     columns = []
     for (name, duck), code in zip(row_types, formats, strict=True):
-        length = lengths[len(columns)] if lengths else 0
-        wire = varchar(length) if length else wire_type(duck)
+        length = lengths[len(columns)] if lengths else OWN
+        wire = varchar(length) if length > 0 else wire_type(duck)
+        if length <= 0 and length != OWN:
+            wire = replace(wire, modifier=-length or -1)
         columns.append(m.Column(name, wire.oid, wire.size, wire.modifier, code))
     return columns
 

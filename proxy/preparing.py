@@ -136,16 +136,16 @@ class Preparation:
             rows = statement.row_types or []
             without = parameter_types.without_digits
             statement.row_types = [(name, without(kind)) for name, kind in rows] or None
-        if not plan.scalar:
-            await self._settle_lengths(statement)
+        await self._settle_lengths(statement)
 
     async def _settle_lengths(self, statement: PreparedStatement) -> None:
-        """Which of the result columns are varchar(n)."""
+        """Which of the result columns are varchar(n) or numeric(p,s)."""
         described, rows = self._session.described, statement.row_types
         if rows is not None and described.concerns(rows):
-            if not described.is_current:
+            scalar = statement.plan is not None and statement.plan.scalar
+            if not scalar and not described.is_current(rows):
                 await self._session.on_duck(described.look, rows)
-            statement.lengths = described.lengths(statement.sql, rows)
+            statement.lengths = described.lengths(statement.sql, rows, scalar)
 
     async def _settle_row_types(
         self, statement: PreparedStatement, plan: Statement, oids: Sequence[int]

@@ -84,7 +84,7 @@ class Session:
         self.settings = SessionSettings(self.in_step.changed)
         self.style = self.in_step.style
         self.duck = services.duck.session()
-        self.described = Described(self.duck)
+        self.described = Described(self.duck, self._numbers_are_postgres)
         self.typed = Typed(self)
         self.constraints = Constraints(self)
         self.relay = Relay(
@@ -212,6 +212,7 @@ class Session:
     def stop(self) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
         self._stopping = True
+        self.shortcut.unfold()
         if not self.busy:
             self.link.write(m.error_response(_SHUTDOWN))
             self.abandon()
@@ -449,6 +450,10 @@ class Session:
     async def _block_ended(self, committed: bool, half: bool) -> None:
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
+
+    def _numbers_are_postgres(self) -> bool:
+        """Whether a numeric that is computed has no precision, as in Postgres."""
+        return self.dialect.name == "postgres"
 
     def forget_constants(self) -> None:
         self.simple.constants.forget()

@@ -85,6 +85,11 @@ class SessionContext:
         listing = plan.route is Route.DUCKDB and plan.kind.startswith(_LISTINGS)
         self._listing = (plan.sql, plan.needs) if listing else None
 
+    def passed(self, statements: int) -> None:
+        """As many statements that Postgres answered have run meanwhile."""
+        self._number += statements
+        self._listing = None
+
     # --- what the engine is told --------------------------------------------------------------
 
     def refresh(self, needs: Iterable[str]) -> None:

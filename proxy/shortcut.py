@@ -16,7 +16,9 @@ import struct
 from typing import TYPE_CHECKING
 
 from proxy.engines.backend import Backend
+from proxy.engines.lane import Texts
 from proxy.engines.prepared import RelayedStatement
+from proxy.engines.profile import Profile
 from proxy.errors import SqlError
 from proxy.portal import PreparedStatement
 from proxy.sql.reading import READERS
@@ -24,6 +26,7 @@ from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.traces import Trace
 from proxy.transaction import Block
 from proxy.wire import messages as m
+from proxy.wire.protocol import State
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -59,6 +62,7 @@ class KnownTexts:
         self._free: dict[bytes, tuple[tuple[int, int], ...]] = {}
         self._plans: dict[bytes, Statement] = {}
         self._whole: dict[bytes, Statement] = {}  # texts whose digits are all free
+        self.table = Texts() if Texts is not None else None  # the same, for the compiled way
 
     def find(self, text: bytes) -> Statement | None:
         masked = text.translate(_MASK)
@@ -84,12 +88,16 @@ class KnownTexts:
             self._free.clear()
             self._plans.clear()
             self._whole.clear()
+            if self.table is not None:
+                self.table.clear()
         self._free[masked] = free
         if masked.count(b"0") == sum(end - start for start, end in free):
             self._whole[masked] = plan
         for start, end in free:
             text = text[:start] + masked[start:end] + text[end:]
         self._plans[text] = plan
+        if self.table is not None and not plan.asks_catalog:
+            self.table.learn(text, free, plan)
 
 
 def _numbers(text: str, dialect: Dialect) -> tuple[tuple[int, int], ...]:
@@ -119,7 +127,6 @@ class Shortcut:
         # The places of the client's names for statements: start, end of the name, end of the frame.
         self._names: list[tuple[int, int, int, RelayedStatement]] = []
         self._parsed: PreparedStatement | None = None
-        self._passed: Statement | None = None  # the last plan of a named statement that passes
 
     def known(self) -> KnownTexts:
         dialect = self._session.dialect
@@ -133,20 +140,10 @@ class Shortcut:
         session = self._session
         if data[0] == _BIND and session.at_once.take(data):
             return True
-        relay = session.relay
-        profile, pool = relay.known_profile, relay.pool
-        if (
-            profile is None
-            or pool is None
-            or not profile.proven
-            or not relay.idle
-            or session.transaction.block is not Block.NONE
-            or session.extended.portals
-            or not session.unhurried
-            or not session.context.plain
-            or not session.mirror.quiet
-            or len(data) < 6
-        ):
+        profile, pool = session.relay.known_profile, session.relay.pool
+        if profile is None or pool is None or len(data) < 6:
+            return False
+        if not self._free(profile) or not session.mirror.quiet:
             return False
         first = data[0]
         if first == _QUERY:
@@ -170,6 +167,69 @@ class Shortcut:
         except SqlError as error:
             self.refuse(error)
         return True
+
+    def _free(self, profile: Profile) -> bool:
+        """Whether the session, asleep, has nothing else to do or to keep."""
+        session = self._session
+        return (
+            profile.proven
+            and session.relay.idle
+            and session.transaction.block is Block.NONE
+            and session.link.protocol.state is State.READY
+            and not session.extended.portals
+            and session.unhurried
+            and session.context.plain
+        )
+
+    # --- past Python --------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """The session sleeps: exchanges may pass without Python (`_lane.cpp`).
+
+        What `_free` found does not change until `unfold`. The catalog's mirror may; so what asks the
+        catalog never passes that way.
+        """
+        session = self._session
+        link, pool, profile = session.link, session.relay.pool, session.relay.known_profile
+        if (
+            profile is not None
+            and pool is not None
+            and link.fd >= 0
+            and link.sleeping
+            and not link.protocol.buffered
+            and not link.ended
+            and self._free(profile)
+        ):
+            link.flush()
+            statements = session.extended.statements
+            link.arm(profile, profile.matter, pool.end, self.known().table, statements)
+
+    def unfold(self) -> None:
+        """What passes without Python goes on as if it had been begun here; from now on none does."""
+        session = self._session
+        link = session.link
+        if link.fd < 0:
+            return
+        if passed := link.take_passed():
+            session.context.passed(passed)
+        if (left := link.leave()) is None:
+            return
+        self._data, backend, self._parsed = left
+        self.pending = session.busy = True
+        if backend is not None:
+            session.relay.take(backend)
+            backend.expect(self._finish)
+            return
+        self.waiting = True
+        profile, pool = session.relay.known_profile, session.relay.pool
+        assert profile is not None
+        assert pool is not None
+        if self._data[0] == _QUERY:
+            session.context.passed(1)
+            session.extended.statements.pop("", None)
+        elif not self._read_batch(self._data, profile.matter):
+            pool.withdraw(self)
+            self._leave_to_session()
 
     def _read_batch(self, data: bytes, matter: object) -> bool:
         """Whether these are whole messages that all pass, one Sync at their end."""
@@ -207,10 +267,10 @@ class Shortcut:
                         or (text.result is not None and text.result != statement.result)
                     ):
                         return False
-                    if plan is not self._passed:
+                    if plan is not found.passing:
                         if not passes(plan):
                             return False
-                        self._passed = plan
+                        found.passing = None if plan.asks_catalog else plan
                     names.append((at, name_end, end, statement))
             elif kind == _DESCRIBE:
                 if data[at + 5] != _PORTAL or data[at + 6] or statement is None:
@@ -243,9 +303,14 @@ class Shortcut:
     # --- as a borrower ------------------------------------------------------------------------
 
     def lend(self, backend: Backend) -> None:
-        self.waiting = False
+        self.unfold()
         session = self._session
         relay = session.relay
+        if not self.waiting:  # it was left to the session after all
+            assert relay.pool is not None
+            relay.pool.give_back(backend)
+            return
+        self.waiting = False
         relay.take(backend)
         data = self._data
         if backend.profile is not relay.known_profile:
@@ -282,6 +347,9 @@ class Shortcut:
         self._session.link.take_back(data)
 
     def refuse(self, error: SqlError) -> None:
+        self.unfold()
+        if not self.pending:  # it was left to the session after all
+            return
         self._clear()
         link = self._session.link
         link.write(m.error_response(error))
@@ -336,9 +404,13 @@ class Shortcut:
             session.shortcut_ended()
         if link.ended or link.protocol.buffered:
             link.go_on()
+        else:
+            link.take_over()
+            self.arm()
 
     def cancel(self) -> bool:
         """Ends the waiting for a backend, if that is what it does."""
+        self.unfold()
         pool = self._session.relay.pool
         if not self.waiting or pool is None or not pool.withdraw(self):
             return False
@@ -346,6 +418,7 @@ class Shortcut:
         return True
 
     def close(self) -> None:
+        self.unfold()
         pool = self._session.relay.pool
         if self.waiting and pool is not None:
             pool.withdraw(self)

@@ -175,7 +175,7 @@ class SimpleQuery:
                 session.compound.ran(plan, running.statement.moment, running.rows_changed)
                 return
             columns = tuple(running.columns)
-            lengths = None if plan.scalar else session.described.lengths(plan.sql, columns)
+            lengths = session.described.lengths(plan.sql, columns, plan.scalar)
             description = portals.row_description(columns, (0,) * len(columns), lengths)
             if plan.scalar and not piece[2]:
                 answer = b"".join((description, piece[0], portals.complete(plan.tag, piece[1])))

@@ -13,11 +13,14 @@ the statements prepared on it (`prepared`), by which the next client finds it in
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from proxy.engines import lane
+from proxy.engines.lane import BackendEnd, PoolEnd
 from proxy.engines.postgres import StartingConnection, _texts, read_error
 from proxy.errors import SqlError
 from proxy.wire import messages as m
@@ -72,11 +75,13 @@ SWALLOWED_QUERY = QUERY.swallowed()
 _PROVOKED = ERROR.swallowed()
 
 
-class Backend(StartingConnection):
+class Backend(BackendEnd, StartingConnection):
     """A connection that is ready; what is to be forwarded goes to the `client` given to `attach`."""
 
     def __init__(self) -> None:
-        super().__init__()
+        BackendEnd.__init__(self)
+        StartingConnection.__init__(self)
+        self.pool: PoolEnd | None = None
         self.status = "I"
         self.failed = False  # an ErrorResponse came since the last `settle`
         self.copying = False  # Postgres asked for COPY data and has not been given its end
@@ -84,6 +89,7 @@ class Backend(StartingConnection):
         self.prepared: OrderedDict[bytes, PreparedText] = OrderedDict()
         self.sending: set[bytes] = set()  # ... whose Parse is on its way
         self.closing: set[bytes] = set()  # ... whose Close is
+        self.recent: PreparedText | None = None  # the one used last
         self.unnamed: RelayedStatement | None = None  # whose text the unnamed statement is
         self.cancels = 0  # requests to cancel that may still be on their way to it
         self.untrusted = False  # a cancel may come at any time: not to be used again
@@ -106,8 +112,31 @@ class Backend(StartingConnection):
 
     # --- asyncio.Protocol ---------------------------------------------------------------------
 
+    def take_over(self) -> None:
+        """It is ready: from here on it reads its socket itself, where that is compiled."""
+        assert self._transport is not None
+        lane.take_over(self, self._transport)
+
+    def at_end(self) -> None:
+        """Postgres has closed the connection."""
+        assert self._transport is not None
+        lane.let_go(self)
+        self._transport.close()
+
+    def broken(self, number: int) -> None:
+        """Nothing can be read any more; number: errno."""
+        assert self._transport is not None
+        self.connection_lost(OSError(number, os.strerror(number)))
+        self._transport.abort()
+
+    def unfold(self) -> None:
+        """An exchange that passes without Python is Python's from here on."""
+        if self.client is not None:
+            self.client.unfold()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        lane.let_go(self)
         self._lose(
             SqlError(
                 "08006",
@@ -117,6 +146,7 @@ class Backend(StartingConnection):
         )
 
     def _lose(self, error: SqlError) -> None:
+        self.unfold()
         if self._lost is None:
             self._lost = error
         self._wake()
@@ -173,6 +203,7 @@ class Backend(StartingConnection):
         """client: takes slices of frames. on_parameter: told of each forwarded ParameterStatus."""
         self._client, self._on_parameter, self.on_lost = client, on_parameter, on_lost
         self.failed = False
+        self.unsent = True
 
     def detach(self, on_lost: Callable[[Backend], None]) -> None:
         """Nobody's for now; what still comes is dropped."""
@@ -197,10 +228,14 @@ class Backend(StartingConnection):
         if self._lost is not None:
             done()
             return
+        self.expect(done)
+        self._transport.write(data)
+
+    def expect(self, done: Callable[[], None]) -> None:
+        """An exchange, as `run` takes it, has been sent."""
         self._expected.append(RUN)
         self.completed = 0
         self._done = done
-        self._transport.write(data)
 
     def answer(self, data: bytes) -> None:
         """An answer of our own, in its turn among Postgres's."""
@@ -265,22 +300,24 @@ class Backend(StartingConnection):
     @property
     def sound(self) -> bool:
         """It answers nobody just now, and whoever comes next may have it."""
-        return not (self._expected or self.cancels or self.untrusted or self.expired or self._lost)
+        return not (self.busy or self.cancels or self.untrusted or self.expired or self._lost)
 
     @property
     def busy(self) -> bool:
-        return bool(self._expected)
+        return bool(self._expected) or self.client is not None
 
     def pause(self) -> None:
         if self._transport is not None and self._lost is None:
-            self._transport.pause_reading()
+            lane.pause_reading(self, self._transport)
 
     def resume(self) -> None:
         if self._transport is not None and self._lost is None:
-            self._transport.resume_reading()
+            lane.resume_reading(self, self._transport)
 
     def close(self) -> None:
         """Says goodbye, unless Postgres is not listening just now."""
+        self.unfold()
+        lane.let_go(self)
         if self._transport is not None and not self._transport.is_closing():
             if self._startup is None and not self._expected:
                 self._transport.write(m.frame(b"X"))
@@ -291,9 +328,10 @@ class Backend(StartingConnection):
 
     def give_up(self, error: SqlError) -> None:
         """Postgres does not answer: whoever waits for it gets the error now."""
+        self._lose(error)
+        lane.let_go(self)
         if self._transport is not None:
             self._transport.abort()
-        self._lose(error)
 
     def knows(self, text: PreparedText) -> bool:
         """Whether the statement is prepared here, or will be once what was sent has been read."""
@@ -302,8 +340,9 @@ class Backend(StartingConnection):
 
     def used(self, text: PreparedText) -> None:
         """It is the one to close last."""
-        if text.name in self.prepared:
+        if self.recent is not text and text.name in self.prepared:
             self.prepared.move_to_end(text.name)
+            self.recent = text
 
     def forget_prepared(self) -> None:
         self.prepared.clear()
@@ -410,7 +449,7 @@ class Backend(StartingConnection):
     def _note_prepared(self, kind: int, text: PreparedText) -> None:
         if kind == _PARSED:
             self.sending.discard(text.name)
-            self.prepared[text.name] = text
+            self.prepared[text.name] = self.recent = text
         elif kind == _CLOSED:
             self.closing.discard(text.name)
             self.prepared.pop(text.name, None)

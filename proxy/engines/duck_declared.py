@@ -19,11 +19,27 @@ _COLUMNS = """
 _VIEWS = "SELECT database_name, schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal"
 
 
-def read_declared(run: Callable[[str], list[tuple[Any, ...]]]) -> Declared:
-    """Blocks. run: as `DuckSession.run`. All but the checks is read only where there is one."""
+_NUMBERS = """
+    SELECT database_name, schema_name, table_name, column_name, data_type
+    FROM duckdb_columns() WHERE NOT internal AND data_type LIKE 'DECIMAL(%'
+      AND NOT contains(data_type, '"')
+"""
+
+
+def read_declared(run: Callable[[str], list[tuple[Any, ...]]], numbers: bool = False) -> Declared:
+    """Blocks. run: as `DuckSession.run`. All else is read only where there is a check or a number.
+
+    numbers: whether DECIMALs are wanted too.
+    """
     checks = run(_CHECKS)
-    if not checks:
-        return Declared()
+    found = None
+    if numbers:
+        found = {
+            ((db, schema, table), column): _sizes(kind)
+            for db, schema, table, column, kind in run(_NUMBERS)
+        }
+    if not checks and not found:
+        return Declared(numbers=found)
     database, schemas = run("SELECT current_database(), current_schemas(true)")[0]
     return Declared(
         database,
@@ -31,4 +47,11 @@ def read_declared(run: Callable[[str], list[tuple[Any, ...]]]) -> Declared:
         tuple(((db, schema, table), column, text) for db, schema, table, column, text in checks),
         {(db, schema, table): tuple(names) for db, schema, table, names in run(_COLUMNS)},
         {(db, schema, view): sql for db, schema, view, sql in run(_VIEWS)},
+        found,
     )
+
+
+def _sizes(kind: str) -> tuple[int, int]:
+    """Of `DECIMAL(10,2)` or `DECIMAL(10,2)[]`."""
+    precision, _, scale = kind.partition("(")[2].partition(")")[0].partition(",")
+    return int(precision), int(scale)

@@ -6,7 +6,7 @@ be right; the message is DuckDB's own without the engine's noise, its suggestion
 
 from __future__ import annotations
 
-from proxy.engines.duck_jsonb import MARK
+from proxy.engines.duck_functions import MARK
 from proxy.engines.duck_wordings import wording
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError

@@ -15,10 +15,25 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from proxy.engines.duckdb_api import DuckError, api, check_error_data, ptr
-from proxy.engines.duckdb_c import TYPE_NAMES, Connection
+from proxy.engines.duckdb_c import TYPE_NAMES, Connection, type_of
+from proxy.errors import SqlError
 
 Body = Callable[..., pa.Array]
 """Takes an array for each argument, of one length, and gives one of that length."""
+
+AnyBody = Callable[..., pa.Array]
+"""Takes the type of its first argument, a `DuckType`, and an array for each argument."""
+
+MARK = "\x1f"
+"""What stands before and between the SQLSTATE, the message and the detail of an error of ours."""
+
+
+def as_told(error: Exception) -> str:
+    """An error as DuckDB is told it, so that `duck_errors` finds its parts again."""
+    if not isinstance(error, SqlError):
+        return str(error)
+    return MARK + MARK.join((error.sqlstate, error.message, error.detail or "")) + MARK
+
 
 _CALL = c.CFUNCTYPE(None, ptr, ptr, ptr)
 _ARROW = {
@@ -83,6 +98,66 @@ class Functions:
             api.destroy_scalar_function(c.byref(function))
             for kind in (*taken, given):
                 api.destroy_logical_type(c.byref(kind))
+
+    def register_of_any(
+        self, name: str, others: tuple[str, ...], result: str, body: AnyBody
+    ) -> None:
+        """`name(x, others...)` of an x of whatever type, as `body` computes it.
+
+        Raises `DuckError` for a name that is taken.
+        """
+        function = ptr(api.create_scalar_function())
+        taken = [_logical_type("ANY"), *map(_logical_type, others)]
+        given = _logical_type(result)
+        call = _CALL(self._caller_of_any(1 + len(others), result, body))
+        try:
+            api.scalar_function_set_name(function, name.encode())
+            for kind in taken:
+                api.scalar_function_add_parameter(function, kind)
+            api.scalar_function_set_return_type(function, given)
+            api.scalar_function_set_function(function, c.cast(call, ptr))
+            if api.register_scalar_function(self._connection.handle, function):
+                raise DuckError(f"Catalog Error: cannot register function {name}")
+            self._alive.append(call)
+        finally:
+            api.destroy_scalar_function(c.byref(function))
+            for kind in (*taken, given):
+                api.destroy_logical_type(c.byref(kind))
+
+    def _caller_of_any(
+        self, count: int, result: str, body: AnyBody
+    ) -> Callable[[int, int, int], None]:
+        converted = self._converted(pa.schema([pa.field("0", _arrow(result))]))
+        names = (c.c_char_p * count)(*(str(n).encode() for n in range(count)))
+        lossless: list[ptr] = []
+
+        def call(info: int, chunk: int, output: int) -> None:
+            types = (ptr * count)()
+            try:
+                for n in range(count):
+                    vector = api.data_chunk_get_vector(chunk, n)
+                    types[n] = api.vector_get_column_type(vector)
+                duck = type_of(api.vector_get_column_type(api.data_chunk_get_vector(chunk, 0)))
+                if not lossless:  # the setting that it needs is made after functions are registered
+                    options = ptr()
+                    api.connection_get_arrow_options(self._connection.handle, c.byref(options))
+                    lossless.append(options)
+                shape = c.create_string_buffer(_SCHEMA_SIZE)
+                check_error_data(
+                    api.to_arrow_schema(lossless[0], types, names, count, c.addressof(shape))
+                )
+                room = c.create_string_buffer(_ARRAY_SIZE)
+                check_error_data(api.data_chunk_to_arrow(lossless[0], chunk, c.addressof(room)))
+                rows = pa.RecordBatch._import_from_c(c.addressof(room), c.addressof(shape))
+                self._answer(body(duck, *rows.columns), converted, output)
+            except Exception as error:
+                api.scalar_function_set_error(info, as_told(error).encode())
+            finally:
+                for n in range(count):
+                    if types[n]:
+                        api.destroy_logical_type(c.byref(ptr(types[n])))
+
+        return call
 
     def _caller(
         self, arguments: tuple[str, ...], result: str, body: Body

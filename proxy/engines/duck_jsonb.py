@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import ctypes as c
 
+from proxy.engines.duck_functions import as_told
 from proxy.engines.duckdb_api import TYPE_NAMES, Api, DuckError, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
 from proxy.engines.jsonb_in_rows import with_documents
-from proxy.errors import SqlError
 from proxy.wire.decoders.documents import jsonb_text
 
 try:
@@ -53,9 +53,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
 _api = Api(_SIGNATURES)
 _TRY = 1  # `duckdb_cast_mode`
 
-MARK = "\x1f"
-"""What stands before and between the SQLSTATE, the message and the detail of an error of ours."""
-
 
 def alias_of_text(name: str | None = None) -> int:
     """The logical type VARCHAR, or an alias of it; the caller destroys it."""
@@ -72,19 +69,13 @@ def _one(info: int, row: int, text: int, size: int, output: int) -> bool:
         made = jsonb_text(c.string_at(text, size).decode(), "").encode()
         _api.vector_assign_string_element_len(output, row, made, len(made))
     except Exception as error:
-        told = _told(error).encode()
+        told = as_told(error).encode()
         if _api.cast_function_get_cast_mode(info) == _TRY:
             _api.cast_function_set_row_error(info, told, row, output)
             return True
         _api.cast_function_set_error(info, told)
         return False
     return True
-
-
-def _told(error: Exception) -> str:
-    if not isinstance(error, SqlError):
-        return str(error)
-    return MARK + MARK.join((error.sqlstate, error.message, error.detail or "")) + MARK
 
 
 _INLINE = 12  # bytes of a `duckdb_string_t` that hold a short string themselves

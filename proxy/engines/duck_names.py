@@ -100,12 +100,17 @@ class DuckNames:
         """What `declared` gave last."""
         return self._declared
 
-    def declared(self) -> Declared:
-        """Blocks. What the catalog declares, as this session sees it: the same object while it is so."""
-        if (known := self.known_declared) is not None:
+    def declared(self, numbers: bool = False) -> Declared:
+        """Blocks. What the catalog declares, as this session sees it: the same object while it is so.
+
+        numbers: whether the sizes of DECIMALs are wanted; once they were, they are always read.
+        """
+        known = self.known_declared
+        if known is not None and (known.numbers is not None or not numbers):
             return known
+        numbers = numbers or (self._declared is not None and self._declared.numbers is not None)
         self._declared_at = self._watch.stamp()
-        found = read_declared(self.run)
+        found = read_declared(self.run, numbers)
         if found != self._declared:
             self._declared = found
         assert self._declared is not None

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.engines import duck_jsonb, duckdb_c
+from proxy.engines import duck_any, duck_documents, duck_jsonb, duckdb_c
 from proxy.engines.duck_functions import Body, Functions
 from proxy.errors import SqlError
 
@@ -33,9 +33,11 @@ class Furniture:
     def put_into(self, calling: duckdb_c.Connection, connection: duckdb_c.Connection) -> Functions:
         """Blocks. calling: the connection that functions are registered on; it stays open."""
         duck_jsonb.register(connection)
+        duck_documents.register(connection)
         functions = Functions(calling)
         for function in self.functions:
             functions.register(*function)
+        duck_any.register(functions)
         connection.run("ATTACH ':memory:' AS _sf")
         for register in self.table_functions:
             register(connection)

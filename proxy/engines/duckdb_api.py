@@ -129,6 +129,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "data_chunk_get_size": (idx, (ptr,)),
     "data_chunk_get_vector": (ptr, (ptr, idx)),
     "vector_get_data": (ptr, (ptr,)),
+    "vector_get_column_type": (ptr, (ptr,)),
     "vector_get_validity": (ptr, (ptr,)),
     "result_get_arrow_options": (ptr, (_result,)),
     "destroy_arrow_options": (None, (out,)),

@@ -47,7 +47,7 @@ _ENTRY_KINDS = {1: "r", 3: "v", 6: "S"}
 RETURNS_ROWS, RETURNS_COUNT, RETURNS_NOTHING = 3, 1, 2  # `duckdb_result_type`
 
 
-def _take_type(handle: int | None) -> DuckType:
+def type_of(handle: int | None) -> DuckType:
     """Reads a `duckdb_logical_type` into a value and destroys the handle."""
     if not handle:
         return DuckType("INVALID")
@@ -75,7 +75,7 @@ def _members(kind: str, count: Any, handle: int) -> _Family:
     take_name, take_type = getattr(api, f"{kind}_name"), getattr(api, f"{kind}_type")
     indexes = range(count(handle))
     return (
-        tuple(_take_type(take_type(handle, i)) for i in indexes),
+        tuple(type_of(take_type(handle, i)) for i in indexes),
         tuple(owned_text(take_name(handle, i)) or "" for i in indexes),
     )
 
@@ -88,10 +88,10 @@ _CHILDREN: dict[str, Any] = {
             for i in range(api.enum_dictionary_size(h))
         ),
     ),
-    "LIST": lambda h: ((_take_type(api.list_type_child_type(h)),), ()),
-    "ARRAY": lambda h: ((_take_type(api.array_type_child_type(h)),), ()),
+    "LIST": lambda h: ((type_of(api.list_type_child_type(h)),), ()),
+    "ARRAY": lambda h: ((type_of(api.array_type_child_type(h)),), ()),
     "MAP": lambda h: (
-        (_take_type(api.map_type_key_type(h)), _take_type(api.map_type_value_type(h))),
+        (type_of(api.map_type_key_type(h)), type_of(api.map_type_value_type(h))),
         (),
     ),
     "STRUCT": lambda h: _members("struct_type_child", api.struct_type_child_count, h),
@@ -253,7 +253,7 @@ class Prepared:
         return [
             (
                 owned_text(api.prepared_statement_column_name(handle, i)) or "",
-                _take_type(api.prepared_statement_column_logical_type(handle, i)),
+                type_of(api.prepared_statement_column_logical_type(handle, i)),
             )
             for i in range(api.prepared_statement_column_count(handle))
         ]
@@ -270,9 +270,7 @@ class Prepared:
     def parameters(self) -> list[DuckType]:
         """The type that DuckDB's binder inferred for each of $1..$n; `INVALID` where it could not."""
         handle = self._handle
-        return [
-            _take_type(api.param_logical_type(handle, i + 1)) for i in range(api.nparams(handle))
-        ]
+        return [type_of(api.param_logical_type(handle, i + 1)) for i in range(api.nparams(handle))]
 
     def bind(self, values: Sequence[tuple[int, Value]]) -> None:
         """(OID of the type, value) for each of $1..$n, as `duck_values.make` takes them."""
@@ -459,7 +457,7 @@ class Result:
         assert self._result is not None
         result = c.byref(self._result)
         return [
-            (text(api.column_name(result, i)), _take_type(api.column_logical_type(result, i)))
+            (text(api.column_name(result, i)), type_of(api.column_logical_type(result, i)))
             for i in range(api.column_count(result))
         ]
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines import duck_jsonb, duckdb_c
+from proxy.engines import duck_documents, duck_jsonb, duckdb_c
 from proxy.sql.identities import literal, quoted
 from proxy.sql.reading import DUCKDB
 
@@ -355,6 +355,7 @@ class Grammar:
         self._database = duckdb_c.Database(":memory:", settings)
         self._connection = self._database.connect()
         duck_jsonb.register(self._connection)
+        duck_documents.register(self._connection)
 
     def declared(self, made: _Made) -> Declared | None:
         """None for what cannot be made alone: it needs a type, a function or a table of the database."""

@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from proxy.engines.backend import Backend
+from proxy.engines.lane import Counters, PoolEnd
 from proxy.engines.postgres import ControlPlane, unreachable
 from proxy.engines.prepared import PreparedTexts
 from proxy.engines.profile import Profiles
@@ -67,18 +68,6 @@ class Borrower(Protocol):
     def refuse(self, error: SqlError) -> None: ...
 
 
-@dataclass(slots=True)
-class Counters:
-    """What a pool has done since the server started. waited: seconds, summed over the sessions."""
-
-    lent: int = 0
-    exchanges: int = 0
-    opened: int = 0
-    failed: int = 0
-    waits: int = 0
-    waited: float = 0.0
-
-
 class Pools:
     """All pools over one Postgres, and what they share."""
 
@@ -104,7 +93,7 @@ class Pools:
         if not pools:
             return False
         pool = min(pools, key=lambda pool: pool.idle[0].idle_since or math.inf)
-        pool.drop(pool.idle.popleft())
+        pool.drop(pool.idle.pop(0))
         return True
 
     def close(self) -> None:
@@ -164,13 +153,19 @@ class Pool:
 
     pools: Pools
     login: Login
-    idle: deque[Backend] = field(default_factory=deque)  # longest idle first
+    idle: list[Backend] = field(default_factory=list)  # longest idle first
     lent: set[Backend] = field(default_factory=set)
     opening: int = 0
     waiting: deque[_Waiting] = field(default_factory=deque)
     counters: Counters = field(default_factory=Counters)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _alarm: asyncio.TimerHandle | None = None
+    end: PoolEnd = field(init=False)  # what the compiled way knows of it: these very containers
+
+    def __post_init__(self) -> None:
+        limits = self.pools.limits
+        containers = self.idle, self.lent, self.waiting
+        self.end = PoolEnd(self, *containers, self.counters, limits.size, limits.queue)
 
     # --- borrowing ----------------------------------------------------------------------------
 
@@ -201,7 +196,7 @@ class Pool:
         self.waiting.append(_Waiting(borrower, loop.time()))
         self.counters.waits += 1
         if self._alarm is None:
-            self._alarm = loop.call_later(limits.wait, self._time_out)
+            self._set_alarm(limits.wait)
         self._serve()
 
     def withdraw(self, borrower: Borrower) -> bool:
@@ -264,18 +259,20 @@ class Pool:
     def _count_wait(self, seconds: float) -> None:
         self.counters.lent += 1
         self.counters.waited += seconds
-        if not self.waiting and self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+
+    def _set_alarm(self, seconds: float) -> None:
+        """It is not called off when nobody waits any more: soon somebody will again."""
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self._time_out)
+        self.end.alarmed = True
 
     def _time_out(self) -> None:
         """Refuses those that have waited too long; the one that came first is due first."""
-        self._alarm = None
+        self._alarm, self.end.alarmed = None, False
         loop, limit = asyncio.get_running_loop(), self.pools.limits.wait
         while self.waiting:
             left = self.waiting[0].since + limit - loop.time()
             if left > 0.001:
-                self._alarm = loop.call_later(left, self._time_out)
+                self._set_alarm(left)
                 return
             others = len(self.waiting) - 1
             self.waiting.popleft().borrower.refuse(
@@ -342,6 +339,8 @@ class Pool:
         backend.born = asyncio.get_running_loop().time()
         backend.profile = self.pools.profiles.base
         backend.on_lost = self.lost
+        backend.pool = self.end
+        backend.take_over()
         self.lent.add(backend)
         self._offer(backend)
 
@@ -404,6 +403,8 @@ class Pool:
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
         for backend in [*self.idle, *self.lent]:
             self.drop(backend)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 
+from proxy.engines.lane import StatementEnd, TextEnd
 from proxy.engines.profile import Profile
 from proxy.errors import SqlError
 
@@ -23,10 +24,10 @@ MOST_ON_A_BACKEND = 200
 _MOST_KNOWN = 4096
 
 
-class PreparedText:
+class PreparedText(TextEnd):
     """A statement as the backends know it. body: its Parse message behind the name."""
 
-    __slots__ = ("body", "name", "result", "retired")
+    __slots__ = ()
 
     def __init__(self, name: bytes, body: bytes) -> None:
         self.name = name
@@ -62,10 +63,10 @@ class PreparedTexts:
         return PreparedText(b"%s%d" % (self._prefix, self._count), body)
 
 
-class RelayedStatement:
+class RelayedStatement(StatementEnd):
     """A client's prepared statement that belongs to Postgres. body: its Parse behind the name."""
 
-    __slots__ = ("body", "result", "text", "text_profile")
+    __slots__ = ()
 
     def __init__(self, body: bytes) -> None:
         self.body = body

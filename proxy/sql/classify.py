@@ -137,10 +137,10 @@ def _after(text: str, piece: Slice, start: int) -> Slice:
 
 
 def _slice(text: str, tokens: list[Token], start: int, end: int, block: str = "") -> Slice:
-    piece = text[start:end]
-    start += len(piece) - len(piece.lstrip())
-    piece = piece.strip()
-    return Slice(tokens, start, start + len(piece), piece.upper(), block)
+    piece = text[start:end].rstrip()
+    end = start + len(piece)
+    piece = piece.lstrip()
+    return Slice(tokens, end - len(piece), end, piece.upper(), block)
 
 
 def highest_parameter(tokens: list[Token]) -> int:
@@ -156,7 +156,10 @@ def highest_parameter(tokens: list[Token]) -> int:
     return highest
 
 
+_QUERY = ("SELECT", "SELECT")
 _KINDS: dict[type, tuple[str, str]] = {
+    exp.Select: _QUERY,
+    exp.Values: _QUERY,
     exp.Insert: ("INSERT", "INSERT 0"),
     exp.Update: ("UPDATE", "UPDATE"),
     exp.Delete: ("DELETE", "DELETE"),
@@ -173,13 +176,11 @@ _SCHEMA_CHANGES = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
 
 def kind_and_tag(tree: exp.Expr) -> tuple[str, str] | None:
     """The kind of a statement and its command tag; None for a tree that is no statement."""
-    if isinstance(tree, exp.Query):
-        return ("SELECT", "SELECT")
-    if isinstance(tree, exp.Values):
-        return ("SELECT", "SELECT")
     found = _KINDS.get(tree.__class__)
     if found is not None:
         return found
+    if isinstance(tree, exp.Query):
+        return _QUERY
     if isinstance(tree, exp.Create):
         kind = f"CREATE {_object(tree)}"
         if tree.kind == "TABLE" and isinstance(tree.expression, exp.Query):

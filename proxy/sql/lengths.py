@@ -1,7 +1,8 @@
-"""Which columns of a result are varchar(n): those that surely are a table's column declared so.
+"""Which columns of a result are varchar(n) or numeric(p,s): those that surely are declared so.
 
 Why it exists: DuckDB's VARCHAR has no length. `varchar(20)` is kept there by a CHECK, and its n would
-be lost to RowDescription, where drivers read the size of a column. Here the tree of a statement is
+be lost to RowDescription, where drivers read the size of a column. A DECIMAL always has precision and
+scale, while Postgres's numeric has none where it was computed. Here the tree of a statement is
 followed from its output columns down to the tables, through `*`, aliases, subqueries, WITH and views.
 
 What it promises: a length is given only for what is that column's value or NULL. What is not
@@ -31,7 +32,8 @@ class Declared:
     """What DuckDB's catalog says, as it says it.
 
     checks: (relation, column, expression) of CHECKs on one column. columns: of every relation, in
-    order, where there are checks at all. views: their CREATE VIEW.
+    order, where there are checks at all. views: their CREATE VIEW. numbers: precision and scale of
+    the columns of tables that are DECIMALs or lists of them; None where nobody asked for them.
     """
 
     database: str = ""
@@ -39,10 +41,29 @@ class Declared:
     checks: tuple[tuple[Path, str, str], ...] = ()
     columns: Mapping[Path, tuple[str, ...]] | None = None
     views: Mapping[Path, str] | None = None
+    numbers: Mapping[tuple[Path, str], tuple[int, int]] | None = None
 
 
 Outputs = list[tuple[str, int]]
-"""Name in lower case and length, 0 for none, of each column of a query."""
+"""Name in lower case and length of each column of a query: 0 for none, of a number `number_of`."""
+
+OWN = -1
+"""The length of what is as its type says."""
+
+UNBOUNDED = (38, 16)
+"""Precision and scale of a DECIMAL that is declared as numeric, without any."""
+
+# What the rules of the dialects put into a cast that nobody wrote.
+_CAST_BY_RULES = frozenset(
+    ("date_part", "pg_whole_quotient_", "pg_seconds_", "pg_milliseconds_", "pg_numeric_", "round")
+)
+
+
+def number_of(precision: int, scale: int) -> int:
+    """numeric(precision, scale) as one number below zero: the modifier of Postgres's, negated."""
+    if (precision, scale) == UNBOUNDED:
+        return 0
+    return -(((precision << 16) | scale) + 4)
 
 
 class Lengths:
@@ -54,6 +75,8 @@ class Lengths:
         for path, column, expression in declared.checks:
             if length := _length(expression, column):
                 self._lengths.setdefault(_folded(path), {})[column.lower()] = length
+        for (path, column), sizes in (declared.numbers or {}).items():
+            self._lengths.setdefault(_folded(path), {})[column.lower()] = number_of(*sizes)
         self._columns = {_folded(p): found for p, found in (declared.columns or {}).items()}
         self._views = {_folded(p): sql for p, sql in (declared.views or {}).items()}
         self._outputs: dict[Path, Outputs | None] = {}
@@ -258,7 +281,7 @@ class _Query:
             value = node.this if isinstance(node, exp.Alias) else node
             while isinstance(value, exp.Paren):
                 value = value.this
-            length = self._column(value) if isinstance(value, exp.Column) else 0
+            length = self._value(value)
             name = node.alias if isinstance(node, exp.Alias) else value.alias_or_name
             found.append((name.lower(), length))
         return found
@@ -276,6 +299,32 @@ class _Query:
             return None
         return [column for _, columns in chosen for column in columns or ()]
 
+    def _value(self, value: exp.Expr | None) -> int:
+        """What an expression's value is declared as: a column's, a cast's or what all branches are."""
+        while isinstance(value, exp.Paren):
+            value = value.this
+        if isinstance(value, exp.Column):
+            return self._column(value)
+        if isinstance(value, exp.Cast):
+            return _cast_to(value)
+        if isinstance(value, exp.Nullif):
+            return self._value(value.this)
+        if isinstance(value, exp.Subquery):
+            inner = self._inner()
+            inner._sources = []
+            outputs = inner.outputs(value.this)
+            return outputs[0][1] if outputs is not None and len(outputs) == 1 else 0
+        branches: list[exp.Expr | None] = []
+        if isinstance(value, (exp.Coalesce, exp.Greatest, exp.Least)):
+            branches = [value.this, *value.expressions]
+        elif isinstance(value, exp.Case):
+            branches = [one.args["true"] for one in value.args["ifs"]]
+            branches.append(value.args.get("default"))
+        elif isinstance(value, exp.Array):
+            branches = list(value.expressions)
+        found = {self._value(branch) for branch in branches}
+        return found.pop() if len(found) == 1 else 0
+
     def _column(self, column: exp.Column) -> int:
         schema = column.args.get("db")
         if schema is not None and (schema.name.lower(), column.table.lower()) not in self._schemas:
@@ -286,6 +335,33 @@ class _Query:
             return 0
         lengths = {length for columns in sources for own, length in columns or () if own == name}
         return lengths.pop() if len(lengths) == 1 else 0
+
+
+def _cast_to(cast: exp.Cast) -> int:
+    """What a cast declares; a literal's cast to just its own digits is none that anybody wrote."""
+    to = cast.to
+    while to.this == exp.DType.ARRAY and to.expressions:
+        to = to.expressions[0]
+    if to.this != exp.DType.DECIMAL or len(to.expressions) != 2:
+        return 0
+    precision, scale = (int(size.name) for size in to.expressions)
+    inner = cast.this
+    if isinstance(inner, exp.Dot):
+        inner = inner.expression
+    if isinstance(inner, exp.Func) and _called(inner) in _CAST_BY_RULES:
+        return 0
+    if isinstance(inner, exp.Neg):
+        inner = inner.this
+    if isinstance(inner, exp.Literal):
+        whole, _, part = inner.this.lstrip("-+").partition(".")
+        if (len(whole.lstrip("0")) + len(part) or 1, len(part)) == (precision, scale):
+            return 0
+    return number_of(precision, scale)
+
+
+def _called(function: exp.Func) -> str:
+    name = function.this if isinstance(function, exp.Anonymous) else function.sql_name()
+    return str(name).lower()
 
 
 def _renamed(outputs: Outputs | None, alias: exp.Expr | None) -> Outputs | None:

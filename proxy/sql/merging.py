@@ -12,6 +12,7 @@ from functools import reduce
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.listing import copied
 
 _MESSAGE = "MERGE command cannot affect row a second time"
 
@@ -26,25 +27,27 @@ def raise_on_second_match(merge: exp.Merge) -> None:
     if not name or not source.alias_or_name:
         raise SqlError("0A000", "MERGE from a source without a name is not supported")
     row = exp.Column(this=exp.Identifier(this="rowid"), table=exp.to_identifier(name))
-    matches = (
-        exp.select(exp.alias_(exp.Count(this=exp.Star()), "n"))
-        .from_(target.copy())
-        .join(source.copy(), on=merge.args["on"].copy())
-        .group_by(row)
+    number = exp.Alias(this=exp.Count(this=exp.Star()), alias=exp.Identifier(this="n"))
+    matches = exp.Select(
+        expressions=[number],
+        from_=exp.From(this=copied(target)),
+        joins=[exp.Join(this=copied(source), on=copied(merge.args["on"]))],
+        where=None if condition is True else exp.Where(this=condition),
+        group=exp.Group(expressions=[row]),
     )
-    if condition is not True:
-        matches = matches.where(condition, copy=False)
     most = exp.Max(this=exp.column("n"))
     raised = exp.Anonymous(this="error", expressions=[exp.Literal.string(_MESSAGE)])
     checked = exp.Case(
         ifs=[exp.If(this=exp.GT(this=most, expression=exp.Literal.number(1)), true=raised)],
         default=exp.Boolean(this=True),
     )
-    checks = exp.select(checked).from_(matches.subquery("_matches"))
-    once = exp.EQ(this=checks.subquery(), expression=exp.Boolean(this=True))
-    whole = source.copy()
-    guarded = exp.select("*").from_(whole).where(once, copy=False)
-    merge.set("using", guarded.subquery(source.alias_or_name))
+    found = exp.From(this=matches.subquery("_matches", copy=False))
+    checks = exp.Subquery(this=exp.Select(expressions=[checked], from_=found))
+    once = exp.EQ(this=checks, expression=exp.Boolean(this=True))
+    guarded = exp.Select(
+        expressions=[exp.Star()], from_=exp.From(this=source), where=exp.Where(this=once)
+    )
+    merge.set("using", guarded.subquery(source.alias_or_name, copy=False))
 
 
 def _changing(merge: exp.Merge) -> exp.Expr | bool | None:
@@ -57,7 +60,7 @@ def _changing(merge: exp.Merge) -> exp.Expr | bool | None:
         condition = when.args.get("condition")
         if condition is None:
             return True
-        conditions.append(exp.Paren(this=condition.copy()))
+        conditions.append(exp.Paren(this=copied(condition)))
     if not conditions:
         return None
     return reduce(lambda left, right: exp.Or(this=left, expression=right), conditions)

@@ -247,13 +247,14 @@ def outermost_select(tree: exp.Expr) -> exp.Select | None:
 
 
 _CLAUSES = ("order", "group", "having", "qualify")
+_CLAUSE_SET = frozenset(_CLAUSES)
 
 
 def _used_in_clauses(select: exp.Select, order_means_output: bool) -> dict[str, list[exp.Column]]:
     """Bare column names in the clauses after FROM, with the places where they stand."""
     used: dict[str, list[exp.Column]] = {}
     args = select.args
-    if not (args.get("order") or args.get("group") or args.get("having") or args.get("qualify")):
+    if _CLAUSE_SET.isdisjoint(args):
         return used
     for clause in _CLAUSES[1:] if order_means_output else _CLAUSES:
         part = args.get(clause)
@@ -289,8 +290,11 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     used: dict[str, list[exp.Column]] | None = None
     projections = select.expressions
     for index, projection in enumerate(projections):
-        if projection.__class__ in _ALREADY or projection.is_star or _names_itself(projection):
+        kind = projection.__class__
+        if kind in _ALREADY or projection.is_star:
             continue
+        if kind is exp.DynamicIdentifier and not projection.args.get("expressions"):
+            continue  # IDENTIFIER(...) that is no call becomes a column
         figured = _figure(projection, text)
         name = figured[0] if figured is not None else UNNAMED
         if not postgres:
@@ -323,11 +327,6 @@ def _as_written(name: str, text: str) -> str:
     """The name that Snowflake's dialect has for a function, unless it is nowhere in the text."""
     other = _IN_SNOWFLAKE.get(name, "")
     return other if other and other.upper() in text.upper() else name
-
-
-def _names_itself(projection: exp.Expr) -> bool:
-    """IDENTIFIER(...) that is no call becomes a column."""
-    return isinstance(projection, exp.DynamicIdentifier) and not projection.args.get("expressions")
 
 
 _ALREADY = frozenset({exp.Alias, exp.Aliases, exp.Column, exp.Star})

@@ -30,7 +30,7 @@ from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
-from proxy.sql.listing import listed
+from proxy.sql.listing import listed, take_apart
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
@@ -81,10 +81,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         edited = edited_by_words(text, piece)
         return edited if edited is not None else grammars.unknown(text, piece)
     if dialect.name != "duckdb":
-        tree = of_select_into(tree)
+        if "INTO" in piece.said:
+            tree = of_select_into(tree)
         if ".*" in source:
             shorten_stars(tree)
-    name_renamed_column(tree)
+    if isinstance(tree, exp.Alter):
+        name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return in_session(text, piece, executed)
     if grammar.name == "snowflake" and may_be_several(tree, piece):
@@ -169,7 +171,6 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         "tag": tag,
         "writes": facts.writes,
         "scalar": scalar and not settled.needs,
-        "asks_catalog": facts.asks_catalog,
     }
     if settled.reworded:
         more["relayed"] = tree.sql("postgres")
@@ -177,6 +178,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["portable"] = True
         more["trace"], more["sets"] = traced
     if engine != DUCKDB_ENGINE:
+        more["asks_catalog"] = facts.asks_catalog
         more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
         more["federated"] = relations
         if engine == POSTGRES_ENGINE:
@@ -204,6 +206,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["varies"] = True
     if "$" in source and not (numbered and dialect.numbered):
         more["parameters"] = highest_parameter(piece.tokens)
+    if not ddl:  # what is to be defined may be kept
+        take_apart(tree)
     made = Statement(_ROUTES[engine], kind, source, piece.start, **more)
     if portable and refused is not None:
         with suppress(SqlError):

@@ -7,17 +7,17 @@ that it would drop without a word, which are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
-from proxy.sql import postgres_json, postgres_routines, unifying
+from proxy.sql import postgres_json, postgres_operators, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
 from proxy.sql.indexing import plain_index
-from proxy.sql.listing import Listing
+from proxy.sql.listing import Listing, compiled, uncommon
 from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_references import reference
@@ -168,20 +168,20 @@ def who(node: exp.Expr) -> exp.Expr:
 
 def fold(identifier: exp.Identifier) -> None:
     """Unquoted names are lower case."""
-    fold_all((identifier,))
+    fold_all([identifier])
 
 
-def fold_all(identifiers: Iterable[exp.Identifier]) -> None:
+def fold_all(identifiers: list[exp.Identifier]) -> None:
     """As `fold`, of many."""
-    for identifier in [one for one in identifiers if not one.args["this"].islower()]:
+    for identifier in uncommon(identifiers):
         if not identifier.args.get("quoted"):
             identifier.set("this", identifier.this.lower())
 
 
 def _select(select: exp.Select) -> None:
     sources(select)
-    if not select.expressions and isinstance(select.parent, exp.Exists):
-        select.set("expressions", [exp.Literal.number(1)])  # whether there is a row is all it asks
+    postgres_operators.without_columns(select)
+    postgres_operators.with_ties(select)
 
 
 def _table(table: exp.Table) -> None:
@@ -212,6 +212,7 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 RULES: dict[type, Rule] = {
     **unifying.RULES,
     **postgres_json.RULES,
+    **postgres_operators.RULES,
     **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
@@ -293,9 +294,15 @@ def apply(tree: exp.Expr, nodes: Listing, rules: dict[type, Rule]) -> exp.Expr:
 
     Names come first: every rule sees them folded. Of plain columns none has anything to say.
     """
-    get = rules.get
-    if get(exp.Identifier) is not None:
+    if exp.Identifier in rules:
         fold_all(nodes.names)
+    if compiled is not None:
+        return compiled.apply_rules(tree, nodes, rules)
+    return _apply(tree, nodes, rules)
+
+
+def _apply(tree: exp.Expr, nodes: Listing, rules: dict[type, Rule]) -> exp.Expr:
+    get = rules.get
     for node in reversed(nodes):
         rule = get(node.__class__)
         if rule is None:

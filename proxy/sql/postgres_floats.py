@@ -12,7 +12,14 @@ import math
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.postgres_values import TEXT_NODES, TEXTS, call, holds_aggregate, unwrapped
+from proxy.sql.postgres_values import (
+    TEXT_CALLS,
+    TEXT_NODES,
+    TEXTS,
+    call,
+    holds_aggregate,
+    unwrapped,
+)
 from proxy.sql.reading import position_of
 
 _D = exp.DType
@@ -33,8 +40,10 @@ def _checked(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             raise SqlError("22003", message, position=at)
         return None
     inner = unwrapped(value)
-    texts = (exp.Column, exp.JSONExtractScalar, *TEXT_NODES)
-    text = isinstance(inner, texts) or (isinstance(inner, exp.Cast) and inner.to.this in TEXTS)
+    text = isinstance(inner, (exp.Column, *TEXT_NODES)) or (
+        isinstance(inner, exp.Cast) and inner.to.this in TEXTS
+    )
+    text = text or (isinstance(inner, exp.Anonymous) and inner.this in TEXT_CALLS)
     if not text or holds_aggregate(inner):
         return None
     return call("pg_float_" if double else "pg_real_", value)

@@ -19,6 +19,7 @@ from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refu
 _D = exp.DType
 
 _AS_WRITTEN = ("TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_NUMBER", "ENCODE", "DECODE", "FORMAT")
+_AS_WRITTEN += ("JSON_OBJECT",)
 for _name in _AS_WRITTEN:
     Postgres.Parser.FUNCTIONS.pop(_name, None)
     Postgres.Parser.FUNCTION_PARSERS.pop(_name, None)
@@ -191,11 +192,16 @@ _ROW_FUNCTIONS = frozenset({"regexp_split_to_table", "string_to_table"})
 
 def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
     """The alias of a function that gives one column names that column too."""
+    if isinstance(table, exp.Table) and table.args.get("ordinality"):
+        raise refused("WITH ORDINALITY of this function", table, "Use it with unnest().")
     alias = table.args.get("alias")
     if alias is None or alias.this is None or alias.columns:
         return
     if isinstance(table, exp.Unnest):
         if len(table.expressions) > 1 or table.args.get("offset"):
+            return
+    elif isinstance(table.this, exp.Unnest):  # LATERAL unnest(...)
+        if len(table.this.expressions) > 1 or table.this.args.get("offset"):
             return
     elif not isinstance(table.this, _SERIES):
         call_ = table.this
@@ -203,11 +209,24 @@ def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
         if name is not None:
             column = exp.to_identifier(name) if name else alias.this.copy()
             alias.set("columns", [column])
+            if name and name != alias.name:
+                _whole_is_column(table, alias.name, name)
             return
         known = isinstance(call_, exp.Anonymous) and str(call_.this).lower() in _ROW_FUNCTIONS
         if not known:
             return
     alias.set("columns", [alias.this.copy()])
+
+
+def _whole_is_column(table: exp.Expr, alias: str, name: str) -> None:
+    """`SELECT e FROM jsonb_array_elements(...) e`: the row of a function is its one value."""
+    select = table.find_ancestor(exp.Select)
+    for column in select.find_all(exp.Column) if select is not None else ():
+        if column.name == alias and not column.table:
+            column.set("table", exp.to_identifier(alias))
+            column.set("this", exp.to_identifier(name))
+            if column.parent is select and column.arg_key == "expressions":
+                column.replace(exp.alias_(column.copy(), alias, quoted=True))
 
 
 # --- numbers and texts ------------------------------------------------------------------------
@@ -297,10 +316,22 @@ def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     return rule
 
 
+def _of_columns(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """A function that is done here in part: of constants alone it is Postgres's."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        if not any(argument.find(exp.Column) for argument in arguments):
+            raise refused(
+                f"function {name} of constants", arguments[0] if arguments else exp.Null()
+            )
+        return call(f"pg_{name}_", *arguments)
+
+    return rule
+
+
 def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
     (value,) = arguments
-    plain = holds_aggregate(value) or isinstance(value, (exp.Literal, exp.Null))
-    return duck("to_json", value if plain else call("pg_json_value_", value))
+    return call("pg_json_of_", value)
 
 
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
@@ -311,8 +342,17 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "encode": _encode,
     "decode": _decode,
     "to_json": _to_json,
-    "row_to_json": lambda arguments: call("pg_row_json_", *arguments),
+    "row_to_json": _to_json,
+    "array_to_json": _to_json,
     "to_jsonb": lambda arguments: postgres_json.as_jsonb(_to_json(arguments)),
+    **{
+        name: _of_columns(name)
+        for name in (
+            *("octet_length", "trim_array"),
+            *("array_ndims", "array_dims", "array_replace", "array_positions", "array_fill"),
+            *("scale", "min_scale"),
+        )
+    },
     "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
     "to_number": _no_counterpart("to_number"),
     **postgres_json.FUNCTIONS,
@@ -335,5 +375,8 @@ def anonymous(node: exp.Anonymous) -> exp.Expr | None:
 def fetch(node: exp.Fetch) -> None:
     """WITH TIES and PERCENT would be dropped."""
     options = node.args.get("limit_options")
-    if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+    ties = options is not None and options.args.get("with_ties")
+    if ties and isinstance(node.parent, exp.Select):
+        return  # `postgres_operators.with_ties`
+    if ties or (options is not None and options.args.get("percent")):
         raise refused("FETCH FIRST ... WITH TIES or PERCENT", node)

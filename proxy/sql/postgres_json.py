@@ -1,8 +1,9 @@
 """json and jsonb of Postgres's: operators, functions, and those that give rows.
 
 Why it exists: ORMs keep documents in jsonb columns and ask them with `@>`, `?`, `#>>` and
-`jsonb_...()`, none of which DuckDB has under these names. DuckDB's functions take documents as JSON;
-what Postgres gives as jsonb is cast to it. What would have to change a document in place is refused.
+`jsonb_...()`, none of which DuckDB has under these names. What is taken out
+of a document and what changes one are functions of the engine's (`proxy.engines.duck_documents`); what
+Postgres gives as jsonb is cast to it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,11 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_routines import rows
 from proxy.sql.postgres_values import call, duck, is_text, refused
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
-
-
-def _value(value: exp.Expr) -> exp.Expr:
-    """A value as it stands in a document."""
-    plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean))
-    return value if plain else call("pg_json_of_", value)
 
 
 def _build_object(arguments: list[exp.Expr]) -> exp.Expr:
@@ -30,20 +26,31 @@ def _build_object(arguments: list[exp.Expr]) -> exp.Expr:
     for key, value in zip(arguments[::2], arguments[1::2], strict=True):
         if isinstance(key, exp.Null):
             raise refused("an object with a key that is NULL", key)
-        text = key if is_text(key) else exp.Cast(this=key, to=exp.DataType(this=exp.DType.TEXT))
-        made += [text, _value(value)]
-    return duck("json_object", *made)
+        made += [call("pg_json_name_", key), " : ", call("pg_json_member_", value), ", "]
+    return _document("{", made[:-1], "}")
 
 
 def _build_array(arguments: list[exp.Expr]) -> exp.Expr:
-    return duck("json_array", *map(_value, arguments))
+    made = []
+    for value in arguments:
+        made += [call("pg_json_member_", value), ", "]
+    return _document("[", made[:-1], "]")
 
 
-def as_jsonb(made: exp.Expr, *, listed: bool = False) -> exp.Expr:
-    """What DuckDB gives as JSON, or a list of it, as jsonb."""
+def _document(start: str, parts: list[exp.Expr | str], end: str) -> exp.Expr:
+    """A JSON of texts that stand one behind another."""
+    joined: exp.Expr = exp.Literal.string(start)
+    for part in (*parts, end):
+        right = exp.Literal.string(part) if isinstance(part, str) else part
+        joined = exp.DPipe(this=joined, expression=right, safe=True)
+    made = exp.Cast(this=exp.Paren(this=joined), to=exp.DataType(this=exp.DType.JSON))
+    made.meta["plain"] = True
+    return made
+
+
+def as_jsonb(made: exp.Expr) -> exp.Expr:
+    """What DuckDB gives as JSON, as jsonb."""
     to = exp.DataType(this=exp.DType.JSONB)
-    if listed:
-        to = exp.DataType(this=exp.DType.ARRAY, nested=True, expressions=[to])
     cast = exp.Cast(this=made, to=to)
     cast.meta["plain"] = True
     return cast
@@ -58,22 +65,40 @@ def _rows(macro: str, column: str) -> Function:
     return lambda arguments: rows(call(macro, *arguments), column)
 
 
-def _rows_of_jsonb(arguments: list[exp.Expr]) -> exp.Expr:
-    return rows(as_jsonb(call("pg_json_elements_", *arguments), listed=True), "value")
-
-
 def _of_jsonb(rule: Function) -> Function:
     return lambda arguments: as_jsonb(rule(arguments))
 
 
-def _path_text(arguments: list[exp.Expr]) -> exp.Expr:
-    return call("pg_json_text_", _along(arguments[0], arguments[1:]))
+def _texts(items: list[exp.Expr]) -> exp.Expr:
+    """A path: a list of texts."""
+    return _as_texts(exp.Array(expressions=items))
 
 
-def _along(document: exp.Expr, steps: list[exp.Expr]) -> exp.Expr:
-    for step in steps:
-        document = call("pg_json_step_", document, step)
-    return call("pg_json_", document) if not steps else document
+def _as_texts(items: exp.Expr) -> exp.Expr:
+    text = exp.DataType(this=exp.DType.TEXT)
+    to = exp.DataType(this=exp.DType.ARRAY, nested=True, expressions=[text])
+    cast = exp.Cast(this=items, to=to)
+    cast.meta["plain"] = True
+    return cast
+
+
+def _of_path(name: str) -> Function:
+    """A function of a document, a path and more; the path may be written as an array's literal."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        if len(arguments) > 1:
+            arguments = [arguments[0], _path(arguments[1]), *arguments[2:]]
+        return duck(name, *arguments)
+
+    return rule
+
+
+def _path(path: exp.Expr) -> exp.Expr:
+    text = exp.DataType(this=exp.DType.TEXT)
+    to = exp.DataType(this=exp.DType.ARRAY, nested=True, expressions=[text])
+    written = path.this if isinstance(path, exp.Cast) else path
+    made = literal_array(written, to)
+    return _as_texts(made if made is not None else path)
 
 
 def _refusal(name: str) -> Function:
@@ -86,31 +111,36 @@ def _refusal(name: str) -> Function:
 FUNCTIONS: dict[str, Function] = {
     "typeof": _macro("pg_json_typeof_"),
     "array_length": _macro("pg_json_array_length_"),
-    "array_elements": _rows("pg_json_elements_", "value"),
-    "array_elements_text": _rows("pg_json_texts_", "value"),
+    "array_elements": lambda given: rows(duck("json_elements_", *given), "value"),
+    "array_elements_text": lambda given: rows(duck("json_element_texts_", *given), "value"),
     "object_keys": _rows("pg_json_keys_", ""),
+    "object": lambda arguments: call("pg_json_object_", *map(_path, arguments)),
     "build_object": _build_object,
     "build_array": _build_array,
-    "extract_path": lambda arguments: _along(arguments[0], arguments[1:]),
-    "extract_path_text": _path_text,
+    "extract_path": lambda given: duck("json_path_", given[0], _texts(given[1:])),
+    "extract_path_text": lambda given: duck("json_path_text_", given[0], _texts(given[1:])),
     **{
         name: _refusal(f"jsonb_{name}")
         for name in (
-            *("set", "insert", "pretty", "strip_nulls", "populate_record", "to_record"),
+            *("strip_nulls", "populate_record", "to_record"),
             *("to_recordset", "path_query", "path_query_first", "path_query_array"),
-            *("path_exists", "path_match", "populate_recordset", "set_lax", "object"),
+            *("path_exists", "path_match", "populate_recordset", "set_lax"),
         )
     },
 }
 FUNCTIONS = {
     f"{prefix}_{name}": rule for name, rule in FUNCTIONS.items() for prefix in ("json", "jsonb")
 }
-del FUNCTIONS["json_object"]  # DuckDB's own
 FUNCTIONS |= {
     name: _of_jsonb(FUNCTIONS[name])
-    for name in ("jsonb_build_object", "jsonb_build_array", "jsonb_extract_path")
+    for name in ("jsonb_build_object", "jsonb_build_array", "jsonb_object")
 }
-FUNCTIONS["jsonb_array_elements"] = _rows_of_jsonb
+FUNCTIONS |= {
+    "jsonb_set": _of_path("jsonb_set_"),
+    "jsonb_insert": _of_path("jsonb_insert_"),
+    "jsonb_strip_nulls": lambda arguments: duck("jsonb_strip_nulls_", *arguments),
+    "jsonb_pretty": lambda arguments: duck("jsonb_pretty_", *arguments),
+}
 
 _EACH = {
     **{f"{p}_each": f"pg_{p}_each_" for p in ("json", "jsonb")},
@@ -130,14 +160,9 @@ def by_place(node: exp.Anonymous) -> exp.Expr | None:
     return call(macro, *node.expressions)
 
 
-def contains(node: exp.Binary) -> exp.Expr:
-    """`a @> b`, of documents or of arrays."""
-    return call("pg_contains_", node.this, node.expression)
-
-
 def contained(node: exp.Binary) -> exp.Expr:
-    """`a <@ b`."""
-    return call("pg_contains_", node.expression, node.this)
+    """`a <@ b`, of documents or of arrays."""
+    return exp.ArrayContainsAll(this=node.expression, expression=node.this)
 
 
 def has_key(node: exp.Binary) -> exp.Expr:
@@ -155,57 +180,80 @@ def has_all_keys(node: exp.Binary) -> exp.Expr:
     return call("pg_has_all_keys_", node.this, node.expression)
 
 
-def _steps(path: exp.Expr) -> list[exp.Expr]:
-    """The steps of a path: '{a,b}' or array['a', 'b']."""
-    if isinstance(path, exp.Cast):
-        path = path.this
-    if isinstance(path, exp.Array):
-        return path.expressions
-    if is_text(path) and path.this.startswith("{") and path.this.endswith("}"):
-        inner = path.this[1:-1]
-        if not set(inner) & set('"\\{}'):
-            return [exp.Literal.string(step.strip()) for step in inner.split(",")] if inner else []
-    raise refused("a path that is no plain literal", path)
+def _keys(path: exp.Expr) -> list[exp.Expr]:
+    """What stands behind an arrow: a name or a number; several of json_extract_path."""
+    if not isinstance(path, exp.JSONPath):
+        return [path]
+    made: list[exp.Expr] = []
+    for part in path.expressions[1:]:
+        if isinstance(part, exp.JSONPathSubscript):
+            number = int(part.this)
+            key = exp.Literal.number(abs(number))
+            made.append(exp.Neg(this=key) if number < 0 else key)
+        else:
+            made.append(exp.Literal.string(str(part.this)))
+    return made
 
 
-_ACCESS = (exp.JSONExtract, exp.JSONExtractScalar, exp.JSONBExtract, exp.JSONBExtractScalar)
+def _taken(node: exp.Expr, text: str) -> exp.Expr:
+    keys = _keys(node.expression)
+    if len(keys) == 1:
+        return duck(f"json_member_{text}", node.this, keys[0])
+    return duck(f"json_path_{text}", node.this, _texts([_as_name(key) for key in keys]))
 
-_OF = "taken out of"
-"""Key of `meta`: the column that a step on the way into its document begins with."""
 
-
-def _kept(node: exp.Expr, made: exp.Expr) -> exp.Expr:
-    """What is taken out of a document, in the document's own type: jsonb of a jsonb, json of a json."""
-    around, document = node.parent, node.this
-    while isinstance(around, exp.Paren):
-        around = around.parent
-    while isinstance(document, (exp.Paren, *_ACCESS)) or _OF in document.meta:
-        document = document.meta.get(_OF) or document.this
-    if not isinstance(document, exp.Column):
-        return made
-    if isinstance(around, _ACCESS):
-        made.meta[_OF] = document
-        return made
-    return duck("cast_to_type", made, document.copy())
+def _as_name(key: exp.Expr) -> exp.Expr:
+    """A step of a path is a text, also where it is a number."""
+    inner = key.this if isinstance(key, exp.Neg) else key
+    if not isinstance(inner, exp.Literal):
+        return key
+    return exp.Literal.string(("-" if inner is not key else "") + inner.this)
 
 
 def member(node: exp.JSONExtract) -> exp.Expr:
-    """`a -> 'b'`, whose arrow DuckDB would take for a lambda's among arguments."""
-    return _kept(node, duck("json_extract", node.this, node.expression))
+    """`a -> 'b'`"""
+    return _taken(node, "")
+
+
+def text_of_member(node: exp.JSONExtractScalar) -> exp.Expr:
+    """`a ->> 'b'`"""
+    return _taken(node, "text_")
 
 
 def at_path(node: exp.Binary) -> exp.Expr:
     """`a #> '{b,c}'`"""
-    return _kept(node, _along(node.this, _steps(node.expression)))
+    return duck("json_path_", node.this, _path(node.expression))
 
 
 def text_at_path(node: exp.Binary) -> exp.Expr:
     """`a #>> '{b,c}'`"""
-    return call("pg_json_text_", _along(node.this, _steps(node.expression)))
+    return duck("json_path_text_", node.this, _path(node.expression))
 
 
 def delete_path(node: exp.Binary) -> exp.Expr:
-    raise refused("#- of a document", node)
+    """`a #- '{b,c}'`"""
+    return duck("jsonb_delete_path_", node.this, _path(node.expression))
+
+
+def subscript(node: exp.Bracket) -> exp.Expr | None:
+    """`doc['a'][0]`: a subscript that is a text is a jsonb's, and so are those behind it.
+
+    An array's first element is number 1 for both; the writer would add what the reader took off.
+    """
+    node.set("offset", 1)
+    if len(node.expressions) != 1:
+        return None
+    (key,) = node.expressions
+    inner = node.this
+    within = isinstance(inner, exp.Anonymous) and inner.this == "json_member_"
+    if not within and not is_text(key):
+        if isinstance(key, exp.Slice) or (isinstance(key, exp.Literal) and not key.is_string):
+            return None
+        # Below 1 there is nothing; DuckDB counts from the end there.
+        place = [exp.Greatest(this=key, expressions=[exp.Literal.number(0)], ignore_nulls=True)]
+        node.set("expressions", place)
+        return None
+    return duck("json_member_", inner, key)
 
 
 def _filtered(node: exp.Expr, list_: exp.Expr, around: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
@@ -232,17 +280,11 @@ def aggregate_list(
     argument = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
     ordered = argument if isinstance(argument, exp.Order) else None
     value = ordered.this if ordered is not None else argument
-    if isinstance(value, exp.Distinct):
+    if isinstance(value, exp.Distinct) and ordered is None:
         (inner,) = value.expressions
-        if ordered is None:
-            by = exp.Ordered(this=inner.copy(), nulls_first=False)
-            argument = exp.Order(this=value, expressions=[by])
-    else:
-        made = _value(value)
-        argument = made if ordered is None else ordered
-        if ordered is not None:
-            ordered.set("this", made)
-    return _filtered(node, duck("list", argument), lambda made: around(duck("to_json", made)))
+        by = exp.Ordered(this=inner.copy(), nulls_first=False)
+        argument = exp.Order(this=value, expressions=[by])
+    return _filtered(node, duck("list", argument), lambda made: around(call("pg_json_list_", made)))
 
 
 def aggregate_object(node: exp.Expr) -> exp.Expr:
@@ -254,7 +296,7 @@ def aggregate_object(node: exp.Expr) -> exp.Expr:
             exp.PropertyEQ(this=exp.to_identifier("k"), expression=_text_of(key)),
             exp.PropertyEQ(
                 this=exp.to_identifier("v"),
-                expression=duck("to_json", _value(ordered.this if ordered else value)),
+                expression=ordered.this if ordered else value,
             ),
         ]
     )
@@ -262,7 +304,7 @@ def aggregate_object(node: exp.Expr) -> exp.Expr:
         entry = exp.Order(this=entry, expressions=ordered.expressions)
 
     def around(made: exp.Expr) -> exp.Expr:
-        document = duck("to_json", duck("map_from_entries", made))
+        document = call("pg_json_pairs_", made)
         return as_jsonb(document) if isinstance(node, exp.JSONBObjectAgg) else document
 
     return _filtered(node, duck("list", entry), around)
@@ -273,13 +315,14 @@ def _text_of(key: exp.Expr) -> exp.Expr:
 
 
 RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
-    exp.ArrayContainsAll: contains,
     exp.ArrayContainedBy: contained,
     exp.JSONBContainsTopKey: has_key,
     exp.JSONBContainsAnyTopKeys: has_any_key,
     exp.JSONBContainsAllTopKeys: has_all_keys,
     exp.JSONBExtract: at_path,
+    exp.Bracket: subscript,
     exp.JSONExtract: member,
+    exp.JSONExtractScalar: text_of_member,
     exp.JSONBExtractScalar: text_at_path,
     exp.JSONBDeleteAtPath: delete_path,
     exp.JSONArrayAgg: aggregate_list,

@@ -116,6 +116,8 @@ def duck_type(kind: str) -> exp.DataType:
 
 @lru_cache
 def _built(kind: str) -> exp.DataType:
+    if kind == "jsonb":  # to sqlglot's DuckDB another name of json
+        return exp.DataType(this=exp.DType.JSONB)
     return exp.DataType.build(BY_NAME[kind].duck or "", dialect="duckdb")
 
 
@@ -267,6 +269,7 @@ _WRITERS: dict[str, Callable[[Any], exp.Expr]] = {
     "interval": _interval,
     "uuid": _uuid,
     "bytea": _bytes,
-    **dict.fromkeys(("json", "jsonb"), lambda value: _text_cast(value, "json")),
+    "json": lambda value: _text_cast(value, "json"),
+    "jsonb": lambda value: _text_cast(value, "jsonb"),
     **dict.fromkeys(("bit", "varbit"), _bits),
 }

@@ -24,8 +24,8 @@ from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
-from proxy.sql.inference.statements import Statements
 from proxy.sql.listing import Listing
+from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import finite, may_be_doubled
 from proxy.sql.postgres_literals import cast, duck_type, is_read, literal_of
 from proxy.sql.postgres_values import call
@@ -101,10 +101,11 @@ _TYPED = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _DECIDING = (
     *(exp.Func, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe),
     *(exp.Insert, exp.Update, exp.Merge, exp.Predicate),
+    *(exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Window, exp.Join),
 )
 
 
-class Typing(Statements):
+class Typing(Documents):
     """One statement of DuckDB's, whose types are noted by `look` and acted upon by `apply`.
 
     given: OIDs of the parameters. columns: of a table or view, None if there is none of that name.
@@ -129,6 +130,9 @@ class Typing(Statements):
         self._series: list[exp.Table] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._names: Sequence[str] = ()
+        self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
+        self._added: list[tuple[exp.Expr, str, list[exp.Expr]]] = []
+        self.begin()
 
     def look(self) -> bool:
         """Visits the tree; False where it is deeper than can be followed. Asks for columns.
@@ -148,6 +152,15 @@ class Typing(Statements):
         own text. On the thread that the readers belong to.
         """
         changed = False
+        for wrapper, inner in self._unjoined:
+            wrapper.replace(inner)
+            changed = True
+        for node, name, sides in self._added:
+            own = name.startswith("pg_")
+            made = call(name, *sides) if own else exp.Anonymous(this=name, expressions=sides)
+            node.replace(made)
+            changed = True
+        changed = self.compare_documents() or changed
         for literal, kind in self._literals.values():
             if isinstance(kind, EnumType):
                 literal.replace(_of_enum(literal, kind))
@@ -169,7 +182,7 @@ class Typing(Statements):
             changed = True
         for select, index, kind in self._outputs:
             changed = _give_type(select, index, kind) or changed
-        return write_duckdb(self._tree) if changed else None
+        return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
 
     # --- what is noted ------------------------------------------------------------------------
 
@@ -206,7 +219,11 @@ class Typing(Statements):
         return super()._now(node, kind)
 
     def _calculate(self, operator: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
+        if operator == "||" and (inner := self._documents(left, right, scope)) is not None:
+            return super()._calculate(operator, *inner, scope)
         result = super()._calculate(operator, left, right, scope)
+        if operator == "||":
+            self._element_added(left, right)
         if operator in _OPERATORS:
             node = left.parent
             if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
@@ -214,6 +231,37 @@ class Typing(Statements):
             if node is not None:
                 self._operations[id(node)] = node, left, right, result
         return result
+
+    def _element_added(self, left: exp.Expr, right: exp.Expr) -> None:
+        """`array || element`: DuckDB's || takes two arrays."""
+        node = left.parent
+        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
+            node = node.parent
+        kinds = self._known(left), self._known(right)
+        if node is None or None in kinds or UNKNOWN in kinds:
+            return
+        lists = [element_of(kind) is not None for kind in kinds]
+        if lists == [True, False]:
+            self._added.append((node, "list_append", [left, right]))
+        elif lists == [False, True]:
+            self._added.append((node, "list_prepend", [left, right]))
+        elif lists == [True, True]:
+            self._added.append((node, "pg_array_cat_", [left, right]))
+
+    def _documents(
+        self, left: exp.Expr, right: exp.Expr, scope: Scope
+    ) -> tuple[exp.Expr, exp.Expr] | None:
+        """The sides of || without what makes them texts, where a jsonb stands beside a literal."""
+        sides = [_joined(side) for side in (left, right)]
+        kinds = [self.kind_of(side, scope) for side in sides]
+        if "jsonb" not in kinds or not all(kind in ("jsonb", UNKNOWN) for kind in kinds):
+            return None
+        self._unjoined += [
+            (wrapper, inner)
+            for wrapper, inner in zip((left, right), sides, strict=True)
+            if inner is not wrapper
+        ]
+        return sides[0], sides[1]
 
     def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
         super()._compare(left, kind, right, scope)
@@ -285,7 +333,7 @@ class Typing(Statements):
         for index, projection in enumerate(node.expressions):
             kind = self._known(projection)
             inner = bare(projection)
-            text = kind == "text" and isinstance(inner, exp.DPipe)
+            text = kind == "text" and (isinstance(inner, exp.DPipe) or _is_piped(inner))
             flat = isinstance(inner, _FLAT_ARRAYS) and element_of(kind) in _GIVEN
             if kind is not None and (kind in _GIVEN or text or flat):
                 self._outputs.append((node, index, kind))
@@ -337,6 +385,18 @@ class Typing(Statements):
             changed = True
             _check(node)
         return changed
+
+
+def _is_piped(inner: exp.Expr | None) -> bool:
+    return isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_pipe_"
+
+
+def _joined(side: exp.Expr) -> exp.Expr:
+    """What is made a text because it stands beside one."""
+    inner = bare(side)
+    if isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_joined_":
+        return inner.expression.expressions[0]
+    return side
 
 
 def _is_quotient_of_aggregates(node: exp.Dot) -> bool:

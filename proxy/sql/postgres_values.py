@@ -80,7 +80,7 @@ def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             raise _invalid(names.get(to.this, "bigint"), value)
         return None
     inner = unwrapped(value)
-    texts = (exp.Column, exp.JSONExtractScalar, exp.Anonymous, exp.Cast)
+    texts = (exp.Column, exp.Anonymous, exp.Cast)
     if isinstance(inner, texts) and not holds_aggregate(inner):
         return call("pg_whole_", value)
     return None
@@ -106,14 +106,24 @@ def _length(to: exp.DataType) -> int | None:
     return 1 if to.this == _D.CHAR else None
 
 
+TEXT_CALLS = frozenset(("json_member_text_", "json_path_text_"))
+"""Functions of the engine's that give a text."""
+
+
+def _gives_text(inner: exp.Expr) -> bool:
+    if isinstance(inner, exp.Anonymous):
+        return inner.this in TEXT_CALLS
+    return isinstance(inner, TEXT_NODES)
+
+
 TEXT_NODES = (exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim, exp.Substring)
 
 
 def as_text(value: exp.Expr) -> exp.Expr:
     """A value as Postgres prints it; what is a text already is left."""
     inner = unwrapped(value)
-    plain = (exp.Literal, exp.Null, exp.Placeholder, exp.Parameter, exp.JSONExtractScalar)
-    if isinstance(inner, (*plain, *TEXT_NODES)):
+    plain = (exp.Literal, exp.Null, exp.Placeholder, exp.Parameter)
+    if isinstance(inner, plain) or _gives_text(inner):
         return value
     if isinstance(inner, exp.Cast) and inner.to.this in TEXTS:
         return value
@@ -453,7 +463,7 @@ def _says_text(side: exp.Expr) -> bool:
     inner = unwrapped(side)
     if isinstance(inner, exp.Cast):
         return isinstance(inner.to, exp.DataType) and inner.to.this in TEXTS
-    return is_text(inner) or isinstance(inner, (*TEXT_NODES, exp.JSONExtractScalar))
+    return is_text(inner) or _gives_text(inner)
 
 
 def concat(node: exp.Concat | exp.ConcatWs) -> None:

@@ -19,9 +19,11 @@ from sqlglot import exp
 from sqlglot.dialects import DuckDB, Postgres, Snowflake
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.generator import Generator
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.listing import compiled
 
 # sqlglot warns about statements it does not know and about what a generator drops; both are
 # errors of ours, raised where they are met.
@@ -61,6 +63,10 @@ class _PlainSnowflakeDialect(_SnowflakeDialect):
 
 
 class _PostgresDialect(Postgres):
+    # Subscripts stay as they are written: whether one is a whole number's type, and so shifted, the
+    # reader and the writer would not always agree.
+    INDEX_OFFSET = 0
+
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
@@ -248,6 +254,31 @@ class _WrittenDuckDB(DuckDB):
 _generator = _WrittenDuckDB().generator(comments=False)
 # A type of ours, which sqlglot would write as JSON. Its compiled generator has no heirs.
 _generator.TYPE_MAPPING[exp.DType.JSONB] = "JSONB"
+_transformed = _generator._dispatch[exp.Select]
+
+
+def _select_sql(generator: Generator, select: exp.Select) -> str:
+    """sqlglot's own changes of a query concern CONNECT BY and GENERATOR alone."""
+    args = select.args
+    source = args.get("from_")
+    if args.get("connect") or (source is not None and isinstance(source.this, exp.TableFromRows)):
+        return _transformed(generator, select)
+    write = generator.select_sql  # a bound one, which does not count as a further call in depth
+    return write(select)
+
+
+# The table of methods is one for all generators of a kind: this is the table of ours.
+_generator._dispatch = {**_generator._dispatch, exp.Select: _select_sql}
+if compiled is not None:
+    _written = {
+        exp.Identifier: compiled.name_sql,
+        exp.Column: compiled.column_sql,
+        exp.Literal: compiled.literal_sql,
+    }
+    compiled.writers(
+        *(_generator._dispatch[kind] for kind in _written), _generator.RESERVED_KEYWORDS
+    )
+    _generator._dispatch.update(_written)
 
 
 def write_duckdb(tree: exp.Expr) -> str:

@@ -50,5 +50,4 @@ def is_scalar(nodes: Listing) -> bool:
     """nodes: all of a statement's tree."""
     if nodes.columns or not nodes.kinds <= _NODES or len(nodes) + len(nodes.names) > _MOST_NODES:
         return False
-    unknown = exp.DataType.Type.USERDEFINED
-    return not any(kind.is_type(unknown) for kind in nodes.of(exp.DataType))
+    return all(kind.this is not exp.DType.USERDEFINED for kind in nodes.of(exp.DataType))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -114,8 +114,10 @@ class Statement:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is
         # the class's.
         others["route"], others["kind"], others["text"], others["start"] = route, kind, text, start
-        object.__setattr__(self, "__dict__", others)
+        _set(self, "__dict__", others)
 
+
+_set = object.__setattr__
 
 Variable = tuple[str, str, str | None]
 """A session variable: its name in lower case, DuckDB's type of its value, the value as text."""
@@ -143,3 +145,13 @@ class Dialect:
     database: str = ""
     variables: tuple[Variable, ...] = ()
     last_listing: tuple[str, frozenset[str]] | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Every statement of a session is looked up by it.
+        known = (self.name, self.transpile, self.backslashes, self.keys, self.numbered)
+        named = (self.parameters, self.database, self.variables, self.last_listing)
+        object.__setattr__(self, "_hash", hash((known, named)))
+
+    def __hash__(self) -> int:
+        return self._hash

@@ -13,6 +13,8 @@ from functools import reduce
 
 from sqlglot import exp
 
+from proxy.sql.listing import copied
+
 _NUMERIC = (exp.Mul, exp.Sum, exp.Avg, exp.Div)
 _SETTLED = (exp.Literal, exp.Null, exp.Boolean, exp.Parameter, exp.Placeholder, exp.Neg)
 _LARGEST = 12
@@ -49,7 +51,8 @@ def _lengthen(value: exp.Expr, digits: int) -> None:
         parent.set(key, made, index=index)
 
 
-_DOCUMENTS = frozenset({"json_extract", "_sf.get_", "_sf.get_path_", "_sf.parse_json"})
+_DOCUMENTS = frozenset({"json_member_", "json_path_", "json_member_text_", "json_path_text_"})
+_DOCUMENTS |= frozenset({"json_extract", "_sf.get_", "_sf.get_path_", "_sf.parse_json"})
 
 
 def _may_be_decimal(value: exp.Expr) -> bool:
@@ -72,7 +75,7 @@ def _small(value: exp.Expr) -> bool:
 
 
 def _types(values: list[exp.Expr]) -> exp.Expr:
-    kinds = [exp.Anonymous(this="typeof", expressions=[value.copy()]) for value in values]
+    kinds = [exp.Anonymous(this="typeof", expressions=[copied(value)]) for value in values]
     return exp.Anonymous(this="list_value", expressions=kinds)
 
 
@@ -93,11 +96,11 @@ def unify(values: list[exp.Expr], whole: exp.Expr | None) -> exp.Expr | None:
     if not all(map(_small, open_)) or len({value.sql() for value in open_}) < 2:
         return None
     if any(map(_is_numeric, open_)):
-        copies = [exp.Paren(this=value.copy()) for value in open_]
+        copies = [exp.Paren(this=copied(value)) for value in open_]
         total = reduce(lambda left, right: exp.Add(this=left, expression=right), copies)
         for value in open_:
             parent, key, index = value.parent, value.arg_key, value.index
-            made = exp.Anonymous(this="cast_to_type", expressions=[value, total.copy()])
+            made = exp.Anonymous(this="cast_to_type", expressions=[value, copied(total)])
             if parent is not None and key is not None:
                 parent.set(key, made, index=index)
         return None

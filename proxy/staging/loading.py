@@ -8,13 +8,12 @@ remembered goes with the table (DROP, CREATE OR REPLACE, TRUNCATE) and follows i
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
 from proxy.sql.snowflake import stage_actions as act
 from proxy.sql.snowflake import stage_queries
-from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.sql.snowflake.numbered import STAGED
 from proxy.staging import catalog, filling, places
 from proxy.staging.converting import Column, complaint, engine_value, snowflake_value
@@ -25,6 +24,18 @@ from proxy.staging.load_options import (
     LoadOptions,
     first_rows,
     read_options,
+)
+from proxy.staging.load_reports import (
+    Judged,
+    Run,
+    column_name,
+    failed,
+    key_of,
+    member,
+    quoted,
+    quoted_text,
+    remembered,
+    report_row,
 )
 from proxy.transaction import Block
 
@@ -46,35 +57,6 @@ _ERRORS = (
 )
 _REMEMBERED = 64 * 86400  # seconds, as in Snowflake
 _NONE_TO_LOAD = "Copy executed with 0 files processed."
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one statement needs for each of its files."""
-
-    action: act.Load
-    options: LoadOptions
-    place: places.Place
-    format: FileFormat
-    table: tuple[str, str, str]
-    columns: list[Column]
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-
-    @property
-    def target(self) -> str:
-        return ".".join(map(_quoted, self.table))
-
-
-@dataclass(slots=True)
-class _Judged:
-    """What was found of a file. error, line, row, column: of the first wrong record."""
-
-    parsed: int
-    wrong: int
-    error: str | None = None
-    line: int | None = None
-    row: int | None = None
-    column: str | None = None
 
 
 class Loading:
@@ -105,7 +87,7 @@ class Loading:
             loads = await stages.on_duck(
                 catalog.at, stages.session.duck, catalog.LOADS, table[:2], table[2]
             )
-            known = _loads(loads)
+            known = remembered(loads)
             files = await self._wanted(run, known)
             taken = 0
             loaded: list[Staged] = []
@@ -113,7 +95,7 @@ class Loading:
                 if options.size_limit is not None and loaded and taken >= options.size_limit:
                     break
                 if await self._file(run, staged):
-                    known[_key(run, staged)] = [digest, int(time.time())]
+                    known[key_of(run, staged)] = [digest, int(time.time())]
                     loaded.append(staged)
                 taken += staged.size
             if loaded:
@@ -129,13 +111,13 @@ class Loading:
 
     async def _prepared(
         self, action: act.Load, options: LoadOptions, table: tuple[str, str, str]
-    ) -> _Run:
+    ) -> Run:
         stages = self._stages
         place = await stages.place(action.source)
         in_query = action.query.tables[0].format if action.query is not None else act.Format()
         format_ = await stages.format(action.format, in_query, place.format)
         columns = await stages.on_duck(self._columns, table, action.columns)
-        run = _Run(action, options, place, format_, table, columns)
+        run = Run(action, options, place, format_, table, columns)
         if action.query is None and not options.match:
             if format_.type != "CSV" and (len(columns) != 1 or not columns[0].duck.is_document):
                 raise SqlError(
@@ -162,15 +144,15 @@ class Loading:
         """Blocks. The columns to load, in order. Raises 42703."""
         session = self._stages.session
         duck = session.duck
-        sql = f"SELECT * FROM {'.'.join(map(_quoted, table))}"
+        sql = f"SELECT * FROM {'.'.join(map(quoted, table))}"
         statement = duck.prepare(sql)
         found = tuple(statement.columns)
         statement.close()
         session.described.look(found)
         lengths = session.described.lengths(sql, found) or (0,) * len(found)
-        about = {row[0]: row[2] for row in duck.run(f"DESCRIBE {'.'.join(map(_quoted, table))}")}
+        about = {row[0]: row[2] for row in duck.run(f"DESCRIBE {'.'.join(map(quoted, table))}")}
         columns = [
-            Column(name, kind, about.get(name) != "NO", length)
+            Column(name, kind, about.get(name) != "NO", max(length, 0))
             for (name, kind), length in zip(found, lengths, strict=True)
         ]
         if not wanted:
@@ -183,7 +165,7 @@ class Loading:
             raise SqlError("42701", "a column is specified more than once")
         return [by_name[name.lower()] for name in wanted]
 
-    async def _wanted(self, run: _Run, known: dict[str, Any]) -> list[tuple[Staged, str]]:
+    async def _wanted(self, run: Run, known: dict[str, Any]) -> list[tuple[Staged, str]]:
         """The files to load, with the digests of their bytes."""
         service = self._stages.service
         action = run.action
@@ -197,7 +179,7 @@ class Loading:
             digests = [(s, service.files.digest(run.place.directory, s)) for s in listed]
             if force:
                 return digests
-            return [(s, d) for s, d in digests if (known.get(_key(run, s)) or [""])[0] != d]
+            return [(s, d) for s, d in digests if (known.get(key_of(run, s)) or [""])[0] != d]
 
         return await self._stages.apart(found)
 
@@ -208,14 +190,14 @@ class Loading:
         document = {"name": table[2], "files": files}
         catalog.put(self._stages.session.duck, catalog.LOADS, table[:2], table[2], document)
 
-    def _purge(self, run: _Run, loaded: list[Staged]) -> None:
+    def _purge(self, run: Run, loaded: list[Staged]) -> None:
         """Blocks."""
         for staged in loaded:
             self._stages.service.files.remove(run.place.directory, staged.path)
 
     # --- one file ---------------------------------------------------------------------------------
 
-    async def _file(self, run: _Run, staged: Staged) -> bool:
+    async def _file(self, run: Run, staged: Staged) -> bool:
         """Whether anything of the file was loaded. Raises where ON_ERROR says so."""
         stages = self._stages
         querying = stages.querying
@@ -232,18 +214,18 @@ class Loading:
             keep = self._decide(run, staged, judged)
             loaded = 0
             if keep:
-                names = ", ".join(_quoted(column.name) for column in run.columns)
+                names = ", ".join(quoted(column.name) for column in run.columns)
                 values = ", ".join(f"v{n}" for n in range(1, len(run.columns) + 1))
                 where = " WHERE x IS NULL" if judged.wrong else ""
                 loaded = await stages.compound.execute(
                     f"INSERT INTO {run.target} ({names}) SELECT {values} FROM {made}{where}"
                 )
-            run.rows.append(_row(run, staged, judged, loaded, keep))
+            run.rows.append(report_row(run, staged, judged, loaded, keep))
             return keep
         finally:
             await self._discard(f"TABLE {raw}", f"TABLE {raw}_made")
 
-    async def _converted(self, run: _Run, raw: str, header: list[str] | None) -> str:
+    async def _converted(self, run: Run, raw: str, header: list[str] | None) -> str:
         """The name of a table of the values, which are worked out once."""
         source = self._source(run, raw, header)
         values = (f"v{n}" for n in range(1, len(run.columns) + 1))
@@ -262,7 +244,7 @@ class Loading:
         except SqlError:
             return
 
-    def _fill(self, run: _Run, staged: Staged, raw: str, width: int) -> list[str] | None:
+    def _fill(self, run: Run, staged: Staged, raw: str, width: int) -> list[str] | None:
         """Blocks. The names in the file's header, None where it has none."""
         stages = self._stages
         duck = stages.session.duck
@@ -277,7 +259,7 @@ class Loading:
             into.close()
         return into.header
 
-    async def _header_width(self, run: _Run, staged: Staged) -> int:
+    async def _header_width(self, run: Run, staged: Staged) -> int:
         stages = self._stages
 
         def width() -> int:
@@ -286,7 +268,7 @@ class Loading:
 
         return await stages.apart(width)
 
-    def _source(self, run: _Run, raw: str, header: list[str] | None) -> str:
+    def _source(self, run: Run, raw: str, header: list[str] | None) -> str:
         """DuckDB's query over a file's records: the values (`v1`...), what is wrong (`x`), where."""
         truncate = "TRUNCATECOLUMNS" in run.options.flags
         texts = self._texts(run, header)
@@ -333,35 +315,35 @@ class Loading:
     def _planned(self, text: str) -> str:
         return self._stages.compound.plan(text).sql
 
-    def _texts(self, run: _Run, header: list[str] | None) -> list[str]:
+    def _texts(self, run: Run, header: list[str] | None) -> list[str]:
         """Of each column of the table, the expression for its text."""
         if not run.options.match:
             return [f"c{n}" for n in range(1, len(run.columns) + 1)]
         if run.format.type != "CSV":
-            return [_member(column, "TRY_PARSE_JSON(c1)") for column in run.columns]
+            return [member(column, "TRY_PARSE_JSON(c1)") for column in run.columns]
         there = {name.lower(): n for n, name in enumerate(header or (), start=1)}
         return [
             f"c{there[column.name.lower()]}" if column.name.lower() in there else "NULL::VARCHAR"
             for column in run.columns
         ]
 
-    def _judge(self, run: _Run, made: str) -> _Judged:
+    def _judge(self, run: Run, made: str) -> Judged:
         """Blocks. made: a table or a bracketed query, as `_converted` gives it."""
         duck = self._stages.session.duck
         parsed, wrong, first = duck.run(
             f"SELECT count(*), count(x), min(n) FILTER (x IS NOT NULL) FROM {made}"
         )[0]
         if not wrong:
-            return _Judged(parsed, 0)
+            return Judged(parsed, 0)
         error, line, place = duck.run(f"SELECT x, line, y FROM {made} WHERE n = {first}")[0]
-        return _Judged(parsed, wrong, error, line, first, _column_name(run, place))
+        return Judged(parsed, wrong, error, line, first, column_name(run, place))
 
-    def _decide(self, run: _Run, staged: Staged, judged: _Judged) -> bool:
+    def _decide(self, run: Run, staged: Staged, judged: Judged) -> bool:
         """Whether the file's good records are to be loaded. Raises for ABORT_STATEMENT."""
         if not judged.wrong:
             return True
         if run.options.on_error == ABORT:
-            raise _failed(run, staged, judged)
+            raise failed(run, staged, judged)
         if run.options.on_error == CONTINUE:
             return judged.wrong < judged.parsed
         limit = run.options.limit
@@ -371,7 +353,7 @@ class Loading:
 
     # --- with a transformation --------------------------------------------------------------------
 
-    async def _transform(self, run: _Run, staged: Staged, raw: str, width: int) -> bool:
+    async def _transform(self, run: Run, staged: Staged, raw: str, width: int) -> bool:
         stages = self._stages
         query = run.action.query
         assert query is not None
@@ -388,7 +370,7 @@ class Loading:
             )[0]
 
         parsed, wrong, error, line = await stages.on_duck(show)
-        judged = _Judged(parsed, wrong, error, line)
+        judged = Judged(parsed, wrong, error, line)
         keep = self._decide(run, staged, judged)
         loaded = 0
         try:
@@ -396,12 +378,12 @@ class Loading:
                 if wrong:
                     await stages.compound.execute(f"DELETE FROM {raw} WHERE e IS NOT NULL")
                 loaded = await self._insert(run, staged, stage_queries.spliced(query, [view]))
-            run.rows.append(_row(run, staged, judged, loaded, keep))
+            run.rows.append(report_row(run, staged, judged, loaded, keep))
             return keep
         finally:
             await self._discard(f"VIEW {view}")
 
-    async def _insert(self, run: _Run, staged: Staged, text: str) -> int:
+    async def _insert(self, run: Run, staged: Staged, text: str) -> int:
         """Inserts what the transformation gives, its texts converted as a file's fields are."""
         stages = self._stages
         plan = stages.compound.plan(text)
@@ -437,7 +419,7 @@ class Loading:
             wrong = f"CASE {complaint(made, f'u{n}', replace(column, nullable=True), truncate)} END"
             cells.append(f"CASE WHEN {wrong} IS NULL THEN {made} ELSE error({wrong}) END")
         values = self._planned(f"SELECT {', '.join([names, *converted])} FROM _hd_rows")
-        target = ", ".join(_quoted(column.name) for column in run.columns)
+        target = ", ".join(quoted(column.name) for column in run.columns)
         sql = (
             f"INSERT INTO {run.target} ({target}) "
             f"WITH _hd_rows({names}) AS ({plan.sql}), _hd_values AS ({values}) "
@@ -475,18 +457,18 @@ class Loading:
                 first = f"(SELECT * FROM {made} ORDER BY n LIMIT {rows})"
                 judged = await stages.on_duck(self._judge, run, first)
                 if judged.wrong:
-                    raise _failed(run, staged, judged)
+                    raise failed(run, staged, judged)
                 values = ", ".join(
-                    f"v{n} AS {_quoted(column.name)}" for n, column in enumerate(run.columns, 1)
+                    f"v{n} AS {quoted(column.name)}" for n, column in enumerate(run.columns, 1)
                 )
                 parts.append(f"SELECT {values} FROM {made} ORDER BY n LIMIT {rows}")
                 continue
             cases = " ".join(
-                f"WHEN {n} THEN {_text(_column_name(run, n) or '')}"
+                f"WHEN {n} THEN {quoted_text(column_name(run, n) or '')}"
                 for n in range(1, len(run.columns) + 2)
             )
             cells = (
-                f"x, {_text(run.place.label + staged.path)}, line, NULL, NULL, "
+                f"x, {quoted_text(run.place.label + staged.path)}, line, NULL, NULL, "
                 f"CASE y WHEN 0 THEN 'parsing' ELSE 'conversion' END, NULL, NULL, "
                 f"CASE y {cases} END, n, line"
             )
@@ -507,84 +489,3 @@ class Loading:
 
 
 _ERROR_CELLS = [f"_{n}" for n in range(len(_ERRORS))]
-
-
-def _loads(kept: catalog.Kept | None) -> dict[str, list[Any]]:
-    """What is remembered: of each file its digest and when it was loaded."""
-    files = kept.document.get("files") if kept is not None else None
-    if not isinstance(files, dict):
-        return {}
-    return {
-        name: about
-        for name, about in files.items()
-        if isinstance(about, list) and len(about) == 2 and isinstance(about[1], int)
-    }
-
-
-def _key(run: _Run, staged: Staged) -> str:
-    return f"{run.place.directory}/{staged.path}"
-
-
-def _member(column: Column, document: str) -> str:
-    """A member of a document as text, by a column's name whatever its case."""
-    name = _text(column.name)
-    if column.duck.is_document:
-        return f"TO_JSON(GET_IGNORE_CASE({document}, {name}))"
-    return f"GET_IGNORE_CASE({document}, {name})::VARCHAR"
-
-
-def _column_name(run: _Run, place: int | None) -> str | None:
-    """As Snowflake names a column in an error: `"T"["A":1]`."""
-    if not place:
-        return None
-    table = run.table[2]
-    if place > len(run.columns):
-        return f'"{table}"[{place}]'
-    return f'"{table}"["{run.columns[place - 1].name}":{place}]'
-
-
-def _failed(run: _Run, staged: Staged, judged: _Judged) -> SqlError:
-    where = f"File '{run.place.label}{staged.path}'"
-    if judged.line is not None:
-        where += f", line {judged.line}"
-    detail = where
-    if judged.row is not None:
-        detail += f"\nRow {judged.row}"
-        if judged.column:
-            detail += f", column {judged.column}"
-    return SqlError(
-        "22P02" if judged.column else "22P04",
-        judged.error or "a record cannot be loaded",
-        detail=detail,
-        hint="ON_ERROR = CONTINUE or SKIP_FILE goes on with what can be loaded.",
-    )
-
-
-def _row(run: _Run, staged: Staged, judged: _Judged, loaded: int, keep: bool) -> tuple[Any, ...]:
-    status = "LOADED"
-    if judged.wrong:
-        status = "PARTIALLY_LOADED" if keep and loaded else "LOAD_FAILED"
-    on_error = run.options.on_error
-    limit = judged.parsed if on_error == CONTINUE else run.options.limit
-    if run.options.percent:
-        limit = judged.parsed * run.options.limit // 100
-    return (
-        run.place.label + staged.path,
-        status,
-        judged.parsed,
-        loaded,
-        max(limit, 1),
-        judged.wrong,
-        judged.error,
-        judged.line,
-        None,
-        judged.column,
-    )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

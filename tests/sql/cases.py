@@ -65,6 +65,26 @@ def _of_chunks(body: Callable[..., pa.Array], count: int) -> Callable[..., pa.Ar
     return function
 
 
+# What the engine has in C or over any type; here they only have to be there.
+_OF_THE_ENGINE = {
+    "row_to_json_(kind, made)": "made",
+    "text_of_(x, zone)": "CAST(x AS VARCHAR)",
+    "json_of_(x, zone)": "CAST(to_json(x) AS VARCHAR)",
+    "json_member_(x, k)": "json_extract(x, k)",
+    "json_member_text_(x, k)": "json_extract_string(x, k)",
+    "json_path_(x, steps)": "x",
+    "json_path_text_(x, steps)": "x",
+    "jsonb_key_(x)": "x",
+    "json_elements_(x)": "CAST(x AS JSON[])",
+    "json_element_texts_(x)": "CAST(x AS VARCHAR[])",
+}
+
+
+def _stand_in(connection: duckdb.DuckDBPyConnection, place: str) -> None:
+    for name, body in _OF_THE_ENGINE.items():
+        connection.execute(f"CREATE MACRO {place}{name} AS {body}")
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB as the engine sets it up."""
     connection = duckdb.connect()
@@ -81,8 +101,8 @@ def connect() -> duckdb.DuckDBPyConnection:
         )
     for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck_jsonb
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
-    connection.execute("CREATE MACRO _sf.main.row_to_json_(kind, made) AS made")
-    connection.execute("CREATE MACRO row_to_json_(kind, made) AS made")
+    for place in ("", "_sf.main."):
+        _stand_in(connection, place)
     for script in macro_scripts():
         connection.execute(script)
     connection.execute("SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'")
@@ -127,6 +147,7 @@ class Runner:
             self.connection.execute(f"DETACH case_{self._number - 1}")
         self.connection.execute(f"ATTACH ':memory:' AS case_{self._number}")
         self.connection.execute(f"USE case_{self._number}")
+        _stand_in(self.connection, "")
 
     def run(self, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of the last statement of `text`."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.listing import Listing, listed
+from proxy.sql import listing, postgres
+from proxy.sql.listing import Listing, listed, take_apart
 from proxy.sql.plan import Dialect, plan_message
-from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.reading import SNOWFLAKE, _WrittenDuckDB, write_duckdb
 from proxy.sql.snowflake import overloads, registry, rewrite
 from tests.sql.cases import read_cases, read_lines
 
@@ -57,6 +60,107 @@ def test_a_chain_of_any_length_is_listed(terms: int) -> None:
     assert _all(nodes) == {id(node) for node in tree.dfs()}
     (plan,) = plan_message("select 1 from t where " + " and ".join(["A"] * terms), Dialect())
     assert plan.sql.endswith(" WHERE " + " AND ".join(["a"] * terms))
+
+
+def _in_order(nodes: Listing) -> list[list[int]]:
+    kinds = [[id(kind), *map(id, found)] for kind, found in nodes.by_kind()]
+    return [[id(node) for node in some] for some in (nodes, nodes.names, nodes.columns)] + kinds
+
+
+compiled = pytest.mark.skipif(listing.compiled is None, reason="no compiler was there")
+
+
+@compiled
+def test_the_compiled_list_is_that_of_python() -> None:
+    texts = [case["sql"] for case in read_cases()]
+    texts += ["select " + "+".join("aB" for _ in range(5000)), 'select current_user, "A", t."é"']
+    read = 0
+    for text in texts:
+        try:
+            tree = _read(text)
+        except SqlError:
+            continue
+        read += 1
+        nodes = listed(tree)
+        assert _in_order(nodes) == _in_order(listing._listed(tree)), text
+        assert listing.uncommon([]) == []
+        unlike = {id(name) for name in listing.uncommon(nodes.names)}
+        upper = {id(name) for name in nodes.names if name.this.lower() != name.this}
+        assert upper <= unlike, text
+    assert read > 400
+
+
+@compiled
+def test_rules_are_applied_as_python_applies_them() -> None:
+    applied = 0
+    for case in read_cases():
+        try:
+            first, second = _read(case["sql"]), _read(case["sql"])
+            made = postgres.apply(first, listed(first), postgres.RULES)
+        except SqlError:
+            continue
+        nodes = listed(second)
+        postgres.fold_all(nodes.names)
+        assert made.sql() == postgres._apply(second, nodes, postgres.RULES).sql(), case["sql"]
+        applied += 1
+    assert applied > 300
+
+
+@compiled
+@pytest.mark.parametrize(
+    "name", ["a", "A", "_a1", "1a", "select", "notnull", "a b", 'a"b', "é", "a$b", "", "\ud800"]
+)
+@pytest.mark.parametrize("quoted", [True, False])
+def test_names_are_written_as_sqlglot_writes_them(name: str, quoted: bool) -> None:
+    def column() -> exp.Column:
+        def identifier() -> exp.Identifier:
+            return exp.Identifier(this=name, quoted=quoted)
+
+        return exp.Column(this=identifier(), table=identifier())
+
+    assert write_duckdb(column().this) == _OWN.generate(column().this)
+    assert write_duckdb(column()) == _OWN.generate(column())
+
+
+@compiled
+@pytest.mark.parametrize("text", ["", "a", "it's", "''", "a\nb", "\\", "é", "12.5", "\ud800"])
+def test_literals_are_written_as_sqlglot_writes_them(text: str) -> None:
+    for literal in (exp.Literal.string(text), exp.Literal.number(text)):
+        assert write_duckdb(literal.copy()) == _OWN.generate(literal)
+
+
+_OWN = _WrittenDuckDB().generator(comments=False)
+
+
+def _selects() -> int:
+    return sum(isinstance(one, exp.Select) for one in gc.get_objects())
+
+
+@compiled
+def test_the_tree_of_a_plan_is_freed_at_once() -> None:
+    text = "select a + 1, count(*) from t where b = 'x' group by 1"
+    plan_message(text, Dialect())
+    gc.collect()
+    gc.disable()
+    try:
+        before = _selects()
+        plan_message(text, Dialect())
+        assert _selects() == before
+        kept = _read(text)
+        assert _selects() == before + 1
+        del kept
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("terms", [10, 50_000])
+def test_a_tree_of_any_depth_is_taken_apart(terms: int) -> None:
+    tree = _read("select 1")
+    for _ in range(terms):
+        tree = exp.Paren(this=tree)
+    inner = tree.this
+    take_apart(tree)
+    assert (inner.parent is None) == (listing.compiled is not None)
 
 
 def test_no_macro_of_several_forms_is_left_over_what_is_bound_late() -> None:

@@ -149,6 +149,8 @@ def calculated(operator: str, left: Type, right: Type) -> tuple[Type, Type, Type
 
 
 def _opposite(operator: str, known: str) -> str:
+    if (operator, known) == ("-", "jsonb"):
+        return "text"
     if operator == "||":
         return known if known in _JOINED or element_of(known) else "text"
     if known not in _ARITHMETIC:
@@ -157,7 +159,11 @@ def _opposite(operator: str, known: str) -> str:
 
 
 def _result(operator: str, left: str, right: str) -> Type:
+    if operator == "-" and left == "jsonb":
+        return "jsonb"
     if operator == "||":
+        if "jsonb" in (left, right) and left != right:
+            return "text"
         kept = next((kind for kind in (left, right) if kind in _JOINED or element_of(kind)), None)
         return kept or "text"
     if left in _NUMBERS and right in _NUMBERS:
@@ -282,6 +288,22 @@ currenttime: -> timetz
 currentuser currentschema currentcatalog currentdatabase version: -> text
 uuid gen_random_uuid: -> uuid
 jsonextract json_extract: _ text -> json
+json_member_: _ text -> =
+json_member_text_: _ text -> text
+json_path_: _ _text -> =
+json_path_text_: _ _text -> text
+jsonb_set_ jsonb_insert_: jsonb _text jsonb bool -> jsonb
+jsonb_delete_path_: jsonb _text -> jsonb
+jsonb_strip_nulls_: jsonb -> jsonb
+jsonb_pretty_: jsonb -> text
+pg_json_of_: _ -> json
+pg_sign_: float8 -> rounded
+pg_octet_length_ pg_array_ndims_ pg_scale_ pg_min_scale_: _ -> int4
+pg_overlay_: text text int4 int4 -> text
+pg_justify_hours_ pg_justify_days_ pg_justify_interval_: interval -> interval
+pg_make_interval_: int4 int4 int4 int4 int4 int4 float8 -> interval
+pg_array_replace_ pg_trim_array_: _ -> =
+pg_array_dims_: _ -> text
 jsonextractscalar json_extract_string: _ text -> text
 pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
 pg_substring_: text int4 int4 -> text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql.listing import copied
 from proxy.sql.snowflake.registry import cast, duck, function, node, number, sf, text, unsupported
 from proxy.sql.snowflake.semistructured import is_variant, variant
 
@@ -50,10 +51,10 @@ def _sum_by_count(average: exp.Avg) -> exp.Expr:
     average.set("this", value)
     if outer is average:
         total: exp.Expr = exp.Sum(this=value)
-        count: exp.Expr = exp.Count(this=value.copy())
+        count: exp.Expr = exp.Count(this=copied(value))
     else:
-        total, count = outer.copy(), outer
-        total.find(exp.Avg).replace(exp.Sum(this=value.copy()))
+        total, count = copied(outer), outer
+        total.find(exp.Avg).replace(exp.Sum(this=copied(value)))
         count.find(exp.Avg).replace(exp.Count(this=value))
     return sf("div_", total, duck("nullif", count, number(0)))
 

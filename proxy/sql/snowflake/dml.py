@@ -43,7 +43,9 @@ def parts(tree: exp.Expr, overwrite: bool) -> list[exp.Expr] | None:
         if isinstance(source, exp.Values):
             return [emptied, tree]
         # The query may read the table itself: it is run first.
-        tree.set("expression", exp.Select(expressions=[exp.Star()]).from_(exp.to_table(ROWS)))
+        tree.set(
+            "expression", exp.Select(expressions=[exp.Star()]).from_(exp.to_table(ROWS), copy=False)
+        )
         return [_kept(source), emptied, tree]
     if isinstance(tree, exp.MultitableInserts):
         return _multi(tree, overwrite)

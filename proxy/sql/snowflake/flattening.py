@@ -195,7 +195,8 @@ def _number(select: exp.Select, table: exp.Expr, count: int) -> exp.Column:
     if isinstance(identifier, exp.Identifier):
         quoted = bool(identifier.args.get("quoted"))
     numbers = exp.Window(this=exp.RowNumber())
-    inner = exp.select("*", exp.alias_(numbers, hidden)).from_(table.copy())
+    named = exp.Alias(this=numbers, alias=exp.to_identifier(hidden))
+    inner = exp.Select(expressions=[exp.Star(), named], from_=exp.From(this=table.copy()))
     alias = exp.TableAlias(this=exp.Identifier(this=name, quoted=quoted))
     table.replace(exp.Subquery(this=inner, alias=alias))
     for projection in select.expressions:

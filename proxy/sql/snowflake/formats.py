@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -49,8 +50,21 @@ _YEARS = frozenset({"YYYY", "YY"})
 _ZONES = {"TZHTZM": "", "TZH:TZM": ":", "TZH": "h"}
 
 
-def _elements(source: str) -> Iterator[tuple[str, str]]:
+def _elements(source: str) -> tuple[tuple[str, str], ...]:
     """(element or '', text): what a model is made of, in order."""
+    return _known_elements(source) if len(source) <= _COMMON_LENGTH else tuple(_cut(source))
+
+
+_COMMON_LENGTH = 64
+"""Of models; those that are no longer come again and again."""
+
+
+@lru_cache(maxsize=1024)
+def _known_elements(source: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_cut(source))
+
+
+def _cut(source: str) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(source):
         if source[at] == '"':

@@ -36,7 +36,7 @@ def connect(select: exp.Select) -> None:
         name = "_source"
         source.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
     select.set("connect", None)
-    first = exp.select("*").from_(source.copy())
+    first = exp.Select(expressions=[exp.Star()], from_=exp.From(this=source.copy()))
     start = clause.args.get("start")
     if start is not None:
         first = first.where(start.copy(), copy=False)
@@ -70,7 +70,8 @@ def connect(select: exp.Select) -> None:
     _hide(select, carried)
     union = exp.Union(this=first, expression=next_, distinct=False)
     cte = exp.CTE(this=union, alias=exp.TableAlias(this=exp.to_identifier(_ROWS)))
-    rows = exp.select("*").from_(exp.to_identifier(_ROWS))
+    found = exp.From(this=exp.Table(this=exp.to_identifier(_ROWS)))
+    rows = exp.Select(expressions=[exp.Star()], from_=found)
     rows.set("with_", exp.With(expressions=[cte], recursive=True))
     alias = exp.TableAlias(this=exp.Identifier(this=name, quoted=_quoted(source)))
     select.set("from_", exp.From(this=exp.Subquery(this=rows, alias=alias)))

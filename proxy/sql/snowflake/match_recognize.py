@@ -14,17 +14,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE, position_of
 from proxy.sql.snowflake.registry import duck, number, text, unsupported
+from proxy.sql.snowflake.row_functions import (
+    ENDS,
+    FINAL,
+    OFFSETS,
+    OWN_FUNCTIONS,
+    PLAIN_AGGREGATES,
+    RUNNING,
+    Navigated,
+    called,
+    is_aggregate,
+    is_classifier,
+    looks_around,
+    navigated_function,
+    offset_call,
+    operands,
+    own_window,
+    refuse_within,
+)
 from proxy.sql.snowflake.row_patterns import RowPattern, read_pattern
-
-FINAL, RUNNING = "_final", "_running"
-"""The functions that FINAL f(x) and RUNNING f(x) are read as; see `row_pattern_spelling`."""
 
 _ID, _MASK, _FIRST, _LISTS = "_mr_id", "_mr_mask", "_mr_first", "_mr_lists"
 _PLACE, _MATCH, _SEQUENCE, _CODE = "_mr_row", "_mr_match", "_mr_sequence", "_mr_code"
@@ -32,21 +46,6 @@ _LAST = "_mr_last"
 _HIDDEN = (_ID, _FIRST, _PLACE, _MATCH, _SEQUENCE, _CODE, _LAST)
 
 _MOST_SYMBOLS = 62  # bits of a BIGINT, without its sign
-
-_OFFSETS = {"PREV": "lag", "LAG": "lag", "NEXT": "lead", "LEAD": "lead"}
-_ENDS = {"FIRST": False, "FIRST_VALUE": False, "LAST": True, "LAST_VALUE": True}
-_OWN = frozenset({"MATCH_NUMBER", "MATCH_SEQUENCE_NUMBER", "CLASSIFIER"})
-_PLAIN_AGGREGATES = (
-    *(exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Count, exp.Median, exp.CountIf),
-    *(exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop),
-)
-"""Aggregates whose value over no rows is what the reference says of an empty match: NULL, or 0."""
-_NAMED_AGGREGATES = frozenset(
-    {
-        *("OBJECT_AGG", "OBJECTAGG", "HLL", "HASH_AGG", "MINHASH"),
-        *("BITMAP_CONSTRUCT_AGG", "BITMAP_OR_AGG"),
-    }
-)
 
 
 def reshape(clause: exp.Expr) -> None:
@@ -60,17 +59,6 @@ def reshape(clause: exp.Expr) -> None:
     if select.args.get("joins") or select.args.get("laterals"):
         raise unsupported("MATCH_RECOGNIZE behind a join here", clause, "Put it in a subquery.")
     _Clause(clause, select).put()
-
-
-def _called(node: exp.Expr) -> str:
-    """The name of the function that a node calls, '' for what is none."""
-    if isinstance(node, exp.Anonymous):
-        return node.this.upper() if isinstance(node.this, str) else ""
-    return node.sql_name() if isinstance(node, exp.Func) else ""
-
-
-def _is_aggregate(node: exp.Expr) -> bool:
-    return isinstance(node, (exp.AggFunc, exp.WithinGroup)) or _called(node) in _NAMED_AGGREGATES
 
 
 def _with_children(node: exp.Expr, made: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
@@ -104,34 +92,6 @@ def _frame(edges: tuple[str, str, str, str | None]) -> exp.WindowSpec:
     return exp.WindowSpec(
         kind="ROWS", start=start, start_side=start_side, end=end, end_side=end_side
     )
-
-
-def _own_window(window: exp.Expr) -> bool:
-    """Whether a window says more than its frame."""
-    return any(window.args.get(key) for key in ("partition_by", "order", "alias"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Navigated:
-    """A function that looks at other rows, taken apart: `call` with its OVER, FILTER and NULLS."""
-
-    call: exp.Expr
-    window: exp.Window | None
-    ignore: exp.Expr | None
-
-
-def _navigated(node: exp.Expr) -> _Navigated | None:
-    """A node as such a function; None for all others."""
-    window = node if isinstance(node, exp.Window) else None
-    call = node.this if window is not None else node
-    ignore = call if isinstance(call, (exp.IgnoreNulls, exp.RespectNulls)) else None
-    if ignore is not None:
-        call = ignore.this
-    if isinstance(call, exp.Window) or not isinstance(call, exp.Expr):
-        return None
-    name = _called(call)
-    known = name in _OFFSETS or name in _ENDS or _is_aggregate(call) or window is not None
-    return _Navigated(call, window, ignore) if known else None
 
 
 class _Clause:
@@ -363,11 +323,11 @@ class _Clause:
         """A condition over the numbered rows."""
         if isinstance(node, exp.Query):
             return node
-        navigated = _navigated(node)
+        navigated = navigated_function(node)
         if navigated is not None:
             return self._physical(node, navigated, symbol)
-        name = _called(node)
-        if name in _OWN or name in (FINAL.upper(), RUNNING.upper()):
+        name = called(node)
+        if name in OWN_FUNCTIONS or name in (FINAL.upper(), RUNNING.upper()):
             raise unsupported(f"{name.strip('_')} in DEFINE", node)
         if isinstance(node, exp.Column):
             self._own_column(node, symbol)
@@ -383,21 +343,21 @@ class _Clause:
         if numbers:
             column.set("table", None)
 
-    def _physical(self, node: exp.Expr, navigated: _Navigated, symbol: int) -> exp.Expr:
+    def _physical(self, node: exp.Expr, navigated: Navigated, symbol: int) -> exp.Expr:
         """A function over the rows of the partition."""
         call, window = navigated.call, navigated.window
-        name = _called(call)
+        name = called(call)
         if name == "FIRST":
             raise unsupported("FIRST in DEFINE", node, "FIRST_VALUE looks at the whole partition.")
         for column in call.find_all(exp.Column):
             self._own_column(column, symbol)
-        _refuse_within(call)
+        refuse_within(call)
         if name == "LAST":
             return exp.Paren(this=call.this)  # its frame ends at the row at hand
-        if window is not None and _own_window(window):
+        if window is not None and own_window(window):
             return node
         made = exp.Window(
-            this=_offset_call(call), partition_by=[one.copy() for one in self.partition]
+            this=offset_call(call), partition_by=[one.copy() for one in self.partition]
         )
         if navigated.ignore is not None:
             made.set("this", navigated.ignore.__class__(this=made.this))
@@ -405,9 +365,9 @@ class _Clause:
         spec = window.args.get("spec") if window is not None else None
         if spec is not None:
             made.set("spec", spec.copy())
-        elif name in _ENDS:
+        elif name in ENDS:
             made.set("spec", _frame(_WHOLE))
-        elif name not in _OFFSETS:
+        elif name not in OFFSETS:
             hint = "Write OVER (ROWS BETWEEN ... AND ...)."
             raise unsupported(f"{name} without a frame in DEFINE", node, hint)
         return made
@@ -437,16 +397,16 @@ class _Clause:
         """A measure over the rows of the matches."""
         if isinstance(node, exp.Query):
             return node
-        name = _called(node)
+        name = called(node)
         if name in (FINAL.upper(), RUNNING.upper()):
-            if self.one_row or name == RUNNING.upper() or not _looks_around(node.expressions[0]):
+            if self.one_row or name == RUNNING.upper() or not looks_around(node.expressions[0]):
                 return self._value(node.expressions[0], name == FINAL.upper())
-            what = _called(node.expressions[0])
+            what = called(node.expressions[0])
             raise unsupported(f"FINAL {what} with ALL ROWS PER MATCH", node)
-        navigated = _navigated(node)
+        navigated = navigated_function(node)
         if navigated is not None:
             return self._over_match(node, navigated, final)
-        if name in _OWN or _is_classifier(node):
+        if name in OWN_FUNCTIONS or is_classifier(node):
             return self._own_function(name or "CLASSIFIER", node)
         if isinstance(node, exp.Column):
             numbers = self.symbols(node)
@@ -472,30 +432,30 @@ class _Clause:
         at = duck("add", _column(_CODE), number(1))  # 0, of which there is none, without a symbol
         return duck("list_extract", duck("list_value", *names), at)
 
-    def _over_match(self, node: exp.Expr, navigated: _Navigated, final: bool) -> exp.Expr:
+    def _over_match(self, node: exp.Expr, navigated: Navigated, final: bool) -> exp.Expr:
         """A function over the rows of the match, up to the row at hand or to the last."""
         call, window = navigated.call, navigated.window
-        name = _called(call)
-        if window is not None and _own_window(window):
+        name = called(call)
+        if window is not None and own_window(window):
             raise unsupported("OVER with a partition or an order of its own in MEASURES", node)
         spec = window.args.get("spec") if window is not None else None
         numbers = self._symbols_within(call)
-        if numbers and (name in _OFFSETS or spec is not None):
+        if numbers and (name in OFFSETS or spec is not None):
             raise unsupported(f"a symbol's column in {name} of MEASURES", node)
-        if name in _ENDS and spec is None and navigated.ignore is None:
-            if len(list(_operands(call))) != 1:
+        if name in ENDS and spec is None and navigated.ignore is None:
+            if len(list(operands(call))) != 1:
                 raise unsupported(f"{name} with an offset", node)
-            return self._end(call.this, numbers, last=_ENDS[name], final=final)
-        if not (name in _OFFSETS or name in _ENDS or _is_aggregate(call) or name == "ROW_NUMBER"):
+            return self._end(call.this, numbers, last=ENDS[name], final=final)
+        if not (name in OFFSETS or name in ENDS or is_aggregate(call) or name == "ROW_NUMBER"):
             raise unsupported(f"{name} in MEASURES", node)
-        made: exp.Expr = _offset_call(call)
+        made: exp.Expr = offset_call(call)
         if navigated.ignore is not None:
             made = navigated.ignore.__class__(this=made)
-        if name in _OFFSETS:
+        if name in OFFSETS:
             return self._guarded(self._window(made, None))
-        if not _is_aggregate(call):
+        if not is_aggregate(call):
             return self._guarded(self._window(made, spec or _frame(_WHOLE if final else _SO_FAR)))
-        if self.shows_empty and not isinstance(call, _PLAIN_AGGREGATES):
+        if self.shows_empty and not isinstance(call, PLAIN_AGGREGATES):
             self._refuse_at_empty(f"{name} in MEASURES", node)
         kept = [_within([code for one in numbers for code in (2 * one, 2 * one + 1)])]
         if not numbers:
@@ -506,10 +466,10 @@ class _Clause:
 
     def _symbols_within(self, call: exp.Expr) -> tuple[int, ...]:
         """The symbols before the columns of a function's arguments, which are taken off."""
-        _refuse_within(call)
+        refuse_within(call)
         found: set[tuple[int, ...]] = set()
         for column in list(call.find_all(exp.Column)):
-            if _is_classifier(column):
+            if is_classifier(column):
                 column.replace(self._own_function("CLASSIFIER", column))
                 continue
             numbers = self.symbols(column)
@@ -519,8 +479,8 @@ class _Clause:
             elif numbers:
                 column.set("table", None)
         for own in list(call.find_all(exp.Anonymous)):
-            if _called(own) in _OWN:
-                own.replace(self._own_function(_called(own), own))
+            if called(own) in OWN_FUNCTIONS:
+                own.replace(self._own_function(called(own), own))
         if len(found) > 1:
             raise unsupported("a function over columns of several symbols in MEASURES", call)
         return found.pop() if found else ()
@@ -556,40 +516,3 @@ class _Clause:
 
 def _within(codes: list[int]) -> exp.In:
     return exp.In(this=_column(_CODE), expressions=[number(code) for code in codes])
-
-
-def _is_classifier(node: exp.Expr) -> bool:
-    """CLASSIFIER may be written without brackets."""
-    return (
-        isinstance(node, exp.Column)
-        and not node.table
-        and node.name.upper() == "CLASSIFIER"
-        and not node.this.args.get("quoted")
-    )
-
-
-def _looks_around(node: exp.Expr) -> bool:
-    navigated = _navigated(node)
-    return navigated is not None and _called(navigated.call) in _OFFSETS
-
-
-def _operands(call: exp.Expr) -> list[exp.Expr]:
-    return list(call.iter_expressions())
-
-
-def _offset_call(call: exp.Expr) -> exp.Expr:
-    """PREV and NEXT as LAG and LEAD; all others as they are."""
-    if isinstance(call, exp.Anonymous) and _called(call) in _OFFSETS:
-        return duck(_OFFSETS[_called(call)], *call.expressions)
-    return call
-
-
-def _refuse_within(call: exp.Expr) -> None:
-    """No function over rows has another one within."""
-    for node in call.walk():
-        if node is call or node.parent is None:
-            continue
-        if isinstance(node, exp.Window) or _called(node) in (*_OFFSETS, *_ENDS):
-            raise unsupported("a window function within another one in MATCH_RECOGNIZE", call)
-        if _is_aggregate(node) and not isinstance(call, exp.WithinGroup):
-            raise unsupported("a window function within another one in MATCH_RECOGNIZE", call)

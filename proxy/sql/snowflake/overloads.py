@@ -13,7 +13,7 @@ from functools import cache
 
 from sqlglot import exp
 
-from proxy.sql.listing import Listing
+from proxy.sql.listing import Listing, listed
 from proxy.sql.snowflake.registry import duck, number
 
 _AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter)
@@ -88,9 +88,20 @@ def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:
     if any(one.__class__ is exp.Column and is_bound_late(one) for one in arguments):
         return True
     inner = [one for one in arguments if one.__class__ not in _PLAIN]
-    if not any(map(_holds, inner)):
+    if not any(map(_may_hold, inner)) or not any(map(_holds, inner)):
         return False
     return any(map(_holds_column, inner)) or may_aggregate(nodes)
+
+
+def _may_hold(argument: exp.Expr) -> bool:
+    """Whether `_holds` is worth asking, which looks at each node."""
+    nodes = listed(argument)
+    return (
+        bool(nodes.columns)
+        or exp.Column in nodes.kinds
+        or any(map(_is_aggregate, nodes.kinds))
+        or any(call.this in _AGGREGATE_CALLS for call in nodes.of(exp.Anonymous))
+    )
 
 
 def _holds_column(argument: exp.Expr) -> bool:
@@ -103,9 +114,9 @@ _PLAIN = frozenset({exp.Column, exp.Literal})
 def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:
     """The tree, changed in place. overloaded: macros of several forms, as they are called."""
     calls = [
-        node
-        for node in tree.dfs()
-        if node.__class__ is exp.Anonymous and node.this in overloaded and node.expressions
+        call
+        for call in listed(tree).of(exp.Anonymous)
+        if call.this in overloaded and call.expressions
     ]
     for call in reversed(calls):
         held = [index for index, one in enumerate(call.expressions) if _holds(one)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.sql.snowflake.match_recognize import FINAL, RUNNING
+from proxy.sql.snowflake.row_functions import FINAL, RUNNING
 
 _BEFORE = frozenset(
     {TokenType.FROM, TokenType.JOIN, TokenType.COMMA, TokenType.USING, TokenType.INTO}

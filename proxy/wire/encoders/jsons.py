@@ -17,6 +17,7 @@ Decisions:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,27 @@ from proxy.wire.types import DATES, EXACT_NUMBERS, FLOATS, LISTS, TIMES, DuckTyp
 ToJson = Callable[[pa.Array], pa.Array]
 TextOf = Callable[[DuckType], Encoder]
 
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a document is spaced and its scalars are written.
+
+    comma, colon: between elements, and between a key and its value. exponents: whether floats keep
+    theirs. iso: whether a moment has ISO 8601's T between its date and its time.
+    """
+
+    comma: bytes = b", "
+    colon: bytes = b": "
+    exponents: bool = False
+    iso: bool = False
+
+
+JSONB = Form()
+TO_JSON = Form(b",", b":", exponents=True, iso=True)
+"""As Postgres's to_json writes."""
+
+_MOMENTS = frozenset(one for one in DATES if one.startswith("TIMESTAMP"))
+
 # Their texts never need an escape.
 _CLEAN = TIMES | DATES | {"UUID", "BIT"}
 
@@ -48,9 +70,9 @@ _SHORT_ESCAPES = {8: b"\\b", 9: b"\\t", 10: b"\\n", 12: b"\\f", 13: b"\\r", 34: 
 _ESCAPES = [_SHORT_ESCAPES.get(c, b"\\u%04x" % c if c < 32 else bytes([c])) for c in range(256)]
 
 
-def json_text(duck: DuckType, text_of: TextOf) -> Encoder:
-    """jsonb in the text format; `text_of` finds the text encoder of a scalar type."""
-    write = _json(duck, text_of)
+def json_text(duck: DuckType, text_of: TextOf, form: Form = JSONB) -> Encoder:
+    """A document in the text format; `text_of` finds the text encoder of a scalar type."""
+    write = _json(duck, text_of, form)
 
     def encode(array: pa.Array) -> Cells:
         nulls = union_nulls(array) if duck.id == "UNION" else null_mask(array)
@@ -77,10 +99,10 @@ def document_binary(array: pa.Array) -> Cells:
     return Cells(ragged=concat(len(array), [b"\1", texts]), nulls=cells.nulls)
 
 
-def _json(duck: DuckType, text_of: TextOf) -> ToJson:
+def _json(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
     build = _CONTAINERS.get(duck.id)
     if build is not None:
-        container = build(duck, text_of)
+        container = build(duck, text_of, form)
         # An engine may have turned what Arrow cannot carry into JSON already.
         return lambda array: _as_is(array) if _is_text(array) else container(array)
     if duck.id == "VARIANT" or duck.is_document:
@@ -93,7 +115,10 @@ def _json(duck: DuckType, text_of: TextOf) -> ToJson:
     if duck.id in EXACT_NUMBERS:
         return lambda array: _nulls_in(encoder(array))
     if duck.id in FLOATS:
-        return lambda array: _float(encoder(array))
+        written = _float_as_it_is if form.exponents else _float
+        return lambda array: written(encoder(array))
+    if duck.id in _MOMENTS and form.iso:
+        return lambda array: _string(_iso(encoder(array), duck.id), escape=False)
     if duck.id in _CLEAN:
         return lambda array: _string(encoder(array), escape=False)
     return lambda array: _string(encoder(array), escape=True)
@@ -129,6 +154,25 @@ def _float(cells: Cells) -> pa.Array:
     return _nulls_in(Cells(ragged=floats.without_exponent(texts), nulls=cells.nulls))
 
 
+def _float_as_it_is(cells: Cells) -> pa.Array:
+    """With its exponent; what is no number in JSON is a string."""
+    texts, _ = cells.compact()
+    texts = texts.cast(pa.string())
+    named = pc.match_substring_regex(texts, "[Nn]")
+    quoted = pc.binary_join_element_wise('"', texts, '"', "")
+    made = pc.if_else(named, quoted, texts).cast(pa.binary())
+    return _nulls_in(Cells(ragged=made, nulls=cells.nulls))
+
+
+def _iso(cells: Cells, kind: str) -> Cells:
+    """A moment in ISO 8601's form, whose offset has its minutes; the era stays behind."""
+    texts, _ = cells.compact()
+    texts = pc.replace_substring_regex(texts.cast(pa.string()), "([0-9]) ([0-9])", r"\1T\2")
+    if kind == "TIMESTAMP_TZ":
+        texts = pc.replace_substring_regex(texts, "([+-][0-9]{2})( BC)?$", r"\1:00\2")
+    return Cells(ragged=texts.cast(pa.binary()), nulls=cells.nulls)
+
+
 def _string(cells: Cells, *, escape: bool) -> pa.Array:
     texts, _ = cells.compact()
     if escape:
@@ -136,29 +180,29 @@ def _string(cells: Cells, *, escape: bool) -> pa.Array:
     return _nulls_in(Cells(ragged=concat(len(texts), [b'"', texts, b'"']), nulls=cells.nulls))
 
 
-def _key(name: str) -> bytes:
-    return b'"' + b"".join(_ESCAPES[c] for c in name.encode()) + b'": '
+def _key(name: str, form: Form) -> bytes:
+    return b'"' + b"".join(_ESCAPES[c] for c in name.encode()) + b'"' + form.colon
 
 
 # --- containers ----------------------------------------------------------------------------------
 
 
-def _list(duck: DuckType, text_of: TextOf) -> ToJson:
-    element = _json(duck.children[0], text_of)
+def _list(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
+    element = _json(duck.children[0], text_of, form)
 
     def write(array: pa.Array) -> pa.Array:
         offsets, elements = split(array)
-        inner = join_lists(offsets, element(elements), b", ")
+        inner = join_lists(offsets, element(elements), form.comma)
         texts = concat(len(array), [b"[", inner, b"]"])
         return _nulls_in(Cells(ragged=texts, nulls=null_mask(array)))
 
     return write
 
 
-def _struct(duck: DuckType, text_of: TextOf) -> ToJson:
-    members = [_json(child, text_of) for child in duck.children]
-    keys = [_key(name or f"f{i}") for i, name in enumerate(duck.names, start=1)]
-    before = [(b", " if i else b"{") + key for i, key in enumerate(keys)]
+def _struct(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
+    members = [_json(child, text_of, form) for child in duck.children]
+    keys = [_key(name or f"f{i}", form) for i, name in enumerate(duck.names, start=1)]
+    before = [(form.comma if i else b"{") + key for i, key in enumerate(keys)]
 
     def write(array: pa.Array) -> pa.Array:
         pieces: list[Piece] = []
@@ -179,31 +223,31 @@ def _members(array: pa.StructArray) -> list[pa.Array]:
     return array.flatten()
 
 
-def _map(duck: DuckType, text_of: TextOf) -> ToJson:
+def _map(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
     key_type, value_type = duck.children
-    key, value = _map_key(key_type, text_of), _json(value_type, text_of)
+    key, value = _map_key(key_type, text_of, form), _json(value_type, text_of, form)
 
     def write(array: pa.Array) -> pa.Array:
         offsets, keys, items = split_map(array)
-        pairs = concat(len(keys), [key(keys), b": ", value(items)])
-        texts = concat(len(array), [b"{", join_lists(offsets, pairs, b", "), b"}"])
+        pairs = concat(len(keys), [key(keys), form.colon, value(items)])
+        texts = concat(len(array), [b"{", join_lists(offsets, pairs, form.comma), b"}"])
         return _nulls_in(Cells(ragged=texts, nulls=null_mask(array)))
 
     return write
 
 
-def _map_key(duck: DuckType, text_of: TextOf) -> ToJson:
+def _map_key(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
     """A key is a string: the text of a scalar, the JSON of anything else."""
     if duck.id in _CONTAINERS or duck.id == "VARIANT":
-        inner = _json(duck, text_of)
+        inner = _json(duck, text_of, form)
         return lambda array: _string(Cells(ragged=inner(array)), escape=True)
     encoder = text_of(duck)
     return lambda array: _string(encoder(array), escape=True)
 
 
-def _union(duck: DuckType, text_of: TextOf) -> ToJson:
-    members = [_json(child, text_of) for child in duck.children]
-    keys = [b"{" + _key(name) for name in duck.names]
+def _union(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
+    members = [_json(child, text_of, form) for child in duck.children]
+    keys = [b"{" + _key(name, form) for name in duck.names]
 
     def write(array: pa.Array) -> pa.Array:
         n = len(array)
@@ -234,7 +278,7 @@ def _tags(array: pa.Array) -> np.ndarray:
     return values(array, "i1")
 
 
-_CONTAINERS: dict[str, Callable[[DuckType, TextOf], ToJson]] = {
+_CONTAINERS: dict[str, Callable[[DuckType, TextOf, Form], ToJson]] = {
     **dict.fromkeys(LISTS, _list),
     "STRUCT": _struct,
     "MAP": _map,

@@ -97,7 +97,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_timestamp_
   (x VARCHAR) AS _sf.main.pg_timestamp_of_text_(x), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_
   (x VARCHAR) AS _sf.main.pg_timestamptz_of_text_(x), (x) AS x;
-CREATE OR REPLACE MACRO _sf.main.pg_time_ (x VARCHAR) AS _sf.main.pg_time_of_text_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_time_ (x VARCHAR) AS _sf.main.pg_time_of_text_(x),
+  (x TIMESTAMPTZ) AS CAST(x AS TIMESTAMP), (x) AS x;
 -- Of aggregates, where no overload can be chosen: all by way of their texts.
 CREATE OR REPLACE MACRO _sf.main.pg_date_of_aggregate_(x) AS
   CASE typeof(x) WHEN 'VARCHAR' THEN _sf.main.pg_date_of_text_(CAST(x AS VARCHAR))
@@ -117,39 +118,22 @@ CREATE OR REPLACE MACRO _sf.main.pg_time_of_aggregate_(x) AS
 -- x::text
 CREATE OR REPLACE MACRO _sf.main.pg_era_text_(s) AS
   CASE WHEN contains(s, ' (BC)') THEN replace(s, ' (BC)', '') || ' BC' ELSE s END;
-CREATE OR REPLACE MACRO _sf.main.pg_float_text_(s) AS
-  CASE s WHEN 'nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity'
-    ELSE CASE WHEN ends_with(s, '.0') AND length(ltrim(s, '-')) > 17
-                THEN error('the text of so large a float is not supported')
-              WHEN ends_with(s, '.0') THEN s[:-3] ELSE s END END;
 CREATE OR REPLACE MACRO _sf.main.pg_text_(x) AS
   CASE
-    WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN _sf.main.pg_float_text_(CAST(x AS VARCHAR))
-    WHEN typeof(x) IN ('DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE')
-      THEN _sf.main.pg_era_text_(CAST(x AS VARCHAR))
-    WHEN typeof(x) = 'BLOB' THEN '\x' || lower(hex(TRY_CAST(x AS BLOB)))
-    WHEN typeof(x) = 'INTERVAL' THEN replace(CAST(x AS VARCHAR), 'month', 'mon')
-    WHEN typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT%'
-      THEN error('the text of an array or a row is not supported')
+    WHEN typeof(x) LIKE 'STRUCT%' OR typeof(x) LIKE 'MAP%' THEN error('the text of a row is not supported')
+    WHEN typeof(x) IN ('DOUBLE', 'FLOAT', 'INTERVAL', 'BLOB', 'TIME WITH TIME ZONE', 'TIMESTAMP WITH TIME ZONE')
+         OR typeof(x) LIKE '%]'
+      THEN text_of_(x, current_setting('TimeZone'))
+    WHEN typeof(x) IN ('DATE', 'TIMESTAMP') THEN _sf.main.pg_era_text_(CAST(x AS VARCHAR))
     ELSE CAST(x AS VARCHAR) END;
--- to_json(x): a moment is in ISO 8601's form.
-CREATE OR REPLACE MACRO _sf.main.pg_json_value_
-  (x DATE) AS _sf.main.pg_era_text_(CAST(x AS VARCHAR)),
-  (x TIMESTAMP) AS regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'),
-  (x TIMESTAMPTZ) AS regexp_replace(
-    regexp_replace(_sf.main.pg_era_text_(CAST(x AS VARCHAR)), '([0-9]) ([0-9])', '\1T\2'),
-    '([+-][0-9]{2})( BC)?$', '\1:00\2'),
-  (x) AS CASE WHEN contains(typeof(x), 'JSONB') AND typeof(x) NOT IN ('JSONB', 'JSONB[]')
-    THEN error('a row with a jsonb as json is not supported') ELSE x END;
 -- A value beside || and in concat().
 CREATE OR REPLACE MACRO _sf.main.pg_joined_(x) AS
-  CASE WHEN typeof(x) IN ('JSON', 'JSONB') THEN error('|| of json documents is not supported')
+  CASE WHEN typeof(x) IN ('JSON') THEN error('|| of json documents is not supported')
     ELSE _sf.main.pg_text_(x) END;
 CREATE OR REPLACE MACRO _sf.main.pg_pipe_(a, b) AS
-  CASE WHEN typeof(a) IN ('JSON', 'JSONB') OR typeof(b) IN ('JSON', 'JSONB')
-         THEN error('|| of json documents is not supported')
-       WHEN typeof(a) IN ('DOUBLE', 'FLOAT') OR typeof(b) IN ('DOUBLE', 'FLOAT')
-         THEN error('|| of a float needs a cast to text')
+  CASE WHEN typeof(a) = 'JSON' OR typeof(b) = 'JSON' THEN error('|| of json documents is not supported')
+       WHEN typeof(a) IN ('DOUBLE', 'FLOAT', 'INTERVAL') OR typeof(b) IN ('DOUBLE', 'FLOAT', 'INTERVAL')
+         THEN error('|| of a float or an interval needs a cast to text')
        ELSE a || b END;
 CREATE OR REPLACE MACRO _sf.main.pg_printed_(x) AS
   CASE typeof(x) WHEN 'BOOLEAN' THEN left(CAST(x AS VARCHAR), 1) ELSE _sf.main.pg_text_(x) END;

@@ -63,3 +63,75 @@ CREATE OR REPLACE MACRO _sf.main.pg_width_bucket_(x, low, high, n) AS
 CREATE OR REPLACE MACRO _sf.main.pg_document_(x) AS
   CASE WHEN typeof(x) IN ('VARCHAR', 'JSON', 'JSONB', '"NULL"') THEN x
     ELSE error('cannot cast type ' || _sf.main.pg_typeof_(x) || ' to jsonb') END;
+
+CREATE OR REPLACE MACRO _sf.main.pg_overlay_
+  (s, r, a) AS CASE WHEN a < 1 THEN error('negative substring length not allowed')
+    ELSE substring(s, 1, a - 1) || r || substring(s, a + length(r)) END,
+  (s, r, a, n) AS CASE WHEN a < 1 THEN error('negative substring length not allowed')
+    WHEN a + n < 1 THEN substring(s, 1, a - 1) || r || s
+    ELSE substring(s, 1, a - 1) || r || substring(s, a + n) END;
+CREATE OR REPLACE MACRO _sf.main.pg_octet_length_
+  (x BLOB) AS CAST(octet_length(x) AS INTEGER),
+  (x) AS CAST(strlen(x) AS INTEGER);
+CREATE OR REPLACE MACRO _sf.main.pg_sign_(x) AS
+  CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN CAST(sign(x) AS DECIMAL(1, 0)) ELSE sign(x) END;
+CREATE OR REPLACE MACRO _sf.main.pg_make_interval_(y, mo, w, d, h, mi, s) AS
+  to_months(CAST(y * 12 + mo AS INTEGER)) + to_days(CAST(w * 7 + d AS INTEGER))
+  + to_hours(h) + to_minutes(mi) + to_microseconds(CAST(round(s * 1000000) AS BIGINT));
+
+-- The three parts of an interval: months, days, and microseconds.
+CREATE OR REPLACE MACRO _sf.main.pg_months_of_(x) AS date_part('year', x) * 12 + date_part('month', x);
+CREATE OR REPLACE MACRO _sf.main.pg_days_of_(x) AS date_part('day', x);
+CREATE OR REPLACE MACRO _sf.main.pg_micros_of_(x) AS
+  date_part('hour', x) * 3600000000 + date_part('minute', x) * 60000000 + date_part('microsecond', x);
+CREATE OR REPLACE MACRO _sf.main.pg_interval_of_(m, d, u) AS
+  to_months(CAST(m AS INTEGER)) + to_days(CAST(d AS INTEGER)) + to_microseconds(CAST(u AS BIGINT));
+-- Whole units are carried upwards, and both parts get one sign.
+CREATE OR REPLACE MACRO _sf.main.pg_carried_(high, low, unit) AS
+  CASE WHEN high + low // unit > 0 AND low % unit < 0 THEN -1
+       WHEN high + low // unit < 0 AND low % unit > 0 THEN 1 ELSE 0 END;
+CREATE OR REPLACE MACRO _sf.main.pg_high_(high, low, unit) AS
+  high + low // unit + _sf.main.pg_carried_(high, low, unit);
+CREATE OR REPLACE MACRO _sf.main.pg_low_(high, low, unit) AS
+  low % unit - _sf.main.pg_carried_(high, low, unit) * unit;
+CREATE OR REPLACE MACRO _sf.main.pg_justify_hours_(x) AS _sf.main.pg_interval_of_(
+  _sf.main.pg_months_of_(x),
+  _sf.main.pg_high_(_sf.main.pg_days_of_(x), _sf.main.pg_micros_of_(x), 86400000000),
+  _sf.main.pg_low_(_sf.main.pg_days_of_(x), _sf.main.pg_micros_of_(x), 86400000000));
+CREATE OR REPLACE MACRO _sf.main.pg_justify_days_(x) AS _sf.main.pg_interval_of_(
+  _sf.main.pg_high_(_sf.main.pg_months_of_(x), _sf.main.pg_days_of_(x), 30),
+  _sf.main.pg_low_(_sf.main.pg_months_of_(x), _sf.main.pg_days_of_(x), 30),
+  _sf.main.pg_micros_of_(x));
+CREATE OR REPLACE MACRO _sf.main.pg_justify_interval_(x) AS
+  CASE WHEN (_sf.main.pg_months_of_(x) >= 0 AND _sf.main.pg_days_of_(x) >= 0 AND _sf.main.pg_micros_of_(x) >= 0)
+         OR (_sf.main.pg_months_of_(x) <= 0 AND _sf.main.pg_days_of_(x) <= 0 AND _sf.main.pg_micros_of_(x) <= 0)
+       THEN _sf.main.pg_justify_days_(_sf.main.pg_justify_hours_(x))
+       WHEN x IS NULL THEN NULL
+       ELSE error('justify_interval of an interval of two signs is not supported') END;
+
+CREATE OR REPLACE MACRO _sf.main.pg_array_ndims_(a) AS
+  CASE WHEN len(a) = 0 THEN NULL WHEN a IS NOT NULL THEN
+    CAST(length(typeof(a)) - length(rtrim(typeof(a), '[]')) AS INTEGER) // 2 END;
+CREATE OR REPLACE MACRO _sf.main.pg_array_dims_(a) AS
+  CASE WHEN ends_with(typeof(a), '[][]') THEN error('array_dims of several dimensions is not supported')
+    WHEN len(a) > 0 THEN '[1:' || len(a) || ']' END;
+CREATE OR REPLACE MACRO _sf.main.pg_array_replace_(a, old, new) AS
+  list_transform(a, lambda e: CASE WHEN e IS NOT DISTINCT FROM old THEN new ELSE e END);
+CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
+  list_transform(list_filter(range(1, len(a) + 1), lambda i: a[i] IS NOT DISTINCT FROM x), lambda i: CAST(i AS INTEGER));
+CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
+  CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
+    ELSE a[1:len(a) - n] END;
+CREATE OR REPLACE MACRO _sf.main.pg_array_fill_(x, ns) AS
+  CASE WHEN len(ns) <> 1 THEN error('array_fill of several dimensions is not supported')
+    ELSE list_transform(range(ns[1]), lambda i: x) END;
+
+CREATE OR REPLACE MACRO _sf.main.pg_scale_(x) AS
+  CASE WHEN typeof(x) LIKE '%,16)' THEN error('scale of a numeric without any is not supported')
+    WHEN x IS NOT NULL THEN CAST(length(split_part(CAST(x AS VARCHAR), '.', 2)) AS INTEGER) END;
+CREATE OR REPLACE MACRO _sf.main.pg_min_scale_(x) AS
+  CASE WHEN x IS NOT NULL THEN CAST(length(rtrim(split_part(CAST(x AS VARCHAR), '.', 2), '0')) AS INTEGER) END;
+CREATE OR REPLACE MACRO _sf.main.pg_array_remove_(a, x) AS
+  list_filter(a, lambda e: e IS DISTINCT FROM x);
+CREATE OR REPLACE MACRO _sf.main.pg_array_cat_(a, b) AS
+  CASE WHEN a IS NOT NULL OR b IS NOT NULL THEN list_concat(a, b) END;

@@ -1,0 +1,190 @@
+"""What is taken out of a document, and how two of them compare, in Python.
+
+Why it exists: `_documents.cpp` does this where there was a compiler; here is what it must answer, and
+the whole way where there was none. A part of a document is its text as it stands there: no number is
+read, nothing is written anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from json.decoder import scanstring
+from typing import NamedTuple
+
+from proxy.errors import SqlError
+
+_skip = json.JSONDecoder(parse_float=len, parse_int=len).raw_decode
+_BLANKS = " \n\t\r"
+_NULL, _STRING, _NUMBER, _BOOL, _ARRAY, _OBJECT = 0, 1, 2, 3, 16, 17
+_KINDS = {"n": _NULL, '"': _STRING, "t": _BOOL, "f": _BOOL, "[": _ARRAY, "{": _OBJECT}
+_MIDDLE = 0x40000000
+
+
+class Part(NamedTuple):
+    """key: what it means; of an element, ''. value: its text."""
+
+    key: str
+    value: str
+
+
+def _blank(text: str, at: int) -> int:
+    while text[at] in _BLANKS:
+        at += 1
+    return at
+
+
+def parts(text: str) -> Iterator[Part]:
+    """The parts of an object or an array."""
+    at = _blank(text, 0)
+    opening, at = text[at], _blank(text, at + 1)
+    while text[at] not in "]}":
+        if text[at] == ",":
+            at = _blank(text, at + 1)
+        key = ""
+        if opening == "{":
+            key, at = scanstring(text, at + 1)
+            at = _blank(text, _blank(text, at) + 1)
+        _, end = _skip(text, at)
+        yield Part(key, text[at:end])
+        at = _blank(text, end)
+
+
+def _kind(text: str) -> int:
+    return _KINDS.get(text[0], _NUMBER)
+
+
+def member(document: str, name: str) -> str | None:
+    """The member of that name, of several the last."""
+    document = document.strip(_BLANKS)
+    if not document.startswith("{"):
+        return None
+    found = [part.value for part in parts(document) if part.key == name]
+    return found[-1] if found else None
+
+
+def element(document: str, index: int) -> str | None:
+    """The element of that number from 0 on, or from the end."""
+    document = document.strip(_BLANKS)
+    if not document.startswith("["):
+        return None
+    values = [part.value for part in parts(document)]
+    return values[index] if -len(values) <= index < len(values) else None
+
+
+def at_path(document: str, path: Sequence[str | None]) -> str | None:
+    """What a path of names and numbers leads to."""
+    found: str | None = document.strip(_BLANKS)
+    for name in path:
+        if found is None or name is None:
+            return None
+        if not found.startswith("["):
+            found = member(found, name)
+            continue
+        digits = name[1:] if name[:1] in ("-", "+") else name
+        plain = digits.isascii() and digits.isdigit() and len(name) <= 11
+        found = element(found, int(name)) if plain else None
+    return found
+
+
+def as_text(found: str | None) -> str | None:
+    """As `->>` gives it: a string's meaning, and nothing for null."""
+    if found is None or found.startswith("n"):
+        return None
+    return scanstring(found, 1)[0] if found.startswith('"') else found
+
+
+def elements(document: str) -> list[str]:
+    """The elements of an array. Raises 22023 for what is none."""
+    document = document.strip(_BLANKS)
+    if not document.startswith("["):
+        what = "an object" if document.startswith("{") else "a scalar"
+        raise SqlError("22023", f"cannot extract elements from {what}")
+    return [part.value for part in parts(document)]
+
+
+# --- comparing -----------------------------------------------------------------------------------
+
+
+def key(document: str) -> bytes:
+    """Bytes that sort as Postgres sorts jsonb, and are equal where two of them are."""
+    document = document.strip(_BLANKS)
+    kind = _kind(document)
+    if kind == _OBJECT:
+        return _key(document)
+    if kind != _ARRAY:
+        return bytes((_ARRAY,)) + _count(1) + b"\0" + _key(document)
+    within = _keys(document)
+    return bytes((_ARRAY,)) + within[:4] + b"\1" + within[4:]
+
+
+def _count(count: int) -> bytes:
+    return count.to_bytes(4, "big")
+
+
+def _key(value: str) -> bytes:
+    kind = _kind(value)
+    start = bytes((kind,))
+    if kind == _NULL:
+        return start
+    if kind == _STRING:
+        return start + scanstring(value, 1)[0].encode() + b"\0"
+    if kind == _NUMBER:
+        return start + _number(value)
+    if kind == _BOOL:
+        return start + (b"\1" if value == "true" else b"\0")
+    return start + _keys(value)
+
+
+def _keys(value: str) -> bytes:
+    made = []
+    count = 0
+    for part in parts(value):
+        count += 1
+        if value.startswith("{"):
+            made.append(bytes((_STRING,)) + part.key.encode() + b"\0")
+        made.append(_key(part.value))
+    return _count(count) + b"".join(made)
+
+
+def _number(value: str) -> bytes:
+    negative = value.startswith("-")
+    whole, _, behind = value.lstrip("-").partition(".")
+    whole = whole.lstrip("0")
+    digits = (whole + behind).lstrip("0").rstrip("0")
+    if not digits:
+        return b"\1"
+    where = len(whole) if whole else len(behind.lstrip("0")) - len(behind)
+    where += _MIDDLE
+    if not negative:
+        return b"\2" + _count(where) + digits.encode() + b"\0"
+    opposite = "".join(str(9 - int(digit)) for digit in digits)
+    return b"\0" + _count(where ^ 0xFFFFFFFF) + opposite.encode() + b"\xff"
+
+
+def contains(document: str, wanted: str) -> bool:
+    """`document @> wanted`"""
+    document, wanted = document.strip(_BLANKS), wanted.strip(_BLANKS)
+    if _kind(document) == _ARRAY and _kind(wanted) < _ARRAY:
+        return any(_same(part.value, wanted) for part in parts(document))
+    return _contains(document, wanted)
+
+
+def _same(one: str, other: str) -> bool:
+    kind = _kind(one)
+    return kind == _kind(other) and kind < _ARRAY and _key(one) == _key(other)
+
+
+def _contains(document: str, wanted: str) -> bool:
+    kind = _kind(wanted)
+    if _kind(document) != kind:
+        return False
+    if kind < _ARRAY:
+        return _same(document, wanted)
+    if kind == _OBJECT:
+        own = dict(parts(document))
+        return all(
+            part.key in own and _contains(own[part.key], part.value) for part in parts(wanted)
+        )
+    values = [part.value for part in parts(document)]
+    return all(any(_contains(one, part.value) for one in values) for part in parts(wanted))

@@ -1,0 +1,69 @@
+"""Values of any type as Postgres writes them, inside DuckDB: x::text and to_json(x).
+
+Why it exists: DuckDB's own casts to text and to JSON write floats, intervals, arrays and moments in
+another way than Postgres does, and a DECIMAL in a document becomes a float there. The encoders of the
+wire know how Postgres writes each type; here they serve as functions, a chunk of rows at a time.
+
+- `text_of_(x, zone)`: the text of a value that is no row. zone: an IANA name, the session's.
+- `json_of_(x, zone)`: the document that to_json makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import pyarrow as pa
+
+from proxy.engines.duck_functions import Functions
+from proxy.errors import SqlError
+from proxy.wire.encoders import jsons
+from proxy.wire.encoders.cells import Encoder
+from proxy.wire.encoders.families import check_layout, encoder
+from proxy.wire.encoders.style import TextStyle
+from proxy.wire.types import DuckType
+
+_ROWS = frozenset(("STRUCT", "MAP", "UNION", "VARIANT"))
+
+
+def register(functions: Functions) -> None:
+    """Makes the functions known to a database, once. Raises `DuckError`."""
+    functions.register_of_any("text_of_", ("VARCHAR",), "VARCHAR", _of(_text_encoder))
+    functions.register_of_any("json_of_", ("VARCHAR",), "VARCHAR", _of(_json_encoder))
+
+
+@lru_cache(maxsize=256)
+def _text_encoder(duck: DuckType, zone: str) -> Encoder:
+    kind = duck
+    while kind.id in ("LIST", "ARRAY"):
+        kind = kind.children[0]
+    if kind.id in _ROWS:
+        raise SqlError("0A000", "the text of a row is not supported")
+    return encoder(duck, binary=False, style=TextStyle(time_zone=zone))
+
+
+@lru_cache(maxsize=256)
+def _json_encoder(duck: DuckType, zone: str) -> Encoder:
+    style = TextStyle(time_zone=zone)
+
+    def text_of(kind: DuckType) -> Encoder:
+        return encoder(kind, binary=False, style=style)
+
+    return jsons.json_text(duck, text_of, jsons.TO_JSON)
+
+
+def _of(
+    build: Callable[[DuckType, str], Encoder],
+) -> Callable[[DuckType, pa.Array, pa.Array], pa.Array]:
+    def made(duck: DuckType, values: pa.Array, zones: pa.Array) -> pa.Array:
+        if not len(values):
+            return pa.array([], pa.string())
+        check_layout(duck, values.type)
+        cells = build(duck, zones[0].as_py())(values)
+        texts, _ = cells.compact()
+        texts = texts.cast(pa.string())
+        if cells.nulls is None:
+            return texts
+        return pa.compute.if_else(pa.array(cells.nulls), pa.scalar(None, pa.string()), texts)
+
+    return made

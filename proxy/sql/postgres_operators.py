@@ -1,0 +1,142 @@
+"""Postgres's prefix operators, and clauses of SELECT that the parser reads otherwise.
+
+Why it exists: `@ x` is read as a parameter's name; `|/ x + 1` is the root of x + 1, since an operator
+of this kind binds more weakly than `+`; a SELECT may give no columns at all; FETCH ... WITH TIES and
+SET column = DEFAULT have another form in DuckDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.dialects import Postgres
+from sqlglot.tokens import TokenType
+
+from proxy.sql.postgres_values import call, refused
+
+
+def _of_term(kind: type[exp.Expr]) -> Callable[[Any], exp.Expr]:
+    return lambda parser: parser.expression(kind(this=parser._parse_term()))
+
+
+def _absolute(parser: Any) -> exp.Expr | None:
+    if parser._prev.text == "@":
+        made: exp.Expr = parser.expression(exp.Abs(this=parser._parse_term()))
+        return made
+    parser._retreat(parser._index - 1)
+    parsed: exp.Expr | None = parser._parse_type()
+    return parsed
+
+
+Postgres.Parser.UNARY_PARSERS |= {
+    TokenType.PARAMETER: _absolute,
+    TokenType.PIPE_SLASH: _of_term(exp.Sqrt),
+    TokenType.DPIPE_SLASH: _of_term(exp.Cbrt),
+}
+
+
+def without_columns(select: exp.Select) -> None:
+    """A SELECT that gives rows without columns; within a query only their number matters."""
+    if select.expressions or select.args.get("kind"):
+        return
+    if select.parent is None or isinstance(select.parent, exp.Insert | exp.Create | exp.Copy):
+        raise refused("a SELECT without columns", select)
+    select.set("expressions", [exp.Literal.number(1)])
+
+
+_NO_TIES = ("distinct", "group", "having", "qualify", "offset", "windows")
+
+
+def with_ties(select: exp.Select) -> None:
+    """FETCH FIRST n ROWS WITH TIES: those whose rank is n at most."""
+    fetch = select.args.get("limit")
+    options = fetch.args.get("limit_options") if isinstance(fetch, exp.Fetch) else None
+    if options is None or not options.args.get("with_ties"):
+        return
+    order, count = select.args.get("order"), fetch.args.get("count")
+    plain = order is not None and not options.args.get("percent")
+    if not plain or any(select.args.get(key) for key in _NO_TIES):
+        raise refused("FETCH FIRST ... WITH TIES of such a query", select)
+    aliases = {p.alias for p in select.expressions if isinstance(p, exp.Alias)}
+    for one in order.expressions:
+        if isinstance(one.this, exp.Literal) or one.this.name in aliases:
+            raise refused("FETCH FIRST ... WITH TIES with ORDER BY of the select list", select)
+    rank = exp.Window(this=exp.Anonymous(this="rank"), order=order.copy())
+    limit = exp.LTE(this=rank, expression=count or exp.Literal.number(1))
+    select.set("qualify", exp.Qualify(this=limit))
+    select.set("limit", None)
+
+
+def update(node: exp.Update) -> None:
+    """SET column = DEFAULT, which is read as a column of that name."""
+    for one in node.expressions:
+        value = one.expression if isinstance(one, exp.EQ) else None
+        if (
+            isinstance(value, exp.Column)
+            and not value.table
+            and value.name == "default"
+            and not value.this.args.get("quoted")
+        ):
+            one.set("expression", exp.Var(this="DEFAULT"))
+
+
+def overlay(node: exp.Overlay) -> exp.Expr:
+    """overlay(text placing other from start for length)"""
+    parts = [node.this, node.expression, node.args["from_"]]
+    if node.args.get("for_") is not None:
+        parts.append(node.args["for_"])
+    return call("pg_overlay_", *parts)
+
+
+_UNITS = ("year", "month", "week", "day", "hour", "minute", "second")
+
+
+def make_interval(node: exp.MakeInterval) -> exp.Expr:
+    """make_interval(days => n), by name or by place."""
+    parts = []
+    for unit in _UNITS:
+        value = node.args.get(unit)
+        parts.append(value.expression if isinstance(value, exp.Kwarg) else value)
+    return call("pg_make_interval_", *(part or exp.Literal.number(0) for part in parts))
+
+
+def array_remove(node: exp.ArrayRemove) -> exp.Expr:
+    """NULL stays, unless it is what is removed."""
+    return call("pg_array_remove_", node.this, node.expression)
+
+
+def array_cat(node: exp.ArrayConcat) -> exp.Expr:
+    """With NULL, the other array; of two, NULL."""
+    made = node.this
+    for other in node.expressions:
+        made = call("pg_array_cat_", made, other)
+    return made
+
+
+def sign(node: exp.Sign) -> exp.Expr:
+    """Of a numeric it is one."""
+    return call("pg_sign_", node.this)
+
+
+def _justified(name: str) -> Callable[[Any], exp.Expr]:
+    def rule(node: exp.Expr) -> exp.Expr:
+        if node.find(exp.Column) is None:
+            raise refused("this function of a constant", node)
+        return call(name, node.this)
+
+    return rule
+
+
+RULES: dict[type, Callable[[Any], exp.Expr | None]] = {
+    exp.ArrayConcat: array_cat,
+    exp.ArrayRemove: array_remove,
+    exp.JustifyDays: _justified("pg_justify_days_"),
+    exp.JustifyHours: _justified("pg_justify_hours_"),
+    exp.JustifyInterval: _justified("pg_justify_interval_"),
+    exp.MakeInterval: make_interval,
+    exp.Overlay: overlay,
+    exp.Sign: sign,
+    exp.Update: update,
+}
