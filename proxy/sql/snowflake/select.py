@@ -98,7 +98,7 @@ def _count(count: exp.Count) -> exp.Expr | None:
     if one is None or not is_star(one):
         return None
     star = one.this if isinstance(one, (exp.Column, exp.ILike)) else one
-    if isinstance(star, exp.Star) and one is star and not any(star.args.values()):
+    if not distinct and one is star and not any(star.args.values()):
         return None
     if distinct or star.args.get("replace") or star.args.get("rename"):
         raise unsupported("this form of COUNT(t.*)", count)
