@@ -21,6 +21,7 @@ from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_functions import unquote_bounds
 from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.reading import position_of
+from proxy.sql.snowflake.overloads import is_bound_late
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
     NODES,
@@ -191,6 +192,8 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
         name = "sum_" if isinstance(operation, exp.Add) else "difference_"
         return sf(name, operation.this, operation.expression)
+    if isinstance(operation, exp.Mul) and _are_columns(operation) and not _is_late(operation):
+        return sf("product_", operation.this, operation.expression)
     left = _whole(operation.this)
     if left is None:
         return _remainder(operation) if isinstance(operation, exp.Mod) else None
@@ -237,6 +240,11 @@ _DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
 def _read_texts(operation: exp.Binary) -> None:
     """A column that is counted with may hold texts."""
     args = operation.args
+    if isinstance(operation, exp.Mod) and _are_columns(operation):
+        if not _is_late(operation):
+            operation.set("this", sf("number_", args["this"]))
+            operation.set("expression", sf("number_", args["expression"]))
+        return
     for key, across in (("this", "expression"), ("expression", "this")):
         side, other = args[key], args[across]
         if (
@@ -251,11 +259,25 @@ def _read_texts(operation: exp.Binary) -> None:
 _DAYS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 
+def _are_columns(operation: exp.Binary) -> bool:
+    """Whether columns alone are counted with, which may be texts."""
+    sides = (operation.this, operation.expression)
+    return all(isinstance(side, exp.Column) for side in sides) and not operation.find_ancestor(
+        *_DEFINED
+    )
+
+
+def _is_late(operation: exp.Binary) -> bool:
+    """Whether one of the columns is bound late, as an outer query's is."""
+    return any(map(is_bound_late, (operation.this, operation.expression)))
+
+
 def _may_count_days(operation: exp.Binary) -> bool:
     """Whether a whole number of 64 bits may be added to a DATE, which takes 32 in DuckDB."""
+    if _are_columns(operation):
+        # Within an aggregate no lambda may take a column of the query around it.
+        return not (operation.find_ancestor(exp.AggFunc) and _is_late(operation))
     sides = [operation.this, operation.expression]
-    if all(isinstance(side, exp.Column) for side in sides):
-        return not operation.find_ancestor(*_DEFINED)
     for days, other in (sides, reversed(sides)):
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):

@@ -77,6 +77,28 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ),
     ("CLONE", "copies the rows; LIKE and CLONE keep defaults, keys, comments and identities"),
     (
+        "TIMESTAMP(n) and TIME(n) of columns, BINARY(n)",
+        "keep six digits and any length, whatever n is; a cast to TIMESTAMP(0), TIMESTAMP(3), TIME(0)"
+        " or TIME(3) cuts the digits, and is refused for other n below six",
+    ),
+    (
+        "dates, times and timestamps in a VARIANT column",
+        "are texts there: TYPEOF says VARCHAR, IS_DATE and its kin false; before they are stored they"
+        " keep their type",
+    ),
+    (
+        "elements that an array leaves out (`[1, ,2]`)",
+        "are nulls; FLATTEN makes no row of one where the array is a literal",
+    ),
+    (
+        "CREATE, ALTER, DROP",
+        "are part of the transaction that they stand in; they do not commit it",
+    ),
+    (
+        "TIMEZONE",
+        "is UTC until the session or the server's settings say otherwise, not America/Los_Angeles",
+    ),
+    (
         "sequences whose names end in `_identity`",
         "are those of AUTOINCREMENT and IDENTITY columns, and not listed",
     ),

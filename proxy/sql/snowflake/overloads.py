@@ -45,12 +45,12 @@ def _holds(argument: exp.Expr) -> bool:
         kind = node.__class__
         if kind is exp.Anonymous and node.this in _AGGREGATE_CALLS:
             return True
-        if kind is exp.Column and _is_bound_late(node):
+        if kind is exp.Column and is_bound_late(node):
             return True
     return False
 
 
-def _is_bound_late(column: exp.Expr) -> bool:
+def is_bound_late(column: exp.Expr) -> bool:
     """Whether a column is another query's, an alias of its own query's, or a table function's."""
     query = column.parent
     while query is not None and query.__class__ not in _BOUNDS:
@@ -85,7 +85,7 @@ def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:
     nodes: the statement's own, before rules changed them.
     """
     arguments = [one for call in calls for one in call.args["expressions"]]
-    if any(one.__class__ is exp.Column and _is_bound_late(one) for one in arguments):
+    if any(one.__class__ is exp.Column and is_bound_late(one) for one in arguments):
         return True
     inner = [one for one in arguments if one.__class__ not in _PLAIN]
     if not any(map(_may_hold, inner)) or not any(map(_holds, inner)):
@@ -105,7 +105,7 @@ def _may_hold(argument: exp.Expr) -> bool:
 
 
 def _holds_column(argument: exp.Expr) -> bool:
-    return any(map(_is_bound_late, argument.find_all(exp.Column)))
+    return any(map(is_bound_late, argument.find_all(exp.Column)))
 
 
 _PLAIN = frozenset({exp.Column, exp.Literal})

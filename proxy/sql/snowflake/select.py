@@ -98,7 +98,7 @@ def _count(count: exp.Count) -> exp.Expr | None:
     if one is None or not is_star(one):
         return None
     star = one.this if isinstance(one, (exp.Column, exp.ILike)) else one
-    if isinstance(star, exp.Star) and one is star and not any(star.args.values()):
+    if not distinct and one is star and not any(star.args.values()):
         return None
     if distinct or star.args.get("replace") or star.args.get("rename"):
         raise unsupported("this form of COUNT(t.*)", count)
@@ -435,6 +435,8 @@ def _arguments(call: exp.Expr) -> list[exp.Expr]:
 def _table_function(lateral: exp.Lateral | exp.TableFromRows) -> exp.Expr | None:
     call = lateral.this
     alias = lateral.args.get("alias")
+    if lateral.args.get("sample") is not None:
+        raise unsupported("SAMPLE of a table function", lateral, "Sample a query over it.")
     rule = _TABLE_FUNCTIONS.get(call.__class__)
     if rule is None and isinstance(lateral, exp.TableFromRows) and isinstance(call, exp.Literal):
         return _named_table(call, alias)

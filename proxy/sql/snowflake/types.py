@@ -36,7 +36,16 @@ from proxy.sql.snowflake.registry import (
 )
 from proxy.sql.snowflake.semistructured import TO_VARIANT, XML_CALLS, placed, scalar_text
 from proxy.sql.snowflake.semistructured import as_text as text_of_variant
-from proxy.sql.snowflake.zoned import clock, has_offset, of_pair, offset, once, pair_of, zoned
+from proxy.sql.snowflake.zoned import (
+    clock,
+    has_offset,
+    moved,
+    of_pair,
+    offset,
+    once,
+    pair_of,
+    zoned,
+)
 
 _D = exp.DType
 
@@ -311,8 +320,35 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr]] = {
 _CALENDAR_TYPES = frozenset({_D.DATE, _D.TIME, _D.TIMESTAMP, _D.TIMESTAMPNTZ, _D.DATETIME})
 
 
+_CUT_TO = {0: "second", 3: "millisecond"}
+_TIMED = frozenset(
+    {_D.TIME, _D.TIMESTAMP, _D.TIMESTAMPNTZ, _D.TIMESTAMPLTZ, _D.TIMESTAMPTZ, _D.DATETIME}
+)
+
+
 def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
-    """Snowflake's cast of `value`; None where DuckDB's own is the same."""
+    """Snowflake's cast of `value`; None where DuckDB's own is the same.
+
+    Raises 0A000 for a TIME or TIMESTAMP of a number of digits to which none is cut here.
+    """
+    digits = precision_of(kind)
+    if digits is None:
+        return _cast_to(value, kind)
+    if digits not in _CUT_TO:
+        raise unsupported(f"a cast to a time with {digits} digits", kind)
+    made = _cast_to(value, exp.DataType(this=kind.this)) or exp.Cast(this=value, to=kind)
+    return moved(made, lambda at: sf("date_trunc_", text(_CUT_TO[digits]), at))
+
+
+def precision_of(kind: exp.DataType) -> int | None:
+    """How many digits of a second's fraction a TIME or TIMESTAMP keeps, where it is fewer than six."""
+    if kind.this not in _TIMED or not kind.expressions:
+        return None
+    size = kind.expressions[0].name
+    return int(size) if size.isdigit() and int(size) < 6 else None
+
+
+def _cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if isinstance(value, (exp.Null, exp.Parameter)):
         if kind.this in INTEGERS:
             return None

@@ -214,12 +214,17 @@ CREATE OR REPLACE MACRO _sf.main.any_timestamptz_(x) AS
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMPTZ)
     ELSE CAST(CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' AS TIMESTAMPTZ) END;
 
+-- A text of pairs, NULL where a character is left over.
+CREATE OR REPLACE MACRO _sf.main.of_pairs_(s) AS CASE WHEN length(s) % 2 = 0 THEN s END;
+CREATE OR REPLACE MACRO _sf.main.from_hex_(s) AS
+  CASE WHEN length(s) % 2 = 1
+    THEN CAST(error('The following string is not a legal hex-encoded value: ''' || s || '''') AS BLOB)
+    ELSE unhex(s) END;
 -- Hexadecimal may have the \x in front that Postgres clients write.
 CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
   CASE upper(format)
-    WHEN 'HEX' THEN CASE WHEN length(s) % 2 = 1
-      THEN CAST(error('The following string is not a legal hex-encoded value: ''' || s || '''') AS BLOB)
-      ELSE unhex(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END) END
+    WHEN 'HEX' THEN
+      _sf.main.from_hex_(CASE WHEN starts_with(s, '\x') THEN substr(s, 3) ELSE s END)
     WHEN 'BASE64' THEN from_base64(s)
     WHEN 'UTF-8' THEN encode(s)
     WHEN 'UTF8' THEN encode(s)
@@ -229,15 +234,15 @@ CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
     WHEN 'JSON' THEN _sf.main.to_binary_(json_extract_string(to_json(s), '$'), format)
     ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
-  TRY(CASE upper(format) WHEN 'HEX' THEN unhex(s) WHEN 'BASE64' THEN from_base64(s)
+  TRY(CASE upper(format) WHEN 'HEX' THEN unhex(_sf.main.of_pairs_(s)) WHEN 'BASE64' THEN from_base64(s)
     ELSE encode(s) END);
 
 CREATE OR REPLACE MACRO _sf.main.hex_encode(x, upper_ := 1) AS
   CASE WHEN upper_ = 0 THEN lower(hex(x)) ELSE hex(x) END;
-CREATE OR REPLACE MACRO _sf.main.hex_decode_string(s) AS decode(unhex(s));
-CREATE OR REPLACE MACRO _sf.main.hex_decode_binary(s) AS unhex(s);
-CREATE OR REPLACE MACRO _sf.main.try_hex_decode_string(s) AS TRY(decode(unhex(s)));
-CREATE OR REPLACE MACRO _sf.main.try_hex_decode_binary(s) AS TRY(unhex(s));
+CREATE OR REPLACE MACRO _sf.main.hex_decode_string(s) AS decode(_sf.main.from_hex_(s));
+CREATE OR REPLACE MACRO _sf.main.hex_decode_binary(s) AS _sf.main.from_hex_(s);
+CREATE OR REPLACE MACRO _sf.main.try_hex_decode_string(s) AS TRY(decode(unhex(_sf.main.of_pairs_(s))));
+CREATE OR REPLACE MACRO _sf.main.try_hex_decode_binary(s) AS TRY(unhex(_sf.main.of_pairs_(s)));
 CREATE OR REPLACE MACRO _sf.main.text_if_fits_(s, n) AS CASE WHEN length(s) <= n THEN s END;
 
 -- Numbers in texts that follow a model: the digits with sign and point, NULL for what does not.

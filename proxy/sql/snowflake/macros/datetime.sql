@@ -15,14 +15,25 @@ CREATE OR REPLACE MACRO _sf.main.add_months_(x, n) AS
     CASE WHEN CAST(x AS DATE) = last_day(CAST(x AS DATE))
          THEN last_day(CAST(x + to_months(n) AS DATE)) + (x - date_trunc('day', x))
          ELSE x + to_months(n) END, x);
--- A DATE and whole days; other sums are what they are.
+-- A DATE and whole days; texts, and VARIANTs, are read as numbers; other sums are what they are.
 CREATE OR REPLACE MACRO _sf.main.sum_
   (a DATE, b BIGINT) AS a + CAST(b AS INTEGER),
   (a BIGINT, b DATE) AS b + CAST(a AS INTEGER),
+  (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) + _sf.main.number_(b),
+  (a VARCHAR, b) AS _sf.main.number_(a) + b,
+  (a, b VARCHAR) AS a + _sf.main.number_(b),
   (a, b) AS a + b;
 CREATE OR REPLACE MACRO _sf.main.difference_
   (a DATE, b BIGINT) AS a - CAST(b AS INTEGER),
+  (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) - _sf.main.number_(b),
+  (a VARCHAR, b) AS _sf.main.number_(a) - b,
+  (a, b VARCHAR) AS a - _sf.main.number_(b),
   (a, b) AS a - b;
+CREATE OR REPLACE MACRO _sf.main.product_
+  (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) * _sf.main.number_(b),
+  (a VARCHAR, b) AS _sf.main.number_(a) * b,
+  (a, b VARCHAR) AS a * _sf.main.number_(b),
+  (a, b) AS a * b;
 CREATE OR REPLACE MACRO _sf.main.date_trunc_(unit, x TIME) AS
     CAST(date_trunc(unit, DATE '2000-01-01' + x) AS TIME),
   (unit, x) AS cast_to_type(date_trunc(unit, x), x);
