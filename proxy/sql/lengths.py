@@ -338,7 +338,7 @@ class _Query:
 
 
 def _cast_to(cast: exp.Cast) -> int:
-    """What a cast declares; a literal's cast to just its own digits is none that anybody wrote."""
+    """What a cast declares; that of a literal in brackets to just its own digits nobody wrote."""
     to = cast.to
     while to.this == exp.DType.ARRAY and to.expressions:
         to = to.expressions[0]
@@ -350,10 +350,8 @@ def _cast_to(cast: exp.Cast) -> int:
         inner = inner.expression
     if isinstance(inner, exp.Func) and _called(inner) in _CAST_BY_RULES:
         return 0
-    if isinstance(inner, exp.Neg):
-        inner = inner.this
-    if isinstance(inner, exp.Literal):
-        whole, _, part = inner.this.lstrip("-+").partition(".")
+    if isinstance(inner, exp.Paren) and isinstance(inner.this, exp.Literal):
+        whole, _, part = inner.this.this.lstrip("-+").partition(".")
         if (len(whole.lstrip("0")) + len(part) or 1, len(part)) == (precision, scale):
             return 0
     return number_of(precision, scale)

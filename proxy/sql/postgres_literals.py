@@ -238,7 +238,8 @@ def _numeric(value: Decimal) -> exp.Expr:
         )
     sizes = [exp.DataTypeParam(this=exp.Literal.number(n)) for n in (width, scale)]
     to = exp.DataType(this=exp.DType.DECIMAL, expressions=sizes)
-    made = exp.Cast(this=exp.Literal.string(f"{value:f}"), to=to)
+    # In brackets: nobody wrote these sizes (see `proxy.sql.lengths`).
+    made = exp.Cast(this=exp.Paren(this=exp.Literal.string(f"{value:f}")), to=to)
     made.meta["plain"] = True
     return made
 

@@ -193,6 +193,7 @@ def _to_numeric(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
         found = _NUMBER_TEXT.fullmatch(value.this)
         if found and len(found[1]) + len(found[2]) in range(1, 39):
             _bounded(to, max(len(found[1]) + len(found[2]), 1), len(found[2]))
+            value.replace(exp.Paren(this=value.copy()))  # shows that nobody wrote these sizes
             return None
     _bounded(to, *UNBOUNDED_NUMERIC)
     if isinstance(unwrapped(value), (exp.Literal, exp.Placeholder, exp.Parameter, exp.Null)):
