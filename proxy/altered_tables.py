@@ -115,14 +115,13 @@ def _around(
     if not tables:
         return Altering(statements)
     gone = []
-    for constraint in [one for table in tables for one in table.constraints]:
-        if constraint.kind == "FOREIGN KEY" and constraint.other == meant.name:
-            if new is None:
-                of_it = next(one for one in tables if constraint in one.constraints)
-                gone.append(f"constraint {of_it.name_of(constraint)} on table {of_it.name}")
-            constraint.other = new or ""
-            constraint.theirs = [columns.get(one.lower(), one) for one in constraint.theirs]
     for table in tables:
+        for constraint in table.constraints:
+            if constraint.kind == "FOREIGN KEY" and constraint.other == meant.name:
+                if new is None:
+                    gone.append(f"constraint {table.name_of(constraint)} on table {table.name}")
+                constraint.other = new or ""
+                constraint.theirs = [columns.get(one.lower(), one) for one in constraint.theirs]
         table.constraints = [c for c in table.constraints if c.kind != "FOREIGN KEY" or c.other]
     waiting = [(table, f"{table.name}_{secrets.token_hex(4)}") for table in tables]
     aside = [sql for table, where in reversed(waiting) for sql in table.put_aside(where)]

@@ -26,6 +26,8 @@ from proxy.savepoints import Write
 from proxy.scope import PARAMETER
 from proxy.scripting import Script
 from proxy.sql import compound as act
+from proxy.sql.quoting import literal as text_literal
+from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.literals import literal
 from proxy.sql.snowflake.stage_actions import LISTED, StageAction
@@ -237,7 +239,7 @@ class Compound:
             self._results.append(None)
             return
         rows = ", ".join("(" + ", ".join(map(_text, row)) + ")" for row in answer.rows)
-        names = ", ".join(_quoted(name) for name in answer.columns)
+        names = ", ".join(map(quoted, answer.columns))
         self._results.append(_Result(f"SELECT * FROM (VALUES {rows}) AS _t({names})", None))
 
     async def _scan(self, action: act.ResultScan) -> Answer:
@@ -297,14 +299,6 @@ class Compound:
 _ANSWERED_AGAIN = (act.RunBlock, act.Call, act.ExecuteImmediate, *LISTED)
 
 
-def _text(value: str | None) -> str:
-    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.Steps: Compound._steps,
     act.PivotValues: Compound._pivot,
@@ -319,3 +313,7 @@ _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.AlterSequence: lambda self, action: sequences.alter(self._session, action),
     act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
 }
+
+
+def _text(value: str | None) -> str:
+    return "NULL" if value is None else text_literal(value)

@@ -24,7 +24,7 @@ from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.constraint_names import given_names
-from proxy.sql.identities import literal
+from proxy.sql.quoting import literal
 
 if TYPE_CHECKING:
     from proxy.session import Session

@@ -22,6 +22,7 @@ from proxy.engines.duck_errors import EngineError, sql_error
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Statement
 from proxy.transaction import Block
@@ -46,7 +47,7 @@ class _Target:
 
     @property
     def column_list(self) -> str:
-        return ", ".join(_quoted(name) for name, _ in self.columns)
+        return ", ".join(quoted(name) for name, _ in self.columns)
 
 
 @dataclass(slots=True)
@@ -160,7 +161,7 @@ class Copying:
         """Blocks. The table that is copied, and how. Raises 42P01, 42809, 42703, 42701..."""
         assert action.table is not None
         duck, incoming = self._session.duck, action.direction == "FROM"
-        target = _Target(".".join(map(_quoted, action.table)), *action.table[-2:][::-1])
+        target = _Target(quoted(*action.table), *action.table[-2:][::-1])
         self._check_is_table(target, incoming)
         if incoming and self._session.transaction.read_only:
             raise SqlError("25006", "cannot execute COPY FROM in a read-only transaction")
@@ -219,7 +220,7 @@ class Copying:
 
     def _insertable(self, target: _Target, names: list[str]) -> bool:
         """Blocks. Whether none of these columns is generated: only the binder knows."""
-        columns, nulls = ", ".join(map(_quoted, names)), ", ".join(["NULL"] * len(names))
+        columns, nulls = ", ".join(map(quoted, names)), ", ".join(["NULL"] * len(names))
         sql = f"INSERT INTO {target.sql} ({columns}) VALUES ({nulls})"
         try:
             self._session.duck.prepare(sql).close()
@@ -395,7 +396,3 @@ def _located(error: EngineError, piece: Piece) -> EngineError:
 
 
 _COPY_DONE = m.frame(b"c")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

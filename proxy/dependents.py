@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.errors import SqlError
-from proxy.sql.identities import quoted
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB
 
 if TYPE_CHECKING:

@@ -284,8 +284,8 @@ class Executor:
         return found
 
     async def close_portal(self, closing: Portal) -> None:
-        if closing.running is not None and not closing.running.done:
-            await self._session.duck.call(closing.running.close)
+        if closing.running is not None:
+            await self._session.end_duck(closing.running)
 
     def row_types(self, statement: PreparedStatement) -> list[tuple[str, DuckType]] | None:
         """The result columns, which for EXECUTE and FETCH are another statement's."""

@@ -22,7 +22,7 @@ from proxy.if_exists import existence_notice
 from proxy.kept_answers import KeptAnswers
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
-from proxy.preparing import check_columns
+from proxy.preparing import changed_result, check_columns
 from proxy.relaying import relay_copy
 from proxy.sql.compound import CompoundAction
 from proxy.sql.portable import handed_over
@@ -184,9 +184,7 @@ class ExtendedProtocol:
         if told is None or now is None or told is now:
             return
         if [wire_type(kind).oid for _, kind in told] != [wire_type(kind).oid for _, kind in now]:
-            raise SqlError(
-                "0A000", "cached plan must not change result type", routine="RevalidateCachedQuery"
-            )
+            raise changed_result()
 
     async def _bind_relayed(
         self, statement: PreparedStatement, relayed: RelayedStatement, message: m.Bind

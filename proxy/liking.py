@@ -7,14 +7,15 @@ ones. A default that counts goes on counting where the other table's does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
-from proxy.sql.identities import literal, quoted
 from proxy.sql.liking import Like, Likes
-from proxy.table_parts import Constraint, is_length
+from proxy.sql.quoting import literal, quoted
+from proxy.table_parts import Constraint, definition_of, is_length
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -57,14 +58,7 @@ def _taken(
     if table.peculiar:
         raise SqlError("0A000", "LIKE of a table with collations or generated columns")
     parts = [
-        " ".join(
-            (
-                quoted(column.name),
-                column.kind,
-                *([f"DEFAULT ({column.default})"] if wanted & _DEFAULTS and column.default else []),
-                *(["NOT NULL"] if column.not_null else []),
-            )
-        )
+        definition_of(column if "DEFAULTS" in wanted else replace(column, default=None))
         for column in table.columns
     ]
     for constraint in table.constraints:
@@ -87,9 +81,6 @@ def _taken(
                 named = f"{target}.{quoted(column.name)}"
                 after.append(f"COMMENT ON COLUMN {named} IS {literal(column.comment)}")
     return parts, after
-
-
-_DEFAULTS = frozenset({"DEFAULTS"})
 
 
 def _is_wanted(constraint: Constraint, wanted: frozenset[str]) -> bool:

@@ -22,6 +22,7 @@ from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.parameters import cast_parameters, parameter_places, renumber_parameters
 from proxy.sql.postgres_literals import constant
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 from proxy.sql.statement import Statement
 from proxy.wire.types import BY_NAME, BY_OID, LISTS, DuckType, wire_type
@@ -137,7 +138,7 @@ def _infer(
 
 def relation_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
     """Blocks. The columns of a table or view; None where there is none, as DuckDB will say itself."""
-    name = ".".join('"' + part.replace('"', '""') + '"' for part in relation)
+    name = quoted(*relation)
     try:
         return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
     except DuckError as error:

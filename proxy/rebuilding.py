@@ -16,7 +16,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxy.engines.duck_names import TEMPORARY
+from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
@@ -25,7 +25,7 @@ from proxy.sql.constraint_names import (
     check_of,
     given_names,
 )
-from proxy.sql.identities import literal, quoted
+from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import (
     Column,
     Constraint,

@@ -18,6 +18,7 @@ from proxy.portal import Outcome
 from proxy.scope import Name, with_parameters
 from proxy.sql import compound as act
 from proxy.sql import macros
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.script_reader import read_block
 from proxy.sql.snowflake.signatures import kind_of, type_of
@@ -32,14 +33,6 @@ _FOUND = (
     "AND database_name = current_database() AND schema_name IN ({schemas}) "
     "AND starts_with(function_name, {name})"
 )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(*parts: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def _schema(name: tuple[str, ...]) -> tuple[str, ...]:
@@ -133,8 +126,8 @@ class Routines:
     async def _find(self, name: tuple[str, ...], start: str) -> list[tuple[str, ...]]:
         """(schema, name) of the macros that begin so, those of earlier schemas first."""
         schema = _schema(name)
-        schemas = _text(schema[0]) if schema else "SELECT unnest(current_schemas(true))"
-        return await self._rows(_FOUND.format(schemas=schemas, name=_text(start)))
+        schemas = literal(schema[0]) if schema else "SELECT unnest(current_schemas(true))"
+        return await self._rows(_FOUND.format(schemas=schemas, name=literal(start)))
 
     # --- functions ----------------------------------------------------------------------------
 
@@ -142,7 +135,7 @@ class Routines:
         name = action.name[-1]
         _, colliding = macros.macro(action)
         builtin = "SELECT 1 FROM duckdb_functions() WHERE internal AND function_name = "
-        taken = f"{builtin}{_text(name.lower())} LIMIT 1"
+        taken = f"{builtin}{literal(name.lower())} LIMIT 1"
         if name.lower() not in _FREE and await self._rows(taken):
             raise SqlError("0A000", f"a function of the name {name} is not supported")
         for query in colliding:
@@ -176,7 +169,7 @@ class Routines:
         if not found:
             return _Overloads(_schema(name), name[-1], (), kept=False)
         schema, key = found[0]
-        (value,) = (await self._rows(f"SELECT {_quoted(schema, key)}()"))[0]
+        (value,) = (await self._rows(f"SELECT {quoted(schema, key)}()"))[0]
         spelled = key.removeprefix("function ")
         forms = tuple(_read_function((schema, spelled), one) for one in json.loads(value))
         return _Overloads((schema,), spelled, forms, kept=True)
@@ -186,8 +179,8 @@ class Routines:
         kinds = {form.columns is None for form in forms}
         if len(kinds) > 1:
             raise SqlError("0A000", "a function of a table function's name is not supported")
-        macro = _quoted(*there.schema, there.name)
-        key = _quoted(*there.schema, f"function {there.name}")
+        macro = quoted(*there.schema, there.name)
+        key = quoted(*there.schema, f"function {there.name}")
         if there.kept:
             what = "MACRO" if there.forms[0].columns is None else "MACRO TABLE"
             await self._execute(f"DROP {what} IF EXISTS {macro}")
@@ -196,7 +189,7 @@ class Routines:
             return
         written = [macros.macro(form, typed=_is_ambiguous(form, forms))[0] for form in forms]
         await self._execute(f"CREATE MACRO {macro} {', '.join(written)}")
-        value = _text(json.dumps([_written(form) for form in forms]))
+        value = literal(json.dumps([_written(form) for form in forms]))
         await self._execute(f"CREATE OR REPLACE MACRO {key}() AS {value}")
 
     async def _one(
@@ -250,7 +243,7 @@ class Routines:
         for column in action.columns:
             type_of(column.type)
         key = f"procedure {action.name[-1]}/{len(action.parameters)}"
-        target = _quoted(*_schema(action.name), key)
+        target = quoted(*_schema(action.name), key)
         there = [row for row in await self._find(action.name, key) if row[1] == key]
         if there and action.if_not_exists:
             return Outcome("CREATE PROCEDURE")
@@ -263,7 +256,7 @@ class Routines:
             "columns": _shown(action.columns),
             "body": action.body,
         }
-        value = _text(json.dumps(definition))
+        value = literal(json.dumps(definition))
         await self._execute(f"CREATE OR REPLACE MACRO {target}() AS {value}")
         return Outcome("CREATE PROCEDURE")
 
@@ -271,7 +264,7 @@ class Routines:
         key = f"procedure {action.name[-1]}/{action.arity}"
         there = [row for row in await self._find(action.name, key) if row[1] == key]
         if there:
-            await self._execute(f"DROP MACRO {_quoted(*there[0])}")
+            await self._execute(f"DROP MACRO {quoted(*there[0])}")
         elif not action.if_exists:
             raise SqlError("42883", f'procedure "{action.name[-1]}" does not exist')
         return Outcome("DROP PROCEDURE")
@@ -307,7 +300,7 @@ class Routines:
             raise SqlError("42804", f"the procedure returns {width} columns, not {len(columns)}")
         names = ", ".join(f"_c{i}" for i in range(width))
         casts = ", ".join(
-            f"CAST(_c{i} AS {column['type']}) AS {_quoted(column['name'])}"
+            f"CAST(_c{i} AS {column['type']}) AS {quoted(column['name'])}"
             for i, column in enumerate(columns)
         )
         text = f"SELECT {casts} FROM {script.table} AS _t({names})"
@@ -322,7 +315,7 @@ class Routines:
         for arity in sorted(found):
             if arity < given:
                 continue
-            (value,) = (await self._rows(f"SELECT {_quoted(*found[arity])}()"))[0]
+            (value,) = (await self._rows(f"SELECT {quoted(*found[arity])}()"))[0]
             definition = json.loads(value)
             needed = [p for p in definition["parameters"] if p["default"] is None]
             if len(needed) <= given:

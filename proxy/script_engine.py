@@ -16,6 +16,7 @@ from proxy.portal import Outcome
 from proxy.scope import Name, Scope
 from proxy.sql import compound as act
 from proxy.sql import script as s
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.script_reader import BlockReader
 from proxy.sql.session_actions import CopyStatement
@@ -229,7 +230,7 @@ _INTEGERS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U
 
 def _values(outcome: Outcome) -> str:
     """DuckDB's query for rows that the session itself gave."""
-    names = ", ".join('"' + name.replace('"', '""') + '"' for name in outcome.columns)
+    names = ", ".join(map(quoted, outcome.columns))
     rows = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in outcome.rows)
     if not rows:
         nulls = ", ".join(["CAST(NULL AS VARCHAR)"] * len(outcome.columns))

@@ -11,6 +11,7 @@ from proxy.errors import SqlError
 from proxy.portal import Outcome
 from proxy.sql.compound import AlterSequence
 from proxy.sql.definitions import Touched
+from proxy.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -24,20 +25,12 @@ _ASKED = (
 )
 
 
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(*parts: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
 async def alter(session: Session, action: AlterSequence) -> Outcome:
     """Raises 42P01 where there is none, 0A000 for one that something depends on."""
     schemas = "SELECT unnest(current_schemas(true))"
     if len(action.name) > 1:
-        schemas = _literal("main" if action.name[-2] == "public" else action.name[-2])
-    asked = _ASKED.format(name=_literal(action.name[-1]), schemas=schemas)
+        schemas = literal("main" if action.name[-2] == "public" else action.name[-2])
+    asked = _ASKED.format(name=literal(action.name[-1]), schemas=schemas)
     rows = await session.on_duck(session.duck.run, asked)
     if not rows:
         if action.if_exists:
@@ -63,7 +56,7 @@ async def alter(session: Session, action: AlterSequence) -> Outcome:
     said = comment if action.comment is None else action.comment
     cycle = " CYCLE" if cycles in (True, "true") else ""
     create = (
-        f"CREATE SEQUENCE {_quoted(*place)} INCREMENT BY {increment} MINVALUE {least} "
+        f"CREATE SEQUENCE {quoted(*place)} INCREMENT BY {increment} MINVALUE {least} "
         f"MAXVALUE {most} START WITH {start}{cycle}"
     )
     touched = tuple(Touched(*one) for one in {(schema, name), place})
@@ -71,14 +64,14 @@ async def alter(session: Session, action: AlterSequence) -> Outcome:
     async with session.compound.one_transaction():
         if action.increment is not None or action.rename:
             try:
-                await session.compound.execute(f"DROP SEQUENCE {_quoted(schema, name)}")
+                await session.compound.execute(f"DROP SEQUENCE {quoted(schema, name)}")
             except SqlError as error:
                 hint = "A column's default reads it: give the column another default first."
                 message = "ALTER SEQUENCE of a sequence that is in use is not supported"
                 raise SqlError("0A000", message, detail=error.message, hint=hint) from error
             await session.compound.execute(create)
-        comment_sql = _literal(said) if said else "NULL"
-        await session.compound.execute(f"COMMENT ON SEQUENCE {_quoted(*place)} IS {comment_sql}")
+        comment_sql = literal(said) if said else "NULL"
+        await session.compound.execute(f"COMMENT ON SEQUENCE {quoted(*place)} IS {comment_sql}")
         session.transaction.wrote_once("a change of a sequence")
     await session.mirror.changed(touched)
     return Outcome("ALTER SEQUENCE")

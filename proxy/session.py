@@ -352,8 +352,6 @@ class Session:
         if (sent := self.relay.cancel()) is not None:
             await asyncio.shield(sent)
 
-    # --- settings -----------------------------------------------------------------------------
-
     def _bereft(self, error: SqlError) -> None:
         """The backend that kept a lock, a LISTEN or the like for the client is gone with it."""
         self.link.write(
@@ -371,7 +369,7 @@ class Session:
     async def _login(self) -> Login:
         return await self.services.login(self.user)
 
-    # --- simple query -------------------------------------------------------------------------
+    # --- statements -----------------------------------------------------------------------------
 
     def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
         base = replace(self.dialect, numbered=True) if numbered else self.dialect

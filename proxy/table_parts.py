@@ -17,8 +17,8 @@ from sqlglot.tokens import TokenType
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
 from proxy.sql.constraint_names import NamedKey, check_of, name_of_check, named_check
-from proxy.sql.identities import literal, quoted
 from proxy.sql.lengths import checked_length
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 

@@ -22,6 +22,7 @@ from proxy.engines.relay import Relay, Told
 from proxy.errors import SqlError
 from proxy.savepoints import WriteLog
 from proxy.session_settings import SessionSettings
+from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import Begin
 
 log = structlog.get_logger()
@@ -109,7 +110,7 @@ class Transaction:
             words.append("READ ONLY" if modes.read_only else "READ WRITE")
         if modes.deferrable is not None:
             words.append("DEFERRABLE" if modes.deferrable else "NOT DEFERRABLE")
-        marks = (f"; SAVEPOINT {_quoted(mark.name)}" for mark in self._savepoints)
+        marks = (f"; SAVEPOINT {quoted(mark.name)}" for mark in self._savepoints)
         return " ".join(words) + "".join(marks)
 
     # --- moves --------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class Transaction:
     async def savepoint(self, name: str) -> None:
         self._in_block("SAVEPOINT")
         if self._relay.in_transaction:
-            await self._relay.execute(f"SAVEPOINT {_quoted(name)}")
+            await self._relay.execute(f"SAVEPOINT {quoted(name)}")
         writes = len(self._log) if self.duck_open else None
         self._savepoints.append(Savepoint(name, writes, self._settings.savepoint()))
 
@@ -237,7 +238,7 @@ class Transaction:
         self._in_block("RELEASE SAVEPOINT")
         index = self._find(name)
         if self._relay.in_transaction:
-            await self._relay.execute(f"RELEASE SAVEPOINT {_quoted(name)}")
+            await self._relay.execute(f"RELEASE SAVEPOINT {quoted(name)}")
         del self._savepoints[index:]
 
     async def rollback_to(self, name: str) -> None:
@@ -248,7 +249,7 @@ class Transaction:
         if self.duck_open:
             await self._restore_duck(mark)
         if self._relay.in_transaction:
-            await self._relay.execute(f"ROLLBACK TO SAVEPOINT {_quoted(name)}")
+            await self._relay.execute(f"ROLLBACK TO SAVEPOINT {quoted(name)}")
         del self._savepoints[index + 1 :]
         self._settings.rollback_to(mark.settings)
         self.failed = False
@@ -307,7 +308,3 @@ def _healthy(duck: DuckSession) -> bool:
     except (SqlError, DuckError):
         return False
     return True
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

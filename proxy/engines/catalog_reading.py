@@ -33,6 +33,7 @@ from proxy.engines.duck_texts import (
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, name_of_check
 from proxy.sql.lengths import checked_length
+from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
@@ -357,10 +358,6 @@ def _column(name: str, kind: str, not_null: bool, default: str | None) -> Docume
 
 def double(name: str) -> str:
     return name.replace('"', '""')
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _named(column: str, names: list[str] | None) -> str:

@@ -16,7 +16,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.engines import duck_documents, duck_jsonb, duckdb_c
 from proxy.engines.definition_names import parts_at
-from proxy.sql.identities import literal, quoted
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 
 Row = tuple[str, str, tuple[str, ...], str | None, str | None, tuple[str, ...]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 TEMPORARY = "temp"
+"""DuckDB's name of the database in which each session has its temporary relations, in a schema `main`."""
 
 
 def parts_at(tokens: list[Token], at: int) -> tuple[list[str], int]:

@@ -16,8 +16,8 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.engines import duckdb_c
 from proxy.engines.declarations import PECULIAR, Declared, Known, Made
-from proxy.engines.definition_names import name_at, parts_at
-from proxy.sql.identities import literal
+from proxy.engines.definition_names import TEMPORARY, name_at, parts_at
+from proxy.sql.quoting import literal
 from proxy.sql.reading import DUCKDB
 
 
@@ -154,7 +154,6 @@ _ADDED_CONSTRAINTS = [
 _OF_NO_TABLE = frozenset(
     {"VIEW", "INDEX", "SEQUENCE", "SCHEMA", "MACRO", "FUNCTION", "TYPE", "MACROTABLE", "SECRET"}
 )
-TEMPORARY = "temp"
 _WORDS_OF_NO_TABLE = (
     "SET RESET USE VACUUM ANALYZE CHECKPOINT TRUNCATE SELECT WITH FROM INSERT UPDATE DELETE MERGE COPY SHOW "
     "DESCRIBE SUMMARIZE VALUES"

@@ -24,7 +24,7 @@ from proxy.engines.declarations import Grammar
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_functions import Body
-from proxy.engines.duck_names import DuckNames, literal
+from proxy.engines.duck_names import DuckNames
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_portal import DuckPortal, Piece
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
@@ -33,6 +33,7 @@ from proxy.engines.known_tables import KnownTables, SessionTables
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
+from proxy.sql.quoting import literal
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 

@@ -20,11 +20,12 @@ from proxy.engines.catalog_reading import (
     Reading,
     State,
     double,
-    literal,
     mirrored_schema,
 )
+from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
-from proxy.engines.duck_names import DATABASE, TEMPORARY
+from proxy.engines.duck_names import DATABASE
+from proxy.sql.quoting import literal
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 from proxy.engines import duckdb_c
 from proxy.engines.declarations import Declared as Told
 from proxy.engines.declarations import Key, read_told, referring
+from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_declared import read_declared
 from proxy.engines.freshness import Stamp, Watch
 from proxy.sql.lengths import Declared
+from proxy.sql.quoting import literal, quoted
 
 DATABASE = "hatidata"
 """DuckDB's name of the database that is kept: its file's."""
 
-TEMPORARY = "temp"
-"""... and of the one in which each session has its temporary relations, in a schema `main`."""
 
 _RELATIONS = {"TABLE": "r", "VIEW": "v", "SEQUENCE": "S"}
 _CATALOG = {
@@ -136,7 +136,7 @@ class DuckNames:
         meant = self.means(name)
         if meant is None or meant.kind != "r":
             return None
-        table = literal(quoted(meant[:3]))
+        table = literal(quoted(*meant[:3]))
         return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
 
     def referring(self, schema: str, name: str) -> list[str]:
@@ -226,7 +226,7 @@ class DuckNames:
         for start in range(0, len(tables), _COUNTED_AT_ONCE):
             some = tables[start : start + _COUNTED_AT_ONCE]
             selects = " UNION ALL ".join(
-                f"SELECT {literal('.'.join(name))}, count(*) FROM {quoted(name)}" for name in some
+                f"SELECT {literal('.'.join(name))}, count(*) FROM {quoted(*name)}" for name in some
             )
             with suppress(duckdb_c.DuckError):
                 counts.extend(self.run(selects))
@@ -247,7 +247,7 @@ class DuckNames:
         for kind, name in self.run(_TEMPORARY):
             self._watch.change(definitions=True)
             try:
-                self.run(f'DROP {kind} IF EXISTS temp."{name.replace(chr(34), chr(34) * 2)}"')
+                self.run(f"DROP {kind} IF EXISTS {quoted(TEMPORARY, name)}")
             finally:
                 self._watch.over()
 
@@ -257,11 +257,3 @@ class DuckNames:
         wanted = [name.strip().strip('"') for name in value.split(",")]
         names = ["main" if name == "public" else name for name in wanted]
         return ",".join(name for name in names if name in there) or "main"
-
-
-def quoted(name: Sequence[str]) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlglot.tokens import TokenType
 
-from proxy.sql.identities import literal, quoted
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 

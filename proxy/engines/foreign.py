@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from proxy.errors import SqlError
 from proxy.sql.federated import Relation
+from proxy.sql.quoting import escaped_literal, quoted
 from proxy.wire.types import DuckType
 
 
@@ -115,7 +116,7 @@ def _name_of(space: str, name: str, missing: str) -> str:
 
 def columns_query(relations: Sequence[Relation]) -> str:
     """One row of one text: the columns of the relations, as `read_columns` reads them."""
-    names = (literal(_name(relation)) + "::pg_catalog.regclass" for relation in relations)
+    names = (escaped_literal(_name(relation)) + "::pg_catalog.regclass" for relation in relations)
     return _COLUMNS.format(
         relations=", ".join(names),
         own=_name_of(
@@ -214,7 +215,7 @@ def calls_query(calls: Sequence[str], names: Sequence[str]) -> str:
         f"({n}, pg_catalog.pg_typeof((SELECT {call} WHERE false)))" for n, call in enumerate(calls)
     )
     return _CALLS.format(
-        names=", ".join(map(literal, names)),
+        names=", ".join(map(escaped_literal, names)),
         own=_name_of("t.typnamespace", "t.typname", "t.oid"),
         calls=", ".join(typed),
     )
@@ -288,13 +289,4 @@ def copy_binary(query: str) -> str:
 
 
 def _name(relation: Relation) -> str:
-    return ".".join(map(quoted, relation))
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string constant that means the same whatever `standard_conforming_strings` says."""
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return quoted(*relation)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
+from proxy.sql.quoting import escaped_literal
+
 # What a statement's analysis cannot depend on: no reason to prepare it once more.
 _IMMATERIAL = frozenset(("application_name", "statement_timeout", "lock_timeout"))
 
@@ -47,7 +49,7 @@ def change(before: Profile | None, after: Profile) -> str:
     old = before.settings if before is not None else {}
     new = after.settings
     calls = [
-        f"pg_catalog.set_config({literal(name)}, {literal(new[name]) if name in new else 'NULL'}, false)"
+        f"pg_catalog.set_config({escaped_literal(name)}, {escaped_literal(new[name]) if name in new else 'NULL'}, false)"
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
@@ -55,8 +57,3 @@ def change(before: Profile | None, after: Profile) -> str:
     return "; ".join(
         part for part in (reset, f"SELECT {', '.join(calls)}" if calls else "") if part
     )
-
-
-def literal(text: str) -> str:
-    """A string constant that means the same whatever `standard_conforming_strings` says."""
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -21,8 +21,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from proxy.engines.foreign import Column, Foreign, Wanted, literal
+from proxy.engines.foreign import Column, Foreign, Wanted
 from proxy.errors import SqlError
+from proxy.sql.quoting import escaped_literal
 from proxy.sql.reading import DUCKDB
 
 FUNCTION = "hatidata_postgres"
@@ -262,7 +263,7 @@ def _value(family: str, node: exp.Expr) -> str | None:
         return str(node.this).lower() if isinstance(node, exp.Boolean) else None
     if family == "text":
         is_text = isinstance(node, exp.Literal) and node.is_string
-        return f"{literal(node.this)}::pg_catalog.text" if is_text else None
+        return f"{escaped_literal(node.this)}::pg_catalog.text" if is_text else None
     if family not in _NUMBERS:
         return None
     sign = ""
@@ -283,7 +284,7 @@ def _as(kind: str, check: Callable[[str], Any]) -> Callable[[str], str | None]:
             good = check(text)
         except ValueError:
             return None
-        return f"{literal(text)}::pg_catalog.{kind}" if good else None
+        return f"{escaped_literal(text)}::pg_catalog.{kind}" if good else None
 
     return written
 

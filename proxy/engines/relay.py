@@ -30,8 +30,9 @@ from proxy.engines.prepared import (
     RelayedStatement,
     changed_result,
 )
-from proxy.engines.profile import Profile, change, literal
+from proxy.engines.profile import Profile, change
 from proxy.errors import SqlError
+from proxy.sql.quoting import escaped_literal
 from proxy.sql.traces import Trace
 from proxy.wire import messages as m
 
@@ -599,7 +600,7 @@ class Relay:
         try:
             if self._cancelling is not None:  # it is not meant for what is asked here
                 await asyncio.wait([self._cancelling])
-            names = literal(json.dumps(sorted(self._names)))
+            names = escaped_literal(json.dumps(sorted(self._names)))
             ((answer,),) = await backend.ask(_LEFT.replace("'{}'", names))
             assert answer is not None
             left: dict[str, Any] = json.loads(answer)

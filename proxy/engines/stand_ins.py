@@ -24,8 +24,9 @@ from proxy.engines.duck import DuckSession
 from proxy.engines.duck_appender import Appender, logical_type
 from proxy.engines.duckdb_api import Api, api, owned_text, ptr
 from proxy.engines.duckdb_c import Connection, DuckError
-from proxy.engines.foreign import Foreign, Layout, Wanted, quoted
+from proxy.engines.foreign import Foreign, Layout, Wanted
 from proxy.sql.federated import stand_in
+from proxy.sql.quoting import quoted
 from proxy.wire.copying.sent import SentRows
 from proxy.wire.types import DuckType
 

@@ -17,6 +17,7 @@ from proxy.errors import SqlError
 from proxy.sql import control_plane, for_postgres
 from proxy.sql.control_plane import name_set
 from proxy.sql.definitions import EVERYTHING, Touched
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import POSTGRES
 from proxy.sql.words import Words
 
@@ -235,10 +236,6 @@ def _is_followed_by_its_own(tokens: list[Token], index: int) -> bool:
 _UNSEEN = name_set("EXECUTE COPY TRUNCATE GRANT REVOKE LOCK REFRESH")
 
 
-def _quoted(parts: tuple[str, ...]) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
 def _upkeep_target(words: Words) -> tuple[str, ...] | None:
     """The one table of VACUUM and ANALYZE, after their options; None where none is named."""
     if words.word == "(":
@@ -267,7 +264,7 @@ def _upkeep(words: Words) -> Judgement:
     counted = (Touched(schema, table[-1], kept=True, rows=True),) if analyze else ()
     parts = tuple("main" if part == "public" else part for part in table[:-1]) + table[-1:]
     command = "VACUUM ANALYZE" if kind == "VACUUM" and analyze else kind
-    sql = f"{command} {_quoted(parts)}"
+    sql = f"{command} {quoted(*parts)}"
     return Judgement(kind, sql=sql, writes=False, touched=counted)
 
 
@@ -377,7 +374,7 @@ def _no_comment(words: Words) -> Judgement:
     parts = ("main" if schema == "public" else schema,) if schema is not None else ()
     return Judgement(
         "COMMENT",
-        sql=f"COMMENT ON {kind} {_quoted((*parts, relation[-1], *column))} IS NULL",
+        sql=f"COMMENT ON {kind} {quoted(*parts, relation[-1], *column)} IS NULL",
         touched=(Touched(schema, relation[-1], deep=True),),
     )
 

@@ -18,7 +18,8 @@ from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.identities import folded, literal
+from proxy.sql.identities import folded
+from proxy.sql.quoting import literal
 from proxy.sql.reading import DUCKDB
 
 _CHECK, _KEY = "check name", "key name"

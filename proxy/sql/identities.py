@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import position_of
 
 UNIQUE = "hatidata_unique_name"
@@ -171,16 +172,6 @@ def number(value: exp.Expr | None) -> int:
         return 1
     negative = isinstance(value, exp.Neg)
     return int(value.this.name) * -1 if negative else int(value.name)
-
-
-def quoted(*names: str) -> str:
-    """A name of several parts, as SQL writes it."""
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def literal(value: str) -> str:
-    """A text, as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def places(table: exp.Expr) -> list[str]:

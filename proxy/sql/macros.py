@@ -14,6 +14,7 @@ from proxy.errors import SqlError
 from proxy.sql import snowflake
 from proxy.sql.compound import CreateFunction, Parameter
 from proxy.sql.listing import listed
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import SNOWFLAKE, write_duckdb
 from proxy.sql.route import collect, decide
 from proxy.sql.snowflake import registry
@@ -174,7 +175,7 @@ def _engine_type(text: str) -> str:
 
 
 def _written_parameter(parameter: Parameter, typed: bool) -> str:
-    name = '"' + parameter.name.replace('"', '""') + '"'
+    name = quoted(parameter.name)
     if typed:
         name = f"{name} {_engine_type(parameter.type)}"
     if parameter.default is None:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from proxy.sql.identities import folded, quoted
+from proxy.sql.identities import folded
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 
 Rewrite = Callable[[exp.Expr], exp.Expr]

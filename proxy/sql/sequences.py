@@ -12,8 +12,8 @@ from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.identities import quoted
 from proxy.sql.listing import Listing
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB, position_of
 
 NUMBERS = frozenset({"nextval", "currval"})

@@ -21,6 +21,7 @@ from typing import Any
 
 from proxy.engines.duck import DuckSession
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal, quoted
 
 STAGE, FORMAT = "STAGE", "FILE FORMAT"
 LOADS, TABLE_STAGE = "LOADS", "TABLE STAGE"
@@ -50,7 +51,7 @@ class Kept:
 
     @property
     def place(self) -> str:
-        return ".".join(map(_quoted, (self.database, self.schema, self.key)))
+        return quoted(self.database, self.schema, self.key)
 
     @property
     def temporary(self) -> bool:
@@ -81,14 +82,14 @@ def engine_schema(name: tuple[str, ...]) -> str | None:
 def find(duck: DuckSession, kind: str, name: tuple[str, ...]) -> Kept | None:
     """What a name means: a temporary one first, then by the search path."""
     schema = engine_schema(name)
-    conditions = [f"lower(function_name) = {_text(key_of(kind, name[-1]))}"]
+    conditions = [f"lower(function_name) = {literal(key_of(kind, name[-1]))}"]
     if schema is None:
         conditions.append(
             "(database_name = 'temp' OR schema_name IN (SELECT unnest(current_schemas(true))))"
         )
     else:
         conditions.append(
-            f"(database_name = 'temp' OR lower(schema_name) = lower({_text(schema)}))"
+            f"(database_name = 'temp' OR lower(schema_name) = lower({literal(schema)}))"
         )
     return next(iter(_read(duck, " AND ".join(conditions))), None)
 
@@ -96,15 +97,15 @@ def find(duck: DuckSession, kind: str, name: tuple[str, ...]) -> Kept | None:
 def at(duck: DuckSession, kind: str, place: tuple[str, str], name: str) -> Kept | None:
     """What stands in one schema (database and schema, as DuckDB has them) alone."""
     condition = (
-        f"lower(function_name) = {_text(key_of(kind, name))} AND database_name = {_text(place[0])} "
-        f"AND schema_name = {_text(place[1])}"
+        f"lower(function_name) = {literal(key_of(kind, name))} AND database_name = {literal(place[0])} "
+        f"AND schema_name = {literal(place[1])}"
     )
     return next(iter(_read(duck, condition)), None)
 
 
 def every(duck: DuckSession, kind: str) -> list[Kept]:
     """All of a kind that the session can see."""
-    return _read(duck, f"starts_with(function_name, {_text(kind.lower() + ' ')})")
+    return _read(duck, f"starts_with(function_name, {literal(kind.lower() + ' ')})")
 
 
 def _read(duck: DuckSession, condition: str) -> list[Kept]:
@@ -134,7 +135,9 @@ def place_for(duck: DuckSession, name: tuple[str, ...], temporary: bool) -> tupl
     database, current = duck.run("SELECT current_database(), current_schema()")[0]
     if schema is None:
         return database, current
-    condition = f"database_name = {_text(database)} AND lower(schema_name) = lower({_text(schema)})"
+    condition = (
+        f"database_name = {literal(database)} AND lower(schema_name) = lower({literal(schema)})"
+    )
     rows = duck.run(f"SELECT schema_name FROM duckdb_schemas() WHERE {condition}")
     if not rows:
         raise SqlError("3F000", f'schema "{name[-2]}" does not exist')
@@ -147,7 +150,7 @@ def put(
     """Makes it, or puts it in the place of what is there."""
     kept = Kept(*place, key_of(kind, name))
     temporary = "TEMP " if kept.temporary else ""
-    value = _text(json.dumps(document, separators=(",", ":")))
+    value = literal(json.dumps(document, separators=(",", ":")))
     duck.start_text(f"CREATE OR REPLACE {temporary}MACRO {kept.place}() AS {value}").finish()
 
 
@@ -169,11 +172,3 @@ def id_of(document: dict[str, Any]) -> str:
 
 def absent(kind: str, name: tuple[str, ...]) -> SqlError:
     return SqlError("42704", f'{kind.lower()} "{".".join(name)}" does not exist')
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

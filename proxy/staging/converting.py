@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.wire.types import DuckType
 
@@ -75,7 +76,7 @@ def _number(text: str, width: int, scale: int) -> str:
 def _moment(what: str, text: str, model: Any) -> str:
     if model is None or str(model).upper() == "AUTO":
         return f"TRY_TO_{what}({text})"
-    return f"TRY_TO_{what}({text}, {_text(str(model))})"
+    return f"TRY_TO_{what}({text}, {literal(str(model))})"
 
 
 def engine_value(value: str, text: str, column: Column, truncate: bool) -> str:
@@ -119,7 +120,3 @@ def _message(text: str, kind: DuckType) -> str:
         return f"'Error parsing JSON: ' || left({text}, 100)"
     what = named.get(kind.id) or ("Timestamp" if kind.id.startswith("TIMESTAMP") else "Value")
     return f"'{what} ''' || {text} || ''' is not recognized'"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import quoted
 from proxy.sql.snowflake import stage_actions as act
 from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.staging import filling, places
@@ -191,7 +192,7 @@ async def template(stages: Stages, action: act.Template) -> Answer:
     try:
         columns = [{k.lower(): v for k, v in one.items()} for one in json.loads(text or "")]
         listed = [
-            f"{_quoted(one['column_name'])} {_type(one['type'])}"
+            f"{quoted(str(one['column_name']))} {_type(one['type'])}"
             + ("" if one.get("nullable", True) else " NOT NULL")
             for one in columns
         ]
@@ -232,7 +233,3 @@ def _type(said: str) -> str:
     if not name.strip().replace("_", "").isalnum() or (bracket and not digits.isdigit()):
         raise ValueError(said)
     return said
-
-
-def _quoted(name: str) -> str:
-    return '"' + str(name).replace('"', '""') + '"'

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.snowflake import stage_actions as act
 from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.staging import catalog, places
@@ -33,7 +34,7 @@ class Run:
     @property
     def target(self) -> str:
         """The table's name as SQL."""
-        return ".".join(map(quoted, self.table))
+        return quoted(*self.table)
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ def key_of(run: Run, staged: Staged) -> str:
 
 def member(column: Column, document: str) -> str:
     """A member of a document as text, by a column's name whatever its case."""
-    name = quoted_text(column.name)
+    name = literal(column.name)
     if column.duck.is_document:
         return f"TO_JSON(GET_IGNORE_CASE({document}, {name}))"
     return f"GET_IGNORE_CASE({document}, {name})::VARCHAR"
@@ -123,13 +124,3 @@ def report_row(
         None,
         judged.column,
     )
-
-
-def quoted_text(value: str) -> str:
-    """A text as a literal of SQL's."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier of SQL's."""
-    return '"' + name.replace('"', '""') + '"'

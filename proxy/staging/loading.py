@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.snowflake import stage_actions as act
 from proxy.sql.snowflake import stage_queries
 from proxy.sql.snowflake.numbered import STAGED
@@ -32,8 +33,6 @@ from proxy.staging.load_reports import (
     failed,
     key_of,
     member,
-    quoted,
-    quoted_text,
     remembered,
     report_row,
 )
@@ -464,11 +463,11 @@ class Loading:
                 parts.append(f"SELECT {values} FROM {made} ORDER BY n LIMIT {rows}")
                 continue
             cases = " ".join(
-                f"WHEN {n} THEN {quoted_text(column_name(run, n) or '')}"
+                f"WHEN {n} THEN {literal(column_name(run, n) or '')}"
                 for n in range(1, len(run.columns) + 2)
             )
             cells = (
-                f"x, {quoted_text(run.place.label + staged.path)}, line, NULL, NULL, "
+                f"x, {literal(run.place.label + staged.path)}, line, NULL, NULL, "
                 f"CASE y WHEN 0 THEN 'parsing' ELSE 'conversion' END, NULL, NULL, "
                 f"CASE y {cases} END, n, line"
             )

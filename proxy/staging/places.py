@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from proxy.engines.duck import DuckSession
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 from proxy.sql.snowflake import file_formats
 from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.sql.snowflake.stage_actions import Format, Location, Value
@@ -40,17 +41,13 @@ class Place:
     format: Format
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def table_of(duck: DuckSession, name: tuple[str, ...]) -> tuple[str, str, str]:
     """Database, schema and name of a table. Raises 42P01."""
     schema = catalog.engine_schema(name)
     place = "NULL"
     if schema is not None:
-        place = _text(f"hatidata.{schema}")
-    rows = duck.run(_TABLE.format(name=_text(name[-1]), place=place))
+        place = literal(f"hatidata.{schema}")
+    rows = duck.run(_TABLE.format(name=literal(name[-1]), place=place))
     if not rows:
         raise SqlError("42P01", f'relation "{".".join(name)}" does not exist')
     return rows[0][0], rows[0][1], rows[0][2]

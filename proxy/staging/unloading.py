@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.sql.snowflake.stage_actions import Unload
 from proxy.staging.packing import ENDINGS, Packed
@@ -146,7 +147,7 @@ def _rows(
     """DuckDB's query: `p`, the partition, and a row's text, or for Parquet its columns."""
     names = [f"c{n}" for n in range(len(columns))]
     said = ", ".join(
-        f"{name} AS {_quoted(column)}" for name, (column, _) in zip(names, columns, strict=True)
+        f"{name} AS {quoted(column)}" for name, (column, _) in zip(names, columns, strict=True)
     )
     texts = ", ".join(
         f"{_shown(name, kind)} AS t{name}" for name, (_, kind) in zip(names, columns, strict=True)
@@ -159,7 +160,7 @@ def _rows(
     source = f"WITH _hd_rows({', '.join(names)}) AS ({query}) {plan.sql}"
     if run.format.type == "PARQUET":
         cells = ", ".join(
-            f"{_for_parquet(name, kind)} AS {_quoted(column)}"
+            f"{_for_parquet(name, kind)} AS {quoted(column)}"
             for name, (column, kind) in zip(names, columns, strict=True)
         )
         return f"SELECT p, {cells} FROM ({source})"
@@ -171,8 +172,8 @@ def _rows(
                 hint="SELECT OBJECT_CONSTRUCT(*) FROM t makes one.",
             )
         return f"SELECT p, coalesce(CAST(c0 AS VARCHAR), 'null') || chr(10) AS d FROM ({source})"
-    delimiter = _text(run.format["FIELD_DELIMITER"] or "")
-    record = _text(run.format["RECORD_DELIMITER"] or "")
+    delimiter = literal(run.format["FIELD_DELIMITER"] or "")
+    record = literal(run.format["RECORD_DELIMITER"] or "")
     fields = f" || {delimiter} || ".join(
         _field(f"tc{n}", kind, run.format) for n, (_, kind) in enumerate(columns)
     )
@@ -189,7 +190,7 @@ def _shown(name: str, kind: DuckType) -> str:
 def _field(text: str, kind: DuckType, format_: FileFormat) -> str:
     """DuckDB's expression for a field as CSV has it."""
     nulls = format_["NULL_IF"]
-    null = _text(nulls[0] if nulls else "")
+    null = literal(nulls[0] if nulls else "")
     quote = format_["FIELD_OPTIONALLY_ENCLOSED_BY"]
     escape = format_["ESCAPE"]
     if quote is not None:
@@ -197,18 +198,18 @@ def _field(text: str, kind: DuckType, format_: FileFormat) -> str:
             return f"coalesce({text}, {null})"
         inner = text
         if escape is not None and escape != quote:
-            inner = f"replace({inner}, {_text(escape)}, {_text(escape * 2)})"
-            inner = f"replace({inner}, {_text(quote)}, {_text(escape + quote)})"
+            inner = f"replace({inner}, {literal(escape)}, {literal(escape * 2)})"
+            inner = f"replace({inner}, {literal(quote)}, {literal(escape + quote)})"
         else:
-            inner = f"replace({inner}, {_text(quote)}, {_text(quote * 2)})"
-        return f"coalesce({_text(quote)} || {inner} || {_text(quote)}, {null})"
+            inner = f"replace({inner}, {literal(quote)}, {literal(quote * 2)})"
+        return f"coalesce({literal(quote)} || {inner} || {literal(quote)}, {null})"
     escape = escape or format_["ESCAPE_UNENCLOSED_FIELD"]
     inner = text
     if escape is not None and kind.id not in _NUMBERS:
-        inner = f"replace({inner}, {_text(escape)}, {_text(escape * 2)})"
+        inner = f"replace({inner}, {literal(escape)}, {literal(escape * 2)})"
         for delimiter in (format_["FIELD_DELIMITER"], format_["RECORD_DELIMITER"]):
             if delimiter:
-                inner = f"replace({inner}, {_text(delimiter)}, {_text(escape + delimiter)})"
+                inner = f"replace({inner}, {literal(delimiter)}, {literal(escape + delimiter)})"
     return f"coalesce({inner}, {null})"
 
 
@@ -422,11 +423,3 @@ def _header(run: _Run, columns: list[tuple[str, DuckType]]) -> bytes:
     ]
     joined = (run.format["FIELD_DELIMITER"] or "").join(names)
     return (joined + (run.format["RECORD_DELIMITER"] or "")).encode()
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, quoted, taken
+from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, taken
+from proxy.sql.quoting import quoted
 from proxy.sql.snowflake.recorded_keys import only_record
 from proxy.sql.snowflake.registry import text, unsupported
 from proxy.sql.statement import Copies

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.snowflake.registry import function, sf, text, unsupported
 from proxy.sql.snowflake.show import ENGINE_DATABASE, engine_schema
@@ -52,7 +53,7 @@ def view_ddl(call: exp.Anonymous) -> exp.Expr | None:
         "public" if part == "main" and n == 0 < len(name) - 1 else part
         for n, part in enumerate(name)
     )
-    path = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    path = quoted(*parts)
     qualified = isinstance(whole, exp.Boolean) and whole.this
     shown = ".".join(name if qualified else name[-1:])
     query = exp.Anonymous(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlglot.tokens import Token
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 from proxy.sql.words import Words
 
 
@@ -64,10 +65,6 @@ def read(words: Words) -> Decided | None:
     return None
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 # --- roles ----------------------------------------------------------------------------------------
 
 
@@ -82,18 +79,18 @@ def _role(words: Words) -> Decided | None:
         name = asked.name()
         if asked.token is not None:
             return None
-        call = f"CALL hatidata_catalog.drop_role({_literal(name)}, {there})"
+        call = f"CALL hatidata_catalog.drop_role({literal(name)}, {there})"
         return Decided("DROP ROLE", relayed=call)
     missing = asked.accept("IF", "NOT", "EXISTS")
     name, comment = asked.name(), "NULL"
     if asked.accept("COMMENT"):
         asked.accept("=")
-        comment = _literal(asked.string())
+        comment = literal(asked.string())
     if asked.token is not None:
         if replacing or missing:
             raise asked.fail()
         return None
-    arguments = f"{_literal(name)}, {missing}, {replacing}, {comment}"
+    arguments = f"{literal(name)}, {missing}, {replacing}, {comment}"
     return Decided("CREATE ROLE", relayed=f"CALL hatidata_catalog.create_role({arguments})")
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from proxy.errors import SqlError
 from proxy.sql.classify import Slice
 from proxy.sql.control_plane import name_set
+from proxy.sql.quoting import literal
 from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.statement import Route, Statement
 from proxy.sql.words import Words
@@ -212,10 +213,6 @@ def statement(text: str, piece: Slice, asked: Asked, tag: str) -> Statement:
     )
 
 
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def is_show(words: Words) -> bool:
     """Whether SHOW, which comes next, is Snowflake's: `SHOW tables.x` is a setting."""
     ahead = 2 if words.word_at(1) == "TERSE" else 1
@@ -249,7 +246,7 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
         return Asked(kind, "", refused=error)
     where: list[str] = []
     if words.accept("LIKE"):
-        where.append(f"{listing.name} ILIKE {_literal(words.string())} ESCAPE '\\'")
+        where.append(f"{listing.name} ILIKE {literal(words.string())} ESCAPE '\\'")
     try:
         where.extend(_scope(words, listing, database))
     except SqlError as error:
@@ -258,13 +255,13 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
         words.rest() if words.token is not None else None
         return Asked(kind, "", refused=error)
     if words.accept("STARTS", "WITH"):
-        where.append(f"starts_with({listing.name}, {_literal(words.string())})")
+        where.append(f"starts_with({listing.name}, {literal(words.string())})")
     limit = ""
     if words.accept("LIMIT"):
         rows = words.integer()
         limit = f" LIMIT {rows}"
         if words.accept("FROM"):
-            where.append(f"{listing.name} > {_literal(words.string())}")
+            where.append(f"{listing.name} > {literal(words.string())}")
     words.end()
     columns = "*"
     if terse:
@@ -355,14 +352,14 @@ def _grants(words: Words, database: str) -> Asked:
         )
         if kind == "SCHEMA":
             schema = "public" if name[-1] == "main" else name[-1]
-            condition = f"granted_on = 'SCHEMA' AND name = {_literal(schema)}"
+            condition = f"granted_on = 'SCHEMA' AND name = {literal(schema)}"
         else:
-            condition = f"relation = CAST({_literal(path)} AS regclass)"
+            condition = f"relation = CAST({literal(path)} AS regclass)"
     elif words.accept("OF", "ROLE"):
-        condition = f"granted_on = 'ROLE' AND name = {_literal(words.name())}"
+        condition = f"granted_on = 'ROLE' AND name = {literal(words.name())}"
     elif words.accept("TO"):
         words.accept_any("ROLE", "USER")
-        condition = f"r.rolname = {_literal(words.name())}"
+        condition = f"r.rolname = {literal(words.name())}"
     if words.token is not None:
         words.rest()
         error = SqlError("0A000", "this form of SHOW GRANTS is not supported")
@@ -389,9 +386,9 @@ def _of_schema(name: tuple[str, ...], listing: _Listing, database: str) -> str:
         raise SqlError("42601", f'improper schema name "{".".join(name)}"')
     if len(name) == 2:
         check_database(name[0], database)
-    there = f"_sf.main.schema_there_({_literal(engine_schema(name[-1]))})"
+    there = f"_sf.main.schema_there_({literal(engine_schema(name[-1]))})"
     shown = "public" if name[-1].lower() == "main" else name[-1]
-    return f"{there} AND lower({listing.schema}) = lower({_literal(shown)})"
+    return f"{there} AND lower({listing.schema}) = lower({literal(shown)})"
 
 
 def _place(name: tuple[str, ...], database: str) -> str:
@@ -402,11 +399,11 @@ def _place(name: tuple[str, ...], database: str) -> str:
         check_database(name[0], database)
     if len(name) == 1:
         return "NULL"
-    return _literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}")
+    return literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}")
 
 
 def _of_table(name: tuple[str, ...], listing: _Listing, database: str) -> list[str]:
-    table = _literal(name[-1])
+    table = literal(name[-1])
     place = f"coalesce({_place(name, database)}, _sf.main.schema_of_({table}))"
     return [
         f"_sf.main.relation_there_({place}, {table})",
@@ -450,13 +447,13 @@ def read_describe(words: Words, database: str) -> Asked | None:
 
 
 def _describe_relation(name: tuple[str, ...], database: str) -> str:
-    return f"SELECT * FROM _sf.describe_({_place(name, database)}, {_literal(name[-1])})"
+    return f"SELECT * FROM _sf.describe_({_place(name, database)}, {literal(name[-1])})"
 
 
 def _describe_schema(name: tuple[str, ...], database: str) -> str:
     if len(name) == 2:
         check_database(name[0], database)
-    return f"SELECT * FROM _sf.describe_schema_({_literal(engine_schema(name[-1]))})"
+    return f"SELECT * FROM _sf.describe_schema_({literal(engine_schema(name[-1]))})"
 
 
 def _describe_database(name: tuple[str, ...], database: str) -> str:
@@ -465,17 +462,17 @@ def _describe_database(name: tuple[str, ...], database: str) -> str:
 
 
 def _describe_sequence(name: tuple[str, ...], database: str) -> str:
-    conditions = [f"lower(name) = lower({_literal(name[-1])})"]
+    conditions = [f"lower(name) = lower({literal(name[-1])})"]
     if len(name) > 1:
         schema = "public" if name[-2].lower() == "main" else name[-2]
-        conditions.append(f"lower(schema_name) = lower({_literal(schema)})")
+        conditions.append(f"lower(schema_name) = lower({literal(schema)})")
     return f"SELECT * FROM _sf.main.show_sequences WHERE {' AND '.join(conditions)}"
 
 
 def _describe_routine(kind: str, name: tuple[str, ...], types: tuple[str, ...]) -> str:
-    place = _literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}") if name[1:] else "NULL"
-    kinds = _literal(", ".join(map(kind_of, types))) if types else "NULL"
-    return f"SELECT * FROM _sf.describe_routine_({_literal(kind)}, {place}, {_literal(name[-1])}, {kinds})"
+    place = literal(f"{ENGINE_DATABASE}.{engine_schema(name[-2])}") if name[1:] else "NULL"
+    kinds = literal(", ".join(map(kind_of, types))) if types else "NULL"
+    return f"SELECT * FROM _sf.describe_routine_({literal(kind)}, {place}, {literal(name[-1])}, {kinds})"
 
 
 _DESCRIBED = {
