@@ -146,10 +146,22 @@ def _column(column: exp.Column) -> exp.Expr | None:
         return in_place(column, column.parent, column.arg_key)
     name = column.this
     if isinstance(name, exp.Identifier) and name.this.lower() == "nextval":
+        if _is_source(sequence, column):
+            return None
         parts = [column.args.get("catalog"), column.args.get("db"), sequence]
         path = ".".join(part.sql() for part in parts if part is not None)
         return duck("nextval", exp.Literal.string(path))
     return None
+
+
+def _is_source(name: exp.Identifier, column: exp.Column) -> bool:
+    """Whether a table of the query's own, such as TABLE(GETNEXTVAL(...)), has the name."""
+    query = column.parent_select
+    if query is None:
+        return False
+    sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
+    held = [source.this for source in sources if source is not None]
+    return any(one.alias_or_name.lower() == name.this.lower() for one in held)
 
 
 _INT32 = 2_147_483_647

@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.alter_spelling import one_by_one
 from proxy.sql.snowflake.flow import chained
 from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 from proxy.sql.statement import Variable
@@ -362,6 +363,7 @@ def _stars(tokens: list[Token]) -> list[Token]:
 
 
 _STARTS = {
+    TokenType.ALTER: one_by_one,
     TokenType.CREATE: _create,
     TokenType.DROP: _drop,
 }

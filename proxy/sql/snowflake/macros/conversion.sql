@@ -42,6 +42,11 @@ CREATE OR REPLACE MACRO _sf.main.text_
 -- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
 CREATE OR REPLACE MACRO _sf.main.any_number_(x) AS x;
 CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
+-- ... where it is compared with a number: as one that keeps its digits. (JSON null is NULL.)
+CREATE OR REPLACE MACRO _sf.main.any_counted_(x) AS x;
+CREATE OR REPLACE MACRO _sf.main.counted_
+  (x VARCHAR) AS CAST(nullif(trim(x, '"'), 'null') AS DECIMAL(38, 12)),
+  (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
   (x TIMESTAMPTZ) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g ')
@@ -305,3 +310,18 @@ CREATE OR REPLACE MACRO _sf.main.in_science_(s) AS
 CREATE OR REPLACE MACRO _sf.main.scientific_(x) AS
   CASE WHEN x < 0 THEN '-' ELSE '' END || CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
     THEN error('TME of a FLOAT is not supported') ELSE _sf.main.in_science_(CAST(abs(x) AS VARCHAR)) END;
+
+-- A text as what it stands beside, which is `o`; other types stay.
+CREATE OR REPLACE MACRO _sf.main.any_beside_(x, o) AS x;
+CREATE OR REPLACE MACRO _sf.main.beside_
+  (x VARCHAR, o VARCHAR) AS x,
+  (x VARCHAR, o BIGINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
+  (x VARCHAR, o HUGEINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
+  (x VARCHAR, o DECIMAL) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
+  (x VARCHAR, o DOUBLE) AS CAST(trim(x, '"') AS DOUBLE),
+  (x VARCHAR, o DATE) AS _sf.main.to_date_(x),
+  (x VARCHAR, o TIMESTAMP) AS _sf.main.to_timestamp_(x),
+  (x VARCHAR, o TIMESTAMPTZ) AS _sf.main.to_timestamptz_(x),
+  (x VARCHAR, o TIME) AS _sf.main.to_time_(x),
+  (x VARCHAR, o BOOLEAN) AS CAST(x AS BOOLEAN),
+  (x, o) AS x;
