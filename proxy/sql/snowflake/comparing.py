@@ -12,7 +12,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.snowflake.overloads import is_bound_late
-from proxy.sql.snowflake.registry import NODES, NodeRule, node, sf
+from proxy.sql.snowflake.registry import NodeRule, node, sf
 
 _NO_COMPARISON = (exp.Update, exp.OnConflict, exp.SetItem, exp.Pivot, exp.Property)
 """Whose `a = 1` assigns, or names."""
@@ -145,23 +145,29 @@ def _decoded(node: exp.DecodeCase) -> None:
     node.set("expressions", [this, *values[1:]])
 
 
-def _before(first: NodeRule, kind: type[exp.Expr]) -> None:
-    """A rule of a node type's goes before the one that it has."""
-    rule = NODES.get(kind)
-
-    def both(node: exp.Expr) -> exp.Expr | None:
-        first(node)
-        return rule(node) if rule is not None else None
-
-    NODES[kind] = both
-
-
 def _case(node: exp.Expr) -> None:
     if node.args.get("this") is not None:
         _searched(node)
 
 
-_before(_case, exp.Case)
-for _kind in (exp.Nullif, exp.NullSafeEQ, exp.NullSafeNEQ):
-    _before(_equality, _kind)
-_before(_decoded, exp.DecodeCase)
+def _nulled(node: exp.Nullif) -> exp.Expr | None:
+    """`NULLIF(x, 1)`, which gives x as it is."""
+    left, right = node.this, node.expression
+    if not _is_number(right):
+        _ordering(node)
+        return None
+    kept = left.copy()
+    counted = _counted(left)
+    if counted is left:
+        return None
+    same = exp.Paren(this=exp.EQ(this=counted, expression=right))
+    return exp.Case(ifs=[exp.If(this=exp.Not(this=same), true=kept)])
+
+
+FIRST: dict[type[exp.Expr], NodeRule] = {
+    exp.Case: _case,
+    exp.DecodeCase: _decoded,
+    exp.Nullif: _nulled,
+    **dict.fromkeys((exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull), _equality),
+}
+"""Rules that go before the one that a node type has."""
