@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from sqlglot import exp
 
 from proxy.errors import SqlError
@@ -23,14 +25,40 @@ from proxy.sql.snowflake.types import as_text
 
 @node(exp.DPipe)
 def _concatenation(pipe: exp.DPipe) -> None:
-    """What is no text yet becomes one as a cast makes it: 1.0::FLOAT is '1'."""
+    """What is no text yet becomes one as a cast makes it: 1.0::FLOAT is '1'. Binaries stay such."""
+    if _is_binary(pipe.args["this"]) and _is_binary(pipe.args["expression"]):
+        return
     for key in ("this", "expression"):
         pipe.set(key, as_text(pipe.args[key]))
 
 
 @node(exp.Concat)
-def _concat(call: exp.Concat) -> None:
+def _concat(call: exp.Concat) -> exp.Expr | None:
+    if all(map(_is_binary, call.expressions)):
+        return reduce(lambda left, right: exp.DPipe(this=left, expression=right), call.expressions)
     call.set("expressions", [as_text(value) for value in call.expressions])
+    return None
+
+
+_GIVE_BINARIES = frozenset(
+    {
+        *("_sf.to_binary", "_sf.hex_decode_binary", "_sf.base64_decode_binary", "unhex"),
+        *("_sf.md5_binary", "_sf.sha1_binary", "_sf.sha2_binary", "from_base64", "encode"),
+    }
+)
+
+
+def _is_binary(value: exp.Expr) -> bool:
+    """Whether the syntax shows a BINARY."""
+    if isinstance(value, exp.Paren):
+        return _is_binary(value.this)
+    if isinstance(value, exp.DPipe):
+        return _is_binary(value.this) and _is_binary(value.expression)
+    if isinstance(value, exp.Cast):
+        return value.to.this in (exp.DType.BINARY, exp.DType.VARBINARY)
+    if isinstance(value, exp.Anonymous):
+        return value.this in _GIVE_BINARIES
+    return isinstance(value, exp.HexString)
 
 
 def _number_or_null(value: exp.Expr) -> exp.Expr:
