@@ -24,6 +24,7 @@
 #include <structmember.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -675,6 +676,17 @@ PyObject *backend_readable(PyObject *object, PyObject *) {
   return done(hand_over(backend, size_t(size)));
 }
 
+PyObject *past_frames(PyObject *, PyObject *arguments) {
+  Py_buffer data;
+  Py_ssize_t at;
+  int kind;
+  if (!PyArg_ParseTuple(arguments, "y*ni", &data, &at, &kind)) return nullptr;
+  auto bytes = static_cast<const char *>(data.buf);
+  while (at + 5 < data.len && bytes[at] == char(kind)) at += 1 + Py_ssize_t(number(bytes + at + 1));
+  PyBuffer_Release(&data);
+  return PyLong_FromSsize_t(at);
+}
+
 // --- who watches them --------------------------------------------------------------------------------
 
 constexpr int kMostEvents = 64;
@@ -699,10 +711,16 @@ void poller_dealloc(PyObject *object) {
   Py_DECREF(type);
 }
 
-PyObject *poller_turn(PyObject *object, PyObject *) {
-  auto self = reinterpret_cast<Poller *>(object);
-  epoll_event events[kMostEvents];
-  int count = epoll_wait(self->fd, events, kMostEvents, 0);
+// How long a turn may go on, in nanoseconds: then whatever else the event loop has to do has its turn.
+constexpr int64_t kLongestTurn = 500'000;
+
+int64_t nanoseconds() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * int64_t(1'000'000'000) + time.tv_nsec;
+}
+
+void take_events(Poller *self, const epoll_event *events, int count) {
   self->turning = true;
   for (int n = 0; n < count; ++n) {
     auto end = static_cast<End *>(events[n].data.ptr);
@@ -714,6 +732,24 @@ PyObject *poller_turn(PyObject *object, PyObject *) {
   while (!self->left->empty()) {
     Ref gone(self->left->back());
     self->left->pop_back();
+  }
+}
+
+// What was just sent woke others, who want this processor: they get it, and by the time that it comes
+// back there is often more to take. Going to sleep in the event loop and being woken from there
+// would cost as much again as the exchange.
+PyObject *poller_turn(PyObject *object, PyObject *) {
+  auto self = reinterpret_cast<Poller *>(object);
+  epoll_event events[kMostEvents];
+  int64_t end = nanoseconds() + kLongestTurn;
+  int count = epoll_wait(self->fd, events, kMostEvents, 0);
+  while (count > 0) {
+    take_events(self, events, count);
+    if (nanoseconds() > end) break;
+    PyThreadState *state = PyEval_SaveThread();
+    sched_yield();
+    PyEval_RestoreThread(state);
+    count = epoll_wait(self->fd, events, kMostEvents, 0);
   }
   Py_RETURN_NONE;
 }
@@ -1019,6 +1055,12 @@ PyTypeObject *make_plain_type(PyObject *module, const char *name, size_t size, P
   return reinterpret_cast<PyTypeObject *>(type);
 }
 
+PyMethodDef kFunctions[] = {
+    {"past_frames", past_frames, METH_VARARGS,
+     "past_frames(data, at, kind): where the frames of this kind end that begin at `at`; past the\n"
+     "data's end where the last one is not whole"},
+    {nullptr, nullptr, 0, nullptr}};
+
 PyMethodDef kNoMethods[] = {{nullptr, nullptr, 0, nullptr}};
 
 PyType_Slot kCountersSlots[] = {{Py_tp_dealloc, reinterpret_cast<void *>(plain_dealloc)},
@@ -1044,7 +1086,7 @@ PyType_Slot kPollerSlots[] = {{Py_tp_dealloc, reinterpret_cast<void *>(poller_de
                               {Py_tp_methods, kPollerMethods},
                               {0, nullptr}};
 
-PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.engines._lane", nullptr, -1, nullptr,
+PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.engines._lane", nullptr, -1, kFunctions,
                        nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
