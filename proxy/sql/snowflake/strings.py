@@ -24,26 +24,39 @@ from proxy.sql.snowflake.types import as_text
 
 
 @node(exp.DPipe)
-def _concatenation(pipe: exp.DPipe) -> None:
+def _concatenation(pipe: exp.DPipe) -> exp.Expr | None:
     """What is no text yet becomes one as a cast makes it: 1.0::FLOAT is '1'. Binaries stay such."""
-    if _is_binary(pipe.args["this"]) and _is_binary(pipe.args["expression"]):
-        return
+    left, right = pipe.args["this"], pipe.args["expression"]
+    if _is_binary(left) and _is_binary(right):
+        return _joined(left, right)
     for key in ("this", "expression"):
         pipe.set(key, as_text(pipe.args[key]))
+    return None
 
 
 @node(exp.Concat)
 def _concat(call: exp.Concat) -> exp.Expr | None:
     if all(map(_is_binary, call.expressions)):
-        return reduce(lambda left, right: exp.DPipe(this=left, expression=right), call.expressions)
+        return reduce(_joined, call.expressions)
     call.set("expressions", [as_text(value) for value in call.expressions])
     return None
+
+
+def _joined(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return sf("joined_bytes_", left, right)
 
 
 _GIVE_BINARIES = frozenset(
     {
         *("_sf.to_binary", "_sf.hex_decode_binary", "_sf.base64_decode_binary", "unhex"),
-        *("_sf.md5_binary", "_sf.sha1_binary", "_sf.sha2_binary", "from_base64", "encode"),
+        *(
+            "_sf.joined_bytes_",
+            "_sf.md5_binary",
+            "_sf.sha1_binary",
+            "_sf.sha2_binary",
+            "from_base64",
+            "encode",
+        ),
     }
 )
 
@@ -52,8 +65,6 @@ def _is_binary(value: exp.Expr) -> bool:
     """Whether the syntax shows a BINARY."""
     if isinstance(value, exp.Paren):
         return _is_binary(value.this)
-    if isinstance(value, exp.DPipe):
-        return _is_binary(value.this) and _is_binary(value.expression)
     if isinstance(value, exp.Cast):
         return value.to.this in (exp.DType.BINARY, exp.DType.VARBINARY)
     if isinstance(value, exp.Anonymous):
