@@ -57,8 +57,32 @@ def _is_told(value: exp.Expr) -> bool:
     return _fraction(value) is not None or _is_dated(value)
 
 
+_TEXTS = frozenset(
+    {
+        *(exp.SplitPart, exp.Trim, exp.Upper, exp.Lower, exp.Replace, exp.RegexpReplace),
+        *(exp.Substring, exp.Concat, exp.DPipe, exp.Strtok, exp.GroupConcat),
+    }
+)
+_TEXT_CALLS = frozenset(
+    {
+        *("_sf.left_", "_sf.right_", "_sf.substr_", "_sf.lpad_", "_sf.rpad_", "_sf.to_varchar_"),
+        *("_sf.regexp_substr_", "_sf.date_text_", "json_extract_string"),
+    }
+)
+
+
+def _is_text(value: exp.Expr) -> bool:
+    """Whether the syntax shows a text."""
+    kind = value.__class__
+    if kind is exp.Anonymous:
+        return value.this in _TEXT_CALLS
+    return kind in _TEXTS or (kind is exp.Cast and value.to.this == exp.DType.VARCHAR)
+
+
 def _counted(value: exp.Expr) -> exp.Expr:
-    """A column, as a number if it holds texts."""
+    """A text or a column, as a number if it holds texts."""
+    if _is_text(value):
+        return exp.Anonymous(this="_sf.counted_text_", expressions=[value])
     if value.__class__ is not exp.Column or is_bound_late(value) or value.find_ancestor(*_UNTYPED):
         return value
     return exp.Anonymous(this="_sf.counted_", expressions=[value])

@@ -44,6 +44,8 @@ CREATE OR REPLACE MACRO _sf.main.any_number_(x) AS x;
 CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
 -- ... where it is compared with a number: as one that keeps its digits. (JSON null is NULL.)
 CREATE OR REPLACE MACRO _sf.main.any_counted_(x) AS x;
+CREATE OR REPLACE MACRO _sf.main.counted_text_(x) AS
+  CAST(trim(CAST(x AS VARCHAR), '"') AS DECIMAL(38, 12));
 CREATE OR REPLACE MACRO _sf.main.counted_
   (x VARCHAR) AS CAST(nullif(trim(x, '"'), 'null') AS DECIMAL(38, 12)),
   (x) AS x;
