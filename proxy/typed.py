@@ -38,7 +38,10 @@ _Key = tuple[str, tuple[tuple[int, int], ...], str, tuple[tuple[str, str], ...]]
 
 
 class Typed:
-    """One session's statements, by their text and the types of their parameters."""
+    """One session's statements, by their text and the types of their parameters.
+
+    None over both engines is kept: what Postgres's columns are is asked each time.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -55,7 +58,7 @@ class Typed:
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
         key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
-        found = self._kept.get(key)
+        found = None if plan.federated else self._kept.get(key)
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
         with uncollected():
@@ -66,7 +69,7 @@ class Typed:
             stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
         except SqlError as error:
             raise self._placed(error, plan) from None
-        if len(plan.sql) <= _KEPT_LENGTH:
+        if len(plan.sql) <= _KEPT_LENGTH and not plan.federated:
             self._kept[key] = stamp, sql
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
