@@ -177,7 +177,7 @@ class Constraints:
 
     async def explain(self, error: EngineError) -> None:
         """Adds to an error of class 23 what it is about."""
-        name = error.table or target(error.sql)
+        name = error.table or await self._session.texts.of(error.sql, target)
         if name is None:
             return
         known = self._own

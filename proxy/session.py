@@ -35,6 +35,7 @@ from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
+from proxy.long_texts import SessionTexts, is_long
 from proxy.mirroring import SessionMirror
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
@@ -47,7 +48,7 @@ from proxy.session_statements import SessionStatements, is_postgres_setting
 from proxy.settings_in_step import SettingsInStep
 from proxy.shortcut import Shortcut, passes
 from proxy.simple_query import SimpleQuery
-from proxy.sql.plan import Dialect, Route, Statement
+from proxy.sql.plan import Dialect, Route, Statement, planned
 from proxy.sql.reading import SyntaxFailure
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
@@ -85,6 +86,7 @@ class Session:
         self.style = self.in_step.style
         self.duck = services.duck.session()
         self.described = Described(self.duck, self._numbers_are_postgres)
+        self.texts = SessionTexts(services.long_texts)
         self.typed = Typed(self)
         self.constraints = Constraints(self)
         self.relay = Relay(
@@ -103,6 +105,7 @@ class Session:
         self.preparation = Preparation(self)
         self.executor = Executor(self)
         self.extended = ExtendedProtocol(self)
+        self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -192,6 +195,7 @@ class Session:
 
     def _time_out(self) -> None:
         self._timed_out = True
+        self.texts.cancel()
         self.copying.cancel()
         self.compound.cancel()
         self.federation.time_out()
@@ -343,6 +347,7 @@ class Session:
 
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
+        self.texts.cancel()
         self.copying.cancel()
         self.compound.cancel()
         self.federation.cancel()
@@ -372,16 +377,41 @@ class Session:
     # --- statements -----------------------------------------------------------------------------
 
     def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
-        base = replace(self.dialect, numbered=True) if numbered else self.dialect
-        dialect = self.context.dialect(base, sql)
+        """The plans of a short text, or of one that only this session may have."""
+        dialect = self._dialect_of(sql, numbered)
         cache = self.services.plans
         hits = cache.hits
         try:
             plans = cache.plan(sql, dialect)
         except SyntaxFailure as failure:
             raise better_placed(failure, sql, self.dialect.name, self.duck) from None
+        return self._own_plans(sql, dialect, plans, again=cache.hits > hits)
+
+    async def planned(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
+        """The plans of a text that came from the client, of any length."""
+        if not is_long(sql):
+            return self.plan(sql, numbered)
+        dialect = self._dialect_of(sql, numbered)
+        cache = self.services.plans
+        plans = cache.find(sql, dialect)
+        if again := plans is not None:
+            return self._own_plans(sql, dialect, plans, again)
+        try:
+            plans = await self.texts.aside(planned, sql, dialect)
+        except SyntaxFailure as failure:
+            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
+        cache.keep(sql, dialect, plans)
+        return self._own_plans(sql, dialect, plans, again)
+
+    def _dialect_of(self, sql: str, numbered: bool) -> Dialect:
+        base = replace(self.dialect, numbered=True) if numbered else self.dialect
+        return self.context.dialect(base, sql)
+
+    def _own_plans(
+        self, sql: str, dialect: Dialect, plans: tuple[Statement, ...], again: bool
+    ) -> tuple[Statement, ...]:
+        """What they are to this session. again: they were known."""
         if len(plans) == 1 and dialect is self.dialect and passes(plans[0]):
-            again = cache.hits > hits
             self.shortcut.known().learn(sql.encode(), plans[0], dialect, again)
             return plans
         if any(map(is_postgres_setting, plans)):
@@ -391,9 +421,11 @@ class Session:
             )
         return plans
 
-    def planned_now(self, plan: Statement) -> Statement:
+    async def planned_now(self, plan: Statement) -> Statement:
         """The plan of the same text as the session's variables have it now."""
-        return replace(self.plan(plan.text)[0], start=plan.start) if plan.varies else plan
+        if not plan.varies:
+            return plan
+        return replace((await self.planned(plan.text))[0], start=plan.start)
 
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
@@ -466,9 +498,9 @@ class Session:
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
 
-    def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
+    async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""
-        return located(error, plan, sql, self.dialect.name)
+        return await located(self.texts, error, plan, sql, self.dialect.name)
 
     def tell(self, plan: Statement) -> None:
         """The notice that goes with a plan."""
