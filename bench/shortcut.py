@@ -108,8 +108,8 @@ async def _measure(directory: Path, count: int, rounds: int) -> None:
     session.relay.pool = pool
     session.relay.known_profile = pools.profiles.base
     pool.idle.extend(_backend(pools) for _ in range(_BACKENDS))
-    session.plan(_SQL.format(1))
-    (plan,) = session.plan(_SQL.format(10_000))
+    session.plans.of_short(_SQL.format(1))
+    (plan,) = session.plans.of_short(_SQL.format(10_000))
     statement = PreparedStatement("P0", plan)
     statement.relayed = relayed = RelayedStatement(_SQL.format("$1").encode() + bytes(3))
     relayed.result = (b"abalance",)

@@ -67,7 +67,7 @@ class ExtendedProtocol:
             raise SqlError("42P05", f'prepared statement "{name}" already exists')
         if not name:
             await self.forget_statement("")
-        plans = await self._session.planned(message.sql)
+        plans = await self._session.plans.of(message.sql)
         if len(plans) > 1:
             raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
         key = (message.sql, message.parameter_oids, self._session.dialect)

@@ -194,7 +194,7 @@ class Named:
             await self._session.executor.close_portal(closing)
 
     def one(self, text: str) -> Statement:
-        plans = self._session.plan(text)
+        plans = self._session.plans.of_short(text)
         if len(plans) != 1:
             raise SqlError("42601", "exactly one statement is expected here")
         return plans[0]

@@ -205,7 +205,7 @@ class Preparation:
 
     async def anew(self, statement: PreparedStatement, plan: Statement) -> None:
         """Prepares again what was planned with variables that have changed since."""
-        now = await self._session.planned_now(plan) if plan.varies else statement.asked
+        now = await self._session.plans.now(plan) if plan.varies else statement.asked
         if now is None or (now == statement.asked and plan.copies is None):
             return
         statement.close_plans()

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy.at_once import AtOnce
-from proxy.complaints import better_placed, in_other_words, located
+from proxy.complaints import in_other_words, located
 from proxy.compound import Compound
 from proxy.constraints import Constraints
 from proxy.copying import Copying
@@ -35,21 +35,19 @@ from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
-from proxy.long_texts import SessionTexts, is_long
+from proxy.long_texts import SessionTexts
 from proxy.mirroring import SessionMirror
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
 from proxy.services import Services
 from proxy.session_context import SessionContext
-from proxy.session_settings import (
-    SessionSettings,
-)
-from proxy.session_statements import SessionStatements, is_postgres_setting
+from proxy.session_plans import SessionPlans
+from proxy.session_settings import SessionSettings
+from proxy.session_statements import SessionStatements
 from proxy.settings_in_step import SettingsInStep
-from proxy.shortcut import Shortcut, passes
+from proxy.shortcut import Shortcut
 from proxy.simple_query import SimpleQuery
-from proxy.sql.plan import Dialect, Route, Statement, planned
-from proxy.sql.reading import SyntaxFailure
+from proxy.sql.plan import Dialect, Statement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.typed import Typed
@@ -87,6 +85,7 @@ class Session:
         self.duck = services.duck.session()
         self.described = Described(self.duck, self._numbers_are_postgres)
         self.texts = SessionTexts(services.long_texts)
+        self.plans = SessionPlans(self)
         self.typed = Typed(self)
         self.constraints = Constraints(self)
         self.relay = Relay(
@@ -375,57 +374,6 @@ class Session:
         return await self.services.login(self.user)
 
     # --- statements -----------------------------------------------------------------------------
-
-    def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
-        """The plans of a short text, or of one that only this session may have."""
-        dialect = self._dialect_of(sql, numbered)
-        cache = self.services.plans
-        hits = cache.hits
-        try:
-            plans = cache.plan(sql, dialect)
-        except SyntaxFailure as failure:
-            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
-        return self._own_plans(sql, dialect, plans, again=cache.hits > hits)
-
-    async def planned(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
-        """The plans of a text that came from the client, of any length."""
-        if not is_long(sql):
-            return self.plan(sql, numbered)
-        dialect = self._dialect_of(sql, numbered)
-        cache = self.services.plans
-        plans = cache.find(sql, dialect)
-        if again := plans is not None:
-            return self._own_plans(sql, dialect, plans, again)
-        try:
-            plans = await self.texts.aside(planned, sql, dialect)
-        except SyntaxFailure as failure:
-            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
-        cache.keep(sql, dialect, plans)
-        return self._own_plans(sql, dialect, plans, again)
-
-    def _dialect_of(self, sql: str, numbered: bool) -> Dialect:
-        base = replace(self.dialect, numbered=True) if numbered else self.dialect
-        return self.context.dialect(base, sql)
-
-    def _own_plans(
-        self, sql: str, dialect: Dialect, plans: tuple[Statement, ...], again: bool
-    ) -> tuple[Statement, ...]:
-        """What they are to this session. again: they were known."""
-        if len(plans) == 1 and dialect is self.dialect and passes(plans[0]):
-            self.shortcut.known().learn(sql.encode(), plans[0], dialect, again)
-            return plans
-        if any(map(is_postgres_setting, plans)):
-            plans = tuple(
-                replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
-                for plan in plans
-            )
-        return plans
-
-    async def planned_now(self, plan: Statement) -> Statement:
-        """The plan of the same text as the session's variables have it now."""
-        if not plan.varies:
-            return plan
-        return replace((await self.planned(plan.text))[0], start=plan.start)
 
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan

@@ -54,9 +54,9 @@ class SimpleQuery:
     async def _run(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
         session = self._session
-        plans = await session.planned(sql)
+        plans = await session.plans.of(sql)
         if session.dialect.name == "snowflake" and any(plan.parameters for plan in plans):
-            plans = await session.planned(sql, numbered=True)  # what has no parameters has columns
+            plans = await session.plans.of(sql, numbered=True)  # what has no parameters has columns
         if not plans:
             session.link.write(m.EMPTY_QUERY)
             return
@@ -75,7 +75,7 @@ class SimpleQuery:
 
     async def _one(self, plan: Statement) -> None:
         session = self._session
-        plan = session.resolve(await session.planned_now(plan))
+        plan = session.resolve(await session.plans.now(plan))
         session.admit(plan)
         session.context.started(plan)
         if plan.route is Route.SESSION:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 
 from proxy.engines.duckdb_api import Api, DuckError, api, check_error_data, ptr
-from proxy.engines.duckdb_c import TYPE_NAMES, Connection, type_of
+from proxy.engines.duckdb_c import TYPE_NAMES, Connection
+from proxy.engines.duckdb_types import type_of
 from proxy.errors import SqlError
 
 Body = Callable[..., pa.Array]
