@@ -233,6 +233,7 @@ class Backend(BackendEnd, StartingConnection):
         """
         assert self._transport is not None
         if self._lost is not None:
+            self.completed = 0  # of what was asked before
             done()
             return
         self.expect(done)
