@@ -43,9 +43,11 @@ def _status(admin: psycopg.Connection, attempt: Any) -> str:
 @pytest.fixture(scope="module")
 def often() -> Iterator[Running]:
     """A server that looks every few milliseconds."""
-    with tempfile.TemporaryDirectory(prefix="hd") as directory:
-        with ServerProcess(Path(directory), *_OFTEN) as up:
-            yield Running(up)
+    with (
+        tempfile.TemporaryDirectory(prefix="hd") as directory,
+        ServerProcess(Path(directory), *_OFTEN) as up,
+    ):
+        yield Running(up)
 
 
 @pytest.fixture
@@ -75,9 +77,11 @@ def test_a_task_that_falls_due_is_announced(often: Running) -> None:
             "SELECT create_task(default_project(), 'worker', 'code',"
             " available_at => now() + interval '300 milliseconds')"
         )
-        assert waiting.execute("SELECT * FROM claim_next_task('a')").fetchone() is None
+        assert waiting.execute("SELECT * FROM claim_next_task('a', '{code}')").fetchone() is None
         assert [n.payload for n in waiting.notifies(timeout=30, stop_after=1)] == ["code"]
-        assert waiting.execute("SELECT count(*) FROM claim_next_task('a')").fetchone() == (1,)
+        assert waiting.execute(
+            "SELECT count(*) FROM claim_next_task('a', '{code}')"
+        ).fetchone() == (1,)
 
 
 def test_no_two_do_it_at_once_and_who_is_left_goes_on(
