@@ -216,7 +216,7 @@ class Executor:
     def _start_and_fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
         if (plan := bound.statement.plan) is not None and plan.writes:
-            self._session.constraints.look(self._session.duck)
+            self._session.constraints.look(self._session.duck, plan)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:
             return self._answer(bound, formats)
         self.start(bound)

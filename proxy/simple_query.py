@@ -198,7 +198,7 @@ class SimpleQuery:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
         session = self._session
         if plan.writes:
-            session.constraints.look(session.duck)
+            session.constraints.look(session.duck, plan)
         if plan.federated:
             running = session.duck.start_once(plan.sql, look=session.described.look)
             session.federation.spent = True
