@@ -128,7 +128,7 @@ class Federation:
                 try:
                     plan, foreign = self.widened(plan, error), ()
                 except EngineError:
-                    raise self._session.located(error, plan, sql) from error
+                    raise await self._session.located(error, plan, sql) from error
         if not foreign:
             return plan
         self.asked, layout = rows_query(foreign, wanted)

@@ -54,9 +54,9 @@ class SimpleQuery:
     async def _run(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
         session = self._session
-        plans = session.plan(sql)
+        plans = await session.plans.of(sql)
         if session.dialect.name == "snowflake" and any(plan.parameters for plan in plans):
-            plans = session.plan(sql, numbered=True)  # what has no parameters has columns
+            plans = await session.plans.of(sql, numbered=True)  # what has no parameters has columns
         if not plans:
             session.link.write(m.EMPTY_QUERY)
             return
@@ -75,7 +75,7 @@ class SimpleQuery:
 
     async def _one(self, plan: Statement) -> None:
         session = self._session
-        plan = session.resolve(session.planned_now(plan))
+        plan = session.resolve(await session.plans.now(plan))
         session.admit(plan)
         session.context.started(plan)
         if plan.route is Route.SESSION:
@@ -167,7 +167,7 @@ class SimpleQuery:
                 return
             if error.sqlstate == "42P02":  # there is none but $0
                 raise no_parameter(plan, 0) from error
-            raise session.located(error, plan, plan.sql) from error
+            raise await session.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
                 if follow is not None:
@@ -203,7 +203,7 @@ class SimpleQuery:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
         session = self._session
         if plan.writes:
-            session.constraints.look(session.duck)
+            session.constraints.look(session.duck, plan)
         if plan.federated:
             running = session.duck.start_once(plan.sql, look=session.described.look)
             session.federation.spent = True

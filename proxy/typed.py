@@ -19,8 +19,10 @@ from sqlglot import exp
 from proxy.engines.duck import DuckSession
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
-from proxy.parameter_types import relation_columns
+from proxy.long_texts import is_long
+from proxy.parameter_types import ask_columns, relation_columns
 from proxy.sql import inference
+from proxy.sql.of_texts import meant
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
 from proxy.sql.snowflake.assigning import Assigning
@@ -61,6 +63,8 @@ class Typed:
         found = None if plan.federated else self._kept.get(key)
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
+        if is_long(plan.sql):
+            return await self._of_long(plan, oids or {}, zone)
         with uncollected():
             tree = inference.read(plan.sql)
         if tree is None:
@@ -68,29 +72,42 @@ class Typed:
         try:
             stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
         except SqlError as error:
-            raise self._placed(error, plan) from None
+            raise await self._placed(error, plan) from None
         if len(plan.sql) <= _KEPT_LENGTH and not plan.federated:
             self._kept[key] = stamp, sql
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return replace(plan, sql=sql)
 
+    async def _of_long(self, plan: Statement, oids: Mapping[int, int], zone: str) -> Statement:
+        session = self._session
+        given = (plan.sql, self._kind, oids, zone, session.dialect.parameters)
+        try:
+            sql = await session.texts.aside(meant, *given, ask=partial(ask_columns, session))
+        except SqlError as error:
+            raise await self._placed(error, plan) from None
+        return plan if sql is None else replace(plan, sql=sql)
+
+    @property
+    def _kind(self) -> type[Typing]:
+        return Typing if self._session.dialect.name == "postgres" else Assigning
+
     async def _made(
         self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
     ) -> tuple[Stamp, str]:
         session = self._session
-        kind = Typing if session.dialect.name == "postgres" else Assigning
-        typing, stamp = await session.on_duck(_looked, kind, session.duck, tree, oids)
+        typing, stamp = await session.on_duck(_looked, self._kind, session.duck, tree, oids)
         if typing is None:
             return stamp, sql
         with planned_under(session.dialect.parameters), uncollected():
             return stamp, typing.apply(zone) or sql
 
-    def _placed(self, error: SqlError, plan: Statement) -> SqlError:
+    async def _placed(self, error: SqlError, plan: Statement) -> SqlError:
         """The error with its place in the message instead of that in DuckDB's SQL."""
         if error.position is not None:
             offset = len(plan.sql[: error.position - 1].encode())
-            place = source_position(plan.sql, offset, plan.text, self._session.dialect.name)
+            given = (offset, plan.text, self._session.dialect.name)
+            place = await self._session.texts.of(plan.sql, source_position, *given)
             error.position = place + plan.start if place is not None else None
         return error
 

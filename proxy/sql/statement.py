@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -161,3 +161,7 @@ class Dialect:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[type[Dialect], tuple[Any, ...]]:
+        # Made anew in another process, where texts have other hashes.
+        return Dialect, tuple([getattr(self, one.name) for one in fields(self) if one.init])
