@@ -17,13 +17,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.engines.definition_names import TEMPORARY
-from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
+from proxy.engines.duck_texts import CONSTRAINT, called_sequence, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
 from proxy.sql.constraint_names import (
     NamedKey,
     check_of,
     given_names,
+    given_rules,
 )
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import (
@@ -65,7 +66,7 @@ class Table:
             for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]
-        names = given_names([(row[0], row[2], row[3]) for row in told.constraints])
+        names, rules = given_names(told.constraints), given_rules(told.constraints)
         self.constraints = [
             Constraint(
                 kind,
@@ -76,6 +77,7 @@ class Table:
                 list(columns),
                 other or "",
                 list(theirs),
+                rules.get(place, ()),
             )
             for place, (kind, sql, columns, expression, other, theirs) in enumerate(
                 told.constraints
@@ -298,7 +300,7 @@ class Table:
             raise unable("changing the type of a column that the same statement adds")
         self.anew = True
         column.kind, column.value = edit.kind, edit.value
-        if column.default is not None:
+        if column.default is not None and called_sequence(column.default) is None:
             column.default = f"CAST({column.default} AS {edit.kind})"
         self.constraints = [one for one in self.constraints if not is_length(one, column.name)]
         self.constraints += [Constraint("", check) for check in edit.checks]

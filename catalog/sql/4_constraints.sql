@@ -100,6 +100,11 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._rule(p_said text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT r FROM unnest('{RESTRICT,CASCADE,SET NULL,SET DEFAULT}'::text[]) AS r WHERE r = p_said
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_foreign_keys(p_relid oid, p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -110,13 +115,17 @@ BEGIN
         CONTINUE WHEN v_item ->> 'type' <> 'FOREIGN KEY' OR EXISTS (
             SELECT FROM pg_constraint c WHERE c.conrelid = p_relid AND c.contype = 'f'
             AND (SELECT jsonb_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY AS k (num, place)
-                 JOIN pg_attribute a ON a.attrelid = p_relid AND a.attnum = k.num) = v_item -> 'columns');
+                 JOIN pg_attribute a ON a.attrelid = p_relid AND a.attnum = k.num) = v_item -> 'columns'
+            AND c.conname = coalesce(nullif(v_item ->> 'name', ''), c.conname)
+            AND c.confrelid = to_regclass(format('%I.%I', coalesce(v_item ->> 'schema', p_document ->> 'schema'), v_item ->> 'table')));
         BEGIN
             EXECUTE format('ALTER TABLE %s ADD %s FOREIGN KEY (%s) REFERENCES %I.%I %s', p_relid::regclass,
                 'CONSTRAINT ' || quote_ident(nullif(v_item ->> 'name', '')),
                 hatidata_catalog._names(v_item -> 'columns'),
                 coalesce(v_item ->> 'schema', p_document ->> 'schema'), v_item ->> 'table',
-                '(' || hatidata_catalog._names(v_item -> 'references') || ')');
+                concat('(' || hatidata_catalog._names(v_item -> 'references') || ')',
+                       ' ON DELETE ' || hatidata_catalog._rule(v_item ->> 'delete'),
+                       ' ON UPDATE ' || hatidata_catalog._rule(v_item ->> 'update')));
         EXCEPTION WHEN OTHERS THEN
             NULL;
         END;

@@ -117,6 +117,9 @@ BEGIN
         IF v_relid IS NULL THEN
             v_relid := hatidata_catalog._make_table(v_target, p_document);
         ELSE
+            IF v_old.document -> 'columns' @? '$[*].identity' THEN
+                PERFORM hatidata_catalog._drop_identities(v_relid, p_document, v_old.document);
+            END IF;
             v_dropped := hatidata_catalog._alter_columns(v_relid, p_document);
             PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
             PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
@@ -160,7 +163,7 @@ BEGIN
         EXECUTE format('CREATE TABLE %s (%s)', p_target, (
             SELECT string_agg(part, ', ' ORDER BY kind, place) FROM (
                 SELECT 1 AS kind, c.place, concat(quote_ident(c.name), ' ', c.type,
-                           CASE WHEN c.not_null THEN ' NOT NULL' END,
+                           CASE WHEN c.not_null THEN ' NOT NULL' END, ' ' || hatidata_catalog._identity(p_document, c.name),
                            ' DEFAULT (' || hatidata_catalog._readable(c.default_value) || ')',
                            ' GENERATED ALWAYS AS (' || hatidata_catalog._generated(p_document, c.name) || ') STORED') AS part
                 FROM hatidata_catalog._columns(p_document) c

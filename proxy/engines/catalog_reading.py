@@ -31,7 +31,8 @@ from proxy.engines.duck_texts import (
     plain_name,
 )
 from proxy.engines.duckdb_c import DuckError
-from proxy.sql.constraint_names import given_names, name_of_check
+from proxy.sql.constraint_names import given_names, given_rules, name_of_check
+from proxy.sql.identities import MARKS
 from proxy.sql.lengths import checked_length
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
@@ -73,6 +74,7 @@ class Reading:
         self._types: dict[str, tuple[int, int]] = {}
         self._grammar = Grammar.get_or_raise("duckdb")
         self._views: list[tuple[str, str, str]] | None = None
+        self._identities: dict[tuple[str, str], Document] = {}
 
     def views(self) -> list[tuple[str, str, str]]:
         """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
@@ -126,7 +128,7 @@ class Reading:
 
     def _all(self, found: dict[tuple[str, str], Document]) -> None:
         for row in self._run(_SEQUENCES):  # before the tables whose defaults call them
-            found[row[0], row[1]] = self._sequence(row)
+            self._note_sequence(found, row)
         for schema, name in self._run(_TABLES):
             found[schema, name] = self._table(schema, name)
         for schema, name, sql in self.views():
@@ -136,13 +138,14 @@ class Reading:
                 document["columns"].append(_column(name, kind, not nullable, default))
         for document in found.values():
             self._counters(document)
+            self._identify(found, document)
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
     ) -> None:
         if kind == "S":
             named = f" AND schema_name = {literal(schema)} AND sequence_name = {literal(name)}"
-            found[schema, name] = self._sequence(self._run(_SEQUENCES, named)[0])
+            self._note_sequence(found, self._run(_SEQUENCES, named)[0])
             return
         if kind == "v":
             texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
@@ -164,7 +167,8 @@ class Reading:
         if called := self._counters(document):  # made with it, by the same statement
             listed = ", ".join(map(literal, called))
             for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
-                found.setdefault((row[0], row[1]), self._sequence(row))
+                self._note_sequence(found, row)
+            self._identify(found, document)
         if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
         found[schema, name] = document
@@ -184,6 +188,30 @@ class Reading:
             if is_own(sequence[-1], table, column["name"], is_table):
                 column["owns"] = sequence[-1]
         return called
+
+    def _note_sequence(self, found: dict[tuple[str, str], Document], row: Sequence[Any]) -> None:
+        """One of the mirror's own, or a part of the column that it makes an identity."""
+        document = self._sequence(row)
+        kind = MARKS.get(document["comment"] or "")
+        if kind is None:
+            found.setdefault((row[0], row[1]), document)
+        else:
+            numbering = {key: document[key] for key in _NUMBERING}
+            self._identities[row[0], row[1]] = {"kind": kind, **numbering}
+
+    def _identify(self, found: dict[tuple[str, str], Document], document: Document) -> None:
+        """Columns whose own sequences make them identities, as Postgres declares these."""
+        schema = own_schema(document["schema"]) if self._database == DATABASE else "main"
+        for column in document["columns"]:
+            name = column.get("owns", "")
+            if (counted := self._identities.get((schema, name))) is None:
+                continue
+            if column.get("not_null"):
+                del column["default"], column["owns"]
+                column["identity"] = counted | {"sequence": name}
+            else:  # Postgres has none that may be NULL
+                numbering = {key: counted[key] for key in _NUMBERING}
+                found[schema, name] = self._new("S", schema, name) | numbering
 
     def _is_table(self, schema: str, name: str) -> bool:
         entry = self._duck.entry(schema, name)
@@ -232,17 +260,20 @@ class Reading:
                     column["generated"] = column.pop("default")
             if "constraints" in aspects:
                 rows = of_it.constraints
-                names = given_names([(row[0], row[2], row[3]) for row in rows])
+                names, rules = given_names(rows), given_rules(rows)
                 for place, row in enumerate(rows):
                     if names.get(place) != "":
-                        self._constraint(document, schema, row, names.get(place))
+                        ruled = dict(rules.get(place, ()))
+                        self._constraint(document, schema, row, names.get(place), ruled)
             if "comments" in aspects:
                 document["comment"] = of_it.comment
                 for column in document["columns"]:
                     if column["name"] in of_it.comments:
                         column["comment"] = of_it.comments[column["name"]]
 
-    def _constraint(self, document: Document, schema: str, row: Row, name: str | None) -> None:
+    def _constraint(
+        self, document: Document, schema: str, row: Row, name: str | None, rules: dict[str, str]
+    ) -> None:
         kind, _, columns, expression, other, theirs = row
         item: Document = {"type": kind, "columns": list(columns)}
         if name is not None:
@@ -261,7 +292,7 @@ class Reading:
             else:
                 item["expression"] = (name_of_check(expression) or ("", expression))[1]
         elif kind == "FOREIGN KEY":
-            item |= {"table": other, "references": list(theirs)}
+            item |= {"table": other, "references": list(theirs), **rules}
         document["constraints"].append(item)
 
     def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
@@ -334,6 +365,9 @@ class Reading:
 def _may_compute(document: Document) -> bool:
     """Whether what DuckDB gives as a default may be what a generated column is: it always has a cast."""
     return any("(" in column.get("default", "") for column in document["columns"])
+
+
+_NUMBERING = ("start", "minimum", "maximum", "increment", "cycle")
 
 
 def _relation(kind: str, schema: str, name: str) -> Document:
