@@ -185,6 +185,21 @@ class Table:
                 return constraint
         return None
 
+    def _keep_names(self, column: str) -> None:
+        """Foreign keys of a column keep the names that they were given by nobody."""
+        taken: set[str] = set()
+        for constraint in self.constraints:
+            if not constraint.kind:
+                continue
+            stem = name = self.name_of(constraint)
+            number = 0
+            while name in taken:
+                number += 1
+                name = f"{stem}{number}"
+            taken.add(name)
+            if constraint.kind == "FOREIGN KEY" and column in constraint.columns:
+                constraint.name = name
+
     def rename_constraint(self, edit: edits.RenameConstraint) -> None:
         taken = self._constraint(edit.new) is not None
         if taken or any(index.name.lower() == edit.new.lower() for index in self.indexes):
@@ -275,6 +290,7 @@ class Table:
         if self._has(edit.new):
             message = f'column "{edit.new}" of relation "{self.name}" already exists'
             raise SqlError("42701", message)
+        self._keep_names(old)
         for constraint in self.constraints:
             constraint.named = [edit.new if one == old else one for one in constraint.named]
             rename_in_key(constraint, old, edit.new)

@@ -56,9 +56,11 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT format('GENERATED %s AS IDENTITY (SEQUENCE NAME %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s)',
         CASE WHEN i.v ->> 'kind' = 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
         concat(quote_ident(nullif(p_document ->> 'schema', 'pg_temp')) || '.', quote_ident(i.v ->> 'sequence')),
-        i.v ->> 'increment', i.v ->> 'minimum', i.v ->> 'maximum', i.v ->> 'start',
+        i.v ->> 'increment', greatest((i.v ->> 'minimum')::bigint, t.least), least((i.v ->> 'maximum')::bigint, t.most), i.v ->> 'start',
         CASE WHEN (i.v ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END)
-    FROM jsonb_array_elements(p_document -> 'columns') AS c (v), LATERAL (SELECT c.v -> 'identity') AS i (v)
+    FROM jsonb_array_elements(p_document -> 'columns') AS c (v) CROSS JOIN LATERAL (SELECT c.v -> 'identity') AS i (v)
+    -- In the type of its column, which may have been another when it was made.
+    LEFT JOIN (VALUES (21, -32768::bigint, 32767::bigint), (23, -2147483648, 2147483647)) AS t (oid, least, most) ON t.oid = (c.v ->> 'oid')::int
     WHERE c.v ->> 'name' = p_column AND c.v ? 'identity'
 $$;
 
