@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
-from proxy.altered_tables import Altering, dropped, rebuilt, renamed
-from proxy.dependents import drop_view, notice, views_over
+from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
+from proxy.dependents import check_free, described, drop_view, notice, views_over
 from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
@@ -208,7 +208,11 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
     assert isinstance(plan.copies, Drops)
     name = plan.copies.table
+    if plan.copies.restricts:
+        _check_free(duck, plan.copies)
     if plan.copies.view:
+        if not plan.copies.cascades:
+            return None
         return _with_views(duck, duck.means(name), "v", Altering([plan.sql]))
     try:
         columns = duck.run(
@@ -234,6 +238,12 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     return made if len(made) > 1 else None
 
 
+def _check_free(duck: DuckSession, drop: Drops) -> None:
+    meant = duck.means(drop.table)
+    if meant is not None and meant.kind == ("v" if drop.view else "r"):
+        check_free(duck, meant, [] if drop.view else keys_to(duck, meant))
+
+
 def _with_views(
     duck: DuckSession, meant: Meant | None, kind: str, drops: Altering
 ) -> Altering | None:
@@ -242,9 +252,9 @@ def _with_views(
     if not views and len(drops.statements) == 1:
         return None
     return Altering(
-        [*(drop_view(view) for view in reversed(views)), *drops.statements],
-        (*drops.beside, *((view.schema, view.name) for view in views)),
-        (*drops.gone, *(f"view {view.name}" for view in views)),
+        [*(drop_view(one.view) for one in reversed(views)), *drops.statements],
+        (*drops.beside, *((one.view.schema, one.view.name) for one in views)),
+        (*drops.gone, *(described(duck, one.view) for one in views)),
     )
 
 

@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS hatidata_catalog.relations (
     source   text
 );
 CREATE UNIQUE INDEX IF NOT EXISTS relations_name ON hatidata_catalog.relations (schema, lower(name));
+CREATE INDEX IF NOT EXISTS relations_read ON hatidata_catalog.relations USING gin ((document -> 'reads') jsonb_path_ops) WHERE kind = 'v';
 COMMENT ON TABLE hatidata_catalog.relations IS 'The mirrored relations.';
 COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, S sequence.';
 COMMENT ON COLUMN hatidata_catalog.relations.digest IS 'Names the state of the relation in DuckDB that was mirrored last.';

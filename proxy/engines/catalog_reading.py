@@ -9,7 +9,7 @@ Blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,6 +36,7 @@ from proxy.sql.identities import MARKS
 from proxy.sql.lengths import checked_length
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
+from proxy.sql.view_reads import reads_of
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -136,9 +137,16 @@ class Reading:
         for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
                 document["columns"].append(_column(name, kind, not nullable, default))
-        for document in found.values():
+        for document in list(found.values()):
             self._counters(document)
             self._identify(found, document)
+        columns = {
+            (schema.lower(), name.lower()): (schema, name, [c["name"] for c in document["columns"]])
+            for (schema, name), document in found.items()
+            if document["kind"] in "rv"
+        }
+        for schema, name, sql in self.views():
+            found[schema, name]["reads"] = _reads(sql, schema, name, columns.get)
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
@@ -149,7 +157,10 @@ class Reading:
             return
         if kind == "v":
             texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
-            document = self._view(schema, name, next(texts))
+            sql = next(texts)
+            document = self._view(schema, name, sql)
+            if self._database == DATABASE:
+                document["reads"] = _reads(sql, schema, name, self._columns_of)
         else:
             document = self._table(schema, name)
         qualified = f'{self._database}."{double(schema)}"."{double(name)}"'
@@ -219,6 +230,18 @@ class Reading:
 
     def _view(self, schema: str, name: str, sql: str) -> Document:
         return self._new("v", schema, name) | {"query": self._query(sql)}
+
+    def _columns_of(self, place: Key) -> Relation | None:
+        schema, name = place
+        entry = self._duck.entry(schema, name)
+        if entry is None or entry.kind not in "rv":
+            return None
+        qualified = f'{self._database}."{double(schema)}"."{double(entry.name)}"'
+        try:
+            info = self._duck.run(f"SELECT name FROM pragma_table_info({literal(qualified)})")
+        except DuckError:
+            return None  # a view that reads what is gone
+        return schema, entry.name, [column for (column,) in info]
 
     def _table(self, schema: str, name: str) -> Document:
         return self._new("r", schema, name) | {"constraints": [], "indexes": []}
@@ -360,6 +383,38 @@ class Reading:
             return [kind for _, kind in statement.columns]
         finally:
             statement.close()
+
+
+Relation = tuple[str, str, list[str]]
+"""Schema, name and columns, as stored."""
+
+
+def _reads(
+    sql: str, schema: str, name: str, find: Callable[[Key], Relation | None]
+) -> list[Document]:
+    """Of a view's text: each relation that it reads, and which columns. find: a relation, by its folded
+    schema and name."""
+    found: dict[tuple[str, ...], Relation] = {}
+
+    def columns_of(parts: tuple[str, ...]) -> list[str] | None:
+        *places, last = parts
+        if len(places) > 1 and places[-2].lower() != DATABASE:
+            return None
+        schemas = [places[-1]] if places else list(dict.fromkeys([schema, "main"]))
+        for place in schemas:
+            relation = find((place.lower(), last.lower()))
+            if relation is not None:
+                found[parts] = relation
+                return relation[2]
+        return None
+
+    made = []
+    for parts, columns in reads_of(sql).resolved(columns_of).items():
+        its_schema, its_name, _ = found[parts]
+        if (its_schema.lower(), its_name.lower()) != (schema.lower(), name.lower()):
+            place = mirrored_schema(its_schema)
+            made.append({"schema": place, "name": its_name, "columns": columns})
+    return made
 
 
 def _may_compute(document: Document) -> bool:

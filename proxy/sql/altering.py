@@ -32,15 +32,16 @@ def alters(tree: exp.Expr) -> Alters | None:
     return Alters(name, write_duckdb(of_view), actions[0].this.name)
 
 
-def drops(tree: exp.Expr, cascades: bool) -> Drops | None:
-    """What a statement that takes a table away needs; None for all others. tree: as for `alters`.
+def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:
+    """What a statement that takes a relation away needs; None for all others. tree: as for `alters`.
 
-    cascades: CASCADE takes views along.
+    of_postgres: CASCADE takes views along, and without it there may be none.
     """
     kind = str(tree.args.get("kind") or "").upper()
-    cascades = cascades and isinstance(tree, exp.Drop) and bool(tree.args.get("cascade"))
-    if kind != "TABLE" and not (kind == "VIEW" and cascades):
+    dropped = of_postgres and isinstance(tree, exp.Drop)
+    if kind != "TABLE" and not (kind == "VIEW" and dropped):
         return None
+    cascades = dropped and bool(tree.args.get("cascade"))
     this = tree.this
     if isinstance(tree, exp.Drop):
         tables = tree.args.get("tables") or ()
@@ -50,4 +51,6 @@ def drops(tree: exp.Expr, cascades: bool) -> Drops | None:
     table = this.this if isinstance(this, exp.Schema) else this
     if not isinstance(table, exp.Table):
         return None
-    return Drops(tuple(part.name for part in table.parts), kind == "VIEW", cascades)
+    return Drops(
+        tuple(part.name for part in table.parts), kind == "VIEW", cascades, dropped and not cascades
+    )

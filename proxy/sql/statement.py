@@ -53,12 +53,14 @@ class Alters:
 class Drops:
     """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name.
 
-    view: it is DROP VIEW. cascades: the views over it go, too, as in Postgres.
+    view: it is DROP VIEW. cascades: the views over it go, too, as in Postgres. restricts: it is
+    refused while something depends on the relation.
     """
 
     table: tuple[str, ...]
     view: bool = False
     cascades: bool = False
+    restricts: bool = False
 
 
 @dataclass(frozen=True, init=False)

@@ -157,6 +157,8 @@ def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | 
         return rewrite(made), list(then)
 
     found = rebuilds(tree, rewrite, define)
-    if found is not None and len(found.edits) > 1 and not is_snowflake(dialect):
-        found = replace(found, native=False)  # DuckDB takes one change at a time
+    if found is not None and not is_snowflake(dialect):
+        # DuckDB takes one change at a time.
+        native = found.native and len(found.edits) == 1
+        found = replace(found, native=native, of_postgres=True)
     return found

@@ -1,0 +1,91 @@
+-- Views: what they are, and what they read, which is for Postgres to know too: pg_depend, pg_dump's order and
+-- information_schema.view_table_usage rest on it. DuckDB drops and alters what a view reads all the same, so
+-- whoever does that here lets go of the views first.
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._reading(p_document jsonb) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT ' WHERE ' || string_agg(format('EXISTS (SELECT %s FROM %I.%I AS r)', coalesce((
+               SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND r.v -> 'columns' ? a.attname::text), '1'),
+               n.nspname, c.relname), ' AND ' ORDER BY r.place)
+    FROM jsonb_array_elements(p_document -> 'reads') WITH ORDINALITY AS r (v, place)
+    JOIN pg_namespace n ON n.nspname = r.v ->> 'schema'
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.v ->> 'name' AND c.relkind IN ('r', 'v')
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._view_body(p_document jsonb) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT format('SELECT %s FROM hatidata_catalog.duckdb_view(%L) AS duckdb (%s)',
+        string_agg(format('duckdb.%I', c.name), ', ' ORDER BY c.place),
+        coalesce(p_document ->> 'source', p_document ->> 'query'),
+        string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place))
+    FROM hatidata_catalog._columns(p_document) c
+$$;
+
+-- The views that read a relation, which from now on read nothing; `_hold` is for afterwards.
+CREATE OR REPLACE FUNCTION hatidata_catalog._let_go(p_relid oid) RETURNS oid[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_view record;
+    v_views oid[] := '{}';
+BEGIN
+    FOR v_view IN
+        SELECT r.relid, format('%I.%I', r.schema, r.name) AS target, r.document || jsonb_build_object('source', r.source) AS document
+        FROM (SELECT DISTINCT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
+              WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = p_relid
+              AND d.classid = 'pg_rewrite'::regclass AND w.ev_class <> p_relid) AS v
+        JOIN hatidata_catalog.relations r ON r.relid = v.ev_class
+    LOOP
+        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', v_view.target, hatidata_catalog._view_body(v_view.document));
+        v_views := v_views || v_view.relid;
+    END LOOP;
+    RETURN v_views;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._hold(p_views oid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_view record;
+BEGIN
+    FOR v_view IN
+        SELECT r.relid, format('%I.%I', r.schema, r.name) AS target, r.document || jsonb_build_object('source', r.source) AS document
+        FROM hatidata_catalog.relations r JOIN pg_class c ON c.oid = r.relid WHERE r.relid = ANY (p_views)
+    LOOP
+        EXECUTE concat(format('CREATE OR REPLACE VIEW %s AS ', v_view.target),
+                       hatidata_catalog._view_body(v_view.document), hatidata_catalog._reading(v_view.document));
+    END LOOP;
+END
+$$;
+
+-- Those that by their texts read what has this name.
+CREATE OR REPLACE FUNCTION hatidata_catalog._views_on(p_schema text, p_name text) RETURNS oid[]
+LANGUAGE sql STABLE AS $$
+    SELECT array_agg(relid) FROM hatidata_catalog.relations
+    WHERE kind = 'v' AND document -> 'reads' @> jsonb_build_array(jsonb_build_object('schema', p_schema, 'name', p_name))
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_view(p_relid oid, p_target text, p_document jsonb) RETURNS oid
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_query text := concat(hatidata_catalog._view_body(p_document), hatidata_catalog._reading(p_document));
+    v_views oid[];
+BEGIN
+    IF p_relid IS NOT NULL THEN
+        BEGIN
+            EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', p_target, v_query);
+            RETURN p_relid;
+        EXCEPTION WHEN invalid_table_definition THEN  -- other columns than before
+            v_views := hatidata_catalog._let_go(p_relid);
+            EXECUTE format('DROP VIEW %s CASCADE', p_target);
+            DELETE FROM hatidata_catalog.relations WHERE relid = p_relid;
+        END;
+    END IF;
+    EXECUTE format('CREATE VIEW %s AS %s', p_target, v_query);
+    EXECUTE format('ALTER VIEW %s OWNER TO hatidata_users', p_target);
+    IF v_views <> '{}' THEN
+        PERFORM hatidata_catalog._hold(v_views);
+    END IF;
+    RETURN p_target::regclass;
+END
+$$;
