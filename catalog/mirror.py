@@ -31,7 +31,7 @@ for what is temporary and so the asking session's alone):
   where that goes with the table), identity (kind as pg_attribute's, sequence and its numbering in
   place of a default). A table's constraints and indexes; a
   view's query, reads (schema, name and columns of what it reads) and, where known, source (its
-  author's text); a sequence's start, minimum, maximum,
+  author's text) and native (that is Postgres's SQL); a sequence's start, minimum, maximum,
   increment, cycle. kept: what of 'comments', 'constraints' and 'indexes' is as it was.
 - kind 'references': a table's foreign keys, once all tables are there; its own document again.
 - kind 'rows': schema, name, rows.

@@ -392,6 +392,7 @@ class SessionMirror:
                     rows=item.rows,
                     renamed=item.renamed,
                     source=item.source,
+                    native=self._session.dialect.name == "postgres",
                     index=item.index,
                     indexed=item.indexed,
                     constrained=item.constrained,

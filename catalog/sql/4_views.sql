@@ -1,6 +1,7 @@
 -- Views: what they are, and what they read, which is for Postgres to know too: pg_depend, pg_dump's order and
--- information_schema.view_table_usage rest on it. DuckDB drops and alters what a view reads all the same, so
--- whoever does that here lets go of the views first.
+-- information_schema.view_table_usage rest on it. One that was written in Postgres's SQL is such a view here,
+-- where that has the same columns; any other calls a function with its text, and reads what it reads aside.
+-- DuckDB drops and alters what a view reads all the same, so whoever does that here lets go of the views first.
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._reading(p_document jsonb) RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -22,21 +23,58 @@ LANGUAGE sql STABLE AS $$
     FROM hatidata_catalog._columns(p_document) c
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._create_view(p_target text, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_source text := p_document ->> 'source';
+    v_columns text;
+BEGIN
+    -- One statement: without a semicolon, no text is two.
+    IF (p_document ->> 'native')::boolean AND position(';' IN v_source) = 0 THEN
+        SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) INTO v_columns FROM hatidata_catalog._columns(p_document) c;
+        BEGIN
+            EXECUTE format('CREATE OR REPLACE VIEW %s (%s) AS ', p_target, v_columns) || v_source;
+            IF EXISTS (SELECT FROM hatidata_catalog._attributes(p_target::regclass) a
+                       JOIN hatidata_catalog._columns(p_document) c USING (place)
+                       WHERE a.type_oid <> c.type_oid AND NOT (a.type_oid = 1043 AND c.type_oid = 25)) THEN
+                RAISE EXCEPTION 'other types' USING ERRCODE = '42P17';
+            END IF;
+            RETURN;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RAISE;
+        WHEN OTHERS THEN
+            NULL;
+        END;
+    END IF;
+    EXECUTE concat('CREATE OR REPLACE VIEW ', p_target, ' AS ', hatidata_catalog._view_body(p_document),
+                   hatidata_catalog._reading(p_document));
+END
+$$;
+
+-- The document of a view that stays as it is: with the types that its columns have here.
+CREATE OR REPLACE FUNCTION hatidata_catalog._as_it_is(p_view hatidata_catalog.relations) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT p_view.document || jsonb_build_object('source', p_view.source, 'native', p_view.native, 'columns', (
+        SELECT jsonb_agg(c.v || jsonb_build_object('oid', a.atttypid::bigint, 'modifier', a.atttypmod) ORDER BY c.place)
+        FROM jsonb_array_elements(p_view.document -> 'columns') WITH ORDINALITY AS c (v, place)
+        JOIN pg_attribute a ON a.attrelid = p_view.relid AND a.attname = c.v ->> 'name'))
+$$;
+
 -- The views that read a relation, which from now on read nothing; `_hold` is for afterwards.
 CREATE OR REPLACE FUNCTION hatidata_catalog._let_go(p_relid oid) RETURNS oid[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_view record;
+    v_view hatidata_catalog.relations;
     v_views oid[] := '{}';
 BEGIN
     FOR v_view IN
-        SELECT r.relid, format('%I.%I', r.schema, r.name) AS target, r.document || jsonb_build_object('source', r.source) AS document
-        FROM (SELECT DISTINCT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
+        SELECT r.* FROM (SELECT DISTINCT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
               WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = p_relid
               AND d.classid = 'pg_rewrite'::regclass AND w.ev_class <> p_relid) AS v
         JOIN hatidata_catalog.relations r ON r.relid = v.ev_class
     LOOP
-        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', v_view.target, hatidata_catalog._view_body(v_view.document));
+        EXECUTE format('CREATE OR REPLACE VIEW %I.%I AS ', v_view.schema, v_view.name)
+            || hatidata_catalog._view_body(hatidata_catalog._as_it_is(v_view));
         v_views := v_views || v_view.relid;
     END LOOP;
     RETURN v_views;
@@ -46,15 +84,14 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._hold(p_views oid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_view record;
+    v_view hatidata_catalog.relations;
+    v_path text := current_setting('search_path');
 BEGIN
-    FOR v_view IN
-        SELECT r.relid, format('%I.%I', r.schema, r.name) AS target, r.document || jsonb_build_object('source', r.source) AS document
-        FROM hatidata_catalog.relations r JOIN pg_class c ON c.oid = r.relid WHERE r.relid = ANY (p_views)
-    LOOP
-        EXECUTE concat(format('CREATE OR REPLACE VIEW %s AS ', v_view.target),
-                       hatidata_catalog._view_body(v_view.document), hatidata_catalog._reading(v_view.document));
+    FOR v_view IN SELECT r.* FROM hatidata_catalog.relations r JOIN pg_class c ON c.oid = r.relid WHERE r.relid = ANY (p_views) LOOP
+        PERFORM set_config('search_path', format('pg_catalog, %I, public, pg_temp', v_view.schema), true);
+        PERFORM hatidata_catalog._create_view(format('%I.%I', v_view.schema, v_view.name), hatidata_catalog._as_it_is(v_view));
     END LOOP;
+    PERFORM set_config('search_path', v_path, true);
 END
 $$;
 
@@ -68,12 +105,11 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._make_view(p_relid oid, p_target text, p_document jsonb) RETURNS oid
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_query text := concat(hatidata_catalog._view_body(p_document), hatidata_catalog._reading(p_document));
     v_views oid[];
 BEGIN
     IF p_relid IS NOT NULL THEN
         BEGIN
-            EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', p_target, v_query);
+            PERFORM hatidata_catalog._create_view(p_target, p_document);
             RETURN p_relid;
         EXCEPTION WHEN invalid_table_definition THEN  -- other columns than before
             v_views := hatidata_catalog._let_go(p_relid);
@@ -81,7 +117,7 @@ BEGIN
             DELETE FROM hatidata_catalog.relations WHERE relid = p_relid;
         END;
     END IF;
-    EXECUTE format('CREATE VIEW %s AS %s', p_target, v_query);
+    PERFORM hatidata_catalog._create_view(p_target, p_document);
     EXECUTE format('ALTER VIEW %s OWNER TO hatidata_users', p_target);
     IF v_views <> '{}' THEN
         PERFORM hatidata_catalog._hold(v_views);

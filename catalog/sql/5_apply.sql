@@ -150,6 +150,11 @@ BEGIN
             PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
         END IF;
     ELSIF v_kind = 'v' THEN
+        IF p_document ->> 'source' IS NULL THEN
+            p_document := p_document || CASE WHEN v_old.document ->> 'query' = p_document ->> 'query'
+                THEN jsonb_build_object('source', v_old.source, 'native', v_old.native)
+                ELSE jsonb_build_object('source', p_document -> 'query') END;
+        END IF;
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
            OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source'
            OR v_old.document -> 'reads' IS DISTINCT FROM p_document -> 'reads' THEN
@@ -167,13 +172,11 @@ BEGIN
     IF v_old.relid IS NOT NULL OR p_document ->> 'comment' IS NOT NULL OR p_document -> 'columns' @? '$[*].comment' THEN
         PERFORM hatidata_catalog._set_comments(v_relid, p_document);
     END IF;
-    INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)
-    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,digest,kept}'::text[],
-            coalesce(p_document ->> 'source',
-                     CASE WHEN v_old.document ->> 'query' = p_document ->> 'query' THEN v_old.source END,
-                     p_document ->> 'query'))
+    INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source, native)
+    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,native,digest,kept}'::text[],
+            p_document ->> 'source', coalesce((p_document ->> 'native')::boolean, false))
     ON CONFLICT (relid) DO UPDATE SET name = excluded.name, digest = excluded.digest,
-        document = excluded.document, source = excluded.source;
+        document = excluded.document, source = excluded.source, native = excluded.native;
     IF v_old.relid IS NULL AND v_kind IN ('r', 'v') THEN
         v_views := hatidata_catalog._views_on(v_schema, v_name);
     END IF;

@@ -49,6 +49,7 @@ class State:
     deep: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     source: str | None = None
+    native: bool = False
     said: tuple[tuple[str | None, str | None], ...] = ()
     only_said: bool = False
 
@@ -122,6 +123,7 @@ class Reading:
             made, state = signed(document), states.get(key)
             if state is not None and document["kind"] == "v" and state.source is not None:
                 made["source"] = state.source
+                made["native"] = state.native
             if state is not None and state.kept:
                 made["kept"] = sorted(state.kept)
             documents.append(made)
