@@ -72,7 +72,7 @@ def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[V
         elif isinstance(edit, edits.DropColumn) and edit.cascades:
             found += [one for one in views_over(duck, meant, edit.name) if one not in found]
         elif isinstance(edit, edits.DropColumn):
-            check_column(duck, meant, edit.name)
+            check_column(duck, meant, edit.name, keys_to(duck, meant, edit.name))
     return found
 
 
@@ -131,8 +131,11 @@ def dropped(duck: DuckSession, meant: Meant, statements: list[str]) -> Altering:
     return _around(duck, meant, statements, None, {})
 
 
-def keys_to(duck: DuckSession, meant: Meant) -> list[tuple[str, Meant]]:
-    """Blocks. The foreign keys of other tables that refer to one: their names, and whose they are."""
+def keys_to(duck: DuckSession, meant: Meant, column: str | None = None) -> list[tuple[str, Meant]]:
+    """Blocks. The foreign keys of other tables that refer to one: their names, and whose they are.
+
+    column: only those that refer to this one of its columns.
+    """
     found = []
     for name in duck.referring(meant.schema, meant.name) if meant.database == DATABASE else ():
         if name == meant.name:
@@ -143,6 +146,7 @@ def keys_to(duck: DuckSession, meant: Meant) -> list[tuple[str, Meant]]:
             (table.name_of(one), other)
             for one in table.constraints
             if one.kind == "FOREIGN KEY" and one.other == meant.name
+            if column is None or column.lower() in (name.lower() for name in one.theirs)
         ]
     return found
 

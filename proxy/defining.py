@@ -22,6 +22,7 @@ from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
 from proxy.dependents import check_free, described, drop_view, notice, views_over
+from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
@@ -208,6 +209,8 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
     assert isinstance(plan.copies, Drops)
     name = plan.copies.table
+    if plan.copies.schema:
+        return schema_dropped(duck, name[-1], plan.sql, cascades=plan.copies.cascades)
     if plan.copies.restricts:
         _check_free(duck, plan.copies)
     if plan.copies.view:

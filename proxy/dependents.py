@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
 
 HINT = "Use DROP ... CASCADE to drop the dependent objects too."
+_TOLD = 100  # of what depends, as many as Postgres tells a client
 _KINDS = {"r": "table", "v": "view", "S": "sequence"}
 _VIEWS = f"""
 SELECT schema_name, view_name, sql FROM duckdb_views()
@@ -77,11 +78,18 @@ def check_free(duck: DuckSession, meant: Meant, keys: Sequence[tuple[str, Meant]
         raise refusal(what, lines)
 
 
-def check_column(duck: DuckSession, meant: Meant, column: str) -> None:
-    """Blocks. As `check_free`, of ALTER TABLE ... DROP COLUMN and the views that read it."""
-    lines = [_line(duck, one) for one in views_over(duck, meant, column)]
+def check_column(
+    duck: DuckSession, meant: Meant, column: str, keys: Sequence[tuple[str, Meant]]
+) -> None:
+    """Blocks. As `check_free`, of ALTER TABLE ... DROP COLUMN. keys: those that refer to the column."""
+    what = f"column {name_as_needed(column)} of {described(duck, meant)}"
+    lines = [
+        f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
+        for name, table in keys
+    ]
+    lines += [_line(duck, one) for one in views_over(duck, meant, column)]
     if lines:
-        raise refusal(f"column {name_as_needed(column)} of {described(duck, meant)}", lines)
+        raise refusal(what, lines)
 
 
 def check_type(duck: DuckSession, meant: Meant, column: str) -> None:
@@ -127,6 +135,10 @@ def notice(dropped: tuple[str, ...]) -> SqlError:
     if len(lines) == 1:
         return SqlError("00000", lines[0])
     message = f"drop cascades to {len(lines)} other objects"
+    if len(lines) > _TOLD:
+        left = len(lines) - _TOLD
+        more = "object" if left == 1 else "objects"
+        lines[_TOLD:] = [f"and {left} other {more} (see server log for list)"]
     return SqlError("00000", message, detail="\n".join(lines))
 
 

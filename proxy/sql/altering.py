@@ -39,7 +39,7 @@ def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:
     """
     kind = str(tree.args.get("kind") or "").upper()
     dropped = of_postgres and isinstance(tree, exp.Drop)
-    if kind != "TABLE" and not (kind == "VIEW" and dropped):
+    if kind != "TABLE" and not (kind in ("VIEW", "SCHEMA") and dropped):
         return None
     cascades = dropped and bool(tree.args.get("cascade"))
     this = tree.this
@@ -51,6 +51,5 @@ def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:
     table = this.this if isinstance(this, exp.Schema) else this
     if not isinstance(table, exp.Table):
         return None
-    return Drops(
-        tuple(part.name for part in table.parts), kind == "VIEW", cascades, dropped and not cascades
-    )
+    name = tuple(part.name for part in table.parts if part.name)
+    return Drops(name, kind == "VIEW", cascades, dropped and not cascades, kind == "SCHEMA")

@@ -53,7 +53,7 @@ class Alters:
 class Drops:
     """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name.
 
-    view: it is DROP VIEW. cascades: the views over it go, too, as in Postgres. restricts: it is
+    view: it is DROP VIEW; schema: DROP SCHEMA. cascades: the views over it go, too, as in Postgres. restricts: it is
     refused while something depends on the relation.
     """
 
@@ -61,6 +61,7 @@ class Drops:
     view: bool = False
     cascades: bool = False
     restricts: bool = False
+    schema: bool = False
 
 
 @dataclass(frozen=True, init=False)

@@ -160,6 +160,32 @@ def test_keys_are_in_the_way_and_what_goes_together_is_not(
     assert relations(connection) == ["none", "words"]
 
 
+def test_a_schema_is_in_the_way_of_nothing_but_itself(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("CREATE SCHEMA scratch_2")
+    connection.execute("CREATE TABLE scratch_2.p (id serial PRIMARY KEY)")
+    connection.execute("CREATE TABLE scratch_2.c (id int REFERENCES scratch_2.p)")
+    connection.execute("CREATE SEQUENCE scratch_2.s")
+    connection.execute("CREATE VIEW elsewhere AS SELECT id FROM scratch_2.p")
+    with pytest.raises(
+        errors.DependentObjectsStillExist, match="cannot drop schema scratch_2"
+    ) as no:
+        connection.execute("DROP SCHEMA scratch_2")
+    contents = ["table scratch_2.p", "table scratch_2.c", "sequence scratch_2.s"]
+    lines = [f"{one} depends on schema scratch_2" for one in contents]
+    lines.append("view elsewhere depends on table scratch_2.p")
+    assert sorted((no.value.diag.message_detail or "").splitlines()) == sorted(lines)
+    with pytest.raises(errors.DependentObjectsStillExist, match="cannot drop column id of table"):
+        connection.execute("ALTER TABLE scratch_2.p DROP COLUMN id")
+    connection.execute("DROP SCHEMA scratch_2 CASCADE")
+    ((message, detail),) = told
+    assert message == "drop cascades to 4 other objects"
+    gone = sorted(f"drop cascades to {one}" for one in [*contents, "view elsewhere"])
+    assert sorted(detail.splitlines()) == gone
+    assert "elsewhere" not in relations(connection)
+
+
 def test_views_depend_on_what_they_read_in_the_catalog(
     connection: psycopg.Connection, told: list[tuple[str, str]]
 ) -> None:
