@@ -11,7 +11,7 @@ Promises: all statements are for one transaction; rows, names, indexes and comme
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.dependents import View, check_column, check_type, described, drop_view, views_over
@@ -126,9 +126,10 @@ def renamed(duck: DuckSession, meant: Meant, new: str, native: str) -> Altering 
     return None if around.statements == [native] else around
 
 
-def dropped(duck: DuckSession, meant: Meant, statements: list[str]) -> Altering:
+def dropped(duck: DuckSession, meant: Meant, drops: Altering) -> Altering:
     """Blocks. What drops a table and the keys that refer to it: DROP TABLE ... CASCADE."""
-    return _around(duck, meant, statements, None, {})
+    around = _around(duck, meant, drops.statements, None, {})
+    return replace(around, beside=(*around.beside, *drops.beside))
 
 
 def keys_to(duck: DuckSession, meant: Meant, column: str | None = None) -> list[tuple[str, Meant]]:

@@ -224,21 +224,22 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         )
     except DuckError:
         return None  # there is none
-    made = [plan.sql]
+    meant = duck.means(name)
+    if meant is None or meant.kind != "r":
+        return None
+    made, sequences = [plan.sql], list[tuple[str, str]]()
+    defaults_of = partial(duck.counting_defaults, meant.database, meant.schema)
     for column, default in columns:
         sequence = called_sequence(default)
-        if sequence is not None and is_own(
-            sequence[-1], name[-1], column, partial(_is_table, duck)
-        ):
+        if sequence is not None and is_own(sequence[-1], meant.name, column, defaults_of):
             made.append(f"DROP SEQUENCE IF EXISTS {_quoted(*sequence)}")
+            sequences.append((meant.schema, sequence[-1]))
+    drops = Altering(made, tuple(sequences))
     if DUCKDB.own_tokens(plan.sql)[-1].text.upper() == "CASCADE":
-        meant = duck.means(name)
-        if meant is not None and meant.kind == "r":
-            around = dropped(duck, meant, made)
-            if plan.copies.cascades:
-                return _with_views(duck, meant, "r", around)
-            return around if len(around.statements) > 1 else None
-    return made if len(made) > 1 else None
+        drops = dropped(duck, meant, drops)
+        if plan.copies.cascades:
+            return _with_views(duck, meant, "r", drops)
+    return drops if len(drops.statements) > 1 else None
 
 
 def _check_free(duck: DuckSession, drop: Drops) -> None:
@@ -265,11 +266,6 @@ def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
     if plan.cascaded:
         session.notice(notice(plan.cascaded), "NOTICE")
-
-
-def _is_table(duck: DuckSession, name: str) -> bool:
-    found = duck.means((name,))
-    return found is not None and found.kind == "r"
 
 
 def _liked(duck: DuckSession, plan: Statement) -> list[str]:

@@ -81,12 +81,7 @@ def _own_sequences(duck: DuckSession, schema: str) -> set[str]:
     for table, column, default in duck.run(_DEFAULTS.format(schema=literal(schema))):
         sequence = called_sequence(default)
         if sequence is not None and is_own(
-            sequence[-1], table, column, partial(_is_table, duck, schema)
+            sequence[-1], table, column, partial(duck.counting_defaults, DATABASE, schema)
         ):
             own.add(sequence[-1])
     return own
-
-
-def _is_table(duck: DuckSession, schema: str, name: str) -> bool:
-    found = duck.means((DATABASE, schema, name))
-    return found is not None and found.kind == "r"

@@ -197,8 +197,9 @@ class Reading:
                 continue
             called.append(sequence[-1])
             column["default"] = next_value(sequence)
-            is_table = partial(self._is_table, schema)
-            if is_own(sequence[-1], table, column["name"], is_table):
+            place = "main" if self._database != DATABASE else schema
+            defaults_of = partial(self._duck.counting_defaults, self._database, place)
+            if is_own(sequence[-1], table, column["name"], defaults_of):
                 column["owns"] = sequence[-1]
         return called
 
@@ -225,10 +226,6 @@ class Reading:
             else:  # Postgres has none that may be NULL
                 numbering = {key: counted[key] for key in _NUMBERING}
                 found[schema, name] = self._new("S", schema, name) | numbering
-
-    def _is_table(self, schema: str, name: str) -> bool:
-        entry = self._duck.entry(schema, name)
-        return entry is not None and entry.kind == "r"
 
     def _view(self, schema: str, name: str, sql: str) -> Document:
         return self._new("v", schema, name) | {"query": self._query(sql)}
