@@ -211,12 +211,13 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     name = plan.copies.table
     if plan.copies.schema:
         return schema_dropped(duck, name[-1], plan.sql, cascades=plan.copies.cascades)
-    if plan.copies.restricts:
-        _check_free(duck, plan.copies)
     if plan.copies.view:
-        if not plan.copies.cascades:
-            return None
-        return _with_views(duck, duck.means(name), "v", Altering([plan.sql]))
+        meant = duck.means(name)
+        if plan.copies.cascades:
+            return _with_views(duck, meant, "v", Altering([plan.sql]))
+        if meant is not None and meant.kind == "v":
+            check_free(duck, meant, [])
+        return None
     try:
         columns = duck.run(
             "SELECT name, dflt_value FROM pragma_table_info"
@@ -227,6 +228,8 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     meant = duck.means(name)
     if meant is None or meant.kind != "r":
         return None
+    if plan.copies.restricts:
+        check_free(duck, meant, keys_to(duck, meant))
     made, sequences = [plan.sql], list[tuple[str, str]]()
     defaults_of = partial(duck.counting_defaults, meant.database, meant.schema)
     for column, default in columns:
@@ -240,12 +243,6 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         if plan.copies.cascades:
             return _with_views(duck, meant, "r", drops)
     return drops if len(drops.statements) > 1 else None
-
-
-def _check_free(duck: DuckSession, drop: Drops) -> None:
-    meant = duck.means(drop.table)
-    if meant is not None and meant.kind == ("v" if drop.view else "r"):
-        check_free(duck, meant, [] if drop.view else keys_to(duck, meant))
 
 
 def _with_views(

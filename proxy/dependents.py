@@ -58,6 +58,8 @@ def views_over(duck: DuckSession, meant: Meant, column: str | None = None) -> li
                 found[view] = View(view, on)
                 add(view, described(duck, view), None)
 
+    if not look.readers(meant):
+        return []
     on = described(duck, meant)
     add(meant, on if column is None else f"column {name_as_needed(column)} of {on}", column)
     return list(found.values())
@@ -68,28 +70,27 @@ def check_free(duck: DuckSession, meant: Meant, keys: Sequence[tuple[str, Meant]
 
     keys: the foreign keys that refer to it, and their tables.
     """
-    what = described(duck, meant)
-    lines = [
-        f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
-        for name, table in keys
-    ]
-    lines += [_line(duck, one) for one in views_over(duck, meant)]
-    if lines:
-        raise refusal(what, lines)
+    views = views_over(duck, meant)
+    if keys or views:
+        what = described(duck, meant)
+        raise refusal(what, [*_of_keys(duck, keys, what), *(_line(duck, one) for one in views)])
 
 
 def check_column(
     duck: DuckSession, meant: Meant, column: str, keys: Sequence[tuple[str, Meant]]
 ) -> None:
     """Blocks. As `check_free`, of ALTER TABLE ... DROP COLUMN. keys: those that refer to the column."""
-    what = f"column {name_as_needed(column)} of {described(duck, meant)}"
-    lines = [
+    views = views_over(duck, meant, column)
+    if keys or views:
+        what = f"column {name_as_needed(column)} of {described(duck, meant)}"
+        raise refusal(what, [*_of_keys(duck, keys, what), *(_line(duck, one) for one in views)])
+
+
+def _of_keys(duck: DuckSession, keys: Sequence[tuple[str, Meant]], what: str) -> list[str]:
+    return [
         f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
         for name, table in keys
     ]
-    lines += [_line(duck, one) for one in views_over(duck, meant, column)]
-    if lines:
-        raise refusal(what, lines)
 
 
 def check_type(duck: DuckSession, meant: Meant, column: str) -> None:

@@ -81,7 +81,7 @@ class Reading:
     def views(self) -> list[tuple[str, str, str]]:
         """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
         if self._views is None:
-            self._views = self._run(_VIEWS, " ORDER BY view_oid") if self._run(_ANY_VIEW) else []
+            self._views = self._run(_VIEWS, " ORDER BY view_oid")
         return self._views
 
     def _run(self, query: str, condition: str = "") -> list[tuple[Any, ...]]:
@@ -457,7 +457,6 @@ def _named(column: str, names: list[str] | None) -> str:
 _OURS = "database_name = {database}"
 _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
-_ANY_VIEW = f"SELECT 1 FROM duckdb_views() WHERE {_OURS} AND NOT internal LIMIT 1"
 _SEQUENCES = (
     "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
     f"FROM duckdb_sequences() WHERE {_OURS}"
