@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
-from proxy.dependents import check_free, described, drop_view, notice, views_over
+from proxy.dependents import check_free, described, drop_view, notice, views_over, views_renamed
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
@@ -194,9 +194,21 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     alters = plan.copies
     assert isinstance(alters, Alters)
     meant = duck.means(alters.table)
-    if meant is None or meant.kind == "S":
+    if meant is None or meant.kind == "S" or (alters.view and meant.kind != "v"):
         return None
-    return [alters.of_view] if meant.kind == "v" else renamed(duck, meant, alters.new, plan.sql)
+    if meant.kind == "v":
+        made: Altering | None = Altering([alters.of_view])
+    else:
+        made = renamed(duck, meant, alters.new, plan.sql)
+    followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []
+    if not followed:
+        return made
+    made = made or Altering([plan.sql])
+    return replace(
+        made,
+        statements=[*made.statements, *(sql for _, some in followed for sql in some)],
+        beside=(*made.beside, *((view.schema, view.name) for view, _ in followed)),
+    )
 
 
 def _rebuilt(duck: DuckSession, plan: Statement) -> Altering | None:

@@ -18,7 +18,7 @@ from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql.quoting import literal, name_as_needed, quoted
-from proxy.sql.view_reads import Parts, reads_of
+from proxy.sql.view_reads import Parts, reads_of, with_new_name
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -29,6 +29,14 @@ _KINDS = {"r": "table", "v": "view", "S": "sequence"}
 _VIEWS = f"""
 SELECT schema_name, view_name, sql FROM duckdb_views()
 WHERE database_name = '{DATABASE}' AND NOT internal ORDER BY view_oid
+"""
+_COMMENT = f"""
+SELECT comment FROM duckdb_views()
+WHERE database_name = '{DATABASE}' AND schema_name = {{schema}} AND view_name = {{name}}
+"""
+_COLUMN_COMMENTS = f"""
+SELECT column_name, comment FROM duckdb_columns() WHERE database_name = '{DATABASE}'
+AND schema_name = {{schema}} AND table_name = {{name}} AND comment IS NOT NULL
 """
 
 
@@ -63,6 +71,39 @@ def views_over(duck: DuckSession, meant: Meant, column: str | None = None) -> li
     on = described(duck, meant)
     add(meant, on if column is None else f"column {name_as_needed(column)} of {on}", column)
     return list(found.values())
+
+
+def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant, list[str]]]:
+    """Blocks. What makes the views that read a relation follow its new name: each and its statements.
+
+    They are for after the relation has got it. A view that fails already, or whose text cannot be made over,
+    stays as it is.
+    """
+    if meant.database != DATABASE:
+        return []
+    look = _Look(duck)
+    made = []
+    for view, _ in look.readers(meant):
+        if not look.works(view):
+            continue
+        text = with_new_name(
+            look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), new
+        )
+        if text is None:
+            continue
+        after = text.partition("CREATE ")[2]
+        where = {"schema": literal(view.schema), "name": literal(view.name)}
+        ((said,),) = duck.run(_COMMENT.format(**where))
+        own = quoted(*view[:3])
+        statements = [f"CREATE OR REPLACE {after}"]
+        if said is not None:
+            statements.append(f"COMMENT ON VIEW {own} IS {literal(said)}")
+        statements += [
+            f"COMMENT ON COLUMN {own}.{quoted(column)} IS {literal(text)}"
+            for column, text in duck.run(_COLUMN_COMMENTS.format(**where))
+        ]
+        made.append((view, statements))
+    return made
 
 
 def check_free(duck: DuckSession, meant: Meant, keys: Sequence[tuple[str, Meant]]) -> None:
@@ -172,6 +213,17 @@ class _Look:
             if columns is not None:
                 found.append((view, columns))
         return found
+
+    def text_of(self, view: Meant) -> str:
+        return next(sql for one, sql, _ in self._views if one == view)
+
+    def works(self, view: Meant) -> bool:
+        """Whether all that a view reads is there."""
+        return bool(self._columns_of(view))
+
+    def means(self, view: Meant, parts: Parts, meant: Meant) -> bool:
+        """Whether a name in a view's text means a relation."""
+        return self._meant(view.schema, parts) == meant
 
     def _reads(self, schema: str, sql: str) -> dict[tuple[str, str], list[str]]:
         """The relations of the database that is kept, and their columns, by schema and name."""

@@ -1,6 +1,6 @@
 -- Views: what they are, and what they read, which is for Postgres to know too: pg_depend, pg_dump's order and
 -- information_schema.view_table_usage rest on it. One that was written in Postgres's SQL is such a view here,
--- where that has the same columns; any other calls a function with its text, and reads what it reads aside.
+-- where that has the same columns; otherwise it calls a function with its text, and reads what it reads aside.
 -- DuckDB drops and alters what a view reads all the same, so whoever does that here lets go of the views first.
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._reading(p_document jsonb) RETURNS text
@@ -47,7 +47,8 @@ BEGIN
         END;
     END IF;
     EXECUTE concat('CREATE OR REPLACE VIEW ', p_target, ' AS ', hatidata_catalog._view_body(p_document),
-                   hatidata_catalog._reading(p_document));
+                   -- Snowflake's views depend on nothing: what they read goes, or gets another name, without them.
+                   CASE WHEN (p_document ->> 'native')::boolean THEN hatidata_catalog._reading(p_document) END);
 END
 $$;
 

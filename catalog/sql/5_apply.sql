@@ -153,7 +153,7 @@ BEGIN
         IF p_document ->> 'source' IS NULL THEN
             p_document := p_document || CASE WHEN v_old.document ->> 'query' = p_document ->> 'query'
                 THEN jsonb_build_object('source', v_old.source, 'native', v_old.native)
-                ELSE jsonb_build_object('source', p_document -> 'query') END;
+                ELSE jsonb_build_object('source', rtrim(p_document ->> 'query', E'; \n'), 'native', coalesce(v_old.native, false)) END;
         END IF;
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
            OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source'

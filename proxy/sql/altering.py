@@ -13,12 +13,13 @@ from proxy.sql.reading import write_duckdb
 from proxy.sql.statement import Alters, Drops
 
 
-def alters(tree: exp.Expr) -> Alters | None:
+def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
     """What a statement that renames a table needs; None for all others.
 
-    tree: as DuckDB is to have it.
+    tree: as DuckDB is to have it. of_postgres: views follow what they read.
     """
-    if not isinstance(tree, exp.Alter) or str(tree.args.get("kind") or "").upper() != "TABLE":
+    kind = str(tree.args.get("kind") or "").upper()
+    if not isinstance(tree, exp.Alter) or not (kind == "TABLE" or (kind == "VIEW" and of_postgres)):
         return None
     actions = tree.args.get("actions") or ()
     of_column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
@@ -29,7 +30,7 @@ def alters(tree: exp.Expr) -> Alters | None:
     of_view = tree.copy()
     of_view.set("kind", "VIEW")
     name = tuple(part.name for part in tree.this.parts)
-    return Alters(name, write_duckdb(of_view), actions[0].this.name)
+    return Alters(name, write_duckdb(of_view), actions[0].this.name, of_postgres, kind == "VIEW")
 
 
 def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:

@@ -41,12 +41,14 @@ class Copies:
 class Alters:
     """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
 
-    new: the name that it gets.
+    new: the name that it gets. of_postgres: views follow it. view: it is ALTER VIEW.
     """
 
     table: tuple[str, ...]
     of_view: str
     new: str
+    of_postgres: bool = False
+    view: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 Why it exists: DuckDB's views know what they read by its text alone. What may be dropped or altered, and
 what the catalog says of a view's dependencies, follows from the columns that the text names.
 
+A view follows what is renamed in Postgres, too: there its text gets the new name (`with_new_name`).
+
 Promises: reads DuckDB's own writing of CREATE VIEW. A name that a WITH or a subquery gives is no relation. An
 unqualified column is looked for in its own SELECT first and then in those around it, as SQL does. A text
 that cannot be read reads nothing.
@@ -18,6 +20,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB
 
 Parts = tuple[str, ...]
@@ -75,6 +78,30 @@ def reads_of(sql: str) -> Reads:
             if any(places):
                 columns[name, places] = None
     return Reads(tuple(relations), tuple(columns))
+
+
+def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | None:
+    """A CREATE VIEW in DuckDB's words, after a relation that it reads got another name.
+
+    is_it: whether a name means that relation. None for a text that cannot be made over.
+    """
+    tree = DUCKDB.dialect.parse(sql)[0]
+    query = tree.expression if isinstance(tree, exp.Create) else None
+    if query is None or any(column.args.get("db") for column in query.find_all(exp.Column)):
+        return None  # a column that is named with its schema has no alias to stay with
+    found: dict[int, tuple[int, str]] = {}
+    for scope in traverse_scope(query):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table) and source.name and is_it(_parts(source)):
+                place = source.this.meta
+                if "start" not in place:
+                    return None
+                written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
+                found[place["start"]] = (place["end"], written)
+    for start in sorted(found, reverse=True):
+        end, written = found[start]
+        sql = sql[:start] + written + sql[end + 1 :]
+    return sql
 
 
 def _parts(table: exp.Table) -> Parts:

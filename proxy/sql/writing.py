@@ -102,6 +102,7 @@ def define(
             nodes = listed(tree)
         sql = write(tree, nodes, source, dialect, grammar, changed=changed)
     copies = divided.copies if divided is not None else None
+    of_postgres = rewritten and not is_snowflake(dialect)
     notice = divided.notice if divided is not None else ""
     return Definition(
         sql,
@@ -110,7 +111,7 @@ def define(
         copies
         or made_like
         or anew
-        or (alters(tree) or drops(tree, rewritten and not is_snowflake(dialect)) if sql else None),
+        or (alters(tree, of_postgres) or drops(tree, of_postgres) if sql else None),
         divided.tag if divided is not None else "",
         notice or deferred,
         deep=bool(then) or anew is not None or bool(copies),

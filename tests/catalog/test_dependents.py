@@ -207,6 +207,38 @@ def test_views_depend_on_what_they_read_in_the_catalog(
     assert connection.execute(asked).fetchall() == [("over_t", "t", "id n")]
 
 
+def test_views_follow_what_is_renamed(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("COMMENT ON VIEW over_t IS 'kept'")
+    connection.execute("INSERT INTO t VALUES (1, 1)")
+    with connection.transaction():  # as dbt puts a new table in the place of an old one
+        connection.execute("ALTER TABLE t RENAME TO t_old")
+        connection.execute("CREATE TABLE t (id int, n int)")
+        asked = (
+            "SELECT table_name FROM information_schema.view_table_usage WHERE view_name = 'over_t'"
+        )
+        assert connection.execute(asked).fetchall() == [("t_old",)]
+    assert connection.execute("SELECT * FROM over_t").fetchall() == [(1,)]
+    connection.execute("ALTER VIEW over_t RENAME TO over_old")
+    assert connection.execute('SELECT * FROM "Over that"').fetchall() == [(1,)]
+    assert connection.execute("SELECT obj_description('over_old'::regclass)").fetchone() == (
+        "kept",
+    )
+    connection.execute("DROP TABLE t_old CASCADE")
+    assert relations(connection) == ["none", "t", "words"]
+
+
+def test_snowflakes_views_do_not(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("CREATE TABLE t (id INT)")
+    connection.execute("CREATE VIEW v AS SELECT id FROM t")
+    connection.execute("ALTER TABLE t RENAME TO other")
+    connection.execute("CREATE TABLE t AS SELECT 2 AS id")
+    assert connection.execute("SELECT * FROM v").fetchall() == [(2,)]
+    asked = "SELECT count(*) FROM information_schema.view_table_usage WHERE view_name = 'v'"
+    assert connection.execute(asked).fetchone() == (0,)
+
+
 def test_snowflakes_cascade_is_about_keys(connection: psycopg.Connection, schema: str) -> None:
     connection.execute("CREATE TABLE t (id INT)")
     connection.execute("CREATE VIEW v AS SELECT id FROM t")
