@@ -8,6 +8,8 @@ compared as a text. Each function is there for json and for jsonb, and gives wha
 - `json_member_text_`, `json_path_text_`: `->>` and `#>>`.
 - `json_elements_`, `json_element_texts_`: lists of what an array has.
 - `jsonb_key_(doc)`: bytes that sort as Postgres sorts jsonb, and are equal where two of them are.
+- `variant_key_(doc)`: bytes that sort as VARIANTs do, and are equal where two of them are;
+  `variant_plain_(doc)`: the one document of all that are equal.
 - `a @> b` and `a <@ b` of jsonb.
 - `a || b`, `a - name`, `a - number`, `a - names`, `jsonb_delete_path_`, `jsonb_set_`, `jsonb_insert_`,
   `jsonb_strip_nulls_`, `jsonb_pretty_`: a jsonb that is changed, in Python (`document_edits`).
@@ -158,6 +160,8 @@ _FUNCTIONS = (
     _called((_texts, _texts), lambda part, whole: documents.contains(whole, part)),
     _listed(lambda element: element),
     _listed(documents.as_text),
+    _called((_texts,), documents.variant_key),
+    _called((_texts,), documents.variant_plain),
 )
 _NEEDED = (
     "data_chunk_get_vector",
@@ -177,7 +181,7 @@ if compiled is not None:
     addresses = compiled.setup([*map(address_of, _NEEDED)])
 
 _MEMBER, _MEMBER_TEXT, _ELEMENT, _ELEMENT_TEXT, _PATH, _PATH_TEXT = range(6)
-_KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS = range(6, 11)
+_KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS, _VARIANT_KEY, _VARIANT_PLAIN = range(6, 13)
 
 
 _READS = {
@@ -216,6 +220,8 @@ def register(connection: Connection) -> None:
         _register(connection, "json_elements_", (kind,), f"{kind}[]", _ELEMENTS)
         _register(connection, "json_element_texts_", (kind,), steps, _TEXTS)
     _register(connection, "jsonb_key_", (NAME,), "BLOB", _KEY)
+    _register(connection, "variant_key_", ("JSON",), "BLOB", _VARIANT_KEY)
+    _register(connection, "variant_plain_", ("JSON",), "JSON", _VARIANT_PLAIN)
     _register(connection, "@>", (NAME, NAME), "BOOLEAN", _WITHIN)
     _register(connection, "<@", (NAME, NAME), "BOOLEAN", _PART)
     for (name, arguments, result, _), function in zip(_EDITS, _edits, strict=True):

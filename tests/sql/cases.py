@@ -29,6 +29,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from proxy.engines import documents
 from proxy.errors import SqlError
 from proxy.sql import session_actions as act
 from proxy.sql.plan import Dialect, PlanCache, Route
@@ -99,6 +100,11 @@ def connect() -> duckdb.DuckDBPyConnection:
             side_effects=volatile,
             null_handling="special",
         )
+    for name, of_document, result in (
+        ("variant_key_", documents.variant_key, "BLOB"),
+        ("variant_plain_", documents.variant_plain, "JSON"),
+    ):
+        connection.create_function(name, of_document, ["JSON"], result)
     for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck_jsonb
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
     for place in ("", "_sf.main."):

@@ -32,7 +32,7 @@ _VARIANT_CALLS = frozenset(
     {
         *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
         *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
-        *("_sf.try_parse_json", "_sf.to_variant", "_sf.equal_key_", "_sf.sort_key_"),
+        *("_sf.try_parse_json", "_sf.to_variant", "_sf.sort_key_"),
         *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
         *XML_CALLS,
     }
@@ -144,7 +144,6 @@ _MADE_VARIANT = frozenset(
         *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
     }
 )
-_EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
@@ -154,11 +153,11 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
-        return sf("to_boolean", value)
+        return sf("variant_truth_", value)
     if isinstance(parent, (exp.If, exp.Join)) and key in ("this", "on"):
         if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
             return as_text(value)
-        return sf("to_boolean", value)
+        return sf("variant_truth_", value)
     if isinstance(parent, exp.Case) and key == "this" and parent.args.get("ifs"):
         return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
@@ -166,19 +165,44 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     if isinstance(parent, _COMPARISONS):
         other = parent.expression if key == "this" else parent.this
         if is_variant(other):
-            return sf("equal_key_" if isinstance(parent, _EQUALITIES) else "sort_key_", value)
-        return _typed_as(value, other)
+            return sf("sort_key_", value)
+        return _beside(value, parent, "expression" if key == "this" else "this")
     if isinstance(parent, exp.Between) and key == "this":
-        return _typed_as(value, parent.args["low"])
+        return _beside(value, parent, "low", "high")
     if isinstance(parent, exp.In) and key == "this" and parent.expressions:
-        return _typed_as(value, parent.expressions[0])
+        return _beside(value, parent, "expressions")
     return value
+
+
+def _beside(value: exp.Anonymous, parent: exp.Expr, *keys: str) -> exp.Expr:
+    """A VARIANT beside other arguments of its parent: numbers are made VARIANTs, in place."""
+    found = [parent.args[key] for key in keys]
+    others = [
+        one for several in found for one in (several if isinstance(several, list) else [several])
+    ]
+    if not all(map(_is_number, others)):
+        return _typed_as(value, others[0])
+    for key, one in zip(keys, found, strict=True):
+        made = [sf("sort_key_", each) for each in one] if isinstance(one, list) else None
+        parent.set(key, made or sf("sort_key_", one))
+    return sf("sort_key_", value)
+
+
+_NUMBERS = frozenset((*exp.DataType.NUMERIC_TYPES, exp.DType.DECIMAL))
+
+
+def _is_number(value: exp.Expr) -> bool:
+    while isinstance(value, (exp.Paren, exp.Neg)):
+        value = value.this
+    if isinstance(value, exp.Cast):
+        return value.to.this in _NUMBERS
+    return isinstance(value, exp.Literal) and not value.is_string
 
 
 def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     if isinstance(other, exp.Literal):
         return as_text(value) if other.is_string else cast(value, exp.DType.DOUBLE)
-    return sf("typed_as_", value, other.copy())
+    return sf("beside_", value, other.copy())
 
 
 def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:

@@ -86,6 +86,15 @@ CREATE OR REPLACE MACRO _sf.main.json_typeof_(x, written) AS
     WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'VARCHAR' THEN 'VARCHAR'
     WHEN 'ARRAY' THEN 'ARRAY' WHEN 'OBJECT' THEN 'OBJECT'
     ELSE _sf.main.number_type_(written) END;
+-- A VARIANT where a truth value is wanted: numbers but 0 are true.
+CREATE OR REPLACE MACRO _sf.main.variant_truth_(x) AS
+  CASE json_type(x)
+    WHEN 'BOOLEAN' THEN CAST(CAST(x AS VARCHAR) AS BOOLEAN)
+    WHEN 'VARCHAR' THEN _sf.main.to_boolean(json_extract_string(x, '$'))
+    WHEN 'NULL' THEN NULL
+    WHEN 'ARRAY' THEN CAST(error('Failed to cast variant value ' || CAST(x AS VARCHAR) || ' to BOOLEAN') AS BOOLEAN)
+    WHEN 'OBJECT' THEN CAST(error('Failed to cast variant value ' || CAST(x AS VARCHAR) || ' to BOOLEAN') AS BOOLEAN)
+    ELSE CAST(CAST(x AS VARCHAR) AS DOUBLE) <> 0 END;
 -- What TYPEOF says of a value of a SQL type that becomes a VARIANT.
 CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
   CASE WHEN x IS NULL THEN NULL
@@ -212,18 +221,19 @@ CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
        THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
 CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
   to_json(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
--- Numbers are equal whatever their spelling: 5 is 5.0.
-CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS
-  CASE json_type(e) WHEN 'DOUBLE' THEN regexp_replace(CAST(e AS VARCHAR), '\.0+$', '')
-    ELSE CAST(e AS VARCHAR) END;
+-- What VARIANTs are compared and sorted by (engines/duck_documents.py): numbers by their value,
+-- booleans, strings by code point, arrays, objects, JSON null.
+CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS variant_key_(to_json(e));
+CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS variant_key_(to_json(e));
 CREATE OR REPLACE MACRO _sf.main.equal_keys_(x) AS
   list_transform(_sf.main.elements_(x), lambda e: _sf.main.equal_key_(e));
 CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
   CASE WHEN v IS NULL
-       THEN CASE WHEN list_contains(_sf.main.equal_keys_(x), 'null') THEN true END
-       ELSE list_contains(_sf.main.equal_keys_(x), _sf.main.equal_key_(to_json(v))) END;
+       THEN CASE WHEN list_contains(_sf.main.equal_keys_(x), variant_key_(CAST('null' AS JSON)))
+         THEN true END
+       ELSE list_contains(_sf.main.equal_keys_(x), variant_key_(_sf.main.variant_of_(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_position(v, x) AS
-  CAST(list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(to_json(v))) - 1 AS BIGINT);
+  CAST(list_position(_sf.main.equal_keys_(x), variant_key_(_sf.main.variant_of_(v))) - 1 AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS
   to_json(list_filter(_sf.main.elements_(x),
     lambda e, i: list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(e)) = i));
@@ -250,7 +260,7 @@ CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
       [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:])) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
   CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
-    lambda e: _sf.main.equal_key_(e) <> _sf.main.equal_key_(to_json(v)))) END;
+    lambda e: variant_key_(e) <> variant_key_(_sf.main.variant_of_(v)))) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
   CASE WHEN p IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x), lambda e, i:
     i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END)) END;
@@ -266,7 +276,7 @@ CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
   CASE WHEN json_type(e) IN ('ARRAY', 'NULL') THEN _sf.main.elements_(e)
        ELSE error('Not an array of arrays: ' || CAST(e AS VARCHAR)) END;
 CREATE OR REPLACE MACRO _sf.main.array_flatten(x) AS
-  CASE WHEN NOT list_contains(_sf.main.equal_keys_(x), 'null')
+  CASE WHEN NOT list_contains(_sf.main.equal_keys_(x), variant_key_(CAST('null' AS JSON)))
        THEN to_json(flatten(list_transform(_sf.main.elements_(x),
               lambda e: _sf.main.must_be_array_(e)))) END;
 -- An array of objects {$1, $2, ...} of the elements of arrays; the shorter go on with nulls.
@@ -278,23 +288,26 @@ CREATE OR REPLACE MACRO _sf.main.zipped_(lists) AS
          lambda i: to_json(map_from_entries(list_transform(lists,
            lambda l, k: ('$' || k, coalesce(l[i], CAST('null' AS JSON)))))))) END;
 -- The multiset union: each element as often as in the array that has it most often.
-CREATE OR REPLACE MACRO _sf.main.times_in_(l, e) AS len(list_filter(l, lambda o: o = e));
-CREATE OR REPLACE MACRO _sf.main.union_of_(lists) AS
+CREATE OR REPLACE MACRO _sf.main.times_in_(l, key) AS
+  len(list_filter(l, lambda p: p.k = key));
+CREATE OR REPLACE MACRO _sf.main.keyed_(l) AS
+  list_transform(l, lambda e: {'k': variant_key_(e), 'e': e});
+CREATE OR REPLACE MACRO _sf.main.union_of_keyed_(lists, keys) AS
   to_json(flatten(list_transform(
-    list_filter(flatten(lists), lambda e, i: list_position(flatten(lists), e) = i),
-    lambda e: list_resize([e],
-      list_max(list_transform(lists, lambda l: _sf.main.times_in_(l, e))), e))));
+    list_filter(flatten(lists), lambda o, i: list_position(keys, o.k) = i),
+    lambda o: list_resize([o.e],
+      list_max(list_transform(lists, lambda l: _sf.main.times_in_(l, o.k))), o.e))));
+CREATE OR REPLACE MACRO _sf.main.union_of_(lists) AS
+  _sf.main.union_of_keyed_(list_transform(lists, lambda l: _sf.main.keyed_(l)),
+    list_transform(flatten(lists), lambda e: variant_key_(e)));
 CREATE OR REPLACE MACRO _sf.main.array_generate_range(a, b, step := 1) AS
   to_json(CASE WHEN step = 0 THEN error('step must not be 0')
     ELSE range(CAST(a AS BIGINT), CAST(b AS BIGINT), CAST(step AS BIGINT)) END);
--- Numbers before text; NULL last, or first when descending, unless told otherwise.
-CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS
-  CASE json_type(e) WHEN 'NULL' THEN NULL
-    ELSE {'n': TRY_CAST(CASE json_type(e) WHEN 'VARCHAR' THEN NULL ELSE CAST(e AS VARCHAR) END
-                        AS DOUBLE),
-          's': json_extract_string(e, '$'), 'e': e} END;
+-- In an array JSON null is what NULL is: last, or first when descending, unless told otherwise.
+CREATE OR REPLACE MACRO _sf.main.array_key_(e) AS
+  CASE json_type(e) WHEN 'NULL' THEN NULL ELSE {'k': variant_key_(e), 'e': e} END;
 CREATE OR REPLACE MACRO _sf.main.sort_keys_(x) AS
-  list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e));
+  list_transform(_sf.main.elements_(x), lambda e: _sf.main.array_key_(e));
 CREATE OR REPLACE MACRO _sf.main.sorted_(x, ascending, nulls_first) AS
   CASE WHEN ascending AND nulls_first
          THEN list_sort(_sf.main.sort_keys_(x), 'ASC', 'NULLS FIRST')
@@ -306,9 +319,9 @@ CREATE OR REPLACE MACRO _sf.main.array_sort(x, ascending := true, nulls_first :=
     _sf.main.sorted_(x, ascending, coalesce(nulls_first, NOT ascending)),
     lambda k: coalesce(k.e, CAST('null' AS JSON))));
 CREATE OR REPLACE MACRO _sf.main.array_max(x) AS
-  list_max(list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e))).e;
+  list_max(list_transform(_sf.main.elements_(x), lambda e: _sf.main.array_key_(e))).e;
 CREATE OR REPLACE MACRO _sf.main.array_min(x) AS
-  list_min(list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e))).e;
+  list_min(list_transform(_sf.main.elements_(x), lambda e: _sf.main.array_key_(e))).e;
 CREATE OR REPLACE MACRO _sf.main.split(s, d) AS
   CASE WHEN s IS NOT NULL AND d IS NOT NULL
        THEN to_json(CASE WHEN d = '' THEN [s] ELSE string_split(s, d) END) END;
@@ -381,6 +394,12 @@ CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
   cast_to_type(CASE WHEN typeof(t) IN ('JSON', 'JSONB') THEN CAST(to_json(x) AS VARCHAR)
                     ELSE json_extract_string(to_json(x), '$') END, t);
+-- ... to be compared with `t`: a fraction beside a whole number would be rounded.
+CREATE OR REPLACE MACRO _sf.main.beside_(x, t) AS
+  CASE WHEN typeof(t) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
+        AND json_type(to_json(x)) = 'DOUBLE' AND CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
+       THEN cast_to_type(CAST(error('a VARIANT that is a fraction beside an expression of a whole number; cast one of them') AS VARCHAR), t)
+       ELSE _sf.main.typed_as_(x, t) END;
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
