@@ -158,7 +158,8 @@ def test_variants_have_keys_in_their_order_and_one_text_where_they_are_equal(
 ) -> None:
     found = _of_variants(connection, list(IN_ORDER))
     keys = [key for key, _ in found]
-    assert keys == sorted(keys) and len(set(keys)) == len(keys)
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
     for text, (key, plain) in zip(IN_ORDER, found, strict=True):
         assert key == documents.variant_key(text).hex().upper()
         assert plain == documents.variant_plain(text)

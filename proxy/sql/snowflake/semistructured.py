@@ -192,11 +192,14 @@ _NUMBERS = frozenset((*exp.DataType.NUMERIC_TYPES, exp.DType.DECIMAL))
 
 
 def _is_number(value: exp.Expr) -> bool:
+    """Whether a value is a number or a truth value, by its syntax."""
     while isinstance(value, (exp.Paren, exp.Neg)):
         value = value.this
     if isinstance(value, exp.Cast):
         return value.to.this in _NUMBERS
-    return isinstance(value, exp.Literal) and not value.is_string
+    return isinstance(value, exp.Boolean) or (
+        isinstance(value, exp.Literal) and not value.is_string
+    )
 
 
 def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:

@@ -40,9 +40,7 @@ _FLATTENED = (
     *(("value", _VARIANT), ("this", _VARIANT)),
 )
 _TEXTS = frozenset({UNKNOWN, "text", "varchar", "bpchar", "name"})
-_CAST = frozenset(
-    {"bool", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "bytea"}
-)
+_CAST = frozenset({"date", "time", "timetz", "timestamp", "timestamptz", "interval", "bytea"})
 """Types that a VARIANT beside them is cast to."""
 
 GIVING = frozenset(
@@ -106,50 +104,61 @@ def _cast_as(other: exp.Expr, value: exp.Expr) -> exp.Expr:
     return sf("typed_as_", value, other.copy())
 
 
-_COMPARING = (
+def _with_derived(*kinds: type) -> frozenset[type]:
+    """The types of nodes, with all that are derived from them."""
+    derived = (_with_derived(*kind.__subclasses__()) for kind in kinds)
+    return frozenset(kinds).union(*derived)
+
+
+_COMPARING = _with_derived(
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
     *(exp.Between, exp.In, exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Join),
     *(exp.Window, exp.Case, exp.If, exp.Func, exp.Where, exp.Qualify, exp.Having, exp.Merge),
+    exp.Neg,
 )
-_QUERIES = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
-_MADE = (exp.JSONExtract, exp.GetExtract, exp.Bracket, exp.Array, exp.Struct, exp.Explode)
+_QUERIES = _with_derived(exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_MADE = frozenset(
+    {exp.JSONExtract, exp.GetExtract, exp.Bracket, exp.Array, exp.Struct, exp.Explode}
+)
 _MAKERS = ("ARRAY_", "OBJECT_", "PARSE_", "TRY_PARSE_", "TO_VARIANT", "TO_ARRAY", "TO_OBJECT")
 _SEMI = frozenset({exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.ARRAY})
 
 
 def may_compare(tree: exp.Expr, nodes: Listing) -> bool:
     """Whether a statement compares what may be VARIANTs, as far as its text tells."""
-    if not isinstance(tree, _QUERIES) and not (
-        isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query)
+    kinds = nodes.kinds
+    if tree.__class__ not in _QUERIES and not (
+        tree.__class__ is exp.Create and isinstance(tree.args.get("expression"), exp.Query)
     ):
         return False
-    if not any(issubclass(kind, _COMPARING) for kind in nodes.kinds):
+    if _COMPARING.isdisjoint(kinds):
         return False
-    return exp.Table in nodes.kinds or makes_variants(nodes)
+    return exp.Table in kinds or makes_variants(nodes)
 
 
 def makes_variants(nodes: Listing) -> bool:
     """Whether a statement's text shows VARIANTs, whatever its tables have."""
     kinds = nodes.kinds
-    return (
-        any(kind in kinds for kind in _MADE)
-        or any(str(call.this).upper().startswith(_MAKERS) for call in nodes.of(exp.Anonymous))
-        or any(one.this in _SEMI for one in nodes.of(exp.DataType))
+    if not _MADE.isdisjoint(kinds):
+        return True
+    if exp.Anonymous in kinds and any(
+        str(call.args["this"]).upper().startswith(_MAKERS) for call in nodes.of(exp.Anonymous)
+    ):
+        return True
+    return exp.DataType in kinds and any(
+        one.args["this"] in _SEMI for one in nodes.of(exp.DataType)
     )
 
 
 def relations_of(nodes: Listing) -> tuple[tuple[str, ...], ...]:
     """The names of the relations that a statement reads, as far as they are names."""
-    return tuple(
-        {
-            tuple(part.name for key in _PATH if (part := table.args.get(key)) is not None): None
-            for table in nodes.of(exp.Table)
-            if isinstance(table.this, exp.Identifier)
-        }
-    )
-
-
-_PATH = ("catalog", "db", "this")
+    found = {}
+    for table in nodes.of(exp.Table):
+        args = table.args
+        if args["this"].__class__ is exp.Identifier:
+            path = [args.get("catalog"), args.get("db"), args["this"]]
+            found[tuple([part.this for part in path if part is not None])] = None
+    return tuple(found)
 
 
 class Variants(Typing):
