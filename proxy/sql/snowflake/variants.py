@@ -29,7 +29,7 @@ from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import put_around, same
 from proxy.sql.postgres_typing import Typing
 from proxy.sql.postgres_values import holds_aggregate
-from proxy.sql.snowflake.registry import duck, sf, text
+from proxy.sql.snowflake.registry import cast, duck, sf, text
 
 _VARIANT = "json"
 _ROWS_OF_FLATTEN = "rows of FLATTEN"
@@ -93,7 +93,7 @@ def _plain_text(value: exp.Expr) -> exp.Expr:
 
 
 def _number(value: exp.Expr) -> exp.Expr:
-    return sf("number_", value)
+    return cast(_text(value), exp.DType.DOUBLE)
 
 
 def _truth(value: exp.Expr) -> exp.Expr:
@@ -182,6 +182,7 @@ class Variants(Typing):
 
     def _anonymous(self, node: exp.Anonymous, scope: Scope) -> Type:
         kind = super()._anonymous(node, scope)
+        self._note_called(node)
         name = node.name.lower()
         own = isinstance(node.parent, exp.Dot)
         if own and name in _FLAT:
@@ -274,8 +275,8 @@ class Variants(Typing):
         if others and kinds <= _TEXTS:
             return [(one, self._whole(one, paths, _text)) for one in documents]
         if others and kinds <= _CAST:
-            cast = partial(_cast_as, others[0])
-            return [(one, cast) for one in documents if id(one) not in paths]
+            way = partial(_cast_as, others[0])
+            return [(one, way) for one in documents if id(one) not in paths]
         if others and None in kinds and any(id(one) in paths for one in documents):
             return []  # the type is seen when it is bound
         return [(one, self._whole(one, paths, _key)) for one in documents] + [
@@ -403,9 +404,14 @@ class Variants(Typing):
         if self._is_document(node.this):
             self._note(node.this, _key)
 
+    def _note_called(self, node: exp.Anonymous) -> None:
+        name = node.name.lower()
+        if name == "number_" and node.expressions and self._is_document(node.expressions[0]):
+            self._note(node.expressions[0], _text)  # JSON null is NULL to arithmetic
+        elif name == "hash":
+            self._note_plain(node)
+
     def _note_plain(self, node: exp.Expr) -> None:
-        if isinstance(node, exp.Anonymous) and node.name.lower() != "hash":
-            return
         for one in [node.this] if isinstance(node, exp.Mode) else node.expressions:
             if self._is_document(one):
                 self._note(one, _plain)
@@ -674,6 +680,5 @@ _NOTED: dict[type, Callable[..., None]] = {
     exp.ArgMin: Variants._note_ranked,
     exp.ApproxDistinct: Variants._note_counted,
     exp.Mode: Variants._note_plain,
-    exp.Anonymous: Variants._note_plain,
     exp.GroupConcat: Variants._note_listed,
 }

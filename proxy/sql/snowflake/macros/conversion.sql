@@ -41,10 +41,7 @@ CREATE OR REPLACE MACRO _sf.main.text_
   (x) AS _sf.main.timeless_text_(x);
 -- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
 CREATE OR REPLACE MACRO _sf.main.any_number_(x) AS x;
-CREATE OR REPLACE MACRO _sf.main.number_
-  (x VARCHAR) AS CAST(CASE typeof(x) WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
-    ELSE trim(x, '"') END AS DOUBLE),
-  (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
   (x TIMESTAMPTZ) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g ')
