@@ -342,6 +342,11 @@ void put_document(Span document, std::string &out) {
   out.append(parts, 4, std::string::npos);
 }
 
+Span trimmed(Span document) {
+  const char *at = blank(document.at, document.end);
+  return {at, behind(at, document.end)};
+}
+
 // --- VARIANT ---------------------------------------------------------------------------------------
 
 constexpr char kNumberFirst = 1, kBoolNext = 2, kStringNext = 3, kArrayNext = 4, kObjectNext = 5,
@@ -487,6 +492,56 @@ void put_plain(Span value, std::string &out, int depth) {
   }
 }
 
+// A document without blanks.
+void put_minified(Span value, std::string &out) {
+  const char *from = value.at;
+  for (const char *at = value.at; at < value.end;) {
+    if (*at == '"') {
+      at = behind_string(at, value.end);
+    } else if (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r') {
+      out.append(from, static_cast<size_t>(at - from));
+      from = ++at;
+    } else {
+      at++;
+    }
+  }
+  out.append(from, static_cast<size_t>(value.end - from));
+}
+
+// Where a path leads: $."a name".name["a name"]['a name'][0]
+Span at_steps(Span document, Span path) {
+  Span found = trimmed(document);
+  const char *at = path.at, *end = path.end;
+  if (at < end && *at == '$') at++;
+  std::string name;
+  while (at < end && found.there()) {
+    bool bracket = *at == '[';
+    if (!bracket && *at != '.') throw std::runtime_error("a path into a VARIANT that is none");
+    at++;
+    name.clear();
+    if (at < end && (*at == '"' || *at == '\'')) {
+      char quote = *at++;
+      while (at < end && *at != quote) {
+        if (*at == '\\' && at + 1 < end) at++;
+        name += *at++;
+      }
+      if (at++ == end) throw std::runtime_error("a path into a VARIANT that is none");
+      found = member(found, name.data(), name.size());
+    } else if (bracket) {
+      while (at < end && *at != ']') name += *at++;
+      if (name.empty() || name.size() > 18 || name.find_first_not_of("0123456789") != std::string::npos)
+        return kNothing;
+      found = element(found, std::stoll(name));
+    } else {
+      while (at < end && *at != '.' && *at != '[') name += *at++;
+      found = member(found, name.data(), name.size());
+    }
+    if (bracket && (at == end || *at++ != ']'))
+      throw std::runtime_error("a path into a VARIANT that is none");
+  }
+  return found;
+}
+
 bool same_scalar(Span a, Span b) {
   Kind kind = kind_of(*a.at);
   if (kind != kind_of(*b.at) || kind >= kArray) return false;
@@ -522,11 +577,6 @@ bool contains(Span a, Span b, int depth, bool top) {
     if (!found) return false;
   }
   return true;
-}
-
-Span trimmed(Span document) {
-  const char *at = blank(document.at, document.end);
-  return {at, behind(at, document.end)};
 }
 
 // --- DuckDB's functions --------------------------------------------------------------------------
@@ -673,6 +723,83 @@ void written(void *info, void *chunk, void *output) {
   });
 }
 
+void put_variant(void *output, uint64_t row, Span found, bool text) {
+  if (text && found.there() && kind_of(*found.at) == kNumber && (memchr(found.at, 'e', found.size()) || memchr(found.at, 'E', found.size()))) {
+    std::string plain;
+    put_plain_number(found, plain);
+    return api.vector_assign_string_element_len(output, row, plain.data(), plain.size());
+  }
+  put(output, row, found, text);
+}
+
+template <bool text>
+void by_steps(void *info, void *chunk, void *output) {
+  Column documents(chunk, 0), paths(chunk, 1);
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!documents.there(row) || !paths.there(row)) return put_null(output, row);
+    put_variant(output, row, at_steps(documents.text(row), paths.text(row)), text);
+  });
+}
+
+void by_place(void *info, void *chunk, void *output) {
+  Column documents(chunk, 0), places(chunk, 1);
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!documents.there(row) || !places.there(row)) return put_null(output, row);
+    int64_t place = places.at<int64_t>(row);
+    put(output, row, place < 0 ? kNothing : element(documents.text(row), place), false);
+  });
+}
+
+void put_or_null(const Column &values, uint64_t row, std::string &out) {
+  if (values.there(row)) {
+    put_minified(trimmed(values.text(row)), out);
+  } else {
+    out += "null";
+  }
+}
+
+void of_list(void *info, void *chunk, void *output) {
+  Column lists(chunk, 0);
+  Column values(api.list_vector_get_child(lists.vector));
+  std::string made;
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!lists.there(row)) return put_null(output, row);
+    const Entry &list = lists.at<Entry>(row);
+    made = "[";
+    for (uint64_t i = list.offset; i < list.offset + list.length; i++) {
+      if (i > list.offset) made += ',';
+      put_or_null(values, i, made);
+    }
+    made += ']';
+    api.vector_assign_string_element_len(output, row, made.data(), made.size());
+  });
+}
+
+void of_members(void *info, void *chunk, void *output) {
+  Column keys(chunk, 0), lists(chunk, 1);
+  Column names(api.list_vector_get_child(keys.vector)), values(api.list_vector_get_child(lists.vector));
+  std::string made, last;
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!keys.there(row) || !lists.there(row)) return put_null(output, row);
+    const Entry &named = keys.at<Entry>(row), &list = lists.at<Entry>(row);
+    made = "{";
+    for (uint64_t i = 0; i < named.length; i++) {
+      Span span = names.text(named.offset + i);
+      std::string name(span.at, span.size());
+      if (i && name == last) throw std::runtime_error("Duplicate field key '" + name + "'");
+      if (i) made += ',';
+      put_quoted(name, made);
+      made += ':';
+      put_or_null(values, list.offset + i, made);
+      last.swap(name);
+    }
+    made += '}';
+    api.vector_assign_string_element_len(output, row, made.data(), made.size());
+  });
+}
+
+void put_same(Span value, std::string &out, int) { put_minified(value, out); }
+
 template <uint64_t whole>
 void within(void *info, void *chunk, void *output) {
   Column documents(chunk, whole), parts(chunk, 1 - whole);
@@ -715,7 +842,8 @@ using Function = void (*)(void *, void *, void *);
 constexpr Function kGiven[] = {by_name<false>, by_name<true>, by_number<false>, by_number<true>,
                                by_path<false>, by_path<true>, key, within<0>, within<1>,
                                elements<false>, elements<true>,
-                               written<put_variant_key>, written<put_plain>};
+                               written<put_variant_key>, written<put_plain>, by_steps<false>,
+                               by_steps<true>, by_place, written<put_same>, of_list, of_members};
 
 PyObject *setup(PyObject *, PyObject *addresses) {
   if (!PyList_Check(addresses) || PyList_Size(addresses) != kFunctions) {

@@ -7,7 +7,9 @@ read, nothing is written anew.
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from json.decoder import scanstring
 from typing import NamedTuple
@@ -271,3 +273,78 @@ def _plain_number(value: str) -> str:
     if size <= where:
         return sign + digits + "0" * (where - size)
     return f"{sign}{digits[:where]}.{digits[where:]}"
+
+
+def minified(document: str) -> str:
+    """A document without blanks."""
+    made, at, start = [], 0, 0
+    while at < len(document):
+        if document[at] == '"':
+            at = scanstring(document, at + 1)[1]
+        elif document[at] in _BLANKS:
+            made.append(document[start:at])
+            at = start = at + 1
+        else:
+            at += 1
+    return "".join(made) + document[start:]
+
+
+_STEP = re.compile(
+    r"""\.(?:"((?:[^"\\]|\\.)*)"|([^.\["][^.\[]*))"""
+    r"""|\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\]]*))\]""",
+    re.DOTALL,
+)
+
+
+def at_steps(document: str, path: str) -> str | None:
+    """Where a path of a VARIANT's leads: `$."a name".name['a name'][0]`. Raises ValueError for no path."""
+    found: str | None = document.strip(_BLANKS)
+    at = 1 if path.startswith("$") else 0
+    while at < len(path) and found is not None:
+        step = _STEP.match(path, at)
+        if step is None:
+            raise ValueError("a path into a VARIANT that is none")
+        at = step.end()
+        *names, index = step.groups()
+        if index is not None:
+            whole = index.isascii() and index.isdigit() and len(index) <= 18
+            found = element(found, int(index)) if whole else None
+        else:
+            name = next(name for name in names if name is not None)
+            found = member(found, re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL))
+    return found
+
+
+def text_at_steps(document: str, path: str) -> str | None:
+    """... as a text: a string's meaning, a number without exponent, nothing for null."""
+    found = at_steps(document, path)
+    if found is not None and _kind(found) == _NUMBER and "e" in found.lower():
+        return _plain_number(found)
+    return as_text(found)
+
+
+def at_place(document: str, place: int) -> str | None:
+    """The element of that number from 0 on."""
+    return element(document, place) if place >= 0 else None
+
+
+def of_list(values: Sequence[str | None]) -> str:
+    """An array of documents, which stand in it as they are written."""
+    return (
+        f"[{','.join('null' if one is None else minified(one.strip(_BLANKS)) for one in values)}]"
+    )
+
+
+def of_members(names: Sequence[str], values: Sequence[str | None]) -> str:
+    """An object of documents, which stand in it as they are written; names in order.
+
+    Raises ValueError for a name that stands twice.
+    """
+    for one, following in itertools.pairwise(names):
+        if one == following:
+            raise ValueError(f"Duplicate field key '{one}'")
+    members = (
+        f"{json.dumps(name, ensure_ascii=False)}:{'null' if one is None else minified(one.strip(_BLANKS))}"
+        for name, one in zip(names, values, strict=True)
+    )
+    return "{" + ",".join(members) + "}"

@@ -8,6 +8,9 @@ compared as a text. Each function is there for json and for jsonb, and gives wha
 - `json_member_text_`, `json_path_text_`: `->>` and `#>>`.
 - `json_elements_`, `json_element_texts_`: lists of what an array has.
 - `jsonb_key_(doc)`: bytes that sort as Postgres sorts jsonb, and are equal where two of them are.
+- `variant_path_(doc, path or number)`, `variant_text_(doc, path)`: what a path of a VARIANT's leads to.
+- `to_json(doc)`, `to_json(docs)`, `variant_object_(names, docs)`: a document, an array and an object of
+  documents as they are written, without blanks; DuckDB's own `to_json` rounds their numbers.
 - `variant_key_(doc)`: bytes that sort as VARIANTs do, and are equal where two of them are;
   `variant_plain_(doc)`: the one document of all that are equal.
 - `a @> b` and `a <@ b` of jsonb.
@@ -162,6 +165,12 @@ _FUNCTIONS = (
     _listed(documents.as_text),
     _called((_texts,), documents.variant_key),
     _called((_texts,), documents.variant_plain),
+    _called((_texts, _texts), documents.at_steps),
+    _called((_texts, _texts), documents.text_at_steps),
+    _called((_texts, _numbers), documents.at_place),
+    _called((_texts,), lambda document: documents.minified(document.strip())),
+    _called((_lists,), documents.of_list),
+    _called((_lists, _lists), documents.of_members),
 )
 _NEEDED = (
     "data_chunk_get_vector",
@@ -182,6 +191,7 @@ if compiled is not None:
 
 _MEMBER, _MEMBER_TEXT, _ELEMENT, _ELEMENT_TEXT, _PATH, _PATH_TEXT = range(6)
 _KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS, _VARIANT_KEY, _VARIANT_PLAIN = range(6, 13)
+_STEPS, _STEPS_TEXT, _PLACE, _SAME, _OF_LIST, _OF_MEMBERS = range(13, 19)
 
 
 _READS = {
@@ -222,6 +232,12 @@ def register(connection: Connection) -> None:
     _register(connection, "jsonb_key_", (NAME,), "BLOB", _KEY)
     _register(connection, "variant_key_", ("JSON",), "BLOB", _VARIANT_KEY)
     _register(connection, "variant_plain_", ("JSON",), "JSON", _VARIANT_PLAIN)
+    _register(connection, "variant_path_", ("JSON", text), "JSON", _STEPS)
+    _register(connection, "variant_text_", ("JSON", text), text, _STEPS_TEXT)
+    _register(connection, "variant_path_", ("JSON", number), "JSON", _PLACE)
+    _register(connection, "to_json", ("JSON",), "JSON", _SAME)
+    _register(connection, "to_json", ("JSON[]",), "JSON", _OF_LIST)
+    _register(connection, "variant_object_", (steps, "JSON[]"), "JSON", _OF_MEMBERS)
     _register(connection, "@>", (NAME, NAME), "BOOLEAN", _WITHIN)
     _register(connection, "<@", (NAME, NAME), "BOOLEAN", _PART)
     for (name, arguments, result, _), function in zip(_EDITS, _edits, strict=True):

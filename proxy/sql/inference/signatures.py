@@ -291,7 +291,8 @@ localtimestamp currentdatetime: -> timestamp
 currenttime: -> timetz
 currentuser currentschema currentcatalog currentdatabase version: -> text
 uuid gen_random_uuid: -> uuid
-jsonextract json_extract: _ text -> json
+jsonextract json_extract variant_path_: _ text -> json
+variant_text_: _ text -> text
 json_member_: _ text -> =
 json_member_text_: _ text -> text
 json_path_: _ _text -> =

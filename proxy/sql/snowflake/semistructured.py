@@ -30,7 +30,7 @@ XML_CALLS = frozenset({"_sf.parse_xml", "_sf.try_parse_xml", "_sf.xmlget"})
 
 _VARIANT_CALLS = frozenset(
     {
-        *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
+        *("variant_path_", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
         *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
         *("_sf.try_parse_json", "_sf.to_variant", "_sf.sort_key_"),
         *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
@@ -40,8 +40,15 @@ _VARIANT_CALLS = frozenset(
 
 _MADE = frozenset(
     {
-        *("json_array", "to_json", "_sf.object_of_", "_sf.object_with_nulls_", "_sf.to_variant"),
-        *("_sf.array_compact", "_sf.array_of_", "json_extract_string"),
+        *(
+            "json_array",
+            "to_json",
+            "_sf.array_made_",
+            "_sf.object_of_",
+            "_sf.object_with_nulls_",
+            "_sf.to_variant",
+        ),
+        *("_sf.array_compact", "_sf.array_of_", "variant_text_"),
     }
 )
 """Calls that give JSON, or a text, already."""
@@ -222,10 +229,10 @@ def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
     """
     if value.this in XML_CALLS:
         return duck("xml_of_", cast(value, exp.DType.VARCHAR))
-    if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
-        value.set("this", "json_extract_string")
+    if value.this == "variant_path_" and not is_grouped_by(value, place or value.parent):
+        value.set("this", "variant_text_")
         return value
-    return duck("json_extract_string", value, text("$"))
+    return duck("variant_text_", value, text("$"))
 
 
 def scalar_text(value: exp.Expr) -> exp.Expr:
@@ -241,7 +248,7 @@ def unquoted(value: exp.Expr) -> exp.Expr:
     """A VARIANT that the syntax shows as its text; all else stays as it is."""
     if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
         return as_text(value)
-    return duck("json_extract_string", value, text("$")) if is_marked(value) else value
+    return duck("variant_text_", value, text("$")) if is_marked(value) else value
 
 
 _PERHAPS_NO_TEXT = (
@@ -345,7 +352,7 @@ def _field(value: exp.Expr, name: object, element: exp.Expr) -> exp.Expr | None:
 def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
     path = extract.expression
     if isinstance(path, exp.JSONPath):
-        made = duck("json_extract", extract.this, text(path_text(path)))
+        made = duck("variant_path_", extract.this, text(path_text(path)))
         keys = [part.this for part in path.expressions[1:]]
         if len(keys) == 1 and (typed := _field(extract.this, keys[0], made)) is not None:
             return typed
@@ -360,9 +367,9 @@ def _element(value: exp.Expr, index: exp.Expr) -> exp.Anonymous:
     if isinstance(index, exp.Literal):
         if index.is_string:
             key = index.this.replace("\\", "\\\\").replace('"', '\\"')
-            return duck("json_extract", value, text(f'$."{key}"'))
+            return duck("variant_path_", value, text(f'$."{key}"'))
         if index.this.isdigit():
-            return duck("json_extract", value, text(f"$[{index.this}]"))
+            return duck("variant_path_", value, text(f"$[{index.this}]"))
     return sf("get_", value, index)
 
 
@@ -400,7 +407,7 @@ _parse("try_parse_json")
 
 @node(exp.Array)
 def _array(array: exp.Array) -> exp.Expr:
-    return duck("json_array", *map(variant, array.expressions))
+    return _of_elements(array.expressions)
 
 
 @node(exp.Struct)
@@ -428,7 +435,18 @@ def object_of(pairs: list[tuple[exp.Expr, exp.Expr]]) -> exp.Expr:
 
 @function("ARRAY_CONSTRUCT")
 def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
-    return duck("json_array", *map(variant, arguments))
+    return _of_elements(arguments)
+
+
+def _of_elements(values: list[exp.Expr]) -> exp.Anonymous:
+    made = [variant(value) for value in values]
+    if all(isinstance(value, _PLAIN) for value in made):
+        return duck("json_array", *made)
+    # DuckDB's json_array rounds the numbers in documents.
+    return sf("array_made_", duck("list_value", *(duck("to_json", value) for value in made)))
+
+
+_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Neg)
 
 
 @function("ARRAY_REPEAT")
@@ -443,7 +461,7 @@ def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
 
 def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
-    plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean, exp.Neg))
+    plain = isinstance(value, _PLAIN)
     made = isinstance(value, exp.Anonymous) and value.this in _MADE
     if plain or made or is_variant(value):
         return value

@@ -54,13 +54,23 @@ GIVING = frozenset(
         *("array_append", "array_prepend", "array_cat", "array_compact", "array_distinct"),
         *("array_reverse", "array_except", "array_intersection", "array_insert", "array_remove"),
         *("array_remove_at", "array_slice", "array_flatten", "array_generate_range", "array_sort"),
-        *("array_max", "array_min", "array_repeat_", "array_of_", "union_of_", "zipped_"),
+        *(
+            "array_max",
+            "array_min",
+            "array_repeat_",
+            "array_of_",
+            "array_made_",
+            "union_of_",
+            "zipped_",
+        ),
         *("split", "strtok_to_array", "list_json_", "parse_xml", "try_parse_xml", "xmlget"),
     }
 )
 """Macros that give a VARIANT, an OBJECT or an ARRAY."""
 
-_OF_DUCKDB = frozenset({"to_json", "json_array", "json_extract", "json_object", "variant_plain_"})
+_OF_DUCKDB = frozenset(
+    {"to_json", "json_array", "variant_path_", "json_object", "variant_plain_", "variant_object_"}
+)
 _OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last"})
 _CASTING = frozenset({"typed_as_", "beside_"})
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
@@ -85,7 +95,7 @@ def _plain(value: exp.Expr) -> exp.Expr:
 
 
 def _text(value: exp.Expr) -> exp.Expr:
-    return duck("json_extract_string", value, text("$"))
+    return duck("variant_text_", value, text("$"))
 
 
 def _plain_text(value: exp.Expr) -> exp.Expr:

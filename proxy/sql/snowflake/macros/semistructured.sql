@@ -16,15 +16,15 @@ CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
   CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
-      THEN CAST(parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
+      THEN CAST(parsed_json_(variant_text_(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
   CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
-      THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
+      THEN CAST(try_parsed_json_(variant_text_(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.json_text_(s) AS
   CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
-      THEN json_extract_string(to_json(s), '$') ELSE CAST(s AS VARCHAR) END
+      THEN variant_text_(to_json(s), '$') ELSE CAST(s AS VARCHAR) END
     ELSE CAST(s AS VARCHAR) END;
 CREATE OR REPLACE MACRO _sf.main.parse_json_twice_(s) AS
   CAST(parsed_json_twice_(_sf.main.json_text_(s)) AS JSON);
@@ -33,17 +33,19 @@ CREATE OR REPLACE MACRO _sf.main.try_parse_json_twice_(s) AS
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
+CREATE OR REPLACE MACRO _sf.main.array_made_(documents) AS to_json(documents);
 -- The elements of an array, and the path to one key of an object.
 CREATE OR REPLACE MACRO _sf.main.elements_(x) AS
-  CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_extract(to_json(x), '$[*]') AS JSON[]) END;
+  CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_elements_(to_json(x)) END;
 CREATE OR REPLACE MACRO _sf.main.key_(k) AS '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"';
 CREATE OR REPLACE MACRO _sf.main.entries_(x) AS
-  list_transform(json_keys(x), lambda k: {'k': k, 'v': json_extract(x, _sf.main.key_(k))});
+  list_transform(json_keys(x), lambda k: {'k': k, 'v': variant_path_(x, _sf.main.key_(k))});
+CREATE OR REPLACE MACRO _sf.main.object_of_sorted_(entries) AS
+  variant_object_(list_transform(entries, lambda e: e.k), list_transform(entries, lambda e: e.v));
 -- An object of entries {k, v}; entries without a key or a value are left out, keys are sorted.
 CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
-  to_json(map_from_entries(list_transform(
-    list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
-    lambda e: (e.k, e.v))));
+  _sf.main.object_of_sorted_(
+    list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)));
 
 -- OBJECT_AGG: {} of no rows.
 CREATE OR REPLACE MACRO _sf.main.object_agg_(entries) AS
@@ -52,7 +54,7 @@ CREATE OR REPLACE MACRO _sf.main.object_with_nulls_(entries) AS
   _sf.main.object_of_(list_transform(entries,
     lambda e: {'k': e.k, 'v': coalesce(e.v, CAST('null' AS JSON))}));
 CREATE OR REPLACE MACRO _sf.main.get_ignore_case_(x, k) AS
-  coalesce(json_extract(to_json(x), _sf.main.key_(k)),
+  coalesce(variant_path_(to_json(x), _sf.main.key_(k)),
     list_filter(_sf.main.entries_(to_json(x)), lambda e: lower(e.k) = lower(k))[1].v);
 
 -- The elements as a lambda sees them: a JSON null is NULL.
@@ -68,13 +70,13 @@ CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
   CASE replace(typeof(i), 'JSONB', 'JSON')
-    WHEN 'VARCHAR' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
+    WHEN 'VARCHAR' THEN variant_path_(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
     WHEN 'JSON' THEN CASE json_type(to_json(i)) WHEN 'VARCHAR'
-      THEN json_extract(to_json(x), _sf.main.key_(json_extract_string(to_json(i), '$')))
+      THEN variant_path_(to_json(x), _sf.main.key_(variant_text_(to_json(i), '$')))
       ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
-        THEN json_extract(to_json(x), TRY_CAST(CAST(to_json(i) AS VARCHAR) AS BIGINT)) END END
+        THEN variant_path_(to_json(x), TRY_CAST(CAST(to_json(i) AS VARCHAR) AS BIGINT)) END END
     ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
-      THEN json_extract(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
+      THEN variant_path_(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
   END;
 
 CREATE OR REPLACE MACRO _sf.main.number_type_(text) AS
@@ -90,7 +92,7 @@ CREATE OR REPLACE MACRO _sf.main.json_typeof_(x, written) AS
 CREATE OR REPLACE MACRO _sf.main.variant_truth_(x) AS
   CASE json_type(x)
     WHEN 'BOOLEAN' THEN CAST(CAST(x AS VARCHAR) AS BOOLEAN)
-    WHEN 'VARCHAR' THEN _sf.main.to_boolean(json_extract_string(x, '$'))
+    WHEN 'VARCHAR' THEN _sf.main.to_boolean(variant_text_(x, '$'))
     WHEN 'NULL' THEN NULL
     WHEN 'ARRAY' THEN CAST(error('Failed to cast variant value ' || CAST(x AS VARCHAR) || ' to BOOLEAN') AS BOOLEAN)
     WHEN 'OBJECT' THEN CAST(error('Failed to cast variant value ' || CAST(x AS VARCHAR) || ' to BOOLEAN') AS BOOLEAN)
@@ -139,7 +141,7 @@ CREATE OR REPLACE MACRO _sf.main.as_object(x) AS CASE WHEN _sf.main.is_object(x)
 CREATE OR REPLACE MACRO _sf.main.as_boolean(x) AS
   CASE WHEN _sf.main.is_boolean(x) THEN CAST(to_json(x) AS BOOLEAN) END;
 CREATE OR REPLACE MACRO _sf.main.as_varchar(x) AS
-  CASE WHEN _sf.main.is_varchar(x) THEN json_extract_string(to_json(x), '$') END;
+  CASE WHEN _sf.main.is_varchar(x) THEN variant_text_(to_json(x), '$') END;
 CREATE OR REPLACE MACRO _sf.main.as_char(x) AS _sf.main.as_varchar(x);
 CREATE OR REPLACE MACRO _sf.main.as_integer(x) AS
   CASE WHEN _sf.main.is_integer(x) THEN CAST(to_json(x) AS BIGINT) END;
@@ -147,12 +149,12 @@ CREATE OR REPLACE MACRO _sf.main.as_double(x) AS
   CASE WHEN _sf.main.is_double(x) THEN CAST(to_json(x) AS DOUBLE) END;
 CREATE OR REPLACE MACRO _sf.main.as_real(x) AS _sf.main.as_double(x);
 CREATE OR REPLACE MACRO _sf.main.as_date(x) AS
-  CASE WHEN _sf.main.is_date(x) THEN CAST(json_extract_string(to_json(x), '$') AS DATE) END;
+  CASE WHEN _sf.main.is_date(x) THEN CAST(variant_text_(to_json(x), '$') AS DATE) END;
 CREATE OR REPLACE MACRO _sf.main.as_time(x) AS
-  CASE WHEN _sf.main.is_time(x) THEN CAST(json_extract_string(to_json(x), '$') AS TIME) END;
+  CASE WHEN _sf.main.is_time(x) THEN CAST(variant_text_(to_json(x), '$') AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_ntz(x) AS
   CASE WHEN _sf.main.is_timestamp_ntz(x)
-       THEN CAST(json_extract_string(to_json(x), '$') AS TIMESTAMP) END;
+       THEN CAST(variant_text_(to_json(x), '$') AS TIMESTAMP) END;
 
 CREATE OR REPLACE MACRO _sf.main.strip_null_value(x) AS
   CASE json_type(to_json(x)) WHEN 'NULL' THEN NULL ELSE to_json(x) END;
@@ -163,7 +165,7 @@ CREATE OR REPLACE MACRO _sf.main.hex_in_(s) AS
 CREATE OR REPLACE MACRO _sf.main.as_binary(x) AS
   CASE typeof(x) WHEN 'BLOB' THEN CAST(x AS BLOB)
     WHEN 'JSON' THEN CASE json_type(to_json(x)) WHEN 'VARCHAR'
-      THEN _sf.main.hex_in_(json_extract_string(to_json(x), '$')) END END;
+      THEN _sf.main.hex_in_(variant_text_(to_json(x), '$')) END END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_ltz(x) AS
   CASE typeof(x) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS TIMESTAMPTZ) END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_tz(x) AS
@@ -199,7 +201,7 @@ CREATE OR REPLACE MACRO _sf.main.object_pick_(x, keys) AS
     lambda e: list_contains(keys, e.k))) END;
 -- The keys of OBJECT_PICK, given as one array or one by one.
 CREATE OR REPLACE MACRO _sf.main.texts_(x) AS
-  list_transform(_sf.main.elements_(x), lambda e: json_extract_string(e, '$'));
+  list_transform(_sf.main.elements_(x), lambda e: variant_text_(e, '$'));
 CREATE OR REPLACE MACRO _sf.main.arrays_to_object(keys, vals) AS
   CASE WHEN keys IS NOT NULL AND vals IS NOT NULL THEN _sf.main.object_of_(list_transform(
     list_zip(_sf.main.texts_(keys), _sf.main.elements_(vals)),
@@ -270,7 +272,7 @@ CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
      :CASE WHEN b < 0 THEN greatest(len(_sf.main.elements_(x)) + b, 0) ELSE b END]);
 CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
   CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
-    list_transform(_sf.main.elements_(x), lambda e: coalesce(json_extract_string(e, '$'), '')), d),
+    list_transform(_sf.main.elements_(x), lambda e: coalesce(variant_text_(e, '$'), '')), d),
     CASE WHEN x IS NOT NULL THEN '' END) END;
 CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
   CASE WHEN json_type(e) IN ('ARRAY', 'NULL') THEN _sf.main.elements_(e)
@@ -342,7 +344,7 @@ CREATE OR REPLACE MACRO _sf.main.member_(p, k) AS
 CREATE OR REPLACE MACRO _sf.main.flat_object_(x, p) AS
   list_transform(list_sort(json_keys(to_json(x))), lambda k: {
     'seq': CAST(1 AS BIGINT), 'key': k, 'path': _sf.main.member_(p, k),
-    'index': CAST(NULL AS BIGINT), 'value': json_extract(to_json(x), _sf.main.key_(k)),
+    'index': CAST(NULL AS BIGINT), 'value': variant_path_(to_json(x), _sf.main.key_(k)),
     'this': to_json(x)});
 CREATE OR REPLACE MACRO _sf.main.flat_(x, p, outer_, mode) AS
   CASE
@@ -393,7 +395,7 @@ CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
 -- A VARIANT as a value of the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
   cast_to_type(CASE WHEN typeof(t) IN ('JSON', 'JSONB') THEN CAST(to_json(x) AS VARCHAR)
-                    ELSE json_extract_string(to_json(x), '$') END, t);
+                    ELSE variant_text_(to_json(x), '$') END, t);
 -- ... to be compared with `t`: a fraction beside a whole number would be rounded.
 CREATE OR REPLACE MACRO _sf.main.beside_(x, t) AS
   CASE WHEN typeof(t) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
@@ -405,7 +407,7 @@ CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
 CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
-  json_extract(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
+  variant_path_(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
     THEN to_json(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
