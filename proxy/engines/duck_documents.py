@@ -9,7 +9,7 @@ compared as a text. Each function is there for json and for jsonb, and gives wha
 - `json_elements_`, `json_element_texts_`: lists of what an array has.
 - `jsonb_key_(doc)`: bytes that sort as Postgres sorts jsonb, and are equal where two of them are.
 - `variant_path_(doc, path or number)`, `variant_text_(doc, path)`: what a path of a VARIANT's leads to.
-- `to_json(doc)`, `to_json(docs)`, `variant_object_(names, docs)`: a document, an array and an object of
+- `to_json(doc)`, `variant_list_(docs)`, `variant_object_(names, docs)`: a document, an array and an object of
   documents as they are written, without blanks; DuckDB's own `to_json` rounds their numbers.
 - `variant_key_(doc)`: bytes that sort as VARIANTs do, and are equal where two of them are;
   `variant_plain_(doc)`: the one document of all that are equal.
@@ -236,7 +236,7 @@ def register(connection: Connection) -> None:
     _register(connection, "variant_text_", ("JSON", text), text, _STEPS_TEXT)
     _register(connection, "variant_path_", ("JSON", number), "JSON", _PLACE)
     _register(connection, "to_json", ("JSON",), "JSON", _SAME)
-    _register(connection, "to_json", ("JSON[]",), "JSON", _OF_LIST)
+    _register(connection, "variant_list_", ("JSON[]",), "JSON", _OF_LIST)
     _register(connection, "variant_object_", (steps, "JSON[]"), "JSON", _OF_MEMBERS)
     _register(connection, "@>", (NAME, NAME), "BOOLEAN", _WITHIN)
     _register(connection, "<@", (NAME, NAME), "BOOLEAN", _PART)

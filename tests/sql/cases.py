@@ -106,6 +106,7 @@ def _stand_in_for_documents(connection: duckdb.DuckDBPyConnection) -> None:
         ("variant_plain_", documents.variant_plain, ["JSON"], "JSON"),
         ("variant_steps_", documents.at_steps, ["JSON", "VARCHAR"], "JSON"),
         ("variant_text_", documents.text_at_steps, ["JSON", "VARCHAR"], "VARCHAR"),
+        ("variant_list_", documents.of_list, ["JSON[]"], "JSON"),
         ("variant_object_", documents.of_members, ["VARCHAR[]", "JSON[]"], "JSON"),
     ):
         function = _null_of_null(body, len(arguments))

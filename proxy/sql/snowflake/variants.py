@@ -69,7 +69,15 @@ GIVING = frozenset(
 """Macros that give a VARIANT, an OBJECT or an ARRAY."""
 
 _OF_DUCKDB = frozenset(
-    {"to_json", "json_array", "variant_path_", "json_object", "variant_plain_", "variant_object_"}
+    {
+        "to_json",
+        "json_array",
+        "variant_path_",
+        "json_object",
+        "variant_plain_",
+        "variant_object_",
+        "variant_list_",
+    }
 )
 _OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last"})
 _CASTING = frozenset({"typed_as_", "beside_"})
@@ -104,6 +112,10 @@ def _plain_text(value: exp.Expr) -> exp.Expr:
 
 def _number(value: exp.Expr) -> exp.Expr:
     return cast(_text(value), exp.DType.DOUBLE)
+
+
+def _digits(value: exp.Expr) -> exp.Expr:
+    return sf("variant_digits_", value)
 
 
 def _truth(value: exp.Expr) -> exp.Expr:
@@ -406,6 +418,10 @@ class Variants(Typing):
         if self._is_document(node.this):
             self._note(bare(node.this), _number)
 
+    def _note_cast(self, node: exp.Cast) -> None:
+        if node.to.this == exp.DType.DECIMAL and self._is_document(node.this):
+            self._note(bare(node.this), _digits)
+
     def _note_ranked(self, node: exp.ArgMax | exp.ArgMin) -> None:
         if self._is_document(node.expression):
             self._note(node.expression, _key)
@@ -685,6 +701,7 @@ Variants._visits = {
 _NOTED: dict[type, Callable[..., None]] = {
     exp.Max: Variants._note_extreme,
     exp.Min: Variants._note_extreme,
+    exp.Cast: Variants._note_cast,
     exp.Neg: Variants._note_negated,
     exp.ArgMax: Variants._note_ranked,
     exp.ArgMin: Variants._note_ranked,

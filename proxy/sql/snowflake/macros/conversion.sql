@@ -65,7 +65,7 @@ CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
     WHEN 'FLOAT' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
     WHEN 'JSON' THEN CASE json_type(to_json(x))
       WHEN 'DOUBLE'
-        THEN CAST(round(CAST(variant_text_(to_json(x), '$') AS DOUBLE)) AS BIGINT)
+        THEN CAST(CAST(variant_text_(to_json(x), '$') AS DECIMAL(38, 18)) AS BIGINT)
       ELSE CAST(to_json(x) AS BIGINT) END
     ELSE CAST(x AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_int_(x) AS TRY(_sf.main.to_int_(x));

@@ -33,7 +33,7 @@ CREATE OR REPLACE MACRO _sf.main.try_parse_json_twice_(s) AS
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
-CREATE OR REPLACE MACRO _sf.main.array_made_(documents) AS to_json(documents);
+CREATE OR REPLACE MACRO _sf.main.array_made_(documents) AS variant_list_(documents);
 -- The elements of an array, and the path to one key of an object.
 CREATE OR REPLACE MACRO _sf.main.elements_(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_elements_(to_json(x)) END;
@@ -64,8 +64,8 @@ CREATE OR REPLACE MACRO _sf.main.items_(x) AS
 -- What a lambda made of the elements: whole numbers have no fraction.
 CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
   CASE typeof(l) WHEN 'DOUBLE[]'
-    THEN to_json(list_transform(l, lambda e: CAST(_sf.main.any_text_(e) AS JSON)))
-    ELSE to_json(l) END;
+    THEN variant_list_(list_transform(l, lambda e: CAST(_sf.main.any_text_(e) AS JSON)))
+    ELSE variant_list_(list_transform(l, lambda e: to_json(e))) END;
 
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
@@ -88,6 +88,10 @@ CREATE OR REPLACE MACRO _sf.main.json_typeof_(x, written) AS
     WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'VARCHAR' THEN 'VARCHAR'
     WHEN 'ARRAY' THEN 'ARRAY' WHEN 'OBJECT' THEN 'OBJECT'
     ELSE _sf.main.number_type_(written) END;
+-- ... and where a number is, to be cast to one: DuckDB's own cast of a JSON rounds it.
+CREATE OR REPLACE MACRO _sf.main.variant_digits_(x) AS
+  CASE json_type(x) WHEN 'BOOLEAN' THEN CASE CAST(x AS VARCHAR) WHEN 'true' THEN '1' ELSE '0' END
+    ELSE variant_text_(x, '$') END;
 -- A VARIANT where a truth value is wanted: numbers but 0 are true.
 CREATE OR REPLACE MACRO _sf.main.variant_truth_(x) AS
   CASE json_type(x)
@@ -215,14 +219,14 @@ CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
-  CASE WHEN x IS NOT NULL THEN to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v))) END;
+  CASE WHEN x IS NOT NULL THEN variant_list_(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
-  CASE WHEN x IS NOT NULL THEN to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x))) END;
+  CASE WHEN x IS NOT NULL THEN variant_list_(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x))) END;
 CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL
-       THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
+       THEN variant_list_(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
 CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
-  to_json(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
+  variant_list_(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
 -- What VARIANTs are compared and sorted by (engines/duck_documents.py): numbers by their value,
 -- booleans, strings by code point, arrays, objects, JSON null.
 CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS variant_key_(to_json(e));
@@ -237,37 +241,37 @@ CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
 CREATE OR REPLACE MACRO _sf.main.array_position(v, x) AS
   CAST(list_position(_sf.main.equal_keys_(x), variant_key_(_sf.main.variant_of_(v))) - 1 AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS
-  to_json(list_filter(_sf.main.elements_(x),
+  variant_list_(list_filter(_sf.main.elements_(x),
     lambda e, i: list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(e)) = i));
-CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS to_json(list_reverse(_sf.main.elements_(x)));
+CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS variant_list_(list_reverse(_sf.main.elements_(x)));
 -- The k-th occurrence of an element is dropped (kept) if the other array has it k times or more.
 CREATE OR REPLACE MACRO _sf.main.array_except(x, y) AS
   CASE WHEN y IS NOT NULL THEN
-  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+  variant_list_(list_filter(_sf.main.elements_(x), lambda e, i:
     len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
     > len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e))))) END;
 CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
   CASE WHEN y IS NOT NULL THEN
-  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+  variant_list_(list_filter(_sf.main.elements_(x), lambda e, i:
     len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
     <= len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e))))) END;
 CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
   list_has_any(_sf.main.equal_keys_(x), _sf.main.equal_keys_(y));
 CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
-  CASE WHEN x IS NOT NULL AND p IS NOT NULL THEN to_json(list_concat(list_concat(
+  CASE WHEN x IS NOT NULL AND p IS NOT NULL THEN variant_list_(list_concat(list_concat(
     list_resize(_sf.main.elements_(x),
       CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END, CAST('null' AS JSON)),
     [to_json(v)]),
     _sf.main.elements_(x)
       [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:])) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
-  CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
+  CASE WHEN v IS NOT NULL THEN variant_list_(list_filter(_sf.main.elements_(x),
     lambda e: variant_key_(e) <> variant_key_(_sf.main.variant_of_(v)))) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
-  CASE WHEN p IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+  CASE WHEN p IS NOT NULL THEN variant_list_(list_filter(_sf.main.elements_(x), lambda e, i:
     i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END)) END;
 CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
-  to_json(_sf.main.elements_(x)
+  variant_list_(_sf.main.elements_(x)
     [CASE WHEN a < 0 THEN greatest(len(_sf.main.elements_(x)) + a, 0) ELSE a END + 1
      :CASE WHEN b < 0 THEN greatest(len(_sf.main.elements_(x)) + b, 0) ELSE b END]);
 CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
@@ -279,23 +283,24 @@ CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
        ELSE error('Not an array of arrays: ' || CAST(e AS VARCHAR)) END;
 CREATE OR REPLACE MACRO _sf.main.array_flatten(x) AS
   CASE WHEN NOT list_contains(_sf.main.equal_keys_(x), variant_key_(CAST('null' AS JSON)))
-       THEN to_json(flatten(list_transform(_sf.main.elements_(x),
+       THEN variant_list_(flatten(list_transform(_sf.main.elements_(x),
               lambda e: _sf.main.must_be_array_(e)))) END;
 -- An array of objects {$1, $2, ...} of the elements of arrays; the shorter go on with nulls.
 CREATE OR REPLACE MACRO _sf.main.zipped_(lists) AS
   CASE WHEN len(list_filter(lists, lambda l: coalesce(len(l), 1) > 0)) = 0
        THEN CAST('[{}]' AS JSON)
        WHEN len(list_filter(lists, lambda l: l IS NULL)) = 0
-       THEN to_json(list_transform(range(1, list_max(list_transform(lists, lambda l: len(l))) + 1),
-         lambda i: to_json(map_from_entries(list_transform(lists,
-           lambda l, k: ('$' || k, coalesce(l[i], CAST('null' AS JSON)))))))) END;
+       THEN variant_list_(list_transform(
+         range(1, list_max(list_transform(lists, lambda l: len(l))) + 1),
+         lambda i: variant_object_(list_transform(lists, lambda l, k: '$' || k),
+           list_transform(lists, lambda l: l[i])))) END;
 -- The multiset union: each element as often as in the array that has it most often.
 CREATE OR REPLACE MACRO _sf.main.times_in_(l, key) AS
   len(list_filter(l, lambda p: p.k = key));
 CREATE OR REPLACE MACRO _sf.main.keyed_(l) AS
   list_transform(l, lambda e: {'k': variant_key_(e), 'e': e});
 CREATE OR REPLACE MACRO _sf.main.union_of_keyed_(lists, keys) AS
-  to_json(flatten(list_transform(
+  variant_list_(flatten(list_transform(
     list_filter(flatten(lists), lambda o, i: list_position(keys, o.k) = i),
     lambda o: list_resize([o.e],
       list_max(list_transform(lists, lambda l: _sf.main.times_in_(l, o.k))), o.e))));
@@ -317,7 +322,7 @@ CREATE OR REPLACE MACRO _sf.main.sorted_(x, ascending, nulls_first) AS
        WHEN nulls_first THEN list_sort(_sf.main.sort_keys_(x), 'DESC', 'NULLS FIRST')
        ELSE list_sort(_sf.main.sort_keys_(x), 'DESC', 'NULLS LAST') END;
 CREATE OR REPLACE MACRO _sf.main.array_sort(x, ascending := true, nulls_first := NULL) AS
-  to_json(list_transform(
+  variant_list_(list_transform(
     _sf.main.sorted_(x, ascending, coalesce(nulls_first, NOT ascending)),
     lambda k: coalesce(k.e, CAST('null' AS JSON))));
 CREATE OR REPLACE MACRO _sf.main.array_max(x) AS
@@ -410,8 +415,8 @@ CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
   variant_path_(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
-    THEN to_json(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
-    ELSE to_json(list_) END, CAST('[]' AS JSON));
+    THEN variant_list_(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
+    ELSE variant_list_(list_transform(list_, lambda e: to_json(e))) END, CAST('[]' AS JSON));
 
 -- Structured types.
 CREATE OR REPLACE MACRO _sf.main.with_keys_(x, keys) AS
