@@ -154,7 +154,7 @@ class Documents(Statements):
         if outputs is not None and any(output.kind == self.document for output in outputs):
             self._look_at_distinct(node, outputs)
         self._look_at_order(node, outputs)
-        self._look_at_groups(node)
+        self._look_at_groups(node, outputs)
         return outputs
 
     def _look_at_distinct(self, node: exp.Select, outputs: list[Output]) -> None:
@@ -197,7 +197,7 @@ class Documents(Statements):
             elif self._is_document(one.this):
                 self._compared[id(one.this)] = one.this
 
-    def _look_at_groups(self, node: exp.Select) -> None:
+    def _look_at_groups(self, node: exp.Select, outputs: list[Output] | None) -> None:
         group = node.args.get("group")
         if group is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -101,6 +102,10 @@ ANSWERS: tuple[tuple[str, list[Any]], ...] = (
     ("select listagg(v, ',') within group (order by id) from t", ["3,10,1,1.0,a"]),
     ("select mode(v) from t", ["1"]),
     ("select row_number() over (partition by v order by id) r from t qualify r > 1", [2]),
+    ("select sum(distinct v), array_size(approx_top_k(v, 9)) from t where id < 5", [(14.0, 3)]),
+    ("select * from (select v, n, id from t where id < 5) pivot (max(id) for n in (1, 2)) order by v", [("1", 3, 4), ("3", 1, None), ("10", None, None)]),
+    ("select * from (select v, n from t) pivot (max(v) for n in (1, 10))", [("3", "10")]),
+    ("select * from (select v, id from t where id > 3) pivot (max(id) for v in (1, 'a'))", [(4, 5)]),
     # Sets.
     ("select distinct v from t order by v", ["1", "3", "10", '"a"', "null", None]),
     ("select v from t union select w from t order by 1 limit 3", ["1", "3", "10"]),
@@ -108,6 +113,11 @@ ANSWERS: tuple[tuple[str, list[Any]], ...] = (
     ("select v from (select v from t minus select w from t) order by v", ["3", "null"]),
     ("select v from distinct_v order by v limit 2", ["1", "3"]),
     ("select c from counted where v = 1.00", [2]),
+    ("with recursive r as (select 1 i, v from t where id = 3 union all select i + 1, v from r where i < 3) select v, max(i) from r group by v", [("1", 3)]),
+    # Numbers keep their digits and their type.
+    ("select v:a, v:b, v:a::number(38, 3), v:b::int, typeof(v:b), v:b::varchar from (select parse_json('{\"a\":12345678901234567890.123, \"b\":1.912e2}') v)", [("12345678901234567890.123", "1.912e2", Decimal("12345678901234567890.123"), 191, "DOUBLE", "191.2")]),
+    ("select array_append(v, 1), array_slice(v, 0, 1), object_construct('k', v) from (select parse_json('[1.0000000000000000001, 2e3]') v)", [("[1.0000000000000000001,2e3,1]", "[1.0000000000000000001]", '{"k":[1.0000000000000000001,2e3]}')]),
+    ("select f.value, f.value::number(38, 19) from table(flatten(parse_json('[1.0000000000000000001]'))) f", [("1.0000000000000000001", Decimal("1.0000000000000000001"))]),
     # Paths and FLATTEN's columns.
     ("select b:x, count(*) from o group by b:x order by 1", [("1", 2), ("2", 1)]),
     ("select f.value, count(*) from o, lateral flatten(a) f group by f.value order by 1", [("1", 3), ("2", 2), ("10", 1)]),

@@ -403,7 +403,7 @@ class Variants(Typing):
         self._chosen[id(node)] = node
 
     def _look_at_distinct_values(self, node: exp.Distinct) -> None:
-        way = _key if isinstance(node.parent, exp.Count) else _plain
+        way = _OF_DISTINCT.get(node.parent.__class__, _plain)
         for one in node.expressions:
             if self._is_document(one):
                 if isinstance(node.parent, exp.Order):
@@ -436,6 +436,10 @@ class Variants(Typing):
             self._note(node.expressions[0], _text)  # JSON null is NULL to arithmetic
         elif name == "hash":
             self._note_plain(node)
+        elif name == "top_k_":
+            for one in node.expressions[0].find_all(exp.ArrayAgg):
+                if self._is_document(one.this):
+                    self._note(one.this, _plain)
 
     def _note_plain(self, node: exp.Expr) -> None:
         for one in [node.this] if isinstance(node, exp.Mode) else node.expressions:
@@ -466,11 +470,12 @@ class Variants(Typing):
             raise self._refused("SELECT DISTINCT * of columns of one name", node)
         self._singles.append((node, names, [one.kind == _VARIANT for one in outputs]))
 
-    def _look_at_groups(self, node: exp.Select) -> None:
+    def _look_at_groups(self, node: exp.Select, outputs: list[Output] | None) -> None:
         group = node.args.get("group")
         if group is None:
             return
         if group.args.get("all"):
+            self._spell_star_out(node, outputs)
             kept = [_value(one) for one in node.expressions]
             keys = [one for one in kept if not _aggregates(one)]
             if not any(map(self._is_document, keys)) or any(one.is_star for one in keys):
@@ -484,6 +489,23 @@ class Variants(Typing):
         parts = [(one, self._meant(one, node)) for one in _parts_of_group(group)]
         if any(self._is_document(value) for _, value in parts):
             self._groups += [(node, one, value) for one, value in parts if value is not None]
+
+    def _spell_star_out(self, node: exp.Select, outputs: list[Output] | None) -> None:
+        """The columns of `*`, if that is one of the projections and VARIANTs are among them."""
+        places = [index for index, one in enumerate(node.expressions) if one.is_star]
+        if len(places) != 1 or outputs is None:
+            return
+        start = places[0]
+        end = len(outputs) - (len(node.expressions) - start - 1)
+        expanded = outputs[start:end]
+        names = [output.name for output in expanded]
+        if not any(output.kind == _VARIANT for output in expanded) or len(set(names)) < len(names):
+            return
+        columns = [exp.column(name, quoted=True) for name in names]
+        for column, output in zip(columns, expanded, strict=True):
+            self._kinds[id(column)] = output.kind
+        before, after = node.expressions[:start], node.expressions[start + 1 :]
+        node.set("expressions", [*before, *columns, *after])
 
     def _meant(self, one: exp.Expr, node: exp.Select) -> exp.Expr | None:
         """What a part of GROUP BY is: a projection by its number or alias, or what is written."""
@@ -697,6 +719,8 @@ Variants._visits = {
     exp.Between: Variants._between,
     exp.Case: Variants._case,
 }
+
+_OF_DISTINCT: dict[type, _Way] = {exp.Count: _key, exp.Sum: _number, exp.Avg: _number}
 
 _NOTED: dict[type, Callable[..., None]] = {
     exp.Max: Variants._note_extreme,
