@@ -50,7 +50,7 @@ from proxy.sql.snowflake.assigning import writes_texts
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
-from proxy.sql.snowflake.variants import makes_variants, may_compare, relations_of
+from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relations_of
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write

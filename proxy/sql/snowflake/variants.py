@@ -16,7 +16,7 @@ Where a type is not known, nothing is changed; what cannot be written so is refu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sqlglot import exp
@@ -25,11 +25,30 @@ from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Output, Scope, Source
 from proxy.sql.inference.signatures import UNKNOWN, Type, common, compared
 from proxy.sql.inference.statements import Statements
-from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import put_around, same
 from proxy.sql.postgres_typing import Typing
-from proxy.sql.postgres_values import holds_aggregate
-from proxy.sql.snowflake.registry import cast, duck, sf, text
+from proxy.sql.snowflake.variant_forms import (
+    Way,
+    aggregates,
+    as_variant,
+    cast_as,
+    change_outputs,
+    chosen,
+    digits_of,
+    key_of,
+    key_of_other,
+    make_distinct,
+    number_of,
+    outside_queries,
+    parts_of_group,
+    plain,
+    plain_text_of,
+    text_of,
+    truth_of,
+    unchanged,
+    unite,
+    value_of,
+)
 
 _VARIANT = "json"
 _ROWS_OF_FLATTEN = "rows of FLATTEN"
@@ -83,105 +102,6 @@ _OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last"
 _CASTING = frozenset({"typed_as_", "beside_"})
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
 
-_Way = Callable[[exp.Expr], exp.Expr]
-
-
-def _as_variant(value: exp.Expr) -> exp.Expr:
-    return sf("variant_of_", value)
-
-
-def _key(value: exp.Expr) -> exp.Expr:
-    return duck("variant_key_", value)
-
-
-def _key_of_other(value: exp.Expr) -> exp.Expr:
-    return _key(_as_variant(value))
-
-
-def _plain(value: exp.Expr) -> exp.Expr:
-    return duck("variant_plain_", value)
-
-
-def _text(value: exp.Expr) -> exp.Expr:
-    return duck("variant_text_", value, text("$"))
-
-
-def _plain_text(value: exp.Expr) -> exp.Expr:
-    return _text(_plain(value))
-
-
-def _number(value: exp.Expr) -> exp.Expr:
-    return cast(_text(value), exp.DType.DOUBLE)
-
-
-def _digits(value: exp.Expr) -> exp.Expr:
-    return sf("variant_digits_", value)
-
-
-def _truth(value: exp.Expr) -> exp.Expr:
-    return sf("variant_truth_", value)
-
-
-def _cast_as(other: exp.Expr, value: exp.Expr) -> exp.Expr:
-    return sf("typed_as_", value, other.copy())
-
-
-def _with_derived(*kinds: type) -> frozenset[type]:
-    """The types of nodes, with all that are derived from them."""
-    derived = (_with_derived(*kind.__subclasses__()) for kind in kinds)
-    return frozenset(kinds).union(*derived)
-
-
-_COMPARING = _with_derived(
-    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
-    *(exp.Between, exp.In, exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Join),
-    *(exp.Window, exp.Case, exp.If, exp.Func, exp.Where, exp.Qualify, exp.Having, exp.Merge),
-    exp.Neg,
-)
-_QUERIES = _with_derived(exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
-_MADE = frozenset(
-    {exp.JSONExtract, exp.GetExtract, exp.Bracket, exp.Array, exp.Struct, exp.Explode}
-)
-_MAKERS = ("ARRAY_", "OBJECT_", "PARSE_", "TRY_PARSE_", "TO_VARIANT", "TO_ARRAY", "TO_OBJECT")
-_SEMI = frozenset({exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.ARRAY})
-
-
-def may_compare(tree: exp.Expr, nodes: Listing) -> bool:
-    """Whether a statement compares what may be VARIANTs, as far as its text tells."""
-    kinds = nodes.kinds
-    if tree.__class__ not in _QUERIES and not (
-        tree.__class__ is exp.Create and isinstance(tree.args.get("expression"), exp.Query)
-    ):
-        return False
-    if _COMPARING.isdisjoint(kinds):
-        return False
-    return exp.Table in kinds or makes_variants(nodes)
-
-
-def makes_variants(nodes: Listing) -> bool:
-    """Whether a statement's text shows VARIANTs, whatever its tables have."""
-    kinds = nodes.kinds
-    if not _MADE.isdisjoint(kinds):
-        return True
-    if exp.Anonymous in kinds and any(
-        str(call.args["this"]).upper().startswith(_MAKERS) for call in nodes.of(exp.Anonymous)
-    ):
-        return True
-    return exp.DataType in kinds and any(
-        one.args["this"] in _SEMI for one in nodes.of(exp.DataType)
-    )
-
-
-def relations_of(nodes: Listing) -> tuple[tuple[str, ...], ...]:
-    """The names of the relations that a statement reads, as far as they are names."""
-    found = {}
-    for table in nodes.of(exp.Table):
-        args = table.args
-        if args["this"].__class__ is exp.Identifier:
-            path = [args.get("catalog"), args.get("db"), args["this"]]
-            found[tuple([part.this for part in path if part is not None])] = None
-    return tuple(found)
-
 
 class Variants(Typing):
     """Notes what compares VARIANTs while a statement is visited; `compare_documents` changes it."""
@@ -191,9 +111,9 @@ class Variants(Typing):
 
     def begin(self) -> None:
         super().begin()
-        self._ways: dict[int, tuple[exp.Expr, _Way]] = {}
-        self._pairs: dict[int, tuple[exp.Nullif, _Way, _Way]] = {}
-        self._queries: dict[int, tuple[exp.Expr, list[_Way | None]]] = {}
+        self._ways: dict[int, tuple[exp.Expr, Way]] = {}
+        self._pairs: dict[int, tuple[exp.Nullif, Way, Way]] = {}
+        self._queries: dict[int, tuple[exp.Expr, list[Way | None]]] = {}
         self._extremes: dict[int, exp.Expr] = {}
         self._chosen: dict[int, exp.Expr] = {}
         self._groups: list[tuple[exp.Select, exp.Expr, exp.Expr]] = []
@@ -246,8 +166,8 @@ class Variants(Typing):
         left_out = star.args.get("except_")
         if not left_out or any(v for k, v in star.args.items() if k != "except_"):
             return super()._star(node, scope)
-        plain = exp.Column(this=exp.Star(), table=node.args.get("table"))
-        outputs = super()._star(plain if node.args.get("table") else exp.Star(), scope)
+        whole = exp.Column(this=exp.Star(), table=node.args.get("table"))
+        outputs = super()._star(whole if node.args.get("table") else exp.Star(), scope)
         names = {one.name.lower() for one in left_out}
         return None if outputs is None else [one for one in outputs if one.name not in names]
 
@@ -271,13 +191,13 @@ class Variants(Typing):
     def condition(self, node: exp.Expr | None, scope: Scope) -> None:
         super().condition(node, scope)
         if self._is_document(node):
-            self._note(node, _truth)
+            self._note(node, truth_of)
 
     def coerce(self, node: exp.Expr | None, kind: Type) -> None:
         if kind != _VARIANT:  # a text beside a VARIANT is a text
             super().coerce(node, kind)
 
-    def _note(self, node: exp.Expr | None, way: _Way) -> None:
+    def _note(self, node: exp.Expr | None, way: Way) -> None:
         if node is not None:
             self._ways[id(node)] = node, way
 
@@ -287,7 +207,7 @@ class Variants(Typing):
         for value, way in self._aligned([value for value in present if value is not None]):
             self._note(value, way)
 
-    def _aligned(self, values: list[exp.Expr]) -> list[tuple[exp.Expr, _Way]]:
+    def _aligned(self, values: list[exp.Expr]) -> list[tuple[exp.Expr, Way]]:
         paths = {id(value): path for value in values if (path := self._path(value)) is not None}
         documents = [v for v in values if self._is_document(v) or id(v) in paths]
         if not documents:
@@ -295,17 +215,17 @@ class Variants(Typing):
         others = [value for value in values if value not in documents]
         kinds = {self._known(value) for value in others}
         if others and kinds <= _TEXTS:
-            return [(one, self._whole(one, paths, _text)) for one in documents]
+            return [(one, self._whole(one, paths, text_of)) for one in documents]
         if others and kinds <= _CAST:
-            way = partial(_cast_as, others[0])
+            way = partial(cast_as, others[0])
             return [(one, way) for one in documents if id(one) not in paths]
         if others and None in kinds and any(id(one) in paths for one in documents):
             return []  # the type is seen when it is bound
-        return [(one, self._whole(one, paths, _key)) for one in documents] + [
-            (one, _key_of_other) for one in others
+        return [(one, self._whole(one, paths, key_of)) for one in documents] + [
+            (one, key_of_other) for one in others
         ]
 
-    def _whole(self, value: exp.Expr, paths: dict[int, exp.Expr], way: _Way) -> _Way:
+    def _whole(self, value: exp.Expr, paths: dict[int, exp.Expr], way: Way) -> Way:
         path = paths.get(id(value))
         return way if path is None else lambda _: way(path)
 
@@ -324,7 +244,7 @@ class Variants(Typing):
             return
         ways = {id(one): way for one, way in self._aligned([left, right])}
         if ways:
-            same_ = ways.get(id(left), _unchanged), ways.get(id(right), _unchanged)
+            same_ = ways.get(id(left), unchanged), ways.get(id(right), unchanged)
             self._pairs[id(left.parent)] = left.parent, *same_
 
     def _between(self, node: exp.Between, scope: Scope) -> Type:
@@ -349,7 +269,7 @@ class Variants(Typing):
 
     def _compare_with_query(self, left: Sequence[exp.Expr], query: exp.Expr, scope: Scope) -> None:
         columns = self.settle(self.query(query, scope))
-        ways: list[_Way | None] = [None] * len(columns)
+        ways: list[Way | None] = [None] * len(columns)
         for index, one in enumerate(left):
             kind = self.kind_of(one, scope)
             if index >= len(columns):
@@ -361,12 +281,12 @@ class Variants(Typing):
             if kind != _VARIANT and other != _VARIANT:
                 continue
             if kind == _VARIANT and other == _VARIANT:
-                here, there = _key, _key
+                here, there = key_of, key_of
             elif other in _TEXTS or kind in _TEXTS:
-                here, there = (_text, None) if kind == _VARIANT else (None, _text)
+                here, there = (text_of, None) if kind == _VARIANT else (None, text_of)
             else:
-                here = _key if kind == _VARIANT else _key_of_other
-                there = _key if other == _VARIANT else _key_of_other
+                here = key_of if kind == _VARIANT else key_of_other
+                there = key_of if other == _VARIANT else key_of_other
             if here is not None:
                 self._note(one, here)
             ways[index] = there
@@ -396,14 +316,14 @@ class Variants(Typing):
             return kind
         for node, kind in zip(nodes, kinds, strict=True):
             if kind != _VARIANT and not isinstance(bare(node), exp.Null):
-                self._note(bare(node), _as_variant)
+                self._note(bare(node), as_variant)
         return _VARIANT
 
     def _choose(self, node: exp.Greatest | exp.Least) -> None:
         self._chosen[id(node)] = node
 
     def _look_at_distinct_values(self, node: exp.Distinct) -> None:
-        way = _OF_DISTINCT.get(node.parent.__class__, _plain)
+        way = _OF_DISTINCT.get(node.parent.__class__, plain)
         for one in node.expressions:
             if self._is_document(one):
                 if isinstance(node.parent, exp.Order):
@@ -416,43 +336,43 @@ class Variants(Typing):
 
     def _note_negated(self, node: exp.Neg) -> None:
         if self._is_document(node.this):
-            self._note(bare(node.this), _number)
+            self._note(bare(node.this), number_of)
 
     def _note_cast(self, node: exp.Cast) -> None:
         if node.to.this == exp.DType.DECIMAL and self._is_document(node.this):
-            self._note(bare(node.this), _digits)
+            self._note(bare(node.this), digits_of)
 
     def _note_ranked(self, node: exp.ArgMax | exp.ArgMin) -> None:
         if self._is_document(node.expression):
-            self._note(node.expression, _key)
+            self._note(node.expression, key_of)
 
     def _note_counted(self, node: exp.ApproxDistinct) -> None:
         if self._is_document(node.this):
-            self._note(node.this, _key)
+            self._note(node.this, key_of)
 
     def _note_called(self, node: exp.Anonymous) -> None:
         name = node.name.lower()
         if name == "number_" and node.expressions and self._is_document(node.expressions[0]):
-            self._note(node.expressions[0], _text)  # JSON null is NULL to arithmetic
+            self._note(node.expressions[0], text_of)  # JSON null is NULL to arithmetic
         elif name == "hash":
             self._note_plain(node)
         elif name == "top_k_":
             for one in node.expressions[0].find_all(exp.ArrayAgg):
                 if self._is_document(one.this):
-                    self._note(one.this, _plain)
+                    self._note(one.this, plain)
 
     def _note_plain(self, node: exp.Expr) -> None:
         for one in [node.this] if isinstance(node, exp.Mode) else node.expressions:
             if self._is_document(one):
-                self._note(one, _plain)
+                self._note(one, plain)
 
     def _note_listed(self, node: exp.GroupConcat) -> None:
         value = node.this.this if isinstance(node.this, exp.Order) else node.this
         if isinstance(value, exp.Distinct):
             value = value.expressions[0]
-            way = _plain_text
+            way = plain_text_of
         else:
-            way = _text
+            way = text_of
         if self._is_document(value):
             self._note(value, way)
 
@@ -476,8 +396,8 @@ class Variants(Typing):
             return
         if group.args.get("all"):
             self._spell_star_out(node, outputs)
-            kept = [_value(one) for one in node.expressions]
-            keys = [one for one in kept if not _aggregates(one)]
+            kept = [value_of(one) for one in node.expressions]
+            keys = [one for one in kept if not aggregates(one)]
             if not any(map(self._is_document, keys)) or any(one.is_star for one in keys):
                 return
             group.set("all", None)
@@ -486,7 +406,7 @@ class Variants(Typing):
                 (node, one, value) for one, value in zip(group.expressions, keys, strict=True)
             ]
             return
-        parts = [(one, self._meant(one, node)) for one in _parts_of_group(group)]
+        parts = [(one, self._meant(one, node)) for one in parts_of_group(group)]
         if any(self._is_document(value) for _, value in parts):
             self._groups += [(node, one, value) for one, value in parts if value is not None]
 
@@ -513,7 +433,7 @@ class Variants(Typing):
         if isinstance(value, exp.Literal) and value.this.isdecimal():
             index = int(value.this) - 1
             if 0 <= index < len(node.expressions):
-                return _value(node.expressions[index])
+                return value_of(node.expressions[index])
         elif isinstance(value, exp.Column) and not value.table:
             named = [
                 projection.this
@@ -540,20 +460,20 @@ class Variants(Typing):
     # --- what is changed ----------------------------------------------------------------------
 
     def _key(self, value: exp.Expr) -> exp.Expr:
-        return _key(value)
+        return key_of(value)
 
     def _group(self, node: exp.Select, written: exp.Expr, value: exp.Expr) -> None:
         """GROUP BY the plain document, which is then what the query knows of it."""
         parts = [*node.expressions, *map(node.args.get, ("having", "qualify", "order"))]
         for part in parts:
-            for one in list(_outside_queries(part)) if part is not None else ():
+            for one in list(outside_queries(part)) if part is not None else ():
                 if one is written or one.parent is None or not same(one, value):
                     continue
-                plain: exp.Expr = _plain(one.copy())
+                made: exp.Expr = plain(one.copy())
                 if one.parent is node and isinstance(one, exp.Column):
-                    plain = exp.alias_(plain, one.name, quoted=True)
-                one.replace(plain)
-        put_around(written, _plain)
+                    made = exp.alias_(made, one.name, quoted=True)
+                one.replace(made)
+        put_around(written, plain)
 
     def compare_documents(self) -> bool:
         """Whether anything was to be changed."""
@@ -564,9 +484,9 @@ class Variants(Typing):
         for node in self._extremes.values():
             value = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
             made = exp.ArgMax if isinstance(node, exp.Max) else exp.ArgMin
-            node.replace(made(this=value, expression=_key(value.copy())))
+            node.replace(made(this=value, expression=key_of(value.copy())))
         for node in self._chosen.values():
-            node.replace(_chosen(node))
+            node.replace(chosen(node))
         for nullif, left, right in self._pairs.values():
             sides = left(nullif.this.copy()), right(nullif.expression.copy())
             either = exp.If(this=exp.EQ(this=sides[0], expression=sides[1]), true=exp.Null())
@@ -580,137 +500,16 @@ class Variants(Typing):
                 self._grouped.append((select, written or one, value.copy()))
         changed = super().compare_documents() or changed
         for query, ways in self._queries.values():
-            _change_outputs(query, ways)
+            change_outputs(query, ways)
         for select, names, variants in self._singles:
-            _make_distinct(select, names, variants)
+            make_distinct(select, names, variants)
         for union, names, variants in reversed(self._unions):
-            _unite(union, names, variants)
+            unite(union, names, variants)
         return changed
-
-
-def _unchanged(value: exp.Expr) -> exp.Expr:
-    return value
 
 
 def _flattened() -> list[Output]:
     return [Output(name, kind) for name, kind in _FLATTENED]
-
-
-def _value(projection: exp.Expr) -> exp.Expr:
-    return projection.this if isinstance(projection, exp.Alias) else projection
-
-
-_LISTS = frozenset({"list", "first", "arg_max", "arg_min", "string_agg", "bool_and", "bool_or"})
-
-
-def _aggregates(value: exp.Expr) -> bool:
-    """Whether GROUP BY ALL leaves a projection out."""
-    return holds_aggregate(value) or any(
-        call.name.lower() in _LISTS for call in value.find_all(exp.Anonymous)
-    )
-
-
-def _parts_of_group(group: exp.Group) -> list[exp.Expr]:
-    """What is grouped by, that of ROLLUP, CUBE and GROUPING SETS too."""
-    found: list[exp.Expr] = []
-    waiting = [*group.expressions]
-    for key in ("grouping_sets", "cube", "rollup"):
-        waiting += group.args.get(key) or ()
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
-            waiting += one.expressions
-        elif isinstance(one, exp.Paren):
-            waiting.append(one.this)
-        else:
-            found.append(one)
-    return found
-
-
-def _outside_queries(node: exp.Expr) -> Collection[exp.Expr]:
-    """The nodes that a query groups: not those within other queries."""
-    found = []
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        if not isinstance(one, exp.Query):
-            found.append(one)
-            waiting += one.iter_expressions()
-    return found
-
-
-def _chosen(node: exp.Expr) -> exp.Expr:
-    """GREATEST and LEAST: the last or first of pairs of a key and its document."""
-    pairs = []
-    for value in (node.this, *node.expressions):
-        made = _as_variant(value.copy())
-        fields = [
-            exp.PropertyEQ(this=exp.to_identifier("k"), expression=_key(made.copy())),
-            exp.PropertyEQ(this=exp.to_identifier("v"), expression=made),
-        ]
-        pairs.append(duck("struct_pack", *fields))
-    name = "list_max" if isinstance(node, exp.Greatest) else "list_min"
-    return duck("struct_extract", duck(name, duck("list_value", *pairs)), text("v"))
-
-
-def _change_outputs(
-    query: exp.Expr, ways: Sequence[_Way | None], names: Sequence[str] = ()
-) -> None:
-    """Puts a query around another one, in its place, that makes its columns otherwise."""
-    inner = query.this if isinstance(query, exp.Subquery) else query
-    parent, key, index = inner.parent, inner.arg_key, inner.index
-    columns = [exp.to_identifier(f"c{number}") for number in range(len(ways))]
-    projections: list[exp.Expr] = []
-    for number, way in enumerate(ways):
-        column = exp.Column(this=columns[number].copy())
-        made = way(column) if way is not None else column
-        name = names[number] if names else f"c{number}"
-        projections.append(exp.Alias(this=made, alias=exp.to_identifier(name, quoted=True)))
-    alias = exp.TableAlias(this=exp.to_identifier("_compared"), columns=columns)
-    made = exp.Select(expressions=projections)
-    if parent is not None and key is not None:
-        parent.set(key, made, index=index)
-    made.set("from_", exp.From(this=exp.Subquery(this=inner, alias=alias)))
-
-
-def _make_distinct(select: exp.Select, names: Sequence[str], variants: Sequence[bool]) -> None:
-    if any(projection.is_star for projection in select.expressions):
-        values: list[exp.Expr] = [exp.column(name, quoted=True) for name in names]
-    else:
-        values = [_value(projection).copy() for projection in select.expressions]
-    on = [_key(v) if variant else v for v, variant in zip(values, variants, strict=True)]
-    select.set("distinct", exp.Distinct(on=exp.Tuple(expressions=on)))
-
-
-def _unite(union: exp.SetOperation, names: Sequence[str], variants: Sequence[bool]) -> None:
-    """The branches of plain documents, which are equal as texts; sorted by a query around them."""
-    if union.args.get("distinct"):
-        ways = [_plain if variant else None for variant in variants]
-        for branch in (union.this, union.expression):
-            _change_outputs(branch, ways, names)
-    order = union.args.get("order")
-    if order is None:
-        return
-    for one in order.expressions:
-        value = bare(one.this)
-        number = int(value.this) - 1 if isinstance(value, exp.Literal) else -1
-        name = names[number] if 0 <= number < len(names) else one.this.name.lower()
-        if name in names:
-            column = exp.column(name, quoted=True)
-            one.set("this", _key(column) if variants[names.index(name)] else column)
-    around = {key: union.args.get(key) for key in ("with_", "order", "limit", "offset")}
-    parent, key, index = union.parent, union.arg_key, union.index
-    for one in around:
-        union.set(one, None)
-    made = exp.Select(
-        expressions=[exp.Star()], **{k: v for k, v in around.items() if v is not None}
-    )
-    if parent is not None and key is not None:
-        parent.set(key, made, index=index)
-    else:
-        union.meta["made"] = made
-    alias = exp.TableAlias(this=exp.to_identifier("_united"))
-    made.set("from_", exp.From(this=exp.Subquery(this=union, alias=alias)))
 
 
 Variants._visits = {
@@ -720,7 +519,7 @@ Variants._visits = {
     exp.Case: Variants._case,
 }
 
-_OF_DISTINCT: dict[type, _Way] = {exp.Count: _key, exp.Sum: _number, exp.Avg: _number}
+_OF_DISTINCT: dict[type, Way] = {exp.Count: key_of, exp.Sum: number_of, exp.Avg: number_of}
 
 _NOTED: dict[type, Callable[..., None]] = {
     exp.Max: Variants._note_extreme,
