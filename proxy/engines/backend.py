@@ -171,7 +171,7 @@ class Backend(BackendEnd, StartingConnection):
                     kind, length = _head(data, at)
                     if kind not in _PLAIN:
                         break
-                    at += 1 + length
+                    at = lane.past_frames(data, at + 1 + length, kind)
                 if at == end:
                     self.status = "I" if data[-1] == 73 else chr(data[-1])
                     self._expected.clear()
@@ -363,8 +363,7 @@ class Backend(BackendEnd, StartingConnection):
                     current.collect.append(data[at + 5 : end])
                 forward = current is None or current.forward
                 if forward:
-                    while end < size - 5 and data[end] == _ROW:
-                        end += 1 + _length(data, end + 1)[0]
+                    end = lane.past_frames(data, end, kind)
                 if end > size:
                     self._bulk_left, self._bulk_forward = end - size, forward
                     end = size

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,9 @@ try:
     from proxy.engines import _lane as compiled
 except ImportError:  # no compiler was there, or no such system
     compiled = None
+
+
+_length = struct.Struct("!I").unpack_from
 
 
 @dataclass(slots=True)
@@ -78,11 +82,23 @@ class _StatementEnd:
     __slots__ = ("body", "result", "text", "text_profile")
 
 
+def _past_frames(data: bytes, at: int, kind: int) -> int:
+    """Where the frames of this kind end that begin at `at`; past the data's end where the last one
+    is not whole.
+    """
+    last = len(data) - 5
+    while at < last and data[at] == kind:
+        at += 1 + _length(data, at + 1)[0]
+    return at
+
+
 if TYPE_CHECKING or compiled is None:
     Counters, PoolEnd, ClientEnd, BackendEnd = _Counters, _PoolEnd, _ClientEnd, _BackendEnd
     TextEnd, StatementEnd = _TextEnd, _StatementEnd
     Texts: Any = None
+    past_frames = _past_frames
 else:
+    past_frames = compiled.past_frames
     Counters, PoolEnd = compiled.Counters, compiled.PoolEnd
     TextEnd, StatementEnd = compiled.TextEnd, compiled.StatementEnd
     ClientEnd, BackendEnd, Texts = compiled.ClientEnd, compiled.BackendEnd, compiled.Texts

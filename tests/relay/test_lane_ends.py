@@ -316,3 +316,23 @@ def test_what_is_in_a_circle_is_freed() -> None:
     del made
     gc.collect()
     assert [each() for each in gone] == [None, None]
+
+
+_ROWS = b"".join(m.frame(b"D", b"x" * size) for size in (0, 1, 7, 300)) + m.frame(
+    b"C", b"SELECT 4\0"
+)
+
+
+@pytest.mark.parametrize("size", [*range(1, 24), len(_ROWS) - 9, len(_ROWS) - 1, len(_ROWS)])
+@pytest.mark.parametrize("kind", [b"D", b"C"])
+def test_frames_of_one_kind_end_where_python_says(size: int, kind: bytes) -> None:
+    for data in (_ROWS[:size], memoryview(_ROWS)[:size]):
+        asked = (data, 0, kind[0])
+        assert lane.compiled.past_frames(*asked) == lane._past_frames(*asked)
+
+
+def test_frames_end_before_another_kind_and_past_one_that_is_not_whole() -> None:
+    rows = len(_ROWS) - 14
+    assert lane.past_frames(_ROWS, 0, b"D"[0]) == rows
+    assert lane.past_frames(_ROWS, rows, b"D"[0]) == rows
+    assert lane.past_frames(_ROWS[: rows - 1], 0, b"D"[0]) == rows

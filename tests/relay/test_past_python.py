@@ -366,8 +366,8 @@ def test_a_backend_killed_in_the_middle_of_a_row_ends_the_client(both: Both) -> 
                 )
                 return [pid for (pid,) in found]
 
-            wait_until(waiting, "Postgres waits until it may write")
-            pool.as_admin(f"SELECT pg_terminate_backend({waiting()[0]})")
+            pid, *_ = wait_until(waiting, "Postgres waits until it may write")
+            pool.as_admin(f"SELECT pg_terminate_backend({pid})")
             with contextlib.suppress(ConnectionResetError):
                 while wire.sock.recv(1 << 20):
                     pass
