@@ -22,6 +22,7 @@ from proxy.errors import SqlError
 from proxy.long_texts import is_long
 from proxy.parameter_types import ask_columns, relation_columns
 from proxy.sql import inference
+from proxy.sql.inference import Relation
 from proxy.sql.of_texts import meant
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
@@ -48,6 +49,8 @@ class Typed:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._kept: OrderedDict[_Key, tuple[Stamp, str]] = OrderedDict()
+        self._variants: dict[Relation, bool] = {}
+        self._looked_at: Stamp | None = None
 
     async def of(self, plan: Statement, oids: Mapping[int, int] | None = None) -> Statement:
         """The plan with the SQL that it means now. oids: of its parameters.
@@ -57,6 +60,8 @@ class Typed:
         if not plan.typed or not plan.sql:
             return plan
         session = self._session
+        if plan.typed_over and not await self._have_variants(plan.typed_over):
+            return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
         key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
@@ -92,6 +97,22 @@ class Typed:
     def _kind(self) -> type[Typing]:
         return Typing if self._session.dialect.name == "postgres" else Assigning
 
+    async def _have_variants(self, relations: tuple[Relation, ...]) -> bool:
+        """Whether one of the relations has a column that holds documents."""
+        session, known, stamp = self._session, self._variants, self._looked_at
+        if stamp is None or not (session.duck_in_step and session.duck.same_definitions(stamp)):
+            known.clear()
+        if not all(relation in known for relation in relations):
+            new = tuple(relation for relation in relations if relation not in known)
+            found, stamp = await session.on_duck(_with_variants, session.duck, new)
+            if not known:
+                self._looked_at = stamp
+            known.update(found)
+            if len(known) > _KEPT:
+                known.clear()
+                return True in found.values() or len(new) < len(relations)
+        return any(known[relation] for relation in relations)
+
     async def _made(
         self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
     ) -> tuple[Stamp, str]:
@@ -110,6 +131,18 @@ class Typed:
             place = await self._session.texts.of(plan.sql, source_position, *given)
             error.position = place + plan.start if place is not None else None
         return error
+
+
+def _with_variants(
+    duck: DuckSession, relations: tuple[Relation, ...]
+) -> tuple[dict[Relation, bool], Stamp]:
+    """Blocks. Which of the relations hold documents, and when that was."""
+    stamp = duck.definitions()
+    found = {}
+    for relation in relations:
+        columns = relation_columns(duck, relation) or ()
+        found[relation] = any(kind.is_document for _, kind in columns)
+    return found, stamp
 
 
 def _looked(

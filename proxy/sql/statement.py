@@ -90,7 +90,8 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
-    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
+    only if one of these relations has a VARIANT, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     """
 
@@ -119,6 +120,7 @@ class Statement:
     relayed: str | None = None
     asks_catalog: bool = True
     typed: bool = False
+    typed_over: tuple[tuple[str, ...], ...] = ()
     portable: bool = False
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
