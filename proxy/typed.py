@@ -60,7 +60,8 @@ class Typed:
         if not plan.typed or not plan.sql:
             return plan
         session = self._session
-        if plan.typed_over and not await self._have_variants(plan.typed_over):
+        seen = plan.typed_over and not plan.federated
+        if seen and not await self._have_variants(plan.typed_over):
             return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
