@@ -110,9 +110,12 @@ def _all(arguments: list[exp.Expr]) -> exp.Expr:
 
 def _list(array: exp.Expr) -> exp.Expr:
     """`ARRAY[...]` as what it is in Postgres, where it would be a VARIANT."""
-    if isinstance(array, exp.Anonymous) and array.this == "json_array":
-        return exp.Array(expressions=array.expressions)
-    return array
+    if not isinstance(array, exp.Anonymous) or array.this not in ("json_array", "_sf.array_made_"):
+        return array
+    held = array.expressions
+    if array.this == "_sf.array_made_":
+        held = [one.expressions[0] for one in held[0].expressions]
+    return exp.Array(expressions=held)
 
 
 _UNKNOWN_FAMILIES = ("ST_", "H3_", "SYSTEM$", "AI_", "FL_", "VECTOR_", "DATASKETCHES_")

@@ -130,7 +130,7 @@ _EXACT = (exp.Add, exp.Sub, exp.Mul, exp.Count, exp.Boolean)
 
 
 _TEXT_NODES = (exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.RawString)
-_TEXT_CALLS = frozenset({"json_extract_string", "_sf.to_varchar_", "strftime", "chr"})
+_TEXT_CALLS = frozenset({"variant_text_", "_sf.to_varchar_", "strftime", "chr"})
 
 
 def as_text(value: exp.Expr) -> exp.Expr:
@@ -149,9 +149,9 @@ def _to_text(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     name = value.this if isinstance(value, exp.Anonymous) else None
     if _is_text(value) or (_is_number(value) and "e" not in value.name.lower()):
         made: exp.Expr = cast(value, _D.VARCHAR)
-    elif isinstance(value, exp.Anonymous) and (name == "json_extract" or name in XML_CALLS):
+    elif isinstance(value, exp.Anonymous) and (name == "variant_path_" or name in XML_CALLS):
         made = text_of_variant(value)
-    elif name == "json_extract_string":
+    elif name == "variant_text_":
         made = value
     else:
         made = default_text(value)

@@ -9,7 +9,7 @@ CREATE OR REPLACE MACRO _sf.main.float_text_(x) AS
 -- A VARIANT's text: of a string without quotes, of XML (xml.sql) as XML.
 CREATE OR REPLACE MACRO _sf.main.document_text_(x) AS
   CASE WHEN starts_with(CAST(x AS VARCHAR), '{"$":') AND contains(CAST(x AS VARCHAR), ',"@":"')
-       THEN compact_xml_of_(CAST(x AS VARCHAR)) ELSE json_extract_string(to_json(x), '$') END;
+       THEN compact_xml_of_(CAST(x AS VARCHAR)) ELSE variant_text_(to_json(x), '$') END;
 -- x::VARCHAR. A macro of several forms is chosen by its argument's type, which must be known: in the
 -- body of another macro, that of one form is called (`any_text_`, `any_timestamp_`). A jsonb, which is
 -- Postgres's, has Postgres's text.
@@ -75,7 +75,7 @@ CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
     WHEN 'FLOAT' THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
     WHEN 'JSON' THEN CASE json_type(to_json(x))
       WHEN 'DOUBLE'
-        THEN CAST(round(CAST(json_extract_string(to_json(x), '$') AS DOUBLE)) AS BIGINT)
+        THEN CAST(CAST(variant_text_(to_json(x), '$') AS DECIMAL(38, 18)) AS BIGINT)
       ELSE CAST(to_json(x) AS BIGINT) END
     WHEN 'VARCHAR' THEN CAST(_sf.main.only_number_(CAST(x AS VARCHAR)) AS BIGINT)
     ELSE CAST(x AS BIGINT) END;
@@ -92,12 +92,12 @@ CREATE OR REPLACE MACRO _sf.main.truth_(s) AS
 CREATE OR REPLACE MACRO _sf.main.to_boolean(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.truth_(CAST(x AS VARCHAR))
-    WHEN 'JSON' THEN _sf.main.truth_(json_extract_string(to_json(x), '$'))
+    WHEN 'JSON' THEN _sf.main.truth_(variant_text_(to_json(x), '$'))
     ELSE CAST(x AS BOOLEAN) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_boolean(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.try_truth_(CAST(x AS VARCHAR))
-    WHEN 'JSON' THEN _sf.main.try_truth_(json_extract_string(to_json(x), '$'))
+    WHEN 'JSON' THEN _sf.main.try_truth_(variant_text_(to_json(x), '$'))
     ELSE TRY_CAST(x AS BOOLEAN) END;
 
 CREATE OR REPLACE MACRO _sf.main.truthy_(x) AS
@@ -148,8 +148,8 @@ CREATE OR REPLACE MACRO _sf.main.any_timestamp_(x) AS
     WHEN 'VARCHAR' THEN _sf.main.auto_timestamp_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN CASE WHEN json_type(to_json(x)) IN ('BIGINT', 'UBIGINT')
       -- A VARIANT's number is a TIMESTAMP_LTZ, whose clock is the session's.
-      THEN CAST(timezone('UTC', _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$'))) AS TIMESTAMP)
-      ELSE _sf.main.auto_timestamp_(json_extract_string(to_json(x), '$')) END
+      THEN CAST(timezone('UTC', _sf.main.auto_timestamp_(variant_text_(to_json(x), '$'))) AS TIMESTAMP)
+      ELSE _sf.main.auto_timestamp_(variant_text_(to_json(x), '$')) END
     WHEN 'DATE' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP' THEN TRY_CAST(x AS TIMESTAMP)
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMP)
@@ -180,8 +180,8 @@ CREATE OR REPLACE MACRO _sf.main.any_time_(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN coalesce(_sf.main.clock_(CAST(x AS VARCHAR)),
                                  CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
-    WHEN 'JSON' THEN coalesce(_sf.main.clock_(json_extract_string(to_json(x), '$')),
-      CAST(_sf.main.auto_timestamp_(json_extract_string(to_json(x), '$')) AS TIME))
+    WHEN 'JSON' THEN coalesce(_sf.main.clock_(variant_text_(to_json(x), '$')),
+      CAST(_sf.main.auto_timestamp_(variant_text_(to_json(x), '$')) AS TIME))
     ELSE CAST(_sf.main.any_timestamp_(x) AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.to_timestamp_
   (x TIMESTAMP) AS x,
@@ -214,7 +214,7 @@ CREATE OR REPLACE MACRO _sf.main.to_timestamptz_
   (x DATE) AS CAST(x AS TIMESTAMPTZ),
   (x) AS CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.text_with_zone_(CAST(x AS VARCHAR))
-    WHEN 'JSON' THEN _sf.main.text_with_zone_(json_extract_string(to_json(x), '$'))
+    WHEN 'JSON' THEN _sf.main.text_with_zone_(variant_text_(to_json(x), '$'))
     ELSE CAST(_sf.main.number_timestamp_(x) AS VARCHAR) || '+00' END;
 CREATE OR REPLACE MACRO _sf.main.zone_of_(s) AS
   CASE WHEN regexp_full_match(trim(s), '.*:[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)')
@@ -225,7 +225,7 @@ CREATE OR REPLACE MACRO _sf.main.moment_text_(s) AS
 CREATE OR REPLACE MACRO _sf.main.any_timestamptz_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN CAST(_sf.main.moment_text_(CAST(x AS VARCHAR)) AS TIMESTAMPTZ)
-    WHEN 'JSON' THEN CAST(_sf.main.moment_text_(json_extract_string(to_json(x), '$')) AS TIMESTAMPTZ)
+    WHEN 'JSON' THEN CAST(_sf.main.moment_text_(variant_text_(to_json(x), '$')) AS TIMESTAMPTZ)
     WHEN 'DATE' THEN CAST(TRY_CAST(x AS TIMESTAMP) AS TIMESTAMPTZ)
     WHEN 'TIMESTAMP' THEN CAST(TRY_CAST(x AS TIMESTAMP) AS TIMESTAMPTZ)
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(x AS TIMESTAMPTZ)
@@ -248,7 +248,7 @@ CREATE OR REPLACE MACRO _sf.main.to_binary_(s, format) AS
     ELSE error('Invalid format ' || format) END;
 CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
   CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'BLOB' THEN CAST(s AS BLOB)
-    WHEN 'JSON' THEN _sf.main.to_binary_(json_extract_string(to_json(s), '$'), format)
+    WHEN 'JSON' THEN _sf.main.to_binary_(variant_text_(to_json(s), '$'), format)
     ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
   TRY(CASE upper(format) WHEN 'HEX' THEN unhex(_sf.main.of_pairs_(s)) WHEN 'BASE64' THEN from_base64(s)
