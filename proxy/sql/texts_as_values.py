@@ -177,7 +177,9 @@ def _compared(tree: exp.Expr) -> bool:
 def _settled(left: exp.Expr, right: exp.Expr) -> bool:
     """Whether neither side can be a text beside something else: the sides are cast already."""
     return any(
-        isinstance(side, exp.Query) or _is_macro(side, "beside_") or isinstance(side, exp.Tuple)
+        isinstance(side, exp.Query)
+        or _is_macro(side, "as_its_kind_")
+        or isinstance(side, exp.Tuple)
         for side in (left, right)
     )
 
@@ -266,4 +268,4 @@ def _put(value: exp.Expr, macro: str, *, literal: bool = False) -> bool:
 def _beside(value: exp.Expr, other: exp.Expr) -> exp.Expr:
     if isinstance(value, _PLAIN) or (isinstance(value, exp.Literal) and not value.is_string):
         return value
-    return exp.Anonymous(this="_sf.beside_", expressions=[value.copy(), other.copy()])
+    return exp.Anonymous(this="_sf.as_its_kind_", expressions=[value.copy(), other.copy()])

@@ -324,8 +324,8 @@ CREATE OR REPLACE MACRO _sf.main.scientific_(x) AS
     THEN error('TME of a FLOAT is not supported') ELSE _sf.main.in_science_(CAST(abs(x) AS VARCHAR)) END;
 
 -- A text as what it stands beside, which is `o`; other types stay.
-CREATE OR REPLACE MACRO _sf.main.any_beside_(x, o) AS x;
-CREATE OR REPLACE MACRO _sf.main.beside_
+CREATE OR REPLACE MACRO _sf.main.any_as_its_kind_(x, o) AS x;
+CREATE OR REPLACE MACRO _sf.main.as_its_kind_
   (x VARCHAR, o VARCHAR) AS x,
   (x VARCHAR, o BIGINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
   (x VARCHAR, o HUGEINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
