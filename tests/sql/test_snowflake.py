@@ -7,6 +7,7 @@ builds on, each with the reason why DuckDB alone would answer otherwise.
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from proxy.errors import SqlError
 from proxy.sql.plan import Dialect, plan_message
+from proxy.sql.snowflake import macro_scripts
 
 from .cases import Runner
 
@@ -362,6 +364,13 @@ def test_every_macro_is_created_and_known() -> None:
     (statement,) = plan_message("select array_size(a), haversine(1, 2, 3, 4) from t", Dialect())
     assert "_SF.ARRAY_SIZE(a)" in statement.sql
     assert "_SF.HAVERSINE(1, 2, 3, 4)" in statement.sql
+
+
+def test_no_two_macros_have_one_name() -> None:
+    """The later one would silently take the place of the other."""
+    made = [script.partition(" MACRO ")[2].partition("(")[0].strip() for script in macro_scripts()]
+    assert len(made) > 500
+    assert {name for name, count in Counter(made).items() if name and count > 1} == set()
 
 
 def test_functions_that_snowflake_does_not_know_are_duckdbs(runner: Runner) -> None:

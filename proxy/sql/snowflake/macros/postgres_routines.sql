@@ -115,13 +115,6 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_ndims_(a) AS
 CREATE OR REPLACE MACRO _sf.main.pg_array_dims_(a) AS
   CASE WHEN ends_with(typeof(a), '[][]') THEN error('array_dims of several dimensions is not supported')
     WHEN len(a) > 0 THEN '[1:' || len(a) || ']' END;
-CREATE OR REPLACE MACRO _sf.main.pg_array_replace_(a, old, new) AS
-  list_transform(a, lambda e: CASE WHEN e IS NOT DISTINCT FROM old THEN new ELSE e END);
-CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
-  list_transform(list_filter(range(1, len(a) + 1), lambda i: a[i] IS NOT DISTINCT FROM x), lambda i: CAST(i AS INTEGER));
-CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
-  CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
-    ELSE a[1:len(a) - n] END;
 CREATE OR REPLACE MACRO _sf.main.pg_array_fill_(x, ns) AS
   CASE WHEN len(ns) <> 1 THEN error('array_fill of several dimensions is not supported')
     ELSE list_transform(range(ns[1]), lambda i: x) END;
