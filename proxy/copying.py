@@ -234,6 +234,7 @@ class Copying:
 
     async def _to(self, plan: Statement, action: CopyStatement) -> int:
         federation = self._session.federation
+        plan = await self._session.typed.of(plan)
         if not plan.federated:
             try:
                 return await self._send(plan, action)
@@ -250,7 +251,7 @@ class Copying:
             running, writer, piece = await session.on_duck(self._start_out, plan, action)
         except EngineError as error:
             if action.table is None:
-                error = session.located(error, plan, plan.sql)
+                error = await session.located(error, plan, plan.sql)
             raise error from None
         try:
             answer = m.copy_response(b"H", writer.binary, len(running.columns))

@@ -134,7 +134,9 @@ class SessionStatements:
         action, extended = plan.action, self._session.extended
         if isinstance(action, act.Prepare | act.Declare):
             text = action.statement_text if isinstance(action, act.Prepare) else action.query
-            relayed = all(inner.route is Route.POSTGRES for inner in self._session.plan(text))
+            relayed = all(
+                inner.route is Route.POSTGRES for inner in self._session.plans.of_short(text)
+            )
         elif isinstance(action, act.Execute | act.Deallocate):
             relayed = action.name is not None and action.name not in extended.statements
         elif isinstance(action, act.Fetch | act.Move):
@@ -155,7 +157,9 @@ class SessionStatements:
             return plan.trace
         if isinstance(action, act.Prepare | act.Declare):
             text = action.statement_text if isinstance(action, act.Prepare) else action.query
-            inner = max((each.trace for each in self._session.plan(text)), default=Trace.NOTHING)
+            inner = max(
+                (each.trace for each in self._session.plans.of_short(text)), default=Trace.NOTHING
+            )
             return traces.of_action(action, inner)
         return traces.of_action(action, Trace.NOTHING)
 

@@ -8,6 +8,11 @@ compared as a text. Each function is there for json and for jsonb, and gives wha
 - `json_member_text_`, `json_path_text_`: `->>` and `#>>`.
 - `json_elements_`, `json_element_texts_`: lists of what an array has.
 - `jsonb_key_(doc)`: bytes that sort as Postgres sorts jsonb, and are equal where two of them are.
+- `variant_path_(doc, path or number)`, `variant_text_(doc, path)`: what a path of a VARIANT's leads to.
+- `to_json(doc)`, `variant_list_(docs)`, `variant_object_(names, docs)`: a document, an array and an object of
+  documents as they are written, without blanks; DuckDB's own `to_json` rounds their numbers.
+- `variant_key_(doc)`: bytes that sort as VARIANTs do, and are equal where two of them are;
+  `variant_plain_(doc)`: the one document of all that are equal.
 - `a @> b` and `a <@ b` of jsonb.
 - `a || b`, `a - name`, `a - number`, `a - names`, `jsonb_delete_path_`, `jsonb_set_`, `jsonb_insert_`,
   `jsonb_strip_nulls_`, `jsonb_pretty_`: a jsonb that is changed, in Python (`document_edits`).
@@ -21,9 +26,9 @@ from typing import Any
 
 from proxy.engines import document_edits as edits
 from proxy.engines import documents
-from proxy.engines.duck_functions import as_told
-from proxy.engines.duck_jsonb import NAME, alias_of_text
-from proxy.engines.duckdb_api import TYPE_NAMES, Api, DuckError, address_of, api, ptr
+from proxy.engines.duck_functions import as_told, register_at
+from proxy.engines.duck_jsonb import NAME, put_null
+from proxy.engines.duckdb_api import Api, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
 
 try:
@@ -109,8 +114,7 @@ def _called(reads: tuple[Callable[[int], _Read], ...], body: Callable[..., Any])
 
 def _put(output: int, row: int, made: object) -> None:
     if made is None:
-        _api.vector_ensure_validity_writable(output)
-        _api.validity_set_row_invalid(api.vector_get_validity(output), row)
+        put_null(output, row)
     elif isinstance(made, bool):
         c.c_bool.from_address(api.vector_get_data(output) + row).value = made
     else:
@@ -158,6 +162,14 @@ _FUNCTIONS = (
     _called((_texts, _texts), lambda part, whole: documents.contains(whole, part)),
     _listed(lambda element: element),
     _listed(documents.as_text),
+    _called((_texts,), documents.variant_key),
+    _called((_texts,), documents.variant_plain),
+    _called((_texts, _texts), documents.at_steps),
+    _called((_texts, _texts), documents.text_at_steps),
+    _called((_texts, _numbers), documents.at_place),
+    _called((_texts,), lambda document: documents.minified(document.strip())),
+    _called((_lists,), documents.of_list),
+    _called((_lists, _lists), documents.of_members),
 )
 _NEEDED = (
     "data_chunk_get_vector",
@@ -177,7 +189,8 @@ if compiled is not None:
     addresses = compiled.setup([*map(address_of, _NEEDED)])
 
 _MEMBER, _MEMBER_TEXT, _ELEMENT, _ELEMENT_TEXT, _PATH, _PATH_TEXT = range(6)
-_KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS = range(6, 11)
+_KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS, _VARIANT_KEY, _VARIANT_PLAIN = range(6, 13)
+_STEPS, _STEPS_TEXT, _PLACE, _SAME, _OF_LIST, _OF_MEMBERS = range(13, 19)
 
 
 _READS = {
@@ -207,55 +220,24 @@ def register(connection: Connection) -> None:
     """Makes the functions known to a database that has the type, once. Raises `DuckError`."""
     text, number, steps = "VARCHAR", "BIGINT", "VARCHAR[]"
     for kind in ("JSON", NAME):
-        _register(connection, "json_member_", (kind, text), kind, _MEMBER)
-        _register(connection, "json_member_text_", (kind, text), text, _MEMBER_TEXT)
-        _register(connection, "json_member_", (kind, number), kind, _ELEMENT)
-        _register(connection, "json_member_text_", (kind, number), text, _ELEMENT_TEXT)
-        _register(connection, "json_path_", (kind, steps), kind, _PATH)
-        _register(connection, "json_path_text_", (kind, steps), text, _PATH_TEXT)
-        _register(connection, "json_elements_", (kind,), f"{kind}[]", _ELEMENTS)
-        _register(connection, "json_element_texts_", (kind,), steps, _TEXTS)
-    _register(connection, "jsonb_key_", (NAME,), "BLOB", _KEY)
-    _register(connection, "@>", (NAME, NAME), "BOOLEAN", _WITHIN)
-    _register(connection, "<@", (NAME, NAME), "BOOLEAN", _PART)
+        register_at(connection, "json_member_", (kind, text), kind, addresses[_MEMBER])
+        register_at(connection, "json_member_text_", (kind, text), text, addresses[_MEMBER_TEXT])
+        register_at(connection, "json_member_", (kind, number), kind, addresses[_ELEMENT])
+        register_at(connection, "json_member_text_", (kind, number), text, addresses[_ELEMENT_TEXT])
+        register_at(connection, "json_path_", (kind, steps), kind, addresses[_PATH])
+        register_at(connection, "json_path_text_", (kind, steps), text, addresses[_PATH_TEXT])
+        register_at(connection, "json_elements_", (kind,), f"{kind}[]", addresses[_ELEMENTS])
+        register_at(connection, "json_element_texts_", (kind,), steps, addresses[_TEXTS])
+    register_at(connection, "jsonb_key_", (NAME,), "BLOB", addresses[_KEY])
+    register_at(connection, "variant_key_", ("JSON",), "BLOB", addresses[_VARIANT_KEY])
+    register_at(connection, "variant_plain_", ("JSON",), "JSON", addresses[_VARIANT_PLAIN])
+    register_at(connection, "variant_path_", ("JSON", text), "JSON", addresses[_STEPS])
+    register_at(connection, "variant_text_", ("JSON", text), text, addresses[_STEPS_TEXT])
+    register_at(connection, "variant_path_", ("JSON", number), "JSON", addresses[_PLACE])
+    register_at(connection, "to_json", ("JSON",), "JSON", addresses[_SAME])
+    register_at(connection, "variant_list_", ("JSON[]",), "JSON", addresses[_OF_LIST])
+    register_at(connection, "variant_object_", (steps, "JSON[]"), "JSON", addresses[_OF_MEMBERS])
+    register_at(connection, "@>", (NAME, NAME), "BOOLEAN", addresses[_WITHIN])
+    register_at(connection, "<@", (NAME, NAME), "BOOLEAN", addresses[_PART])
     for (name, arguments, result, _), function in zip(_EDITS, _edits, strict=True):
-        address = c.cast(function, ptr).value or 0
-        _register_at(connection, name, arguments, result, address)
-
-
-def _register(
-    connection: Connection, name: str, arguments: tuple[str, ...], result: str, function: int
-) -> None:
-    _register_at(connection, name, arguments, result, addresses[function])
-
-
-def _register_at(
-    connection: Connection, name: str, arguments: tuple[str, ...], result: str, address: int
-) -> None:
-    made = ptr(api.create_scalar_function())
-    kinds = [_kind(kind) for kind in (*arguments, result)]
-    try:
-        api.scalar_function_set_name(made, name.encode())
-        for kind in kinds[:-1]:
-            api.scalar_function_add_parameter(made, kind)
-        api.scalar_function_set_return_type(made, kinds[-1])
-        api.scalar_function_set_function(made, ptr(address))
-        if api.register_scalar_function(connection.handle, made):
-            raise DuckError(f"Catalog Error: cannot register function {name}")
-    finally:
-        api.destroy_scalar_function(c.byref(made))
-        for kind in kinds:
-            api.destroy_logical_type(c.byref(kind))
-
-
-def _kind(name: str) -> ptr:
-    """A `duckdb_logical_type`, which the caller destroys."""
-    if name.endswith("[]"):
-        element = _kind(name[:-2])
-        try:
-            return ptr(api.create_list_type(element))
-        finally:
-            api.destroy_logical_type(c.byref(element))
-    if name in ("JSON", NAME):
-        return ptr(alias_of_text(name))
-    return ptr(api.create_logical_type(TYPE_NAMES.index(name)))
+        register_at(connection, name, arguments, result, c.cast(function, ptr))

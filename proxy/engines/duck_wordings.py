@@ -264,6 +264,14 @@ _RULES: tuple[_Rule, ...] = (
         r'(Table|View|Index) with name "?(?P<name>.*?)"? already exists!.*',
         _plain("42P07", 'relation "{name}" already exists'),
     ),
+    *(
+        _rule(
+            kind,
+            r'Catalog (with name )?"?(?P<name>.*?)"? does not exist!.*',
+            _plain("3D000", 'database "{name}" does not exist', "There is one database here."),
+        )
+        for kind in ("Catalog", "Binder")
+    ),
     _rule(
         "Catalog",
         r'Schema with name "?(?P<name>.*?)"? already exists!.*',

@@ -146,6 +146,10 @@ def read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | N
         except SyntaxFailure as error:
             if failure is not None and error.offset > failure.offset:
                 failure = error
+        if piece.tokens[0].token_type == TokenType.ALTER and (
+            (again := _respelled(alone, piece.tokens)) is not None
+        ):
+            return again, POSTGRES
     if administration.concerns_only_control_plane(piece.tokens):
         return None
     if failure is not None:
@@ -155,6 +159,15 @@ def read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | N
             raise SyntaxFailure('syntax error at or near ";"', semicolon)
         raise failure
     return tree, reader
+
+
+def _respelled(text: str, tokens: list[Token]) -> exp.Expr | None:
+    """An ALTER whose tokens were put otherwise, by Postgres's grammar: it reads several changes."""
+    try:
+        tree = POSTGRES.parse(text, tokens)
+    except SyntaxFailure:
+        return None
+    return tree if kind_and_tag(tree) is not None else None
 
 
 _CHANGING = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -98,7 +98,8 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
-    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
+    only if one of these relations has a VARIANT, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     """
 
@@ -127,6 +128,7 @@ class Statement:
     relayed: str | None = None
     asks_catalog: bool = True
     typed: bool = False
+    typed_over: tuple[tuple[str, ...], ...] = ()
     portable: bool = False
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
@@ -174,3 +176,7 @@ class Dialect:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[type[Dialect], tuple[Any, ...]]:
+        # Made anew in another process, where texts have other hashes.
+        return Dialect, tuple([getattr(self, one.name) for one in fields(self) if one.init])

@@ -82,6 +82,26 @@ def test_keys_that_refer_go_with_a_table(
     assert connection.execute("SELECT * FROM c").fetchall() == [(1,)]
 
 
+def test_equal_keys_of_two_tables_are_named_each(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("DROP VIEW over_t CASCADE")
+    for name in ("c", "d"):
+        connection.execute(f"CREATE TABLE {name} (t int CONSTRAINT of_t REFERENCES t (id))")
+    connection.execute("INSERT INTO t VALUES (1, 1)")
+    connection.execute("INSERT INTO c VALUES (1)")
+    del told[:]
+    connection.execute("DROP TABLE t CASCADE")
+    [(message, detail)] = told
+    assert message == "drop cascades to 2 other objects"
+    assert sorted(detail.splitlines()) == [
+        "drop cascades to constraint of_t on table c",
+        "drop cascades to constraint of_t on table d",
+    ]
+    connection.execute("INSERT INTO c VALUES (2)")
+    connection.execute("INSERT INTO d VALUES (3)")
+
+
 def test_a_view_of_another_schemas_table_stays(
     connection: psycopg.Connection, told: list[tuple[str, str]]
 ) -> None:
