@@ -18,6 +18,7 @@ from proxy.dependents import View, check_column, check_type, described, drop_vie
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
+from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
 from proxy.sql.rebuilding import Rebuilds
@@ -92,7 +93,10 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
     for edit in plan.edits:
         if isinstance(edit, edits.SetSchema):
             _check_schema(duck, meant, edit.schema)
-        _EDITORS[type(edit)](table, edit)
+        if type(edit) in _ASKING:
+            _ASKING[type(edit)](table, edit, duck)
+        else:
+            _EDITORS[type(edit)](table, edit)
     if table.anew and _referring(duck, meant):
         made = table.statements(directly=True)
         return _around(duck, meant, made, meant.name, table.columns_renamed)
@@ -235,3 +239,5 @@ _EDITORS: dict[type, Any] = {
     edits.UseIndex: Table.use_index,
     edits.SetSchema: Table.set_schema,
 }
+_ASKING: dict[type, Any] = {edits.AddIdentity: add_identity, edits.DropIdentity: drop_identity}
+"""What has to ask DuckDB about more than the table."""

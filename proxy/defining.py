@@ -35,7 +35,7 @@ from proxy.sql.identities import quoted as _quoted
 from proxy.sql.liking import Likes
 from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
-from proxy.sql.statement import Alters, Copies, Drops, Statement
+from proxy.sql.statement import Alters, Copies, Drops, Owns, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -283,4 +283,20 @@ def _liked(duck: DuckSession, plan: Statement) -> list[str]:
     return made_like(duck, plan.copies)
 
 
-_READERS = {Likes: _liked, Drops: _dropped, Copies: _made, Alters: _altered, Rebuilds: _rebuilt}
+def _owned(duck: DuckSession, plan: Statement) -> None:
+    """Blocks. Raises SqlError 42P01 where the sequence or the table is not there."""
+    assert isinstance(plan.copies, Owns)
+    for name, kind in ((plan.copies.sequence, "S"), (plan.copies.table, "r")):
+        meant = duck.means(name)
+        if meant is None or meant.kind != kind:
+            raise SqlError("42P01", f'relation "{name[-1]}" does not exist')
+
+
+_READERS = {
+    Owns: _owned,
+    Likes: _liked,
+    Drops: _dropped,
+    Copies: _made,
+    Alters: _altered,
+    Rebuilds: _rebuilt,
+}

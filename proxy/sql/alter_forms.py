@@ -1,4 +1,4 @@
-"""Forms of ALTER TABLE that sqlglot cannot read, from their tokens, as edits of the table.
+"""Forms of ALTER TABLE, and of ALTER SEQUENCE, that sqlglot cannot read, from their tokens, as edits of the table.
 
 Promises: what is not one of the forms below in full is None, and is refused elsewhere.
 """
@@ -12,7 +12,10 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.classify import Slice
 from proxy.sql.definitions import Touched
+from proxy.sql.identity_options import numbering
 from proxy.sql.rebuilding import (
+    AddIdentity,
+    DropIdentity,
     Edit,
     Rebuilds,
     RenameConstraint,
@@ -20,7 +23,7 @@ from proxy.sql.rebuilding import (
     UseIndex,
     ValidateConstraint,
 )
-from proxy.sql.statement import Route, Statement
+from proxy.sql.statement import Owns, Route, Statement
 
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
@@ -63,6 +66,16 @@ class _Reading:
             found.append(self.name())
         return tuple(part for part in found if part) if all(found) else None
 
+    def numbering(self) -> dict[str, int] | None:
+        """The options of a sequence in brackets; empty where there are none, None for others."""
+        if self.ended or self._tokens[self._at].token_type != TokenType.L_PAREN:
+            return {}
+        found = numbering(self._tokens, self._at)
+        if found is None:
+            return None
+        options, self._at = found
+        return options
+
     @property
     def ended(self) -> bool:
         return self._at >= len(self._tokens)
@@ -72,7 +85,7 @@ def edited_by_words(text: str, piece: Slice) -> Statement | None:
     """The plan of a statement of one of the forms; None for all others."""
     edited = _altered(piece.tokens)
     if edited is None:
-        return None
+        return _owned(text, piece)
     kind = "ALTER TABLE"
     *places, name = edited.table
     schemas: list[str | None] = [*places[-1:]] or [None]
@@ -88,6 +101,35 @@ def edited_by_words(text: str, piece: Slice) -> Statement | None:
         ddl=True,
         touched=tuple(Touched(schema, name, deep=True, views=True) for schema in schemas),
         copies=edited,
+    )
+
+
+def _owned(text: str, piece: Slice) -> Statement | None:
+    """ALTER SEQUENCE ... OWNED BY the column for which it has the name of a SERIAL's."""
+    reading = _Reading(piece.tokens)
+    sequence = reading.names() if reading.words("ALTER", "SEQUENCE") else None
+    if sequence is None or not reading.words("OWNED", "BY"):
+        return None
+    column = reading.names()
+    if column is None or len(column) < 2 or not reading.ended:
+        return None
+    *table, name = (
+        "main" if part == "public" and at == 0 else part for at, part in enumerate(column)
+    )
+    if sequence[-1].rstrip("0123456789") != f"{table[-1]}_{name}_seq":
+        return None
+    kind = "ALTER SEQUENCE"
+    source = text[piece.start : piece.end]
+    return Statement(
+        Route.DUCKDB,
+        kind,
+        source,
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=kind,
+        writes=True,
+        ddl=True,
+        copies=Owns(sequence, tuple(table)),
     )
 
 
@@ -164,10 +206,29 @@ def _index(reading: _Reading, name: str) -> Edit | None:
     return UseIndex(name, index, primary) if index else None
 
 
+def _column(reading: _Reading) -> Edit | None:
+    reading.words("COLUMN")
+    name = reading.name()
+    if not name:
+        return None
+    if reading.words("DROP", "IDENTITY"):
+        return DropIdentity(name, reading.words("IF", "EXISTS"))
+    if not reading.words("ADD", "GENERATED"):
+        return None
+    always = reading.words("ALWAYS")
+    if not always and not reading.words("BY", "DEFAULT"):
+        return None
+    if not reading.words("AS", "IDENTITY"):
+        return None
+    options = reading.numbering()
+    return None if options is None else AddIdentity(name, always, tuple(options.items()))
+
+
 _FORMS: tuple[tuple[tuple[str, ...], Callable[[_Reading], Edit | None]], ...] = (
     (("RENAME", "CONSTRAINT"), _rename),
     (("VALIDATE", "CONSTRAINT"), _validate),
     (("SET", "SCHEMA"), _schema),
+    (("ALTER",), _column),
     (("ADD", "CONSTRAINT"), _named_index),
     (("ADD",), _unnamed_index),
 )

@@ -15,7 +15,7 @@ from proxy.sql import administration, postgres_grammar
 from proxy.sql.classify import Slice, highest_parameter, kind_and_tag
 from proxy.sql.control_plane import name_set
 from proxy.sql.for_postgres import catalog_question
-from proxy.sql.identity_options import ordered
+from proxy.sql.identity_options import of_sequence, ordered
 from proxy.sql.postgres_functions import DATE_PART
 from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
 from proxy.sql.snowflake.definitions import hinted
@@ -37,7 +37,7 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     defines = tokens[0].token_type in (TokenType.CREATE, TokenType.ALTER)
     inserts = any(token.token_type == TokenType.INSERT for token in tokens)
     if defines:
-        tokens = ordered(tokens)
+        tokens = of_sequence(ordered(tokens))
     for index, token in enumerate(tokens):
         if defines and _is_not_deferrable(tokens, index):
             continue

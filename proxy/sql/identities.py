@@ -15,7 +15,7 @@ The values of a GENERATED ALWAYS column may be given here: what refuses them wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -148,6 +148,15 @@ def _counted(kind: exp.Expr, of: exp.DataType) -> Numbering:
     first = least if step > 0 else most
     start = number(kind.args["start"]) if kind.args.get("start") is not None else first
     return start, step, least, most, bool(kind.args.get("cycle"))
+
+
+def numbering_of(options: Mapping[str, int], most: int) -> Numbering:
+    """How an identity counts of which these options were said. most: that its column can hold."""
+    step = options.get("INCREMENT", 1)
+    least, last = (1, most) if step > 0 else (-most - (most < 2**63 - 1), -1)
+    least, last = options.get("MINVALUE", least), options.get("MAXVALUE", last)
+    start = options.get("START", least if step > 0 else last)
+    return start, step, least, last, "CYCLE" in options
 
 
 def _statements(

@@ -69,6 +69,59 @@ def _options(tokens: list[Token], at: int) -> tuple[list[Token], int] | None:
     return [token for word in _ORDER for token in found.get(word, ())], at + 1
 
 
+def numbering(tokens: list[Token], at: int) -> tuple[dict[str, int], int] | None:
+    """The options in the brackets that begin at a place, as numbers, and where what follows begins.
+
+    Of START, INCREMENT, MINVALUE and MAXVALUE, and CYCLE as 1, what is there. None for other options.
+    """
+    found = _options(tokens, at + 1)
+    if found is None:
+        return None
+    options, after = found
+    said: dict[str, int] = {}
+    word, sign = "", 1
+    for token in options:
+        if token.token_type == TokenType.NUMBER:
+            said[word], sign = sign * int(token.text), 1
+        elif token.text == "-":
+            sign = -1
+        elif token.text.upper() in _ORDER:
+            word = token.text.upper()
+            if word == "CYCLE":
+                said[word] = 1
+    return said, after
+
+
+_MOST = {"SMALLINT": 2**15 - 1, "INT2": 2**15 - 1, "INT": 2**31 - 1, "INTEGER": 2**31 - 1}
+_MOST |= {"INT4": 2**31 - 1, "BIGINT": 2**63 - 1, "INT8": 2**63 - 1}
+
+
+def of_sequence(tokens: list[Token]) -> list[Token]:
+    """The tokens of a CREATE SEQUENCE without CACHE, which says how fast it is, and without the type
+    that its numbers are of, which says how far it counts."""
+    if [_word(tokens, 0), *(_word(tokens, at) for at in (1, 2))].count("SEQUENCE") != 1:
+        return tokens
+    made: list[Token] = []
+    most: int | None = None
+    at, bounded = 0, False
+    while at < len(tokens):
+        word, after = _word(tokens, at), _word(tokens, at + 1)
+        if word == "CACHE" and at + 1 < len(tokens) and tokens[at + 1].text.isdigit():
+            at += 2
+        elif word == "AS" and after in _MOST:
+            most, at = _MOST[after], at + 2
+        elif word == "NO" and after in ("MINVALUE", "MAXVALUE"):
+            at += 2
+        else:
+            bounded |= word == "MAXVALUE"
+            made.append(tokens[at])
+            at += 1
+    if most is not None and not bounded:
+        last = made[-1]
+        made += [_like(last, TokenType.VAR, "MAXVALUE"), _like(last, TokenType.NUMBER, str(most))]
+    return made
+
+
 def _word(tokens: list[Token], at: int) -> str:
     if at >= len(tokens) or tokens[at].token_type in (TokenType.IDENTIFIER, TokenType.STRING):
         return ""

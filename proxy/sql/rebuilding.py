@@ -95,6 +95,21 @@ class SetSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class AddIdentity:
+    """ALTER COLUMN ... ADD GENERATED AS IDENTITY. options: as `identity_options.numbering` has them."""
+
+    name: str
+    always: bool
+    options: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropIdentity:
+    name: str
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DropColumn:
     name: str
     exists: bool
@@ -146,6 +161,8 @@ Edit = (
     | RenameConstraint
     | ValidateConstraint
     | UseIndex
+    | AddIdentity
+    | DropIdentity
     | SetSchema
 )
 

@@ -52,6 +52,14 @@ class Alters:
 
 
 @dataclass(frozen=True, slots=True)
+class Owns:
+    """ALTER SEQUENCE ... OWNED BY what its name says already: both have to be there, and that is all."""
+
+    sequence: tuple[str, ...]
+    table: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drops:
     """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name.
 
@@ -108,7 +116,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Rebuilds | Drops | Likes | None = None
+    copies: Copies | Alters | Rebuilds | Drops | Likes | Owns | None = None
     notice: str = ""
     cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
