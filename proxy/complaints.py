@@ -33,6 +33,7 @@ from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
+from proxy.sql.texts_as_values import with_values
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -112,13 +113,16 @@ async def put_otherwise(session: Session, plan: Statement, error: EngineError) -
 
 
 def in_other_words(sql: str, error: EngineError) -> str | None:
-    """DuckDB's SQL of a statement of Snowflake's that names an alias where DuckDB knows none.
+    """DuckDB's SQL of a statement of Snowflake's that names an alias where DuckDB knows none, or has a
+    text where DuckDB wants another type.
 
     None where that is not what it was refused for.
     """
-    name = complained_of(error.sqlstate, error.message)
-    if not name or len(sql) > _PARSED_AGAIN:
+    if len(sql) > _PARSED_AGAIN:
         return None
+    name = complained_of(error.sqlstate, error.message)
+    if not name:
+        return with_values(sql, error.said) if error.said else None
     return spelled_out(sql, name, savepoints.using(VOLATILE))
 
 

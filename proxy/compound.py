@@ -195,6 +195,7 @@ class Compound:
         self._session.context.refresh(plan.needs)
         if plan.route is not Route.DUCKDB or plan.federated:
             raise SqlError("0A000", "an expression over the control plane is not supported here")
+        plan = await self._session.typed.of(plan)
         rows = await self._session.on_duck_in_words(self._session.duck.run, plan.sql)
         return rows[0][0] if rows else None
 

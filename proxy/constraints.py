@@ -96,7 +96,7 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
     for database, schema, table, _ in wanted:
         there: list[Constraint] = []
         rows = duck.told(schema, table, database).constraints
-        names = given_names([(row[0], row[2], row[3]) for row in rows])
+        names = given_names(rows)
         for place, (kind, _, columns, expression, other, theirs) in enumerate(rows):
             if (name := names.get(place)) == "":
                 continue

@@ -234,6 +234,7 @@ class Copying:
 
     async def _to(self, plan: Statement, action: CopyStatement) -> int:
         federation = self._session.federation
+        plan = await self._session.typed.of(plan)
         if not plan.federated:
             try:
                 return await self._send(plan, action)

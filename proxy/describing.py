@@ -115,7 +115,7 @@ class Description(Script):
 
     async def bind_type(self, kind: str) -> tuple[str, DuckType]:
         """DuckDB's type for one that was written in Snowflake's SQL."""
-        return (await self._bound(self._query(f"SELECT CAST(NULL AS {kind})")))[0]
+        return (await self._bound(await self._query(f"SELECT CAST(NULL AS {kind})")))[0]
 
     async def _typed(self, name: Name, kind: str) -> None:
         if kind.startswith(("STRUCT", "MAP", "UNION", "ENUM", "INVALID")):
@@ -231,5 +231,5 @@ class Description(Script):
             return
         kind = DuckType("VARCHAR")
         if statement.value is not None:
-            ((_, kind),) = await self._bound(self._expression(statement.value))
+            ((_, kind),) = await self._bound(await self._expression(statement.value))
         self._returned.append([("anonymous block", kind)])

@@ -283,7 +283,7 @@ class Routines:
         script.scope.enter()
         for parameter, value in self._arguments(action, parameters):
             value = with_parameters(value, caller.parameters)
-            sql = caller._query(f"SELECT CAST(({value}) AS {parameter.type})")
+            sql = await caller._query(f"SELECT CAST(({value}) AS {parameter.type})")
             made = script.scope.declare(parameter.name, Name("value", type=parameter.type))
             await script.assign(made, sql)
         body = definition["body"]

@@ -88,19 +88,21 @@ class Evaluation:
         self._session.context.refresh(plan.needs)
         return plan
 
-    def _query(self, text: str) -> str:
+    async def _query(self, text: str) -> str:
         """DuckDB's query for a text of Snowflake's that asks the engine alone."""
         plan = self._planned(text)
         if plan.route is not Route.DUCKDB or plan.kind != "SELECT":
             raise SqlError("0A000", f"{plan.kind} over {plan.route} in a script is not supported")
-        return plan.sql
+        return (await self._session.typed.of(plan)).sql
 
-    def _expression(self, fragment: s.Fragment, kind: str = "") -> str:
+    async def _expression(self, fragment: s.Fragment, kind: str = "") -> str:
         value = self.scope.bound(fragment, bare=True)
-        return self._query(f"SELECT CAST(({value}) AS {kind})" if kind else f"SELECT ({value})")
+        return await self._query(
+            f"SELECT CAST(({value}) AS {kind})" if kind else f"SELECT ({value})"
+        )
 
     async def _truth(self, fragment: s.Fragment) -> bool:
-        sql = self._expression(fragment)
+        sql = await self._expression(fragment)
         return (await self._rows(f"SELECT CAST(({sql}) AS BOOLEAN)"))[0][0] is True
 
     async def _table(self, sql: str) -> tuple[str, list[tuple[str, str]]]:
@@ -131,7 +133,7 @@ class Evaluation:
     async def _result_of(self, text: str) -> str:
         plan = self._session.resolve(self._planned(text))
         if plan.route is Route.DUCKDB and plan.tag == "SELECT" and not plan.ddl:
-            return plan.sql
+            return (await self._session.typed.of(plan)).sql
         answer = await self._answered(plan)
         if isinstance(answer, Rows):
             statement = answer.portal.statement
@@ -174,7 +176,7 @@ class Evaluation:
         plan = self._session.resolve(self._planned(text))
         if plan.route is Route.DUCKDB and not isinstance(plan.action, CopyStatement):
             nothing_to_do = await existence_notice(self._session, plan)
-            rows = await self._finish(plan)
+            rows = await self._finish(await self._session.typed.of(plan))
             if plan.kind in ("INSERT", "UPDATE", "DELETE", "MERGE") and not nothing_to_do:
                 await self._count(rows)
             return
@@ -203,7 +205,7 @@ class Evaluation:
         return tuple(f"({self.scope.bound(value, bare=True)})" for value in values)
 
     async def _immediate_text(self, statement: s.Immediate) -> tuple[str, tuple[str, ...]]:
-        sql = self._expression(statement.value, "VARCHAR")
+        sql = await self._expression(statement.value, "VARCHAR")
         text = (await self._rows(sql))[0][0]
         if text is None:
             raise SqlError("22004", "EXECUTE IMMEDIATE of NULL")

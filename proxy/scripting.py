@@ -187,9 +187,9 @@ class Script(Evaluation):
         if isinstance(declaration, s.Variable):
             made = Name("value", type=declaration.type)
             if declaration.value is None:
-                sql = self._query(f"SELECT CAST(NULL AS {declaration.type})")
+                sql = await self._query(f"SELECT CAST(NULL AS {declaration.type})")
             else:
-                sql = self._expression(declaration.value, declaration.type)
+                sql = await self._expression(declaration.value, declaration.type)
             # The value may name an outer variable of the same name: it is read first.
             await self.assign(scope.declare(declaration.name, made), sql)
         elif isinstance(declaration, s.Cursor):
@@ -219,7 +219,7 @@ class Script(Evaluation):
             await self._statement(self.scope.bound(inner, bare=True))
             await self._take(name, f"SELECT getvariable('{RETURNED}')")
             return
-        await self.assign(name, self._expression(statement.value, name.type))
+        await self.assign(name, await self._expression(statement.value, name.type))
 
     async def _if(self, statement: s.If) -> None:
         for condition, body in statement.branches:
@@ -235,7 +235,7 @@ class Script(Evaluation):
         for value, body in statement.branches:
             if value is not None:
                 other = self.scope.bound(value, bare=True)
-                sql = self._query(f"SELECT ({operand}) = ({other})")
+                sql = await self._query(f"SELECT ({operand}) = ({other})")
                 if (await self._rows(sql))[0][0] is not True:
                     continue
             await self._run_all(body)
@@ -266,7 +266,7 @@ class Script(Evaluation):
     async def _count_loop(self, statement: s.Count) -> None:
         bounds = []
         for fragment in (statement.first, statement.last):
-            sql = self._expression(fragment)
+            sql = await self._expression(fragment)
             bounds.append((await self._rows(f"SELECT CAST(({sql}) AS BIGINT)"))[0][0])
         if None in bounds:
             raise SqlError("22004", "a bound of FOR is NULL")
@@ -283,7 +283,8 @@ class Script(Evaluation):
 
     async def _for(self, statement: s.For) -> None:
         over = self.scope.get(statement.over, "cursor", "resultset")
-        if over.table is None:
+        opened_before = over.table is not None
+        if not opened_before:
             await self._open(over, ())
         table, columns, start = over.table, over.columns, over.at
         self.scope.enter()
@@ -296,7 +297,9 @@ class Script(Evaluation):
                     break
         finally:
             self.scope.leave()
-        if over.kind == "cursor":
+        if over.kind == "cursor" and opened_before:
+            over.at = total  # CLOSE is still to come
+        elif over.kind == "cursor":
             over.table = None
 
     async def _read_row(self, variable: str, table: str | None, number: int) -> None:
@@ -344,7 +347,7 @@ class Script(Evaluation):
             return
         raw = Name("value", variable=f"{name.variable}_raw")
         await self.assign(raw, sql)
-        await self.assign(name, self._query(f"SELECT CAST({raw.value()} AS {name.type})"))
+        await self.assign(name, await self._query(f"SELECT CAST({raw.value()} AS {name.type})"))
 
     async def _close(self, statement: s.Close) -> None:
         cursor = self.scope.get(statement.name, "cursor")
@@ -362,7 +365,7 @@ class Script(Evaluation):
             await self._keep("SELECT CAST(NULL AS VARCHAR)")
         else:
             kind = self._returns if self._returns != "TABLE" else ""
-            await self._keep(self._expression(statement.value, kind))
+            await self._keep(await self._expression(statement.value, kind))
         raise _Return(None)
 
     async def _returned_table(self, fragment: s.Fragment) -> str:

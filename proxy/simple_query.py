@@ -122,8 +122,9 @@ class SimpleQuery:
             await self._in_duck_typed(plan)
 
     async def _in_duck_typed(self, plan: Statement) -> None:
-        session = self._session
-        plan = await session.typed.of(plan)
+        session, asked = self._session, plan
+        if not plan.federated:
+            plan = await session.typed.of(plan)
         if plan.scalar and (known := self.constants.find(plan.sql)) is not None:
             session.link.write(known)
             session.compound.ran(plan, None, 1)
@@ -133,9 +134,13 @@ class SimpleQuery:
                 await self._run_duck(plan)
                 return
             except EngineError as error:
-                plan = session.federation.widened(plan, error)  # a view of Postgres's relations
+                asked = session.federation.widened(asked, error)  # a view of Postgres's relations
+        # What stands in for Postgres's relations goes with the block, should the statement fail.
+        session.transaction.open(Block.PIPELINE)
         try:
-            await self._run_duck(await session.federation.open(plan, plan.sql))
+            shown = await session.federation.show(asked)
+            plan = await session.typed.of(asked)
+            await self._run_duck(await session.federation.open(plan, plan.sql, shown=shown))
         finally:
             await session.federation.close()
 

@@ -22,6 +22,7 @@ from proxy.errors import SqlError
 from proxy.long_texts import is_long
 from proxy.parameter_types import ask_columns, relation_columns
 from proxy.sql import inference
+from proxy.sql.inference import Relation
 from proxy.sql.of_texts import meant
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
@@ -40,11 +41,16 @@ _Key = tuple[str, tuple[tuple[int, int], ...], str, tuple[tuple[str, str], ...]]
 
 
 class Typed:
-    """One session's statements, by their text and the types of their parameters."""
+    """One session's statements, by their text and the types of their parameters.
+
+    None over both engines is kept: what Postgres's columns are is asked each time.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._kept: OrderedDict[_Key, tuple[Stamp, str]] = OrderedDict()
+        self._variants: dict[Relation, bool] = {}
+        self._looked_at: Stamp | None = None
 
     async def of(self, plan: Statement, oids: Mapping[int, int] | None = None) -> Statement:
         """The plan with the SQL that it means now. oids: of its parameters.
@@ -54,10 +60,13 @@ class Typed:
         if not plan.typed or not plan.sql:
             return plan
         session = self._session
+        seen = plan.typed_over and not plan.federated
+        if seen and not await self._have_variants(plan.typed_over):
+            return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
         key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
-        found = self._kept.get(key)
+        found = None if plan.federated else self._kept.get(key)
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
         if is_long(plan.sql):
@@ -70,7 +79,7 @@ class Typed:
             stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
         except SqlError as error:
             raise await self._placed(error, plan) from None
-        if len(plan.sql) <= _KEPT_LENGTH:
+        if len(plan.sql) <= _KEPT_LENGTH and not plan.federated:
             self._kept[key] = stamp, sql
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
@@ -88,6 +97,22 @@ class Typed:
     @property
     def _kind(self) -> type[Typing]:
         return Typing if self._session.dialect.name == "postgres" else Assigning
+
+    async def _have_variants(self, relations: tuple[Relation, ...]) -> bool:
+        """Whether one of the relations has a column that holds documents."""
+        session, known, stamp = self._session, self._variants, self._looked_at
+        if stamp is None or not (session.duck_in_step and session.duck.same_definitions(stamp)):
+            known.clear()
+        if not all(relation in known for relation in relations):
+            new = tuple(relation for relation in relations if relation not in known)
+            found, stamp = await session.on_duck(_with_variants, session.duck, new)
+            if not known:
+                self._looked_at = stamp
+            known.update(found)
+            if len(known) > _KEPT:
+                known.clear()
+                return True in found.values() or len(new) < len(relations)
+        return any(known[relation] for relation in relations)
 
     async def _made(
         self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
@@ -107,6 +132,18 @@ class Typed:
             place = await self._session.texts.of(plan.sql, source_position, *given)
             error.position = place + plan.start if place is not None else None
         return error
+
+
+def _with_variants(
+    duck: DuckSession, relations: tuple[Relation, ...]
+) -> tuple[dict[Relation, bool], Stamp]:
+    """Blocks. Which of the relations hold documents, and when that was."""
+    stamp = duck.definitions()
+    found = {}
+    for relation in relations:
+        columns = relation_columns(duck, relation) or ()
+        found[relation] = any(kind.is_document for _, kind in columns)
+    return found, stamp
 
 
 def _looked(

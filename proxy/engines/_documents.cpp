@@ -11,8 +11,10 @@
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -128,8 +130,8 @@ void put_point(uint32_t point, std::string &out) {
   out += static_cast<char>(0x80 | (point & 0x3F));
 }
 
-// What a string in quotes means.
-void meaning(Span quoted, std::string &out) {
+// What a string in quotes means; any: it may hold the character of number 0.
+void meaning(Span quoted, std::string &out, bool any = false) {
   const char *at = quoted.at + 1, *end = quoted.end - 1;
   while (at < end) {
     const char *from = at;
@@ -146,7 +148,7 @@ void meaning(Span quoted, std::string &out) {
       case 't': out += '\t'; break;
       case 'u': {
         uint32_t point = unit(at, end);
-        if (point == 0)
+        if (point == 0 && !any)
           throw std::runtime_error("\x1f" "22P05\x1funsupported Unicode escape sequence\x1f"
                                    "\\u0000 cannot be converted to text.\x1f");
         if (point >= 0xD800 && point < 0xDC00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
@@ -225,36 +227,59 @@ void put_count(uint32_t count, std::string &out) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(count >> shift);
 }
 
-// A number without exponent: its sign, where its point is, its digits without zeros at the end.
-void put_number(Span number, std::string &out) {
-  const char *at = number.at;
-  bool negative = *at == '-';
-  if (negative) at++;
+// A number's digits without zeros around them; its value is 0.digits times ten to the power of `before`.
+struct Number {
+  bool negative = false;
   std::string digits;
   int64_t before = 0;
-  bool behind_point = false;
-  for (; at < number.end; at++) {
-    if (*at == '.') {
-      behind_point = true;
-    } else if (*at < '0' || *at > '9') {
-      broken();
-    } else if (digits.empty() && *at == '0') {
-      if (behind_point) before--;
-    } else {
-      digits += *at;
-      if (!behind_point) before++;
+
+  explicit Number(Span text) {
+    const char *at = text.at;
+    if ((negative = *at == '-')) at++;
+    bool behind_point = false;
+    for (; at < text.end && *at != 'e' && *at != 'E'; at++) {
+      if (*at == '.') {
+        behind_point = true;
+      } else if (*at < '0' || *at > '9') {
+        broken();
+      } else if (digits.empty() && *at == '0') {
+        if (behind_point) before--;
+      } else {
+        digits += *at;
+        if (!behind_point) before++;
+      }
     }
+    if (at < text.end) before += exponent(at + 1, text.end);
+    while (!digits.empty() && digits.back() == '0') digits.pop_back();
   }
-  while (!digits.empty() && digits.back() == '0') digits.pop_back();
-  if (digits.empty()) {
+
+ private:
+  static int64_t exponent(const char *at, const char *end) {
+    bool down = at < end && *at == '-';
+    if (at < end && (*at == '-' || *at == '+')) at++;
+    if (at == end) broken();
+    int64_t made = 0;
+    for (; at < end; at++) {
+      if (*at < '0' || *at > '9') broken();
+      if (made < 100000000) made = made * 10 + (*at - '0');
+    }
+    return down ? -made : made;
+  }
+};
+
+// Its sign, where its point is, its digits.
+void put_number(Span text, std::string &out) {
+  Number number(text);
+  if (number.digits.empty()) {
     out += '\1';
     return;
   }
-  uint32_t where = static_cast<uint32_t>(before + 0x40000000);
-  out += negative ? '\0' : '\2';
-  put_count(negative ? ~where : where, out);
-  for (char digit : digits) out += negative ? static_cast<char>('0' + ('9' - digit)) : digit;
-  out += negative ? '\xff' : '\0';
+  uint32_t where = static_cast<uint32_t>(number.before + 0x40000000);
+  out += number.negative ? '\0' : '\2';
+  put_count(number.negative ? ~where : where, out);
+  for (char digit : number.digits)
+    out += number.negative ? static_cast<char>('0' + ('9' - digit)) : digit;
+  out += number.negative ? '\xff' : '\0';
 }
 
 void put_string(Span quoted, std::string &out) {
@@ -317,6 +342,206 @@ void put_document(Span document, std::string &out) {
   out.append(parts, 4, std::string::npos);
 }
 
+Span trimmed(Span document) {
+  const char *at = blank(document.at, document.end);
+  return {at, behind(at, document.end)};
+}
+
+// --- VARIANT ---------------------------------------------------------------------------------------
+
+constexpr char kNumberFirst = 1, kBoolNext = 2, kStringNext = 3, kArrayNext = 4, kObjectNext = 5,
+               kNullLast = 6, kEnd = 0;
+
+using Members = std::map<std::string, Span>;
+
+// An object's members by what their names mean; of several of a name, the last.
+Members members_of(Span object) {
+  Members found;
+  for (Parts parts(object.at, object.end); parts.next();) {
+    std::string name;
+    meaning(parts.key, name, true);
+    found[name] = parts.value;
+  }
+  return found;
+}
+
+// Bytes that go on: a zero among them is not the end.
+void put_bytes(const std::string &raw, std::string &out) {
+  for (char c : raw) {
+    out += c;
+    if (c == '\0') out += '\xff';
+  }
+  out.append(2, '\0');
+}
+
+void put_variant_key(Span value, std::string &out, int depth) {
+  if (depth > kDeepest) too_deep();
+  switch (kind_of(*value.at)) {
+    case kNull: out += kNullLast; break;
+    case kBool: out += kBoolNext; out += *value.at == 't' ? '\1' : '\0'; break;
+    case kNumber: out += kNumberFirst; put_number(value, out); break;
+    case kString: {
+      std::string raw;
+      meaning(value, raw, true);
+      out += kStringNext;
+      put_bytes(raw, out);
+      break;
+    }
+    case kArray:
+      out += kArrayNext;
+      for (Parts parts(value.at, value.end); parts.next();) put_variant_key(parts.value, out, depth + 1);
+      out += kEnd;
+      break;
+    case kObject:
+      out += kObjectNext;
+      for (const auto &[name, member] : members_of(value)) {
+        out += '\1';
+        put_bytes(name, out);
+        put_variant_key(member, out, depth + 1);
+      }
+      out += kEnd;
+  }
+}
+
+constexpr size_t kDigits = 38;  // of the widest NUMBER
+
+void put_plain_number(Span text, std::string &out) {
+  Number number(text);
+  const std::string &digits = number.digits;
+  if (digits.empty()) {
+    out += '0';
+    return;
+  }
+  if (number.negative) out += '-';
+  int64_t size = static_cast<int64_t>(digits.size()), before = number.before;
+  int64_t most = static_cast<int64_t>(kDigits);
+  if (before > most || std::max(size, before) - std::min<int64_t>(before, 0) > most) {
+    out += digits[0];
+    if (size > 1) out.append(1, '.').append(digits, 1, std::string::npos);
+    out += before - 1 < 0 ? "e-" : "e+";
+    std::string power = std::to_string(before - 1 < 0 ? 1 - before : before - 1);
+    if (power.size() < 2) out += '0';
+    out += power;
+  } else if (before <= 0) {
+    out += "0.";
+    out.append(static_cast<size_t>(-before), '0').append(digits);
+  } else if (size <= before) {
+    out.append(digits).append(static_cast<size_t>(before - size), '0');
+  } else {
+    out.append(digits, 0, static_cast<size_t>(before)).append(1, '.');
+    out.append(digits, static_cast<size_t>(before), std::string::npos);
+  }
+}
+
+void put_quoted(const std::string &raw, std::string &out) {
+  static const char kHex[] = "0123456789abcdef";
+  out += '"';
+  for (char c : raw) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += kHex[c >> 4];
+          out += kHex[c & 15];
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+void put_plain(Span value, std::string &out, int depth) {
+  if (depth > kDeepest) too_deep();
+  bool first = true;
+  switch (kind_of(*value.at)) {
+    case kNumber: put_plain_number(value, out); break;
+    case kString: {
+      std::string raw;
+      meaning(value, raw, true);
+      put_quoted(raw, out);
+      break;
+    }
+    case kArray:
+      out += '[';
+      for (Parts parts(value.at, value.end); parts.next(); first = false) {
+        if (!first) out += ',';
+        put_plain(parts.value, out, depth + 1);
+      }
+      out += ']';
+      break;
+    case kObject:
+      out += '{';
+      for (const auto &[name, member] : members_of(value)) {
+        if (!first) out += ',';
+        first = false;
+        put_quoted(name, out);
+        out += ':';
+        put_plain(member, out, depth + 1);
+      }
+      out += '}';
+      break;
+    default: out.append(value.at, value.size());
+  }
+}
+
+// A document without blanks.
+void put_minified(Span value, std::string &out) {
+  const char *from = value.at;
+  for (const char *at = value.at; at < value.end;) {
+    if (*at == '"') {
+      at = behind_string(at, value.end);
+    } else if (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r') {
+      out.append(from, static_cast<size_t>(at - from));
+      from = ++at;
+    } else {
+      at++;
+    }
+  }
+  out.append(from, static_cast<size_t>(value.end - from));
+}
+
+// Where a path leads: $."a name".name["a name"]['a name'][0]
+Span at_steps(Span document, Span path) {
+  Span found = trimmed(document);
+  const char *at = path.at, *end = path.end;
+  if (at < end && *at == '$') at++;
+  std::string name;
+  while (at < end && found.there()) {
+    bool bracket = *at == '[';
+    if (!bracket && *at != '.') throw std::runtime_error("a path into a VARIANT that is none");
+    at++;
+    name.clear();
+    if (at < end && (*at == '"' || *at == '\'')) {
+      char quote = *at++;
+      while (at < end && *at != quote) {
+        if (*at == '\\' && at + 1 < end) at++;
+        name += *at++;
+      }
+      if (at++ == end) throw std::runtime_error("a path into a VARIANT that is none");
+      found = member(found, name.data(), name.size());
+    } else if (bracket) {
+      while (at < end && *at != ']') name += *at++;
+      if (name.empty() || name.size() > 18 || name.find_first_not_of("0123456789") != std::string::npos)
+        return kNothing;
+      found = element(found, std::stoll(name));
+    } else {
+      while (at < end && *at != '.' && *at != '[') name += *at++;
+      found = member(found, name.data(), name.size());
+    }
+    if (bracket && (at == end || *at++ != ']'))
+      throw std::runtime_error("a path into a VARIANT that is none");
+  }
+  return found;
+}
+
 bool same_scalar(Span a, Span b) {
   Kind kind = kind_of(*a.at);
   if (kind != kind_of(*b.at) || kind >= kArray) return false;
@@ -352,11 +577,6 @@ bool contains(Span a, Span b, int depth, bool top) {
     if (!found) return false;
   }
   return true;
-}
-
-Span trimmed(Span document) {
-  const char *at = blank(document.at, document.end);
-  return {at, behind(at, document.end)};
 }
 
 // --- DuckDB's functions --------------------------------------------------------------------------
@@ -491,6 +711,95 @@ void key(void *info, void *chunk, void *output) {
   });
 }
 
+template <void (*write)(Span, std::string &, int)>
+void written(void *info, void *chunk, void *output) {
+  Column documents(chunk, 0);
+  std::string made;
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!documents.there(row)) return put_null(output, row);
+    made.clear();
+    write(trimmed(documents.text(row)), made, 0);
+    api.vector_assign_string_element_len(output, row, made.data(), made.size());
+  });
+}
+
+void put_variant(void *output, uint64_t row, Span found, bool text) {
+  if (text && found.there() && kind_of(*found.at) == kNumber && (memchr(found.at, 'e', found.size()) || memchr(found.at, 'E', found.size()))) {
+    std::string plain;
+    put_plain_number(found, plain);
+    return api.vector_assign_string_element_len(output, row, plain.data(), plain.size());
+  }
+  put(output, row, found, text);
+}
+
+template <bool text>
+void by_steps(void *info, void *chunk, void *output) {
+  Column documents(chunk, 0), paths(chunk, 1);
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!documents.there(row) || !paths.there(row)) return put_null(output, row);
+    put_variant(output, row, at_steps(documents.text(row), paths.text(row)), text);
+  });
+}
+
+void by_place(void *info, void *chunk, void *output) {
+  Column documents(chunk, 0), places(chunk, 1);
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!documents.there(row) || !places.there(row)) return put_null(output, row);
+    int64_t place = places.at<int64_t>(row);
+    put(output, row, place < 0 ? kNothing : element(documents.text(row), place), false);
+  });
+}
+
+void put_or_null(const Column &values, uint64_t row, std::string &out) {
+  if (values.there(row)) {
+    put_minified(trimmed(values.text(row)), out);
+  } else {
+    out += "null";
+  }
+}
+
+void of_list(void *info, void *chunk, void *output) {
+  Column lists(chunk, 0);
+  Column values(api.list_vector_get_child(lists.vector));
+  std::string made;
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!lists.there(row)) return put_null(output, row);
+    const Entry &list = lists.at<Entry>(row);
+    made = "[";
+    for (uint64_t i = list.offset; i < list.offset + list.length; i++) {
+      if (i > list.offset) made += ',';
+      put_or_null(values, i, made);
+    }
+    made += ']';
+    api.vector_assign_string_element_len(output, row, made.data(), made.size());
+  });
+}
+
+void of_members(void *info, void *chunk, void *output) {
+  Column keys(chunk, 0), lists(chunk, 1);
+  Column names(api.list_vector_get_child(keys.vector)), values(api.list_vector_get_child(lists.vector));
+  std::string made, last;
+  for_rows(info, chunk, [&](uint64_t row) {
+    if (!keys.there(row) || !lists.there(row)) return put_null(output, row);
+    const Entry &named = keys.at<Entry>(row), &list = lists.at<Entry>(row);
+    made = "{";
+    for (uint64_t i = 0; i < named.length; i++) {
+      Span span = names.text(named.offset + i);
+      std::string name(span.at, span.size());
+      if (i && name == last) throw std::runtime_error("Duplicate field key '" + name + "'");
+      if (i) made += ',';
+      put_quoted(name, made);
+      made += ':';
+      put_or_null(values, list.offset + i, made);
+      last.swap(name);
+    }
+    made += '}';
+    api.vector_assign_string_element_len(output, row, made.data(), made.size());
+  });
+}
+
+void put_same(Span value, std::string &out, int) { put_minified(value, out); }
+
 template <uint64_t whole>
 void within(void *info, void *chunk, void *output) {
   Column documents(chunk, whole), parts(chunk, 1 - whole);
@@ -532,7 +841,9 @@ void elements(void *info, void *chunk, void *output) {
 using Function = void (*)(void *, void *, void *);
 constexpr Function kGiven[] = {by_name<false>, by_name<true>, by_number<false>, by_number<true>,
                                by_path<false>, by_path<true>, key, within<0>, within<1>,
-                               elements<false>, elements<true>};
+                               elements<false>, elements<true>,
+                               written<put_variant_key>, written<put_plain>, by_steps<false>,
+                               by_steps<true>, by_place, written<put_same>, of_list, of_members};
 
 PyObject *setup(PyObject *, PyObject *addresses) {
   if (!PyList_Check(addresses) || PyList_Size(addresses) != kFunctions) {

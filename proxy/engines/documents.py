@@ -7,7 +7,9 @@ read, nothing is written anew.
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from json.decoder import scanstring
 from typing import NamedTuple
@@ -147,14 +149,23 @@ def _keys(value: str) -> bytes:
     return _count(count) + b"".join(made)
 
 
-def _number(value: str) -> bytes:
-    negative = value.startswith("-")
-    whole, _, behind = value.lstrip("-").partition(".")
+def _digits(value: str) -> tuple[bool, str, int]:
+    """Whether a number is negative, its digits without zeros around them, where its point is.
+
+    Its value is 0.digits times ten to that power.
+    """
+    plain, _, power = value.lstrip("-").lower().partition("e")
+    whole, _, behind = plain.partition(".")
     whole = whole.lstrip("0")
     digits = (whole + behind).lstrip("0").rstrip("0")
+    where = len(whole) if whole else len(behind.lstrip("0")) - len(behind)
+    return value.startswith("-"), digits, where + int(power or 0)
+
+
+def _number(value: str) -> bytes:
+    negative, digits, where = _digits(value)
     if not digits:
         return b"\1"
-    where = len(whole) if whole else len(behind.lstrip("0")) - len(behind)
     where += _MIDDLE
     if not negative:
         return b"\2" + _count(where) + digits.encode() + b"\0"
@@ -188,3 +199,152 @@ def _contains(document: str, wanted: str) -> bool:
         )
     values = [part.value for part in parts(document)]
     return all(any(_contains(one, part.value) for one in values) for part in parts(wanted))
+
+
+# --- VARIANT --------------------------------------------------------------------------------------
+
+_DIGITS = 38
+"""Of the widest NUMBER."""
+
+
+def _members(value: str) -> list[tuple[str, str]]:
+    """An object's members in the order of their names' bytes; of several of a name, the last."""
+    return sorted({part.key: part.value for part in parts(value)}.items(), key=_by_bytes)
+
+
+def _by_bytes(member: tuple[str, str]) -> bytes:
+    return member[0].encode()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode().replace(b"\0", b"\0\xff") + b"\0\0"
+
+
+def variant_key(document: str) -> bytes:
+    """Bytes that sort as VARIANTs sort, and are equal where two of them are.
+
+    Numbers by their value, booleans, strings by code point, arrays, objects, JSON null.
+    """
+    value = document.strip(_BLANKS)
+    kind = _kind(value)
+    if kind == _NUMBER:
+        return b"\1" + _number(value)
+    if kind == _BOOL:
+        return b"\2" + (b"\1" if value == "true" else b"\0")
+    if kind == _STRING:
+        return b"\3" + _bytes(scanstring(value, 1)[0])
+    if kind == _ARRAY:
+        return b"\4" + b"".join(variant_key(part.value) for part in parts(value)) + b"\0"
+    if kind == _OBJECT:
+        members = (b"\1" + _bytes(name) + variant_key(one) for name, one in _members(value))
+        return b"\5" + b"".join(members) + b"\0"
+    return b"\6"
+
+
+def variant_plain(document: str) -> str:
+    """The one text of all VARIANTs that are equal: keys sorted, numbers without needless digits."""
+    value = document.strip(_BLANKS)
+    kind = _kind(value)
+    if kind == _NUMBER:
+        return _plain_number(value)
+    if kind == _STRING:
+        return json.dumps(scanstring(value, 1)[0], ensure_ascii=False)
+    if kind == _ARRAY:
+        return "[" + ",".join(variant_plain(part.value) for part in parts(value)) + "]"
+    if kind == _OBJECT:
+        members = (
+            f"{json.dumps(name, ensure_ascii=False)}:{variant_plain(one)}"
+            for name, one in _members(value)
+        )
+        return "{" + ",".join(members) + "}"
+    return value
+
+
+def _plain_number(value: str) -> str:
+    negative, digits, where = _digits(value)
+    if not digits:
+        return "0"
+    sign, size = "-" if negative else "", len(digits)
+    if where > _DIGITS or max(size, where) - min(where, 0) > _DIGITS:
+        fraction = f".{digits[1:]}" if size > 1 else ""
+        return f"{sign}{digits[0]}{fraction}e{where - 1:+03d}"
+    if where <= 0:
+        return f"{sign}0.{'0' * -where}{digits}"
+    if size <= where:
+        return sign + digits + "0" * (where - size)
+    return f"{sign}{digits[:where]}.{digits[where:]}"
+
+
+def minified(document: str) -> str:
+    """A document without blanks."""
+    made, at, start = [], 0, 0
+    while at < len(document):
+        if document[at] == '"':
+            at = scanstring(document, at + 1)[1]
+        elif document[at] in _BLANKS:
+            made.append(document[start:at])
+            at = start = at + 1
+        else:
+            at += 1
+    return "".join(made) + document[start:]
+
+
+_STEP = re.compile(
+    r"""\.(?:"((?:[^"\\]|\\.)*)"|([^.\["][^.\[]*))"""
+    r"""|\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\]]*))\]""",
+    re.DOTALL,
+)
+
+
+def at_steps(document: str, path: str) -> str | None:
+    """Where a path of a VARIANT's leads: `$."a name".name['a name'][0]`. Raises ValueError for no path."""
+    found: str | None = document.strip(_BLANKS)
+    at = 1 if path.startswith("$") else 0
+    while at < len(path) and found is not None:
+        step = _STEP.match(path, at)
+        if step is None:
+            raise ValueError("a path into a VARIANT that is none")
+        at = step.end()
+        *names, index = step.groups()
+        if index is not None:
+            whole = index.isascii() and index.isdigit() and len(index) <= 18
+            found = element(found, int(index)) if whole else None
+        else:
+            name = next(name for name in names if name is not None)
+            found = member(found, re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL))
+    return found
+
+
+def text_at_steps(document: str, path: str) -> str | None:
+    """... as a text: a string's meaning, a number without exponent, nothing for null."""
+    found = at_steps(document, path)
+    if found is not None and _kind(found) == _NUMBER and "e" in found.lower():
+        return _plain_number(found)
+    return as_text(found)
+
+
+def at_place(document: str, place: int) -> str | None:
+    """The element of that number from 0 on."""
+    return element(document, place) if place >= 0 else None
+
+
+def of_list(values: Sequence[str | None]) -> str:
+    """An array of documents, which stand in it as they are written."""
+    return (
+        f"[{','.join('null' if one is None else minified(one.strip(_BLANKS)) for one in values)}]"
+    )
+
+
+def of_members(names: Sequence[str], values: Sequence[str | None]) -> str:
+    """An object of documents, which stand in it as they are written; names in order.
+
+    Raises ValueError for a name that stands twice.
+    """
+    for one, following in itertools.pairwise(names):
+        if one == following:
+            raise ValueError(f"Duplicate field key '{one}'")
+    members = (
+        f"{json.dumps(name, ensure_ascii=False)}:{'null' if one is None else minified(one.strip(_BLANKS))}"
+        for name, one in zip(names, values, strict=True)
+    )
+    return "{" + ",".join(members) + "}"

@@ -8,6 +8,11 @@ compared as a text. Each function is there for json and for jsonb, and gives wha
 - `json_member_text_`, `json_path_text_`: `->>` and `#>>`.
 - `json_elements_`, `json_element_texts_`: lists of what an array has.
 - `jsonb_key_(doc)`: bytes that sort as Postgres sorts jsonb, and are equal where two of them are.
+- `variant_path_(doc, path or number)`, `variant_text_(doc, path)`: what a path of a VARIANT's leads to.
+- `to_json(doc)`, `variant_list_(docs)`, `variant_object_(names, docs)`: a document, an array and an object of
+  documents as they are written, without blanks; DuckDB's own `to_json` rounds their numbers.
+- `variant_key_(doc)`: bytes that sort as VARIANTs do, and are equal where two of them are;
+  `variant_plain_(doc)`: the one document of all that are equal.
 - `a @> b` and `a <@ b` of jsonb.
 - `a || b`, `a - name`, `a - number`, `a - names`, `jsonb_delete_path_`, `jsonb_set_`, `jsonb_insert_`,
   `jsonb_strip_nulls_`, `jsonb_pretty_`: a jsonb that is changed, in Python (`document_edits`).
@@ -157,6 +162,14 @@ _FUNCTIONS = (
     _called((_texts, _texts), lambda part, whole: documents.contains(whole, part)),
     _listed(lambda element: element),
     _listed(documents.as_text),
+    _called((_texts,), documents.variant_key),
+    _called((_texts,), documents.variant_plain),
+    _called((_texts, _texts), documents.at_steps),
+    _called((_texts, _texts), documents.text_at_steps),
+    _called((_texts, _numbers), documents.at_place),
+    _called((_texts,), lambda document: documents.minified(document.strip())),
+    _called((_lists,), documents.of_list),
+    _called((_lists, _lists), documents.of_members),
 )
 _NEEDED = (
     "data_chunk_get_vector",
@@ -176,7 +189,8 @@ if compiled is not None:
     addresses = compiled.setup([*map(address_of, _NEEDED)])
 
 _MEMBER, _MEMBER_TEXT, _ELEMENT, _ELEMENT_TEXT, _PATH, _PATH_TEXT = range(6)
-_KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS = range(6, 11)
+_KEY, _WITHIN, _PART, _ELEMENTS, _TEXTS, _VARIANT_KEY, _VARIANT_PLAIN = range(6, 13)
+_STEPS, _STEPS_TEXT, _PLACE, _SAME, _OF_LIST, _OF_MEMBERS = range(13, 19)
 
 
 _READS = {
@@ -215,6 +229,14 @@ def register(connection: Connection) -> None:
         register_at(connection, "json_elements_", (kind,), f"{kind}[]", addresses[_ELEMENTS])
         register_at(connection, "json_element_texts_", (kind,), steps, addresses[_TEXTS])
     register_at(connection, "jsonb_key_", (NAME,), "BLOB", addresses[_KEY])
+    register_at(connection, "variant_key_", ("JSON",), "BLOB", addresses[_VARIANT_KEY])
+    register_at(connection, "variant_plain_", ("JSON",), "JSON", addresses[_VARIANT_PLAIN])
+    register_at(connection, "variant_path_", ("JSON", text), "JSON", addresses[_STEPS])
+    register_at(connection, "variant_text_", ("JSON", text), text, addresses[_STEPS_TEXT])
+    register_at(connection, "variant_path_", ("JSON", number), "JSON", addresses[_PLACE])
+    register_at(connection, "to_json", ("JSON",), "JSON", addresses[_SAME])
+    register_at(connection, "variant_list_", ("JSON[]",), "JSON", addresses[_OF_LIST])
+    register_at(connection, "variant_object_", (steps, "JSON[]"), "JSON", addresses[_OF_MEMBERS])
     register_at(connection, "@>", (NAME, NAME), "BOOLEAN", addresses[_WITHIN])
     register_at(connection, "<@", (NAME, NAME), "BOOLEAN", addresses[_PART])
     for (name, arguments, result, _), function in zip(_EDITS, _edits, strict=True):

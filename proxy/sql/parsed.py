@@ -50,6 +50,7 @@ from proxy.sql.snowflake.assigning import writes_texts
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
+from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relations_of
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
@@ -96,6 +97,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     rewritten = dialect.transpile and dialect.name != "duckdb"
     is_snowflakes = rewritten and dialect.name == "snowflake"
     numbered = grammar.name == "snowflake" and "$" in source
+    typed_if = False
     kind, tag = kind_and_tag(tree)
     try:
         if numbered:
@@ -123,6 +125,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             settled.needs.add("role")
         scalar = is_scalar(nodes)
         typed = rewritten and (writes_texts if is_snowflakes else needs_types)(tree, nodes)
+        if is_snowflakes and not typed and may_compare(tree, nodes):
+            typed, typed_if = True, not makes_variants(nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB)
         engine, refused = decide(facts)
     except RecursionError as error:
@@ -189,6 +193,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = escaped(piece.tokens, text)
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
+        if typed_if:
+            more["typed_over"] = relations_of(nodes)
     if ddl:
         more["ddl"] = True
     if definition is not None:

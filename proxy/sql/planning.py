@@ -189,6 +189,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         federated=inner.federated,
         needs=inner.needs,
         varies=inner.varies,
+        typed=inner.typed,
+        typed_over=inner.typed_over,
     )
 
 

@@ -8,7 +8,7 @@ Postgres sorts. What cannot be written so is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -20,18 +20,19 @@ from proxy.sql.inference.statements import Statements
 from proxy.sql.reading import position_of
 
 _JSONB = "jsonb"
-_KEY = "jsonb_key_"
 _UNORDERED = {"jsonb": "jsonb", "json": "json", "bool": "boolean", "uuid": "uuid"}
 """Types without min() and max()."""
 
 
-def _refused(what: str, at: exp.Expr | None = None) -> SqlError:
-    position = position_of(at) if at is not None else None
-    return SqlError("0A000", f"{what} of jsonb is not supported", position=position)
-
-
 class Documents(Statements):
-    """Notes what compares jsonb while a statement is visited; `compare_documents` changes it."""
+    """Notes what compares jsonb while a statement is visited; `compare_documents` changes it.
+
+    document, key: the type of what is compared, and the function of its key; shown: its name.
+    """
+
+    document = _JSONB
+    key = "jsonb_key_"
+    shown = "jsonb"
 
     def begin(self) -> None:
         self._compared: dict[int, exp.Expr] = {}
@@ -40,12 +41,16 @@ class Documents(Statements):
         self._uniting: list[tuple[exp.SetOperation, dict[str, bool]]] = []
         self._nullifs: list[exp.Nullif] = []
 
+    def _refused(self, what: str, at: exp.Expr | None = None) -> SqlError:
+        position = position_of(at) if at is not None else None
+        return SqlError("0A000", f"{what} of {self.shown} is not supported", position=position)
+
     def _known(self, node: exp.Expr | None) -> Type:
         """What was found of a part that has been visited."""
         raise NotImplementedError
 
     def _is_document(self, node: exp.Expr | None) -> bool:
-        return self._known(node) == _JSONB
+        return self._known(node) == self.document
 
     # --- what is noted ------------------------------------------------------------------------
 
@@ -68,7 +73,7 @@ class Documents(Statements):
                 continue
             outputs = select.expressions if isinstance(select, exp.Select) else []
             if index >= len(outputs) or any(output.is_star for output in outputs):
-                raise _refused("IN (SELECT ...)", one)
+                raise self._refused("IN (SELECT ...)", one)
             self._compared[id(one)] = one
             value = outputs[index].this if isinstance(outputs[index], exp.Alias) else outputs[index]
             self._compared[id(value)] = value
@@ -76,7 +81,7 @@ class Documents(Statements):
     def _compare_with_array(self, left: exp.Expr, array: exp.Expr, scope: Scope) -> None:
         super()._compare_with_array(left, array, scope)
         if self._is_document(left):
-            raise _refused("= ANY (array)", left)
+            raise self._refused("= ANY (array)", left)
 
     def _in_list(self, left: exp.Expr, items: list[exp.Expr], scope: Scope) -> None:
         super()._in_list(left, items, scope)
@@ -88,8 +93,8 @@ class Documents(Statements):
         kind = super().kind_of(node, scope)
         if isinstance(node, exp.Distinct):
             self._look_at_distinct_values(node)
-        elif kind == _JSONB and isinstance(node, exp.Greatest | exp.Least):
-            raise _refused(node.key.upper(), node)
+        elif kind == self.document and isinstance(node, exp.Greatest | exp.Least):
+            self._choose(node)
         elif isinstance(node, exp.Order):
             for one in node.expressions:
                 part = one.this if isinstance(one, exp.Ordered) else one
@@ -97,12 +102,15 @@ class Documents(Statements):
                     self._compared[id(part)] = part
         return kind
 
+    def _choose(self, node: exp.Greatest | exp.Least) -> None:
+        raise self._refused(node.key.upper(), node)
+
     def _look_at_distinct_values(self, node: exp.Distinct) -> None:
         for one in node.expressions:
             if not self._is_document(one):
                 continue
             if not isinstance(node.parent, exp.Count):
-                raise _refused("DISTINCT in an aggregate", one)
+                raise self._refused("DISTINCT in an aggregate", one)
             self._compared[id(one)] = one
 
     def visit_children(self, node: exp.Expr, scope: Scope, but: exp.Expr | None = None) -> None:
@@ -115,7 +123,7 @@ class Documents(Statements):
             if isinstance(node.parent, exp.Select | exp.SetOperation | exp.Subquery):
                 return  # where names mean the select list: `_after`
             if isinstance(node.parent, exp.WithinGroup) and any(map(self._is_document, parts)):
-                raise _refused("WITHIN GROUP (ORDER BY ...)", node)
+                raise self._refused("WITHIN GROUP (ORDER BY ...)", node)
         for part in parts:
             if self._is_document(part):
                 self._compared[id(part)] = part
@@ -127,8 +135,8 @@ class Documents(Statements):
         assert isinstance(scope, Scope)
         if join.args.get("method") == "NATURAL":
             names = list(scope.merged)
-        if any(scope.merged.get(name) == _JSONB for name in names):
-            raise _refused("JOIN ... USING", join)
+        if any(scope.merged.get(name) == self.document for name in names):
+            raise self._refused("JOIN ... USING", join)
 
     def _call(self, name: str, arguments: Sequence[exp.Expr | None], scope: Scope) -> Type:
         kind = super()._call(name, arguments, scope)
@@ -143,10 +151,10 @@ class Documents(Statements):
 
     def _select(self, node: exp.Select, outer: Scope) -> list[Output] | None:
         outputs = super()._select(node, outer)
-        if outputs is not None and any(output.kind == _JSONB for output in outputs):
+        if outputs is not None and any(output.kind == self.document for output in outputs):
             self._look_at_distinct(node, outputs)
         self._look_at_order(node, outputs)
-        self._look_at_groups(node)
+        self._look_at_groups(node, outputs)
         return outputs
 
     def _look_at_distinct(self, node: exp.Select, outputs: list[Output]) -> None:
@@ -160,15 +168,15 @@ class Documents(Statements):
             return
         if any(projection.is_star for projection in node.expressions):
             if len({output.name for output in outputs}) < len(outputs):
-                raise _refused("SELECT DISTINCT * of columns of one name", node)
+                raise self._refused("SELECT DISTINCT * of columns of one name", node)
             values: list[exp.Expr] = [exp.column(one.name, quoted=True) for one in outputs]
         else:
             values = [
                 one.this.copy() if isinstance(one, exp.Alias) else one.copy()
                 for one in node.expressions
             ]
-        documents = [output.kind == _JSONB for output in outputs]
-        on = [_key(v) if doc else v for v, doc in zip(values, documents, strict=True)]
+        documents = [output.kind == self.document for output in outputs]
+        on = [self._key(v) if doc else v for v, doc in zip(values, documents, strict=True)]
         self._distinguished.append((node, on))
 
     def _look_at_order(self, node: exp.Select, outputs: list[Output] | None) -> None:
@@ -179,7 +187,7 @@ class Documents(Statements):
                 index = int(value.this) - 1 if value.this.isdecimal() else -1
                 if outputs is None or not 0 <= index < len(outputs):
                     continue
-                if outputs[index].kind == _JSONB and index < len(node.expressions):
+                if outputs[index].kind == self.document and index < len(node.expressions):
                     if any(projection.is_star for projection in node.expressions):
                         made: exp.Expr = exp.column(outputs[index].name, quoted=True)
                     else:
@@ -189,7 +197,7 @@ class Documents(Statements):
             elif self._is_document(one.this):
                 self._compared[id(one.this)] = one.this
 
-    def _look_at_groups(self, node: exp.Select) -> None:
+    def _look_at_groups(self, node: exp.Select, outputs: list[Output] | None) -> None:
         group = node.args.get("group")
         if group is None:
             return
@@ -214,21 +222,21 @@ class Documents(Statements):
         for key in ("grouping_sets", "cube", "rollup"):
             for part in group.args.get(key) or ():
                 if any(self._is_document(one) for one in part.find_all(exp.Column)):
-                    raise _refused("GROUPING SETS", part)
+                    raise self._refused("GROUPING SETS", part)
 
     def _united(
         self, node: exp.SetOperation, left: list[Output] | None, scope: Scope
     ) -> list[Output] | None:
         outputs = super()._united(node, left, scope)
-        documents = {output.name: output.kind == _JSONB for output in outputs or ()}
+        documents = {output.name: output.kind == self.document for output in outputs or ()}
         if not any(documents.values()):
             return outputs
         plain = isinstance(node, exp.Union) and len(documents) == len(outputs or ())
         if not plain and (node.args.get("distinct") or not isinstance(node, exp.Union)):
-            raise _refused(node.key.upper(), node)
+            raise self._refused(node.key.upper(), node)
         if node.args.get("distinct") or node.args.get("order") is not None:
             if not plain:
-                raise _refused("ORDER BY behind UNION", node)
+                raise self._refused("ORDER BY behind UNION", node)
             self._uniting.append((node, documents))
         return outputs
 
@@ -237,23 +245,40 @@ class Documents(Statements):
     def compare_documents(self) -> bool:
         """Whether anything was to be changed."""
         for part in self._compared.values():
-            _wrap(part)
+            self._wrap(part)
         for node, written, value in self._grouped:
-            _group_by_key(node, written, value)
+            self._group(node, written, value)
         for nullif in self._nullifs:
-            same = exp.EQ(this=_key(nullif.this.copy()), expression=_key(nullif.expression.copy()))
+            same = exp.EQ(
+                this=self._key(nullif.this.copy()), expression=self._key(nullif.expression.copy())
+            )
             either = exp.If(this=same, true=exp.Null())
             nullif.replace(exp.Case(ifs=[either], default=nullif.this.copy()))
         for node, on in self._distinguished:
             node.set("distinct", exp.Distinct(on=exp.Tuple(expressions=on)))
         for union, documents in self._uniting:
-            _distinguish_union(union, documents)
+            _distinguish_union(union, documents, self._key)
         noted = (self._grouped, self._compared, self._nullifs, self._distinguished, self._uniting)
         return any(noted)
 
+    def _key(self, value: exp.Expr) -> exp.Expr:
+        return exp.Anonymous(this=self.key, expressions=[value])
 
-def _key(value: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=_KEY, expressions=[value])
+    def _wrap(self, part: exp.Expr) -> None:
+        put_around(part, self._key)
+
+    def _group(self, node: exp.Select, written: exp.Expr, value: exp.Expr) -> None:
+        """GROUP BY the key; elsewhere the document is that of one of the group's rows."""
+        order = node.args.get("order")
+        parts = [*node.expressions, node.args.get("having"), node.args.get("qualify"), order]
+        for part in parts:
+            for one in list(outside_aggregates(part)) if part is not None else ():
+                if one is not written and same(one, value) and one.parent is not None:
+                    first: exp.Expr = exp.Anonymous(this="first", expressions=[one.copy()])
+                    if one.parent is node and isinstance(one, exp.Column):
+                        first = exp.alias_(first, one.name, quoted=True)
+                    one.replace(first)
+        self._wrap(written)
 
 
 def _value(projection: exp.Expr) -> exp.Expr:
@@ -264,42 +289,31 @@ def _listed(node: exp.Expr) -> list[exp.Expr]:
     return node.expressions if isinstance(node, exp.Tuple) else [node]
 
 
-def _wrap(part: exp.Expr) -> None:
+def put_around(part: exp.Expr, call: Callable[[exp.Expr], exp.Expr]) -> None:
+    """Puts a call of a part in its place."""
     parent, key, index = part.parent, part.arg_key, part.index
     if parent is not None and key is not None:
-        parent.set(key, _key(part), index=index)
+        parent.set(key, call(part), index=index)
 
 
-def _outside_aggregates(node: exp.Expr) -> Iterator[exp.Expr]:
+def outside_aggregates(node: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(node, exp.AggFunc | exp.Query):
         return
     yield node
     for child in list(node.iter_expressions()):
-        yield from _outside_aggregates(child)
+        yield from outside_aggregates(child)
 
 
-def _same(one: exp.Expr, other: exp.Expr) -> bool:
+def same(one: exp.Expr, other: exp.Expr) -> bool:
     if isinstance(one, exp.Column) and isinstance(other, exp.Column):
         tables = {one.table.lower(), other.table.lower()} - {""}
         return one.name.lower() == other.name.lower() and len(tables) <= 1
     return one == other
 
 
-def _group_by_key(node: exp.Select, written: exp.Expr, value: exp.Expr) -> None:
-    """GROUP BY the key; elsewhere the document is that of one of the group's rows."""
-    order = node.args.get("order")
-    parts = [*node.expressions, node.args.get("having"), node.args.get("qualify"), order]
-    for part in parts:
-        for one in list(_outside_aggregates(part)) if part is not None else ():
-            if one is not written and _same(one, value) and one.parent is not None:
-                first: exp.Expr = exp.Anonymous(this="first", expressions=[one.copy()])
-                if one.parent is node and isinstance(one, exp.Column):
-                    first = exp.alias_(first, one.name, quoted=True)
-                one.replace(first)
-    _wrap(written)
-
-
-def _distinguish_union(union: exp.SetOperation, documents: dict[str, bool]) -> None:
+def _distinguish_union(
+    union: exp.SetOperation, documents: dict[str, bool], made_key: Callable[[exp.Expr], exp.Expr]
+) -> None:
     """UNION is UNION ALL of which one row is taken for each of those that are equal."""
     distinct = bool(union.args.get("distinct"))
     names = list(documents)
@@ -310,7 +324,7 @@ def _distinguish_union(union: exp.SetOperation, documents: dict[str, bool]) -> N
         name = names[index] if 0 <= index < len(names) else one.this.name.lower()
         if name in documents:
             column = exp.column(name, quoted=True)
-            one.set("this", _key(column) if documents[name] else column)
+            one.set("this", made_key(column) if documents[name] else column)
     around = {key: union.args.get(key) for key in ("with_", "order", "limit", "offset")}
     parent, key, index = union.parent, union.arg_key, union.index
     inner = union.copy()
@@ -318,7 +332,7 @@ def _distinguish_union(union: exp.SetOperation, documents: dict[str, bool]) -> N
     for one in around:
         inner.set(one, None)
     columns = {name: exp.column(name, quoted=True) for name in names}
-    on = [_key(columns[name]) if documents[name] else columns[name] for name in names]
+    on = [made_key(columns[name]) if documents[name] else columns[name] for name in names]
     made = exp.Select(
         expressions=[exp.Star()],
         distinct=exp.Distinct(on=exp.Tuple(expressions=on)) if distinct else None,

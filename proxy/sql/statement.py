@@ -41,24 +41,29 @@ class Copies:
 class Alters:
     """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
 
-    new: the name that it gets.
+    new: the name that it gets. of_postgres: views follow it. view: it is ALTER VIEW.
     """
 
     table: tuple[str, ...]
     of_view: str
     new: str
+    of_postgres: bool = False
+    view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Drops:
     """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name.
 
-    view: it is DROP VIEW. cascades: the views over it go, too, as in Postgres.
+    view: it is DROP VIEW; schema: DROP SCHEMA. cascades: the views over it go, too, as in Postgres. restricts: it is
+    refused while something depends on the relation.
     """
 
     table: tuple[str, ...]
     view: bool = False
     cascades: bool = False
+    restricts: bool = False
+    schema: bool = False
 
 
 @dataclass(frozen=True, init=False)
@@ -85,7 +90,8 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
-    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`).
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
+    only if one of these relations has a VARIANT, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     """
 
@@ -114,6 +120,7 @@ class Statement:
     relayed: str | None = None
     asks_catalog: bool = True
     typed: bool = False
+    typed_over: tuple[tuple[str, ...], ...] = ()
     portable: bool = False
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:

@@ -128,3 +128,58 @@ def test_numbers_that_are_equal_have_one_key() -> None:
 )
 def test_a_document_is_changed_where_it_is_said(made: str, expected: str) -> None:
     assert made == expected
+
+
+# --- VARIANT --------------------------------------------------------------------------------------
+
+IN_ORDER = (
+    *("-1.5e300", "-100", "-12.50", "-1E-7", "0", "1e-7", "0.5", "1", "1.9999", "1e1", "123"),
+    *("9007199254740992", "9007199254740993", "1.5e40", "false", "true"),
+    *('""', '"\\u0000"', '"\\u0000a"', '"10"', '"9"', '"a"', '"a\\u0000"', '"ab"', '"é"', '"💡"'),
+    *("[]", "[1]", "[1,2]", "[2]", '["a"]', "{}", '{"a":1}', '{"a":1,"b":0}', '{"a":2}', '{"b":0}'),
+    "null",
+)
+EQUAL = (
+    *(("1", "1.0", "1e0", "10E-1", "1.00e+00"), ("0", "-0", "0.0e5"), ("191.2", "1.912e2")),
+    *(('"é"', '"\\u00e9"'), ('"/"', '"\\/"'), ('{"a":1,"b":[2]}', '{ "b" : [2.0], "a" : 1 }')),
+    ("1.5e40", "15" + "0" * 39),
+)
+
+
+def _of_variants(connection: duckdb_c.Connection, texts: list[str]) -> list[tuple[str, str]]:
+    rows = ", ".join(f"({i}, '{text}')" for i, text in enumerate(texts))
+    connection.run(f"CREATE TABLE variants AS SELECT i, v::JSON AS v FROM (VALUES {rows}) t(i, v)")
+    query = "SELECT hex(variant_key_(v)), variant_plain_(v)::VARCHAR FROM variants ORDER BY i"
+    return [(str(key), str(plain)) for key, plain in connection.run(query)]
+
+
+def test_variants_have_keys_in_their_order_and_one_text_where_they_are_equal(
+    connection: duckdb_c.Connection,
+) -> None:
+    found = _of_variants(connection, list(IN_ORDER))
+    keys = [key for key, _ in found]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
+    for text, (key, plain) in zip(IN_ORDER, found, strict=True):
+        assert key == documents.variant_key(text).hex().upper()
+        assert plain == documents.variant_plain(text)
+        assert documents.variant_key(plain) == documents.variant_key(text)
+    connection.run("DROP TABLE variants")
+    for texts in EQUAL:
+        assert len(set(_of_variants(connection, list(texts)))) == 1
+        assert len({documents.variant_plain(text) for text in texts}) == 1
+        connection.run("DROP TABLE variants")
+
+
+def test_numbers_are_written_with_the_digits_that_they_need() -> None:
+    plain = {
+        "1.50": "1.5",
+        "-0.00120": "-0.0012",
+        "1e5": "100000",
+        "1.5e-3": "0.0015",
+        "1e38": "1e+38",
+        "1e37": "1" + "0" * 37,
+        "1.25e-40": "1.25e-40",
+        "-3e300": "-3e+300",
+    }
+    assert {text: documents.variant_plain(text) for text in plain} == plain

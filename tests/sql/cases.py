@@ -29,6 +29,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from proxy.engines import documents
 from proxy.errors import SqlError
 from proxy.sql import session_actions as act
 from proxy.sql.plan import Dialect, PlanCache, Route
@@ -75,7 +76,11 @@ _OF_THE_ENGINE = {
     "json_path_(x, steps)": "x",
     "json_path_text_(x, steps)": "x",
     "jsonb_key_(x)": "x",
-    "json_elements_(x)": "CAST(x AS JSON[])",
+    "json_elements_(x)": "CAST(json_extract(x, '$[*]') AS JSON[])",
+    "variant_path_(x, p)": (
+        "variant_steps_(x, CASE typeof(p) WHEN 'VARCHAR' THEN CAST(p AS VARCHAR)"
+        " ELSE '[' || p || ']' END)"
+    ),
     "json_element_texts_(x)": "CAST(x AS VARCHAR[])",
 }
 
@@ -83,6 +88,29 @@ _OF_THE_ENGINE = {
 def _stand_in(connection: duckdb.DuckDBPyConnection, place: str) -> None:
     for name, body in _OF_THE_ENGINE.items():
         connection.execute(f"CREATE MACRO {place}{name} AS {body}")
+
+
+def _null_of_null(body: Callable[..., Any], count: int) -> Callable[..., Any]:
+    def function(*given: Any) -> Any:
+        return None if None in given else body(*given)
+
+    names = [Parameter(f"c{n}", Parameter.POSITIONAL_OR_KEYWORD) for n in range(count)]
+    function.__signature__ = Signature(names)
+    return function
+
+
+def _stand_in_for_documents(connection: duckdb.DuckDBPyConnection) -> None:
+    """What the engine registers for VARIANTs (proxy.engines.duck_documents), and its names here."""
+    for name, body, arguments, result in (
+        ("variant_key_", documents.variant_key, ["JSON"], "BLOB"),
+        ("variant_plain_", documents.variant_plain, ["JSON"], "JSON"),
+        ("variant_steps_", documents.at_steps, ["JSON", "VARCHAR"], "JSON"),
+        ("variant_text_", documents.text_at_steps, ["JSON", "VARCHAR"], "VARCHAR"),
+        ("variant_list_", documents.of_list, ["JSON[]"], "JSON"),
+        ("variant_object_", documents.of_members, ["VARCHAR[]", "JSON[]"], "JSON"),
+    ):
+        function = _null_of_null(body, len(arguments))
+        connection.create_function(name, function, arguments, result, null_handling="special")
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -99,6 +127,7 @@ def connect() -> duckdb.DuckDBPyConnection:
             side_effects=volatile,
             null_handling="special",
         )
+    _stand_in_for_documents(connection)
     for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck_jsonb
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
     for place in ("", "_sf.main."):

@@ -69,7 +69,9 @@ def bare(node: exp.Expr | None) -> exp.Expr | None:
 
 
 class Expressions(ABC):
-    """decided: the types, by number, that parameters got so far."""
+    """decided: the types, by number, that parameters got so far. _visits: methods by type of node."""
+
+    _visits: Mapping[type, Callable[..., Type]]
 
     def __init__(self, wanted: frozenset[int], given: Mapping[int, Type], integer: str) -> None:
         self.decided: dict[int, str] = {}
@@ -109,7 +111,7 @@ class Expressions(ABC):
         """The type of an expression; whatever decides a parameter inside it, has."""
         if node is None:
             return None
-        visit = _VISITS.get(node.__class__)
+        visit = self._visits.get(node.__class__)
         if visit is not None:
             return visit(self, node, scope)
         if isinstance(node, exp.Query | exp.Values):
@@ -275,7 +277,7 @@ class Expressions(ABC):
         if len(plain) > 1:
             kinds = [self.kind_of(item, scope) for item in plain]
             shared = common([self._now(left, kind), *kinds])
-            self._coerce_all((*plain, left), shared)
+            self._coerce_all((*plain, left), "text" if shared == "json" else shared)
             if shared is not None:
                 items = [item for item in items if item.find(exp.Column) is not None]
         for item in items:
@@ -508,3 +510,5 @@ _VISITS: dict[type, Callable[..., Type]] = {
     )
     for kind in kinds
 }
+
+Expressions._visits = _VISITS

@@ -124,12 +124,16 @@ _RESULTS: dict[tuple[str, str, str], str] = {
 
 
 def compared(left: Type, right: Type) -> tuple[Type, Type]:
-    """What the sides of a comparison become; text if neither has a type."""
+    """What the sides of a comparison become; text if neither has a type, or one cannot be compared."""
     if left is None or right is None:
         return left, right
     if left == UNKNOWN:
-        left = "text" if right == UNKNOWN else right
-    return left, left if right == UNKNOWN else right
+        left = _BESIDE.get(right, right)
+    return left, _BESIDE.get(left, left) if right == UNKNOWN else right
+
+
+_BESIDE = {UNKNOWN: "text", "json": "text"}
+"""What a value without a type is beside one of these, where it is not of the same type."""
 
 
 def calculated(operator: str, left: Type, right: Type) -> tuple[Type, Type, Type]:
@@ -287,7 +291,8 @@ localtimestamp currentdatetime: -> timestamp
 currenttime: -> timetz
 currentuser currentschema currentcatalog currentdatabase version: -> text
 uuid gen_random_uuid: -> uuid
-jsonextract json_extract: _ text -> json
+jsonextract json_extract variant_path_: _ text -> json
+variant_text_: _ text -> text
 json_member_: _ text -> =
 json_member_text_: _ text -> text
 json_path_: _ _text -> =

@@ -14,15 +14,13 @@ from sqlglot import exp
 
 from proxy.sql import snowflake
 from proxy.sql.inference.expressions import bare
-from proxy.sql.inference.names import Scope
 from proxy.sql.inference.signatures import Type
-from proxy.sql.inference.statements import Statements
 from proxy.sql.listing import Listing, listed
-from proxy.sql.postgres_typing import Typing
 from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.reading import write_duckdb
 from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.types import cast_to
+from proxy.sql.snowflake.variants import Variants
 
 _D = exp.DType
 _CASTS = {
@@ -45,8 +43,8 @@ def writes_texts(tree: exp.Expr, nodes: Listing) -> bool:
     return isinstance(tree, _WRITING) and any(one.is_string for one in nodes.of(exp.Literal))
 
 
-class Assigning(Typing):
-    """As `Typing`, for what is written alone; nothing is refused for its type."""
+class Assigning(Variants):
+    """As `Typing`, for VARIANTs and for what is written alone; nothing is refused for its type."""
 
     integer = "int8"
 
@@ -56,7 +54,7 @@ class Assigning(Typing):
 
     def apply(self, zone: str) -> str | None:
         made_over = False
-        for literal, kind in self._literals.values():
+        for literal, kind in self._literals.values() if isinstance(self._tree, _WRITING) else ():
             in_postgress_format = kind == "bytea" and literal.this.startswith("\\x")
             if kind in _CASTS and not (in_postgress_format or is_common(literal.this, kind)):
                 literal.replace(_cast(literal, _CASTS[kind]))
@@ -65,10 +63,8 @@ class Assigning(Typing):
             if (made := cast_to(value.copy(), exp.DataType(this=_CASTS[kind]))) is not None:
                 value.replace(made)
                 made_over = True
-        return write_duckdb(self._tree) if made_over else None
-
-    def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
-        Statements._compare(self, left, kind, right, scope)
+        made_over = self.compare_documents() or made_over
+        return write_duckdb(self._tree.meta.get("made") or self._tree) if made_over else None
 
     def _assigned(self, name: str, kind: Type, value: exp.Expr | None) -> None:
         """Snowflake casts what it can: a text, and what may be one."""

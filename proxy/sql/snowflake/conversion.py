@@ -16,7 +16,7 @@ from proxy.sql.snowflake.registry import (
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import unquoted
-from proxy.sql.snowflake.types import cast_to
+from proxy.sql.snowflake.types import cast_to, check_digits
 from proxy.sql.snowflake.zoned import clock, has_offset, offset, once, pair_of
 
 _D = exp.DType
@@ -55,6 +55,8 @@ def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:
         value, rest = read(value, rest[0], safe=safe), rest[1:]
     elif rest and not isinstance(rest[0], exp.Literal):
         raise unsupported("a number format that is not a literal", rest[0])
+    elif not safe:
+        check_digits(value)
     precision, scale = 38, 0
     if rest:
         precision = int(rest[0].name)
@@ -77,6 +79,8 @@ def _to_double(arguments: list[exp.Expr]) -> exp.Expr:
     value = arguments[0]
     if len(arguments) > 1:
         value = read(value, _literal(arguments[1]), safe=False)
+    else:
+        check_digits(value)
     return cast(value, _D.DOUBLE)
 
 
@@ -136,7 +140,9 @@ def is_empty_object(value: exp.Cast) -> bool:
 
 # What a rule or macro is known to give, where DuckDB knows of JSON alone.
 _DOCUMENT_CALLS: dict[str, frozenset[str]] = {
-    "ARRAY": frozenset({"json_array", "_sf.to_array", "_sf.split", "_sf.array_compact"}),
+    "ARRAY": frozenset(
+        {"json_array", "_sf.array_made_", "_sf.to_array", "_sf.split", "_sf.array_compact"}
+    ),
     "OBJECT": frozenset({"_sf.object_of_", "_sf.object_with_nulls_", "_sf.to_object"}),
     "VARIANT": frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"}),
     "GEOGRAPHY": frozenset({"_sf.to_geography", "_sf.point_"}),

@@ -92,7 +92,7 @@ def moment(value: exp.Expr) -> exp.Expr:
         return sf("to_timestamp_", value)
     if isinstance(value, (exp.Parameter, exp.Null)):
         return cast(value, _D.TIMESTAMP)
-    if isinstance(value, exp.Anonymous) and value.this in ("json_extract", "_sf.get_"):
+    if isinstance(value, exp.Anonymous) and value.this in ("variant_path_", "_sf.get_"):
         return sf("to_timestamp_", value)
     if isinstance(value, _TEXTS):
         return sf("to_timestamp_", value)

@@ -38,11 +38,22 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
         " CONVERT_TIMEZONE, DATEADD of these); a column keeps the instant: its dates, hours and texts"
         " are those of the session's zone",
     ),
-    ("numbers in a VARIANT", "lose trailing zeros; their exponents once taken out of a path"),
+    (
+        "numbers in a VARIANT",
+        "lose trailing zeros; one with an exponent is shown as it was written. Of what is grouped by"
+        " a VARIANT, or united, numbers are shown in full: 2e3 as 2000, a DECIMAL to TYPEOF",
+    ),
+    (
+        "VARIANTs of different types",
+        "have an order that Snowflake does not document: numbers, truth values, strings, arrays,"
+        " objects, JSON null, and NULL last. A number or a truth value beside a VARIANT is made one;"
+        " beside a text it is its text, beside a date or time it is cast to that",
+    ),
     (
         "VARIANT columns",
-        "are grouped, made distinct, ordered and compared by their JSON text, unless they are paths,"
-        " FLATTEN's columns or cast",
+        "of what is not known to be one before it runs (the result of a client's own function) are"
+        " compared by their JSON text; JOIN ... USING and NATURAL JOIN over them,"
+        " and DISTINCT with an order inside an aggregate, are refused",
     ),
     ("UNION of columns", "of NUMBER(38, s) with different s takes the fraction of the shorter"),
     (

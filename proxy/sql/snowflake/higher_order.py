@@ -23,9 +23,9 @@ def _with_variant(function: exp.Lambda, name: str) -> None:
     uses = [found for found in function.this.find_all(exp.Identifier) if found.this == name]
     for use in uses:
         parent, key = use.parent, use.arg_key
-        value = duck("json_extract", use.copy(), exp.Literal.string("$"))
+        value = duck("variant_path_", use.copy(), exp.Literal.string("$"))
         made = in_place(value, parent, key)
-        if made is not value or made.this != "json_extract":
+        if made is not value or made.this != "variant_path_":
             use.replace(made)
 
 

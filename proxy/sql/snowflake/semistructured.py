@@ -30,9 +30,9 @@ XML_CALLS = frozenset({"_sf.parse_xml", "_sf.try_parse_xml", "_sf.xmlget"})
 
 _VARIANT_CALLS = frozenset(
     {
-        *("json_extract", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
+        *("variant_path_", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
         *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
-        *("_sf.try_parse_json", "_sf.to_variant", "_sf.equal_key_", "_sf.sort_key_"),
+        *("_sf.try_parse_json", "_sf.to_variant", "_sf.sort_key_"),
         *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
         *XML_CALLS,
     }
@@ -40,8 +40,15 @@ _VARIANT_CALLS = frozenset(
 
 _MADE = frozenset(
     {
-        *("json_array", "to_json", "_sf.object_of_", "_sf.object_with_nulls_", "_sf.to_variant"),
-        *("_sf.array_compact", "_sf.array_of_", "json_extract_string"),
+        *(
+            "json_array",
+            "to_json",
+            "_sf.array_made_",
+            "_sf.object_of_",
+            "_sf.object_with_nulls_",
+            "_sf.to_variant",
+        ),
+        *("_sf.array_compact", "_sf.array_of_", "variant_text_"),
     }
 )
 """Calls that give JSON, or a text, already."""
@@ -144,7 +151,6 @@ _MADE_VARIANT = frozenset(
         *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
     }
 )
-_EQUALITIES = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> exp.Expr:
@@ -154,11 +160,11 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     if isinstance(parent, _NUMBER_PLACES):
         return cast(value, exp.DType.DOUBLE)
     if isinstance(parent, _TRUTH_PLACES):
-        return sf("to_boolean", value)
+        return sf("variant_truth_", value)
     if isinstance(parent, (exp.If, exp.Join)) and key in ("this", "on"):
         if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
             return as_text(value)
-        return sf("to_boolean", value)
+        return sf("variant_truth_", value)
     if isinstance(parent, exp.Case) and key == "this" and parent.args.get("ifs"):
         return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
@@ -166,19 +172,47 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     if isinstance(parent, _COMPARISONS):
         other = parent.expression if key == "this" else parent.this
         if is_variant(other):
-            return sf("equal_key_" if isinstance(parent, _EQUALITIES) else "sort_key_", value)
-        return _typed_as(value, other)
+            return sf("sort_key_", value)
+        return _beside(value, parent, "expression" if key == "this" else "this")
     if isinstance(parent, exp.Between) and key == "this":
-        return _typed_as(value, parent.args["low"])
+        return _beside(value, parent, "low", "high")
     if isinstance(parent, exp.In) and key == "this" and parent.expressions:
-        return _typed_as(value, parent.expressions[0])
+        return _beside(value, parent, "expressions")
     return value
+
+
+def _beside(value: exp.Anonymous, parent: exp.Expr, *keys: str) -> exp.Expr:
+    """A VARIANT beside other arguments of its parent: numbers are made VARIANTs, in place."""
+    found = [parent.args[key] for key in keys]
+    others = [
+        one for several in found for one in (several if isinstance(several, list) else [several])
+    ]
+    if not all(map(_is_number, others)):
+        return _typed_as(value, others[0])
+    for key, one in zip(keys, found, strict=True):
+        made = [sf("sort_key_", each) for each in one] if isinstance(one, list) else None
+        parent.set(key, made or sf("sort_key_", one))
+    return sf("sort_key_", value)
+
+
+_NUMBERS = frozenset((*exp.DataType.NUMERIC_TYPES, exp.DType.DECIMAL))
+
+
+def _is_number(value: exp.Expr) -> bool:
+    """Whether a value is a number or a truth value, by its syntax."""
+    while isinstance(value, (exp.Paren, exp.Neg)):
+        value = value.this
+    if isinstance(value, exp.Cast):
+        return value.to.this in _NUMBERS
+    return isinstance(value, exp.Boolean) or (
+        isinstance(value, exp.Literal) and not value.is_string
+    )
 
 
 def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     if isinstance(other, exp.Literal):
         return as_text(value) if other.is_string else cast(value, exp.DType.DOUBLE)
-    return sf("typed_as_", value, other.copy())
+    return sf("beside_", value, other.copy())
 
 
 def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:
@@ -195,10 +229,10 @@ def as_text(value: exp.Anonymous, place: exp.Expr | None = None) -> exp.Expr:
     """
     if value.this in XML_CALLS:
         return duck("xml_of_", cast(value, exp.DType.VARCHAR))
-    if value.this == "json_extract" and not is_grouped_by(value, place or value.parent):
-        value.set("this", "json_extract_string")
+    if value.this == "variant_path_" and not is_grouped_by(value, place or value.parent):
+        value.set("this", "variant_text_")
         return value
-    return duck("json_extract_string", value, text("$"))
+    return duck("variant_text_", value, text("$"))
 
 
 def scalar_text(value: exp.Expr) -> exp.Expr:
@@ -214,7 +248,7 @@ def unquoted(value: exp.Expr) -> exp.Expr:
     """A VARIANT that the syntax shows as its text; all else stays as it is."""
     if isinstance(value, exp.Anonymous) and value.this in _VARIANT_CALLS:
         return as_text(value)
-    return duck("json_extract_string", value, text("$")) if is_marked(value) else value
+    return duck("variant_text_", value, text("$")) if is_marked(value) else value
 
 
 _PERHAPS_NO_TEXT = (
@@ -318,7 +352,7 @@ def _field(value: exp.Expr, name: object, element: exp.Expr) -> exp.Expr | None:
 def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
     path = extract.expression
     if isinstance(path, exp.JSONPath):
-        made = duck("json_extract", extract.this, text(path_text(path)))
+        made = duck("variant_path_", extract.this, text(path_text(path)))
         keys = [part.this for part in path.expressions[1:]]
         if len(keys) == 1 and (typed := _field(extract.this, keys[0], made)) is not None:
             return typed
@@ -333,9 +367,9 @@ def _element(value: exp.Expr, index: exp.Expr) -> exp.Anonymous:
     if isinstance(index, exp.Literal):
         if index.is_string:
             key = index.this.replace("\\", "\\\\").replace('"', '\\"')
-            return duck("json_extract", value, text(f'$."{key}"'))
+            return duck("variant_path_", value, text(f'$."{key}"'))
         if index.this.isdigit():
-            return duck("json_extract", value, text(f"$[{index.this}]"))
+            return duck("variant_path_", value, text(f"$[{index.this}]"))
     return sf("get_", value, index)
 
 
@@ -373,7 +407,7 @@ _parse("try_parse_json")
 
 @node(exp.Array)
 def _array(array: exp.Array) -> exp.Expr:
-    return duck("json_array", *map(variant, array.expressions))
+    return _of_elements(array.expressions)
 
 
 @node(exp.Struct)
@@ -401,7 +435,18 @@ def object_of(pairs: list[tuple[exp.Expr, exp.Expr]]) -> exp.Expr:
 
 @function("ARRAY_CONSTRUCT")
 def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
-    return duck("json_array", *map(variant, arguments))
+    return _of_elements(arguments)
+
+
+def _of_elements(values: list[exp.Expr]) -> exp.Anonymous:
+    made = [variant(value) for value in values]
+    if all(isinstance(value, _PLAIN) for value in made):
+        return duck("json_array", *made)
+    # DuckDB's json_array rounds the numbers in documents.
+    return sf("array_made_", duck("list_value", *(duck("to_json", value) for value in made)))
+
+
+_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Neg)
 
 
 @function("ARRAY_REPEAT")
@@ -416,7 +461,7 @@ def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
 
 def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
-    plain = isinstance(value, (exp.Literal, exp.Null, exp.Boolean, exp.Neg))
+    plain = isinstance(value, _PLAIN)
     made = isinstance(value, exp.Anonymous) and value.this in _MADE
     if plain or made or is_variant(value):
         return value

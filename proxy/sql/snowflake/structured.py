@@ -34,7 +34,7 @@ def _object(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
         if not isinstance(inner, exp.DataType):
             raise unsupported("this form of structured OBJECT", kind)
         path = '$."' + field.name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        element = duck("json_extract", value.copy(), text(path))
+        element = duck("variant_path_", value.copy(), text(path))
         made = _converted(element, inner)
         names.append(text(field.name))
         entries.append(sf("entry_", text(field.name), made))

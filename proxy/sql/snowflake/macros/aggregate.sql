@@ -51,6 +51,7 @@ CREATE OR REPLACE MACRO _sf.main.hash_key_(x) AS
   CASE WHEN x IS NULL THEN 'null'
        WHEN typeof(x) LIKE '%INT%' OR typeof(x) LIKE 'DECIMAL%' OR typeof(x) IN ('DOUBLE', 'FLOAT')
          THEN 'n' || regexp_replace(CAST(x AS VARCHAR), '\.0*$|(\.\d*?)0+$', '\1')
+       WHEN typeof(x) = 'JSON' THEN 'JSON ' || CAST(variant_plain_(to_json(x)) AS VARCHAR)
        ELSE typeof(x) || ' ' || CAST(x AS VARCHAR) END;
 
 -- MINHASH: the least of each of k hashes of all values. The share of equal ones estimates how similar

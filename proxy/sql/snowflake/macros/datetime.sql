@@ -122,7 +122,7 @@ CREATE OR REPLACE MACRO _sf.main.zoned_
   (x DATE) AS _sf.main.local_pair_(CAST(x AS TIMESTAMP)),
   (x) AS CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.read_pair_(CAST(x AS VARCHAR))
-    WHEN 'JSON' THEN _sf.main.read_pair_(json_extract_string(to_json(x), '$'))
+    WHEN 'JSON' THEN _sf.main.read_pair_(variant_text_(to_json(x), '$'))
     ELSE _sf.main.local_pair_(
       CAST(timezone('UTC', _sf.main.number_timestamp_(x)) AS TIMESTAMP)) END;
 CREATE OR REPLACE MACRO _sf.main.pair_of_moment_(m, o) AS

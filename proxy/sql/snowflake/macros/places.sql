@@ -22,8 +22,8 @@ CREATE OR REPLACE MACRO _sf.main.st_geogpointfromgeohash(s) AS CAST(geo_geohash_
 CREATE OR REPLACE MACRO _sf.main.st_geographypointfromgeohash(s) AS
   CAST(geo_geohash_point_(s) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.of_point_(g, i) AS
-  CASE WHEN json_extract_string(to_json(g), '$.type') = 'Point' OR g IS NULL
-       THEN CAST(json_extract(to_json(g), '$.coordinates[' || i || ']') AS DOUBLE)
+  CASE WHEN variant_text_(to_json(g), '$.type') = 'Point' OR g IS NULL
+       THEN CAST(variant_path_(to_json(g), '$.coordinates[' || i || ']') AS DOUBLE)
        ELSE CAST(error('the GEOGRAPHY is not a point') AS DOUBLE) END;
 CREATE OR REPLACE MACRO _sf.main.st_x(g) AS _sf.main.of_point_(g, 0);
 CREATE OR REPLACE MACRO _sf.main.st_y(g) AS _sf.main.of_point_(g, 1);

@@ -1,7 +1,7 @@
 -- H3 cells; see cells.py. A cell is given as a number or as a text, and comes back as it was given.
 
 CREATE OR REPLACE MACRO _sf.main.cell_text_(c) AS
-  CASE WHEN typeof(c) IN ('VARCHAR', 'JSON') THEN json_extract_string(to_json(c), '$')
+  CASE WHEN typeof(c) IN ('VARCHAR', 'JSON') THEN variant_text_(to_json(c), '$')
        ELSE printf('%x', CAST(CAST(c AS VARCHAR) AS BIGINT)) END;
 CREATE OR REPLACE MACRO _sf.main.cell_number_(s) AS CAST('0x' || s AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.cell_numbers_(s) AS

@@ -16,15 +16,15 @@ CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
   CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
-      THEN CAST(parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
+      THEN CAST(parsed_json_(variant_text_(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.try_parse_json(s) AS
   CASE replace(typeof(s), 'JSONB', 'JSON') WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
-      THEN CAST(try_parsed_json_(json_extract_string(to_json(s), '$')) AS JSON) ELSE to_json(s) END
+      THEN CAST(try_parsed_json_(variant_text_(to_json(s), '$')) AS JSON) ELSE to_json(s) END
     ELSE CAST(try_parsed_json_(CAST(s AS VARCHAR)) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.json_text_(s) AS
   CASE typeof(s) WHEN 'JSON' THEN CASE json_type(to_json(s)) WHEN 'VARCHAR'
-      THEN json_extract_string(to_json(s), '$') ELSE CAST(s AS VARCHAR) END
+      THEN variant_text_(to_json(s), '$') ELSE CAST(s AS VARCHAR) END
     ELSE CAST(s AS VARCHAR) END;
 CREATE OR REPLACE MACRO _sf.main.parse_json_twice_(s) AS
   CAST(parsed_json_twice_(_sf.main.json_text_(s)) AS JSON);
@@ -33,17 +33,19 @@ CREATE OR REPLACE MACRO _sf.main.try_parse_json_twice_(s) AS
 CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
+CREATE OR REPLACE MACRO _sf.main.array_made_(documents) AS variant_list_(documents);
 -- The elements of an array, and the path to one key of an object.
 CREATE OR REPLACE MACRO _sf.main.elements_(x) AS
-  CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_extract(to_json(x), '$[*]') AS JSON[]) END;
+  CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_elements_(to_json(x)) END;
 CREATE OR REPLACE MACRO _sf.main.key_(k) AS '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"';
 CREATE OR REPLACE MACRO _sf.main.entries_(x) AS
-  list_transform(json_keys(x), lambda k: {'k': k, 'v': json_extract(x, _sf.main.key_(k))});
+  list_transform(json_keys(x), lambda k: {'k': k, 'v': variant_path_(x, _sf.main.key_(k))});
+CREATE OR REPLACE MACRO _sf.main.object_of_sorted_(entries) AS
+  variant_object_(list_transform(entries, lambda e: e.k), list_transform(entries, lambda e: e.v));
 -- An object of entries {k, v}; entries without a key or a value are left out, keys are sorted.
 CREATE OR REPLACE MACRO _sf.main.object_of_(entries) AS
-  to_json(map_from_entries(list_transform(
-    list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)),
-    lambda e: (e.k, e.v))));
+  _sf.main.object_of_sorted_(
+    list_sort(list_filter(entries, lambda e: e.k IS NOT NULL AND e.v IS NOT NULL)));
 
 -- OBJECT_AGG: {} of no rows.
 CREATE OR REPLACE MACRO _sf.main.object_agg_(entries) AS
@@ -52,7 +54,7 @@ CREATE OR REPLACE MACRO _sf.main.object_with_nulls_(entries) AS
   _sf.main.object_of_(list_transform(entries,
     lambda e: {'k': e.k, 'v': coalesce(e.v, CAST('null' AS JSON))}));
 CREATE OR REPLACE MACRO _sf.main.get_ignore_case_(x, k) AS
-  coalesce(json_extract(to_json(x), _sf.main.key_(k)),
+  coalesce(variant_path_(to_json(x), _sf.main.key_(k)),
     list_filter(_sf.main.entries_(to_json(x)), lambda e: lower(e.k) = lower(k))[1].v);
 
 -- The elements as a lambda sees them: a JSON null is NULL.
@@ -62,19 +64,19 @@ CREATE OR REPLACE MACRO _sf.main.items_(x) AS
 -- What a lambda made of the elements: whole numbers have no fraction.
 CREATE OR REPLACE MACRO _sf.main.list_json_(l) AS
   CASE typeof(l) WHEN 'DOUBLE[]'
-    THEN to_json(list_transform(l, lambda e: CAST(_sf.main.any_text_(e) AS JSON)))
-    ELSE to_json(l) END;
+    THEN variant_list_(list_transform(l, lambda e: CAST(_sf.main.any_text_(e) AS JSON)))
+    ELSE variant_list_(list_transform(l, lambda e: to_json(e))) END;
 
 -- v:path.to[0]."element" and v[i]: NULL for what is not there.
 CREATE OR REPLACE MACRO _sf.main.get_(x, i) AS
   CASE replace(typeof(i), 'JSONB', 'JSON')
-    WHEN 'VARCHAR' THEN json_extract(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
+    WHEN 'VARCHAR' THEN variant_path_(to_json(x), _sf.main.key_(CAST(i AS VARCHAR)))
     WHEN 'JSON' THEN CASE json_type(to_json(i)) WHEN 'VARCHAR'
-      THEN json_extract(to_json(x), _sf.main.key_(json_extract_string(to_json(i), '$')))
+      THEN variant_path_(to_json(x), _sf.main.key_(variant_text_(to_json(i), '$')))
       ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
-        THEN json_extract(to_json(x), TRY_CAST(CAST(to_json(i) AS VARCHAR) AS BIGINT)) END END
+        THEN variant_path_(to_json(x), TRY_CAST(CAST(to_json(i) AS VARCHAR) AS BIGINT)) END END
     ELSE CASE json_type(to_json(x)) WHEN 'ARRAY'
-      THEN json_extract(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
+      THEN variant_path_(to_json(x), CAST(TRY_CAST(CAST(i AS VARCHAR) AS DECIMAL(18, 0)) AS BIGINT)) END
   END;
 
 CREATE OR REPLACE MACRO _sf.main.number_type_(text) AS
@@ -86,6 +88,19 @@ CREATE OR REPLACE MACRO _sf.main.json_typeof_(x, written) AS
     WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'VARCHAR' THEN 'VARCHAR'
     WHEN 'ARRAY' THEN 'ARRAY' WHEN 'OBJECT' THEN 'OBJECT'
     ELSE _sf.main.number_type_(written) END;
+-- ... and where a number is, to be cast to one: DuckDB's own cast of a JSON rounds it.
+CREATE OR REPLACE MACRO _sf.main.variant_digits_(x) AS
+  CASE json_type(x) WHEN 'BOOLEAN' THEN CASE CAST(x AS VARCHAR) WHEN 'true' THEN '1' ELSE '0' END
+    ELSE variant_text_(x, '$') END;
+-- A VARIANT where a truth value is wanted: numbers but 0 are true.
+CREATE OR REPLACE MACRO _sf.main.variant_truth_(x) AS
+  CASE json_type(x)
+    WHEN 'BOOLEAN' THEN CAST(CAST(x AS VARCHAR) AS BOOLEAN)
+    WHEN 'VARCHAR' THEN _sf.main.to_boolean(variant_text_(x, '$'))
+    WHEN 'NULL' THEN NULL
+    WHEN 'ARRAY' THEN CAST(error('Failed to cast variant value ' || CAST(x AS VARCHAR) || ' to BOOLEAN') AS BOOLEAN)
+    WHEN 'OBJECT' THEN CAST(error('Failed to cast variant value ' || CAST(x AS VARCHAR) || ' to BOOLEAN') AS BOOLEAN)
+    ELSE CAST(CAST(x AS VARCHAR) AS DOUBLE) <> 0 END;
 -- What TYPEOF says of a value of a SQL type that becomes a VARIANT.
 CREATE OR REPLACE MACRO _sf.main.sql_typeof_(x) AS
   CASE WHEN x IS NULL THEN NULL
@@ -130,7 +145,7 @@ CREATE OR REPLACE MACRO _sf.main.as_object(x) AS CASE WHEN _sf.main.is_object(x)
 CREATE OR REPLACE MACRO _sf.main.as_boolean(x) AS
   CASE WHEN _sf.main.is_boolean(x) THEN CAST(to_json(x) AS BOOLEAN) END;
 CREATE OR REPLACE MACRO _sf.main.as_varchar(x) AS
-  CASE WHEN _sf.main.is_varchar(x) THEN json_extract_string(to_json(x), '$') END;
+  CASE WHEN _sf.main.is_varchar(x) THEN variant_text_(to_json(x), '$') END;
 CREATE OR REPLACE MACRO _sf.main.as_char(x) AS _sf.main.as_varchar(x);
 CREATE OR REPLACE MACRO _sf.main.as_integer(x) AS
   CASE WHEN _sf.main.is_integer(x) THEN CAST(to_json(x) AS BIGINT) END;
@@ -138,12 +153,12 @@ CREATE OR REPLACE MACRO _sf.main.as_double(x) AS
   CASE WHEN _sf.main.is_double(x) THEN CAST(to_json(x) AS DOUBLE) END;
 CREATE OR REPLACE MACRO _sf.main.as_real(x) AS _sf.main.as_double(x);
 CREATE OR REPLACE MACRO _sf.main.as_date(x) AS
-  CASE WHEN _sf.main.is_date(x) THEN CAST(json_extract_string(to_json(x), '$') AS DATE) END;
+  CASE WHEN _sf.main.is_date(x) THEN CAST(variant_text_(to_json(x), '$') AS DATE) END;
 CREATE OR REPLACE MACRO _sf.main.as_time(x) AS
-  CASE WHEN _sf.main.is_time(x) THEN CAST(json_extract_string(to_json(x), '$') AS TIME) END;
+  CASE WHEN _sf.main.is_time(x) THEN CAST(variant_text_(to_json(x), '$') AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_ntz(x) AS
   CASE WHEN _sf.main.is_timestamp_ntz(x)
-       THEN CAST(json_extract_string(to_json(x), '$') AS TIMESTAMP) END;
+       THEN CAST(variant_text_(to_json(x), '$') AS TIMESTAMP) END;
 
 CREATE OR REPLACE MACRO _sf.main.strip_null_value(x) AS
   CASE json_type(to_json(x)) WHEN 'NULL' THEN NULL ELSE to_json(x) END;
@@ -154,7 +169,7 @@ CREATE OR REPLACE MACRO _sf.main.hex_in_(s) AS
 CREATE OR REPLACE MACRO _sf.main.as_binary(x) AS
   CASE typeof(x) WHEN 'BLOB' THEN CAST(x AS BLOB)
     WHEN 'JSON' THEN CASE json_type(to_json(x)) WHEN 'VARCHAR'
-      THEN _sf.main.hex_in_(json_extract_string(to_json(x), '$')) END END;
+      THEN _sf.main.hex_in_(variant_text_(to_json(x), '$')) END END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_ltz(x) AS
   CASE typeof(x) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(x AS TIMESTAMPTZ) END;
 CREATE OR REPLACE MACRO _sf.main.as_timestamp_tz(x) AS
@@ -190,7 +205,7 @@ CREATE OR REPLACE MACRO _sf.main.object_pick_(x, keys) AS
     lambda e: list_contains(keys, e.k))) END;
 -- The keys of OBJECT_PICK, given as one array or one by one.
 CREATE OR REPLACE MACRO _sf.main.texts_(x) AS
-  list_transform(_sf.main.elements_(x), lambda e: json_extract_string(e, '$'));
+  list_transform(_sf.main.elements_(x), lambda e: variant_text_(e, '$'));
 CREATE OR REPLACE MACRO _sf.main.arrays_to_object(keys, vals) AS
   CASE WHEN keys IS NOT NULL AND vals IS NOT NULL THEN _sf.main.object_of_(list_transform(
     list_zip(_sf.main.texts_(keys), _sf.main.elements_(vals)),
@@ -204,97 +219,102 @@ CREATE OR REPLACE MACRO _sf.main.to_array(x) AS
 CREATE OR REPLACE MACRO _sf.main.array_size(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN CAST(json_array_length(to_json(x)) AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.array_append(x, v) AS
-  CASE WHEN x IS NOT NULL THEN to_json(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v))) END;
+  CASE WHEN x IS NOT NULL THEN variant_list_(list_append(_sf.main.elements_(x), _sf.main.variant_of_(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_prepend(x, v) AS
-  CASE WHEN x IS NOT NULL THEN to_json(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x))) END;
+  CASE WHEN x IS NOT NULL THEN variant_list_(list_prepend(_sf.main.variant_of_(v), _sf.main.elements_(x))) END;
 CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
   CASE WHEN x IS NOT NULL AND y IS NOT NULL
-       THEN to_json(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
+       THEN variant_list_(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
 CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
-  to_json(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
--- Numbers are equal whatever their spelling: 5 is 5.0.
-CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS
-  CASE json_type(e) WHEN 'DOUBLE' THEN regexp_replace(CAST(e AS VARCHAR), '\.0+$', '')
-    ELSE CAST(e AS VARCHAR) END;
+  variant_list_(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
+-- What VARIANTs are compared and sorted by (engines/duck_documents.py): numbers by their value,
+-- booleans, strings by code point, arrays, objects, JSON null.
+CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS variant_key_(to_json(e));
+CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS variant_key_(to_json(e));
 CREATE OR REPLACE MACRO _sf.main.equal_keys_(x) AS
   list_transform(_sf.main.elements_(x), lambda e: _sf.main.equal_key_(e));
 CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
   CASE WHEN v IS NULL
-       THEN CASE WHEN list_contains(_sf.main.equal_keys_(x), 'null') THEN true END
-       ELSE list_contains(_sf.main.equal_keys_(x), _sf.main.equal_key_(to_json(v))) END;
+       THEN CASE WHEN list_contains(_sf.main.equal_keys_(x), variant_key_(CAST('null' AS JSON)))
+         THEN true END
+       ELSE list_contains(_sf.main.equal_keys_(x), variant_key_(_sf.main.variant_of_(v))) END;
 CREATE OR REPLACE MACRO _sf.main.array_position(v, x) AS
-  CAST(list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(to_json(v))) - 1 AS BIGINT);
+  CAST(list_position(_sf.main.equal_keys_(x), variant_key_(_sf.main.variant_of_(v))) - 1 AS BIGINT);
 CREATE OR REPLACE MACRO _sf.main.array_distinct(x) AS
-  to_json(list_filter(_sf.main.elements_(x),
+  variant_list_(list_filter(_sf.main.elements_(x),
     lambda e, i: list_position(_sf.main.equal_keys_(x), _sf.main.equal_key_(e)) = i));
-CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS to_json(list_reverse(_sf.main.elements_(x)));
+CREATE OR REPLACE MACRO _sf.main.array_reverse(x) AS variant_list_(list_reverse(_sf.main.elements_(x)));
 -- The k-th occurrence of an element is dropped (kept) if the other array has it k times or more.
 CREATE OR REPLACE MACRO _sf.main.array_except(x, y) AS
   CASE WHEN y IS NOT NULL THEN
-  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+  variant_list_(list_filter(_sf.main.elements_(x), lambda e, i:
     len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
     > len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e))))) END;
 CREATE OR REPLACE MACRO _sf.main.array_intersection(x, y) AS
   CASE WHEN y IS NOT NULL THEN
-  to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+  variant_list_(list_filter(_sf.main.elements_(x), lambda e, i:
     len(list_filter(_sf.main.equal_keys_(x)[1:i], lambda p: p = _sf.main.equal_key_(e)))
     <= len(list_filter(_sf.main.equal_keys_(y), lambda q: q = _sf.main.equal_key_(e))))) END;
 CREATE OR REPLACE MACRO _sf.main.arrays_overlap(x, y) AS
   list_has_any(_sf.main.equal_keys_(x), _sf.main.equal_keys_(y));
 CREATE OR REPLACE MACRO _sf.main.array_insert(x, p, v) AS
-  CASE WHEN x IS NOT NULL AND p IS NOT NULL THEN to_json(list_concat(list_concat(
+  CASE WHEN x IS NOT NULL AND p IS NOT NULL THEN variant_list_(list_concat(list_concat(
     list_resize(_sf.main.elements_(x),
       CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END, CAST('null' AS JSON)),
     [to_json(v)]),
     _sf.main.elements_(x)
       [CASE WHEN p < 0 THEN greatest(len(_sf.main.elements_(x)) + p, 0) ELSE p END + 1:])) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove(x, v) AS
-  CASE WHEN v IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x),
-    lambda e: _sf.main.equal_key_(e) <> _sf.main.equal_key_(to_json(v)))) END;
+  CASE WHEN v IS NOT NULL THEN variant_list_(list_filter(_sf.main.elements_(x),
+    lambda e: variant_key_(e) <> variant_key_(_sf.main.variant_of_(v)))) END;
 CREATE OR REPLACE MACRO _sf.main.array_remove_at(x, p) AS
-  CASE WHEN p IS NOT NULL THEN to_json(list_filter(_sf.main.elements_(x), lambda e, i:
+  CASE WHEN p IS NOT NULL THEN variant_list_(list_filter(_sf.main.elements_(x), lambda e, i:
     i - 1 <> CASE WHEN p < 0 THEN len(_sf.main.elements_(x)) + p ELSE p END)) END;
 CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
-  to_json(_sf.main.elements_(x)
+  variant_list_(_sf.main.elements_(x)
     [CASE WHEN a < 0 THEN greatest(len(_sf.main.elements_(x)) + a, 0) ELSE a END + 1
      :CASE WHEN b < 0 THEN greatest(len(_sf.main.elements_(x)) + b, 0) ELSE b END]);
 CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
   CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
-    list_transform(_sf.main.elements_(x), lambda e: coalesce(json_extract_string(e, '$'), '')), d),
+    list_transform(_sf.main.elements_(x), lambda e: coalesce(variant_text_(e, '$'), '')), d),
     CASE WHEN x IS NOT NULL THEN '' END) END;
 CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
   CASE WHEN json_type(e) IN ('ARRAY', 'NULL') THEN _sf.main.elements_(e)
        ELSE error('Not an array of arrays: ' || CAST(e AS VARCHAR)) END;
 CREATE OR REPLACE MACRO _sf.main.array_flatten(x) AS
-  CASE WHEN NOT list_contains(_sf.main.equal_keys_(x), 'null')
-       THEN to_json(flatten(list_transform(_sf.main.elements_(x),
+  CASE WHEN NOT list_contains(_sf.main.equal_keys_(x), variant_key_(CAST('null' AS JSON)))
+       THEN variant_list_(flatten(list_transform(_sf.main.elements_(x),
               lambda e: _sf.main.must_be_array_(e)))) END;
 -- An array of objects {$1, $2, ...} of the elements of arrays; the shorter go on with nulls.
 CREATE OR REPLACE MACRO _sf.main.zipped_(lists) AS
   CASE WHEN len(list_filter(lists, lambda l: coalesce(len(l), 1) > 0)) = 0
        THEN CAST('[{}]' AS JSON)
        WHEN len(list_filter(lists, lambda l: l IS NULL)) = 0
-       THEN to_json(list_transform(range(1, list_max(list_transform(lists, lambda l: len(l))) + 1),
-         lambda i: to_json(map_from_entries(list_transform(lists,
-           lambda l, k: ('$' || k, coalesce(l[i], CAST('null' AS JSON)))))))) END;
+       THEN variant_list_(list_transform(
+         range(1, list_max(list_transform(lists, lambda l: len(l))) + 1),
+         lambda i: variant_object_(list_transform(lists, lambda l, k: '$' || k),
+           list_transform(lists, lambda l: l[i])))) END;
 -- The multiset union: each element as often as in the array that has it most often.
-CREATE OR REPLACE MACRO _sf.main.times_in_(l, e) AS len(list_filter(l, lambda o: o = e));
+CREATE OR REPLACE MACRO _sf.main.times_in_(l, key) AS
+  len(list_filter(l, lambda p: p.k = key));
+CREATE OR REPLACE MACRO _sf.main.keyed_(l) AS
+  list_transform(l, lambda e: {'k': variant_key_(e), 'e': e});
+CREATE OR REPLACE MACRO _sf.main.union_of_keyed_(lists, keys) AS
+  variant_list_(flatten(list_transform(
+    list_filter(flatten(lists), lambda o, i: list_position(keys, o.k) = i),
+    lambda o: list_resize([o.e],
+      list_max(list_transform(lists, lambda l: _sf.main.times_in_(l, o.k))), o.e))));
 CREATE OR REPLACE MACRO _sf.main.union_of_(lists) AS
-  to_json(flatten(list_transform(
-    list_filter(flatten(lists), lambda e, i: list_position(flatten(lists), e) = i),
-    lambda e: list_resize([e],
-      list_max(list_transform(lists, lambda l: _sf.main.times_in_(l, e))), e))));
+  _sf.main.union_of_keyed_(list_transform(lists, lambda l: _sf.main.keyed_(l)),
+    list_transform(flatten(lists), lambda e: variant_key_(e)));
 CREATE OR REPLACE MACRO _sf.main.array_generate_range(a, b, step := 1) AS
   to_json(CASE WHEN step = 0 THEN error('step must not be 0')
     ELSE range(CAST(a AS BIGINT), CAST(b AS BIGINT), CAST(step AS BIGINT)) END);
--- Numbers before text; NULL last, or first when descending, unless told otherwise.
-CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS
-  CASE json_type(e) WHEN 'NULL' THEN NULL
-    ELSE {'n': TRY_CAST(CASE json_type(e) WHEN 'VARCHAR' THEN NULL ELSE CAST(e AS VARCHAR) END
-                        AS DOUBLE),
-          's': json_extract_string(e, '$'), 'e': e} END;
+-- In an array JSON null is what NULL is: last, or first when descending, unless told otherwise.
+CREATE OR REPLACE MACRO _sf.main.array_key_(e) AS
+  CASE json_type(e) WHEN 'NULL' THEN NULL ELSE {'k': variant_key_(e), 'e': e} END;
 CREATE OR REPLACE MACRO _sf.main.sort_keys_(x) AS
-  list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e));
+  list_transform(_sf.main.elements_(x), lambda e: _sf.main.array_key_(e));
 CREATE OR REPLACE MACRO _sf.main.sorted_(x, ascending, nulls_first) AS
   CASE WHEN ascending AND nulls_first
          THEN list_sort(_sf.main.sort_keys_(x), 'ASC', 'NULLS FIRST')
@@ -302,13 +322,13 @@ CREATE OR REPLACE MACRO _sf.main.sorted_(x, ascending, nulls_first) AS
        WHEN nulls_first THEN list_sort(_sf.main.sort_keys_(x), 'DESC', 'NULLS FIRST')
        ELSE list_sort(_sf.main.sort_keys_(x), 'DESC', 'NULLS LAST') END;
 CREATE OR REPLACE MACRO _sf.main.array_sort(x, ascending := true, nulls_first := NULL) AS
-  to_json(list_transform(
+  variant_list_(list_transform(
     _sf.main.sorted_(x, ascending, coalesce(nulls_first, NOT ascending)),
     lambda k: coalesce(k.e, CAST('null' AS JSON))));
 CREATE OR REPLACE MACRO _sf.main.array_max(x) AS
-  list_max(list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e))).e;
+  list_max(list_transform(_sf.main.elements_(x), lambda e: _sf.main.array_key_(e))).e;
 CREATE OR REPLACE MACRO _sf.main.array_min(x) AS
-  list_min(list_transform(_sf.main.elements_(x), lambda e: _sf.main.sort_key_(e))).e;
+  list_min(list_transform(_sf.main.elements_(x), lambda e: _sf.main.array_key_(e))).e;
 CREATE OR REPLACE MACRO _sf.main.split(s, d) AS
   CASE WHEN s IS NOT NULL AND d IS NOT NULL
        THEN to_json(CASE WHEN d = '' THEN [s] ELSE string_split(s, d) END) END;
@@ -329,7 +349,7 @@ CREATE OR REPLACE MACRO _sf.main.member_(p, k) AS
 CREATE OR REPLACE MACRO _sf.main.flat_object_(x, p) AS
   list_transform(list_sort(json_keys(to_json(x))), lambda k: {
     'seq': CAST(1 AS BIGINT), 'key': k, 'path': _sf.main.member_(p, k),
-    'index': CAST(NULL AS BIGINT), 'value': json_extract(to_json(x), _sf.main.key_(k)),
+    'index': CAST(NULL AS BIGINT), 'value': variant_path_(to_json(x), _sf.main.key_(k)),
     'this': to_json(x)});
 CREATE OR REPLACE MACRO _sf.main.flat_(x, p, outer_, mode) AS
   CASE
@@ -380,17 +400,23 @@ CREATE OR REPLACE MACRO _sf.main.strtok_split_to_table_(s, d) AS TABLE
 -- A VARIANT as a value of the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
   cast_to_type(CASE WHEN typeof(t) IN ('JSON', 'JSONB') THEN CAST(to_json(x) AS VARCHAR)
-                    ELSE json_extract_string(to_json(x), '$') END, t);
+                    ELSE variant_text_(to_json(x), '$') END, t);
+-- ... to be compared with `t`: a fraction beside a whole number would be rounded.
+CREATE OR REPLACE MACRO _sf.main.beside_(x, t) AS
+  CASE WHEN typeof(t) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
+        AND json_type(to_json(x)) = 'DOUBLE' AND CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
+       THEN cast_to_type(CAST(error('a VARIANT that is a fraction beside an expression of a whole number; cast one of them') AS VARCHAR), t)
+       ELSE _sf.main.typed_as_(x, t) END;
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
 CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
-  json_extract(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
+  variant_path_(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
-    THEN to_json(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
-    ELSE to_json(list_) END, CAST('[]' AS JSON));
+    THEN variant_list_(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
+    ELSE variant_list_(list_transform(list_, lambda e: to_json(e))) END, CAST('[]' AS JSON));
 
 -- Structured types.
 CREATE OR REPLACE MACRO _sf.main.with_keys_(x, keys) AS

@@ -235,4 +235,4 @@ CREATE OR REPLACE MACRO _sf.main.parse_url(s, permissive := 0) AS
 CREATE OR REPLACE MACRO _sf.main.texts_of_row_(r) AS
   array_to_string(list_transform(
     list_filter(_sf.main.entries_(to_json(r)), lambda e: json_type(e.v) = 'VARCHAR'),
-    lambda e: json_extract_string(e.v, '$')), ' ');
+    lambda e: variant_text_(e.v, '$')), ' ');
