@@ -356,9 +356,9 @@ class _Clause:
         if not isinstance(alias, exp.Alias):
             raise wrong("a measure without a name", self.clause)
         final = self.one_row
-        frame = measure.args.get("window_frame")
-        if frame:
-            final = frame == "FINAL"
+        edges = measure.args.get("window_frame")
+        if edges:
+            final = edges == "FINAL"
         holder = exp.Paren(this=alias.this.copy())
         holder.set("this", self._value(holder.this, final))
         made: exp.Expr = holder.this
