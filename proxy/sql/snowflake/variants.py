@@ -100,6 +100,8 @@ _OF_DUCKDB = frozenset(
 )
 _OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last"})
 _CASTING = frozenset({"typed_as_", "beside_"})
+_COUNTING = frozenset({"counted_", "as_its_kind_"})
+"""Macros that see by its type whether a column is a text beside a number; a VARIANT is none."""
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
 
 
@@ -232,7 +234,7 @@ class Variants(Typing):
     def _path(self, value: exp.Expr) -> exp.Expr | None:
         """The VARIANT that a rule has cast to the type of what stands beside it."""
         call = value.expression if isinstance(value, exp.Dot) else None
-        if isinstance(call, exp.Anonymous) and call.name.lower() in _CASTING:
+        if isinstance(call, exp.Anonymous) and call.name.lower() in _CASTING | _COUNTING:
             inner = call.expressions[0]
             return inner if self._is_document(inner) else None
         return None
