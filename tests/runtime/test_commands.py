@@ -12,7 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from proxy.cli import app
 from proxy.engines.embedded import running_conninfo
 
 from .test_archive import AGE
@@ -39,6 +41,12 @@ def run(*arguments: str, **environment: str) -> Ended:
         env={"PATH": "/usr/bin:/bin", "PYTHONWARNINGS": "ignore", **environment},
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def within(*arguments: str, **environment: str) -> Ended:
+    """As `run`, in this process, on a Postgres that is given: a start costs more than the command."""
+    done = CliRunner().invoke(app, ["runtime", *arguments], env=environment)
+    return Ended(done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -102,27 +110,27 @@ def test_an_operator_is_made_and_unmade(start_server: Callable[..., Any]) -> Non
 
 
 def test_nobody_is_made_up_on_a_server_that_is_given(rt: Any) -> None:
-    done = run("operator", "nobody_there", "--postgres", rt.conninfo())
+    done = within("operator", "nobody_there", "--postgres", rt.conninfo())
     assert done.code == 1
     assert 'there is no role "nobody_there"' in done.err
 
 
 def test_what_is_not_up_to_date_is_said(empty: Any) -> None:
     conninfo = empty.server.conninfo(empty.database)
-    pending = run("status", "--postgres", conninfo)
+    pending = within("status", "--postgres", conninfo)
     assert pending.code == 1
     assert "not installed" in pending.out
-    assert run("check", "--postgres", conninfo).out == "hd_runtime is not installed\n"
+    assert within("check", "--postgres", conninfo).out == "hd_runtime is not installed\n"
     # The environment names it as well as the flag does.
-    assert run("migrate", HATIDATA_POSTGRES=conninfo).code == 0
+    assert within("migrate", HATIDATA_POSTGRES=conninfo).code == 0
     with psycopg.connect(conninfo, autocommit=True) as admin:
         admin.execute("UPDATE hd_runtime.schema_migrations SET checksum = 'x' WHERE number = 1")
         admin.execute("UPDATE hd_runtime.schema_files SET checksum = 'x' WHERE name = 'grants.sql'")
-    status = run("status", "--postgres", conninfo)
+    status = within("status", "--postgres", conninfo)
     assert status.code == 1
     assert "  grants.sql is changed\n" in status.out
     assert "0001_work.sql was changed after it was applied" in status.err
-    refused = run("migrate", "--postgres", conninfo)
+    refused = within("migrate", "--postgres", conninfo)
     assert (refused.code, refused.out) == (1, "")
     assert "0001_work.sql was changed after it was applied" in refused.err
 
@@ -140,23 +148,23 @@ def test_a_month_is_archived_and_the_whole_trail_verified(rt: Any, directory: Pa
     )
     rt.conn.execute(AGE.format(task=task["task_id"], attempts=1, ago="2 months"))
     option = ("--postgres", rt.conninfo())
-    assert run("check", "--events", *option).code == 0
+    assert within("check", "--events", *option).code == 0
 
     before = rt.value("SELECT to_char(now(), 'YYYY-MM-DD')")
-    done = run("archive", "--before", before, "--to", str(directory), *option)
+    done = within("archive", "--before", before, "--to", str(directory), *option)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{month}: 3 events, {directory}/workflow_events_")
-    again = run("archive", "--before", before, "--to", str(directory), *option)
+    again = within("archive", "--before", before, "--to", str(directory), *option)
     assert (again.code, again.out.split(" left")[0][:15]) == (0, "no month of eve")
-    assert run("check", "--events", *option).out == "hd_runtime is sound\n"
+    assert within("check", "--events", *option).out == "hd_runtime is sound\n"
 
     # Tampering with either half is found from outside.
     [path] = directory.glob("*.parquet")
     path.rename(directory / "moved")
-    missing = run("check", "--events", *option)
+    missing = within("check", "--events", *option)
     assert (missing.code, f"{month}: its archive is not at" in missing.out) == (1, True)
     path.write_bytes((directory / "moved").read_bytes()[:-1])
-    changed = run("check", "--events", *option)
+    changed = within("check", "--events", *option)
     assert (changed.code, "is not the file that was written" in changed.out) == (1, True)
 
 
@@ -180,7 +188,7 @@ def test_a_tampered_trail_is_found_from_outside(rt: Any) -> None:
             admin.execute(
                 f"ALTER TABLE hd_runtime.{partition} ENABLE ALWAYS TRIGGER append_only_statement"
             )
-        found = run(*option)
+        found = within(*option)
         assert found.code == 1
         assert words in found.out, (statement, found.out)
         with psycopg.connect(rt.conninfo()) as admin:
@@ -192,12 +200,12 @@ def test_a_tampered_trail_is_found_from_outside(rt: Any) -> None:
             admin.execute(
                 f"ALTER TABLE hd_runtime.{partition} ENABLE ALWAYS TRIGGER append_only_statement"
             )
-    assert run(*option).code == 0
+    assert within(*option).code == 0
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-13", "31.12.2026", ""])
 def test_a_day_that_is_none_is_a_wrong_command_line(day: str) -> None:
-    done = run("archive", "--before", day)
+    done = within("archive", "--before", day)
     assert done.code == 2
     assert "is not a day" in done.err
 

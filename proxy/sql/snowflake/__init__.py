@@ -34,6 +34,7 @@ from proxy.sql.snowflake import (
     getnextval,
     hierarchy,
     higher_order,
+    intervals,
     match_recognize,
     overloads,
     pivoting,
@@ -46,6 +47,8 @@ from proxy.sql.snowflake import (
     structured,
     types,
 )
+
+core.STEPPED.append(intervals.stepped)
 
 MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""

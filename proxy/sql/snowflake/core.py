@@ -375,7 +375,7 @@ def _calendar_step(operation: exp.Binary) -> exp.Expr | None:
 
 
 STEPPED: list[Callable[[exp.Expr, list[tuple[str, str]], int], exp.Expr]] = []
-"""Adds an interval of several parts; `datetime` puts it here."""
+"""Adds an interval of several parts; `intervals` puts it here."""
 
 
 def divided(macro: str, left: exp.Expr, right: exp.Expr) -> exp.Expr:

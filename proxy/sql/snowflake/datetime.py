@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.snowflake import core, weeks
+from proxy.sql.snowflake import weeks
 from proxy.sql.snowflake.formats import reading
 from proxy.sql.snowflake.in_force import value as value_of
 from proxy.sql.snowflake.registry import (
@@ -103,7 +103,7 @@ _TEXTS = (exp.DPipe, exp.Concat, exp.Substring, exp.Trim, exp.Lower, exp.Upper, 
 """What is always a text, and read as one."""
 
 
-_INTERVALS: dict[str, tuple[str, int]] = {
+INTERVALS: dict[str, tuple[str, int]] = {
     "year": ("to_years", 1),
     "quarter": ("to_months", 3),
     "month": ("to_months", 1),
@@ -129,15 +129,16 @@ def _steps(count: exp.Expr, factor: int, kind: exp.DType) -> exp.Expr:
 
 
 @function("DATEADD", "TIMEADD", "TIMESTAMPADD", "DATE_ADD")
-def _dateadd(arguments: list[exp.Expr]) -> exp.Expr:
+def dateadd(arguments: list[exp.Expr]) -> exp.Expr:
+    """A moment and so many of a unit."""
     part, count, value = arguments
     unit = unit_of(part)
     if unit == "nanosecond":
         step = duck("to_microseconds", sf("microseconds_of_", count))
-    elif unit not in _INTERVALS:
+    elif unit not in INTERVALS:
         raise unsupported(f"DATEADD of {unit}", part)
     else:
-        interval, factor = _INTERVALS[unit]
+        interval, factor = INTERVALS[unit]
         kind = _D.INT if interval in _CALENDAR else _D.BIGINT
         step = duck(interval, _steps(count, factor, kind))
         if interval in _CALENDAR:
@@ -162,7 +163,7 @@ def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
     elif unit == "nanosecond":
         micros = duck("date_diff", text("microsecond"), start, end)
         return exp.Paren(this=exp.Mul(this=micros, expression=number(1000)))
-    elif unit not in _INTERVALS:
+    elif unit not in INTERVALS:
         raise unsupported(f"DATEDIFF of {unit}", part)
     unit = "day" if unit.startswith("dayof") else unit
     return duck("date_diff", text(unit), start, end)
@@ -172,7 +173,7 @@ def _unit_given(part: exp.Expr) -> exp.Expr:
     """DuckDB's name of a unit that is known only when the statement runs; it raises for others."""
     spelled: dict[str, list[exp.Expr]] = {}
     for spelling, unit in UNITS.items():
-        if unit in _INTERVALS and not unit.startswith("dayof"):
+        if unit in INTERVALS and not unit.startswith("dayof"):
             spelled.setdefault(unit.removesuffix("iso"), []).append(text(spelling))
     given = cast(part, _D.VARCHAR)
     ifs = [
@@ -192,7 +193,7 @@ def _truncated(part: exp.Expr, value: exp.Expr) -> exp.Expr:
     if unit == "week" and weeks.shift():
         return moved(value, lambda at: weeks.truncated(moment(at)))
     unit = {"weekiso": "week"}.get(unit, unit)
-    if unit not in _INTERVALS or unit.startswith("dayof"):
+    if unit not in INTERVALS or unit.startswith("dayof"):
         raise unsupported(f"DATE_TRUNC to {unit}", part)
     return moved(value, lambda at: sf("date_trunc_", text(unit), moment(at)))
 
@@ -487,46 +488,3 @@ def _time_slice(call: exp.TimeSlice) -> exp.Expr:
         return duck("cast_to_type", call, call.this.copy())
 
     return moved(call.this, slice_)
-
-
-@node(exp.Interval)
-def _interval(interval: exp.Interval) -> None:
-    """'1 year, 2 mm': the units are Snowflake's, where mm is a month; no unit is a second."""
-    value = interval.this
-    if interval.args.get("unit") is not None or not isinstance(value, exp.Literal):
-        return
-    words = value.this.replace(",", " ").split()
-    steps: list[tuple[str, str]] = []
-    for count, part in zip(words[::2], words[1::2] or ["s"], strict=False):
-        unit = UNITS.get(part.upper())
-        if unit not in _INTERVALS and unit != "nanosecond":
-            return
-        steps.append((count, unit))
-    if steps and len(words) in (1, 2 * len(steps)):
-        interval.meta[STEPS_KEY] = steps
-        value.set("this", " ".join(map(_as_duckdb_counts, steps)))
-
-
-STEPS_KEY = "steps"
-"""Key of `node.meta` of an interval of several parts: how many of which unit, in order."""
-
-
-def _as_duckdb_counts(step: tuple[str, str]) -> str:
-    count, unit = step
-    if unit in ("quarter", "week", "weekiso") and count.lstrip("+-").isdigit():
-        factor, whole = (3, "month") if unit == "quarter" else (7, "day")
-        return f"{int(count) * factor} {whole}"
-    return f"{count} {unit}"
-
-
-def stepped(value: exp.Expr, steps: list[tuple[str, str]], sign: int) -> exp.Expr:
-    """A date or time plus or minus an interval's parts, one after the other: their order matters."""
-    for count, unit in steps:
-        if not count.lstrip("+-").isdigit():
-            raise unsupported("a fraction in an interval of several parts", value)
-        amount = exp.Literal.number(int(count) * sign)
-        value = _dateadd([text(unit), cast(amount, _D.BIGINT), value])
-    return value
-
-
-core.STEPPED.append(stepped)

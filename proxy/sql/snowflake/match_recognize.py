@@ -13,12 +13,11 @@ open is refused: measures that it gives no value for at an empty match, symbols 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from sqlglot import exp
 
-from proxy.errors import SqlError
-from proxy.sql.reading import SNOWFLAKE, position_of
+from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.match_nodes import SO_FAR, WHOLE, frame, with_children, wrong
 from proxy.sql.snowflake.registry import duck, number, text, unsupported
 from proxy.sql.snowflake.row_functions import (
     ENDS,
@@ -61,37 +60,12 @@ def reshape(clause: exp.Expr) -> None:
     _Clause(clause, select).put()
 
 
-def _with_children(node: exp.Expr, made: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
-    """The node with what `made` makes of each of its children."""
-    for key, value in list(node.args.items()):
-        if isinstance(value, exp.Expr):
-            node.set(key, made(value))
-        elif isinstance(value, list):
-            node.set(key, [made(one) if isinstance(one, exp.Expr) else one for one in value])
-    return node
-
-
 def _column(name: str) -> exp.Column:
     return exp.Column(this=exp.to_identifier(name))
 
 
 def _named(value: exp.Expr, name: str) -> exp.Expr:
     return exp.alias_(value, name, copy=False)
-
-
-def _wrong(message: str, at: exp.Expr) -> SqlError:
-    return SqlError("42601", f"{message} in MATCH_RECOGNIZE", position=position_of(at))
-
-
-_WHOLE = ("UNBOUNDED", "PRECEDING", "UNBOUNDED", "FOLLOWING")
-_SO_FAR = ("UNBOUNDED", "PRECEDING", "CURRENT ROW", None)
-
-
-def _frame(edges: tuple[str, str, str, str | None]) -> exp.WindowSpec:
-    start, start_side, end, end_side = edges
-    return exp.WindowSpec(
-        kind="ROWS", start=start, start_side=start_side, end=end, end_side=end_side
-    )
 
 
 class _Clause:
@@ -104,7 +78,7 @@ class _Clause:
         ]
         spelled = clause.args.get("pattern")
         if spelled is None:
-            raise _wrong("PATTERN is missing", clause)
+            raise wrong("PATTERN is missing", clause)
         self.pattern: RowPattern = read_pattern(SNOWFLAKE.tokenize(spelled.name + " "))
         rows = clause.args.get("rows")
         self.rows = rows.name if rows is not None else "ONE ROW PER MATCH"
@@ -115,7 +89,7 @@ class _Clause:
         if self.rows.endswith("SHOW EMPTY MATCHES"):
             self.shows_empty = self.pattern.may_be_empty()
         if self.unmatched and self.pattern.excludes:
-            raise _wrong("WITH UNMATCHED ROWS beside an exclusion {- -}", clause)
+            raise wrong("WITH UNMATCHED ROWS beside an exclusion {- -}", clause)
         self.source = select.args["from_"].this
         depth = sum(1 for _ in self.source.find_all(exp.MatchRecognize)) + 1
         self.names = [f"_mr_{name}{depth}" for name in ("rows", "sets", "found", "places", "all")]
@@ -135,10 +109,10 @@ class _Clause:
         for one in self.clause.args.get("define") or ():
             identifier = one.args.get("alias")
             if not isinstance(one, exp.Alias) or not isinstance(identifier, exp.Identifier):
-                raise _wrong("DEFINE without a condition", self.clause)
+                raise wrong("DEFINE without a condition", self.clause)
             name = identifier.name if identifier.quoted else identifier.name.upper()
             if name in found or name in self.pattern.subsets:
-                raise _wrong(f"{name} is defined twice", one)
+                raise wrong(f"{name} is defined twice", one)
             found[name] = one.this
         return {
             number_: found[name]
@@ -208,7 +182,7 @@ class _Clause:
             skip, name = words[-2].lower(), words[-1]
             to = self.pattern.numbers(name) or self.pattern.numbers(name.upper())
             if not to:
-                raise _wrong(
+                raise wrong(
                     f"AFTER MATCH SKIP TO {name}, which is no symbol of the pattern,", self.clause
                 )
         return json.dumps(
@@ -280,7 +254,7 @@ class _Clause:
         if self.one_row:
             star = [_named(one.copy(), self._shown_name(one)) for one in self.partition]
             if not star and not measures:
-                raise _wrong(
+                raise wrong(
                     "ONE ROW PER MATCH without PARTITION BY and MEASURES: SELECT with no columns",
                     self.clause,
                 )
@@ -332,7 +306,7 @@ class _Clause:
         if isinstance(node, exp.Column):
             self._own_column(node, symbol)
             return node
-        return _with_children(node, lambda child: self._condition(child, symbol))
+        return with_children(node, lambda child: self._condition(child, symbol))
 
     def _own_column(self, column: exp.Column, symbol: int) -> None:
         """The symbol that is being defined is mapped to the row at hand."""
@@ -366,7 +340,7 @@ class _Clause:
         if spec is not None:
             made.set("spec", spec.copy())
         elif name in ENDS:
-            made.set("spec", _frame(_WHOLE))
+            made.set("spec", frame(WHOLE))
         elif name not in OFFSETS:
             hint = "Write OVER (ROWS BETWEEN ... AND ...)."
             raise unsupported(f"{name} without a frame in DEFINE", node, hint)
@@ -380,11 +354,11 @@ class _Clause:
     def _measure(self, measure: exp.Expr) -> exp.Expr:
         alias = measure.this
         if not isinstance(alias, exp.Alias):
-            raise _wrong("a measure without a name", self.clause)
+            raise wrong("a measure without a name", self.clause)
         final = self.one_row
-        frame = measure.args.get("window_frame")
-        if frame:
-            final = frame == "FINAL"
+        edges = measure.args.get("window_frame")
+        if edges:
+            final = edges == "FINAL"
         holder = exp.Paren(this=alias.this.copy())
         holder.set("this", self._value(holder.this, final))
         made: exp.Expr = holder.this
@@ -415,7 +389,7 @@ class _Clause:
                 return self._end(plain, numbers, last=True, final=final)
             self._refuse_at_empty("a column outside of a function in MEASURES", node)
             return node
-        return _with_children(node, lambda child: self._value(child, final))
+        return with_children(node, lambda child: self._value(child, final))
 
     def _refuse_at_empty(self, what: str, node: exp.Expr) -> None:
         if self.shows_empty:
@@ -454,7 +428,7 @@ class _Clause:
         if name in OFFSETS:
             return self._guarded(self._window(made, None))
         if not is_aggregate(call):
-            return self._guarded(self._window(made, spec or _frame(_WHOLE if final else _SO_FAR)))
+            return self._guarded(self._window(made, spec or frame(WHOLE if final else SO_FAR)))
         if self.shows_empty and not isinstance(call, PLAIN_AGGREGATES):
             self._refuse_at_empty(f"{name} in MEASURES", node)
         kept = [_within([code for one in numbers for code in (2 * one, 2 * one + 1)])]
@@ -462,7 +436,7 @@ class _Clause:
             kept = [exp.GT(this=_column(_SEQUENCE), expression=number(0))]
         if numbers or self.shows_empty:
             made = exp.Filter(this=made, expression=exp.Where(this=kept[0]))
-        return self._window(made, spec or _frame(_WHOLE if final else _SO_FAR))
+        return self._window(made, spec or frame(WHOLE if final else SO_FAR))
 
     def _symbols_within(self, call: exp.Expr) -> tuple[int, ...]:
         """The symbols before the columns of a function's arguments, which are taken off."""
@@ -493,11 +467,11 @@ class _Clause:
             call = duck("arg_max_null" if last else "arg_min_null", value, _column(_ID))
             mapped = _within([code for one in numbers for code in (2 * one, 2 * one + 1)])
             kept = exp.Filter(this=call, expression=exp.Where(this=mapped))
-            return self._window(kept, _frame(_WHOLE if final else _SO_FAR))
+            return self._window(kept, frame(WHOLE if final else SO_FAR))
         if last and (self.one_row or not final):
             return self._guarded(exp.Paren(this=value))
         call = duck("last_value" if last else "first_value", value)
-        return self._guarded(self._window(call, _frame(_WHOLE)))
+        return self._guarded(self._window(call, frame(WHOLE)))
 
     def _window(self, call: exp.Expr, spec: exp.Expr | None) -> exp.Window:
         order = exp.Order(expressions=[exp.Ordered(this=_column(_ID), desc=False)])
