@@ -29,6 +29,16 @@ def key_of_other(value: exp.Expr) -> exp.Expr:
     return key_of(as_variant(value))
 
 
+def key_beside(value: exp.Expr) -> exp.Expr:
+    """The key of a VARIANT beside a number or a truth value."""
+    return sf("key_beside_", value)
+
+
+def order_beside(value: exp.Expr) -> exp.Expr:
+    """... that it is less or greater than."""
+    return sf("order_beside_", value)
+
+
 def plain(value: exp.Expr) -> exp.Expr:
     return duck("variant_plain_", value)
 

@@ -35,10 +35,12 @@ from proxy.sql.snowflake.variant_forms import (
     change_outputs,
     chosen,
     digits_of,
+    key_beside,
     key_of,
     key_of_other,
     make_distinct,
     number_of,
+    order_beside,
     outside_queries,
     parts_of_group,
     plain,
@@ -83,6 +85,11 @@ GIVING = frozenset(
             "zipped_",
         ),
         *("split", "strtok_to_array", "list_json_", "parse_xml", "try_parse_xml", "xmlget"),
+        *("parse_xml_", "try_parse_xml_", "xmlget_", "parse_url", "parse_ip", "h3_grid_disk"),
+        *("h3_grid_path", "h3_cell_to_children", "h3_cell_to_children_string", "h3_compact_cells"),
+        *("h3_compact_cells_strings", "h3_uncompact_cells", "h3_uncompact_cells_strings"),
+        *("h3_polygon_to_cells", "h3_polygon_to_cells_strings", "h3_coverage"),
+        "h3_coverage_strings",
     }
 )
 """Macros that give a VARIANT, an OBJECT or an ARRAY."""
@@ -98,7 +105,7 @@ _OF_DUCKDB = frozenset(
         "variant_list_",
     }
 )
-_OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last"})
+_OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last", "try"})
 _CASTING = frozenset({"typed_as_", "beside_"})
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
 
@@ -221,7 +228,11 @@ class Variants(Typing):
             return [(one, way) for one in documents if id(one) not in paths]
         if others and None in kinds and any(id(one) in paths for one in documents):
             return []  # the type is seen when it is bound
-        return [(one, self._whole(one, paths, key_of)) for one in documents] + [
+        way = key_of
+        if others:
+            place = values[0].parent
+            way = order_beside if isinstance(place, _ORDERING) else key_beside
+        return [(one, self._whole(one, paths, way)) for one in documents] + [
             (one, key_of_other) for one in others
         ]
 
@@ -518,6 +529,8 @@ Variants._visits = {
     exp.Between: Variants._between,
     exp.Case: Variants._case,
 }
+
+_ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 
 _OF_DISTINCT: dict[type, Way] = {exp.Count: key_of, exp.Sum: number_of, exp.Avg: number_of}
 
