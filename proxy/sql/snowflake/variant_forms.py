@@ -123,7 +123,8 @@ def chosen(node: exp.Expr) -> exp.Expr:
             exp.PropertyEQ(this=exp.to_identifier("k"), expression=key_of(made.copy())),
             exp.PropertyEQ(this=exp.to_identifier("v"), expression=made),
         ]
-        pairs.append(duck("struct_pack", *fields))
+        present = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        pairs.append(exp.Case(ifs=[exp.If(this=present, true=duck("struct_pack", *fields))]))
     name = "list_max" if isinstance(node, exp.Greatest) else "list_min"
     return duck("struct_extract", duck(name, duck("list_value", *pairs)), text("v"))
 

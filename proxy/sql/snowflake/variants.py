@@ -106,6 +106,15 @@ _OF_DUCKDB = frozenset(
     }
 )
 _OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last", "try"})
+_OVER_LISTS = frozenset({"top_k_", "distinct_of_", "changes_"})
+_OF_NUMBERS = frozenset(
+    {
+        *("div0", "div0_", "div0null", "div0null_", "width_bucket", "square", "haversine", "trunc"),
+        *("factorial", "zeroifnull", "nullifzero", "bitshiftleft_", "bitshiftright_"),
+    }
+)
+"""Macros and functions that look at no types, though their arguments are numbers."""
+
 _CASTING = frozenset({"typed_as_", "beside_"})
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
 
@@ -146,6 +155,12 @@ class Variants(Typing):
 
     def _call(self, name: str, arguments: Sequence[exp.Expr | None], scope: Scope) -> Type:
         kind = Statements._call(self, name, arguments, scope)
+        if name in _OF_NUMBERS:
+            for one in arguments:
+                if self._is_document(one):
+                    self._note(bare(one), number_of)
+        if name == "jsonarray":
+            return _VARIANT
         return self._known(arguments[0]) if name in _OF_FIRST and arguments else kind
 
     def _table(self, node: exp.Table, scope: Scope) -> list[Output] | None:
@@ -367,7 +382,7 @@ class Variants(Typing):
             self._note(node.expressions[0], text_of)  # JSON null is NULL to arithmetic
         elif name == "hash":
             self._note_plain(node)
-        elif name == "top_k_":
+        elif name in _OVER_LISTS:
             for one in node.expressions[0].find_all(exp.ArrayAgg):
                 if self._is_document(one.this):
                     self._note(one.this, plain)
