@@ -107,6 +107,11 @@ ANSWERS: tuple[tuple[str, list[Any]], ...] = (
     ("select * from (select v, n, id from t where id < 5) pivot (max(id) for n in (1, 2)) order by v", [("1", 3, 4), ("3", 1, None), ("10", None, None)]),
     ("select * from (select v, n from t) pivot (max(v) for n in (1, 10))", [("3", "10")]),
     ("select * from (select v, id from t where id > 3) pivot (max(id) for v in (1, 'a'))", [(4, 5)]),
+    ("select conditional_change_event(v) over (order by id) from t where id < 5", [0, 1, 2, 2]),
+    ("select greatest_ignore_nulls(v, null), div0(v, 2), width_bucket(v, 0, 10, 5) from t where id = 1", [("3", 1.5, 2)]),
+    ("select [1, 2] = [1.0, 2], {'a': 1, 'b': 2} = parse_json('{\"b\":2.0,\"a\":1}')", [(True, True)]),
+    ("select id from t, table(flatten([1])) f where f.value = t.v order by id", [3, 4]),
+    ("select s.k, count(*) from (select v from t) as s(k) group by s.k order by s.k limit 1", [("1", 2)]),
     # Sets.
     ("select distinct v from t order by v", ["1", "3", "10", '"a"', "null", None]),
     ("select v from t union select w from t order by 1 limit 3", ["1", "3", "10"]),
