@@ -23,6 +23,7 @@ from proxy.engines.pool import Limits, Login, Pools
 from proxy.engines.postgres import ControlPlane
 from proxy.engines.prepared import RelayedStatement
 from proxy.link import ClientLink
+from proxy.long_texts import LongTexts
 from proxy.portal import PreparedStatement
 from proxy.services import Services
 from proxy.session import Session
@@ -47,6 +48,9 @@ class _Drop:
 
     def set_write_buffer_limits(self, high: int) -> None:
         return None
+
+    def is_closing(self) -> bool:
+        return True  # the compiled way would take the socket over
 
 
 def _transport() -> Any:
@@ -81,6 +85,7 @@ async def _measure(directory: Path, count: int, rounds: int) -> None:
         duck,
         pools,
         PlanCache(),
+        LongTexts(),
         cast(Any, None),
         {},
         cast(Any, None),
@@ -98,12 +103,13 @@ async def _measure(directory: Path, count: int, rounds: int) -> None:
     link = ClientLink(lambda link: None)
     session = Session(services, link)
     link.connection_made(client)
+    link.protocol.ready()
     link.shortcut = session.shortcut
     session.relay.pool = pool
     session.relay.known_profile = pools.profiles.base
     pool.idle.extend(_backend(pools) for _ in range(_BACKENDS))
-    session.plan(_SQL.format(1))
-    (plan,) = session.plan(_SQL.format(10_000))
+    session.plans.of_short(_SQL.format(1))
+    (plan,) = session.plans.of_short(_SQL.format(10_000))
     statement = PreparedStatement("P0", plan)
     statement.relayed = relayed = RelayedStatement(_SQL.format("$1").encode() + bytes(3))
     relayed.result = (b"abalance",)

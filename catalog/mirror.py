@@ -28,8 +28,10 @@ for what is temporary and so the asking session's alone):
 - kind 'schema': name; gone: true when it is no more.
 - kind 'r', 'v', 'S' (table, view, sequence): schema, name, comment; columns, each with name, oid,
   modifier and, where there is one, not_null, default, comment, owns (the sequence of the default,
-  where that goes with the table). A table's constraints and indexes; a
-  view's query and, where known, source (its author's text); a sequence's start, minimum, maximum,
+  where that goes with the table), identity (kind as pg_attribute's, sequence and its numbering in
+  place of a default). A table's constraints and indexes; a
+  view's query, reads (schema, name and columns of what it reads) and, where known, source (its
+  author's text) and native (that is Postgres's SQL); a sequence's start, minimum, maximum,
   increment, cycle. kept: what of 'comments', 'constraints' and 'indexes' is as it was.
 - kind 'references': a table's foreign keys, once all tables are there; its own document again.
 - kind 'rows': schema, name, rows.

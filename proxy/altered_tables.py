@@ -11,9 +11,10 @@ Promises: all statements are for one transaction; rows, names, indexes and comme
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from proxy.dependents import View, check_column, check_type, described, drop_view, views_over
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
@@ -50,6 +51,32 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
         if plan.exists:
             return Altering(["SELECT 1 LIMIT 0"])
         raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
+    views = _views_in_the_way(duck, meant, plan) if plan.of_postgres else []
+    altering = _altered(duck, meant, plan, native)
+    if not views:
+        return altering
+    made = altering or Altering([native])
+    return Altering(
+        [*(drop_view(one.view) for one in reversed(views)), *made.statements],
+        (*made.beside, *((one.view.schema, one.view.name) for one in views)),
+        (*made.gone, *(described(duck, one.view) for one in views)),
+    )
+
+
+def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[View]:
+    """The views that go with columns; raises SqlError where they may not."""
+    found: list[View] = []
+    for edit in plan.edits:
+        if isinstance(edit, edits.SetType):
+            check_type(duck, meant, edit.name)
+        elif isinstance(edit, edits.DropColumn) and edit.cascades:
+            found += [one for one in views_over(duck, meant, edit.name) if one not in found]
+        elif isinstance(edit, edits.DropColumn):
+            check_column(duck, meant, edit.name, keys_to(duck, meant, edit.name))
+    return found
+
+
+def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Altering | None:
     if plan.native and not indexes_of(duck, meant):
         if not any(isinstance(edit, _OF_DEPENDED_ON) for edit in plan.edits):
             return None
@@ -99,9 +126,30 @@ def renamed(duck: DuckSession, meant: Meant, new: str, native: str) -> Altering 
     return None if around.statements == [native] else around
 
 
-def dropped(duck: DuckSession, meant: Meant, statements: list[str]) -> Altering:
+def dropped(duck: DuckSession, meant: Meant, drops: Altering) -> Altering:
     """Blocks. What drops a table and the keys that refer to it: DROP TABLE ... CASCADE."""
-    return _around(duck, meant, statements, None, {})
+    around = _around(duck, meant, drops.statements, None, {})
+    return replace(around, beside=(*around.beside, *drops.beside))
+
+
+def keys_to(duck: DuckSession, meant: Meant, column: str | None = None) -> list[tuple[str, Meant]]:
+    """Blocks. The foreign keys of other tables that refer to one: their names, and whose they are.
+
+    column: only those that refer to this one of its columns.
+    """
+    found = []
+    for name in duck.referring(meant.schema, meant.name) if meant.database == DATABASE else ():
+        if name == meant.name:
+            continue
+        other = Meant(meant.database, meant.schema, name, "r")
+        table = Table(duck, other)
+        found += [
+            (table.name_of(one), other)
+            for one in table.constraints
+            if one.kind == "FOREIGN KEY" and one.other == meant.name
+            if column is None or column.lower() in (name.lower() for name in one.theirs)
+        ]
+    return found
 
 
 def _around(

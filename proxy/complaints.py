@@ -18,6 +18,7 @@ from proxy.constraints import read_named
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.errors import SqlError
+from proxy.long_texts import SessionTexts
 from proxy.parameter_types import columns_of
 from proxy.sql import control_plane, inference
 from proxy.sql.grouping import grouped_tables, with_settled_columns
@@ -32,6 +33,7 @@ from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
+from proxy.sql.texts_as_values import with_values
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -40,24 +42,29 @@ _LIMITS = frozenset((TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH))
 _ASSIGN = frozenset(("INSERT", "UPDATE", "MERGE"))
 
 
-def located(error: EngineError, plan: Statement, sql: str, dialect: str) -> EngineError:
+async def located(
+    texts: SessionTexts, error: EngineError, plan: Statement, sql: str, dialect: str
+) -> EngineError:
     """The error with the position of what it complains about in the client's text.
 
-    sql: what DuckDB was given. On the loop's thread.
+    sql: what DuckDB was given.
     """
     error.sql = sql
     if error.sqlstate == "2201W":
-        clause = clause_at(sql, error.offset, _LIMITS) if error.offset is not None else None
+        clause = None
+        if error.offset is not None:
+            clause = await texts.of(sql, clause_at, error.offset, _LIMITS)
         if clause == TokenType.OFFSET:
             error.sqlstate, error.message = "2201X", "OFFSET must not be negative"
         else:
             error.message = "LIMIT must not be negative"
-    elif error.sqlstate == "42846" and plan.kind in _ASSIGN and not casts(plan.text, dialect):
-        error.sqlstate = "42804"
+    elif error.sqlstate == "42846" and plan.kind in _ASSIGN:
+        if not await texts.of(plan.text, casts, dialect):
+            error.sqlstate = "42804"
     elif error.sqlstate == "42P01" and error.hint is None:
         error.hint = control_plane.hint_for_missing(error.message)
     if error.offset is not None and error.position is None:
-        place = source_position(sql, error.offset, plan.text, dialect)
+        place = await texts.of(sql, source_position, error.offset, plan.text, dialect)
         error.position = place + plan.start if place is not None else None
     return error
 
@@ -86,31 +93,36 @@ async def put_otherwise(session: Session, plan: Statement, error: EngineError) -
         return None if sql is None else replace(plan, sql=sql)
     if plan.kind != "INSERT":
         return None
-    if (named := conflict_constraint(plan.sql)) is not None:
+    texts = session.texts
+    if (named := await texts.of(plan.sql, conflict_constraint)) is not None:
         columns = await session.on_duck(_key_columns, session.duck, *named)
-        return replace(plan, sql=with_conflict_columns(plan.sql, columns))
+        return replace(plan, sql=await texts.of(plan.sql, with_conflict_columns, columns))
     if error.message.startswith(_NO_KEY):
-        sql = without_conflict(plan.sql)
+        sql = await texts.of(plan.sql, without_conflict)
         return None if sql is None else replace(plan, sql=sql)
     found = _TOO_FEW.fullmatch(error.message)
     if found is None:
         return None
     given = int(found["values"])
-    table = target(plan.sql)
+    table = await texts.of(plan.sql, target)
     if table is None or given >= int(found["columns"]):
         return None
     columns = await session.on_duck(columns_of, session.duck, f"SELECT * FROM {table} LIMIT 0")
-    return replace(plan, sql=with_columns(plan.sql, [name for name, _ in columns[:given]]))
+    names = [name for name, _ in columns[:given]]
+    return replace(plan, sql=await texts.of(plan.sql, with_columns, names))
 
 
 def in_other_words(sql: str, error: EngineError) -> str | None:
-    """DuckDB's SQL of a statement of Snowflake's that names an alias where DuckDB knows none.
+    """DuckDB's SQL of a statement of Snowflake's that names an alias where DuckDB knows none, or has a
+    text where DuckDB wants another type.
 
     None where that is not what it was refused for.
     """
-    name = complained_of(error.sqlstate, error.message)
-    if not name or len(sql) > _PARSED_AGAIN:
+    if len(sql) > _PARSED_AGAIN:
         return None
+    name = complained_of(error.sqlstate, error.message)
+    if not name:
+        return with_values(sql, error.said) if error.said else None
     return spelled_out(sql, name, savepoints.using(VOLATILE))
 
 

@@ -88,7 +88,7 @@ class Compound:
 
     def plan(self, text: str) -> Statement:
         """The one statement of a text of Snowflake's."""
-        plans = self._session.plan(text, numbered=True)
+        plans = self._session.plans.of_short(text, numbered=True)
         if len(plans) != 1:
             raise SqlError("42601", "exactly one statement is expected here")
         return plans[0]

@@ -28,11 +28,17 @@ from proxy.sql.quoting import literal
 
 if TYPE_CHECKING:
     from proxy.session import Session
+    from proxy.sql.statement import Statement
 
 _INDEXES = """
     SELECT index_name, expressions FROM duckdb_indexes()
     WHERE is_unique AND database_name = {database} AND schema_name = {schema} AND table_name = {table}
 """
+_WITHOUT_ROWS = frozenset(
+    f"{verb} {kind}"
+    for verb in ("CREATE", "DROP")
+    for kind in ("TABLE", "VIEW", "SCHEMA", "SEQUENCE")
+) | {"COMMENT"}
 _LONGEST = 63
 _ENDINGS = {"PRIMARY KEY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN KEY": "fkey"}
 
@@ -90,7 +96,7 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
     for database, schema, table, _ in wanted:
         there: list[Constraint] = []
         rows = duck.told(schema, table, database).constraints
-        names = given_names([(row[0], row[2], row[3]) for row in rows])
+        names = given_names(rows)
         for place, (kind, _, columns, expression, other, theirs) in enumerate(rows):
             if (name := names.get(place)) == "":
                 continue
@@ -166,8 +172,14 @@ class Constraints:
         self._own: Known | None = None  # of what the open block has defined itself
         self._at: Stamp | None = None
 
-    def look(self, duck: DuckSession) -> None:
-        """Blocks. Before a statement that writes: what nobody else could tell of after an error."""
+    def look(self, duck: DuckSession, plan: Statement) -> None:
+        """Blocks. Before a statement that writes: what nobody else could tell of after an error.
+
+        Not before one that has no rows to check: a script of a thousand tables in one transaction
+        would read all that it has made before each.
+        """
+        if plan.kind in _WITHOUT_ROWS:
+            return
         if not duck.has_own_definitions:
             self._own = None
         elif self._own is None or self._at is None or not duck.same_definitions(self._at):
@@ -177,7 +189,7 @@ class Constraints:
 
     async def explain(self, error: EngineError) -> None:
         """Adds to an error of class 23 what it is about."""
-        name = error.table or target(error.sql)
+        name = error.table or await self._session.texts.of(error.sql, target)
         if name is None:
             return
         known = self._own

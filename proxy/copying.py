@@ -251,7 +251,7 @@ class Copying:
             running, writer, piece = await session.on_duck(self._start_out, plan, action)
         except EngineError as error:
             if action.table is None:
-                error = session.located(error, plan, plan.sql)
+                error = await session.located(error, plan, plan.sql)
             raise error from None
         try:
             answer = m.copy_response(b"H", writer.binary, len(running.columns))

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
-from proxy.altered_tables import Altering, dropped, rebuilt, renamed
-from proxy.dependents import drop_view, notice, views_over
+from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
+from proxy.dependents import check_free, described, drop_view, notice, views_over, views_renamed
+from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
@@ -193,9 +194,21 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     alters = plan.copies
     assert isinstance(alters, Alters)
     meant = duck.means(alters.table)
-    if meant is None or meant.kind == "S":
+    if meant is None or meant.kind == "S" or (alters.view and meant.kind != "v"):
         return None
-    return [alters.of_view] if meant.kind == "v" else renamed(duck, meant, alters.new, plan.sql)
+    if meant.kind == "v":
+        made: Altering | None = Altering([alters.of_view])
+    else:
+        made = renamed(duck, meant, alters.new, plan.sql)
+    followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []
+    if not followed:
+        return made
+    made = made or Altering([plan.sql])
+    return replace(
+        made,
+        statements=[*made.statements, *(sql for _, some in followed for sql in some)],
+        beside=(*made.beside, *((view.schema, view.name) for view, _ in followed)),
+    )
 
 
 def _rebuilt(duck: DuckSession, plan: Statement) -> Altering | None:
@@ -208,8 +221,15 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     """Blocks. DROP TABLE, and the sequences that number its columns; None for a table without."""
     assert isinstance(plan.copies, Drops)
     name = plan.copies.table
+    if plan.copies.schema:
+        return schema_dropped(duck, name[-1], plan.sql, cascades=plan.copies.cascades)
     if plan.copies.view:
-        return _with_views(duck, duck.means(name), "v", Altering([plan.sql]))
+        meant = duck.means(name)
+        if plan.copies.cascades:
+            return _with_views(duck, meant, "v", Altering([plan.sql]))
+        if meant is not None and meant.kind == "v":
+            check_free(duck, meant, [])
+        return None
     try:
         columns = duck.run(
             "SELECT name, dflt_value FROM pragma_table_info"
@@ -217,21 +237,24 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         )
     except DuckError:
         return None  # there is none
-    made = [plan.sql]
+    meant = duck.means(name)
+    if meant is None or meant.kind != "r":
+        return None
+    if plan.copies.restricts:
+        check_free(duck, meant, keys_to(duck, meant))
+    made, sequences = [plan.sql], list[tuple[str, str]]()
+    defaults_of = partial(duck.counting_defaults, meant.database, meant.schema)
     for column, default in columns:
         sequence = called_sequence(default)
-        if sequence is not None and is_own(
-            sequence[-1], name[-1], column, partial(_is_table, duck)
-        ):
+        if sequence is not None and is_own(sequence[-1], meant.name, column, defaults_of):
             made.append(f"DROP SEQUENCE IF EXISTS {_quoted(*sequence)}")
+            sequences.append((meant.schema, sequence[-1]))
+    drops = Altering(made, tuple(sequences))
     if DUCKDB.own_tokens(plan.sql)[-1].text.upper() == "CASCADE":
-        meant = duck.means(name)
-        if meant is not None and meant.kind == "r":
-            around = dropped(duck, meant, made)
-            if plan.copies.cascades:
-                return _with_views(duck, meant, "r", around)
-            return around if len(around.statements) > 1 else None
-    return made if len(made) > 1 else None
+        drops = dropped(duck, meant, drops)
+        if plan.copies.cascades:
+            return _with_views(duck, meant, "r", drops)
+    return drops if len(drops.statements) > 1 else None
 
 
 def _with_views(
@@ -242,9 +265,9 @@ def _with_views(
     if not views and len(drops.statements) == 1:
         return None
     return Altering(
-        [*(drop_view(view) for view in reversed(views)), *drops.statements],
-        (*drops.beside, *((view.schema, view.name) for view in views)),
-        (*drops.gone, *(f"view {view.name}" for view in views)),
+        [*(drop_view(one.view) for one in reversed(views)), *drops.statements],
+        (*drops.beside, *((one.view.schema, one.view.name) for one in views)),
+        (*drops.gone, *(described(duck, one.view) for one in views)),
     )
 
 
@@ -252,11 +275,6 @@ def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
     if plan.cascaded:
         session.notice(notice(plan.cascaded), "NOTICE")
-
-
-def _is_table(duck: DuckSession, name: str) -> bool:
-    found = duck.means((name,))
-    return found is not None and found.kind == "r"
 
 
 def _liked(duck: DuckSession, plan: Statement) -> list[str]:

@@ -1,50 +1,174 @@
-"""What DROP ... CASCADE takes along: the views over what is dropped, and the keys that refer to it.
+"""What depends on a relation or a column: the views over it, and the keys that refer to it.
 
-Why it exists: DuckDB's views know what they read by its name alone, and stay when it is gone; every use of
-one fails then. In Postgres CASCADE drops them, and says so.
+Why it exists: DuckDB's views know what they read by its name alone, and stay when it is gone or is of another
+type; every use of one fails then. In Postgres such a statement is refused, and with CASCADE drops the
+views, and says so.
 
-Promises: a view is taken along only where its text reads the relation for certain: names are looked up as
-DuckDB does, in the view's own schema and then in `main`; a text that cannot be read stays.
+Promises: a view depends on what its text reads for certain (`proxy.sql.view_reads`): names are looked up as
+DuckDB does, in the view's own schema and then in `main`; a text that cannot be read depends on nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-
 from proxy.engines.duck_names import DATABASE, Meant
+from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
-from proxy.sql.quoting import quoted
-from proxy.sql.reading import DUCKDB
+from proxy.sql.quoting import literal, name_as_needed, quoted
+from proxy.sql.view_reads import Parts, reads_of, with_new_name
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
 
+HINT = "Use DROP ... CASCADE to drop the dependent objects too."
+_TOLD = 100  # of what depends, as many as Postgres tells a client
+_KINDS = {"r": "table", "v": "view", "S": "sequence"}
 _VIEWS = f"""
 SELECT schema_name, view_name, sql FROM duckdb_views()
 WHERE database_name = '{DATABASE}' AND NOT internal ORDER BY view_oid
 """
+_COMMENT = f"""
+SELECT comment FROM duckdb_views()
+WHERE database_name = '{DATABASE}' AND schema_name = {{schema}} AND view_name = {{name}}
+"""
+_COLUMN_COMMENTS = f"""
+SELECT column_name, comment FROM duckdb_columns() WHERE database_name = '{DATABASE}'
+AND schema_name = {{schema}} AND table_name = {{name}} AND comment IS NOT NULL
+"""
 
 
-def views_over(duck: DuckSession, meant: Meant) -> list[Meant]:
-    """Blocks. The views that read a relation, and those that read them, each after what it reads."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view that depends on something. on: what that is, as in 'column a of table t'."""
+
+    view: Meant
+    on: str
+
+
+def views_over(duck: DuckSession, meant: Meant, column: str | None = None) -> list[View]:
+    """Blocks. The views that read a relation, and those that read them, each after what it reads.
+
+    column: only those that read this one of the relation's.
+    """
     if meant.database != DATABASE:
         return []
-    views = [
-        (Meant(DATABASE, schema, name, "v"), _read(duck, schema, sql))
-        for schema, name, sql in duck.run(_VIEWS)
+    look = _Look(duck)
+    found: dict[Meant, View] = {}
+
+    def add(of: Meant, on: str, only: str | None) -> None:
+        for view, columns in look.readers(of):
+            if view == meant or view in found:
+                continue
+            if only is None or only.lower() in (one.lower() for one in columns):
+                found[view] = View(view, on)
+                add(view, described(duck, view), None)
+
+    if not look.readers(meant):
+        return []
+    on = described(duck, meant)
+    add(meant, on if column is None else f"column {name_as_needed(column)} of {on}", column)
+    return list(found.values())
+
+
+def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant, list[str]]]:
+    """Blocks. What makes the views that read a relation follow its new name: each and its statements.
+
+    They are for after the relation has got it. A view that fails already, or whose text cannot be made over,
+    stays as it is.
+    """
+    if meant.database != DATABASE:
+        return []
+    look = _Look(duck)
+    made = []
+    for view, _ in look.readers(meant):
+        if not look.works(view):
+            continue
+        text = with_new_name(
+            look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), new
+        )
+        if text is None:
+            continue
+        after = text.partition("CREATE ")[2]
+        where = {"schema": literal(view.schema), "name": literal(view.name)}
+        ((said,),) = duck.run(_COMMENT.format(**where))
+        own = quoted(*view[:3])
+        statements = [f"CREATE OR REPLACE {after}"]
+        if said is not None:
+            statements.append(f"COMMENT ON VIEW {own} IS {literal(said)}")
+        statements += [
+            f"COMMENT ON COLUMN {own}.{quoted(column)} IS {literal(text)}"
+            for column, text in duck.run(_COLUMN_COMMENTS.format(**where))
+        ]
+        made.append((view, statements))
+    return made
+
+
+def check_free(duck: DuckSession, meant: Meant, keys: Sequence[tuple[str, Meant]]) -> None:
+    """Blocks. Raises SqlError 2BP01 if a DROP without CASCADE would leave what depends on it.
+
+    keys: the foreign keys that refer to it, and their tables.
+    """
+    views = views_over(duck, meant)
+    if keys or views:
+        what = described(duck, meant)
+        raise refusal(what, [*_of_keys(duck, keys, what), *(_line(duck, one) for one in views)])
+
+
+def check_column(
+    duck: DuckSession, meant: Meant, column: str, keys: Sequence[tuple[str, Meant]]
+) -> None:
+    """Blocks. As `check_free`, of ALTER TABLE ... DROP COLUMN. keys: those that refer to the column."""
+    views = views_over(duck, meant, column)
+    if keys or views:
+        what = f"column {name_as_needed(column)} of {described(duck, meant)}"
+        raise refusal(what, [*_of_keys(duck, keys, what), *(_line(duck, one) for one in views)])
+
+
+def _of_keys(duck: DuckSession, keys: Sequence[tuple[str, Meant]], what: str) -> list[str]:
+    return [
+        f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
+        for name, table in keys
     ]
-    found = {_key(meant.schema, meant.name): meant}
-    grows = True
-    while grows:
-        grows = False
-        for view, reads in views:
-            key = _key(view.schema, view.name)
-            if key not in found and not reads.isdisjoint(found):
-                found[key], grows = view, True
-    return list(found.values())[1:]
+
+
+def check_type(duck: DuckSession, meant: Meant, column: str) -> None:
+    """Blocks. Raises SqlError 0A000 if views read a column whose type is to change."""
+    for one in views_over(duck, meant, column):
+        rule = f"rule _RETURN on {described(duck, one.view)}"
+        raise SqlError(
+            "0A000",
+            "cannot alter type of a column used by a view or rule",
+            detail=f'{rule} depends on column "{column}"',
+        )
+
+
+def refusal(what: str, lines: Sequence[str]) -> SqlError:
+    message = f"cannot drop {what} because other objects depend on it"
+    return SqlError("2BP01", message, detail="\n".join(lines), hint=HINT)
+
+
+def refusal_of_several(refused: Sequence[SqlError]) -> SqlError:
+    """What a DROP of several is refused with, of which these are left."""
+    lines = (line for error in refused for line in (error.detail or "").splitlines())
+    detail = "\n".join(dict.fromkeys(lines))
+    message = "cannot drop desired object(s) because other objects depend on them"
+    return SqlError("2BP01", message, detail=detail, hint=HINT)
+
+
+def _line(duck: DuckSession, one: View) -> str:
+    return f"{described(duck, one.view)} depends on {one.on}"
+
+
+def described(duck: DuckSession, meant: Meant) -> str:
+    """As Postgres describes it: with its schema where its name alone does not mean it."""
+    kind = _KINDS[meant.kind]
+    if duck.means((meant.name,)) == meant:
+        return f"{kind} {name_as_needed(meant.name)}"
+    schema = "public" if meant.schema == "main" else meant.schema
+    return f"{kind} {name_as_needed(schema)}.{name_as_needed(meant.name)}"
 
 
 def notice(dropped: tuple[str, ...]) -> SqlError:
@@ -53,6 +177,10 @@ def notice(dropped: tuple[str, ...]) -> SqlError:
     if len(lines) == 1:
         return SqlError("00000", lines[0])
     message = f"drop cascades to {len(lines)} other objects"
+    if len(lines) > _TOLD:
+        left = len(lines) - _TOLD
+        more = "object" if left == 1 else "objects"
+        lines[_TOLD:] = [f"and {left} other {more} (see server log for list)"]
     return SqlError("00000", message, detail="\n".join(lines))
 
 
@@ -60,27 +188,70 @@ def drop_view(view: Meant) -> str:
     return f"DROP VIEW {quoted(view.database, view.schema, view.name)}"
 
 
-def _key(schema: str, name: str) -> tuple[str, str]:
-    return schema.lower(), name.lower()
+class _Look:
+    """What the texts of views read, each text and each relation looked at once."""
 
+    def __init__(self, duck: DuckSession) -> None:
+        self._duck = duck
+        self._views = [
+            (Meant(DATABASE, schema, name, "v"), sql, sql.lower())
+            for schema, name, sql in duck.run(_VIEWS)
+        ]
+        self._read: dict[Meant, dict[tuple[str, str], list[str]]] = {}
+        self._columns: dict[tuple[str, str], list[str]] = {}
 
-def _read(duck: DuckSession, schema: str, sql: str) -> set[tuple[str, str]]:
-    """The relations of the database that is kept that a view's text reads."""
-    try:
-        tree = DUCKDB.dialect.parse(sql)[0]
-    except (SqlglotError, RecursionError):
-        return set()
-    query = tree.expression if isinstance(tree, exp.Create) else None
-    if query is None:
-        return set()
-    own = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
-    found = set()
-    for table in query.find_all(exp.Table):
-        *places, name = (part.name for part in table.parts)
-        if not places and name.lower() in own:
-            continue  # what WITH calls so
-        meant = duck.means((DATABASE, schema, name)) if not places else None
-        meant = meant or duck.means((*places, name) if places else (DATABASE, "main", name))
-        if meant is not None and meant.database == DATABASE:
-            found.add(_key(meant.schema, meant.name))
-    return found
+    def readers(self, of: Meant) -> list[tuple[Meant, list[str]]]:
+        """The views that read a relation, and which columns of it, in the order of their making."""
+        word = of.name.lower().replace('"', '""')
+        found = []
+        for view, sql, folded in self._views:
+            if word not in folded:
+                continue
+            if view not in self._read:
+                self._read[view] = self._reads(view.schema, sql)
+            columns = self._read[view].get((of.schema, of.name))
+            if columns is not None:
+                found.append((view, columns))
+        return found
+
+    def text_of(self, view: Meant) -> str:
+        return next(sql for one, sql, _ in self._views if one == view)
+
+    def works(self, view: Meant) -> bool:
+        """Whether all that a view reads is there."""
+        return bool(self._columns_of(view))
+
+    def means(self, view: Meant, parts: Parts, meant: Meant) -> bool:
+        """Whether a name in a view's text means a relation."""
+        return self._meant(view.schema, parts) == meant
+
+    def _reads(self, schema: str, sql: str) -> dict[tuple[str, str], list[str]]:
+        """The relations of the database that is kept, and their columns, by schema and name."""
+        found: dict[Parts, tuple[str, str]] = {}
+
+        def columns_of(parts: Parts) -> list[str] | None:
+            meant = self._meant(schema, parts)
+            if meant is None or meant.database != DATABASE or meant.kind not in "rv":
+                return None
+            found[parts] = meant.schema, meant.name
+            return self._columns_of(meant)
+
+        read = reads_of(sql).resolved(columns_of)
+        return {found[parts]: columns for parts, columns in read.items()}
+
+    def _meant(self, schema: str, parts: Parts) -> Meant | None:
+        if len(parts) > 1:
+            return self._duck.means(parts)
+        own = self._duck.means((DATABASE, schema, *parts))
+        return own or self._duck.means((DATABASE, "main", *parts))
+
+    def _columns_of(self, meant: Meant) -> list[str]:
+        key = meant.schema, meant.name
+        if key not in self._columns:
+            name = literal(quoted(*meant[:3]))
+            try:
+                rows = self._duck.run(f"SELECT name FROM pragma_table_info({name})")
+            except DuckError:
+                rows = []  # a view that reads what is gone
+            self._columns[key] = [column for (column,) in rows]
+        return self._columns[key]

@@ -7,7 +7,7 @@ engine and the protocol speak of failures in the same terms. Bytes are made of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 
 class SqlError(Exception):
@@ -48,3 +48,15 @@ class SqlError(Exception):
 
     def __str__(self) -> str:
         return f"{self.sqlstate}: {self.message}"
+
+    def __reduce__(self) -> tuple[Callable[..., SqlError], tuple[object, ...]]:
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(
+    kind: type[SqlError], args: tuple[object, ...], fields: dict[str, object]
+) -> SqlError:
+    """The error in another process: what raised it stays behind."""
+    made = kind.__new__(kind, *args)
+    made.__dict__.update(fields)
+    return made

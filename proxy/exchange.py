@@ -76,10 +76,9 @@ class Exchange:
             return None
         bound = Portal(statement, bind=body)
         try:
-            session.executor.bind_values(bound, m.decode(b"B", body))
+            if not session.executor.bind_values(bound, m.decode(b"B", body)):
+                return None
         except SqlError:
-            return None
-        if bound.sql:
             return None
         protocol.take_rest()
         return Step(bound, statement.plan, described)

@@ -46,7 +46,13 @@ class Executor:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def bind_values(self, bound: Portal, message: m.Bind) -> None:
+    async def bind(self, bound: Portal, message: m.Bind) -> None:
+        """Gives the portal the values of a Bind."""
+        if not self.bind_values(bound, message):
+            await self._write_values(bound)
+
+    def bind_values(self, bound: Portal, message: m.Bind) -> bool:
+        """... where that is done at once; False: the statement has to be put in words for them."""
         oids = bound.statement.parameter_oids
         if len(message.parameters) != len(oids):
             raise m.protocol_violation(
@@ -71,24 +77,33 @@ class Executor:
         statement = bound.statement.inner or bound.statement
         bound.values = [values[n - 1] for n in statement.parameter_numbers]
         bound.types = tuple(duck_values.type_name(value, oid) for oid, value in bound.values)
-        if (whole := statement.returned) is not None:
-            by_number = dict(enumerate(bound.values, start=1))
-            plan, kept = without_returned(whole, parameter_types.constants(by_number))
-            bound.values = [by_number[n] for n in kept]
-            bound.types = tuple(bound.types[n - 1] for n in kept)
-            types = dict(enumerate(bound.types, start=1))
-            bound.sql = cast_parameters(plan.sql, types) if types else plan.sql
-        nulls = [n for n, (_, value) in enumerate(bound.values, start=1) if value is None]
-        hidden = nulls if statement.hides_nulls else ()
-        typed = statement.plan is not None and statement.plan.route is not Route.SESSION
-        if typed and not bound.sql and (bound.types != statement.parameter_types or hidden):
-            assert statement.plan is not None
-            types = dict(enumerate(bound.types, start=1))
-            bound.sql = cast_parameters(statement.plan.sql, types, hidden)
-        if statement is not bound.statement:
-            bound.inner = Portal(statement, bound.values, bound.types, bound.sql)
         rows = self.row_types(bound.statement)
         bound.formats = portals.result_formats(message.result_formats, len(rows)) if rows else ()
+        typed = statement.plan is not None and statement.plan.route is not Route.SESSION
+        others = typed and (bound.types != statement.parameter_types or _hidden(bound, statement))
+        if statement.returned is not None or others:
+            return False
+        if statement is not bound.statement:
+            bound.inner = Portal(statement, bound.values, bound.types)
+        return True
+
+    async def _write_values(self, bound: Portal) -> None:
+        """Puts the statement in words for the types of the values, and those that it cannot be given."""
+        statement, texts = bound.statement.inner or bound.statement, self._session.texts
+        hidden = _hidden(bound, statement)
+        plan = statement.plan
+        if (whole := statement.returned) is not None:
+            by_number = dict(enumerate(bound.values, start=1))
+            written = parameter_types.constants(by_number)
+            plan, kept = await without_returned(texts, whole, written)
+            bound.values = [by_number[n] for n in kept]
+            bound.types = tuple(bound.types[n - 1] for n in kept)
+            hidden = ()
+        assert plan is not None
+        types = dict(enumerate(bound.types, start=1))
+        bound.sql = await texts.of(plan.sql, cast_parameters, types, hidden) if types else plan.sql
+        if statement is not bound.statement:
+            bound.inner = Portal(statement, bound.values, bound.types, bound.sql)
 
     def ran(self, bound: Portal, plan: Statement, rows: int) -> None:
         """The portal has given all of its rows: RESULT_SCAN may ask for them."""
@@ -144,7 +159,9 @@ class Executor:
                     sent += await session.send_rest(running, encoder, max(limit - sent, 0), send)
         except EngineError as error:
             assert statement.plan is not None
-            raise session.located(error, statement.plan, bound.sql or statement.sql) from error
+            raise await session.located(
+                error, statement.plan, bound.sql or statement.sql
+            ) from error
         if follow is not None:
             await follow()
         bound.rows += sent
@@ -199,7 +216,7 @@ class Executor:
     def _start_and_fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
         if (plan := bound.statement.plan) is not None and plan.writes:
-            self._session.constraints.look(self._session.duck)
+            self._session.constraints.look(self._session.duck, plan)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:
             return self._answer(bound, formats)
         self.start(bound)
@@ -302,3 +319,10 @@ class Executor:
             return statement.lengths
         rows = self._session.own.rows_of(plan)
         return rows.lengths if rows is not None else None
+
+
+def _hidden(bound: Portal, statement: PreparedStatement) -> tuple[int, ...]:
+    """The numbers of the values that must not be seen while the statement is bound."""
+    if not statement.hides_nulls:
+        return ()
+    return tuple(n for n, (_, value) in enumerate(bound.values, start=1) if value is None)

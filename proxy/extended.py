@@ -57,6 +57,7 @@ class ExtendedProtocol:
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
         self.constants: KeptAnswers[bytes] = KeptAnswers()  # to Bind, Execute and Sync
+        self._bound = ""  # the statement of the last Bind
         # The longest unused first; with the columns that it had.
         self._parsed: dict[_Parsed, tuple[PreparedStatement, Columns]] = {}
 
@@ -66,7 +67,7 @@ class ExtendedProtocol:
             raise SqlError("42P05", f'prepared statement "{name}" already exists')
         if not name:
             await self.forget_statement("")
-        plans = self._session.plan(message.sql)
+        plans = await self._session.plans.of(message.sql)
         if len(plans) > 1:
             raise SqlError("42601", "cannot insert multiple commands into a prepared statement")
         key = (message.sql, message.parameter_oids, self._session.dialect)
@@ -129,6 +130,18 @@ class ExtendedProtocol:
         statement.relayed = RelayedStatement(body[body.index(0) + 1 :])
         await session.relay.parse(statement.relayed, session.transaction.postgres_begin())
 
+    def client_name(self, name: bytes, unnamed: RelayedStatement | None) -> bytes | None:
+        """What the client calls a statement that has `name` on the backend; of '' it is `unnamed`."""
+        found = [
+            called
+            for called, statement in self.statements.items()
+            if (relayed := statement.relayed) is not None
+            and (relayed is unnamed or (relayed.text is not None and relayed.text.name == name))
+        ]
+        if not found:
+            return None
+        return (self._bound if self._bound in found else found[0]).encode()
+
     def constant(self, bind: bytes) -> bytes | None:
         """The answer to a Bind, Execute and Sync that came together, if it has been given before.
 
@@ -156,6 +169,7 @@ class ExtendedProtocol:
         return found
 
     async def bind(self, message: m.Bind) -> None:
+        self._bound = message.statement
         statement = self.statement(message.statement)
         if message.portal and message.portal in self.portals:
             raise SqlError("42P03", f'cursor "{message.portal}" already exists')
@@ -169,7 +183,7 @@ class ExtendedProtocol:
         if statement.relayed is not None:
             await self._bind_relayed(statement, statement.relayed, message)
         else:
-            self._session.executor.bind_values(bound, message)
+            await self._session.executor.bind(bound, message)
             bound.bind = b"" if message.portal else self._session.body
             if statement.duck is not None and statement.duck.outdated:
                 await self._session.preparation.renew(statement)

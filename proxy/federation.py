@@ -74,39 +74,49 @@ class Federation:
             raise error
         return replace(plan, federated=(*plan.federated, relation))
 
-    async def show(self, plan: Statement) -> None:
+    async def show(self, plan: Statement) -> list[Foreign]:
         """Puts the relations in place without rows, so that a statement over them can be bound."""
-        if plan.federated:
-            await self.close()
-            self._cancelled = False
-            await self._show(await self._columns(plan))
-            calls = await self._calls(plan)
-            await self._define(dict.fromkeys(calls))
+        if not plan.federated:
+            return []
+        await self.close()
+        self._cancelled = False
+        foreign = await self._columns(plan)
+        await self._show(foreign)
+        calls = await self._calls(plan)
+        await self._define(dict.fromkeys(calls))
+        return foreign
 
-    async def open(self, plan: Statement, sql: str, values: Sequence[Any] = ()) -> Statement:
+    async def open(
+        self, plan: Statement, sql: str, values: Sequence[Any] = (), shown: Sequence[Foreign] = ()
+    ) -> Statement:
         """Brings what a statement reads of Postgres; it is to be started next, once.
 
-        sql: the statement's, with values for its $1..$n. Returns it with all relations that it
-        reads. Raises SqlError: Postgres's refusals and DuckDB's.
+        sql: the statement's, with values for its $1..$n. shown: what `show` has just put in place
+        for it. Returns it with all relations that it reads. Raises SqlError: Postgres's refusals
+        and DuckDB's.
         """
-        await self.close()
+        if not shown:
+            await self.close()
         self.spent, self._cancelled, self.asked = False, False, ""
         # What DuckDB's plan says holds for the snapshot on which the statement then runs. Postgres
         # needs no block for its one read, unless the client has one.
         self._session.transaction.open(Block.PIPELINE)
         try:
-            return await self._bring(plan, sql, values)
+            return await self._bring(plan, sql, values, shown)
         except BaseException:
             self.spent = True
             raise
 
-    async def _bring(self, plan: Statement, sql: str, values: Sequence[Any]) -> Statement:
+    async def _bring(
+        self, plan: Statement, sql: str, values: Sequence[Any], foreign: Sequence[Foreign]
+    ) -> Statement:
         opening, query = without_explain(sql) if plan.kind == "EXPLAIN" else ("", sql)
         calls = await self._calls(plan)
         await self._define(await self._values(calls))
         while True:
-            foreign = await self._columns(plan)
-            await self._show(foreign)
+            if not foreign:
+                foreign = await self._columns(plan)
+                await self._show(foreign)
             if plan.kind in _READ_NOTHING:
                 return plan
             try:
@@ -116,9 +126,9 @@ class Federation:
                 if error.offset is not None:
                     error.offset += len(opening)
                 try:
-                    plan = self.widened(plan, error)
+                    plan, foreign = self.widened(plan, error), ()
                 except EngineError:
-                    raise self._session.located(error, plan, sql) from error
+                    raise await self._session.located(error, plan, sql) from error
         if not foreign:
             return plan
         self.asked, layout = rows_query(foreign, wanted)
@@ -158,7 +168,8 @@ class Federation:
         relations = [relation for relation in plan.federated if relation[0]]
         if not relations:
             return []
-        return read_columns(relations, await self._text(columns_query(relations)))
+        told = await self._text(columns_query(relations))
+        return read_columns(relations, told, self._session.dialect.name != "postgres")
 
     async def _calls(self, plan: Statement) -> list[Call]:
         calls = [text for schema, text in plan.federated if not schema]

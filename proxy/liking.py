@@ -2,17 +2,20 @@
 
 As in Postgres, columns come with their types and NOT NULL; defaults, checks, keys with indexes, and
 comments where they are asked for; foreign keys never. Checks keep their names, keys and indexes get new
-ones. A default that counts goes on counting where the other table's does.
+ones. A default that counts goes on counting where the other table's does; an identity gets a sequence of
+its own, or is none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
+from proxy.engines.duck_texts import CONSTRAINT, called_sequence, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
+from proxy.sql.identities import MARKS, Numbering, numbered
 from proxy.sql.liking import Like, Likes
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import Constraint, definition_of, is_length
@@ -30,7 +33,13 @@ def made_like(duck: DuckSession, plan: Likes) -> list[str]:
         if isinstance(item, str):
             parts.append(item)
         else:
-            own, then = _taken(_table(duck, item), item.wanted, plan.target[-1], target)
+            table = _table(duck, item)
+            identities = _identities(duck, table)
+            own, then = _taken(table, item.wanted, plan.target[-1], target, identities)
+            if "IDENTITY" in item.wanted:
+                temporary = "TEMPORARY" in plan.opening
+                for column, numbering in identities.items():
+                    then += numbered(plan.target, column, temporary, *numbering)
             parts += own
             after += then
     # DuckDB has a table's columns before what is declared of several.
@@ -51,14 +60,48 @@ def _table(duck: DuckSession, like: Like) -> Table:
     return Table(duck, meant)
 
 
+_SEQUENCES = """
+SELECT sequence_name, comment, CASE WHEN increment_by > 0 THEN min_value ELSE max_value END,
+       increment_by, min_value, max_value, cycle
+FROM duckdb_sequences()
+WHERE database_name = {database} AND schema_name = {schema} AND sequence_name IN ({names})
+"""
+
+
+def _identities(duck: DuckSession, table: Table) -> dict[str, tuple[str, Numbering]]:
+    """The table's columns that are identities: the mark of the sequence, and how it counts."""
+    called = {
+        sequence[-1]: column.name
+        for column in table.columns
+        if column.default is not None and column.default.startswith("nextval(")
+        if (sequence := called_sequence(column.default)) is not None
+    }
+    if not called:
+        return {}
+    query = _SEQUENCES.format(
+        database=literal(table.database),
+        schema=literal(table.schema),
+        names=", ".join(map(literal, called)),
+    )
+    return {
+        called[name]: (mark, (start, step, least, most, cycle))
+        for name, mark, start, step, least, most, cycle in duck.run(query)
+        if mark in MARKS
+    }
+
+
 def _taken(
-    table: Table, wanted: frozenset[str], name: str, target: str
+    table: Table, wanted: frozenset[str], name: str, target: str, identities: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """What stands in the list, and the statements that follow it."""
+    """What stands in the list, and the statements that follow it. identities: columns."""
     if table.peculiar:
         raise SqlError("0A000", "LIKE of a table with collations or generated columns")
     parts = [
-        definition_of(column if "DEFAULTS" in wanted else replace(column, default=None))
+        definition_of(
+            column
+            if "DEFAULTS" in wanted and column.name not in identities
+            else replace(column, default=None)
+        )
         for column in table.columns
     ]
     for constraint in table.constraints:

@@ -50,6 +50,12 @@ _BUSY = (
     "40001",
     "XX000",
 )  # someone else's transaction is at the same relation
+_MET = frozenset({"42P01", "42P07", "42701", "42703", "42704", "42710"})
+"""What a document fails with that waited for another's transaction, which then changed the relation; or
+with a name that Postgres cannot give, which no other look will change."""
+
+_LOOKS = 3  # at what may have met another's
+
 EVERYTHING = None
 """In place of targets: any of DuckDB's definitions may have changed."""
 
@@ -157,6 +163,8 @@ class Mirror:
         documents, schemas = duck_catalog.everything(self._duck)
         connection = self._connection
         failures = connection.apply(connection.differences(documents, schemas))
+        if any(failure["sqlstate"] in _MET for failure in failures):
+            failures = connection.apply(connection.differences(documents, schemas))
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported(failures)
 
@@ -166,7 +174,12 @@ class Mirror:
         if not views <= change.names and not change.everything:
             change.add(views)  # found only now: those who change them have to know
             documents = self._in_transaction(self._look, targets, change)
-        return self._reported(self._connection.apply(documents))
+        failures = self._connection.apply(documents)
+        for _ in range(_LOOKS):
+            if not any(failure["sqlstate"] in _MET for failure in failures):
+                break
+            failures = self._connection.apply(self._in_transaction(self._look, targets, change))
+        return self._reported(failures)
 
     def _look(self, targets: Sequence[Target], change: Change) -> list[Document]:
         return duck_catalog.changes(self._duck, _looked_at(targets, change))
@@ -392,6 +405,7 @@ class SessionMirror:
                     rows=item.rows,
                     renamed=item.renamed,
                     source=item.source,
+                    native=self._session.dialect.name == "postgres",
                     index=item.index,
                     indexed=item.indexed,
                     constrained=item.constrained,

@@ -90,7 +90,7 @@ class Named:
     async def _bound(self, statement: PreparedStatement, action: act.Execute) -> Portal:
         values = await self._evaluate(action.args)
         bound = Portal(statement)
-        self._session.executor.bind_values(bound, m.Bind("", action.name, (), values, ()))
+        await self._session.executor.bind(bound, m.Bind("", action.name, (), values, ()))
         return bound
 
     async def create_as_execute(self, action: act.CreateAsExecute) -> Rows:
@@ -149,7 +149,9 @@ class Named:
                 bound.scroll = await session.duck.call(ScrollRows, bound.running)
         except EngineError as error:
             if not error.sqlstate.startswith(_OF_VALUES):
-                raise session.located(error, plan, bound.sql or bound.statement.sql) from error
+                raise await session.located(
+                    error, plan, bound.sql or bound.statement.sql
+                ) from error
             # Postgres's cursor runs from the first FETCH on, and would meet it there.
             bound.failure = error
         if action.hold and session.transaction.block is Block.NONE:
@@ -192,7 +194,7 @@ class Named:
             await self._session.executor.close_portal(closing)
 
     def one(self, text: str) -> Statement:
-        plans = self._session.plan(text)
+        plans = self._session.plans.of_short(text)
         if len(plans) != 1:
             raise SqlError("42601", "exactly one statement is expected here")
         return plans[0]

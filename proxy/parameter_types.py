@@ -19,7 +19,9 @@ from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import INTERRUPTED, EngineError
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.long_texts import is_long
 from proxy.sql import inference
+from proxy.sql.of_texts import inferred, only_cast
 from proxy.sql.parameters import cast_parameters, parameter_places, renumber_parameters
 from proxy.sql.postgres_literals import constant
 from proxy.sql.quoting import quoted
@@ -46,12 +48,15 @@ OTHER_DIGITS = ("DECIMAL(38,0)", "DECIMAL(38,38)")
 _UNKNOWN = frozenset(("INVALID", "SQLNULL", "ANY"))
 
 
-def numbered(plan: Statement, oids: Sequence[int]) -> tuple[Statement, tuple[int, ...]]:
+async def numbered(
+    session: Session, plan: Statement, oids: Sequence[int]
+) -> tuple[Statement, tuple[int, ...]]:
     """The statement with parameters $1..$k, without a gap, and the numbers that they had.
 
     oids: as Parse gives them. Raises 42P02 for $0, 42P18 for a number that nothing gives a type.
     """
-    numbers = tuple(sorted({n for n, _ in parameter_places(plan.sql)}))
+    places = await session.texts.of(plan.sql, parameter_places)
+    numbers = tuple(sorted({n for n, _ in places}))
     if numbers[:1] == (0,):
         raise no_parameter(plan, 0)
     there = frozenset(numbers)
@@ -62,7 +67,7 @@ def numbered(plan: Statement, oids: Sequence[int]) -> tuple[Statement, tuple[int
         if oids[n - 1] in _UNSAID:
             raise _indeterminate(n)
     if numbers and numbers[-1] != len(numbers):
-        plan = replace(plan, sql=renumber_parameters(plan.sql, numbers))
+        plan = replace(plan, sql=await session.texts.of(plan.sql, renumber_parameters, numbers))
     return plan, numbers
 
 
@@ -79,48 +84,34 @@ def no_parameter(plan: Statement, number: int) -> SqlError:
     return SqlError("42P02", f"there is no parameter ${number}", position=position)
 
 
-def read_as_cast(plan: Statement, oids: Sequence[int]) -> list[int]:
+async def read_as_cast(session: Session, plan: Statement, oids: Sequence[int]) -> list[int]:
     """`oids` of $1..$k with 0 for a text that is only ever cast to an array or to numeric.
 
     A text is sent as the cast's type would be; DuckDB's own cast reads other brackets, and fixes the
     digits of a numeric before it has seen the value.
     """
-    texts = {n for n, oid in enumerate(oids, start=1) if oid in TEXT_OIDS}
-    tree = inference.read(plan.sql) if texts else None
-    if tree is None:
+    texts = frozenset(n for n, oid in enumerate(oids, start=1) if oid in TEXT_OIDS)
+    if not texts:
         return list(oids)
-    for node in tree.find_all(exp.Placeholder, exp.Parameter):
-        if node.name.isdecimal() and not _is_read_by_cast(node.parent):
-            texts.discard(int(node.name))
+    texts = await session.texts.of(plan.sql, only_cast, texts)
     return [0 if n in texts else oid for n, oid in enumerate(oids, start=1)]
-
-
-def _is_read_by_cast(place: exp.Expr | None) -> bool:
-    if isinstance(place, exp.Cast):
-        return isinstance(place.to, exp.DataType) and place.to.this in (
-            exp.DType.ARRAY,
-            exp.DType.LIST,
-        )
-    if not isinstance(place, exp.Coalesce) or len(place.expressions) != 1:
-        return False
-    other = place.expressions[0]
-    return isinstance(other, exp.Cast) and isinstance(other.this, exp.Null)
 
 
 async def infer(session: Session, plan: Statement, oids: Sequence[int]) -> list[int]:
     """The OIDs of $1..$k. oids: what the client says of each, 0 where it says nothing."""
     found = {n: oid for n, oid in enumerate(oids, start=1) if oid not in _UNSAID}
     wanted = [n for n in range(1, len(oids) + 1) if n not in found]
-    tree = inference.read(plan.sql) if wanted else None
-    if tree is not None:
-        integer = "int8" if session.settings.get("hatidata.dialect") == "snowflake" else "int4"
+    integer = "int8" if session.settings.get("hatidata.dialect") == "snowflake" else "int4"
+    if wanted and is_long(plan.sql):
+        given = (plan.sql, wanted, dict(found), integer)
+        found |= await session.texts.aside(inferred, *given, ask=partial(ask_columns, session))
+    elif wanted and (tree := inference.read(plan.sql)) is not None:
         found |= await session.on_duck(_infer, session.duck, tree, wanted, dict(found), integer)
     if len(found) < len(oids):
         types = {n: planned_as(oid) for n, oid in found.items()}
         with suppress(EngineError):  # it says so again when all have a type
-            told = await session.on_duck(
-                _parameters_of, session.duck, cast_parameters(plan.sql, types)
-            )
+            sql = await session.texts.of(plan.sql, cast_parameters, types)
+            told = await session.on_duck(_parameters_of, session.duck, sql)
             for n, kind in enumerate(told, start=1):
                 if kind.id not in _UNKNOWN:
                     with suppress(SqlError):  # no Postgres type: text, which DuckDB casts
@@ -134,6 +125,11 @@ def _infer(
     """Blocks."""
 
     return inference.infer(tree, wanted, given, partial(relation_columns, duck), integer=integer)
+
+
+async def ask_columns(session: Session, relation: inference.Relation) -> inference.Columns | None:
+    """As `relation_columns`, for what reads a long text elsewhere."""
+    return await session.on_duck(relation_columns, session.duck, relation)
 
 
 def relation_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:

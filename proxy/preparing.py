@@ -22,6 +22,7 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_statement import Accept, DuckStatement
 from proxy.errors import SqlError
 from proxy.if_exists import without_its_object
+from proxy.long_texts import SessionTexts
 from proxy.portal import PreparedStatement
 from proxy.sql.compound import CompoundAction
 from proxy.sql.parameters import (
@@ -108,20 +109,20 @@ class Preparation:
         Every place of a parameter is cast to one type, also where DuckDB would infer it: it would
         infer place by place, and run a plan in which the places disagree.
         """
-        plan, numbers = parameter_types.numbered(plan, oids)
+        plan, numbers = await parameter_types.numbered(self._session, plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
-        found = await parameter_types.infer(
-            self._session, plan, parameter_types.read_as_cast(plan, said)
-        )
+        said = await parameter_types.read_as_cast(self._session, plan, said)
+        found = await parameter_types.infer(self._session, plan, said)
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         plan = await self._session.typed.of(plan, dict(enumerate(found, start=1)))
         bound = found  # of the parameters that DuckDB is to have
-        statement.returned = plan if returned(plan.sql) else None
+        texts = self._session.texts
+        statement.returned = plan if types and await texts.of(plan.sql, returned) else None
         if statement.returned is not None:
-            plan, kept = without_returned(plan, samples(types))
+            plan, kept = await without_returned(texts, plan, samples(types))
             types = {k: types[n] for k, n in enumerate(kept, start=1)}
             bound = [found[n - 1] for n in kept]
-        sql = cast_parameters(plan.sql, types) if types else plan.sql
+        sql = await texts.of(plan.sql, cast_parameters, types) if types else plan.sql
         statement.plan, statement.sql, statement.parameter_numbers = plan, sql, numbers
         statement.duck = await self._duck_statement(plan, sql)
         read_as = dict(enumerate(oids, start=1)) | dict(zip(numbers, found, strict=True))
@@ -185,7 +186,8 @@ class Preparation:
         ways: the first that binds counts. Raises EngineError when none does.
         """
         types = {n: parameter_types.planned_as(oid, digits) for n, oid in enumerate(oids, start=1)}
-        *first, last = [written(plan.sql, types) for written in ways]
+        texts = self._session.texts
+        *first, last = [await texts.of(plan.sql, written, types) for written in ways]
         duck = self._session.duck
         for sql in first:
             with suppress(EngineError):
@@ -193,17 +195,17 @@ class Preparation:
         try:
             return await self._session.on_duck(parameter_types.columns_of, duck, last)
         except EngineError as error:
-            raise self._session.located(error, plan, last) from error
+            raise await self._session.located(error, plan, last) from error
 
     async def _duck_statement(self, plan: Statement, sql: str) -> DuckStatement:
         try:
             return await self._session.on_duck(self._session.duck.prepare, sql, plan.scalar)
         except EngineError as error:
-            raise self._session.located(error, plan, sql) from error
+            raise await self._session.located(error, plan, sql) from error
 
     async def anew(self, statement: PreparedStatement, plan: Statement) -> None:
         """Prepares again what was planned with variables that have changed since."""
-        now = self._session.planned_now(plan) if plan.varies else statement.asked
+        now = await self._session.plans.now(plan) if plan.varies else statement.asked
         if now is None or (now == statement.asked and plan.copies is None):
             return
         statement.close_plans()
@@ -218,7 +220,7 @@ class Preparation:
         try:
             await self._session.on_duck(statement.duck.renew, acceptance(statement))
         except EngineError as error:
-            located = self._session.located(error, statement.plan, statement.sql)
+            located = await self._session.located(error, statement.plan, statement.sql)
             plan = self._session.federation.widened(statement.plan, located)
             # A view in it has come to read from Postgres.
             types = statement.row_types
@@ -252,13 +254,13 @@ def check_columns(statement: PreparedStatement, columns: list[tuple[str, DuckTyp
         raise changed_result()
 
 
-def without_returned(
-    plan: Statement, texts: Mapping[int, str]
+async def without_returned(
+    texts: SessionTexts, plan: Statement, written: Mapping[int, str]
 ) -> tuple[Statement, tuple[int, ...]]:
-    """The plan with texts for the parameters behind RETURNING, and the numbers that are left."""
-    sql = with_returned(plan.sql, texts)
-    kept = tuple(sorted({n for n, _ in parameter_places(sql)}))
-    return replace(plan, sql=renumber_parameters(sql, kept)), kept
+    """The plan with what is `written` for the parameters behind RETURNING, and the numbers that are left."""
+    sql = await texts.of(plan.sql, with_returned, written)
+    kept = tuple(sorted({n for n, _ in await texts.of(sql, parameter_places)}))
+    return replace(plan, sql=await texts.of(sql, renumber_parameters, kept)), kept
 
 
 def changed_result() -> SqlError:

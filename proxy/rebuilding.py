@@ -17,13 +17,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.engines.definition_names import TEMPORARY
-from proxy.engines.duck_texts import CONSTRAINT, foreign_key, plain_name
+from proxy.engines.duck_texts import CONSTRAINT, called_sequence, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
 from proxy.sql.constraint_names import (
     NamedKey,
     check_of,
     given_names,
+    given_rules,
 )
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import (
@@ -65,7 +66,7 @@ class Table:
             for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]
-        names = given_names([(row[0], row[2], row[3]) for row in told.constraints])
+        names, rules = given_names(told.constraints), given_rules(told.constraints)
         self.constraints = [
             Constraint(
                 kind,
@@ -76,6 +77,7 @@ class Table:
                 list(columns),
                 other or "",
                 list(theirs),
+                rules.get(place, ()),
             )
             for place, (kind, sql, columns, expression, other, theirs) in enumerate(
                 told.constraints
@@ -183,6 +185,21 @@ class Table:
                 return constraint
         return None
 
+    def _keep_names(self, column: str) -> None:
+        """Foreign keys of a column keep the names that they were given by nobody."""
+        taken: set[str] = set()
+        for constraint in self.constraints:
+            if not constraint.kind:
+                continue
+            stem = name = self.name_of(constraint)
+            number = 0
+            while name in taken:
+                number += 1
+                name = f"{stem}{number}"
+            taken.add(name)
+            if constraint.kind == "FOREIGN KEY" and column in constraint.columns:
+                constraint.name = name
+
     def rename_constraint(self, edit: edits.RenameConstraint) -> None:
         taken = self._constraint(edit.new) is not None
         if taken or any(index.name.lower() == edit.new.lower() for index in self.indexes):
@@ -273,6 +290,7 @@ class Table:
         if self._has(edit.new):
             message = f'column "{edit.new}" of relation "{self.name}" already exists'
             raise SqlError("42701", message)
+        self._keep_names(old)
         for constraint in self.constraints:
             constraint.named = [edit.new if one == old else one for one in constraint.named]
             rename_in_key(constraint, old, edit.new)
@@ -298,7 +316,7 @@ class Table:
             raise unable("changing the type of a column that the same statement adds")
         self.anew = True
         column.kind, column.value = edit.kind, edit.value
-        if column.default is not None:
+        if column.default is not None and called_sequence(column.default) is None:
             column.default = f"CAST({column.default} AS {edit.kind})"
         self.constraints = [one for one in self.constraints if not is_length(one, column.name)]
         self.constraints += [Constraint("", check) for check in edit.checks]

@@ -283,7 +283,8 @@ class Script(Evaluation):
 
     async def _for(self, statement: s.For) -> None:
         over = self.scope.get(statement.over, "cursor", "resultset")
-        if over.table is None:
+        opened_before = over.table is not None
+        if not opened_before:
             await self._open(over, ())
         table, columns, start = over.table, over.columns, over.at
         self.scope.enter()
@@ -296,7 +297,9 @@ class Script(Evaluation):
                     break
         finally:
             self.scope.leave()
-        if over.kind == "cursor":
+        if over.kind == "cursor" and opened_before:
+            over.at = total  # CLOSE is still to come
+        elif over.kind == "cursor":
             over.table = None
 
     async def _read_row(self, variable: str, table: str | None, number: int) -> None:

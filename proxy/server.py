@@ -35,6 +35,7 @@ from proxy.engines.postgres import ControlPlane, unreachable
 from proxy.errors import SqlError
 from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
+from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
 from proxy.services import Services
 from proxy.session import Session
@@ -95,7 +96,8 @@ class Server:
                     }
                     self._server_parameters["server_version_num"] = str(info.server_version)
                     found = connection.execute(_BUILTIN_FUNCTIONS).fetchall()
-                    declare_builtin_functions(frozenset(name for (name,) in found))
+                    builtin = frozenset(name for (name,) in found)
+                    declare_builtin_functions(builtin)
             except (psycopg.Error, runtime_sql.MigrationError) as error:
                 raise StartError(
                     f"the control-plane Postgres cannot be prepared: {error}"
@@ -112,7 +114,11 @@ class Server:
                     wait=settings.pool_wait,
                 ),
             )
-            declare_runtime(*_runtime_functions(), runtime_sql.RELATIONS)
+            runtime = (*_runtime_functions(), runtime_sql.RELATIONS)
+            declare_runtime(*runtime)
+            self._long_texts = LongTexts(
+                ((declare_builtin_functions, (builtin,)), (declare_runtime, runtime))
+            )
             try:
                 self._duck = DuckEngine(
                     self._directory / f"{data_directory.DATABASE}.duckdb",
@@ -143,6 +149,7 @@ class Server:
                 self._duck,
                 self._pools,
                 PlanCache(),
+                self._long_texts,
                 self._login,
                 self._server_parameters,
                 self._register,
@@ -186,6 +193,7 @@ class Server:
         if housekeeping is not None:
             housekeeping.cancel()
         await self._drain()
+        self._long_texts.close()
         self._pools.close()
         await self._mirror.stop()
 

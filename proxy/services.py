@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from proxy.engines.duck import DuckEngine
 from proxy.engines.pool import Login, Pools
+from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
 from proxy.shortcut import KnownTexts
 from proxy.sql.plan import PlanCache
@@ -25,6 +26,7 @@ class Services:
     duck: DuckEngine
     pools: Pools
     plans: PlanCache
+    long_texts: LongTexts
     login: Callable[[str], Awaitable[Login]]
     server_parameters: dict[str, str]  # what Postgres itself reports at start-up
     register: Callable[[Session], tuple[int, bytes]]  # gives pid and cancel key

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy.at_once import AtOnce
-from proxy.complaints import better_placed, in_other_words, located
+from proxy.complaints import in_other_words, located
 from proxy.compound import Compound
 from proxy.constraints import Constraints
 from proxy.copying import Copying
@@ -35,20 +35,19 @@ from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
+from proxy.long_texts import SessionTexts
 from proxy.mirroring import SessionMirror
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
 from proxy.services import Services
 from proxy.session_context import SessionContext
-from proxy.session_settings import (
-    SessionSettings,
-)
-from proxy.session_statements import SessionStatements, is_postgres_setting
+from proxy.session_plans import SessionPlans
+from proxy.session_settings import SessionSettings
+from proxy.session_statements import SessionStatements
 from proxy.settings_in_step import SettingsInStep
-from proxy.shortcut import Shortcut, passes
+from proxy.shortcut import Shortcut
 from proxy.simple_query import SimpleQuery
-from proxy.sql.plan import Dialect, Route, Statement
-from proxy.sql.reading import SyntaxFailure
+from proxy.sql.plan import Dialect, Statement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.typed import Typed
@@ -85,6 +84,8 @@ class Session:
         self.style = self.in_step.style
         self.duck = services.duck.session()
         self.described = Described(self.duck, self._numbers_are_postgres)
+        self.texts = SessionTexts(services.long_texts)
+        self.plans = SessionPlans(self)
         self.typed = Typed(self)
         self.constraints = Constraints(self)
         self.relay = Relay(
@@ -103,6 +104,7 @@ class Session:
         self.preparation = Preparation(self)
         self.executor = Executor(self)
         self.extended = ExtendedProtocol(self)
+        self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
@@ -192,6 +194,7 @@ class Session:
 
     def _time_out(self) -> None:
         self._timed_out = True
+        self.texts.cancel()
         self.copying.cancel()
         self.compound.cancel()
         self.federation.time_out()
@@ -343,6 +346,7 @@ class Session:
 
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
+        self.texts.cancel()
         self.copying.cancel()
         self.compound.cancel()
         self.federation.cancel()
@@ -370,30 +374,6 @@ class Session:
         return await self.services.login(self.user)
 
     # --- statements -----------------------------------------------------------------------------
-
-    def plan(self, sql: str, numbered: bool = False) -> tuple[Statement, ...]:
-        base = replace(self.dialect, numbered=True) if numbered else self.dialect
-        dialect = self.context.dialect(base, sql)
-        cache = self.services.plans
-        hits = cache.hits
-        try:
-            plans = cache.plan(sql, dialect)
-        except SyntaxFailure as failure:
-            raise better_placed(failure, sql, self.dialect.name, self.duck) from None
-        if len(plans) == 1 and dialect is self.dialect and passes(plans[0]):
-            again = cache.hits > hits
-            self.shortcut.known().learn(sql.encode(), plans[0], dialect, again)
-            return plans
-        if any(map(is_postgres_setting, plans)):
-            plans = tuple(
-                replace(plan, route=Route.POSTGRES) if is_postgres_setting(plan) else plan
-                for plan in plans
-            )
-        return plans
-
-    def planned_now(self, plan: Statement) -> Statement:
-        """The plan of the same text as the session's variables have it now."""
-        return replace(self.plan(plan.text)[0], start=plan.start) if plan.varies else plan
 
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
@@ -466,9 +446,9 @@ class Session:
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
 
-    def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
+    async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""
-        return located(error, plan, sql, self.dialect.name)
+        return await located(self.texts, error, plan, sql, self.dialect.name)
 
     def tell(self, plan: Statement) -> None:
         """The notice that goes with a plan."""

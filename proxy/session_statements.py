@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import console
+from proxy.dependents import HINT, refusal_of_several
 from proxy.errors import SqlError
 from proxy.if_exists import existence_notice
 from proxy.named import Named, Rows
@@ -133,7 +134,9 @@ class SessionStatements:
         action, extended = plan.action, self._session.extended
         if isinstance(action, act.Prepare | act.Declare):
             text = action.statement_text if isinstance(action, act.Prepare) else action.query
-            relayed = all(inner.route is Route.POSTGRES for inner in self._session.plan(text))
+            relayed = all(
+                inner.route is Route.POSTGRES for inner in self._session.plans.of_short(text)
+            )
         elif isinstance(action, act.Execute | act.Deallocate):
             relayed = action.name is not None and action.name not in extended.statements
         elif isinstance(action, act.Fetch | act.Move):
@@ -154,7 +157,9 @@ class SessionStatements:
             return plan.trace
         if isinstance(action, act.Prepare | act.Declare):
             text = action.statement_text if isinstance(action, act.Prepare) else action.query
-            inner = max((each.trace for each in self._session.plan(text)), default=Trace.NOTHING)
+            inner = max(
+                (each.trace for each in self._session.plans.of_short(text)), default=Trace.NOTHING
+            )
             return traces.of_action(action, inner)
         return traces.of_action(action, Trace.NOTHING)
 
@@ -341,14 +346,29 @@ class SessionStatements:
         alone = session.transaction.block is Block.NONE
         if alone:
             session.transaction.open(Block.MESSAGE)
-        for text in action.statements:
-            plan = self.named.one(text)
-            statement = PreparedStatement("", plan)
-            if not await existence_notice(session, plan):
-                await session.preparation.prepare(statement, plan, ())
-                await session.executor.run(Portal(statement), 0)
+        left, refused = list(action.statements), list[SqlError]()
+        while left:  # what depends on another of them goes before it
+            waiting, refused = [], []
+            for text in left:
+                try:
+                    await self._drop_one(text)
+                except SqlError as error:
+                    if error.sqlstate != "2BP01" or error.hint != HINT:
+                        raise
+                    waiting.append(text)
+                    refused.append(error)
+            if len(waiting) == len(left):
+                raise refusal_of_several(refused)
+            left = waiting
         if alone:
             await session.transaction.commit()
+
+    async def _drop_one(self, text: str) -> None:
+        plan = self.named.one(text)
+        statement = PreparedStatement("", plan)
+        if not await existence_notice(self._session, plan):
+            await self._session.preparation.prepare(statement, plan, ())
+            await self._session.executor.run(Portal(statement), 0)
 
     # --- names --------------------------------------------------------------------------------
 

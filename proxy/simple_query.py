@@ -54,9 +54,9 @@ class SimpleQuery:
     async def _run(self, sql: str) -> None:
         """Runs the statements of one text, each with its own answer, in one implicit block."""
         session = self._session
-        plans = session.plan(sql)
+        plans = await session.plans.of(sql)
         if session.dialect.name == "snowflake" and any(plan.parameters for plan in plans):
-            plans = session.plan(sql, numbered=True)  # what has no parameters has columns
+            plans = await session.plans.of(sql, numbered=True)  # what has no parameters has columns
         if not plans:
             session.link.write(m.EMPTY_QUERY)
             return
@@ -75,7 +75,7 @@ class SimpleQuery:
 
     async def _one(self, plan: Statement) -> None:
         session = self._session
-        plan = session.resolve(session.planned_now(plan))
+        plan = session.resolve(await session.plans.now(plan))
         session.admit(plan)
         session.context.started(plan)
         if plan.route is Route.SESSION:
@@ -122,8 +122,9 @@ class SimpleQuery:
             await self._in_duck_typed(plan)
 
     async def _in_duck_typed(self, plan: Statement) -> None:
-        session = self._session
-        plan = await session.typed.of(plan)
+        session, asked = self._session, plan
+        if not plan.federated:
+            plan = await session.typed.of(plan)
         if plan.scalar and (known := self.constants.find(plan.sql)) is not None:
             session.link.write(known)
             session.compound.ran(plan, None, 1)
@@ -133,9 +134,13 @@ class SimpleQuery:
                 await self._run_duck(plan)
                 return
             except EngineError as error:
-                plan = session.federation.widened(plan, error)  # a view of Postgres's relations
+                asked = session.federation.widened(asked, error)  # a view of Postgres's relations
+        # What stands in for Postgres's relations goes with the block, should the statement fail.
+        session.transaction.open(Block.PIPELINE)
         try:
-            await self._run_duck(await session.federation.open(plan, plan.sql))
+            shown = await session.federation.show(asked)
+            plan = await session.typed.of(asked)
+            await self._run_duck(await session.federation.open(plan, plan.sql, shown=shown))
         finally:
             await session.federation.close()
 
@@ -162,7 +167,7 @@ class SimpleQuery:
                 return
             if error.sqlstate == "42P02":  # there is none but $0
                 raise no_parameter(plan, 0) from error
-            raise session.located(error, plan, plan.sql) from error
+            raise await session.located(error, plan, plan.sql) from error
         try:
             if encoder is None:
                 if follow is not None:
@@ -198,7 +203,7 @@ class SimpleQuery:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
         session = self._session
         if plan.writes:
-            session.constraints.look(session.duck)
+            session.constraints.look(session.duck, plan)
         if plan.federated:
             running = session.duck.start_once(plan.sql, look=session.described.look)
             session.federation.spent = True

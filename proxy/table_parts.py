@@ -58,6 +58,7 @@ class Constraint:
     named: list[str] = field(default_factory=list)
     other: str = ""
     theirs: list[str] = field(default_factory=list)
+    rules: tuple[tuple[str, str], ...] = ()
 
     def statements(self) -> list[str]:
         """As in CREATE TABLE."""
@@ -66,12 +67,13 @@ class Constraint:
             sql = f"{self.kind} ({', '.join(map(quoted, self.columns))})"
         if self.kind == "FOREIGN KEY":
             sql += f" REFERENCES {quoted(self.other)} ({', '.join(map(quoted, self.theirs))})"
-        if not self.name:
+        if not self.name and not self.rules:
             return [sql]
         if self.kind == "CHECK":
             _, expression = name_of_check(self.expression) or ("", self.expression)
             return [named_check(self.name, expression)]
-        return [sql, check_of(NamedKey(self.name, self.kind, tuple(self.named)))]
+        key = NamedKey(self.name, self.kind, tuple(self.named), self.other, self.rules)
+        return [sql, check_of(key)]
 
     def rename(self, old: str, new: str) -> None:
         """A column has another name in the table that is made."""

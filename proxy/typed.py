@@ -19,9 +19,11 @@ from sqlglot import exp
 from proxy.engines.duck import DuckSession
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
-from proxy.parameter_types import relation_columns
+from proxy.long_texts import is_long
+from proxy.parameter_types import ask_columns, relation_columns
 from proxy.sql import inference
 from proxy.sql.inference import Relation
+from proxy.sql.of_texts import meant
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
 from proxy.sql.snowflake.assigning import Assigning
@@ -39,7 +41,10 @@ _Key = tuple[str, tuple[tuple[int, int], ...], str, tuple[tuple[str, str], ...]]
 
 
 class Typed:
-    """One session's statements, by their text and the types of their parameters."""
+    """One session's statements, by their text and the types of their parameters.
+
+    None over both engines is kept: what Postgres's columns are is asked each time.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -55,14 +60,17 @@ class Typed:
         if not plan.typed or not plan.sql:
             return plan
         session = self._session
-        if plan.typed_over and not await self._have_variants(plan.typed_over):
+        seen = plan.typed_over and not plan.federated
+        if seen and not await self._have_variants(plan.typed_over):
             return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
         key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
-        found = self._kept.get(key)
+        found = None if plan.federated else self._kept.get(key)
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
+        if is_long(plan.sql):
+            return await self._of_long(plan, oids or {}, zone)
         with uncollected():
             tree = inference.read(plan.sql)
         if tree is None:
@@ -70,12 +78,25 @@ class Typed:
         try:
             stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
         except SqlError as error:
-            raise self._placed(error, plan) from None
-        if len(plan.sql) <= _KEPT_LENGTH:
+            raise await self._placed(error, plan) from None
+        if len(plan.sql) <= _KEPT_LENGTH and not plan.federated:
             self._kept[key] = stamp, sql
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return replace(plan, sql=sql)
+
+    async def _of_long(self, plan: Statement, oids: Mapping[int, int], zone: str) -> Statement:
+        session = self._session
+        given = (plan.sql, self._kind, oids, zone, session.dialect.parameters)
+        try:
+            sql = await session.texts.aside(meant, *given, ask=partial(ask_columns, session))
+        except SqlError as error:
+            raise await self._placed(error, plan) from None
+        return plan if sql is None else replace(plan, sql=sql)
+
+    @property
+    def _kind(self) -> type[Typing]:
+        return Typing if self._session.dialect.name == "postgres" else Assigning
 
     async def _have_variants(self, relations: tuple[Relation, ...]) -> bool:
         """Whether one of the relations has a column that holds documents."""
@@ -97,18 +118,18 @@ class Typed:
         self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
     ) -> tuple[Stamp, str]:
         session = self._session
-        kind = Typing if session.dialect.name == "postgres" else Assigning
-        typing, stamp = await session.on_duck(_looked, kind, session.duck, tree, oids)
+        typing, stamp = await session.on_duck(_looked, self._kind, session.duck, tree, oids)
         if typing is None:
             return stamp, sql
         with planned_under(session.dialect.parameters), uncollected():
             return stamp, typing.apply(zone) or sql
 
-    def _placed(self, error: SqlError, plan: Statement) -> SqlError:
+    async def _placed(self, error: SqlError, plan: Statement) -> SqlError:
         """The error with its place in the message instead of that in DuckDB's SQL."""
         if error.position is not None:
             offset = len(plan.sql[: error.position - 1].encode())
-            place = source_position(plan.sql, offset, plan.text, self._session.dialect.name)
+            given = (offset, plan.text, self._session.dialect.name)
+            place = await self._session.texts.of(plan.sql, source_position, *given)
             error.position = place + plan.start if place is not None else None
         return error
 

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from proxy.data_directory import DATABASE
 from proxy.demo.server import ServerProcess
+from proxy.engines.duck import DuckEngine
 
 CASES_BY_AREA = pytest.StashKey[list[str]]()
 """What became of the documented Snowflake cases, a line for each area."""
@@ -86,6 +88,14 @@ def start_server() -> Iterator[Callable[..., Running]]:
             return Running(servers.enter_context(ServerProcess(directory, *options)))
 
         yield start
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[DuckEngine]:
+    """An engine in this process, over a file of its own."""
+    made = DuckEngine(tmp_path / f"{DATABASE}.duckdb")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ DECLARE
     -- In DuckDB a sequence goes with its table, not with a column.
     v_sequence text := pg_get_serial_sequence(p_relid::regclass::text, p_column);
 BEGIN
-    IF v_sequence IS NOT NULL THEN
+    IF v_sequence IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute
+        WHERE attrelid = p_relid AND attname = p_column AND attidentity <> '') THEN
         EXECUTE format('ALTER SEQUENCE %s OWNED BY NONE', v_sequence);
     END IF;
 END
@@ -40,8 +41,62 @@ BEGIN
         v_sequence := format('%I.%I', p_document ->> 'schema', v_column ->> 'owns');
         IF to_regclass(v_sequence) IS NOT NULL AND to_regclass(v_sequence) IS DISTINCT FROM
            to_regclass(pg_get_serial_sequence(p_relid::regclass::text, v_column ->> 'name')) THEN
-            EXECUTE format('ALTER SEQUENCE %s OWNED BY %s.%I', v_sequence, p_relid::regclass, v_column ->> 'name');
+            EXECUTE format('ALTER SEQUENCE %s%s OWNED BY %s.%I', v_sequence,
+                -- A serial's counts in the type of its column.
+                (SELECT ' AS ' || k.type FROM (VALUES (21, 'smallint', 32767), (23, 'integer', 2147483647)) AS k (oid, type, most)
+                 JOIN pg_sequence s ON s.seqrelid = to_regclass(v_sequence) AND s.seqmax = k.most
+                 WHERE k.oid = (v_column ->> 'oid')::int), p_relid::regclass, v_column ->> 'name');
         END IF;
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._identity(p_document jsonb, p_column text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT format('GENERATED %s AS IDENTITY (SEQUENCE NAME %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s)',
+        CASE WHEN i.v ->> 'kind' = 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
+        concat(quote_ident(nullif(p_document ->> 'schema', 'pg_temp')) || '.', quote_ident(i.v ->> 'sequence')),
+        i.v ->> 'increment', greatest((i.v ->> 'minimum')::bigint, t.least), least((i.v ->> 'maximum')::bigint, t.most), i.v ->> 'start',
+        CASE WHEN (i.v ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END)
+    FROM jsonb_array_elements(p_document -> 'columns') AS c (v) CROSS JOIN LATERAL (SELECT c.v -> 'identity') AS i (v)
+    -- In the type of its column, which may have been another when it was made.
+    LEFT JOIN (VALUES (21, -32768::bigint, 32767::bigint), (23, -2147483648, 2147483647)) AS t (oid, least, most) ON t.oid = (c.v ->> 'oid')::int
+    WHERE c.v ->> 'name' = p_column AND c.v ? 'identity'
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._drop_identities(p_relid oid, p_document jsonb, p_old jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_name text;
+BEGIN
+    FOR v_name IN
+        SELECT a.attname FROM pg_attribute a
+        LEFT JOIN hatidata_catalog._columns(p_document) w ON w.name = a.attname
+        LEFT JOIN hatidata_catalog._columns(p_old) o ON o.name = a.attname
+        WHERE a.attrelid = p_relid AND a.attidentity <> ''
+          AND ((w.type_oid, hatidata_catalog._identity(p_document, w.name))
+               IS DISTINCT FROM (a.atttypid, hatidata_catalog._identity(p_old, o.name)))
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY', p_relid::regclass, v_name);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._add_identities(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_column record;
+BEGIN
+    FOR v_column IN
+        SELECT c.v ->> 'name' AS name, c.v -> 'identity' ->> 'sequence' AS sequence
+        FROM jsonb_array_elements(p_document -> 'columns') AS c (v)
+        JOIN pg_attribute a ON a.attrelid = p_relid AND a.attname = c.v ->> 'name'
+        WHERE c.v ? 'identity' AND a.attidentity = ''
+    LOOP
+        -- It may have been a sequence of its own so far.
+        PERFORM hatidata_catalog._forget(p_document ->> 'schema', v_column.sequence);
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I ADD %s', p_relid::regclass, v_column.name,
+                       hatidata_catalog._identity(p_document, v_column.name));
     END LOOP;
 END
 $$;
@@ -107,6 +162,8 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._readable(p_default text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE p_default WHEN 'uuid()' THEN 'gen_random_uuid()' WHEN 'get_current_timestamp()' THEN 'now()'
+                          WHEN 'today()' THEN 'CURRENT_DATE' WHEN 'get_current_time()' THEN 'CURRENT_TIME'
+                          WHEN 'current_localtime()' THEN 'LOCALTIME' WHEN 'current_localtimestamp()' THEN 'LOCALTIMESTAMP'
                           ELSE p_default END
 $$;
 
@@ -130,7 +187,9 @@ BEGIN
     END IF;
     BEGIN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT (%s)', p_table, p_column, hatidata_catalog._readable(p_default));
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        RAISE;
+    WHEN OTHERS THEN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT hatidata_catalog.duckdb(%L)::%s',
                        p_table, p_column, p_default, p_type);
     END;
@@ -155,11 +214,14 @@ BEGIN
         SELECT w.* FROM hatidata_catalog._columns(p_document) w
         JOIN pg_attribute a ON a.attrelid = p_relid AND a.attname = w.name
         LEFT JOIN hatidata_catalog._columns(p_old) o ON o.name = w.name
-        WHERE a.attgenerated = '' AND ((w.default_value, w.type) IS DISTINCT FROM (o.default_value, o.type)
+        WHERE a.attgenerated = '' AND a.attidentity = '' AND ((w.default_value, w.type) IS DISTINCT FROM (o.default_value, o.type)
            OR a.atthasdef <> (w.default_value IS NOT NULL))
     LOOP
         PERFORM hatidata_catalog._set_default(v_table, v_column.name, v_column.type, v_column.default_value);
     END LOOP;
+    IF p_document -> 'columns' @? '$[*].identity' THEN
+        PERFORM hatidata_catalog._add_identities(p_relid, p_document);
+    END IF;
 END
 $$;
 

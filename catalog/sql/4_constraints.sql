@@ -14,25 +14,6 @@ LANGUAGE sql IMMUTABLE AS $$
                        hatidata_catalog._names(p_item -> 'columns')) END
 $$;
 
-CREATE OR REPLACE FUNCTION hatidata_catalog._make_indexes(p_relid oid, p_document jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_table text := p_relid::regclass::text;
-    v_item jsonb;
-BEGIN
-    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
-        BEGIN
-            EXECUTE format('CREATE %s INDEX %I ON %s (%s)',
-                CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', v_table,
-                (SELECT string_agg(e.v, ', ' ORDER BY e.place)
-                 FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
-        EXCEPTION WHEN OTHERS THEN
-            NULL;
-        END;
-    END LOOP;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION hatidata_catalog._drop_index(p_schema text, p_name text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -52,6 +33,37 @@ BEGIN
         SELECT coalesce(jsonb_agg(e.v), '[]') FROM jsonb_array_elements(document -> 'indexes') AS e (v)
         WHERE lower(e.v ->> 'name') <> lower(p_name)))
     WHERE relid = v_table;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION hatidata_catalog._make_indexes(p_relid oid, p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_item jsonb;
+    v_made text;
+BEGIN
+    FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
+        v_made := format('CREATE %s INDEX %I ON %s (%s)',
+            CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', p_relid::regclass,
+            (SELECT string_agg(e.v, ', ' ORDER BY e.place)
+             FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
+        BEGIN
+            EXECUTE v_made;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RAISE;
+        WHEN duplicate_table THEN  -- it was another table's, of which that is still to be told
+            PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', v_item ->> 'name');
+            BEGIN
+                EXECUTE v_made;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                RAISE;
+            WHEN OTHERS THEN
+                NULL;
+            END;
+        WHEN OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
 END
 $$;
 
@@ -85,6 +97,8 @@ BEGIN
         EXCEPTION WHEN duplicate_table OR duplicate_object THEN
             -- The name is another table's index's: DuckDB has no such names.
             EXECUTE format('ALTER TABLE %s ADD %s', v_table, hatidata_catalog._constraint(v_item - 'name'));
+        WHEN lock_not_available OR deadlock_detected THEN
+            RAISE;
         WHEN OTHERS THEN
             NULL;
         END;
@@ -100,6 +114,11 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION hatidata_catalog._rule(p_said text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT r FROM unnest('{RESTRICT,CASCADE,SET NULL,SET DEFAULT}'::text[]) AS r WHERE r = p_said
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_foreign_keys(p_relid oid, p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -110,14 +129,20 @@ BEGIN
         CONTINUE WHEN v_item ->> 'type' <> 'FOREIGN KEY' OR EXISTS (
             SELECT FROM pg_constraint c WHERE c.conrelid = p_relid AND c.contype = 'f'
             AND (SELECT jsonb_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY AS k (num, place)
-                 JOIN pg_attribute a ON a.attrelid = p_relid AND a.attnum = k.num) = v_item -> 'columns');
+                 JOIN pg_attribute a ON a.attrelid = p_relid AND a.attnum = k.num) = v_item -> 'columns'
+            AND c.conname = coalesce(nullif(v_item ->> 'name', ''), c.conname)
+            AND c.confrelid = to_regclass(format('%I.%I', coalesce(v_item ->> 'schema', p_document ->> 'schema'), v_item ->> 'table')));
         BEGIN
             EXECUTE format('ALTER TABLE %s ADD %s FOREIGN KEY (%s) REFERENCES %I.%I %s', p_relid::regclass,
                 'CONSTRAINT ' || quote_ident(nullif(v_item ->> 'name', '')),
                 hatidata_catalog._names(v_item -> 'columns'),
                 coalesce(v_item ->> 'schema', p_document ->> 'schema'), v_item ->> 'table',
-                '(' || hatidata_catalog._names(v_item -> 'references') || ')');
-        EXCEPTION WHEN OTHERS THEN
+                concat('(' || hatidata_catalog._names(v_item -> 'references') || ')',
+                       ' ON DELETE ' || hatidata_catalog._rule(v_item ->> 'delete'),
+                       ' ON UPDATE ' || hatidata_catalog._rule(v_item ->> 'update')));
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RAISE;
+        WHEN OTHERS THEN
             NULL;
         END;
     END LOOP;

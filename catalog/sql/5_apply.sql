@@ -16,13 +16,18 @@ CREATE OR REPLACE FUNCTION hatidata_catalog._forget(p_schema text, p_name text) 
 LANGUAGE plpgsql AS $$
 DECLARE
     v_relid oid := hatidata_catalog._relation(p_schema, p_name);
+    v_views oid[];
 BEGIN
     IF v_relid IS NOT NULL THEN
+        v_views := hatidata_catalog._let_go(v_relid);
         EXECUTE format('DROP %s %s CASCADE',
             CASE (SELECT relkind FROM pg_class WHERE oid = v_relid)
             WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, v_relid::regclass);
     END IF;
     DELETE FROM hatidata_catalog.relations WHERE schema = p_schema AND lower(name) = lower(p_name);
+    IF v_views <> '{}' THEN
+        PERFORM hatidata_catalog._hold(v_views);
+    END IF;
 END
 $$;
 
@@ -30,30 +35,43 @@ CREATE OR REPLACE FUNCTION hatidata_catalog._rename(p_schema text, p_old text, p
 LANGUAGE plpgsql AS $$
 DECLARE
     v_relid oid := hatidata_catalog._relation(p_schema, p_old);
+    v_views oid[];
 BEGIN
     IF v_relid IS NULL THEN
         RETURN;
     END IF;
+    v_views := hatidata_catalog._let_go(v_relid);  -- they read what has the name
     IF lower(p_old) <> lower(p_new) THEN
         PERFORM hatidata_catalog._forget(p_schema, p_new);
     END IF;
     EXECUTE format('ALTER TABLE %s RENAME TO %I', v_relid::regclass, p_new);
     UPDATE hatidata_catalog.relations SET name = p_new, digest = '' WHERE relid = v_relid;
+    v_views := v_views || hatidata_catalog._views_on(p_schema, p_new);
+    IF v_views <> '{}' THEN
+        PERFORM hatidata_catalog._hold(v_views);
+    END IF;
 END
 $$;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_schema(p_name text, p_gone boolean) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_views oid[];
 BEGIN
     IF hatidata_catalog._protected(p_name) THEN
         RAISE EXCEPTION 'schema name "%" is Postgres''s own', p_name USING ERRCODE = '42939';
     END IF;
     IF p_gone THEN
         IF EXISTS (SELECT FROM hatidata_catalog.schemas WHERE name = p_name) THEN
+            SELECT array_agg(v.relid) INTO v_views FROM hatidata_catalog.relations r
+            CROSS JOIN LATERAL unnest(hatidata_catalog._let_go(r.relid)) AS v (relid) WHERE r.schema = p_name;
             EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', p_name);
             DELETE FROM hatidata_catalog.schemas WHERE name = p_name;
         END IF;
         DELETE FROM hatidata_catalog.relations WHERE schema = p_name;
+        IF v_views <> '{}' THEN
+            PERFORM hatidata_catalog._hold(v_views);
+        END IF;
     ELSIF to_regnamespace(quote_ident(p_name)) IS NULL THEN
         EXECUTE format('CREATE SCHEMA %I', p_name);
         EXECUTE format('ALTER SCHEMA %I OWNER TO hatidata_users', p_name);
@@ -88,6 +106,7 @@ DECLARE
     v_old hatidata_catalog.relations;
     v_dropped boolean := false;
     v_target text := format('%I.%I', v_schema, v_name);
+    v_views oid[];
 BEGIN
     SELECT * INTO v_old FROM hatidata_catalog.relations WHERE relid = v_relid;
     IF v_old.digest = p_document ->> 'digest' AND p_document ->> 'source' IS NULL THEN
@@ -117,6 +136,12 @@ BEGIN
         IF v_relid IS NULL THEN
             v_relid := hatidata_catalog._make_table(v_target, p_document);
         ELSE
+            IF v_old.document -> 'columns' @? '$[*].identity' THEN
+                PERFORM hatidata_catalog._drop_identities(v_relid, p_document, v_old.document);
+            END IF;
+            IF v_old.document -> 'columns' <> p_document -> 'columns' THEN
+                v_views := hatidata_catalog._let_go(v_relid);
+            END IF;
             v_dropped := hatidata_catalog._alter_columns(v_relid, p_document);
             PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, v_dropped);
             PERFORM hatidata_catalog._set_columns(v_relid, p_document, v_old.document);
@@ -125,8 +150,14 @@ BEGIN
             PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
         END IF;
     ELSIF v_kind = 'v' THEN
+        IF p_document ->> 'source' IS NULL THEN
+            p_document := p_document || CASE WHEN v_old.document ->> 'query' = p_document ->> 'query'
+                THEN jsonb_build_object('source', v_old.source, 'native', v_old.native)
+                ELSE jsonb_build_object('source', rtrim(p_document ->> 'query', E'; \n'), 'native', coalesce(v_old.native, false)) END;
+        END IF;
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
-           OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source' THEN
+           OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source'
+           OR v_old.document -> 'reads' IS DISTINCT FROM p_document -> 'reads' THEN
             v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
         END IF;
     ELSE
@@ -141,13 +172,17 @@ BEGIN
     IF v_old.relid IS NOT NULL OR p_document ->> 'comment' IS NOT NULL OR p_document -> 'columns' @? '$[*].comment' THEN
         PERFORM hatidata_catalog._set_comments(v_relid, p_document);
     END IF;
-    INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source)
-    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,digest,kept}'::text[],
-            coalesce(p_document ->> 'source',
-                     CASE WHEN v_old.document ->> 'query' = p_document ->> 'query' THEN v_old.source END,
-                     p_document ->> 'query'))
+    INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source, native)
+    VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,native,digest,kept}'::text[],
+            p_document ->> 'source', coalesce((p_document ->> 'native')::boolean, false))
     ON CONFLICT (relid) DO UPDATE SET name = excluded.name, digest = excluded.digest,
-        document = excluded.document, source = excluded.source;
+        document = excluded.document, source = excluded.source, native = excluded.native;
+    IF v_old.relid IS NULL AND v_kind IN ('r', 'v') THEN
+        v_views := hatidata_catalog._views_on(v_schema, v_name);
+    END IF;
+    IF v_views <> '{}' THEN
+        PERFORM hatidata_catalog._hold(v_views);
+    END IF;
 END
 $$;
 
@@ -160,7 +195,7 @@ BEGIN
         EXECUTE format('CREATE TABLE %s (%s)', p_target, (
             SELECT string_agg(part, ', ' ORDER BY kind, place) FROM (
                 SELECT 1 AS kind, c.place, concat(quote_ident(c.name), ' ', c.type,
-                           CASE WHEN c.not_null THEN ' NOT NULL' END,
+                           CASE WHEN c.not_null THEN ' NOT NULL' END, ' ' || hatidata_catalog._identity(p_document, c.name),
                            ' DEFAULT (' || hatidata_catalog._readable(c.default_value) || ')',
                            ' GENERATED ALWAYS AS (' || hatidata_catalog._generated(p_document, c.name) || ') STORED') AS part
                 FROM hatidata_catalog._columns(p_document) c
@@ -184,29 +219,6 @@ BEGIN
     END;
     EXECUTE format('ALTER TABLE %s OWNER TO hatidata_users', p_target);
     RETURN v_relid;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION hatidata_catalog._make_view(p_relid oid, p_target text, p_document jsonb) RETURNS oid
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_query text := format('SELECT %s FROM hatidata_catalog.duckdb_view(%L) AS duckdb (%s)',
-        (SELECT string_agg(format('duckdb.%I', c.name), ', ' ORDER BY c.place) FROM hatidata_catalog._columns(p_document) c),
-        coalesce(p_document ->> 'source', p_document ->> 'query'),
-        (SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place) FROM hatidata_catalog._columns(p_document) c));
-BEGIN
-    IF p_relid IS NOT NULL THEN
-        BEGIN
-            EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', p_target, v_query);
-            RETURN p_relid;
-        EXCEPTION WHEN invalid_table_definition THEN  -- other columns than before
-            EXECUTE format('DROP VIEW %s CASCADE', p_target);
-            DELETE FROM hatidata_catalog.relations WHERE relid = p_relid;
-        END;
-    END IF;
-    EXECUTE format('CREATE VIEW %s AS %s', p_target, v_query);
-    EXECUTE format('ALTER VIEW %s OWNER TO hatidata_users', p_target);
-    RETURN p_target::regclass;
 END
 $$;
 

@@ -49,6 +49,7 @@ BEGIN
     ELSIF v_relid IS NULL THEN
         v_relid := hatidata_catalog._make_table(v_target, p_document);
     ELSE
+        PERFORM hatidata_catalog._drop_identities(v_relid, p_document, NULL);
         v_dropped := hatidata_catalog._alter_columns(v_relid, p_document);
         PERFORM hatidata_catalog._set_constraints(v_relid, p_document, NULL, v_dropped);
         PERFORM hatidata_catalog._set_columns(v_relid, p_document, NULL);

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from proxy.engines import lane
 from proxy.engines.lane import BackendEnd, PoolEnd
 from proxy.engines.postgres import StartingConnection, _texts, read_error
+from proxy.engines.prepared import PreparedText, RelayedStatement, in_clients_words
 from proxy.errors import SqlError
 from proxy.wire import messages as m
 
 if TYPE_CHECKING:
-    from proxy.engines.prepared import PreparedText, RelayedStatement
     from proxy.engines.profile import Profile
 
 _length = struct.Struct("!I").unpack_from
@@ -44,6 +44,12 @@ _READY_HEAD = b"Z\0\0\0\5"
 _LAST = 6  # bytes of ReadyForQuery
 # What an exchange may hold that is the client's alone: nothing is learned from these.
 _PLAIN = frozenset(b"12nTDCIsN")
+
+
+ClientName = Callable[[bytes, RelayedStatement | None], bytes | None]
+"""The client's name of a statement by its name on the backend, or for what is unnamed there."""
+
+_PROTOCOL_VIOLATION = "08P01"
 
 
 class Reply(NamedTuple):
@@ -99,6 +105,7 @@ class Backend(BackendEnd, StartingConnection):
         self.expired = False  # older than its lifetime
         self.stale = False  # long idle: to be asked for a sign of life before it is used
         self.on_lost: Callable[[Backend], None] = _nobody_cares
+        self.client_name: ClientName = unknown  # of whoever it answers
         self._expected: deque[Reply] = deque()
         self._buffer = b""
         self._bulk_left = 0
@@ -226,6 +233,7 @@ class Backend(BackendEnd, StartingConnection):
         """
         assert self._transport is not None
         if self._lost is not None:
+            self.completed = 0  # of what was asked before
             done()
             return
         self.expect(done)
@@ -425,7 +433,7 @@ class Backend(BackendEnd, StartingConnection):
 
     def _note_error(self, body: bytes, current: Reply | None) -> bool:
         self.copying = False
-        self.unnamed = None
+        unnamed, self.unnamed = self.unnamed, None
         error = read_error(body)
         if error.severity == "FATAL":
             # It ends this connection, not the client's session: `settle` says so in its own words.
@@ -443,6 +451,10 @@ class Backend(BackendEnd, StartingConnection):
             self._on_own_error(error)
             return False
         self.failed = self.failed or not provoked
+        if error.sqlstate == _PROTOCOL_VIOLATION and not provoked:
+            told = in_clients_words(body, lambda name: self.client_name(name, unnamed))
+            self._expected.appendleft(Reply(frozenset(), local=told))
+            return False
         return not provoked
 
     def _note_prepared(self, kind: int, text: PreparedText) -> None:
@@ -468,6 +480,11 @@ class Backend(BackendEnd, StartingConnection):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def unknown(name: bytes, unnamed: RelayedStatement | None) -> bytes | None:
+    """The client's name of a statement where nobody knows it."""
+    return None
 
 
 def _nobody(data: bytes | memoryview) -> None:

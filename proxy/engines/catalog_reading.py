@@ -9,7 +9,7 @@ Blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,10 +31,12 @@ from proxy.engines.duck_texts import (
     plain_name,
 )
 from proxy.engines.duckdb_c import DuckError
-from proxy.sql.constraint_names import given_names, name_of_check
+from proxy.sql.constraint_names import given_names, given_rules, name_of_check
+from proxy.sql.identities import MARKS
 from proxy.sql.lengths import checked_length
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
+from proxy.sql.view_reads import reads_of
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
 
@@ -47,6 +49,7 @@ class State:
     deep: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     source: str | None = None
+    native: bool = False
     said: tuple[tuple[str | None, str | None], ...] = ()
     only_said: bool = False
 
@@ -73,11 +76,12 @@ class Reading:
         self._types: dict[str, tuple[int, int]] = {}
         self._grammar = Grammar.get_or_raise("duckdb")
         self._views: list[tuple[str, str, str]] | None = None
+        self._identities: dict[tuple[str, str], Document] = {}
 
     def views(self) -> list[tuple[str, str, str]]:
         """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
         if self._views is None:
-            self._views = self._run(_VIEWS, " ORDER BY view_oid") if self._run(_ANY_VIEW) else []
+            self._views = self._run(_VIEWS, " ORDER BY view_oid")
         return self._views
 
     def _run(self, query: str, condition: str = "") -> list[tuple[Any, ...]]:
@@ -119,6 +123,7 @@ class Reading:
             made, state = signed(document), states.get(key)
             if state is not None and document["kind"] == "v" and state.source is not None:
                 made["source"] = state.source
+                made["native"] = state.native
             if state is not None and state.kept:
                 made["kept"] = sorted(state.kept)
             documents.append(made)
@@ -126,7 +131,7 @@ class Reading:
 
     def _all(self, found: dict[tuple[str, str], Document]) -> None:
         for row in self._run(_SEQUENCES):  # before the tables whose defaults call them
-            found[row[0], row[1]] = self._sequence(row)
+            self._note_sequence(found, row)
         for schema, name in self._run(_TABLES):
             found[schema, name] = self._table(schema, name)
         for schema, name, sql in self.views():
@@ -134,19 +139,30 @@ class Reading:
         for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
                 document["columns"].append(_column(name, kind, not nullable, default))
-        for document in found.values():
+        for document in list(found.values()):
             self._counters(document)
+            self._identify(found, document)
+        columns = {
+            (schema.lower(), name.lower()): (schema, name, [c["name"] for c in document["columns"]])
+            for (schema, name), document in found.items()
+            if document["kind"] in "rv"
+        }
+        for schema, name, sql in self.views():
+            found[schema, name]["reads"] = _reads(sql, schema, name, columns.get)
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
     ) -> None:
         if kind == "S":
             named = f" AND schema_name = {literal(schema)} AND sequence_name = {literal(name)}"
-            found[schema, name] = self._sequence(self._run(_SEQUENCES, named)[0])
+            self._note_sequence(found, self._run(_SEQUENCES, named)[0])
             return
         if kind == "v":
             texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
-            document = self._view(schema, name, next(texts))
+            sql = next(texts)
+            document = self._view(schema, name, sql)
+            if self._database == DATABASE:
+                document["reads"] = _reads(sql, schema, name, self._columns_of)
         else:
             document = self._table(schema, name)
         qualified = f'{self._database}."{double(schema)}"."{double(name)}"'
@@ -164,7 +180,8 @@ class Reading:
         if called := self._counters(document):  # made with it, by the same statement
             listed = ", ".join(map(literal, called))
             for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
-                found.setdefault((row[0], row[1]), self._sequence(row))
+                self._note_sequence(found, row)
+            self._identify(found, document)
         if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
         found[schema, name] = document
@@ -180,17 +197,50 @@ class Reading:
                 continue
             called.append(sequence[-1])
             column["default"] = next_value(sequence)
-            is_table = partial(self._is_table, schema)
-            if is_own(sequence[-1], table, column["name"], is_table):
+            place = "main" if self._database != DATABASE else schema
+            defaults_of = partial(self._duck.counting_defaults, self._database, place)
+            if is_own(sequence[-1], table, column["name"], defaults_of):
                 column["owns"] = sequence[-1]
         return called
 
-    def _is_table(self, schema: str, name: str) -> bool:
-        entry = self._duck.entry(schema, name)
-        return entry is not None and entry.kind == "r"
+    def _note_sequence(self, found: dict[tuple[str, str], Document], row: Sequence[Any]) -> None:
+        """One of the mirror's own, or a part of the column that it makes an identity."""
+        document = self._sequence(row)
+        kind = MARKS.get(document["comment"] or "")
+        if kind is None:
+            found.setdefault((row[0], row[1]), document)
+        else:
+            numbering = {key: document[key] for key in _NUMBERING}
+            self._identities[row[0], row[1]] = {"kind": kind, **numbering}
+
+    def _identify(self, found: dict[tuple[str, str], Document], document: Document) -> None:
+        """Columns whose own sequences make them identities, as Postgres declares these."""
+        schema = own_schema(document["schema"]) if self._database == DATABASE else "main"
+        for column in document["columns"]:
+            name = column.get("owns", "")
+            if (counted := self._identities.get((schema, name))) is None:
+                continue
+            if column.get("not_null"):
+                del column["default"], column["owns"]
+                column["identity"] = counted | {"sequence": name}
+            else:  # Postgres has none that may be NULL
+                numbering = {key: counted[key] for key in _NUMBERING}
+                found[schema, name] = self._new("S", schema, name) | numbering
 
     def _view(self, schema: str, name: str, sql: str) -> Document:
         return self._new("v", schema, name) | {"query": self._query(sql)}
+
+    def _columns_of(self, place: Key) -> Relation | None:
+        schema, name = place
+        entry = self._duck.entry(schema, name)
+        if entry is None or entry.kind not in "rv":
+            return None
+        qualified = f'{self._database}."{double(schema)}"."{double(entry.name)}"'
+        try:
+            info = self._duck.run(f"SELECT name FROM pragma_table_info({literal(qualified)})")
+        except DuckError:
+            return None  # a view that reads what is gone
+        return schema, entry.name, [column for (column,) in info]
 
     def _table(self, schema: str, name: str) -> Document:
         return self._new("r", schema, name) | {"constraints": [], "indexes": []}
@@ -232,17 +282,20 @@ class Reading:
                     column["generated"] = column.pop("default")
             if "constraints" in aspects:
                 rows = of_it.constraints
-                names = given_names([(row[0], row[2], row[3]) for row in rows])
+                names, rules = given_names(rows), given_rules(rows)
                 for place, row in enumerate(rows):
                     if names.get(place) != "":
-                        self._constraint(document, schema, row, names.get(place))
+                        ruled = dict(rules.get(place, ()))
+                        self._constraint(document, schema, row, names.get(place), ruled)
             if "comments" in aspects:
                 document["comment"] = of_it.comment
                 for column in document["columns"]:
                     if column["name"] in of_it.comments:
                         column["comment"] = of_it.comments[column["name"]]
 
-    def _constraint(self, document: Document, schema: str, row: Row, name: str | None) -> None:
+    def _constraint(
+        self, document: Document, schema: str, row: Row, name: str | None, rules: dict[str, str]
+    ) -> None:
         kind, _, columns, expression, other, theirs = row
         item: Document = {"type": kind, "columns": list(columns)}
         if name is not None:
@@ -261,7 +314,7 @@ class Reading:
             else:
                 item["expression"] = (name_of_check(expression) or ("", expression))[1]
         elif kind == "FOREIGN KEY":
-            item |= {"table": other, "references": list(theirs)}
+            item |= {"table": other, "references": list(theirs), **rules}
         document["constraints"].append(item)
 
     def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
@@ -331,9 +384,44 @@ class Reading:
             statement.close()
 
 
+Relation = tuple[str, str, list[str]]
+"""Schema, name and columns, as stored."""
+
+
+def _reads(
+    sql: str, schema: str, name: str, find: Callable[[Key], Relation | None]
+) -> list[Document]:
+    """Of a view's text: each relation that it reads, and which columns. find: a relation, by its folded
+    schema and name."""
+    found: dict[tuple[str, ...], Relation] = {}
+
+    def columns_of(parts: tuple[str, ...]) -> list[str] | None:
+        *places, last = parts
+        if len(places) > 1 and places[-2].lower() != DATABASE:
+            return None
+        schemas = [places[-1]] if places else list(dict.fromkeys([schema, "main"]))
+        for place in schemas:
+            relation = find((place.lower(), last.lower()))
+            if relation is not None:
+                found[parts] = relation
+                return relation[2]
+        return None
+
+    made = []
+    for parts, columns in reads_of(sql).resolved(columns_of).items():
+        its_schema, its_name, _ = found[parts]
+        if (its_schema.lower(), its_name.lower()) != (schema.lower(), name.lower()):
+            place = mirrored_schema(its_schema)
+            made.append({"schema": place, "name": its_name, "columns": columns})
+    return made
+
+
 def _may_compute(document: Document) -> bool:
     """Whether what DuckDB gives as a default may be what a generated column is: it always has a cast."""
     return any("(" in column.get("default", "") for column in document["columns"])
+
+
+_NUMBERING = ("start", "minimum", "maximum", "increment", "cycle")
 
 
 def _relation(kind: str, schema: str, name: str) -> Document:
@@ -369,7 +457,6 @@ def _named(column: str, names: list[str] | None) -> str:
 _OURS = "database_name = {database}"
 _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
-_ANY_VIEW = f"SELECT 1 FROM duckdb_views() WHERE {_OURS} AND NOT internal LIMIT 1"
 _SEQUENCES = (
     "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
     f"FROM duckdb_sequences() WHERE {_OURS}"

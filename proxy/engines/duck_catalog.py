@@ -35,7 +35,8 @@ class Target:
     schema: DuckDB's. name: None for the schema itself. deep: its constraints, indexes or comments
     may have changed. kept: they have not; without either, it has none; with both, nobody knows of
     them, but a view's query is what it was. views: the columns of views
-    on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written. index: the name is
+    on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written; native: in
+    Postgres's dialect. index: the name is
     an index's. indexed, commented: only its indexes or comments may have changed. constrained: it is new, and has
     constraints. comment: only this has changed (`sql.definitions.Touched`).
     """
@@ -48,6 +49,7 @@ class Target:
     rows: bool = False
     renamed: str | None = None
     source: str | None = None
+    native: bool = False
     index: bool = False
     indexed: bool = False
     commented: bool = False
@@ -166,7 +168,8 @@ def _note(states: dict[tuple[str, str], State], schema: str, target: Target) -> 
         states[key] = left
     elif target.deep:
         source = before.source if before is not None and target.kept else target.source
-        states[key] = State(target.name, deep=ASPECTS, source=source)
+        native = before.native if before is not None and target.kept else target.native
+        states[key] = State(target.name, deep=ASPECTS, source=source, native=native)
     elif target.comment is not None:
         before = before or State(target.name, kept=ASPECTS, only_said=True)
         states[key] = replace(before, said=(*before.said, target.comment))
@@ -178,7 +181,7 @@ def _note(states: dict[tuple[str, str], State], schema: str, target: Target) -> 
     elif target.constrained:
         states[key] = State(target.name, deep=frozenset({"constraints"}))
     elif not target.kept:
-        states[key] = State(target.name, source=target.source)
+        states[key] = State(target.name, source=target.source, native=target.native)
     elif before is None:
         states[key] = State(target.name, kept=ASPECTS)
     else:

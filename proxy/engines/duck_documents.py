@@ -26,9 +26,9 @@ from typing import Any
 
 from proxy.engines import document_edits as edits
 from proxy.engines import documents
-from proxy.engines.duck_functions import as_told
-from proxy.engines.duck_jsonb import NAME, alias_of_text
-from proxy.engines.duckdb_api import TYPE_NAMES, Api, DuckError, address_of, api, ptr
+from proxy.engines.duck_functions import as_told, register_at
+from proxy.engines.duck_jsonb import NAME, put_null
+from proxy.engines.duckdb_api import Api, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
 
 try:
@@ -114,8 +114,7 @@ def _called(reads: tuple[Callable[[int], _Read], ...], body: Callable[..., Any])
 
 def _put(output: int, row: int, made: object) -> None:
     if made is None:
-        _api.vector_ensure_validity_writable(output)
-        _api.validity_set_row_invalid(api.vector_get_validity(output), row)
+        put_null(output, row)
     elif isinstance(made, bool):
         c.c_bool.from_address(api.vector_get_data(output) + row).value = made
     else:
@@ -221,63 +220,24 @@ def register(connection: Connection) -> None:
     """Makes the functions known to a database that has the type, once. Raises `DuckError`."""
     text, number, steps = "VARCHAR", "BIGINT", "VARCHAR[]"
     for kind in ("JSON", NAME):
-        _register(connection, "json_member_", (kind, text), kind, _MEMBER)
-        _register(connection, "json_member_text_", (kind, text), text, _MEMBER_TEXT)
-        _register(connection, "json_member_", (kind, number), kind, _ELEMENT)
-        _register(connection, "json_member_text_", (kind, number), text, _ELEMENT_TEXT)
-        _register(connection, "json_path_", (kind, steps), kind, _PATH)
-        _register(connection, "json_path_text_", (kind, steps), text, _PATH_TEXT)
-        _register(connection, "json_elements_", (kind,), f"{kind}[]", _ELEMENTS)
-        _register(connection, "json_element_texts_", (kind,), steps, _TEXTS)
-    _register(connection, "jsonb_key_", (NAME,), "BLOB", _KEY)
-    _register(connection, "variant_key_", ("JSON",), "BLOB", _VARIANT_KEY)
-    _register(connection, "variant_plain_", ("JSON",), "JSON", _VARIANT_PLAIN)
-    _register(connection, "variant_path_", ("JSON", text), "JSON", _STEPS)
-    _register(connection, "variant_text_", ("JSON", text), text, _STEPS_TEXT)
-    _register(connection, "variant_path_", ("JSON", number), "JSON", _PLACE)
-    _register(connection, "to_json", ("JSON",), "JSON", _SAME)
-    _register(connection, "variant_list_", ("JSON[]",), "JSON", _OF_LIST)
-    _register(connection, "variant_object_", (steps, "JSON[]"), "JSON", _OF_MEMBERS)
-    _register(connection, "@>", (NAME, NAME), "BOOLEAN", _WITHIN)
-    _register(connection, "<@", (NAME, NAME), "BOOLEAN", _PART)
+        register_at(connection, "json_member_", (kind, text), kind, addresses[_MEMBER])
+        register_at(connection, "json_member_text_", (kind, text), text, addresses[_MEMBER_TEXT])
+        register_at(connection, "json_member_", (kind, number), kind, addresses[_ELEMENT])
+        register_at(connection, "json_member_text_", (kind, number), text, addresses[_ELEMENT_TEXT])
+        register_at(connection, "json_path_", (kind, steps), kind, addresses[_PATH])
+        register_at(connection, "json_path_text_", (kind, steps), text, addresses[_PATH_TEXT])
+        register_at(connection, "json_elements_", (kind,), f"{kind}[]", addresses[_ELEMENTS])
+        register_at(connection, "json_element_texts_", (kind,), steps, addresses[_TEXTS])
+    register_at(connection, "jsonb_key_", (NAME,), "BLOB", addresses[_KEY])
+    register_at(connection, "variant_key_", ("JSON",), "BLOB", addresses[_VARIANT_KEY])
+    register_at(connection, "variant_plain_", ("JSON",), "JSON", addresses[_VARIANT_PLAIN])
+    register_at(connection, "variant_path_", ("JSON", text), "JSON", addresses[_STEPS])
+    register_at(connection, "variant_text_", ("JSON", text), text, addresses[_STEPS_TEXT])
+    register_at(connection, "variant_path_", ("JSON", number), "JSON", addresses[_PLACE])
+    register_at(connection, "to_json", ("JSON",), "JSON", addresses[_SAME])
+    register_at(connection, "variant_list_", ("JSON[]",), "JSON", addresses[_OF_LIST])
+    register_at(connection, "variant_object_", (steps, "JSON[]"), "JSON", addresses[_OF_MEMBERS])
+    register_at(connection, "@>", (NAME, NAME), "BOOLEAN", addresses[_WITHIN])
+    register_at(connection, "<@", (NAME, NAME), "BOOLEAN", addresses[_PART])
     for (name, arguments, result, _), function in zip(_EDITS, _edits, strict=True):
-        address = c.cast(function, ptr).value or 0
-        _register_at(connection, name, arguments, result, address)
-
-
-def _register(
-    connection: Connection, name: str, arguments: tuple[str, ...], result: str, function: int
-) -> None:
-    _register_at(connection, name, arguments, result, addresses[function])
-
-
-def _register_at(
-    connection: Connection, name: str, arguments: tuple[str, ...], result: str, address: int
-) -> None:
-    made = ptr(api.create_scalar_function())
-    kinds = [_kind(kind) for kind in (*arguments, result)]
-    try:
-        api.scalar_function_set_name(made, name.encode())
-        for kind in kinds[:-1]:
-            api.scalar_function_add_parameter(made, kind)
-        api.scalar_function_set_return_type(made, kinds[-1])
-        api.scalar_function_set_function(made, ptr(address))
-        if api.register_scalar_function(connection.handle, made):
-            raise DuckError(f"Catalog Error: cannot register function {name}")
-    finally:
-        api.destroy_scalar_function(c.byref(made))
-        for kind in kinds:
-            api.destroy_logical_type(c.byref(kind))
-
-
-def _kind(name: str) -> ptr:
-    """A `duckdb_logical_type`, which the caller destroys."""
-    if name.endswith("[]"):
-        element = _kind(name[:-2])
-        try:
-            return ptr(api.create_list_type(element))
-        finally:
-            api.destroy_logical_type(c.byref(element))
-    if name in ("JSON", NAME):
-        return ptr(alias_of_text(name))
-    return ptr(api.create_logical_type(TYPE_NAMES.index(name)))
+        register_at(connection, name, arguments, result, c.cast(function, ptr))

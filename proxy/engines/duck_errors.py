@@ -152,7 +152,8 @@ class EngineError(SqlError):
 
     missing: the name of the relation that there is not. key: of one about a constraint, what DuckDB
     says of the key or the check; is_referenced: it is that of a row which another table refers to.
-    sql, table: the statement of DuckDB's, or the table, that met it.
+    sql, table: the statement of DuckDB's, or the table, that met it. said: DuckDB's own words, of a
+    statement that it does not bind.
     """
 
     offset: int | None = None
@@ -161,6 +162,7 @@ class EngineError(SqlError):
     is_referenced: bool = False
     sql: str = ""
     table: tuple[str, ...] = ()
+    said: str = ""
 
 
 def sql_error(error: DuckError) -> EngineError:
@@ -182,6 +184,8 @@ def sql_error(error: DuckError) -> EngineError:
     else:
         message, hint = _split_hint(error)
         told = EngineError(_sqlstate(error), message, hint=hint)
+    if error.kind == "Binder":
+        told.said = error.message
     if error.fields.get("error_subtype") == "MISSING_ENTRY":
         told.missing = error.fields.get("name", "")
     if (offset := error.fields.get("position", "")).isdigit():

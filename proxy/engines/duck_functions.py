@@ -10,12 +10,13 @@ Promise: an error in a function is the statement's error, and nothing of it goes
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from proxy.engines.duckdb_api import DuckError, api, check_error_data, ptr
-from proxy.engines.duckdb_c import TYPE_NAMES, Connection, type_of
+from proxy.engines.duckdb_api import Api, DuckError, api, check_error_data, ptr
+from proxy.engines.duckdb_c import TYPE_NAMES, Connection
+from proxy.engines.duckdb_types import type_of
 from proxy.errors import SqlError
 
 Body = Callable[..., pa.Array]
@@ -35,6 +36,7 @@ def as_told(error: Exception) -> str:
     return MARK + MARK.join((error.sqlstate, error.message, error.detail or "")) + MARK
 
 
+_api = Api({"logical_type_set_alias": (None, (ptr, c.c_char_p))})
 _CALL = c.CFUNCTYPE(None, ptr, ptr, ptr)
 _ARROW = {
     "VARCHAR": pa.string(),
@@ -49,15 +51,54 @@ def _arrow(kind: str) -> pa.DataType:
     return pa.list_(_arrow(kind[:-2])) if kind.endswith("[]") else _ARROW[kind]
 
 
-def _logical_type(kind: str) -> ptr:
-    """A `duckdb_logical_type`, which the caller destroys."""
-    if not kind.endswith("[]"):
-        return ptr(api.create_logical_type(TYPE_NAMES.index(kind)))
-    element = _logical_type(kind[:-2])
+_ALIASES = frozenset(("JSON", "JSONB"))  # of VARCHAR, to DuckDB
+
+
+def logical_type(kind: str) -> ptr:
+    """A `duckdb_logical_type`, which the caller destroys; kind: DuckDB's name, `[]` behind it for lists."""
+    if kind.endswith("[]"):
+        element = logical_type(kind[:-2])
+        try:
+            return ptr(api.create_list_type(element))
+        finally:
+            api.destroy_logical_type(c.byref(element))
+    made = ptr(api.create_logical_type(TYPE_NAMES.index("VARCHAR" if kind in _ALIASES else kind)))
+    if kind in _ALIASES:
+        _api.logical_type_set_alias(made, kind.encode())
+    return made
+
+
+def register_at(
+    connection: Connection,
+    name: str,
+    arguments: Sequence[str],
+    result: str,
+    address: ptr | int,
+    *,
+    volatile: bool = False,
+) -> None:
+    """Makes the function at `address`, a `duckdb_scalar_function_t`, known as `name(arguments)`.
+
+    volatile: whether it gives something else each time. Raises `DuckError` for a name that is taken.
+    """
+    function = ptr(api.create_scalar_function())
+    kinds = [logical_type(kind) for kind in (*arguments, result)]
     try:
-        return ptr(api.create_list_type(element))
+        api.scalar_function_set_name(function, name.encode())
+        for kind in kinds[:-1]:
+            api.scalar_function_add_parameter(function, kind)
+        api.scalar_function_set_return_type(function, kinds[-1])
+        if volatile:
+            api.scalar_function_set_volatile(function)
+        api.scalar_function_set_function(
+            function, ptr(address) if isinstance(address, int) else address
+        )
+        if api.register_scalar_function(connection.handle, function):
+            raise DuckError(f"Catalog Error: cannot register function {name}")
     finally:
-        api.destroy_logical_type(c.byref(element))
+        api.destroy_scalar_function(c.byref(function))
+        for kind in kinds:
+            api.destroy_logical_type(c.byref(kind))
 
 
 class Functions:
@@ -79,25 +120,10 @@ class Functions:
         volatile: whether it gives something else each time. Raises `DuckError` for a name that is
         taken.
         """
-        function = ptr(api.create_scalar_function())
-        taken = [_logical_type(kind) for kind in arguments]
-        given = _logical_type(result)
         call = _CALL(self._caller(arguments, result, body))
-        try:
-            api.scalar_function_set_name(function, name.encode())
-            for kind in taken:
-                api.scalar_function_add_parameter(function, kind)
-            api.scalar_function_set_return_type(function, given)
-            if volatile:
-                api.scalar_function_set_volatile(function)
-            api.scalar_function_set_function(function, c.cast(call, ptr))
-            if api.register_scalar_function(self._connection.handle, function):
-                raise DuckError(f"Catalog Error: cannot register function {name}")
-            self._alive.append(call)
-        finally:
-            api.destroy_scalar_function(c.byref(function))
-            for kind in (*taken, given):
-                api.destroy_logical_type(c.byref(kind))
+        address = c.cast(call, ptr)
+        register_at(self._connection, name, arguments, result, address, volatile=volatile)
+        self._alive.append(call)
 
     def register_of_any(
         self, name: str, others: tuple[str, ...], result: str, body: AnyBody
@@ -106,23 +132,9 @@ class Functions:
 
         Raises `DuckError` for a name that is taken.
         """
-        function = ptr(api.create_scalar_function())
-        taken = [_logical_type("ANY"), *map(_logical_type, others)]
-        given = _logical_type(result)
         call = _CALL(self._caller_of_any(1 + len(others), result, body))
-        try:
-            api.scalar_function_set_name(function, name.encode())
-            for kind in taken:
-                api.scalar_function_add_parameter(function, kind)
-            api.scalar_function_set_return_type(function, given)
-            api.scalar_function_set_function(function, c.cast(call, ptr))
-            if api.register_scalar_function(self._connection.handle, function):
-                raise DuckError(f"Catalog Error: cannot register function {name}")
-            self._alive.append(call)
-        finally:
-            api.destroy_scalar_function(c.byref(function))
-            for kind in (*taken, given):
-                api.destroy_logical_type(c.byref(kind))
+        register_at(self._connection, name, ("ANY", *others), result, c.cast(call, ptr))
+        self._alive.append(call)
 
     def _caller_of_any(
         self, count: int, result: str, body: AnyBody

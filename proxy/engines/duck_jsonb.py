@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import ctypes as c
 
-from proxy.engines.duck_functions import as_told
-from proxy.engines.duckdb_api import TYPE_NAMES, Api, DuckError, address_of, api, ptr
+from proxy.engines.duck_functions import as_told, logical_type, register_at
+from proxy.engines.duckdb_api import Api, DuckError, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
 from proxy.engines.jsonb_in_rows import with_documents
 from proxy.wire.decoders.documents import jsonb_text
@@ -43,7 +43,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "cast_function_get_cast_mode": (c.c_int, (ptr,)),
     "register_cast_function": (c.c_int, (ptr, ptr)),
     "destroy_cast_function": (None, (c.POINTER(ptr),)),
-    "logical_type_set_alias": (None, (ptr, c.c_char_p)),
     "vector_assign_string_element_len": (None, (ptr, c.c_uint64, c.c_char_p, c.c_uint64)),
     "vector_ensure_validity_writable": (None, (ptr,)),
     "list_vector_get_child": (ptr, (ptr,)),
@@ -52,14 +51,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
 }
 _api = Api(_SIGNATURES)
 _TRY = 1  # `duckdb_cast_mode`
-
-
-def alias_of_text(name: str | None = None) -> int:
-    """The logical type VARCHAR, or an alias of it; the caller destroys it."""
-    made = api.create_logical_type(TYPE_NAMES.index("VARCHAR"))
-    if name:
-        _api.logical_type_set_alias(made, name.encode())
-    return made
 
 
 @_slow
@@ -92,7 +83,8 @@ def _string(strings: int, row: int) -> bytes:
     return c.string_at(*_place(strings, row))
 
 
-def _put_null(output: int, row: int) -> None:
+def put_null(output: int, row: int) -> None:
+    """Makes a row of a vector NULL."""
     _api.vector_ensure_validity_writable(output)
     _api.validity_set_row_invalid(api.vector_get_validity(output), row)
 
@@ -103,7 +95,7 @@ def _column(info: int, count: int, given: int, output: int) -> bool:
     data, valid = api.vector_get_data(given), api.vector_get_validity(given)
     for row in range(count):
         if valid and not _api.validity_row_is_valid(valid, row):
-            _put_null(output, row)
+            put_null(output, row)
             continue
         if not _one(info, row, *_place(data, row), output):
             return False
@@ -131,7 +123,7 @@ def _list_to_json(info: int, chunk: int, output: int) -> None:
         texts, there = api.vector_get_data(child), api.vector_get_validity(child)
         for row in range(rows):
             if valid and not _api.validity_row_is_valid(valid, row):
-                _put_null(output, row)
+                put_null(output, row)
                 continue
             start, length = (c.c_uint64 * 2).from_address(entries + 16 * row)
             made = b"[%s]" % b",".join(
@@ -151,7 +143,7 @@ def _row_to_json(info: int, chunk: int, output: int) -> None:
         valid = api.vector_get_validity(made)
         for row in range(api.data_chunk_get_size(chunk)):
             if valid and not _api.validity_row_is_valid(valid, row):
-                _put_null(output, row)
+                put_null(output, row)
                 continue
             kind, text = _string(names, row).decode(), _string(texts, row).decode()
             raw = with_documents(kind, text).encode()
@@ -177,30 +169,31 @@ else:
 
 # From, to, by what, and how dear it is where nobody wrote it: None is never. A text that is compared
 # with a jsonb becomes one by DuckDB's own rules for literals.
-_CASTS: tuple[tuple[str | None, str | None, int, int | None], ...] = (
-    (None, NAME, _to_jsonb, None),
+_CASTS: tuple[tuple[str, str, int, int | None], ...] = (
+    ("VARCHAR", NAME, _to_jsonb, None),
     ("JSON", NAME, _to_jsonb, 200),
     (NAME, "JSON", _address(_as_it_is), 1),
-    (NAME, None, _address(_as_it_is), 50),
+    (NAME, "VARCHAR", _address(_as_it_is), 50),
 )
 
 
 def register(connection: Connection) -> None:
     """Makes the type and its casts known to a database, once. Raises `DuckError`."""
-    kind = ptr(alias_of_text(NAME))
+    kind = logical_type(NAME)
     failed = _api.register_logical_type(connection.handle, kind, None)
     api.destroy_logical_type(c.byref(kind))
     for source, target, function, cost in _CASTS:
         failed = failed or _register_cast(connection, source, target, function, cost)
-    if failed or _register_to_json(connection):
+    if failed:
         raise DuckError("Catalog Error: type JSONB cannot be registered")
+    _register_to_json(connection)
 
 
 def _register_cast(
-    connection: Connection, source: str | None, target: str | None, function: int, cost: int | None
+    connection: Connection, source: str, target: str, function: int, cost: int | None
 ) -> int:
     made = ptr(_api.create_cast_function())
-    types = [ptr(alias_of_text(name)) for name in (source, target)]
+    types = [logical_type(name) for name in (source, target)]
     try:
         _api.cast_function_set_source_type(made, types[0])
         _api.cast_function_set_target_type(made, types[1])
@@ -214,29 +207,14 @@ def _register_cast(
             api.destroy_logical_type(c.byref(kind))
 
 
-def _register_to_json(connection: Connection) -> int:
+def _register_to_json(connection: Connection) -> None:
     """to_json of a jsonb is that document; DuckDB's own would take it for a text.
 
     `row_to_json_(typeof(x), to_json(x))` mends what holds one.
     """
-    kind, result = ptr(alias_of_text(NAME)), ptr(alias_of_text("JSON"))
-    several, text = ptr(api.create_list_type(kind)), ptr(alias_of_text())
-    failed = 0
-    try:
-        for name, arguments, function in (
-            (b"to_json", (kind,), _to_json),
-            (b"to_json", (several,), _list_to_json),
-            (b"row_to_json_", (text, result), _row_to_json),
-        ):
-            made = ptr(api.create_scalar_function())
-            api.scalar_function_set_name(made, name)
-            for argument in arguments:
-                api.scalar_function_add_parameter(made, argument)
-            api.scalar_function_set_return_type(made, result)
-            api.scalar_function_set_function(made, _address(function))
-            failed = failed or api.register_scalar_function(connection.handle, made)
-            api.destroy_scalar_function(c.byref(made))
-        return int(failed)
-    finally:
-        for one in (kind, result, several, text):
-            api.destroy_logical_type(c.byref(one))
+    for name, arguments, function in (
+        ("to_json", (NAME,), _to_json),
+        ("to_json", (f"{NAME}[]",), _list_to_json),
+        ("row_to_json_", ("VARCHAR", "JSON"), _row_to_json),
+    ):
+        register_at(connection, name, arguments, "JSON", c.cast(function, ptr))

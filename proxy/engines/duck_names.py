@@ -139,6 +139,18 @@ class DuckNames:
         table = literal(quoted(*meant[:3]))
         return dict(self.run(f"SELECT name, pk FROM pragma_table_info({table})"))
 
+    def counting_defaults(self, database: str, schema: str, table: str) -> list[str]:
+        """Blocks. The defaults of a table's columns that call a sequence; none where there is no table."""
+        meant = self.means((database, schema, table))
+        if meant is None or meant.kind != "r":
+            return []
+        name = literal(quoted(*meant[:3]))
+        rows = self.run(
+            f"SELECT dflt_value FROM pragma_table_info({name}) "
+            "WHERE starts_with(dflt_value, 'nextval(')"
+        )
+        return [default for (default,) in rows]
+
     def referring(self, schema: str, name: str) -> list[str]:
         """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
         inside = self._watch.in_block

@@ -9,7 +9,7 @@ DuckDB's own writing; what is not of these forms is None.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlglot.tokens import TokenType
@@ -49,17 +49,23 @@ def next_value(name: tuple[str, ...]) -> str:
     return f"nextval({literal(quoted(*where, name[-1]))})"
 
 
-def is_own(sequence: str, table: str, column: str, is_table: Callable[[str], bool]) -> bool:
+def is_own(
+    sequence: str, table: str, column: str, defaults_of: Callable[[str], Iterable[str]]
+) -> bool:
     """Whether a sequence that a column's default calls was made for it (`proxy.sql.identities`).
 
     DuckDB does not tell whose a sequence is, so its name does; the table may have been renamed since,
-    unless there is one (`is_table`) of the name that it was made for.
+    unless there is one of the name that it was made for, and counts by it. defaults_of: the defaults of
+    the columns of a table in the same schema, none where there is no such table.
     """
     if sequence.endswith("_identity"):
         return True
     stem, ending = sequence.rstrip("0123456789"), f"_{column}_seq"
     first = stem.removesuffix(ending)
-    return stem.endswith(ending) and (first == table or not is_table(first))
+    if not stem.endswith(ending) or first == table:
+        return stem.endswith(ending)
+    called = (called_sequence(default) for default in defaults_of(first))
+    return all(one is None or one[-1] != sequence for one in called)
 
 
 def foreign_key(expression: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from proxy.engines.duckdb_c import DuckError
+from proxy.sql.quoting import name_as_needed
 
 
 class Wording(NamedTuple):
@@ -224,6 +225,26 @@ def _plain(sqlstate: str, message: str, hint: str | None = None) -> Callable[...
     return wording
 
 
+_DEPENDS = re.compile(r'(\w+) "(.*?)" depends on (\w+) "(.*?)"\.')
+_DEPENDED_ON = {"index": "sequence"}  # what DuckDB calls it
+
+
+def _depended_on(found: re.Match[str]) -> Wording:
+    """Of a schema that is not empty, or a sequence that a default calls."""
+    lines = _DEPENDS.findall(found["lines"])
+    kind = _DEPENDED_ON.get(lines[-1][2], lines[-1][2]) if lines else ""
+    what = f"{kind} {name_as_needed(found['name'])}".lstrip()
+    place = f"{name_as_needed(found['name'])}." if kind == "schema" else ""
+    # As DuckDB has them, the last one that was made comes first.
+    detail = "\n".join(
+        f"{_DEPENDED_ON.get(one, one)} {place}{name_as_needed(name)} depends on {what}"
+        for one, name, _, _ in reversed(lines)
+    )
+    message = f"cannot drop {what} because other objects depend on it"
+    hint = "Use DROP ... CASCADE to drop the dependent objects too."
+    return Wording("2BP01", message, detail=detail or None, hint=hint)
+
+
 _Rule = tuple[str, re.Pattern[str], Callable[[re.Match[str]], Wording]]
 
 
@@ -242,6 +263,14 @@ _RULES: tuple[_Rule, ...] = (
         "Catalog",
         r'(Table|View|Index) with name "?(?P<name>.*?)"? already exists!.*',
         _plain("42P07", 'relation "{name}" already exists'),
+    ),
+    *(
+        _rule(
+            kind,
+            r'Catalog (with name )?"?(?P<name>.*?)"? does not exist!.*',
+            _plain("3D000", 'database "{name}" does not exist', "There is one database here."),
+        )
+        for kind in ("Catalog", "Binder")
     ),
     _rule(
         "Catalog",
@@ -284,6 +313,11 @@ _RULES: tuple[_Rule, ...] = (
         r"Could not drop the table because this table is main key table of the table "
         r'"(?P<other>.*)"',
         _plain("2BP01", 'cannot drop the table because table "{other}" depends on it'),
+    ),
+    _rule(
+        "Dependency",
+        r'Cannot drop entry "(?P<name>.*?)" because there are entries that depend on it\.(?P<lines>.*)',
+        _depended_on,
     ),
     _rule(
         "Binder",

@@ -31,6 +31,7 @@ from proxy.engines.duckdb_api import (
     ptr,
     text,
 )
+from proxy.engines.duckdb_types import Shape, shape, type_of
 from proxy.engines.small import compiled as small
 from proxy.wire.decoders.values import Value
 from proxy.wire.types import DuckType
@@ -45,58 +46,6 @@ _TABLE_ENTRY, _SEQUENCE_ENTRY = 1, 6
 _ENTRY_KINDS = {1: "r", 3: "v", 6: "S"}
 
 RETURNS_ROWS, RETURNS_COUNT, RETURNS_NOTHING = 3, 1, 2  # `duckdb_result_type`
-
-
-def type_of(handle: int | None) -> DuckType:
-    """Reads a `duckdb_logical_type` into a value and destroys the handle."""
-    if not handle:
-        return DuckType("INVALID")
-    try:
-        name = (
-            TYPE_NAMES[number]
-            if (number := api.get_type_id(handle)) < len(TYPE_NAMES)
-            else "INVALID"
-        )
-        alias = owned_text(api.logical_type_get_alias(handle)) or None
-        if name == "DECIMAL":
-            return DuckType(name, alias, api.decimal_width(handle), api.decimal_scale(handle))
-        if name in _CHILDREN:
-            children, names = _CHILDREN[name](handle)
-            return DuckType(name, alias, children=children, names=names)
-        return DuckType(name, alias)
-    finally:
-        api.destroy_logical_type(c.byref(ptr(handle)))
-
-
-_Family = tuple[tuple[DuckType, ...], tuple[str, ...]]
-
-
-def _members(kind: str, count: Any, handle: int) -> _Family:
-    take_name, take_type = getattr(api, f"{kind}_name"), getattr(api, f"{kind}_type")
-    indexes = range(count(handle))
-    return (
-        tuple(type_of(take_type(handle, i)) for i in indexes),
-        tuple(owned_text(take_name(handle, i)) or "" for i in indexes),
-    )
-
-
-_CHILDREN: dict[str, Any] = {
-    "ENUM": lambda h: (
-        (),
-        tuple(
-            owned_text(api.enum_dictionary_value(h, i)) or ""
-            for i in range(api.enum_dictionary_size(h))
-        ),
-    ),
-    "LIST": lambda h: ((type_of(api.list_type_child_type(h)),), ()),
-    "ARRAY": lambda h: ((type_of(api.array_type_child_type(h)),), ()),
-    "MAP": lambda h: (
-        (type_of(api.map_type_key_type(h)), type_of(api.map_type_value_type(h))),
-        (),
-    ),
-    "STRUCT": lambda h: _members("struct_type_child", api.struct_type_child_count, h),
-    "UNION": lambda h: _members("union_type_member", api.union_type_member_count, h),
-}
 
 
 class Database:
@@ -241,7 +190,7 @@ class Prepared:
     def __init__(self, handle: c.c_void_p) -> None:
         self._handle = handle
         self._schema: pa.Schema | None = None  # of the last result, whose columns were of `_shapes`
-        self._shapes: list[_Shape | None] = []
+        self._shapes: list[Shape | None] = []
         # Their numbers, and the widths and scales of decimals, where those say all.
         self._numbers: list[int] = []
         self._decimals: list[tuple[int, int, int]] = []
@@ -329,7 +278,7 @@ class Prepared:
         count = api.column_count(by_reference)
         types = (ptr * count)(*(api.column_logical_type(by_reference, i) for i in range(count)))
         try:
-            shapes = [_shape(handle) for handle in types]
+            shapes = [shape(handle) for handle in types]
             if self._schema is None or None in shapes or self._shapes != shapes:
                 names = (c.c_char_p * count)(
                     *(api.column_name(by_reference, i) for i in range(count))
@@ -367,19 +316,6 @@ class Prepared:
             api.destroy_prepare(c.byref(self._handle))
 
     __del__ = close
-
-
-_Shape = tuple[int, str | None, int, int]
-
-
-def _shape(handle: int) -> _Shape | None:
-    """Tells one type without children from another; None for one with children."""
-    number = api.get_type_id(handle)
-    if TYPE_NAMES[number : number + 1] == ["DECIMAL"]:
-        return number, None, api.decimal_width(handle), api.decimal_scale(handle)
-    if number >= len(TYPE_NAMES) or TYPE_NAMES[number] in _CHILDREN:
-        return None
-    return number, owned_text(api.logical_type_get_alias(handle)), 0, 0
 
 
 class Pending:

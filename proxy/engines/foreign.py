@@ -1,9 +1,9 @@
 """Postgres's relations as DuckDB is to see them: their columns, their types, and how to ask for rows.
 
 A value must mean in DuckDB what it means on the wire of a relayed statement. Types that both
-engines have keep theirs; json and jsonb are JSON; what DuckDB lacks (enums, inet, regclass, ranges,
-vectors...) is the text that Postgres writes for it. A numeric without precision is DECIMAL(38, 18),
-and a value of more digits is an error: nothing is rounded.
+engines have keep theirs; json is JSON and jsonb JSONB; what DuckDB lacks (enums, inet, regclass,
+ranges, vectors...) is the text that Postgres writes for it. A numeric without precision is
+DECIMAL(38, 18), and a value of more digits is an error: nothing is rounded.
 
 All rows that a statement needs are asked for in one statement, and so come from one snapshot.
 Everything here is text and values; who runs it is `proxy.federation`.
@@ -68,7 +68,8 @@ class _Kind:
 
 _TEXT = _Kind("VARCHAR", "VARCHAR", "text")
 _AS_TEXT = _Kind("VARCHAR", "VARCHAR", "text", "{}::pg_catalog.text")
-_JSON = _Kind("JSON", "JSON", "", "{}::pg_catalog.text")
+_DOCUMENTS = {"json": _Kind("VARCHAR", "JSON"), "jsonb": _Kind("VARCHAR", "JSONB")}
+_VARIANT = _Kind("VARCHAR", "JSON", "", "{}::pg_catalog.text")
 
 # Names of pg_catalog; any other type is text.
 _KINDS: dict[str, _Kind] = {
@@ -90,10 +91,9 @@ _KINDS: dict[str, _Kind] = {
     "timestamp": _Kind("TIMESTAMP", "TIMESTAMP", "timestamp"),
     "timestamptz": _Kind("TIMESTAMP_TZ", "TIMESTAMP WITH TIME ZONE", "timestamptz"),
     "interval": _Kind("INTERVAL", "INTERVAL"),
-    "json": _JSON,
-    "jsonb": _JSON,
+    **_DOCUMENTS,
 }
-_AS_ELEMENT = frozenset(_KINDS) - {"oid", "json", "jsonb", "bpchar"}
+_AS_ELEMENT = frozenset(_KINDS) - {"oid", "bpchar", *_DOCUMENTS}
 _MOST_DIGITS, _DIGITS_BEHIND = 38, 18
 
 _COLUMNS = """\
@@ -126,11 +126,16 @@ def columns_query(relations: Sequence[Relation]) -> str:
     )
 
 
-def read_columns(relations: Sequence[Relation], answer: str) -> list[Foreign]:
-    """The relations with their columns. Raises SqlError 0A000 for one without any."""
+def read_columns(
+    relations: Sequence[Relation], answer: str, variants: bool = False
+) -> list[Foreign]:
+    """The relations with their columns. Raises SqlError 0A000 for one without any.
+
+    variants: a jsonb is to be what VARIANT is, JSON.
+    """
     found: list[list[Column]] = [[] for _ in relations]
     for n, name, kind, element, modifier, type_name in json.loads(answer):
-        found[n].append(_column(name, kind, element, modifier, type_name))
+        found[n].append(_column(name, kind, element, modifier, type_name, variants))
     for relation, columns in zip(relations, found, strict=True):
         if not columns:
             raise SqlError("0A000", f'relation "{".".join(relation)}" has no columns')
@@ -140,14 +145,16 @@ def read_columns(relations: Sequence[Relation], answer: str) -> list[Foreign]:
     ]
 
 
-def _column(name: str, kind: str, element: str, modifier: int, type_name: str) -> Column:
+def _column(
+    name: str, kind: str, element: str, modifier: int, type_name: str, variants: bool
+) -> Column:
     own = quoted(name)
     if kind == "numeric":
         return _numeric(name, modifier)
     if element:
-        return _array(name, element, modifier, type_name)
-    found = _KINDS.get(kind, _AS_TEXT)
-    duck = DuckType("VARCHAR", "JSON") if found is _JSON else DuckType(found.duck)
+        return _array(name, element, modifier, type_name, variants)
+    found = _VARIANT if variants and kind == "jsonb" else _KINDS.get(kind, _AS_TEXT)
+    duck = DuckType(found.duck, found.sql if kind in _DOCUMENTS else "")
     sent = found.sent.format(own)
     null = found.sent.format("NULL") if found.sent != "{}" else f"NULL::{type_name}"
     return Column(name, duck, found.sql, sent, own, null, found.family)
@@ -169,7 +176,7 @@ def _numeric(name: str, modifier: int) -> Column:
     return Column(name, duck, str(duck), sent, own, null, "decimal")
 
 
-def _array(name: str, element: str, modifier: int, type_name: str) -> Column:
+def _array(name: str, element: str, modifier: int, type_name: str, variants: bool) -> Column:
     own = quoted(name)
     if element == "numeric":
         scalar = _numeric(name, modifier)
@@ -181,7 +188,8 @@ def _array(name: str, element: str, modifier: int, type_name: str) -> Column:
         duck = DuckType("LIST", children=(DuckType(kind.duck),))
         return Column(name, duck, f"{kind.sql}[]", own, own, f"NULL::{type_name}", "")
     duck = DuckType("LIST", children=(DuckType("VARCHAR"),))
-    sql_type = "JSON[]" if _KINDS.get(element) is _JSON else "VARCHAR[]"
+    document = _VARIANT if variants and element in _DOCUMENTS else _DOCUMENTS.get(element)
+    sql_type = f"{document.sql}[]" if document is not None else "VARCHAR[]"
     sent, null = f"{own}::pg_catalog.text[]", "NULL::pg_catalog.text[]"
     return Column(name, duck, sql_type, sent, own, null, "")
 

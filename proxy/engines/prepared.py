@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 
 from proxy.engines.lane import StatementEnd, TextEnd
 from proxy.engines.profile import Profile
 from proxy.errors import SqlError
+from proxy.wire import messages as m
 
 MOST_ON_A_BACKEND = 200
 _MOST_KNOWN = 4096
@@ -86,6 +88,20 @@ class RelayedStatement(StatementEnd):
             self.result = result_of(kind, body)
             if self.text is not None and self.text.result not in (None, self.result):
                 self.text.retired, self.text = True, None
+
+
+def in_clients_words(body: bytes, client_name: Callable[[bytes], bytes | None]) -> bytes:
+    """An ErrorResponse with the client's name of the prepared statement that its message quotes.
+
+    body: of Postgres's own. client_name: by the name there; None where the client has no such.
+    """
+    fields = body.split(b"\0")
+    for at, field in enumerate(fields):
+        before, quote, rest = field.partition(b'"')
+        name, end, after = rest.partition(b'"')
+        if field[:1] == b"M" and quote and end and (told := client_name(name)) is not None:
+            fields[at] = b"".join((before, quote, told, end, after))
+    return m.frame(b"E", b"\0".join(fields))
 
 
 def result_of(kind: int, body: bytes) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 
 from proxy.engines import backend as be
-from proxy.engines.backend import Backend, Reply
+from proxy.engines.backend import Backend, ClientName, Reply, unknown
 from proxy.engines.copy_answer import CopyAnswer
 from proxy.engines.pool import Login, Pool, Pools
 from proxy.engines.postgres import read_error, unreachable
@@ -69,6 +69,7 @@ class Relay:
         self._on_bereft = on_bereft
         self.pool: Pool | None = None
         self.known_profile: Profile | None = None  # None: the session's settings have changed
+        self.client_name: ClientName = unknown  # of the client's statements, for errors
         self._backend: Backend | None = None
         self._waiting: asyncio.Future[Backend] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -145,6 +146,7 @@ class Relay:
         """The backend is this session's from here on."""
         self._backend = backend
         self.trace = Trace.NOTHING
+        backend.client_name = self.client_name
         backend.attach(self._client, self._on_parameter, self._gone)
         if self._paused:
             backend.pause()

@@ -13,12 +13,13 @@ from proxy.sql.reading import write_duckdb
 from proxy.sql.statement import Alters, Drops
 
 
-def alters(tree: exp.Expr) -> Alters | None:
+def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
     """What a statement that renames a table needs; None for all others.
 
-    tree: as DuckDB is to have it.
+    tree: as DuckDB is to have it. of_postgres: views follow what they read.
     """
-    if not isinstance(tree, exp.Alter) or str(tree.args.get("kind") or "").upper() != "TABLE":
+    kind = str(tree.args.get("kind") or "").upper()
+    if not isinstance(tree, exp.Alter) or not (kind == "TABLE" or (kind == "VIEW" and of_postgres)):
         return None
     actions = tree.args.get("actions") or ()
     of_column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
@@ -29,18 +30,19 @@ def alters(tree: exp.Expr) -> Alters | None:
     of_view = tree.copy()
     of_view.set("kind", "VIEW")
     name = tuple(part.name for part in tree.this.parts)
-    return Alters(name, write_duckdb(of_view), actions[0].this.name)
+    return Alters(name, write_duckdb(of_view), actions[0].this.name, of_postgres, kind == "VIEW")
 
 
-def drops(tree: exp.Expr, cascades: bool) -> Drops | None:
-    """What a statement that takes a table away needs; None for all others. tree: as for `alters`.
+def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:
+    """What a statement that takes a relation away needs; None for all others. tree: as for `alters`.
 
-    cascades: CASCADE takes views along.
+    of_postgres: CASCADE takes views along, and without it there may be none.
     """
     kind = str(tree.args.get("kind") or "").upper()
-    cascades = cascades and isinstance(tree, exp.Drop) and bool(tree.args.get("cascade"))
-    if kind != "TABLE" and not (kind == "VIEW" and cascades):
+    dropped = of_postgres and isinstance(tree, exp.Drop)
+    if kind != "TABLE" and not (kind in ("VIEW", "SCHEMA") and dropped):
         return None
+    cascades = dropped and bool(tree.args.get("cascade"))
     this = tree.this
     if isinstance(tree, exp.Drop):
         tables = tree.args.get("tables") or ()
@@ -50,4 +52,5 @@ def drops(tree: exp.Expr, cascades: bool) -> Drops | None:
     table = this.this if isinstance(this, exp.Schema) else this
     if not isinstance(table, exp.Table):
         return None
-    return Drops(tuple(part.name for part in table.parts), kind == "VIEW", cascades)
+    name = tuple(part.name for part in table.parts if part.name)
+    return Drops(name, kind == "VIEW", cascades, dropped and not cascades, kind == "SCHEMA")

@@ -15,6 +15,7 @@ from proxy.sql import administration, postgres_grammar
 from proxy.sql.classify import Slice, highest_parameter, kind_and_tag
 from proxy.sql.control_plane import name_set
 from proxy.sql.for_postgres import catalog_question
+from proxy.sql.identity_options import ordered
 from proxy.sql.postgres_functions import DATE_PART
 from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
 from proxy.sql.snowflake.definitions import hinted
@@ -24,8 +25,9 @@ from proxy.sql.statement import Dialect, Route, Statement
 def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
 
-    It makes an EXTRACT of date_part, reads one number of what is in an interval's quotes, and knows no
-    LOCAL TEMPORARY, no NOT DEFERRABLE and no arrays of regtype.
+    It makes an EXTRACT of date_part, reads one number of what is in an interval's quotes, the options
+    of an identity in one order, and knows no LOCAL TEMPORARY, no NOT DEFERRABLE, no OVERRIDING SYSTEM
+    VALUE and no arrays of regtype.
     """
     if reader is not POSTGRES:
         return tokens
@@ -33,9 +35,14 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     if _is_temporary(tokens):
         tokens = [tokens[0], *tokens[2:]]
     defines = tokens[0].token_type in (TokenType.CREATE, TokenType.ALTER)
+    inserts = any(token.token_type == TokenType.INSERT for token in tokens)
+    if defines:
+        tokens = ordered(tokens)
     for index, token in enumerate(tokens):
         if defines and _is_not_deferrable(tokens, index):
             continue
+        if inserts and _is_overriding(tokens, index):
+            continue  # any column takes a given value
         if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
             made.append(_like(token, TokenType.VAR, DATE_PART))
         elif _is_array_of_objects(tokens, index):
@@ -60,6 +67,22 @@ def _is_not_deferrable(tokens: list[Token], at: int) -> bool:
         and tokens[first + 1].token_type == TokenType.VAR
         and tokens[first + 1].text.upper() == "DEFERRABLE"
     )
+
+
+_OVERRIDING = ("OVERRIDING", "SYSTEM", "VALUE")
+
+
+def _is_overriding(tokens: list[Token], at: int) -> bool:
+    """A word of OVERRIDING SYSTEM VALUE, behind the columns or the name of INSERT."""
+    for place, word in enumerate(_OVERRIDING):
+        first = at - place
+        if tokens[at].text.upper() == word and first > 0:
+            words = [t.text.upper() for t in tokens[first : first + 3] if t.token_type != _QUOTED]
+            return words == [*_OVERRIDING]
+    return False
+
+
+_QUOTED = TokenType.IDENTIFIER
 
 
 def _is_array_of_objects(tokens: list[Token], at: int) -> bool:
@@ -123,6 +146,10 @@ def read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | N
         except SyntaxFailure as error:
             if failure is not None and error.offset > failure.offset:
                 failure = error
+        if piece.tokens[0].token_type == TokenType.ALTER and (
+            (again := _respelled(alone, piece.tokens)) is not None
+        ):
+            return again, POSTGRES
     if administration.concerns_only_control_plane(piece.tokens):
         return None
     if failure is not None:
@@ -132,6 +159,15 @@ def read(text: str, piece: Slice, reader: Reader) -> tuple[exp.Expr, Reader] | N
             raise SyntaxFailure('syntax error at or near ";"', semicolon)
         raise failure
     return tree, reader
+
+
+def _respelled(text: str, tokens: list[Token]) -> exp.Expr | None:
+    """An ALTER whose tokens were put otherwise, by Postgres's grammar: it reads several changes."""
+    try:
+        tree = POSTGRES.parse(text, tokens)
+    except SyntaxFailure:
+        return None
+    return tree if kind_and_tag(tree) is not None else None
 
 
 _CHANGING = frozenset(

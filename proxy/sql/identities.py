@@ -7,12 +7,15 @@ a one was dropped: so no sequence is, and what drops a table drops its own (`pro
 SERIAL's sequence has the name that Postgres gives it, `table_column_seq`, since clients build
 that name themselves; Snowflake's identities are known by theirs, which ends in `_identity`.
 
+That a column is an identity and no SERIAL, its sequence's comment says (`MARKS`), since DuckDB has no
+other place for it.
+
 The values of a GENERATED ALWAYS column may be given here: what refuses them would have to read INSERT.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
@@ -28,6 +31,12 @@ SCHEMA = "hatidata_current_schema"
 
 FREE = "hatidata_free_number"
 """Stands in `Statement.then` for the first of '', '1', '2', ... with which a sequence's name is free."""
+
+MARKS = {"hatidata: identity always": "a", "hatidata: identity by default": "d"}
+"""Comments of the sequences of Postgres's identities, and what pg_attribute calls these."""
+
+Numbering = tuple[int, int, int, int, bool]
+"""start, step, least, most, cycle of a sequence."""
 
 _D = exp.DType
 _SERIALS: dict[exp.DType, tuple[exp.DType, int]] = {
@@ -75,8 +84,12 @@ def taken(
         yield from _statements(table, column.this, temporary, None, bounds)
     else:
         _not_null(column)
-        counted = _counted(found[0].args["kind"], column.args["kind"])
-        yield from _statements(table, column.this, temporary, f"{FREE}", counted)
+        identity = found[0].args["kind"]
+        counted = _counted(identity, column.args["kind"])
+        always = isinstance(identity, exp.GeneratedAsIdentityColumnConstraint) and identity.this
+        mark = next(text for text, kind in MARKS.items() if (kind == "a") == bool(always))
+        named = [*places(table), folded(table.this)]
+        yield from numbered(named, folded(column.this), temporary, mark, counted)
 
 
 def take_all(tree: exp.Expr) -> list[str]:
@@ -123,8 +136,8 @@ def _not_null(column: exp.ColumnDef) -> None:
         column.append("constraints", exp.ColumnConstraint(kind=kind))
 
 
-def _counted(kind: exp.Expr, of: exp.DataType) -> tuple[int, int, int, int, bool]:
-    """start, step, least, most, cycle of an identity as Postgres has it."""
+def _counted(kind: exp.Expr, of: exp.DataType) -> Numbering:
+    """How an identity counts as Postgres has it."""
     step = number(kind.args.get("increment"))
     bound = _MOST.get(of.this, 2**63 - 1)
     least, most = (1, bound) if step > 0 else (-bound - (bound < 2**63 - 1), -1)
@@ -142,20 +155,40 @@ def _statements(
     column: exp.Expr,
     temporary: bool,
     number_of: str | None,
-    counted: tuple[int, int, int, int, bool],
+    counted: Numbering,
+) -> Iterator[str]:
+    where = places(table) or ([] if temporary else [SCHEMA])
+    name = _name(folded(table.this), folded(column), number_of)
+    yield from _counting([*where, folded(table.this)], folded(column), name, temporary, counted)
+
+
+def numbered(
+    table: Sequence[str], column: str, temporary: bool, mark: str, counted: Numbering
+) -> Iterator[str]:
+    """The statements that make a column of a table that is there an identity. mark: of `MARKS`."""
+    places = table[:-1] or ([] if temporary else [SCHEMA])
+    name = _name(table[-1], column, FREE)
+    yield from _counting([*places, table[-1]], column, name, temporary, counted)
+    yield f"COMMENT ON SEQUENCE {quoted(*places, name)} IS {literal(mark)}"
+
+
+def _counting(
+    table: list[str], column: str, name: str, temporary: bool, counted: Numbering
 ) -> Iterator[str]:
     start, step, least, most, cycle = counted
-    name = f"{folded(table.this)}_{folded(column)}_"
-    name += f"{UNIQUE}_identity" if number_of is None else f"seq{number_of}"
-    where = places(table) or ([] if temporary else [SCHEMA])
-    sequence = quoted(*where, name)
-    target = quoted(*where, folded(table.this))
+    *where, _ = table
     default = f"nextval({literal(quoted(*where[-1:], name))})"
     yield (
-        f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {sequence} INCREMENT BY {step} "
+        f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {quoted(*where, name)} INCREMENT BY {step} "
         f"MINVALUE {least} MAXVALUE {most} START WITH {start}{' CYCLE' if cycle else ''}"
     )
-    yield f"ALTER TABLE {target} ALTER COLUMN {quoted(folded(column))} SET DEFAULT {default}"
+    yield f"ALTER TABLE {quoted(*table)} ALTER COLUMN {quoted(column)} SET DEFAULT {default}"
+
+
+def _name(table: str, column: str, number_of: str | None) -> str:
+    """Of what numbers a column. number_of: None for Snowflake's."""
+    ending = f"{UNIQUE}_identity" if number_of is None else f"seq{number_of}"
+    return f"{table}_{column}_{ending}"
 
 
 def bounds_of(start: int, step: int) -> tuple[int, int]:

@@ -15,13 +15,13 @@ from proxy.errors import SqlError
 from proxy.sql.identities import folded, places
 from proxy.sql.reading import position_of, write_duckdb
 
-_ALL = frozenset({"DEFAULTS", "CONSTRAINTS", "INDEXES", "COMMENTS"})
-_NOTHING_HERE = frozenset({"STORAGE", "COMPRESSION", "STATISTICS", "IDENTITY", "GENERATED"})
+_ALL = frozenset({"DEFAULTS", "CONSTRAINTS", "INDEXES", "COMMENTS", "IDENTITY"})
+_NOTHING_HERE = frozenset({"STORAGE", "COMPRESSION", "STATISTICS", "GENERATED"})
 
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """source: the parts of the other table's name. wanted: of DEFAULTS, CONSTRAINTS, INDEXES, COMMENTS."""
+    """source: the parts of the other table's name. wanted: the words after INCLUDING."""
 
     source: tuple[str, ...]
     wanted: frozenset[str]

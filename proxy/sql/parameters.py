@@ -127,6 +127,8 @@ def _replaced(sql: str, texts: Mapping[int, str], start: int = 0) -> str:
 
 def _parameters(sql: str) -> Iterator[tuple[int, int, int]]:
     """(n, offset, offset behind it) of each `$n`, in the order of the text."""
+    if "$" not in sql:
+        return
     tokens = DUCKDB.tokenize(sql)
     for dollar, number in pairwise(tokens):
         if dollar.token_type != TokenType.PARAMETER or number.start != dollar.end + 1:

@@ -41,6 +41,14 @@ class PlanCache:
 
     def plan(self, text: str, dialect: Dialect) -> tuple[Statement, ...]:
         """The statements of a message; raises SqlError 42601 for what is not SQL."""
+        found = self.find(text, dialect)
+        if found is None:
+            found = planned(text, dialect)
+            self.keep(text, dialect, found)
+        return found
+
+    def find(self, text: str, dialect: Dialect) -> tuple[Statement, ...] | None:
+        """The statements of a message that is known; counts."""
         key = (text, dialect)
         found = self._plans.get(key)
         if found is not None:
@@ -48,22 +56,13 @@ class PlanCache:
             self._plans.move_to_end(key)
             return found
         self.misses += 1
-        with uncollected():
-            if dialect.parameters:
-                with planned_under(dialect.parameters):
-                    made = plan_message(text, dialect)
-            else:
-                made = plan_message(text, dialect)
-        for statement in made:
-            if statement.refused is not None:
-                # A kept error must not keep the frames and trees that it was raised among.
-                statement.refused.__cause__ = statement.refused.__context__ = None
-                statement.refused.__traceback__ = None
-        if len(text) <= self.MAX_TEXT and self._capacity:
-            self._keep(key, made)
-        return made
+        return None
 
-    def _keep(self, key: tuple[str, Dialect], made: tuple[Statement, ...]) -> None:
+    def keep(self, text: str, dialect: Dialect, made: tuple[Statement, ...]) -> None:
+        """A message's statements, made by `planned`."""
+        if len(text) > self.MAX_TEXT or not self._capacity:
+            return
+        key = (text, dialect)
         self._plans[key] = made
         self._bytes += len(key[0])
         while len(self._plans) > self._capacity or self._bytes > self._max_bytes:
@@ -71,4 +70,20 @@ class PlanCache:
             self._bytes -= len(text)
 
 
-__all__ = ["Dialect", "PlanCache", "Route", "Statement", "plan_message"]
+def planned(text: str, dialect: Dialect) -> tuple[Statement, ...]:
+    """The statements of a message; raises SqlError 42601 for what is not SQL."""
+    with uncollected():
+        if dialect.parameters:
+            with planned_under(dialect.parameters):
+                made = plan_message(text, dialect)
+        else:
+            made = plan_message(text, dialect)
+    for statement in made:
+        if statement.refused is not None:
+            # A kept error must not keep the frames and trees that it was raised among.
+            statement.refused.__cause__ = statement.refused.__context__ = None
+            statement.refused.__traceback__ = None
+    return made
+
+
+__all__ = ["Dialect", "PlanCache", "Route", "Statement", "plan_message", "planned"]

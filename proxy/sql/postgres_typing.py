@@ -16,7 +16,7 @@ Where a type is not known, nothing is changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -26,9 +26,19 @@ from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
-from proxy.sql.postgres_floats import finite, may_be_doubled
+from proxy.sql.postgres_floats import may_be_doubled
 from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out
-from proxy.sql.postgres_literals import cast, duck_type, is_read, literal_of
+from proxy.sql.postgres_literals import is_read, literal_of
+from proxy.sql.postgres_retyping import (
+    as_written,
+    branches,
+    check,
+    give_type,
+    is_checked,
+    of_enum,
+    stands_in,
+    widen,
+)
 from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of, write_duckdb
 
@@ -78,7 +88,6 @@ _SPELLED: dict[type, str] = {
     exp.LT: "<",
     exp.LTE: "<=",
 }
-_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
 # The types that an output is cast to, whatever DuckDB's own function gave.
 _GIVEN = frozenset((*INTEGERS, *_FLOATS, "date", "timestamptz"))
 # An array's type does not say how many dimensions it has: only of these it is sure.
@@ -169,14 +178,14 @@ class Typing(Documents):
         changed = self.compare_documents() or changed
         for literal, kind in self._literals.values():
             if isinstance(kind, EnumType):
-                literal.replace(_of_enum(literal, kind))
+                literal.replace(of_enum(literal, kind))
                 changed = True
             elif is_read(kind):
                 literal.replace(literal_of(literal, kind, zone))
                 changed = True
         for moment in self._moments:
             if isinstance(moment.this, exp.Literal) and moment.this.is_string:
-                moment.set("this", literal_of(_as_written(moment.this), "timestamptz", zone))
+                moment.set("this", literal_of(as_written(moment.this), "timestamptz", zone))
                 changed = True
         for node, left, right, kind in self._operations.values():
             changed = self._calculated(node, left, right, kind) or changed
@@ -193,7 +202,7 @@ class Typing(Documents):
             make_narrow(table)
             changed = True
         for select, index, kind in self._outputs:
-            changed = _give_type(select, index, kind) or changed
+            changed = give_type(select, index, kind) or changed
         return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
 
     # --- what is noted ------------------------------------------------------------------------
@@ -227,7 +236,7 @@ class Typing(Documents):
         node = bare(node)
         if not isinstance(node, exp.Literal) or not node.is_string or kind in (None, UNKNOWN):
             return
-        if not isinstance(_outer(node), exp.Cast | exp.TryCast):
+        if not isinstance(stands_in(node), exp.Cast | exp.TryCast):
             self._literals.setdefault(id(node), (node, kind))
 
     def _now(self, node: exp.Expr | None, kind: Type) -> Type:
@@ -385,7 +394,7 @@ class Typing(Documents):
         self._names = names
         for index, output in enumerate(outputs or ()):
             if output.kind in _GIVEN:
-                self._outputs += [(branch, index, output.kind) for branch in _branches(node)]
+                self._outputs += [(branch, index, output.kind) for branch in branches(node)]
         return outputs
 
     # --- what is changed ----------------------------------------------------------------------
@@ -397,17 +406,17 @@ class Typing(Documents):
         if "float4" in kinds and kind == "float8":
             for side, own in zip((left, right), kinds, strict=True):
                 if own == "float4":
-                    changed = _widen(side, "float8") or changed
+                    changed = widen(side, "float8") or changed
         elif "int2" in kinds and kind in ("int4", "int8"):
             for side, own in zip((left, right), kinds, strict=True):
                 if own == "int2":
-                    changed = _widen(side, kind) or changed
+                    changed = widen(side, kind) or changed
         if kind == "numeric" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
             node.expression.set("this", "pg_exact_quotient_")
             changed = True
-        if kind in _FLOATS and not _is_checked(node) and may_be_doubled(node):
+        if kind in _FLOATS and not is_checked(node) and may_be_doubled(node):
             changed = True
-            _check(node)
+            check(node)
         return changed
 
 
@@ -436,105 +445,6 @@ def _joined(side: exp.Expr) -> exp.Expr:
 
 def _is_quotient_of_aggregates(node: exp.Dot) -> bool:
     return node.expression.name.lower() == "pg_div_of_aggregates_"
-
-
-def _widen(side: exp.Expr, kind: str) -> bool:
-    parent, key, index = side.parent, side.arg_key, side.index
-    if parent is None or key is None:
-        return False
-    parent.set(key, cast(side, kind), index=index)
-    return True
-
-
-def _is_checked(node: exp.Expr) -> bool:
-    """Whether a node stands in a check already, which the text alone has called for."""
-    outer = _outer(node)
-    return isinstance(outer, exp.Anonymous) and outer.name.lower() == "pg_finite_"
-
-
-def _check(node: exp.Expr) -> None:
-    parent, key, index = node.parent, node.arg_key, node.index
-    inner = node.expression if isinstance(node, exp.Dot) else node
-    sides = (
-        inner.expressions if isinstance(inner, exp.Anonymous) else [inner.this, inner.expression]
-    )
-    made = finite(node, list(sides))
-    if parent is not None and key is not None:
-        parent.set(key, made, index=index)
-
-
-def _as_written(literal: exp.Literal) -> exp.Literal:
-    """With the era where Postgres has it: DuckDB's stands behind the date."""
-    date, era, rest = literal.this.partition(" (BC)")
-    if not era:
-        return literal
-    made = exp.Literal.string(f"{date}{rest} BC")
-    made.meta.update(literal.meta)
-    return made
-
-
-def _of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
-    """A text beside an enum is one of its values: DuckDB would compare the two as texts."""
-    if literal.this not in kind.values:
-        message = f'invalid input value for enum: "{literal.this}"'
-        raise SqlError("22P02", message, position=position_of(literal))
-    values = [exp.Literal.string(value) for value in kind.values]
-    to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
-    return exp.Cast(this=literal.copy(), to=to)
-
-
-def _branches(node: exp.Expr | None) -> Iterator[exp.Select]:
-    """The SELECTs whose rows a set operation puts together."""
-    if isinstance(node, exp.Select):
-        yield node
-    elif isinstance(node, exp.SetOperation):
-        yield from _branches(node.this)
-        yield from _branches(node.expression)
-    elif isinstance(node, exp.Subquery):
-        yield from _branches(node.this)
-
-
-def _give_type(select: exp.Select | exp.Returning, index: int, kind: str) -> bool:
-    """Casts an output; what has no name of its own would lose the one that the engine gives it."""
-    if index >= len(select.expressions):
-        return False
-    projection = select.expressions[index]
-    if isinstance(projection, exp.Column) and _reads_more_than_tables(select):
-        alias = exp.Alias(this=projection, alias=exp.to_identifier(projection.name, quoted=True))
-        select.set("expressions", alias, index=index)
-        projection = alias
-    if not isinstance(projection, exp.Alias):
-        return False
-    value = bare(projection.this)
-    if isinstance(value, _PLAIN) or (isinstance(value, exp.Neg) and isinstance(value.this, _PLAIN)):
-        return False
-    if isinstance(value, exp.Column) and not _reads_more_than_tables(select):
-        return False
-    to = duck_type(kind)
-    if isinstance(value, exp.Cast) and value.to == to:
-        return False
-    projection.set("this", cast(projection.this, kind))
-    return True
-
-
-def _reads_more_than_tables(select: exp.Select | exp.Returning) -> bool:
-    """Whether a column may be one that a function or an unnamed expression made."""
-    from_ = select.args.get("from_")
-    sources = [from_.this] if from_ is not None else []
-    sources += [join.this for join in select.args.get("joins") or ()]
-    sources += select.args.get("laterals") or ()
-    return any(
-        not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier)
-        for source in sources
-    )
-
-
-def _outer(node: exp.Expr) -> exp.Expr | None:
-    """What an expression stands in, brackets aside."""
-    outer = node.parent
-    while isinstance(outer, exp.Paren):
-        outer = outer.parent
-    return outer
 
 
 def _akin(one: str, other: str) -> bool:

@@ -98,6 +98,7 @@ class SetSchema:
 class DropColumn:
     name: str
     exists: bool
+    cascades: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +154,15 @@ Edit = (
 class Rebuilds:
     """An ALTER TABLE as edits. table: the parts of its name; exists: IF EXISTS.
 
-    native: DuckDB may be able to do each by itself, as a statement of its own.
+    native: DuckDB may be able to do each by itself, as a statement of its own. of_postgres: views that
+    read a column are in the way of its end, or go with it.
     """
 
     table: tuple[str, ...]
     edits: tuple[Edit, ...]
     exists: bool
     native: bool
+    of_postgres: bool = False
 
 
 def name_renamed_column(tree: exp.Expr) -> None:
@@ -324,7 +327,10 @@ class _Reading:
         if edit is None or not all(isinstance(one, (exp.Table, exp.Column)) for one in named):
             return None
         exists = bool(action.args.get("exists"))
-        return [edit(folded(one.this), exists) for one in named]
+        if edit is DropConstraint:
+            return [DropConstraint(folded(one.this), exists) for one in named]
+        cascades = bool(action.args.get("cascade"))
+        return [DropColumn(folded(one.this), exists, cascades) for one in named]
 
     def rename_column(self, action: exp.RenameColumn) -> list[Edit] | None:
         if action.args.get("exists"):

@@ -9,7 +9,8 @@ from proxy.sql.compound import ResultScan
 
 
 def _refused(token: Token, what: str) -> SqlError:
-    return SqlError("0A000", f"{what} is not supported", position=token.start + 1)
+    hint = "Count back from the statement before: LAST_QUERY_ID(-1), LAST_QUERY_ID(-2)."
+    return SqlError("0A000", f"{what} is not supported", hint=hint, position=token.start + 1)
 
 
 def result_scan(text: str, start: int, end: int, found: list[Token]) -> ResultScan | None:

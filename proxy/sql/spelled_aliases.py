@@ -106,10 +106,24 @@ def _uses(select: exp.Select, alias: exp.Alias) -> list[exp.Column]:
         for column in select.find_all(exp.Column)
         if column.name.lower() == name
         and not column.table
-        and column.find_ancestor(exp.Select, exp.From, exp.Join, exp.Lateral) is select
+        and _query_of(column) is select
         and not any(one is alias or id(one) in before for one in _above(column))
         and not _stands_alone(column, select)
     ]
+
+
+def _query_of(column: exp.Column) -> exp.Expr | None:
+    """The SELECT that a column stands in, with the conditions of its joins, not with its sources."""
+    below: exp.Expr = column
+    for node in _above(column.parent):
+        if isinstance(node, exp.Select):
+            return node
+        if isinstance(node, (exp.From, exp.Lateral)):
+            return None
+        if isinstance(node, exp.Join) and below.arg_key != "on":
+            return None
+        below = node
+    return None
 
 
 def _above(node: exp.Expr | None) -> Iterator[exp.Expr]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -41,24 +41,29 @@ class Copies:
 class Alters:
     """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
 
-    new: the name that it gets.
+    new: the name that it gets. of_postgres: views follow it. view: it is ALTER VIEW.
     """
 
     table: tuple[str, ...]
     of_view: str
     new: str
+    of_postgres: bool = False
+    view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Drops:
     """DROP TABLE, or CREATE OR REPLACE, which the sequences of the table's own follow. table: its name.
 
-    view: it is DROP VIEW. cascades: the views over it go, too, as in Postgres.
+    view: it is DROP VIEW; schema: DROP SCHEMA. cascades: the views over it go, too, as in Postgres. restricts: it is
+    refused while something depends on the relation.
     """
 
     table: tuple[str, ...]
     view: bool = False
     cascades: bool = False
+    restricts: bool = False
+    schema: bool = False
 
 
 @dataclass(frozen=True, init=False)
@@ -163,3 +168,7 @@ class Dialect:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[type[Dialect], tuple[Any, ...]]:
+        # Made anew in another process, where texts have other hashes.
+        return Dialect, tuple([getattr(self, one.name) for one in fields(self) if one.init])

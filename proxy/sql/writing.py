@@ -102,6 +102,7 @@ def define(
             nodes = listed(tree)
         sql = write(tree, nodes, source, dialect, grammar, changed=changed)
     copies = divided.copies if divided is not None else None
+    of_postgres = rewritten and not is_snowflake(dialect)
     notice = divided.notice if divided is not None else ""
     return Definition(
         sql,
@@ -110,7 +111,7 @@ def define(
         copies
         or made_like
         or anew
-        or (alters(tree) or drops(tree, rewritten and not is_snowflake(dialect)) if sql else None),
+        or (alters(tree, of_postgres) or drops(tree, of_postgres) if sql else None),
         divided.tag if divided is not None else "",
         notice or deferred,
         deep=bool(then) or anew is not None or bool(copies),
@@ -157,6 +158,8 @@ def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | 
         return rewrite(made), list(then)
 
     found = rebuilds(tree, rewrite, define)
-    if found is not None and len(found.edits) > 1 and not is_snowflake(dialect):
-        found = replace(found, native=False)  # DuckDB takes one change at a time
+    if found is not None and not is_snowflake(dialect):
+        # DuckDB takes one change at a time.
+        native = found.native and len(found.edits) == 1
+        found = replace(found, native=native, of_postgres=True)
     return found

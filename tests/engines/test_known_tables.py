@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,6 @@ from proxy.engines.duck import DuckEngine, DuckSession
 from proxy.engines.duck_names import DATABASE
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[DuckEngine]:
-    made = DuckEngine(tmp_path / f"{DATABASE}.duckdb")
-    yield made
-    made.close()
 
 
 @pytest.fixture

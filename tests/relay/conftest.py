@@ -9,7 +9,7 @@ import pytest
 from tests.relay.pooled import OBJECTS, OPTIONS, Pooled, pooled
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def pool() -> Iterator[Pooled]:
     with pooled(*OPTIONS) as running:
         running.as_admin(OBJECTS)

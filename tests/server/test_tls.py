@@ -9,12 +9,17 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+
+from proxy.demo.server import ServerProcess
+from tests.conftest import Running
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="no openssl to make keys with"
@@ -35,10 +40,21 @@ def _certificate(directory: Path, name: str) -> tuple[Path, Path]:
     return certificate, key
 
 
-@pytest.fixture
-def secured(start_server: Callable[..., Any], tmp_path: Path) -> Any:
-    certificate, key = _certificate(tmp_path, "first")
-    return start_server("--tls-cert", str(certificate), "--tls-key", str(key))
+@dataclass(frozen=True)
+class _Secured(Running):
+    """directory: of the certificate and its key."""
+
+    directory: Path
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[_Secured]:
+    with tempfile.TemporaryDirectory(prefix="hd") as root:
+        directory = Path(root)
+        certificate, key = _certificate(directory, "first")
+        options = ("--tls-cert", str(certificate), "--tls-key", str(key))
+        with ServerProcess(directory, *options) as up:
+            yield _Secured(up, directory)
 
 
 def _name_served(port: int, direct: bool) -> str:
@@ -66,7 +82,7 @@ def _name_served(port: int, direct: bool) -> str:
     return subject.stdout.strip().rpartition("=")[2].strip()
 
 
-def test_drivers_connect_with_tls_and_move_much_data(secured: Any) -> None:
+def test_drivers_connect_with_tls_and_move_much_data(secured: _Secured) -> None:
     with secured.connect(sslmode="require") as connection:
         assert connection.pgconn.ssl_in_use
         rows = connection.execute("SELECT i, repeat('x', 100) FROM range(100000) t(i)").fetchall()
@@ -74,39 +90,44 @@ def test_drivers_connect_with_tls_and_move_much_data(secured: Any) -> None:
         assert rows[-1] == (99_999, "x" * 100)
 
 
-def test_the_certificate_is_verified_by_those_who_ask(secured: Any, tmp_path: Path) -> None:
+def test_the_certificate_is_verified_by_those_who_ask(secured: _Secured) -> None:
     url = secured.url.replace("127.0.0.1", "localhost")
     options: dict[str, Any] = {
         "sslmode": "verify-full",
-        "sslrootcert": str(tmp_path / "server.crt"),
+        "sslrootcert": str(secured.directory / "server.crt"),
     }
     with psycopg.connect(url, **options) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_clients_without_tls_are_still_served(secured: Any) -> None:
+def test_clients_without_tls_are_still_served(secured: _Secured) -> None:
     with secured.connect(sslmode="disable") as connection:
         assert not connection.pgconn.ssl_in_use
 
 
-def test_tls_from_the_first_byte(secured: Any) -> None:
+def test_tls_from_the_first_byte(secured: _Secured) -> None:
     assert _name_served(secured.port, direct=True) == "first"
 
 
 def test_sighup_takes_the_renewed_certificate_and_keeps_the_old_one_if_it_is_broken(
-    secured: Any, tmp_path: Path
+    secured: _Secured,
 ) -> None:
     kept = secured.connect(sslmode="require")
-    _certificate(tmp_path, "second")
+    _certificate(secured.directory, "second")
     os.kill(secured.pid, signal.SIGHUP)
     while _name_served(secured.port, direct=False) != "second":
         pass
-    (tmp_path / "server.crt").write_text("no certificate")
+    (secured.directory / "server.crt").write_text("no certificate")
     os.kill(secured.pid, signal.SIGHUP)
     while "not reloaded" not in secured.process.log():
         pass
     assert _name_served(secured.port, direct=False) == "second"
     assert kept.execute("SELECT 1").fetchone() == (1,)
+    kept.close()
+    _certificate(secured.directory, "first")
+    os.kill(secured.pid, signal.SIGHUP)
+    while _name_served(secured.port, direct=False) != "first":
+        pass
 
 
 def test_a_certificate_that_is_none_stops_the_start(tmp_path: Path) -> None:

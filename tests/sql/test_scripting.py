@@ -47,6 +47,11 @@ BLOCKS: list[tuple[str, Any]] = [
         [(1,), (2,)],
     ),
     (
+        "declare t int default 0; c cursor for select column1 a from values (1), (2);"
+        " begin open c; for r in c do t := t + r.a; end for; close c; return t; end",
+        3,
+    ),
+    (
         "begin let c cursor for select 5; let x int; open c; fetch c into x; close c; return x; end",
         5,
     ),

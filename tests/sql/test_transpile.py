@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from typer.testing import CliRunner
+
+from proxy.cli import app
 
 
-def transpile(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "proxy.cli", "transpile", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
+@dataclass
+class _Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def transpile(*arguments: str, given: str = "") -> _Done:
+    """The command within this process: to start one costs more than what it does."""
+    done = CliRunner().invoke(app, ["transpile", *arguments], input=given)
+    return _Done(done.exit_code, done.stdout, done.stderr)
+
+
+def test_it_is_a_command() -> None:
+    command = [sys.executable, "-m", "proxy.cli", "transpile", "-"]
+    done = subprocess.run(
+        command, input="selec 1", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("-:1:1: 42601: ")
 
 
 def test_it_shows_what_duckdb_is_given() -> None:

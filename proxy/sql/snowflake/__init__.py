@@ -24,6 +24,7 @@ from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import (
     aggregate,
     collation,
+    comparing,
     conversion,
     core,
     datetime,
@@ -52,6 +53,7 @@ MACRO_DATABASE = "_sf"
 _FAMILIES = (
     aggregate,
     collation,
+    comparing,
     conversion,
     core,
     datetime,
@@ -188,6 +190,11 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     if calls and overloads.bind_too_late(calls, nodes):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
+
+
+def bound_late(tree: exp.Expr) -> exp.Expr:
+    """A tree of DuckDB's, changed in place: macros of several forms over what DuckDB binds late."""
+    return overloads.bind_late(tree, registry.OVERLOADED)
 
 
 def _reshape(nodes: Listing) -> bool:

@@ -273,20 +273,6 @@ def _change_event(arguments: list[exp.Expr]) -> exp.Expr:
     return sf("changes_", duck("list", *arguments))
 
 
-@node(exp.Count)
-def _count(call: exp.Count) -> exp.Expr | None:
-    """COUNT(a, b) counts rows in which none is NULL."""
-    value = call.this
-    if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
-        raise unsupported("COUNT(t.*)", call, "Name the columns that must not be NULL.")
-    others = call.expressions
-    if not others or isinstance(value, exp.Distinct):
-        return None
-    tests = [exp.Not(this=exp.Is(this=one, expression=exp.Null())) for one in (value, *others)]
-    condition = tests[0] if len(tests) == 1 else exp.and_(*tests, copy=False)
-    return exp.CountIf(this=condition)
-
-
 @node(exp.ApproxQuantile)
 def _approx_percentile(call: exp.ApproxQuantile) -> None:
     """The estimate is a FLOAT, between two whole numbers too."""

@@ -16,7 +16,7 @@ from proxy.sql.snowflake.registry import (
     unsupported,
 )
 from proxy.sql.snowflake.semistructured import unquoted
-from proxy.sql.snowflake.types import cast_to
+from proxy.sql.snowflake.types import cast_to, check_digits
 from proxy.sql.snowflake.zoned import clock, has_offset, offset, once, pair_of
 
 _D = exp.DType
@@ -55,6 +55,8 @@ def _number(arguments: list[exp.Expr], *, safe: bool) -> exp.Expr:
         value, rest = read(value, rest[0], safe=safe), rest[1:]
     elif rest and not isinstance(rest[0], exp.Literal):
         raise unsupported("a number format that is not a literal", rest[0])
+    elif not safe:
+        check_digits(value)
     precision, scale = 38, 0
     if rest:
         precision = int(rest[0].name)
@@ -77,6 +79,8 @@ def _to_double(arguments: list[exp.Expr]) -> exp.Expr:
     value = arguments[0]
     if len(arguments) > 1:
         value = read(value, _literal(arguments[1]), safe=False)
+    else:
+        check_digits(value)
     return cast(value, _D.DOUBLE)
 
 

@@ -21,6 +21,7 @@ from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_functions import unquote_bounds
 from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.reading import position_of
+from proxy.sql.snowflake import comparing
 from proxy.sql.snowflake.overloads import is_bound_late
 from proxy.sql.snowflake.registry import (
     FUNCTIONS,
@@ -65,6 +66,20 @@ def _with_variants(rule: NodeRule | None) -> NodeRule:
 
 for _kind in (exp.Case, exp.If, exp.Coalesce):
     NODES[_kind] = _with_variants(NODES.get(_kind))
+
+
+def _preceded(first: NodeRule, rule: NodeRule | None) -> NodeRule:
+    def both(node: exp.Expr) -> exp.Expr | None:
+        made = first(node)
+        if made is not None:
+            return made
+        return rule(node) if rule is not None else None
+
+    return both
+
+
+for _kind, _first in comparing.FIRST.items():
+    NODES[_kind] = _preceded(_first, NODES.get(_kind))
 NODES[exp.Merge] = raise_on_second_match
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together
@@ -114,10 +129,44 @@ _ABSENT = frozenset(
         *("GET_ABSOLUTE_PATH", "GET_RELATIVE_PATH", "TRY_TO_FILE", "TO_DECFLOAT"),
         *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD", "VALIDATE"),
         *("TRY_TO_GEOMETRY", "CURRENT_ORGANIZATION_USER"),
+        *(
+            "CLASSIFY_TEXT",
+            "COMPLETE",
+            "SENTIMENT",
+            "SUMMARIZE",
+            "EXTRACT_ANSWER",
+            "EMBED_TEXT_768",
+        ),
+        *("EMBED_TEXT_1024", "ESTIMATE_REMAINING_DML_RECLUSTERING", "BITMAP_TO_ARRAY"),
+        *("GET_CONDITION_QUERY_UUID", "CURRENT_IS_ROLE_ACTIVATED", "GET_PYTHON_PROFILER_OUTPUT"),
         *("ARRAY_CONSTRUCT_STRUCTURED", "ACCUMULATE", "TO_UUID", "TRY_TO_UUID"),
     }
 )
 """Functions of Snowflake's that have no counterpart: of its cloud, its files, its newest types."""
+
+
+_HINTS = {
+    "ST_": "Shapes other than points are few here; compute it before the data is loaded.",
+    "SYSTEM$": "It is about Snowflake's cloud, of which there is none here.",
+    "AI_": "No model is served here; ask one outside, and store its answer.",
+    "VECTOR_": "VECTOR_L2_DISTANCE, VECTOR_L1_DISTANCE, VECTOR_INNER_PRODUCT and"
+    " VECTOR_COSINE_SIMILARITY are there.",
+}
+_FILES = ("URL", "FILE", "PATH", "STAGE_LOCATION")
+
+
+def _hint_for(name: str) -> str:
+    for family, hint in _HINTS.items():
+        if name.startswith(family):
+            return hint
+    if name.startswith("FL_") or name.endswith(_FILES):
+        return "Files are those of stages: LIST them, COPY INTO tables from them."
+    return "It hangs on what only Snowflake's cloud, or its newest types, have."
+
+
+@node(exp.CurrentOrganizationUser)
+def _organization_user(call: exp.Expr) -> None:
+    raise unsupported("function CURRENT_ORGANIZATION_USER", call, "Ask CURRENT_USER().")
 
 
 @node(exp.Anonymous)
@@ -129,7 +178,7 @@ def _anonymous(call: exp.Anonymous) -> exp.Expr | None:
     rule = FUNCTIONS.get(upper)
     if rule is None:
         if upper.startswith(_UNKNOWN_FAMILIES) or upper in _ABSENT:
-            raise unsupported(f"function {upper}", call)
+            raise unsupported(f"function {upper}", call, _hint_for(upper))
         return None
     try:
         return placed(rule(call.expressions), call)
@@ -149,10 +198,22 @@ def _column(column: exp.Column) -> exp.Expr | None:
         return in_place(column, column.parent, column.arg_key)
     name = column.this
     if isinstance(name, exp.Identifier) and name.this.lower() == "nextval":
+        if _is_source(sequence, column):
+            return None
         parts = [column.args.get("catalog"), column.args.get("db"), sequence]
         path = ".".join(part.sql() for part in parts if part is not None)
         return duck("nextval", exp.Literal.string(path))
     return None
+
+
+def _is_source(name: exp.Identifier, column: exp.Column) -> bool:
+    """Whether a table of the query's own, such as TABLE(GETNEXTVAL(...)), has the name."""
+    query = column.parent_select
+    if query is None:
+        return False
+    sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
+    held = [source.this for source in sources if source is not None]
+    return any(one.alias_or_name.lower() == name.this.lower() for one in held)
 
 
 _INT32 = 2_147_483_647

@@ -44,6 +44,8 @@ ONE_FORM = {
     "_sf.to_varchar_": "_sf.any_text_",
     "_sf.text_": "_sf.any_text_",
     "_sf.number_": "_sf.any_number_",
+    "_sf.counted_": "_sf.any_counted_",
+    "_sf.beside_": "_sf.any_beside_",
     "_sf.to_timestamp_": "_sf.any_timestamp_",
     "_sf.to_timestamptz_": "_sf.any_timestamptz_",
     "_sf.to_date_": "_sf.any_date_",
@@ -141,6 +143,8 @@ def _create(create: exp.Create) -> exp.Expr | None:
         return None
     kept = []
     for one in properties.expressions:
+        if isinstance(one, exp.TemporaryProperty):
+            _without_schema(create, kind)
         if isinstance(one, _KEPT):
             kept.append(one)
         elif not isinstance(one, _LEFT_OUT) and one.name.lower() not in _LEFT_OUT_NAMES:
@@ -155,6 +159,18 @@ def _create(create: exp.Create) -> exp.Expr | None:
     else:
         create.set("properties", None)
     return None
+
+
+def _without_schema(create: exp.Create, kind: str) -> None:
+    """Raises 0A000 for a temporary relation with a schema: the engine keeps them all in one place."""
+    made = create.this.this if isinstance(create.this, exp.Schema) else create.this
+    schema = made.args.get("db") if isinstance(made, exp.Table) else None
+    if schema is not None and schema.name.lower() not in _OF_TEMPORARY:
+        hint = "Name it without a schema: it is found from every schema, by this session alone."
+        raise unsupported(f"CREATE TEMPORARY {kind} in a schema", create, hint)
+
+
+_OF_TEMPORARY = frozenset({"temp", "pg_temp", "main"})
 
 
 @node(exp.ColumnDef)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.constraint_names import rules_of
 from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, taken
 from proxy.sql.quoting import quoted
 from proxy.sql.snowflake.recorded_keys import only_record
@@ -228,6 +229,7 @@ def _kept_key(name: str, columns: list[exp.Expr], reference: exp.Expr | None) ->
         "schema": where[-1] if where else "",
         "table": folded(named.this),
         "references": [folded(c) for c in target.expressions] if target is not named else [],
+        **dict(rules_of(reference)),
     }
     said = exp.Is(this=text(json.dumps(kept)), expression=exp.Null())
     return exp.CheckColumnConstraint(this=exp.Not(this=said))

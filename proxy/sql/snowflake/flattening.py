@@ -37,6 +37,10 @@ def number_split_rows(select: exp.Select) -> None:
         source = holder if isinstance(holder, exp.Lateral) else holder.this
         if isinstance(source, (exp.Lateral, exp.TableFromRows)):
             if isinstance(source.this, SPLITTING):
+                for index, table in enumerate(tables):
+                    if isinstance(table, (exp.Subquery, exp.Values)) and not _name(table):
+                        unnamed = exp.to_identifier(f"_source{index}")
+                        table.set("alias", exp.TableAlias(this=unnamed))
                 splits.append(source)
                 ready[id(source)] = [_name(table) for table in tables]
         else:
@@ -60,7 +64,7 @@ def _number_tables(
     for table in tables:
         name = _name(table)
         wanted = any(name in ready[id(split)] for split in correlated)
-        if wanted and name and isinstance(table, (exp.Table, exp.Subquery)):
+        if wanted and name and isinstance(table, (exp.Table, exp.Subquery, exp.Values)):
             names[name.lower()] = _number(select, table, len(names) + 1)
     for index, split in enumerate(splits):
         if split in correlated:
@@ -97,7 +101,7 @@ def _keep_lists(select: exp.Select) -> None:
             alone = False
         if not name or name in before:
             return
-        if is_split or isinstance(source, (exp.Table, exp.Subquery)):
+        if is_split or isinstance(source, (exp.Table, exp.Subquery, exp.Values)):
             before[name] = source
 
 

@@ -13,25 +13,14 @@ from itertools import pairwise
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.control_plane import name_set
 
 _QUERIES = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN})
-_OTHERS = frozenset(
-    {
-        *("SHOW", "DESCRIBE", "DESC", "LIST", "LS", "CALL", "INSERT", "UPDATE", "DELETE", "MERGE"),
-        *(
-            "CREATE",
-            "ALTER",
-            "DROP",
-            "TRUNCATE",
-            "BEGIN",
-            "COMMIT",
-            "ROLLBACK",
-            "COPY",
-            "USE",
-            "SET",
-        ),
-        *("EXECUTE", "EXPLAIN", "GRANT", "REVOKE", "UNDROP"),
-    }
+_OTHERS = name_set(
+    """
+    SHOW DESCRIBE DESC LIST LS CALL INSERT UPDATE DELETE MERGE CREATE ALTER DROP TRUNCATE BEGIN COMMIT
+    ROLLBACK COPY USE SET EXECUTE EXPLAIN GRANT REVOKE UNDROP
+    """
 )
 _BEFORE_A_SOURCE = frozenset({TokenType.FROM, TokenType.JOIN, TokenType.COMMA})
 
@@ -94,14 +83,9 @@ def _read(piece: list[Token], before: list[list[Token]]) -> list[Token]:
 
 _CLAUSES = frozenset(
     {
-        *(
-            TokenType.FROM,
-            TokenType.SELECT,
-            TokenType.WHERE,
-            TokenType.GROUP_BY,
-            TokenType.ORDER_BY,
-        ),
-        *(TokenType.HAVING, TokenType.QUALIFY, TokenType.ON, TokenType.USING, TokenType.LIMIT),
+        *(TokenType.FROM, TokenType.SELECT, TokenType.WHERE, TokenType.GROUP_BY),
+        *(TokenType.ORDER_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.ON),
+        *(TokenType.USING, TokenType.LIMIT),
     }
 )
 

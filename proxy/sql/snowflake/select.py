@@ -91,12 +91,19 @@ def _spell_out_star(query: exp.Select) -> None:
 
 @node(exp.Count)
 def _count(count: exp.Count) -> exp.Expr | None:
-    """COUNT(t.*) counts the rows of t none of whose columns is NULL."""
+    """COUNT(t.*) counts the rows of t none of whose columns is NULL, COUNT(a, b) those without a NULL
+    in a and b."""
     argument = count.this
     distinct = isinstance(argument, exp.Distinct)
     one = argument.expressions[0] if distinct and argument.expressions else argument
     if one is None or not is_star(one):
-        return None
+        if distinct or not count.expressions:
+            return None
+        there = [
+            exp.Not(this=exp.Is(this=value, expression=exp.Null()))
+            for value in (argument, *count.expressions)
+        ]
+        return exp.CountIf(this=exp.and_(*there, copy=False))
     star = one.this if isinstance(one, (exp.Column, exp.ILike)) else one
     if not distinct and one is star and not any(star.args.values()):
         return None

@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.alter_spelling import one_by_one
 from proxy.sql.snowflake.flow import chained
 from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 from proxy.sql.statement import Variable
@@ -37,6 +38,8 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
         raise _refused("WITH ... AS PROCEDURE", tokens[3], "CREATE PROCEDURE, then CALL it.")
     if "'::" in said:
         tokens = _literals_first(tokens)
+    if kind in _QUERIES and "VALUES" in said:
+        tokens = _values_in_brackets(tokens)
     if kind in _QUERIES:
         if "INFORMATION_SCHEMA" in said:
             _table_functions(tokens)
@@ -337,6 +340,35 @@ def _drop(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def _values_in_brackets(tokens: list[Token]) -> list[Token]:
+    """`FROM VALUES (1), (2), LATERAL ...` as `FROM (VALUES (1), (2)), LATERAL ...`: sqlglot would take
+    what follows the comma for a row."""
+    for at in range(1, len(tokens) - 2):
+        if (
+            tokens[at].token_type != TokenType.VALUES
+            or tokens[at + 1].token_type != TokenType.L_PAREN
+            or tokens[at - 1].token_type not in (TokenType.FROM, TokenType.COMMA)
+        ):
+            continue
+        end = close_of(tokens, at + 1)
+        while _is_row(tokens, end + 2) and tokens[end + 1].token_type == TokenType.COMMA:
+            end = close_of(tokens, end + 2)
+        if end + 1 < len(tokens) and tokens[end + 1].token_type == TokenType.COMMA:
+            opened = _at(tokens[at], TokenType.L_PAREN, "(")
+            closed = _at(tokens[end], TokenType.R_PAREN, ")")
+            return _values_in_brackets(
+                [*tokens[:at], opened, *tokens[at : end + 1], closed, *tokens[end + 1 :]]
+            )
+    return tokens
+
+
+def _is_row(tokens: list[Token], at: int) -> bool:
+    """Whether a row of VALUES begins here, not a subquery."""
+    if at + 1 >= len(tokens) or tokens[at].token_type != TokenType.L_PAREN:
+        return False
+    return tokens[at + 1].token_type not in _QUERIES
+
+
 _STAR_WORDS = frozenset({"EXCLUDE", "REPLACE", "RENAME"})
 
 
@@ -362,6 +394,7 @@ def _stars(tokens: list[Token]) -> list[Token]:
 
 
 _STARTS = {
+    TokenType.ALTER: one_by_one,
     TokenType.CREATE: _create,
     TokenType.DROP: _drop,
 }

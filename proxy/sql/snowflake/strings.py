@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from sqlglot import exp
 
 from proxy.errors import SqlError
@@ -22,15 +24,52 @@ from proxy.sql.snowflake.types import as_text
 
 
 @node(exp.DPipe)
-def _concatenation(pipe: exp.DPipe) -> None:
-    """What is no text yet becomes one as a cast makes it: 1.0::FLOAT is '1'."""
+def _concatenation(pipe: exp.DPipe) -> exp.Expr | None:
+    """What is no text yet becomes one as a cast makes it: 1.0::FLOAT is '1'. Binaries stay such."""
+    left, right = pipe.args["this"], pipe.args["expression"]
+    if _is_binary(left) and _is_binary(right):
+        return _joined(left, right)
     for key in ("this", "expression"):
         pipe.set(key, as_text(pipe.args[key]))
+    return None
 
 
 @node(exp.Concat)
-def _concat(call: exp.Concat) -> None:
+def _concat(call: exp.Concat) -> exp.Expr | None:
+    if all(map(_is_binary, call.expressions)):
+        return reduce(_joined, call.expressions)
     call.set("expressions", [as_text(value) for value in call.expressions])
+    return None
+
+
+def _joined(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return sf("joined_bytes_", left, right)
+
+
+_GIVE_BINARIES = frozenset(
+    {
+        *("_sf.to_binary", "_sf.hex_decode_binary", "_sf.base64_decode_binary", "unhex"),
+        *(
+            "_sf.joined_bytes_",
+            "_sf.md5_binary",
+            "_sf.sha1_binary",
+            "_sf.sha2_binary",
+            "from_base64",
+            "encode",
+        ),
+    }
+)
+
+
+def _is_binary(value: exp.Expr) -> bool:
+    """Whether the syntax shows a BINARY."""
+    if isinstance(value, exp.Paren):
+        return _is_binary(value.this)
+    if isinstance(value, exp.Cast):
+        return value.to.this in (exp.DType.BINARY, exp.DType.VARBINARY)
+    if isinstance(value, exp.Anonymous):
+        return value.this in _GIVE_BINARIES
+    return isinstance(value, exp.HexString)
 
 
 def _number_or_null(value: exp.Expr) -> exp.Expr:

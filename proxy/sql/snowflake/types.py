@@ -21,6 +21,7 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_values import MOMENTS, to_moment
+from proxy.sql.reading import position_of
 from proxy.sql.snowflake.formats import date_text
 from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.in_force import value as value_of
@@ -363,6 +364,8 @@ def _cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         value = clock(pair)
     if (model := _input_model(kind.this, value)) is not None:
         return model
+    if kind.this in _NUMBERS:
+        check_digits(value)
     if kind.this in MOMENTS and (era := to_moment(value, kind)) is not None:
         value.set("this", era.this)
     how = _CASTS.get(kind.this)
@@ -372,6 +375,19 @@ def _cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         return exp.Cast(this=listed, to=carrier(kind) or kind)
     made = carrier(kind)
     return exp.Cast(this=value, to=made) if made is not None else None
+
+
+_NUMBERS = frozenset({*INTEGERS, _D.DECIMAL, _D.DOUBLE, _D.FLOAT})
+
+
+def check_digits(value: exp.Expr) -> None:
+    """Raises 22P02 for a literal text that is a number to DuckDB alone: `1_000`, `0x1F`."""
+    if _is_text(value) and not _NOT_DIGITS.isdisjoint(value.this):
+        message = f"Numeric value '{value.this}' is not recognized"
+        raise SqlError("22P02", message, position=position_of(value))
+
+
+_NOT_DIGITS = frozenset("_xX")
 
 
 _INPUT_FORMATS: dict[exp.DType, str] = {
@@ -439,7 +455,12 @@ def try_cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         made = default_text(value)
         length = length_of(kind)
         return made if length is None else sf("text_if_fits_", made, number(length))
-    made = cast_to(value, kind)
+    try:
+        made = cast_to(value, kind)
+    except SqlError as error:
+        if not error.sqlstate.startswith("22"):
+            raise
+        return cast(exp.Null(), (carrier(kind) or kind).this)  # a literal that is no such value
     if made is not None and (pair := pair_of(made)) is not None:
         return of_pair(duck("TRY", pair))
     return duck("TRY", made) if made is not None else None

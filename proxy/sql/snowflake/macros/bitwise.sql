@@ -43,3 +43,5 @@ CREATE OR REPLACE MACRO _sf.main.bitshiftright_(a BLOB, n) AS
     CAST(CAST(a AS BIT) >> CAST(n AS INTEGER) AS BLOB),
   (a, n) AS CAST(a AS HUGEINT) >> CAST(n AS HUGEINT);
 CREATE OR REPLACE MACRO _sf.main.bitcount(a) AS CAST(bit_count(CAST(a AS BIGINT)) AS BIGINT);
+
+CREATE OR REPLACE MACRO _sf.main.joined_bytes_(a, b) AS CAST(a AS BLOB) || CAST(b AS BLOB);

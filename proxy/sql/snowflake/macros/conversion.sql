@@ -42,6 +42,11 @@ CREATE OR REPLACE MACRO _sf.main.text_
 -- A text as a number, where numbers are counted; other types stay. (A VARIANT is seen as its JSON.)
 CREATE OR REPLACE MACRO _sf.main.any_number_(x) AS x;
 CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
+-- ... where it is compared with a number: as one that keeps its digits. (JSON null is NULL.)
+CREATE OR REPLACE MACRO _sf.main.any_counted_(x) AS x;
+CREATE OR REPLACE MACRO _sf.main.counted_
+  (x VARCHAR) AS CAST(nullif(trim(x, '"'), 'null') AS DECIMAL(38, 12)),
+  (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.to_varchar_
   (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'),
   (x TIMESTAMPTZ) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g ')
@@ -58,6 +63,9 @@ CREATE OR REPLACE MACRO _sf.main.checked_length_(s, n) AS
        THEN error('String ''' || s || ''' is too long and would be truncated in cast')
        ELSE s END;
 
+-- The text of a number. (DuckDB would read `1_000`, and `0x1F` as a whole number.)
+CREATE OR REPLACE MACRO _sf.main.only_number_(s) AS
+  CASE WHEN contains(s, '_') OR contains(s, 'x') THEN '"' || s || '"' ELSE s END;
 -- x::NUMBER(38, 0) and the types that mean it, carried as BIGINT; rounded half away from zero.
 CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
@@ -67,6 +75,7 @@ CREATE OR REPLACE MACRO _sf.main.to_int_(x) AS
       WHEN 'DOUBLE'
         THEN CAST(CAST(variant_text_(to_json(x), '$') AS DECIMAL(38, 18)) AS BIGINT)
       ELSE CAST(to_json(x) AS BIGINT) END
+    WHEN 'VARCHAR' THEN CAST(_sf.main.only_number_(CAST(x AS VARCHAR)) AS BIGINT)
     ELSE CAST(x AS BIGINT) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_int_(x) AS TRY(_sf.main.to_int_(x));
 
@@ -104,15 +113,21 @@ CREATE OR REPLACE MACRO _sf.main.without_offset_(s) AS
   CASE WHEN contains(s, ':')
        THEN regexp_replace(regexp_replace(trim(s), ' [+-]\d{4} (\d{4})$', ' \1'), '(:[0-9]{2}(\.[0-9]+)?)\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
        ELSE trim(s) END;
+-- Whether a text begins as ISO 8601 has it. (DuckDB would read `epoch`, `infinity` and `02/03/24` too.)
+CREATE OR REPLACE MACRO _sf.main.is_iso_(s) AS substr(ltrim(s), 5, 1) IN ('-', '/');
+CREATE OR REPLACE MACRO _sf.main.iso_date_(s) AS
+  CASE WHEN _sf.main.is_iso_(s) THEN TRY_CAST(s AS DATE) END;
+CREATE OR REPLACE MACRO _sf.main.clock_(s) AS
+  CASE WHEN NOT starts_with(ltrim(s), '24') THEN TRY_CAST(s AS TIME) END;
 -- The formats that Snowflake's AUTO recognises, besides ISO 8601.
 CREATE OR REPLACE MACRO _sf.main.read_timestamp_(s, plain) AS
   coalesce(
-    TRY_CAST(plain AS TIMESTAMP),
-    try_strptime(plain, [
+    CASE WHEN _sf.main.is_iso_(plain) THEN TRY_CAST(plain AS TIMESTAMP) END,
+    try_strptime(CASE WHEN regexp_matches(plain, '[0-9]') THEN plain END, [
       '%a, %d %b %Y %H:%M:%S', '%a, %d %b %Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y',
       '%d-%b-%Y', '%d-%B-%Y', '%d-%b-%y', '%a %b %d %H:%M:%S %Y', '%m/%d/%Y %H:%M','%Y/%m/%d', '%Y-%m-%dT%H:%M', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H',
       '%Y-%m-%d %H']),
-    CAST(s AS TIMESTAMP));
+    CAST(CASE WHEN TRY_CAST(s AS TIMESTAMP) IS NULL THEN s ELSE '"' || s || '"' END AS TIMESTAMP));
 CREATE OR REPLACE MACRO _sf.main.auto_timestamp_(s) AS
   list_transform([s], lambda w: CASE WHEN regexp_full_match(trim(w), '-?[0-9]+')
        THEN _sf.main.since_epoch_(CAST(trim(w) AS BIGINT))
@@ -146,24 +161,24 @@ CREATE OR REPLACE MACRO _sf.main.fixed_timestamp_(x) AS
     ELSE _sf.main.number_timestamp_(x) END;
 CREATE OR REPLACE MACRO _sf.main.fixed_date_(x) AS
   CASE typeof(x)
-    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS DATE),
+    WHEN 'VARCHAR' THEN coalesce(_sf.main.iso_date_(CAST(x AS VARCHAR)),
                                  CAST(_sf.main.fixed_moment_(CAST(x AS VARCHAR)) AS DATE))
     ELSE CAST(_sf.main.fixed_timestamp_(x) AS DATE) END;
 CREATE OR REPLACE MACRO _sf.main.fixed_time_(x) AS
   CASE typeof(x)
-    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS TIME),
+    WHEN 'VARCHAR' THEN coalesce(_sf.main.clock_(CAST(x AS VARCHAR)),
                                  CAST(_sf.main.fixed_moment_(CAST(x AS VARCHAR)) AS TIME))
     ELSE CAST(_sf.main.fixed_timestamp_(x) AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.any_date_(x) AS
   CASE typeof(x)
-    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS DATE),
+    WHEN 'VARCHAR' THEN coalesce(_sf.main.iso_date_(CAST(x AS VARCHAR)),
                                  CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS DATE))
     ELSE CAST(_sf.main.any_timestamp_(x) AS DATE) END;
 CREATE OR REPLACE MACRO _sf.main.any_time_(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
-    WHEN 'VARCHAR' THEN coalesce(TRY_CAST(CAST(x AS VARCHAR) AS TIME),
+    WHEN 'VARCHAR' THEN coalesce(_sf.main.clock_(CAST(x AS VARCHAR)),
                                  CAST(_sf.main.auto_timestamp_(CAST(x AS VARCHAR)) AS TIME))
-    WHEN 'JSON' THEN coalesce(TRY_CAST(variant_text_(to_json(x), '$') AS TIME),
+    WHEN 'JSON' THEN coalesce(_sf.main.clock_(variant_text_(to_json(x), '$')),
       CAST(_sf.main.auto_timestamp_(variant_text_(to_json(x), '$')) AS TIME))
     ELSE CAST(_sf.main.any_timestamp_(x) AS TIME) END;
 CREATE OR REPLACE MACRO _sf.main.to_timestamp_
@@ -305,3 +320,18 @@ CREATE OR REPLACE MACRO _sf.main.in_science_(s) AS
 CREATE OR REPLACE MACRO _sf.main.scientific_(x) AS
   CASE WHEN x < 0 THEN '-' ELSE '' END || CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
     THEN error('TME of a FLOAT is not supported') ELSE _sf.main.in_science_(CAST(abs(x) AS VARCHAR)) END;
+
+-- A text as what it stands beside, which is `o`; other types stay.
+CREATE OR REPLACE MACRO _sf.main.any_beside_(x, o) AS x;
+CREATE OR REPLACE MACRO _sf.main.beside_
+  (x VARCHAR, o VARCHAR) AS x,
+  (x VARCHAR, o BIGINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
+  (x VARCHAR, o HUGEINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
+  (x VARCHAR, o DECIMAL) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
+  (x VARCHAR, o DOUBLE) AS CAST(trim(x, '"') AS DOUBLE),
+  (x VARCHAR, o DATE) AS _sf.main.to_date_(x),
+  (x VARCHAR, o TIMESTAMP) AS _sf.main.to_timestamp_(x),
+  (x VARCHAR, o TIMESTAMPTZ) AS _sf.main.to_timestamptz_(x),
+  (x VARCHAR, o TIME) AS _sf.main.to_time_(x),
+  (x VARCHAR, o BOOLEAN) AS CAST(x AS BOOLEAN),
+  (x, o) AS x;

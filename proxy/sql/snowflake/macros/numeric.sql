@@ -40,6 +40,12 @@ CREATE OR REPLACE MACRO _sf.main.zeroifnull(x) AS coalesce(x, 0);
 CREATE OR REPLACE MACRO _sf.main.nullifzero(x) AS nullif(x, 0);
 CREATE OR REPLACE MACRO _sf.main.square(x) AS CAST(x AS DOUBLE) * CAST(x AS DOUBLE);
 CREATE OR REPLACE MACRO _sf.main.cot(x) AS 1 / tan(x);
+CREATE OR REPLACE MACRO _sf.main.atanh(x) AS
+  CASE WHEN abs(x) >= 1 THEN error('Invalid floating point operation: atanh(' || x || ')')
+       ELSE atanh(x) END;
+CREATE OR REPLACE MACRO _sf.main.acosh(x) AS
+  CASE WHEN x < 1 THEN error('Invalid floating point operation: acosh(' || x || ')')
+       ELSE acosh(x) END;
 CREATE OR REPLACE MACRO _sf.main.haversine(lat1, lon1, lat2, lon2) AS
   2 * 6371 * asin(sqrt(pow(sin(radians(lat2 - lat1) / 2), 2)
     + cos(radians(lat1)) * cos(radians(lat2)) * pow(sin(radians(lon2 - lon1) / 2), 2)));

@@ -1,0 +1,121 @@
+"""What is changed in a statement's tree once the types of its parts are known (`postgres_typing`).
+
+Why it exists: to note what a part is and to put another in its place are two things. Each function here
+does one change, where its caller has found that Postgres's meaning wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql.inference.expressions import bare
+from proxy.sql.inference.names import EnumType
+from proxy.sql.postgres_floats import finite
+from proxy.sql.postgres_literals import cast, duck_type
+from proxy.sql.reading import position_of
+
+_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
+
+
+def widen(side: exp.Expr, kind: str) -> bool:
+    """Casts a side of an operator; whether it could."""
+    parent, key, index = side.parent, side.arg_key, side.index
+    if parent is None or key is None:
+        return False
+    parent.set(key, cast(side, kind), index=index)
+    return True
+
+
+def is_checked(node: exp.Expr) -> bool:
+    """Whether a node stands in a check already, which the text alone has called for."""
+    outer = stands_in(node)
+    return isinstance(outer, exp.Anonymous) and outer.name.lower() == "pg_finite_"
+
+
+def check(node: exp.Expr) -> None:
+    """Has an overflow raise that a calculation may end in."""
+    parent, key, index = node.parent, node.arg_key, node.index
+    inner = node.expression if isinstance(node, exp.Dot) else node
+    sides = (
+        inner.expressions if isinstance(inner, exp.Anonymous) else [inner.this, inner.expression]
+    )
+    made = finite(node, list(sides))
+    if parent is not None and key is not None:
+        parent.set(key, made, index=index)
+
+
+def as_written(literal: exp.Literal) -> exp.Literal:
+    """With the era where Postgres has it: DuckDB's stands behind the date."""
+    date, era, rest = literal.this.partition(" (BC)")
+    if not era:
+        return literal
+    made = exp.Literal.string(f"{date}{rest} BC")
+    made.meta.update(literal.meta)
+    return made
+
+
+def of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
+    """A text beside an enum is one of its values: DuckDB would compare the two as texts."""
+    if literal.this not in kind.values:
+        message = f'invalid input value for enum: "{literal.this}"'
+        raise SqlError("22P02", message, position=position_of(literal))
+    values = [exp.Literal.string(value) for value in kind.values]
+    to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
+    return exp.Cast(this=literal.copy(), to=to)
+
+
+def branches(node: exp.Expr | None) -> Iterator[exp.Select]:
+    """The SELECTs whose rows a set operation puts together."""
+    if isinstance(node, exp.Select):
+        yield node
+    elif isinstance(node, exp.SetOperation):
+        yield from branches(node.this)
+        yield from branches(node.expression)
+    elif isinstance(node, exp.Subquery):
+        yield from branches(node.this)
+
+
+def give_type(select: exp.Select | exp.Returning, index: int, kind: str) -> bool:
+    """Casts an output; what has no name of its own would lose the one that the engine gives it."""
+    if index >= len(select.expressions):
+        return False
+    projection = select.expressions[index]
+    if isinstance(projection, exp.Column) and _reads_more_than_tables(select):
+        alias = exp.Alias(this=projection, alias=exp.to_identifier(projection.name, quoted=True))
+        select.set("expressions", alias, index=index)
+        projection = alias
+    if not isinstance(projection, exp.Alias):
+        return False
+    value = bare(projection.this)
+    if isinstance(value, _PLAIN) or (isinstance(value, exp.Neg) and isinstance(value.this, _PLAIN)):
+        return False
+    if isinstance(value, exp.Column) and not _reads_more_than_tables(select):
+        return False
+    to = duck_type(kind)
+    if isinstance(value, exp.Cast) and value.to == to:
+        return False
+    projection.set("this", cast(projection.this, kind))
+    return True
+
+
+def _reads_more_than_tables(select: exp.Select | exp.Returning) -> bool:
+    """Whether a column may be one that a function or an unnamed expression made."""
+    from_ = select.args.get("from_")
+    sources = [from_.this] if from_ is not None else []
+    sources += [join.this for join in select.args.get("joins") or ()]
+    sources += select.args.get("laterals") or ()
+    return any(
+        not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier)
+        for source in sources
+    )
+
+
+def stands_in(node: exp.Expr) -> exp.Expr | None:
+    """What an expression stands in, brackets aside."""
+    outer = node.parent
+    while isinstance(outer, exp.Paren):
+        outer = outer.parent
+    return outer

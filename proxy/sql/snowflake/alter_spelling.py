@@ -1,0 +1,131 @@
+"""ALTER TABLE and ALTER VIEW of several columns, in tokens that sqlglot can read.
+
+Why it exists: Snowflake says `ALTER [COLUMN] a COMMENT 'x', [COLUMN] b DROP NOT NULL` once for all of
+them, in brackets or without, and `MODIFY a NUMBER NOT NULL` for two changes of one: dbt comments on
+columns that way. sqlglot reads a list of changes, each with its own verb.
+"""
+
+from __future__ import annotations
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.errors import SqlError
+
+_VERBS = frozenset({"ALTER", "MODIFY"})
+_ACTIONS = frozenset({"SET", "DROP", "COMMENT", "TYPE", "UNSET", "NOT"})
+_OTHERS = frozenset({"ADD", "DROP", "RENAME", "SET", "UNSET", "CLUSTER", "SWAP", "OWNER"})
+"""How changes begin that are not of a column that there is."""
+_POLICIES = frozenset({"MASKING", "PROJECTION", "TAG"})
+
+
+def one_by_one(tokens: list[Token]) -> list[Token]:
+    """The tokens of an ALTER; of other forms as they are. Raises 0A000 for policies and tags."""
+    at = _behind_name(tokens)
+    if at is None or _word(tokens, at) not in _VERBS:
+        return tokens
+    verb, rest = tokens[at], tokens[at + 1 :]
+    if (
+        rest
+        and rest[0].token_type == TokenType.L_PAREN
+        and rest[-1].token_type == TokenType.R_PAREN
+    ):
+        rest = rest[1:-1]
+    if any(_word(rest, i) in _POLICIES for i in range(len(rest))):
+        for item in _items(rest):
+            for place in range(1, min(4, len(item))):
+                _check(item[place:])
+    bracketed = len(rest) < len(tokens) - at - 1
+    items = _items(rest)
+    if any(_word(item, 0) in _OTHERS for item in items):
+        return tokens
+    if not bracketed and all(_is_read(item, first=item is items[0]) for item in items):
+        return tokens
+    made: list[Token] = []
+    for item in items:
+        if _word(item, 0) in _VERBS and _is_verb(item):
+            item = item[1:]
+        if _word(item, 0) == "COLUMN" and len(item) > 2:
+            item = item[1:]
+        if len(item) < 2:
+            return tokens
+        name, change = item[0], item[1:]
+        for one in _changes(change):
+            if made:
+                made.append(_at(name, TokenType.COMMA, ","))
+            made += [
+                _at(verb, TokenType.ALTER, "ALTER"),
+                _at(verb, TokenType.COLUMN, "COLUMN"),
+                name,
+                *one,
+            ]
+    return [*tokens[:at], *made]
+
+
+def _is_read(item: list[Token], *, first: bool) -> bool:
+    """Whether sqlglot reads a change: it has its own verb, and says what it does."""
+    verbless = not first and _word(item, 0) not in _VERBS
+    return not verbless and not (_word(item, -1) == "NULL" and _word(item, -3) not in _ACTIONS)
+
+
+def _behind_name(tokens: list[Token]) -> int | None:
+    """Where the changes begin: behind `ALTER {TABLE | VIEW} [IF EXISTS] name`."""
+    if _word(tokens, 1) not in ("TABLE", "VIEW"):
+        return None
+    at = 4 if _word(tokens, 2) == "IF" else 2
+    while at + 1 < len(tokens) and tokens[at + 1].token_type == TokenType.DOT:
+        at += 2
+    return at + 1 if at + 2 < len(tokens) else None
+
+
+def _is_verb(item: list[Token]) -> bool:
+    """Whether an item begins with its own verb, which is no column's name."""
+    return _word(item, 1) not in _ACTIONS or len(item) > 3
+
+
+def _items(tokens: list[Token]) -> list[list[Token]]:
+    items: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        kind = token.token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if kind == TokenType.COMMA and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(token)
+    return items
+
+
+def _changes(change: list[Token]) -> list[list[Token]]:
+    """`NOT NULL`, `NUMBER NOT NULL` and `NUMBER` as changes that say what they do."""
+    set_ = _at(change[0], TokenType.SET, "SET")
+    if _word(change, 0) == "NOT":
+        return [[set_, *change]]
+    if _word(change, 0) in _ACTIONS:
+        return [change]
+    type_ = _at(change[0], TokenType.VAR, "TYPE")
+    if _word(change, -2) != "NOT":
+        return [[type_, *change]]
+    return [[type_, *change[:-2]], [set_, *change[-2:]]]
+
+
+def _check(change: list[Token]) -> None:
+    verb, what = _word(change, 0), _word(change, 1)
+    if verb in ("SET", "UNSET") and what in _POLICIES:
+        kind = what if what == "TAG" else f"{what} POLICY"
+        raise SqlError(
+            "0A000",
+            f"{verb} {kind} of a column is not supported",
+            hint="Tags and policies are not kept; show a view in place of the table.",
+            position=change[0].start + 1,
+        )
+
+
+def _word(tokens: list[Token], at: int) -> str:
+    token = tokens[at] if -len(tokens) <= at < len(tokens) else None
+    if token is None or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+        return ""
+    return token.text.upper()
+
+
+def _at(place: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, place.line, place.col, place.start, place.end)

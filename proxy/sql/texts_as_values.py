@@ -1,0 +1,257 @@
+"""Texts where DuckDB wants numbers, dates or times, as Snowflake reads them.
+
+Why it exists: Snowflake casts a text that is counted with, or that is compared with a value of
+another type; DuckDB refuses it when it binds the statement. What it names in its refusal is then cast
+and the statement bound again: the arguments of a function, the sides of a comparison, the values of a
+COALESCE. A statement that DuckDB takes is never looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from sqlglot import exp
+
+from proxy.errors import SqlError
+from proxy.sql import snowflake
+from proxy.sql.reading import DUCKDB, write_duckdb
+
+_NO_FUNCTION = "No function matches the given name and argument types '"
+_BETWEEN_TYPES = (
+    "Cannot compare values of type ",
+    "Cannot mix values of type ",
+    "Cannot combine types of ",
+)
+_TEXT = frozenset({"VARCHAR", "JSON"})
+_DATED = {"DATE": "to_date_", "TIME": "to_time_", "TIMESTAMP": "to_timestamp_"}
+_DATED |= {"TIMESTAMP WITH TIME ZONE": "to_timestamptz_"}
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+_OPERATORS: dict[str, tuple[type[exp.Expr], ...]] = {
+    "+": (exp.Add,),
+    "-": (exp.Sub, exp.Neg),
+    "*": (exp.Mul,),
+    "/": (exp.Div,),
+    "%": (exp.Mod,),
+}
+
+
+@lru_cache(maxsize=256)
+def with_values(sql: str, complaint: str) -> str | None:
+    """DuckDB's SQL with the texts cast that it complains of; None where there are none to cast.
+
+    complaint: what DuckDB said, in its own words. On the loop's thread.
+    """
+    read = _called(complaint) or _mixed(complaint)
+    if read is None:
+        return None
+    try:
+        tree = DUCKDB.parse(sql, DUCKDB.tokenize(sql))
+    except SqlError:
+        return None
+    if isinstance(tree, exp.Command) or not (read(tree) or _within_macros(tree)):
+        return None
+    return write_duckdb(snowflake.bound_late(tree))
+
+
+_Edit = Callable[[exp.Expr], bool]
+
+
+def _called(complaint: str) -> _Edit | None:
+    """`No function matches ... 'corr(BIGINT, VARCHAR)'`."""
+    _, found, signature = complaint.partition(_NO_FUNCTION)
+    name, opened, rest = signature.partition("(")
+    if not found or not opened:
+        return None
+    kinds = _split(rest.partition(")'")[0])
+    places = [place for place, kind in enumerate(kinds) if kind in _TEXT]
+    if not places:
+        return None
+
+    def edit(tree: exp.Expr) -> bool:
+        changed = False
+        if (types := _OPERATORS.get(name)) is not None:
+            for operation in tree.find_all(*types):
+                sides = [operation.this, operation.args.get("expression")]
+                for place in places:
+                    side = sides[place] if len(sides) > place else None
+                    changed |= side is not None and _put(side, "number_")
+            return changed
+        for call in tree.find_all(exp.Func):
+            given = _arguments(call, name)
+            if given is not None and len(given) == len(kinds):
+                for place in places:
+                    changed |= _put(given[place], "number_")
+        return changed
+
+    return edit
+
+
+def _arguments(call: exp.Func, name: str) -> list[exp.Expr] | None:
+    """The arguments of a call of a function of DuckDB's of that name, None of another."""
+    if isinstance(call, exp.Anonymous):
+        return call.expressions if str(call.this).lower() == name else None
+    spelled = write_duckdb(call).partition("(")[0].strip().lower()
+    if spelled != name:
+        return None
+    held = [one for value in call.args.values() for one in _listed(value)]
+    return [one.this if isinstance(one, exp.Distinct) else one for one in held]
+
+
+def _listed(value: object) -> list[exp.Expr]:
+    values = value if isinstance(value, list) else [value]
+    return [one for one in values if isinstance(one, exp.Expr)]
+
+
+def _split(signature: str) -> list[str]:
+    """The types of a signature: `DECIMAL(10,2), VARCHAR`."""
+    kinds = [""]
+    depth = 0
+    for letter in signature:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            kinds.append("")
+        else:
+            kinds[-1] += letter
+    return [kind.strip() for kind in kinds]
+
+
+_COUNTING = frozenset(
+    {
+        *("div_", "div0_", "div0null_", "mod_", "product_", "zeroifnull", "nullifzero", "finer_"),
+        *("bitand_", "bitor_", "bitxor_", "bitnot_", "bitshiftleft_", "bitshiftright_", "getbit"),
+        *("square", "cot", "haversine", "width_bucket"),
+    }
+)
+"""Macros that take numbers alone: what they call is not in the statement, only they are."""
+
+
+def _within_macros(tree: exp.Expr) -> bool:
+    changed = False
+    for path in tree.find_all(exp.Dot):
+        call = path.expression
+        if path.this.name.lower() != "_sf" or not isinstance(call, exp.Anonymous):
+            continue
+        if str(call.this).lower() in _COUNTING:
+            for value in call.expressions:
+                changed |= _put(value, "number_")
+    return changed
+
+
+def _mixed(complaint: str) -> _Edit | None:
+    """`Cannot compare values of type VARCHAR and type DATE`, and its kin."""
+    words = next((words for words in _BETWEEN_TYPES if words in complaint), None)
+    if words is None:
+        return None
+    said = complaint.partition(words)[2].partition(" - ")[0]
+    first, _, rest = said.partition(" and ")
+    second, _, clause = rest.removeprefix("type ").partition(" in ")
+    kinds = {first, second}
+    if len(kinds & _TEXT) != 1:
+        return None
+    [other] = kinds - _TEXT
+    macro = _DATED.get(other, "number_")
+    for word, edit in _CLAUSES.items():
+        if clause.startswith(word):
+            return lambda tree: edit(tree, macro)
+    return _compared if words == _BETWEEN_TYPES[0] else lambda tree: _extremes(tree, macro)
+
+
+def _compared(tree: exp.Expr) -> bool:
+    changed = False
+    for node in tree.find_all(*_COMPARISONS):
+        left, right = node.this, node.expression
+        if isinstance(node.parent, (exp.Update, exp.OnConflict)) or _settled(left, right):
+            continue
+        node.set("this", _beside(left, right))
+        node.set("expression", _beside(right, left))
+        changed = True
+    return changed
+
+
+def _settled(left: exp.Expr, right: exp.Expr) -> bool:
+    """Whether neither side can be a text beside something else: the sides are cast already."""
+    return any(
+        isinstance(side, exp.Query) or _is_macro(side, "beside_") or isinstance(side, exp.Tuple)
+        for side in (left, right)
+    )
+
+
+def _between(tree: exp.Expr, macro: str) -> bool:
+    changed = False
+    for node in tree.find_all(exp.Between):
+        this, low, high = node.this, node.args["low"], node.args["high"]
+        if not _settled(this, low):
+            node.set("this", _beside(this, low))
+            node.set("low", _beside(low, this))
+            node.set("high", _beside(high, this))
+            changed = True
+    return changed
+
+
+def _among(tree: exp.Expr, macro: str) -> bool:
+    """`text IN (SELECT number ...)`, and the other way round."""
+    changed = False
+    for node in tree.find_all(exp.In):
+        query = node.args.get("query")
+        if query is None:
+            continue
+        query = query.this if isinstance(query, exp.Subquery) else query
+        if isinstance(query, exp.Select) and len(query.expressions) == 1:
+            changed |= _put(node.this, macro)
+            changed |= _put(query.expressions[0].unalias(), macro)
+    return changed
+
+
+def _coalesced(tree: exp.Expr, macro: str) -> bool:
+    changed = False
+    for node in tree.find_all(exp.Coalesce):
+        for value in [node.this, *node.expressions]:
+            changed |= _put(value, macro)
+    return changed
+
+
+def _chosen(tree: exp.Expr, macro: str) -> bool:
+    changed = False
+    for node in tree.find_all(exp.Case):
+        values = [branch.args.get("true") for branch in node.args["ifs"]]
+        for value in [*values, node.args.get("default")]:
+            changed |= value is not None and _put(value, macro)
+    return changed
+
+
+def _extremes(tree: exp.Expr, macro: str) -> bool:
+    changed = False
+    for node in tree.find_all(exp.Greatest, exp.Least):
+        for value in [node.this, *node.expressions]:
+            changed |= _put(value, macro)
+    return changed
+
+
+_CLAUSES: dict[str, Callable[[exp.Expr, str], bool]] = {
+    "BETWEEN": _between,
+    "IN/ANY/ALL": _among,
+    "COALESCE": _coalesced,
+    "CASE": _chosen,
+}
+
+
+def _is_macro(value: exp.Expr, name: str) -> bool:
+    return isinstance(value, exp.Dot) and value.sql().lower().startswith(f"_sf.{name}(")
+
+
+_PLAIN = (exp.Null, exp.Boolean, exp.Query, exp.Star, exp.Interval)
+
+
+def _put(value: exp.Expr, macro: str) -> bool:
+    """Puts a macro that casts texts, and leaves all else, around a value; False where one is."""
+    if isinstance(value, (exp.Literal, *_PLAIN)) or _is_macro(value, macro):
+        return False
+    value.replace(exp.Anonymous(this=f"_sf.{macro}", expressions=[value.copy()]))
+    return True
+
+
+def _beside(value: exp.Expr, other: exp.Expr) -> exp.Expr:
+    if isinstance(value, _PLAIN) or (isinstance(value, exp.Literal) and not value.is_string):
+        return value
+    return exp.Anonymous(this="_sf.beside_", expressions=[value.copy(), other.copy()])

@@ -1,0 +1,153 @@
+"""Which columns of which relations the query of a view reads, by its text.
+
+Why it exists: DuckDB's views know what they read by its text alone. What may be dropped or altered, and
+what the catalog says of a view's dependencies, follows from the columns that the text names.
+
+A view follows what is renamed in Postgres, too: there its text gets the new name (`with_new_name`).
+
+Promises: reads DuckDB's own writing of CREATE VIEW. A name that a WITH or a subquery gives is no relation. An
+unqualified column is looked for in its own SELECT first and then in those around it, as SQL does. A text
+that cannot be read reads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from proxy.sql.quoting import quoted
+from proxy.sql.reading import DUCKDB
+
+Parts = tuple[str, ...]
+"""A relation's name, as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """relations: each once. columns: a column's name, folded, None for all, and in which of the
+    relations it is looked for: those of the same group at once, group after group."""
+
+    relations: tuple[Parts, ...] = ()
+    columns: tuple[tuple[str | None, tuple[tuple[int, ...], ...]], ...] = ()
+
+    def resolved(self, columns_of: Callable[[Parts], list[str] | None]) -> dict[Parts, list[str]]:
+        """The columns that are read of each relation, as they are stored.
+
+        columns_of: those that a relation has, None for one that is not there, which is left out.
+        """
+        there = [columns_of(parts) for parts in self.relations]
+        folded = [{name.lower() for name in names or ()} for names in there]
+        read: list[set[str]] = [set() for _ in there]
+        for name, groups in self.columns:
+            for group in groups:
+                has = [one for one in group if name is None or name in folded[one]]
+                for one in has:
+                    read[one] |= folded[one] if name is None else {name}
+                if has:
+                    break
+        return {
+            parts: [name for name in names if name.lower() in found]
+            for parts, names, found in zip(self.relations, there, read, strict=True)
+            if names is not None
+        }
+
+
+@lru_cache(maxsize=4096)
+def reads_of(sql: str) -> Reads:
+    """Of a CREATE VIEW in DuckDB's words."""
+    try:
+        tree = DUCKDB.dialect.parse(sql)[0]
+        query = tree.expression if isinstance(tree, exp.Create) else None
+        scopes = traverse_scope(query) if query is not None else []
+    except (SqlglotError, RecursionError):
+        return Reads()
+    relations: dict[Parts, int] = {}
+    columns: dict[tuple[str | None, tuple[tuple[int, ...], ...]], None] = {}
+    for scope in scopes:
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table) and source.name:
+                relations.setdefault(_parts(source), len(relations))
+    for scope in scopes:
+        for name, groups in _named(scope):
+            places = tuple(tuple(relations[_parts(one)] for one in group) for group in groups)
+            if any(places):
+                columns[name, places] = None
+    return Reads(tuple(relations), tuple(columns))
+
+
+def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | None:
+    """A CREATE VIEW in DuckDB's words, after a relation that it reads got another name.
+
+    is_it: whether a name means that relation. None for a text that cannot be made over.
+    """
+    tree = DUCKDB.dialect.parse(sql)[0]
+    query = tree.expression if isinstance(tree, exp.Create) else None
+    if query is None or any(column.args.get("db") for column in query.find_all(exp.Column)):
+        return None  # a column that is named with its schema has no alias to stay with
+    found: dict[int, tuple[int, str]] = {}
+    for scope in traverse_scope(query):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table) and source.name and is_it(_parts(source)):
+                place = source.this.meta
+                if "start" not in place:
+                    return None
+                written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
+                found[place["start"]] = (place["end"], written)
+    for start in sorted(found, reverse=True):
+        end, written = found[start]
+        sql = sql[:start] + written + sql[end + 1 :]
+    return sql
+
+
+def _parts(table: exp.Table) -> Parts:
+    return tuple(part.name for part in table.parts)
+
+
+Named = tuple[str | None, list[list[exp.Table]]]
+
+
+def _named(scope: Scope) -> Iterator[Named]:
+    """The columns that one SELECT names, and the tables that each may be of."""
+    own = _tables(scope)
+    query = scope.expression
+    if isinstance(query, exp.Select):
+        if any(isinstance(one, exp.Star) for one in query.expressions):
+            yield None, [own]
+        for one in query.expressions:
+            if isinstance(one, exp.Column) and isinstance(one.this, exp.Star):
+                yield None, _sources(scope, one.table)
+        for join in query.args.get("joins") or ():
+            for name in join.args.get("using") or ():
+                yield name.name.lower(), [own]
+            if join.args.get("method") == "NATURAL":
+                yield None, [own]
+    for column in scope.columns:
+        if column.find_ancestor(exp.Select) is not query and isinstance(query, exp.Select):
+            continue  # a subquery's, which is a scope of its own
+        if not isinstance(column.this, exp.Star):
+            yield column.name.lower(), _sources(scope, column.table)
+
+
+def _sources(scope: Scope, qualifier: str) -> list[list[exp.Table]]:
+    groups = []
+    around: Scope | None = scope
+    while around is not None:
+        if qualifier:
+            for alias, source in around.sources.items():
+                if alias.lower() == qualifier.lower():
+                    return [[source]] if isinstance(source, exp.Table) else []
+        else:
+            groups.append(_tables(around))
+        around = around.parent
+    return groups
+
+
+def _tables(scope: Scope) -> list[exp.Table]:
+    """What stands in its FROM, without what has a name by WITH."""
+    found = (source for _, source in scope.selected_sources.values())
+    return [one for one in found if isinstance(one, exp.Table) and one.name]
