@@ -216,7 +216,7 @@ def _is_number(value: exp.Expr) -> bool:
 def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     if isinstance(other, exp.Literal):
         return as_text(value) if other.is_string else cast(value, exp.DType.DOUBLE)
-    return sf("beside_", value, other.copy())
+    return sf("variant_beside_", value, other.copy())
 
 
 def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:

@@ -105,7 +105,9 @@ _OF_DUCKDB = frozenset(
         "variant_list_",
     }
 )
-_OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last", "try"})
+_OF_FIRST = frozenset(
+    {"argmax", "argmin", "arg_max", "arg_min", "first", "last", "try", "counted_"}
+)
 _OVER_LISTS = frozenset({"top_k_", "distinct_of_", "changes_"})
 _OF_NUMBERS = frozenset(
     {
@@ -115,7 +117,7 @@ _OF_NUMBERS = frozenset(
 )
 """Macros and functions that look at no types, though their arguments are numbers."""
 
-_CASTING = frozenset({"typed_as_", "beside_"})
+_CASTING = frozenset({"typed_as_", "variant_beside_"})
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
 
 
@@ -235,9 +237,11 @@ class Variants(Typing):
         if not documents:
             return []
         others = [value for value in values if value not in documents]
-        kinds = {self._known(value) for value in others}
+        told = {id(value): text for value in others if (text := self._told(value)) is not None}
+        kinds = {"text" if id(value) in told else self._known(value) for value in others}
         if others and kinds <= _TEXTS:
-            return [(one, self._whole(one, paths, text_of)) for one in documents]
+            found = [(one, self._whole(one, paths, text_of)) for one in documents]
+            return found + [(one, self._whole(one, told, unchanged)) for one in others]
         if others and kinds <= _CAST:
             way = partial(cast_as, others[0])
             return [(one, way) for one in documents if id(one) not in paths]
@@ -248,7 +252,7 @@ class Variants(Typing):
             place = values[0].parent
             way = order_beside if isinstance(place, _ORDERING) else key_beside
         return [(one, self._whole(one, paths, way)) for one in documents] + [
-            (one, key_of_other) for one in others
+            (one, self._whole(one, told, key_of_other)) for one in others
         ]
 
     def _whole(self, value: exp.Expr, paths: dict[int, exp.Expr], way: Way) -> Way:
@@ -258,9 +262,16 @@ class Variants(Typing):
     def _path(self, value: exp.Expr) -> exp.Expr | None:
         """The VARIANT that a rule has cast to the type of what stands beside it."""
         call = value.expression if isinstance(value, exp.Dot) else None
-        if isinstance(call, exp.Anonymous) and call.name.lower() in _CASTING:
+        if isinstance(call, exp.Anonymous) and call.name.lower() in (*_CASTING, "counted_"):
             inner = call.expressions[0]
             return inner if self._is_document(inner) else None
+        return None
+
+    def _told(self, value: exp.Expr) -> exp.Expr | None:
+        """The text that a rule reads as what it stands beside, which is a VARIANT."""
+        call = value.expression if isinstance(value, exp.Dot) else None
+        if isinstance(call, exp.Anonymous) and call.name.lower() == "beside_":
+            return call.expressions[0] if self._is_document(call.expressions[1]) else None
         return None
 
     def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
