@@ -70,6 +70,8 @@ ANSWERS: tuple[tuple[str, list[Any]], ...] = (
     ("select id from t where v = 'a'", [5]),
     ("select id from t where v in ('a', 'x')", [5]),
     ("select id from t where v > '2' order by id", [1, 5]),
+    ("select id from t where v = '1.0' or v in ('3.5', '10') order by id", [2, 4]),
+    ("select id from t where v in (1, 'a') order by id", [3, 4, 5]),
     ("select id from t where v = n order by id", [2, 3]),
     ("select id from t where s = w order by id", [4]),
     ("select id from t where w = true", [6]),
