@@ -18,6 +18,7 @@ from proxy.sql import snowflake
 from proxy.sql.reading import DUCKDB, write_duckdb
 
 _NO_FUNCTION = "No function matches the given name and argument types '"
+_NO_CHOICE = 'Could not choose a best candidate function for the function call "'
 _BETWEEN_TYPES = (
     "Cannot compare values of type ",
     "Cannot mix values of type ",
@@ -60,11 +61,15 @@ _Edit = Callable[[exp.Expr], bool]
 def _called(complaint: str) -> _Edit | None:
     """`No function matches ... 'corr(BIGINT, VARCHAR)'`."""
     _, found, signature = complaint.partition(_NO_FUNCTION)
+    texts = _TEXT
+    if not found:  # of a literal it knows less
+        _, found, signature = complaint.partition(_NO_CHOICE)
+        texts = _TEXT | {"STRING_LITERAL"}
     name, opened, rest = signature.partition("(")
     if not found or not opened:
         return None
-    kinds = _split(rest.partition(")'")[0])
-    places = [place for place, kind in enumerate(kinds) if kind in _TEXT]
+    kinds = _split(rest.partition(")'")[0] if texts is _TEXT else rest.partition(')"')[0])
+    places = [place for place, kind in enumerate(kinds) if kind in texts]
     if not places:
         return None
 
@@ -81,7 +86,7 @@ def _called(complaint: str) -> _Edit | None:
             given = _arguments(call, name)
             if given is not None and len(given) == len(kinds):
                 for place in places:
-                    changed |= _put(given[place], "number_")
+                    changed |= _put(given[place], "number_", literal=texts is not _TEXT)
         return changed
 
     return edit
@@ -172,7 +177,9 @@ def _compared(tree: exp.Expr) -> bool:
 def _settled(left: exp.Expr, right: exp.Expr) -> bool:
     """Whether neither side can be a text beside something else: the sides are cast already."""
     return any(
-        isinstance(side, exp.Query) or _is_macro(side, "beside_") or isinstance(side, exp.Tuple)
+        isinstance(side, exp.Query)
+        or _is_macro(side, "as_its_kind_")
+        or isinstance(side, exp.Tuple)
         for side in (left, right)
     )
 
@@ -243,15 +250,22 @@ def _is_macro(value: exp.Expr, name: str) -> bool:
 _PLAIN = (exp.Null, exp.Boolean, exp.Query, exp.Star, exp.Interval)
 
 
-def _put(value: exp.Expr, macro: str) -> bool:
-    """Puts a macro that casts texts, and leaves all else, around a value; False where one is."""
-    if isinstance(value, (exp.Literal, *_PLAIN)) or _is_macro(value, macro):
+def _put(value: exp.Expr, macro: str, *, literal: bool = False) -> bool:
+    """Puts a macro that casts texts, and leaves all else, around a value; False where one is.
+
+    literal: a text that is written there is one.
+    """
+    if literal and isinstance(value, exp.Literal) and value.is_string:
+        given: exp.Expr = exp.cast(value.copy(), exp.DType.VARCHAR)
+    elif isinstance(value, (exp.Literal, *_PLAIN)) or _is_macro(value, macro):
         return False
-    value.replace(exp.Anonymous(this=f"_sf.{macro}", expressions=[value.copy()]))
+    else:
+        given = value.copy()
+    value.replace(exp.Anonymous(this=f"_sf.{macro}", expressions=[given]))
     return True
 
 
 def _beside(value: exp.Expr, other: exp.Expr) -> exp.Expr:
     if isinstance(value, _PLAIN) or (isinstance(value, exp.Literal) and not value.is_string):
         return value
-    return exp.Anonymous(this="_sf.beside_", expressions=[value.copy(), other.copy()])
+    return exp.Anonymous(this="_sf.as_its_kind_", expressions=[value.copy(), other.copy()])

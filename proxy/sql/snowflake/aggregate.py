@@ -85,7 +85,12 @@ def _window(window: exp.Window) -> exp.Expr | None:
     if isinstance(inner, exp.Anonymous) and inner.this in (_TRUE_EVENT, "_sf.changes_"):
         window.set("spec", _up_to_here())
     if isinstance(inner, exp.Anonymous) and inner.this == _TRUE_EVENT:
-        window.set("this", exp.CountIf(this=inner.expressions[0]))
+        if inner.find(exp.Window) is not None:
+            hint = "Compute LAG and LEAD in a subquery."
+            raise unsupported("a window within CONDITIONAL_TRUE_EVENT", window, hint)
+        true = sf("truthy_", inner.expressions[0])
+        never = exp.Boolean(this=False)
+        window.set("this", counted_if(exp.Coalesce(this=true, expressions=[never])))
         return None
     if isinstance(inner, exp.Anonymous) and inner.this == _RATIO:
         (value,) = inner.expressions
@@ -261,6 +266,17 @@ def _arg_extreme(call: exp.ArgMax | exp.ArgMin) -> exp.Expr | None:
     if count is None:
         return None
     return duck("to_json", duck(name, call.this, call.expression, cast(count, exp.DType.BIGINT)))
+
+
+@node(exp.CountIf)
+def _count_if(call: exp.CountIf) -> exp.Expr:
+    """DuckDB's COUNT_IF of no rows is NULL."""
+    return counted_if(call.this)
+
+
+def counted_if(condition: exp.Expr) -> exp.Count:
+    """How many rows fulfil a condition."""
+    return exp.Count(this=exp.Case(ifs=[exp.If(this=condition, true=number(1))]))
 
 
 @function("CONDITIONAL_TRUE_EVENT")

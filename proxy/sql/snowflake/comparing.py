@@ -57,8 +57,32 @@ def _is_told(value: exp.Expr) -> bool:
     return _fraction(value) is not None or _is_dated(value)
 
 
+_TEXTS = frozenset(
+    {
+        *(exp.SplitPart, exp.Trim, exp.Upper, exp.Lower, exp.Replace, exp.RegexpReplace),
+        *(exp.Substring, exp.Concat, exp.DPipe, exp.Strtok, exp.GroupConcat),
+    }
+)
+_TEXT_CALLS = frozenset(
+    {
+        *("_sf.left_", "_sf.right_", "_sf.substr_", "_sf.lpad_", "_sf.rpad_", "_sf.to_varchar_"),
+        *("_sf.regexp_substr_", "_sf.date_text_", "json_extract_string"),
+    }
+)
+
+
+def _is_text(value: exp.Expr) -> bool:
+    """Whether the syntax shows a text."""
+    kind = value.__class__
+    if kind is exp.Anonymous:
+        return value.this in _TEXT_CALLS
+    return kind in _TEXTS or (kind is exp.Cast and value.to.this == exp.DType.VARCHAR)
+
+
 def _counted(value: exp.Expr) -> exp.Expr:
-    """A column, as a number if it holds texts."""
+    """A text or a column, as a number if it holds texts."""
+    if _is_text(value):
+        return exp.Anonymous(this="_sf.counted_text_", expressions=[value])
     if value.__class__ is not exp.Column or is_bound_late(value) or value.find_ancestor(*_UNTYPED):
         return value
     return exp.Anonymous(this="_sf.counted_", expressions=[value])
@@ -73,7 +97,7 @@ def _beside(value: exp.Expr, other: exp.Expr) -> exp.Expr:
         return exp.Neg(this=literal) if spelled.startswith("-") else literal
     if value.find_ancestor(*_UNTYPED):
         return value
-    return sf("beside_", value.copy(), other.copy())
+    return sf("as_its_kind_", value.copy(), other.copy())
 
 
 @node(exp.EQ, exp.NEQ)
@@ -96,33 +120,40 @@ _INTERESTING = frozenset({exp.Literal, exp.Neg, exp.Paren})
 @node(exp.LT, exp.LTE, exp.GT, exp.GTE)
 def _ordering(node: exp.Binary) -> None:
     left, right = node.args["this"], node.args["expression"]
-    if _is_told(left):
-        node.set("this", _beside(left, right))
-    elif _is_told(right):
+    if right.__class__ is exp.Literal and _is_told(right):
         node.set("expression", _beside(right, left))
+    elif left.__class__ is exp.Literal and _is_told(left):
+        node.set("this", _beside(left, right))
 
 
 def _against(this: exp.Expr, values: list[exp.Expr]) -> tuple[exp.Expr, list[exp.Expr]]:
     """A value and those that it is compared with one by one."""
     if all(map(_is_number, values)):
         return (_beside(this, values[0]) if _is_told(this) else _counted(this)), values
+    if not any(map(_is_told, values)):
+        return this, values
     return this, [_beside(value, this) for value in values]
 
 
 @node(exp.In)
 def _among(node: exp.In) -> None:
     if node.expressions and not isinstance(node.parent, _NO_COMPARISON):
-        this, values = _against(node.this, node.expressions)
-        node.set("this", this)
-        node.set("expressions", values)
+        before, given = node.args["this"], node.args["expressions"]
+        this, values = _against(before, given)
+        if this is not before:
+            node.set("this", this)
+        if values is not given:
+            node.set("expressions", values)
 
 
 @node(exp.Between)
 def _between(node: exp.Between) -> None:
-    this = node.this
+    this = node.args["this"]
     for key in ("low", "high"):
-        node.set(key, _beside(node.args[key], this))
-    node.set("this", _beside(this, node.args["low"]))
+        if _is_told(bound := node.args[key]):
+            node.set(key, _beside(bound, this))
+    if _is_told(this):
+        node.set("this", _beside(this, node.args["low"]))
 
 
 def _searched(node: exp.Case) -> None:

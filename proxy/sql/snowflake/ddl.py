@@ -45,7 +45,7 @@ ONE_FORM = {
     "_sf.text_": "_sf.any_text_",
     "_sf.number_": "_sf.any_number_",
     "_sf.counted_": "_sf.any_counted_",
-    "_sf.beside_": "_sf.any_beside_",
+    "_sf.as_its_kind_": "_sf.any_as_its_kind_",
     "_sf.to_timestamp_": "_sf.any_timestamp_",
     "_sf.to_timestamptz_": "_sf.any_timestamptz_",
     "_sf.to_date_": "_sf.any_date_",

@@ -58,6 +58,14 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ),
     ("UNION of columns", "of NUMBER(38, s) with different s takes the fraction of the shorter"),
     (
+        "a column of texts compared by = with a column of whole numbers",
+        "is read as whole numbers, rounded; beside a literal it is all that the text spells",
+    ),
+    (
+        "BINARY columns joined by || and CONCAT",
+        "are joined as the texts that they are shown as; what the syntax shows as BINARY stays such",
+    ),
+    (
         "PRIMARY KEY and UNIQUE",
         "are enforced, since Postgres's clients count on it, unless the session says"
         " `SET hatidata.enforce_keys = off` before it makes a table; FOREIGN KEY is not",
@@ -129,7 +137,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("XML: PARSE_XML, CHECK_XML, TO_XML, XMLGET", "no type carries it"),
     ("number formats with EE, TM or %", "no counterpart yet"),
     ("HLL_EXPORT and HLL_IMPORT", "their states are Snowflake's own"),
-    ("CONDITIONAL_CHANGE_EVENT of NULL", "raises"),
+    ("LAG, LEAD within CONDITIONAL_TRUE_EVENT", "compute them in a subquery"),
     (
         "in MATCH_RECOGNIZE: columns of symbols, FIRST and aggregates without a frame in DEFINE; PREV,"
         " NEXT, LAG and LEAD of a symbol's column, RANK and its kin, windows within windows",

@@ -13,6 +13,7 @@ from proxy.errors import SqlError
 from proxy.sql.listing import Listing
 from proxy.sql.postgres import public_is_main, values
 from proxy.sql.reading import position_of
+from proxy.sql.snowflake.aggregate import counted_if
 from proxy.sql.snowflake.documents import left_out
 from proxy.sql.snowflake.flattening import LIST_KEY, SEQ_KEY
 from proxy.sql.snowflake.registry import NODES, node, number, sf, text, unsupported
@@ -103,7 +104,7 @@ def _count(count: exp.Count) -> exp.Expr | None:
             exp.Not(this=exp.Is(this=value, expression=exp.Null()))
             for value in (argument, *count.expressions)
         ]
-        return exp.CountIf(this=exp.and_(*there, copy=False))
+        return counted_if(exp.and_(*there, copy=False))
     star = one.this if isinstance(one, (exp.Column, exp.ILike)) else one
     if not distinct and one is star and not any(star.args.values()):
         return None

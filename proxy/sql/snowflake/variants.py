@@ -118,6 +118,8 @@ _OF_NUMBERS = frozenset(
 """Macros and functions that look at no types, though their arguments are numbers."""
 
 _CASTING = frozenset({"typed_as_", "variant_beside_"})
+_COUNTING = frozenset({"counted_", "as_its_kind_"})
+"""Macros that see by its type whether a column is a text beside a number; a VARIANT is none."""
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
 
 
@@ -262,7 +264,7 @@ class Variants(Typing):
     def _path(self, value: exp.Expr) -> exp.Expr | None:
         """The VARIANT that a rule has cast to the type of what stands beside it."""
         call = value.expression if isinstance(value, exp.Dot) else None
-        if isinstance(call, exp.Anonymous) and call.name.lower() in (*_CASTING, "counted_"):
+        if isinstance(call, exp.Anonymous) and call.name.lower() in _CASTING | _COUNTING:
             inner = call.expressions[0]
             return inner if self._is_document(inner) else None
         return None
@@ -270,7 +272,7 @@ class Variants(Typing):
     def _told(self, value: exp.Expr) -> exp.Expr | None:
         """The text that a rule reads as what it stands beside, which is a VARIANT."""
         call = value.expression if isinstance(value, exp.Dot) else None
-        if isinstance(call, exp.Anonymous) and call.name.lower() == "beside_":
+        if isinstance(call, exp.Anonymous) and call.name.lower() == "as_its_kind_":
             return call.expressions[0] if self._is_document(call.expressions[1]) else None
         return None
 

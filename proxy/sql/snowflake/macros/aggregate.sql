@@ -18,11 +18,9 @@ CREATE OR REPLACE MACRO _sf.main.top_k_(list_, k) AS
 CREATE OR REPLACE MACRO _sf.main.approx_top_k_estimate(state, k := 1) AS
   _sf.main.top_k_(state, k);
 
--- How often a value differs from the one before it.
+-- How often a value differs from the one before it, as `<>` has it: not where one is NULL.
 CREATE OR REPLACE MACRO _sf.main.changes_(list_) AS
-  CASE WHEN len(list_filter(list_, lambda e: e IS NULL)) > 0
-       THEN error('CONDITIONAL_CHANGE_EVENT of NULL is not supported')
-       ELSE CAST(len(list_filter(list_, lambda e, i: i > 1 AND e <> list_[i - 1])) AS BIGINT) END;
+  CAST(len(list_filter(list_, lambda e, i: i > 1 AND coalesce(e <> list_[i - 1], false))) AS BIGINT);
 
 -- A bitmap: up to four positions behind their number, or any number behind ten bytes.
 CREATE OR REPLACE MACRO _sf.main.position_hex_(p) AS

@@ -44,6 +44,8 @@ CREATE OR REPLACE MACRO _sf.main.any_number_(x) AS x;
 CREATE OR REPLACE MACRO _sf.main.number_(x VARCHAR) AS CAST(trim(x, '"') AS DOUBLE), (x) AS x;
 -- ... where it is compared with a number: as one that keeps its digits. (JSON null is NULL.)
 CREATE OR REPLACE MACRO _sf.main.any_counted_(x) AS x;
+CREATE OR REPLACE MACRO _sf.main.counted_text_(x) AS
+  CAST(trim(CAST(x AS VARCHAR), '"') AS DECIMAL(38, 12));
 CREATE OR REPLACE MACRO _sf.main.counted_
   (x VARCHAR) AS CAST(nullif(trim(x, '"'), 'null') AS DECIMAL(38, 12)),
   (x) AS x;
@@ -322,8 +324,8 @@ CREATE OR REPLACE MACRO _sf.main.scientific_(x) AS
     THEN error('TME of a FLOAT is not supported') ELSE _sf.main.in_science_(CAST(abs(x) AS VARCHAR)) END;
 
 -- A text as what it stands beside, which is `o`; other types stay.
-CREATE OR REPLACE MACRO _sf.main.any_beside_(x, o) AS x;
-CREATE OR REPLACE MACRO _sf.main.beside_
+CREATE OR REPLACE MACRO _sf.main.any_as_its_kind_(x, o) AS x;
+CREATE OR REPLACE MACRO _sf.main.as_its_kind_
   (x VARCHAR, o VARCHAR) AS x,
   (x VARCHAR, o BIGINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
   (x VARCHAR, o HUGEINT) AS CAST(trim(x, '"') AS DECIMAL(38, 12)),
