@@ -46,8 +46,9 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     (
         "VARIANTs of different types",
         "have an order that Snowflake does not document: numbers, truth values, strings, arrays,"
-        " objects, JSON null, and NULL last. A number or a truth value beside a VARIANT is made one;"
-        " beside a text it is its text, beside a date or time it is cast to that",
+        " objects, JSON null, and NULL last. A number or a truth value beside a VARIANT is made one,"
+        " and is neither less nor greater than a text, an array or an object, which raises; JSON null"
+        " beside it is unknown. Beside a text a VARIANT is its text, beside a date or time it is cast",
     ),
     (
         "VARIANT columns",

@@ -33,6 +33,7 @@ _VARIANT_CALLS = frozenset(
         *("variant_path_", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_", "_sf.parse_json"),
         *("_sf.parse_json_twice_", "_sf.try_parse_json_twice_"),
         *("_sf.try_parse_json", "_sf.to_variant", "_sf.sort_key_"),
+        *("_sf.key_beside_", "_sf.order_beside_"),
         *("PARSE_JSON", "TRY_PARSE_JSON", "TO_VARIANT"),
         *XML_CALLS,
     }
@@ -192,7 +193,10 @@ def _beside(value: exp.Anonymous, parent: exp.Expr, *keys: str) -> exp.Expr:
     for key, one in zip(keys, found, strict=True):
         made = [sf("sort_key_", each) for each in one] if isinstance(one, list) else None
         parent.set(key, made or sf("sort_key_", one))
-    return sf("sort_key_", value)
+    return sf("order_beside_" if isinstance(parent, _ORDERING) else "key_beside_", value)
+
+
+_ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 
 
 _NUMBERS = frozenset((*exp.DataType.NUMERIC_TYPES, exp.DType.DECIMAL))
@@ -212,7 +216,7 @@ def _is_number(value: exp.Expr) -> bool:
 def _typed_as(value: exp.Anonymous, other: exp.Expr) -> exp.Expr:
     if isinstance(other, exp.Literal):
         return as_text(value) if other.is_string else cast(value, exp.DType.DOUBLE)
-    return sf("beside_", value, other.copy())
+    return sf("variant_beside_", value, other.copy())
 
 
 def is_grouped_by(value: exp.Expr, place: exp.Expr | None) -> bool:

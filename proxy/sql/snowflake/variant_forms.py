@@ -29,6 +29,16 @@ def key_of_other(value: exp.Expr) -> exp.Expr:
     return key_of(as_variant(value))
 
 
+def key_beside(value: exp.Expr) -> exp.Expr:
+    """The key of a VARIANT beside a number or a truth value."""
+    return sf("key_beside_", value)
+
+
+def order_beside(value: exp.Expr) -> exp.Expr:
+    """... that it is less or greater than."""
+    return sf("order_beside_", value)
+
+
 def plain(value: exp.Expr) -> exp.Expr:
     return duck("variant_plain_", value)
 
@@ -113,7 +123,8 @@ def chosen(node: exp.Expr) -> exp.Expr:
             exp.PropertyEQ(this=exp.to_identifier("k"), expression=key_of(made.copy())),
             exp.PropertyEQ(this=exp.to_identifier("v"), expression=made),
         ]
-        pairs.append(duck("struct_pack", *fields))
+        present = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        pairs.append(exp.Case(ifs=[exp.If(this=present, true=duck("struct_pack", *fields))]))
     name = "list_max" if isinstance(node, exp.Greatest) else "list_min"
     return duck("struct_extract", duck(name, duck("list_value", *pairs)), text("v"))
 

@@ -58,12 +58,15 @@ def makes_variants(nodes: Listing) -> bool:
     )
 
 
+_NEW = frozenset({exp.Create, exp.Schema})
+
+
 def relations_of(nodes: Listing) -> tuple[tuple[str, ...], ...]:
     """The names of the relations that a statement reads, as far as they are names."""
     found = {}
     for table in nodes.of(exp.Table):
         args = table.args
-        if args["this"].__class__ is exp.Identifier:
+        if args["this"].__class__ is exp.Identifier and table.parent.__class__ not in _NEW:
             path = [args.get("catalog"), args.get("db"), args["this"]]
             found[tuple([part.this for part in path if part is not None])] = None
     return tuple(found)

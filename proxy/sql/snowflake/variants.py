@@ -35,10 +35,12 @@ from proxy.sql.snowflake.variant_forms import (
     change_outputs,
     chosen,
     digits_of,
+    key_beside,
     key_of,
     key_of_other,
     make_distinct,
     number_of,
+    order_beside,
     outside_queries,
     parts_of_group,
     plain,
@@ -83,6 +85,11 @@ GIVING = frozenset(
             "zipped_",
         ),
         *("split", "strtok_to_array", "list_json_", "parse_xml", "try_parse_xml", "xmlget"),
+        *("parse_xml_", "try_parse_xml_", "xmlget_", "parse_url", "parse_ip", "h3_grid_disk"),
+        *("h3_grid_path", "h3_cell_to_children", "h3_cell_to_children_string", "h3_compact_cells"),
+        *("h3_compact_cells_strings", "h3_uncompact_cells", "h3_uncompact_cells_strings"),
+        *("h3_polygon_to_cells", "h3_polygon_to_cells_strings", "h3_coverage"),
+        "h3_coverage_strings",
     }
 )
 """Macros that give a VARIANT, an OBJECT or an ARRAY."""
@@ -98,8 +105,19 @@ _OF_DUCKDB = frozenset(
         "variant_list_",
     }
 )
-_OF_FIRST = frozenset({"argmax", "argmin", "arg_max", "arg_min", "first", "last"})
-_CASTING = frozenset({"typed_as_", "beside_"})
+_OF_FIRST = frozenset(
+    {"argmax", "argmin", "arg_max", "arg_min", "first", "last", "try", "counted_"}
+)
+_OVER_LISTS = frozenset({"top_k_", "distinct_of_", "changes_"})
+_OF_NUMBERS = frozenset(
+    {
+        *("div0", "div0_", "div0null", "div0null_", "width_bucket", "square", "haversine", "trunc"),
+        *("factorial", "zeroifnull", "nullifzero", "bitshiftleft_", "bitshiftright_"),
+    }
+)
+"""Macros and functions that look at no types, though their arguments are numbers."""
+
+_CASTING = frozenset({"typed_as_", "variant_beside_"})
 _COUNTING = frozenset({"counted_", "as_its_kind_"})
 """Macros that see by its type whether a column is a text beside a number; a VARIANT is none."""
 _FLAT = frozenset({"flat_", "flat_with_seq_"})
@@ -141,6 +159,12 @@ class Variants(Typing):
 
     def _call(self, name: str, arguments: Sequence[exp.Expr | None], scope: Scope) -> Type:
         kind = Statements._call(self, name, arguments, scope)
+        if name in _OF_NUMBERS:
+            for one in arguments:
+                if self._is_document(one):
+                    self._note(bare(one), number_of)
+        if name == "jsonarray":
+            return _VARIANT
         return self._known(arguments[0]) if name in _OF_FIRST and arguments else kind
 
     def _table(self, node: exp.Table, scope: Scope) -> list[Output] | None:
@@ -215,16 +239,22 @@ class Variants(Typing):
         if not documents:
             return []
         others = [value for value in values if value not in documents]
-        kinds = {self._known(value) for value in others}
+        told = {id(value): text for value in others if (text := self._told(value)) is not None}
+        kinds = {"text" if id(value) in told else self._known(value) for value in others}
         if others and kinds <= _TEXTS:
-            return [(one, self._whole(one, paths, text_of)) for one in documents]
+            found = [(one, self._whole(one, paths, text_of)) for one in documents]
+            return found + [(one, self._whole(one, told, unchanged)) for one in others]
         if others and kinds <= _CAST:
             way = partial(cast_as, others[0])
             return [(one, way) for one in documents if id(one) not in paths]
         if others and None in kinds and any(id(one) in paths for one in documents):
             return []  # the type is seen when it is bound
-        return [(one, self._whole(one, paths, key_of)) for one in documents] + [
-            (one, key_of_other) for one in others
+        way = key_of
+        if others:
+            place = values[0].parent
+            way = order_beside if isinstance(place, _ORDERING) else key_beside
+        return [(one, self._whole(one, paths, way)) for one in documents] + [
+            (one, self._whole(one, told, key_of_other)) for one in others
         ]
 
     def _whole(self, value: exp.Expr, paths: dict[int, exp.Expr], way: Way) -> Way:
@@ -237,6 +267,13 @@ class Variants(Typing):
         if isinstance(call, exp.Anonymous) and call.name.lower() in _CASTING | _COUNTING:
             inner = call.expressions[0]
             return inner if self._is_document(inner) else None
+        return None
+
+    def _told(self, value: exp.Expr) -> exp.Expr | None:
+        """The text that a rule reads as what it stands beside, which is a VARIANT."""
+        call = value.expression if isinstance(value, exp.Dot) else None
+        if isinstance(call, exp.Anonymous) and call.name.lower() == "as_its_kind_":
+            return call.expressions[0] if self._is_document(call.expressions[1]) else None
         return None
 
     def _compare(self, left: exp.Expr, kind: Type, right: exp.Expr, scope: Scope) -> None:
@@ -358,7 +395,7 @@ class Variants(Typing):
             self._note(node.expressions[0], text_of)  # JSON null is NULL to arithmetic
         elif name == "hash":
             self._note_plain(node)
-        elif name == "top_k_":
+        elif name in _OVER_LISTS:
             for one in node.expressions[0].find_all(exp.ArrayAgg):
                 if self._is_document(one.this):
                     self._note(one.this, plain)
@@ -520,6 +557,8 @@ Variants._visits = {
     exp.Between: Variants._between,
     exp.Case: Variants._case,
 }
+
+_ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 
 _OF_DISTINCT: dict[type, Way] = {exp.Count: key_of, exp.Sum: number_of, exp.Avg: number_of}
 

@@ -231,6 +231,15 @@ CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
 -- booleans, strings by code point, arrays, objects, JSON null.
 CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS variant_key_(to_json(e));
 CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS variant_key_(to_json(e));
+-- ... beside a number or a truth value: JSON null is unknown there.
+CREATE OR REPLACE MACRO _sf.main.key_beside_(e) AS
+  CASE json_type(to_json(e)) WHEN 'NULL' THEN NULL ELSE variant_key_(to_json(e)) END;
+-- ... where the two are to be ordered, which is not said of values of different types.
+CREATE OR REPLACE MACRO _sf.main.order_beside_(e) AS
+  CASE WHEN json_type(to_json(e)) = 'NULL' THEN NULL
+    WHEN json_type(to_json(e)) IN ('VARCHAR', 'ARRAY', 'OBJECT')
+      THEN CAST(error('Failed to cast variant value ' || CAST(e AS VARCHAR) || ' to FIXED') AS BLOB)
+    ELSE variant_key_(to_json(e)) END;
 CREATE OR REPLACE MACRO _sf.main.equal_keys_(x) AS
   list_transform(_sf.main.elements_(x), lambda e: _sf.main.equal_key_(e));
 CREATE OR REPLACE MACRO _sf.main.array_contains(v, x) AS
@@ -402,7 +411,7 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
   cast_to_type(CASE WHEN typeof(t) IN ('JSON', 'JSONB') THEN CAST(to_json(x) AS VARCHAR)
                     ELSE variant_text_(to_json(x), '$') END, t);
 -- ... to be compared with `t`: a fraction beside a whole number would be rounded.
-CREATE OR REPLACE MACRO _sf.main.beside_(x, t) AS
+CREATE OR REPLACE MACRO _sf.main.variant_beside_(x, t) AS
   CASE WHEN typeof(t) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
         AND json_type(to_json(x)) = 'DOUBLE' AND CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
        THEN cast_to_type(CAST(error('a VARIANT that is a fraction beside an expression of a whole number; cast one of them') AS VARCHAR), t)
