@@ -23,7 +23,8 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
-from proxy.sql.constraint_names import given_names
+from proxy.sql.constraint_names import given_names, given_rules
+from proxy.sql.postgres_references import ACTIONS
 from proxy.sql.quoting import literal
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ Name = tuple[str, ...]
 
 @dataclass(slots=True)
 class Constraint:
-    """One constraint, or unique index, of a table."""
+    """One constraint, or unique index, of a table. rules: as `NamedKey` has them."""
 
     kind: str
     columns: tuple[str, ...]
@@ -55,6 +56,7 @@ class Constraint:
     expression: str = ""
     other: str = ""  # the table that it references
     theirs: tuple[str, ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -96,13 +98,14 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
     for database, schema, table, _ in wanted:
         there: list[Constraint] = []
         rows = duck.told(schema, table, database).constraints
-        names = given_names(rows)
+        names, rules = given_names(rows), given_rules(rows)
         for place, (kind, _, columns, expression, other, theirs) in enumerate(rows):
             if (name := names.get(place)) == "":
                 continue
             taken = [found.name for found in there]
             name = name or _name(table, kind, columns, expression, taken)
-            there.append(Constraint(kind, columns, name, expression or "", other or "", theirs))
+            of_key = (other or "", theirs, rules.get(place, ()))
+            there.append(Constraint(kind, columns, name, expression or "", *of_key))
         of_it = {"database": database, "schema": schema, "table": table}
         query = _INDEXES.format(**{key: literal(value) for key, value in of_it.items()})
         for name, expressions in duck.run(query):
@@ -325,6 +328,17 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
         error.detail = f'{key} of table "{path[2]}" refers to the row.'
         error.hint = "Columns without a primary key, unique constraint or index can be changed."
         return
+    event = "delete" if changed is None else "update"
+    for path, one, values in found:
+        if (action := dict(one.rules).get(event)) in ACTIONS:
+            error.sqlstate, error.position = "0A000", None
+            error.message = (
+                f'ON {event.upper()} {action} of foreign key constraint "{one.name}" on table'
+                f' "{path[2]}" is not supported'
+            )
+            error.detail = f'{_key(one.theirs, values)} is still referenced from table "{path[2]}".'
+            error.hint = "Change the rows that refer to it first, in a transaction of their own."
+            return
     if len(found) != 1:
         return
     error.objects = {**error.objects, "t": path[2], "n": constraint.name}

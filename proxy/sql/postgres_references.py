@@ -1,21 +1,23 @@
 """REFERENCES in Postgres's dialect: which of a foreign key's actions DuckDB carries out.
 
 DuckDB enforces foreign keys, and refuses to delete or change what is referred to. It changes no other
-table for one that is written to, so a key that is to CASCADE or to SET NULL is refused when it is
-made: nobody shall find out when rows that should be gone are still there. All constraints are checked at
-once; one that says DEFERRABLE is made with a notice, and the catalog shows it as it is.
+table for one that is written to: a key that is to CASCADE or to SET NULL is made with a notice, the
+catalog shows it as it is, since tools compare what they find there with what they wrote, and a statement
+that would set it off is refused (`proxy.constraints`), so that no row that should be gone is still
+there. All constraints are checked at once; one that says DEFERRABLE is made with a notice too.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.errors import SqlError
-from proxy.sql.reading import position_of
-
 AT_ONCE = "constraints of analytical tables are checked at once: DEFERRABLE has no effect"
+REFUSED_LATER = (
+    "foreign keys of analytical tables change no rows: "
+    "a DELETE or UPDATE for which {} would do so is refused"
+)
+ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT")
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"})
-_CHANGING = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
 def checked_at_once(tree: exp.Expr) -> bool:
@@ -30,15 +32,24 @@ def checked_at_once(tree: exp.Expr) -> bool:
     return later
 
 
+def refused_later(tree: exp.Expr) -> str:
+    """A notice of the actions that a definition's foreign keys will not carry out; '' for none."""
+    found = {
+        str(option).upper(): None
+        for node in tree.find_all(exp.Reference, exp.ForeignKey)
+        for option in node.args.get("options") or ()
+        if _writes(option)
+    }
+    return REFUSED_LATER.format(" or ".join(found)) if found else ""
+
+
 def reference(node: exp.Reference) -> None:
-    """Refuses the actions that would write to the table that refers."""
-    for option in node.args.get("options") or ():
-        action = str(option).upper()
-        if action.startswith("ON ") and action.endswith(_CHANGING):
-            raise SqlError(
-                "0A000",
-                f"{action} is not supported in foreign keys of analytical tables",
-                hint="Without it, a DELETE or UPDATE of a row that is referred to fails with 23503; "
-                "change the rows that refer to it first.",
-                position=position_of(node),
-            )
+    """Takes away the actions that would write to the table that refers: DuckDB knows none."""
+    options = node.args.get("options") or ()
+    if any(map(_writes, options)):
+        node.set("options", [one for one in options if not _writes(one)] or None)
+
+
+def _writes(option: object) -> bool:
+    action = str(option).upper()
+    return action.startswith("ON ") and action.endswith(ACTIONS)

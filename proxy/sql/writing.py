@@ -17,7 +17,7 @@ from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
 from proxy.sql.liking import Likes, likes
 from proxy.sql.listing import Listing, listed
-from proxy.sql.postgres_references import AT_ONCE, checked_at_once
+from proxy.sql.postgres_references import AT_ONCE, checked_at_once, refused_later
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
 from proxy.sql.snowflake.definitions import Divided, divide
@@ -77,9 +77,9 @@ def define(
     divided: Divided | None = None
     then: tuple[str, ...] = ()
     rewritten = dialect.transpile and dialect.name != "duckdb"
-    deferred = ""
-    if rewritten and not is_snowflake(dialect) and checked_at_once(tree):
-        deferred = AT_ONCE
+    of_keys = ""
+    if rewritten and not is_snowflake(dialect):
+        of_keys = AT_ONCE if checked_at_once(tree) else refused_later(tree)
     anew = rebuilding(tree, dialect, grammar) if rewritten else None
     made_like = None
     if rewritten and not is_snowflake(dialect):
@@ -113,7 +113,7 @@ def define(
         or anew
         or (alters(tree, of_postgres) or drops(tree, of_postgres) if sql else None),
         divided.tag if divided is not None else "",
-        notice or deferred,
+        notice or of_keys,
         deep=bool(then) or anew is not None or bool(copies),
     )
 

@@ -123,23 +123,57 @@ def test_drop_cascade_drops_the_keys(connection: psycopg.Connection) -> None:
         connection.execute("INSERT INTO orders VALUES (4, 1, -1)")
 
 
+_DELETE, _UPDATE = "DELETE FROM heads", "UPDATE heads SET id = 9 WHERE id = 1"
+
+
 @pytest.mark.parametrize(
-    "action",
-    ["ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE", "ON UPDATE SET DEFAULT"],
+    ("action", "shown", "refused", "fails"),
+    [
+        ("ON DELETE CASCADE", "c", _DELETE, _UPDATE),
+        ("ON DELETE SET NULL", "n", _DELETE, _UPDATE),
+        ("ON UPDATE CASCADE", "c", _UPDATE, _DELETE),
+        ("ON UPDATE SET DEFAULT", "d", _UPDATE, _DELETE),
+    ],
 )
-def test_actions_that_write_elsewhere_are_refused(
-    connection: psycopg.Connection, action: str
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE t (a int CONSTRAINT k REFERENCES heads (id) {})",
+        "CREATE TABLE t (a int, CONSTRAINT k FOREIGN KEY (a) REFERENCES heads (id) {})",
+        "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES heads (id) {}",
+        "CREATE TABLE t (a int CONSTRAINT k REFERENCES heads (id) {}); ALTER TABLE t ADD b int NOT NULL DEFAULT 0",
+    ],
+)
+def test_actions_that_write_elsewhere_are_refused_when_they_are_due(
+    connection: psycopg.Connection, sql: str, action: str, shown: str, refused: str, fails: str
 ) -> None:
-    for sql in (
-        f"CREATE TABLE t (a int REFERENCES customers (id) {action})",
-        f"CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES customers (id) {action})",
-        f"ALTER TABLE orders ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES customers (id) {action}",
-    ):
-        with pytest.raises(errors.FeatureNotSupported, match=action):
-            connection.execute(sql.encode())
-    connection.execute(
-        "CREATE TABLE t (a int REFERENCES customers (id) ON DELETE RESTRICT ON UPDATE NO ACTION)"
-    )
+    notices: list[str] = []
+    connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    connection.execute("CREATE TABLE heads (id int PRIMARY KEY); INSERT INTO heads VALUES (1), (2)")
+    for statement in sql.format(action).split("; "):
+        connection.execute(statement.encode())
+    assert [action in notice for notice in notices] == [True]
+    found = connection.execute(
+        "SELECT confdeltype, confupdtype, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE conname = 'k'"
+    ).fetchall()
+    assert found == [
+        (
+            shown if "DELETE" in action else "a",
+            shown if "UPDATE" in action else "a",
+            f"FOREIGN KEY (a) REFERENCES heads(id) {action}",
+        )
+    ]
+    connection.execute("INSERT INTO t (a) VALUES (1)")
+    with pytest.raises(errors.FeatureNotSupported, match=f'{action} .* "k" on table "t"') as raised:
+        connection.execute(refused.encode())
+    assert raised.value.diag.message_detail == 'Key (id)=(1) is still referenced from table "t".'
+    with pytest.raises(errors.ForeignKeyViolation, match='"k" on table "t"'):
+        connection.execute(fails.encode())
+    assert connection.execute("SELECT id FROM heads ORDER BY 1").fetchall() == [(1,), (2,)]
+    connection.execute("DELETE FROM t")
+    connection.execute(refused.encode())
+    connection.execute("DROP TABLE t")
 
 
 def test_it_outlives_a_crash() -> None:
