@@ -216,7 +216,7 @@ _OF_LISTS = frozenset(
             "_sf.minhash_of_",
             "_sf.least_hashes_",
         ),
-        "_sf.similarity_",
+        *("_sf.similarity_", "_sf.defined_"),
     }
 )
 
@@ -266,6 +266,12 @@ def _arg_extreme(call: exp.ArgMax | exp.ArgMin) -> exp.Expr | None:
     if count is None:
         return None
     return duck("to_json", duck(name, call.this, call.expression, cast(count, exp.DType.BIGINT)))
+
+
+@node(exp.RegrSlope)
+def _regr_slope(call: exp.RegrSlope) -> exp.Expr:
+    """DuckDB's slope of points one above the other is NaN."""
+    return sf("defined_", duck("regr_slope", call.this, call.expression))
 
 
 @node(exp.CountIf)

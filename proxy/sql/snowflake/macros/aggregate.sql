@@ -77,3 +77,4 @@ CREATE OR REPLACE MACRO _sf.main.vector_inner_product(a, b) AS
   list_inner_product(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]));
 CREATE OR REPLACE MACRO _sf.main.vector_cosine_similarity(a, b) AS
   list_cosine_similarity(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]));
+CREATE OR REPLACE MACRO _sf.main.defined_(x) AS CASE WHEN NOT isnan(x) THEN x END;
