@@ -189,15 +189,19 @@ class Backend(BackendEnd, StartingConnection):
         if self._startup is not None:
             super().data_received(data)
             return
+        begun = 0
         if self._bulk_left:
-            taken = min(self._bulk_left, len(data))
-            if self._bulk_forward:
-                self._client(memoryview(data)[:taken])
-            self._bulk_left -= taken
-            data = data[taken:]
-        if self._buffer:
+            begun = min(self._bulk_left, len(data))
+            self._bulk_left -= begun
+            if begun == len(data):
+                if self._bulk_forward:
+                    self._client(data)
+                return
+            if not self._bulk_forward:
+                data, begun = data[begun:], 0
+        elif self._buffer:
             data = self._buffer + data
-        self._buffer = self._relay(data) if data else b""
+        self._buffer = self._relay(data, begun)
 
     # --- relaying -----------------------------------------------------------------------------
 
@@ -356,10 +360,13 @@ class Backend(BackendEnd, StartingConnection):
         self.prepared.clear()
         self.unnamed = None
 
-    def _relay(self, data: bytes) -> bytes:
-        """Passes whole frames on in as few slices as possible; returns what is not whole yet."""
+    def _relay(self, data: bytes, begun: int) -> bytes:
+        """Passes whole frames on in as few slices as possible; returns what is not whole yet.
+
+        begun: bytes of the end of a frame whose beginning the client has.
+        """
         view, size = memoryview(data), len(data)
-        at = kept = 0  # data[kept:at] has been read and is still to be passed on
+        at, kept = begun, 0  # data[kept:at] has been read and is still to be passed on
         while size - at >= 5:
             kind = data[at]
             end = at + 1 + _length(data, at + 1)[0]
