@@ -11,10 +11,11 @@ Promises: all statements are for one transaction; rows, names, indexes and comme
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proxy.dependents import View, check_column, check_type, described, drop_view, views_over
+from proxy.dependents import View, check_free, check_type, described, drop_view, views_over
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
@@ -39,6 +40,14 @@ class Altering:
     beside: tuple[tuple[str, str], ...] = ()
     gone: tuple[str, ...] = ()
 
+    def with_views(self, duck: DuckSession, views: Sequence[View]) -> Altering:
+        """... after the views, each after what it reads, have been dropped. Blocks."""
+        return Altering(
+            [*(drop_view(one.view) for one in reversed(views)), *self.statements],
+            (*self.beside, *((one.view.schema, one.view.name) for one in views)),
+            (*self.gone, *(described(duck, one.view) for one in views)),
+        )
+
 
 def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     """Blocks. DuckDB's statements for the ALTER TABLE; None where its own, `native`, will do.
@@ -56,12 +65,7 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     altering = _altered(duck, meant, plan, native)
     if not views:
         return altering
-    made = altering or Altering([native])
-    return Altering(
-        [*(drop_view(one.view) for one in reversed(views)), *made.statements],
-        (*made.beside, *((one.view.schema, one.view.name) for one in views)),
-        (*made.gone, *(described(duck, one.view) for one in views)),
-    )
+    return (altering or Altering([native])).with_views(duck, views)
 
 
 def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[View]:
@@ -73,7 +77,7 @@ def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[V
         elif isinstance(edit, edits.DropColumn) and edit.cascades:
             found += [one for one in views_over(duck, meant, edit.name) if one not in found]
         elif isinstance(edit, edits.DropColumn):
-            check_column(duck, meant, edit.name, keys_to(duck, meant, edit.name))
+            check_free(duck, meant, keys_to(duck, meant, edit.name), edit.name)
     return found
 
 

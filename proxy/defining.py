@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
-from proxy.dependents import check_free, described, drop_view, notice, views_over, views_renamed
+from proxy.dependents import check_free, notice, views_over, views_renamed
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence, is_own
@@ -30,9 +30,8 @@ from proxy.errors import SqlError
 from proxy.liking import made_like
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
-from proxy.sql.identities import literal as _literal
-from proxy.sql.identities import quoted as _quoted
 from proxy.sql.liking import Likes
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.statement import Alters, Copies, Drops, Owns, Statement
@@ -95,8 +94,8 @@ def _found(query: str, name: tuple[str, ...]) -> str:
     *places, last = name
     place = "NULL"
     if places:
-        place = _literal(f"{places[0] if len(places) > 1 else 'hatidata'}.{places[-1]}")
-    return query.format(name=_literal(last), place=place)
+        place = literal(f"{places[0] if len(places) > 1 else 'hatidata'}.{places[-1]}")
+    return query.format(name=literal(last), place=place)
 
 
 async def copied(session: Session, plan: Statement) -> Statement:
@@ -130,20 +129,18 @@ def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
     if (its_schema.lower(), target[-1].lower()) == (schema.lower(), table.lower()):
         raise SqlError("0A000", "a table cannot be replaced by its own clone")
     before, body = _body(duck, copies, (database, schema, table), its_schema, definition)
-    made = [*before, f"{copies.opening} {_quoted(*target)} {body}"]
+    made = [*before, f"{copies.opening} {quoted(*target)} {body}"]
     if copies.rows:
         made.append(
-            f"INSERT INTO {_quoted(*target)} SELECT * FROM {_quoted(database, schema, table)}"
+            f"INSERT INTO {quoted(*target)} SELECT * FROM {quoted(database, schema, table)}"
         )
     if comment is not None:
-        made.append(f"COMMENT ON TABLE {_quoted(*target)} IS {_literal(comment)}")
+        made.append(f"COMMENT ON TABLE {quoted(*target)} IS {literal(comment)}")
     of_columns = duck.run(
-        _COMMENTS.format(
-            database=_literal(database), schema=_literal(schema), table=_literal(table)
-        )
+        _COMMENTS.format(database=literal(database), schema=literal(schema), table=literal(table))
     )
     for column, said in of_columns:
-        made.append(f"COMMENT ON COLUMN {_quoted(*target, column)} IS {_literal(said)}")
+        made.append(f"COMMENT ON COLUMN {quoted(*target, column)} IS {literal(said)}")
     return made
 
 
@@ -155,9 +152,7 @@ def _body(
     start = next(t.start for t in tokens if t.token_type == TokenType.L_PAREN)
     sequences = {
         row[0]: row[1:]
-        for row in duck.run(
-            _SEQUENCES.format(database=_literal(place[0]), schema=_literal(place[1]))
-        )
+        for row in duck.run(_SEQUENCES.format(database=literal(place[0]), schema=literal(place[1])))
     }
     *places, table = copies.target
     temporary = "TEMPORARY" in copies.opening
@@ -174,12 +169,12 @@ def _body(
         first, step, least, most, following = sequences[name]
         own = f"{table}_{secrets.token_hex(4)}_identity"
         before.append(
-            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {_quoted(*places, own)} "
+            f"CREATE {'TEMP ' if temporary else ''}SEQUENCE {quoted(*places, own)} "
             f"INCREMENT BY {step} MINVALUE {least} MAXVALUE {most} "
             f"START WITH {following if copies.rows else first}"
         )
         place_of_own = () if temporary else (its_schema,)
-        written += sql[at : token.start] + _literal(_quoted(*place_of_own, own))
+        written += sql[at : token.start] + literal(quoted(*place_of_own, own))
         at = token.end + 1
     return before, (written + sql[at:]).rstrip().removesuffix(";")
 
@@ -233,7 +228,7 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     try:
         columns = duck.run(
             "SELECT name, dflt_value FROM pragma_table_info"
-            f"({_literal(_quoted(*name))}) WHERE starts_with(dflt_value, 'nextval(')"
+            f"({literal(quoted(*name))}) WHERE starts_with(dflt_value, 'nextval(')"
         )
     except DuckError:
         return None  # there is none
@@ -247,7 +242,7 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     for column, default in columns:
         sequence = called_sequence(default)
         if sequence is not None and is_own(sequence[-1], meant.name, column, defaults_of):
-            made.append(f"DROP SEQUENCE IF EXISTS {_quoted(*sequence)}")
+            made.append(f"DROP SEQUENCE IF EXISTS {quoted(*sequence)}")
             sequences.append((meant.schema, sequence[-1]))
     drops = Altering(made, tuple(sequences))
     if DUCKDB.own_tokens(plan.sql)[-1].text.upper() == "CASCADE":
@@ -264,11 +259,7 @@ def _with_views(
     views = views_over(duck, meant) if meant is not None and meant.kind == kind else []
     if not views and len(drops.statements) == 1:
         return None
-    return Altering(
-        [*(drop_view(one.view) for one in reversed(views)), *drops.statements],
-        (*drops.beside, *((one.view.schema, one.view.name) for one in views)),
-        (*drops.gone, *(described(duck, one.view) for one in views)),
-    )
+    return drops.with_views(duck, views)
 
 
 def tell_cascaded(session: Session, plan: Statement) -> None:

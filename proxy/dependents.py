@@ -53,24 +53,7 @@ def views_over(duck: DuckSession, meant: Meant, column: str | None = None) -> li
 
     column: only those that read this one of the relation's.
     """
-    if meant.database != DATABASE:
-        return []
-    look = _Look(duck)
-    found: dict[Meant, View] = {}
-
-    def add(of: Meant, on: str, only: str | None) -> None:
-        for view, columns in look.readers(of):
-            if view == meant or view in found:
-                continue
-            if only is None or only.lower() in (one.lower() for one in columns):
-                found[view] = View(view, on)
-                add(view, described(duck, view), None)
-
-    if not look.readers(meant):
-        return []
-    on = described(duck, meant)
-    add(meant, on if column is None else f"column {name_as_needed(column)} of {on}", column)
-    return list(found.values())
+    return Look(duck).over(meant, column) if meant.database == DATABASE else []
 
 
 def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant, list[str]]]:
@@ -81,7 +64,7 @@ def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant
     """
     if meant.database != DATABASE:
         return []
-    look = _Look(duck)
+    look = Look(duck)
     made = []
     for view, _ in look.readers(meant):
         if not look.works(view):
@@ -106,32 +89,25 @@ def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant
     return made
 
 
-def check_free(duck: DuckSession, meant: Meant, keys: Sequence[tuple[str, Meant]]) -> None:
+def check_free(
+    duck: DuckSession,
+    meant: Meant,
+    keys: Sequence[tuple[str, Meant]],
+    column: str | None = None,
+) -> None:
     """Blocks. Raises SqlError 2BP01 if a DROP without CASCADE would leave what depends on it.
 
-    keys: the foreign keys that refer to it, and their tables.
+    keys: the foreign keys that refer to it, and their tables. column: the one that is dropped of it.
     """
-    views = views_over(duck, meant)
-    if keys or views:
-        what = described(duck, meant)
-        raise refusal(what, [*_of_keys(duck, keys, what), *(_line(duck, one) for one in views)])
-
-
-def check_column(
-    duck: DuckSession, meant: Meant, column: str, keys: Sequence[tuple[str, Meant]]
-) -> None:
-    """Blocks. As `check_free`, of ALTER TABLE ... DROP COLUMN. keys: those that refer to the column."""
     views = views_over(duck, meant, column)
     if keys or views:
-        what = f"column {name_as_needed(column)} of {described(duck, meant)}"
-        raise refusal(what, [*_of_keys(duck, keys, what), *(_line(duck, one) for one in views)])
-
-
-def _of_keys(duck: DuckSession, keys: Sequence[tuple[str, Meant]], what: str) -> list[str]:
-    return [
-        f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
-        for name, table in keys
-    ]
+        what = described(duck, meant, column)
+        lines = [
+            f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
+            for name, table in keys
+        ]
+        lines += [depends(duck, one) for one in views]
+        raise refusal(what, lines)
 
 
 def check_type(duck: DuckSession, meant: Meant, column: str) -> None:
@@ -158,12 +134,15 @@ def refusal_of_several(refused: Sequence[SqlError]) -> SqlError:
     return SqlError("2BP01", message, detail=detail, hint=HINT)
 
 
-def _line(duck: DuckSession, one: View) -> str:
+def depends(duck: DuckSession, one: View) -> str:
+    """A line of a refusal's detail."""
     return f"{described(duck, one.view)} depends on {one.on}"
 
 
-def described(duck: DuckSession, meant: Meant) -> str:
+def described(duck: DuckSession, meant: Meant, column: str | None = None) -> str:
     """As Postgres describes it: with its schema where its name alone does not mean it."""
+    if column is not None:
+        return f"column {name_as_needed(column)} of {described(duck, meant)}"
     kind = _KINDS[meant.kind]
     if duck.means((meant.name,)) == meant:
         return f"{kind} {name_as_needed(meant.name)}"
@@ -188,8 +167,8 @@ def drop_view(view: Meant) -> str:
     return f"DROP VIEW {quoted(view.database, view.schema, view.name)}"
 
 
-class _Look:
-    """What the texts of views read, each text and each relation looked at once."""
+class Look:
+    """Blocks. What the texts of views read, each text and each relation looked at once."""
 
     def __init__(self, duck: DuckSession) -> None:
         self._duck = duck
@@ -199,6 +178,22 @@ class _Look:
         ]
         self._read: dict[Meant, dict[tuple[str, str], list[str]]] = {}
         self._columns: dict[tuple[str, str], list[str]] = {}
+
+    def over(self, meant: Meant, column: str | None = None) -> list[View]:
+        """As `views_over`, of a relation of the database that is kept."""
+        found: dict[Meant, View] = {}
+
+        def add(of: Meant, on: str, only: str | None) -> None:
+            for view, columns in self.readers(of):
+                if view == meant or view in found:
+                    continue
+                if only is None or only.lower() in (one.lower() for one in columns):
+                    found[view] = View(view, on)
+                    add(view, described(self._duck, view), None)
+
+        if self.readers(meant):
+            add(meant, described(self._duck, meant, column), column)
+        return list(found.values())
 
     def readers(self, of: Meant) -> list[tuple[Meant, list[str]]]:
         """The views that read a relation, and which columns of it, in the order of their making."""

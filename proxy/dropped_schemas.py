@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.altered_tables import Altering
-from proxy.dependents import View, described, drop_view, refusal, views_over
+from proxy.dependents import Look, View, depends, described, refusal
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.sql.quoting import literal, name_as_needed
@@ -56,23 +56,21 @@ def schema_dropped(duck: DuckSession, name: str, sql: str, *, cascades: bool) ->
         for kind, one in duck.run(_CONTENTS.format(schema=place))
         if kind != "S" or one not in own
     ]
+    if not contents:
+        return None
+    look = Look(duck)
     views: dict[Meant, View] = {}
     for one in contents:
         if one.kind != "S":
-            views |= {view.view: view for view in views_over(duck, one)}
+            views |= {view.view: view for view in look.over(one)}
     elsewhere = [view for view in views.values() if view.view.schema != schema]
-    if not contents:
-        return None
     if not cascades:
         what = f"schema {name_as_needed(schema)}"
         lines = [f"{described(duck, one)} depends on {what}" for one in contents]
-        lines += [f"{described(duck, one.view)} depends on {one.on}" for one in elsewhere]
+        lines += [depends(duck, one) for one in elsewhere]
         raise refusal(what, lines)
-    return Altering(
-        [*(drop_view(one.view) for one in reversed(elsewhere)), sql],
-        tuple((one.view.schema, one.view.name) for one in elsewhere),
-        tuple(described(duck, one) for one in (*contents, *(one.view for one in elsewhere))),
-    )
+    gone = tuple(described(duck, one) for one in contents)
+    return Altering([sql], gone=gone).with_views(duck, elsewhere)
 
 
 def _own_sequences(duck: DuckSession, schema: str) -> set[str]:

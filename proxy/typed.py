@@ -60,13 +60,13 @@ class Typed:
         if not plan.typed or not plan.sql:
             return plan
         session = self._session
-        seen = plan.typed_over and not plan.federated
-        if seen and not await self._have_variants(plan.typed_over):
+        keeps = not plan.federated
+        if keeps and plan.typed_over and not await self._have_variants(plan.typed_over):
             return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
         key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
-        found = None if plan.federated else self._kept.get(key)
+        found = self._kept.get(key) if keeps else None
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
         if is_long(plan.sql):
@@ -79,7 +79,7 @@ class Typed:
             stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
         except SqlError as error:
             raise await self._placed(error, plan) from None
-        if len(plan.sql) <= _KEPT_LENGTH and not plan.federated:
+        if keeps and len(plan.sql) <= _KEPT_LENGTH:
             self._kept[key] = stamp, sql
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)

@@ -104,14 +104,8 @@ void poller_dealloc(PyObject *object) {
   Py_DECREF(type);
 }
 
-// How long a turn may go on, in nanoseconds: then whatever else the event loop has to do has its turn.
-constexpr int64_t kLongestTurn = 500'000;
-
-int64_t nanoseconds() {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * int64_t(1'000'000'000) + time.tv_nsec;
-}
+// How long a turn may go on, in seconds: then whatever else the event loop has to do has its turn.
+constexpr double kLongestTurn = 0.0005;
 
 void take_events(Poller *self, const epoll_event *events, int count) {
   self->turning = true;
@@ -134,11 +128,11 @@ void take_events(Poller *self, const epoll_event *events, int count) {
 PyObject *poller_turn(PyObject *object, PyObject *) {
   auto self = reinterpret_cast<Poller *>(object);
   epoll_event events[kMostEvents];
-  int64_t end = nanoseconds() + kLongestTurn;
+  double end = now() + kLongestTurn;
   int count = epoll_wait(self->fd, events, kMostEvents, 0);
   while (count > 0) {
     take_events(self, events, count);
-    if (nanoseconds() > end) break;
+    if (now() > end) break;
     PyThreadState *state = PyEval_SaveThread();
     sched_yield();
     PyEval_RestoreThread(state);

@@ -68,8 +68,15 @@ class _Kind:
 
 _TEXT = _Kind("VARCHAR", "VARCHAR", "text")
 _AS_TEXT = _Kind("VARCHAR", "VARCHAR", "text", "{}::pg_catalog.text")
-_DOCUMENTS = {"json": _Kind("VARCHAR", "JSON"), "jsonb": _Kind("VARCHAR", "JSONB")}
-_VARIANT = _Kind("VARCHAR", "JSON", "", "{}::pg_catalog.text")
+
+_Documents = Mapping[str, _Kind]
+
+_JSON = _Kind("VARCHAR", "JSON")
+_DOCUMENTS: _Documents = {"json": _JSON, "jsonb": _Kind("VARCHAR", "JSONB")}
+_VARIANTS: _Documents = {
+    "json": _JSON,
+    "jsonb": _Kind("VARCHAR", "JSON", "", "{}::pg_catalog.text"),
+}
 
 # Names of pg_catalog; any other type is text.
 _KINDS: dict[str, _Kind] = {
@@ -91,9 +98,8 @@ _KINDS: dict[str, _Kind] = {
     "timestamp": _Kind("TIMESTAMP", "TIMESTAMP", "timestamp"),
     "timestamptz": _Kind("TIMESTAMP_TZ", "TIMESTAMP WITH TIME ZONE", "timestamptz"),
     "interval": _Kind("INTERVAL", "INTERVAL"),
-    **_DOCUMENTS,
 }
-_AS_ELEMENT = frozenset(_KINDS) - {"oid", "bpchar", *_DOCUMENTS}
+_AS_ELEMENT = frozenset(_KINDS) - {"oid", "bpchar"}
 _MOST_DIGITS, _DIGITS_BEHIND = 38, 18
 
 _COLUMNS = """\
@@ -133,9 +139,10 @@ def read_columns(
 
     variants: a jsonb is to be what VARIANT is, JSON.
     """
+    documents = _VARIANTS if variants else _DOCUMENTS
     found: list[list[Column]] = [[] for _ in relations]
     for n, name, kind, element, modifier, type_name in json.loads(answer):
-        found[n].append(_column(name, kind, element, modifier, type_name, variants))
+        found[n].append(_column(name, kind, element, modifier, type_name, documents))
     for relation, columns in zip(relations, found, strict=True):
         if not columns:
             raise SqlError("0A000", f'relation "{".".join(relation)}" has no columns')
@@ -146,15 +153,15 @@ def read_columns(
 
 
 def _column(
-    name: str, kind: str, element: str, modifier: int, type_name: str, variants: bool
+    name: str, kind: str, element: str, modifier: int, type_name: str, documents: _Documents
 ) -> Column:
     own = quoted(name)
     if kind == "numeric":
         return _numeric(name, modifier)
     if element:
-        return _array(name, element, modifier, type_name, variants)
-    found = _VARIANT if variants and kind == "jsonb" else _KINDS.get(kind, _AS_TEXT)
-    duck = DuckType(found.duck, found.sql if kind in _DOCUMENTS else "")
+        return _array(name, element, modifier, type_name, documents)
+    found = documents.get(kind) or _KINDS.get(kind, _AS_TEXT)
+    duck = DuckType(found.duck, found.sql if kind in documents else "")
     sent = found.sent.format(own)
     null = found.sent.format("NULL") if found.sent != "{}" else f"NULL::{type_name}"
     return Column(name, duck, found.sql, sent, own, null, found.family)
@@ -176,7 +183,7 @@ def _numeric(name: str, modifier: int) -> Column:
     return Column(name, duck, str(duck), sent, own, null, "decimal")
 
 
-def _array(name: str, element: str, modifier: int, type_name: str, variants: bool) -> Column:
+def _array(name: str, element: str, modifier: int, type_name: str, documents: _Documents) -> Column:
     own = quoted(name)
     if element == "numeric":
         scalar = _numeric(name, modifier)
@@ -188,8 +195,7 @@ def _array(name: str, element: str, modifier: int, type_name: str, variants: boo
         duck = DuckType("LIST", children=(DuckType(kind.duck),))
         return Column(name, duck, f"{kind.sql}[]", own, own, f"NULL::{type_name}", "")
     duck = DuckType("LIST", children=(DuckType("VARCHAR"),))
-    document = _VARIANT if variants and element in _DOCUMENTS else _DOCUMENTS.get(element)
-    sql_type = f"{document.sql}[]" if document is not None else "VARCHAR[]"
+    sql_type = f"{documents[element].sql}[]" if element in documents else "VARCHAR[]"
     sent, null = f"{own}::pg_catalog.text[]", "NULL::pg_catalog.text[]"
     return Column(name, duck, sql_type, sent, own, null, "")
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql.constraint_names import rules_of
+
 AT_ONCE = "constraints of analytical tables are checked at once: DEFERRABLE has no effect"
 REFUSED_LATER = (
     "foreign keys of analytical tables change no rows: "
@@ -35,10 +37,10 @@ def checked_at_once(tree: exp.Expr) -> bool:
 def refused_later(tree: exp.Expr) -> str:
     """A notice of the actions that a definition's foreign keys will not carry out; '' for none."""
     found = {
-        str(option).upper(): None
-        for node in tree.find_all(exp.Reference, exp.ForeignKey)
-        for option in node.args.get("options") or ()
-        if _writes(option)
+        f"ON {event.upper()} {action}": None
+        for node in tree.find_all(exp.Reference)
+        for event, action in rules_of(node)
+        if action in ACTIONS
     }
     return REFUSED_LATER.format(" or ".join(found)) if found else ""
 

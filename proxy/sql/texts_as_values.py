@@ -210,12 +210,20 @@ def _among(tree: exp.Expr, macro: str) -> bool:
     return changed
 
 
-def _coalesced(tree: exp.Expr, macro: str) -> bool:
-    changed = False
-    for node in tree.find_all(exp.Coalesce):
-        for value in [node.this, *node.expressions]:
-            changed |= _put(value, macro)
-    return changed
+def _values(*kinds: type[exp.Expr]) -> Callable[[exp.Expr, str], bool]:
+    """What puts the macro around each value of such nodes."""
+
+    def edit(tree: exp.Expr, macro: str) -> bool:
+        changed = False
+        for node in tree.find_all(*kinds):
+            for value in [node.this, *node.expressions]:
+                changed |= _put(value, macro)
+        return changed
+
+    return edit
+
+
+_coalesced, _extremes = _values(exp.Coalesce), _values(exp.Greatest, exp.Least)
 
 
 def _chosen(tree: exp.Expr, macro: str) -> bool:
@@ -224,14 +232,6 @@ def _chosen(tree: exp.Expr, macro: str) -> bool:
         values = [branch.args.get("true") for branch in node.args["ifs"]]
         for value in [*values, node.args.get("default")]:
             changed |= value is not None and _put(value, macro)
-    return changed
-
-
-def _extremes(tree: exp.Expr, macro: str) -> bool:
-    changed = False
-    for node in tree.find_all(exp.Greatest, exp.Least):
-        for value in [node.this, *node.expressions]:
-            changed |= _put(value, macro)
     return changed
 
 
