@@ -114,7 +114,7 @@ def define(
         or (alters(tree, of_postgres) or drops(tree, of_postgres) if sql else None),
         divided.tag if divided is not None else "",
         notice or of_keys,
-        deep=bool(then) or anew is not None or bool(copies),
+        deep=bool(then) or bool(copies),
     )
 
 
