@@ -1,4 +1,5 @@
--- Keys, checks and indexes. One that Postgres cannot read is left out; the table stands without it.
+-- Keys, checks and indexes. One that Postgres cannot read is left out; the table stands without it. One that
+-- fails over what another transaction does at the same time fails the document, which is then made good.
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._names(p_names jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -49,13 +50,13 @@ BEGIN
              FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
         BEGIN
             EXECUTE v_made;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation OR undefined_table OR internal_error THEN
             RAISE;
         WHEN duplicate_table THEN  -- it was another table's, of which that is still to be told
             PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', v_item ->> 'name');
             BEGIN
                 EXECUTE v_made;
-            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
                 RAISE;
             WHEN OTHERS THEN
                 NULL;
@@ -97,7 +98,7 @@ BEGIN
         EXCEPTION WHEN duplicate_table OR duplicate_object THEN
             -- The name is another table's index's: DuckDB has no such names.
             EXECUTE format('ALTER TABLE %s ADD %s', v_table, hatidata_catalog._constraint(v_item - 'name'));
-        WHEN lock_not_available OR deadlock_detected THEN
+        WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
             RAISE;
         WHEN OTHERS THEN
             NULL;
@@ -140,7 +141,7 @@ BEGIN
                 concat('(' || hatidata_catalog._names(v_item -> 'references') || ')',
                        ' ON DELETE ' || hatidata_catalog._rule(v_item ->> 'delete'),
                        ' ON UPDATE ' || hatidata_catalog._rule(v_item ->> 'update')));
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
             RAISE;
         WHEN OTHERS THEN
             NULL;
