@@ -176,11 +176,13 @@ class Mirror:
         return self._reported(failures)
 
     def _look_and_apply(self, targets: Sequence[Target], change: Change) -> list[dict[str, str]]:
-        documents = self._in_transaction(self._look, targets, change)
+        if over := {name.casefold() for _, name in duck_catalog.views_on(self._duck, targets)}:
+            change.add(over)  # before they are looked at: those who change them have to know
+        documents = self._seen(targets, change)
         views = {document["name"].casefold() for document in documents if document["kind"] == "v"}
         if not views <= change.names and not change.everything:
-            change.add(views)  # found only now: those who change them have to know
-            documents = self._in_transaction(self._look, targets, change)
+            change.add(views)  # found only now
+            documents = self._seen(targets, change)
         failures = self._connection.apply(documents)
         for _ in range(_LOOKS):
             if not _have_met(failures):
@@ -188,11 +190,17 @@ class Mirror:
             change.mixed = True  # the mirror is not as the change found it: all of it is looked at
             if any(failure["sqlstate"] in _BUSY for failure in failures):
                 break
-            failures = self._connection.apply(self._in_transaction(self._look, targets, change))
+            failures = self._connection.apply(self._seen(targets, change))
         return self._reported(failures)
 
     def _look(self, targets: Sequence[Target], change: Change) -> list[Document]:
         return duck_catalog.changes(self._duck, _looked_at(targets, change))
+
+    def _seen(self, targets: Sequence[Target], change: Change) -> list[Document]:
+        for _ in range(_LOOKS):  # DuckDB may lose sight of what is just being altered
+            with contextlib.suppress(DuckError):
+                return self._in_transaction(self._look, targets, change)
+        return self._in_transaction(self._look, targets, change)
 
     @staticmethod
     def _reported(failures: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -79,12 +79,20 @@ BEGIN
     IF v_same AND p_document -> 'indexes' IS NOT DISTINCT FROM p_old -> 'indexes' THEN
         RETURN;
     END IF;
-    FOR v_name IN SELECT i.indexrelid::regclass::text FROM pg_index i WHERE i.indrelid = p_relid
-                  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = p_relid) LOOP
+    -- Those that are as they were stay, where nothing else of the table is made again.
+    FOR v_name IN SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                  WHERE i.indrelid = p_relid
+                  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = p_relid)
+                  AND NOT (v_same AND EXISTS (SELECT FROM jsonb_array_elements(p_document -> 'indexes') AS e (v)
+                                              WHERE e.v ->> 'name' = c.relname AND p_old -> 'indexes' @> jsonb_build_array(e.v))) LOOP
         EXECUTE format('DROP INDEX %s', v_name);
     END LOOP;
     IF v_same THEN
-        PERFORM hatidata_catalog._make_indexes(p_relid, p_document);
+        PERFORM hatidata_catalog._make_indexes(p_relid, jsonb_build_object('schema', p_document -> 'schema', 'indexes', (
+            SELECT coalesce(jsonb_agg(e.v ORDER BY e.place), '[]')
+            FROM jsonb_array_elements(p_document -> 'indexes') WITH ORDINALITY AS e (v, place)
+            WHERE NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                              WHERE i.indrelid = p_relid AND c.relname = e.v ->> 'name'))));
         RETURN;
     END IF;
     FOR v_name IN SELECT conname FROM pg_constraint WHERE conrelid = p_relid AND contype IN ('p', 'u', 'f', 'c') LOOP

@@ -125,7 +125,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             documents.append(rename | {"schema": mirrored_schema(schema)})
         _note(states, schema, target)
     reading = Reading(duck)
-    for schema, name in _views_on(reading, [t for t in targets if t.views]):
+    for schema, name in views_on(duck, targets):
         states.setdefault((schema, name.casefold()), State(name, kept=ASPECTS))
     wanted: list[tuple[str, str, str, State]] = []
     comments: list[Document] = []
@@ -209,14 +209,14 @@ def _counted(duck: DuckSession, schema: str, name: str) -> Document:
     return {"kind": "rows", "schema": mirrored_schema(schema), "name": name, "rows": count}
 
 
-def _views_on(reading: Reading, tables: Sequence[Target]) -> list[tuple[str, str]]:
-    """Views whose text has the name of one of `tables` somewhere, as (schema, name)."""
-    if not tables:
+def views_on(duck: DuckSession, targets: Iterable[Target]) -> list[tuple[str, str]]:
+    """Blocks. The views that `targets` may change: whose text has such a name, as (schema, name)."""
+    names = [(target.name or "").lower() for target in targets if target.views]
+    if not names:
         return []
-    names = [(table.name or "").lower() for table in tables]
     return [
         (schema, name)
-        for schema, name, sql in reading.views()
+        for schema, name, sql in duck.views()
         if any(wanted in sql.lower() for wanted in names)
     ]
 

@@ -170,3 +170,25 @@ def test_a_table_is_renamed_while_another_holds_its_old_name(
     assert not mirror.stale
     assert constraints(conninfo, "u") == ["PRIMARY KEY (id)"]
     assert indexes(conninfo) == [("u", "i")]
+
+
+def test_indexes_that_stay_are_not_made_again(conninfo: str, secret: str) -> None:
+    mine = MirrorConnection(conninfo, secret)
+    same = [{"kind": "gone", "schema": "public", "name": "t"}, table("t", "i", "j")]
+    assert mine.apply(same) == []
+
+    def number() -> int:
+        with psycopg.connect(conninfo) as connection:
+            return connection.execute("SELECT 'public.i'::regclass::oid::bigint").fetchall()[0][0]
+
+    before = number()
+    assert mine.apply([table("t", "i", "k", kept=["constraints", "comments"])]) == []
+    assert indexes(conninfo) == [("t", "i"), ("t", "k")]
+    assert number() == before
+    other = table("t", "i", "k")
+    other["indexes"][0]["unique"] = True
+    assert mine.apply([signed({**other, "digest": ""})]) == []
+    assert indexes(conninfo) == [("t", "i"), ("t", "k")]
+    assert number() != before
+    assert mine.apply(same[:1]) == []
+    mine.close()
