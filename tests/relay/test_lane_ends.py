@@ -49,6 +49,9 @@ class _Backend(lane.BackendEnd):
     def broken(self, number: int) -> None:
         self.got.append(number)
 
+    def at_end(self) -> None:
+        self.got.append("end")
+
     def unfold(self) -> None:
         self.got.append("unfold")
         self.client.leave()
