@@ -48,9 +48,7 @@ class _Backend(lane.BackendEnd):
 
     def broken(self, number: int) -> None:
         self.got.append(number)
-
-    def at_end(self) -> None:
-        self.got.append("end")
+        self.shut()
 
     def unfold(self) -> None:
         self.got.append("unfold")
