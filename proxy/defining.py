@@ -28,13 +28,14 @@ from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.liking import made_like
+from proxy.replaced_views import check_columns
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
 from proxy.sql.liking import Likes
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
-from proxy.sql.statement import Alters, Copies, Drops, Owns, Statement
+from proxy.sql.statement import Alters, Copies, Drops, Owns, ReplacesView, Statement
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -268,6 +269,12 @@ def tell_cascaded(session: Session, plan: Statement) -> None:
         session.notice(notice(plan.cascaded), "NOTICE")
 
 
+def _replaced(duck: DuckSession, plan: Statement) -> None:
+    """Blocks. Raises SqlError 42P16 for a view that would lose a column, or get others."""
+    assert isinstance(plan.copies, ReplacesView)
+    check_columns(duck, plan.copies)
+
+
 def _liked(duck: DuckSession, plan: Statement) -> list[str]:
     """Blocks. What makes a table after others."""
     assert isinstance(plan.copies, Likes)
@@ -290,4 +297,5 @@ _READERS = {
     Copies: _made,
     Alters: _altered,
     Rebuilds: _rebuilt,
+    ReplacesView: _replaced,
 }

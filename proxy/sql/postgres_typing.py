@@ -45,7 +45,7 @@ from proxy.sql.reading import position_of, write_duckdb
 _FLOATS = ("float4", "float8")
 _NUMBERS = frozenset((*INTEGERS, "numeric", *_FLOATS))
 _STRINGS = frozenset(("text", "varchar", "bpchar", "name"))
-_LONG_NAMES = {
+LONG_NAMES = {
     "int2": "smallint",
     "int4": "integer",
     "int8": "bigint",
@@ -60,6 +60,7 @@ _LONG_NAMES = {
     "timestamptz": "timestamp with time zone",
     "varbit": "bit varying",
 }
+"""What Postgres calls the types whose names in its catalog are others."""
 
 # Types whose values Postgres assigns to and compares with one another.
 _FAMILIES = (
@@ -300,7 +301,7 @@ class Typing(Documents):
             return
         if kinds[0] is None or kinds[1] is None or UNKNOWN in kinds or _akin(*kinds):
             return
-        names = [_LONG_NAMES.get(kind, kind) for kind in kinds]
+        names = [LONG_NAMES.get(kind, kind) for kind in kinds]
         raise SqlError(
             "42883",
             f"operator does not exist: {names[0]} {operator} {names[1]}",
@@ -350,8 +351,8 @@ class Typing(Documents):
             return
         raise SqlError(
             "42804",
-            f'column "{name}" is of type {_LONG_NAMES.get(kind, kind)} but expression is of type'
-            f" {_LONG_NAMES.get(given, given)}",
+            f'column "{name}" is of type {LONG_NAMES.get(kind, kind)} but expression is of type'
+            f" {LONG_NAMES.get(given, given)}",
             hint="You will need to rewrite or cast the expression.",
             position=position_of(value),
         )

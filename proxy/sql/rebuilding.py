@@ -65,6 +65,7 @@ class AddUnique:
 class DropConstraint:
     name: str
     exists: bool
+    cascades: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,10 +345,8 @@ class _Reading:
         if edit is None or not all(isinstance(one, (exp.Table, exp.Column)) for one in named):
             return None
         exists = bool(action.args.get("exists"))
-        if edit is DropConstraint:
-            return [DropConstraint(folded(one.this), exists) for one in named]
         cascades = bool(action.args.get("cascade"))
-        return [DropColumn(folded(one.this), exists, cascades) for one in named]
+        return [edit(folded(one.this), exists, cascades) for one in named]
 
     def rename_column(self, action: exp.RenameColumn) -> list[Edit] | None:
         if action.args.get("exists"):

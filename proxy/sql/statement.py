@@ -74,6 +74,19 @@ class Drops:
     schema: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ReplacesView:
+    """CREATE OR REPLACE VIEW in Postgres's dialect. view: the parts of its name, as DuckDB has them.
+
+    columns: the names that it says. query: DuckDB's SQL.
+    """
+
+    view: tuple[str, ...]
+    columns: tuple[str, ...]
+    query: str
+    temporary: bool
+
+
 @dataclass(frozen=True, init=False)
 class Statement:
     """One statement of a message.
@@ -116,7 +129,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Rebuilds | Drops | Likes | Owns | None = None
+    copies: Copies | Alters | Rebuilds | Drops | Likes | Owns | ReplacesView | None = None
     notice: str = ""
     cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
