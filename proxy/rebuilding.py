@@ -117,7 +117,7 @@ class Table:
             raise SqlError("42701", message)
         self._check_free(edit.names)
         self.anew = True
-        value = ""
+        value = edit.value
         if edit.counter:
             create, default = edit.counter
             value = default.partition(" SET DEFAULT ")[2]

@@ -33,7 +33,7 @@ from proxy.engines.duck_texts import (
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
 from proxy.sql.identities import MARKS
-from proxy.sql.lengths import checked_length
+from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.sql.view_reads import reads_of
@@ -318,7 +318,7 @@ class Reading:
         document["constraints"].append(item)
 
     def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
-        """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
+        """Whether a CHECK is what a varchar's length or a timestamp's digits are to DuckDB; notes which."""
         if len(columns) != 1:
             return False
         try:
@@ -327,7 +327,9 @@ class Reading:
             return False
         length = checked_length(check, columns[0]) if check is not None else 0
         for column in document["columns"]:
-            if length and column["name"] == columns[0] and column["oid"] == "VARCHAR":
+            if column["name"] == columns[0] and (
+                length < 0 or (length > 0 and column["oid"] == "VARCHAR")
+            ):
                 column["length"] = length
                 return True
         return False
@@ -370,8 +372,11 @@ class Reading:
         for document in documents:
             for column in document["columns"]:
                 column["oid"], column["modifier"] = self._types[column["oid"]]
-                if length := column.pop("length", 0):
+                length = column.pop("length", 0)
+                if length > 0:
                     column["oid"], column["modifier"] = BY_NAME["varchar"].oid, length + 4
+                elif length:
+                    column["modifier"] = modifier_of(length)
 
     def _read_types(self, texts: list[str]) -> list[DuckType]:
         if not texts:

@@ -10,7 +10,7 @@ that name themselves; Snowflake's identities are known by theirs, which ends in 
 That a column is an identity and no SERIAL, its sequence's comment says (`MARKS`), since DuckDB has no
 other place for it.
 
-The values of a GENERATED ALWAYS column may be given here: what refuses them would have to read INSERT.
+What a GENERATED ALWAYS column may not be given is refused where it is written (`written_columns`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ SCHEMA = "hatidata_current_schema"
 FREE = "hatidata_free_number"
 """Stands in `Statement.then` for the first of '', '1', '2', ... with which a sequence's name is free."""
 
-MARKS = {"hatidata: identity always": "a", "hatidata: identity by default": "d"}
+ALWAYS = "hatidata: identity always"
+
+MARKS = {ALWAYS: "a", "hatidata: identity by default": "d"}
 """Comments of the sequences of Postgres's identities, and what pg_attribute calls these."""
 
 Numbering = tuple[int, int, int, int, bool]

@@ -54,6 +54,7 @@ from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relat
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
+from proxy.sql.written_columns import target_of
 
 _PARSED_STARTS = name_set(
     """
@@ -127,6 +128,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         typed = rewritten and (writes_texts if is_snowflakes else needs_types)(tree, nodes)
         if is_snowflakes and not typed and may_compare(tree, nodes):
             typed, typed_if = True, not makes_variants(nodes)
+        elif is_snowflakes and not typed and target_of(tree) is not None:
+            typed = typed_if = True
         facts = collect(nodes, numbered=grammar is DUCKDB)
         engine, refused = decide(facts)
     except RecursionError as error:
@@ -195,6 +198,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["typed"] = True
         if typed_if:
             more["typed_over"] = relations_of(nodes)
+        if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):
+            more["overriding"] = True
+            if given == "USER" and refused is None:
+                message = "OVERRIDING USER VALUE is not supported on analytical tables"
+                refused = SqlError("0A000", message, hint="Leave the column out.")
     if ddl:
         more["ddl"] = True
     if definition is not None:

@@ -41,6 +41,7 @@ from proxy.sql.postgres_retyping import (
 )
 from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of, write_duckdb
+from proxy.sql.written_columns import put_around
 
 _FLOATS = ("float4", "float8")
 _NUMBERS = frozenset((*INTEGERS, "numeric", *_FLOATS))
@@ -126,6 +127,7 @@ class Typing(Documents):
     """
 
     integer = "int4"  # the type of a whole literal that fits it
+    given = False  # whether an INSERT says OVERRIDING SYSTEM VALUE
 
     def __init__(
         self,
@@ -204,7 +206,13 @@ class Typing(Documents):
             changed = True
         for select, index, kind in self._outputs:
             changed = give_type(select, index, kind) or changed
+        changed = self.write_columns(given=self.given, checks=True) or changed
         return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
+
+    def write_columns(self, *, given: bool, checks: bool) -> bool:
+        """As `put_around` in `written_columns`."""
+        columns_of, width = self._columns_of, self.width
+        return put_around(self._tree, columns_of, given=given, checks=checks, width=width)
 
     # --- what is noted ------------------------------------------------------------------------
 

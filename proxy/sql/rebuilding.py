@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from proxy.sql.digits import checked_digits, rounded
 from proxy.sql.identities import folded
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
@@ -32,6 +33,7 @@ Define = Callable[[exp.Create], tuple[exp.Expr, list[str]]]
 class AddColumn:
     """sql: its definition. counter: what numbers it (`proxy.sql.identities`), () for nothing.
 
+    value: what it is in the rows that there are, '' for its default.
     plain: it has nothing that DuckDB's ADD COLUMN does not know. names: of its constraints.
     """
 
@@ -42,6 +44,7 @@ class AddColumn:
     counter: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +301,8 @@ class _Reading:
         for one in kept:
             _checked_at_once(one)
         (made, *keys), then = self.defined(column)
+        kinds = [one.args.get("kind") for one in made.args.get("constraints") or ()]
+        plain = plain and not any(isinstance(one, exp.CheckColumnConstraint) for one in kinds)
         counter, more = then, []
         if then and not then[0].startswith("CREATE"):
             counter, more = [], then
@@ -306,8 +311,9 @@ class _Reading:
         name = folded(column.this)
         sql = write_duckdb(made)
         names = tuple(folded(one.this) for one in kept if isinstance(one.this, exp.Identifier))
+        value = _rounded_default(made)
         edits: list[Edit] = [
-            AddColumn(name, sql, exists, plain, tuple(counter), tuple(more), names)
+            AddColumn(name, sql, exists, plain, tuple(counter), tuple(more), names, value)
         ]
         if keys:
             edits.append(AddConstraint(tuple(map(write_duckdb, keys)), False))
@@ -365,11 +371,17 @@ class _Reading:
             checks = [one.args["kind"] for one in made.args.get("constraints") or ()]
             kind = write_duckdb(made.args["kind"])
             using = said.get("using")
-            value = f"CAST({quoted(name)} AS {kind})"
+            digits = next((found for one in checks if (found := _kept_digits(one, name))), None)
+            current: exp.Expr = exp.column(name, quoted=True)
             if isinstance(using, exp.Expr):
                 query = exp.select(using.copy()).from_(self.table.copy())
                 rewritten = self.rewrite(query)
-                value = write_duckdb(rewritten.expressions[0].unalias())
+                current = rewritten.expressions[0].unalias()
+            value = write_duckdb(current)
+            if digits is not None:
+                value = write_duckdb(rounded(current, made.args["kind"].copy(), digits[0]))
+            elif not isinstance(using, exp.Expr):
+                value = f"CAST({value} AS {kind})"
             return [SetType(name, kind, tuple(map(write_duckdb, checks)), value)]
         if said.get("allow_null") is not None:
             return [SetNull(name, bool(said["allow_null"]))]
@@ -387,6 +399,25 @@ _READERS: dict[type, Callable[[_Reading, exp.Expr], list[Edit] | None]] = {
     exp.RenameColumn: _Reading.rename_column,
     exp.AlterColumn: _Reading.alter_column,
 }
+
+
+def _rounded_default(column: exp.Expr) -> str:
+    """The default of a column of DuckDB's that keeps few digits of a second, with so many; '' without."""
+    name, kind = folded(column.this), column.args.get("kind")
+    constraints = [one.args["kind"] for one in column.args.get("constraints") or ()]
+    digits = next((found for one in constraints if (found := _kept_digits(one, name))), None)
+    defaults = [one.this for one in constraints if isinstance(one, exp.DefaultColumnConstraint)]
+    if digits is None or not defaults or not isinstance(kind, exp.DataType):
+        return ""
+    return write_duckdb(rounded(defaults[0].copy(), kind.copy(), digits[0]))
+
+
+def _kept_digits(check: exp.Expr, column: str) -> tuple[int] | None:
+    """The digits of a second that a check of a column's definition keeps."""
+    about = check.this if isinstance(check, exp.CheckColumnConstraint) else None
+    digits = checked_digits(about, column) if about is not None else None
+    return None if digits is None else (digits,)
+
 
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "NOT DEFERRABLE", "INITIALLY IMMEDIATE"})
 

@@ -114,6 +114,7 @@ class Statement:
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if one of these relations has a VARIANT, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
+    overriding: it says OVERRIDING SYSTEM VALUE.
     """
 
     route: Route
@@ -143,6 +144,7 @@ class Statement:
     typed: bool = False
     typed_over: tuple[tuple[str, ...], ...] = ()
     portable: bool = False
+    overriding: bool = False
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 import psycopg
@@ -107,12 +109,35 @@ def test_a_script_is_answered_as_by_postgres(both: tuple[Side, Side], text: str)
     for side in both:
         side.begin()
     try:
-        different = {}
+        different: list[tuple[str, Any, Any]] = []
         for session, statement in statements(text):
             expected, found = (side.seen(session, statement) for side in both)
             if expected != found:
-                different[statement] = (expected, found)
-        assert not different
+                different.append((statement, expected, found))
+        assert not different, pformat(different, width=200)
     finally:
         for side in both:
             side.end()
+
+
+@pytest.mark.parametrize("form", ["text", "binary"])
+def test_what_is_copied_in_keeps_the_digits_of_its_column(
+    both: tuple[Side, Side], form: str
+) -> None:
+    moment = datetime(2024, 1, 1, 10, 11, 12, 987654, UTC)
+    found = []
+    for side in both:
+        side.begin()
+        first = side.connections[0]
+        first.execute(
+            "create table t (id int generated always as identity, a timestamptz(3), "
+            "b timestamptz(0) default '2024-01-01 10:11:12.5+00', n int)"
+        )
+        with first.cursor().copy(f"copy t (id, a, n) from stdin (format {form})") as copy:
+            copy.set_types(["int4", "timestamptz", "int4"])
+            copy.write_row((7, moment, 1))
+            copy.write_row((8, None, 2))
+        found.append(first.execute("select * from t order by id").fetchall())
+        side.end()
+    assert found[0] == found[1]
+    assert found[1][0][1] == moment.replace(microsecond=988000)
