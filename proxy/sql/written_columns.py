@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from proxy.errors import SqlError
 from proxy.sql.digits import rounded_as
@@ -90,12 +91,14 @@ def put_around(
 def rounding(sql: str, columns_of: Callable[[Path], object]) -> str:
     """An INSERT of DuckDB's that rounds what it writes. Values of identities are taken as they are.
 
-    On any thread.
+    What cannot be read stays as it is: the CHECK sees to it. On any thread.
     """
-    tree = DUCKDB.dialect.parse(sql)[0]
-    assert tree is not None
-    changed = put_around(tree, columns_of, given=True, checks=False)
-    return write_duckdb(tree) if changed else sql
+    try:
+        tree = DUCKDB.dialect.parse(sql)[0]
+    except (SqlglotError, RecursionError):
+        return sql
+    changed = tree is not None and put_around(tree, columns_of, given=True, checks=False)
+    return write_duckdb(tree) if tree is not None and changed else sql
 
 
 class _Writing:
