@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proxy.dependents import View, check_free, check_type, described, drop_view, refusal, views_over
+from proxy.dependents import (
+    View,
+    check_free,
+    check_type,
+    described,
+    drop_view,
+    refusal,
+    view_with_column,
+    views_over,
+    views_with_column,
+)
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
@@ -49,6 +59,12 @@ class Altering:
             (*self.gone, *(described(duck, one.view) for one in views)),
         )
 
+    def followed(self, views: Sequence[tuple[Meant, list[str]]]) -> Altering:
+        """... and the views that follow, each made anew by its statements."""
+        statements = [*self.statements, *(sql for _, some in views for sql in some)]
+        beside = (*self.beside, *((view.schema, view.name) for view, _ in views))
+        return replace(self, statements=statements, beside=beside)
+
 
 def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     """Blocks. DuckDB's statements for the ALTER TABLE; None where its own, `native`, will do.
@@ -56,6 +72,12 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     Raises SqlError where the edits do not fit the table, or it cannot be made anew.
     """
     meant = duck.means(plan.table)
+    renames = [edit for edit in plan.edits if isinstance(edit, edits.RenameColumn)]
+    if meant is not None and meant.kind == "v" and plan.of_postgres and renames:
+        (edit,) = renames
+        return Altering([]).followed(view_with_column(duck, meant, edit.name, edit.new))
+    if plan.view and meant is not None:
+        raise SqlError("42809", f'"{meant.name}" is not a view')
     if meant is None or meant.kind != "r":
         if plan.native:
             return None  # a view, or nothing: DuckDB says so
@@ -63,7 +85,14 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
             return Altering(["SELECT 1 LIMIT 0"])
         raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
     views = _views_in_the_way(duck, meant, plan) if plan.of_postgres else []
+    following = [
+        one
+        for edit in (renames if plan.of_postgres else ())
+        for one in views_with_column(duck, meant, edit.name, edit.new)
+    ]
     altering = _altered(duck, meant, plan, native)
+    if following:
+        altering = (altering or Altering([native])).followed(following)
     if not views:
         return altering
     return (altering or Altering([native])).with_views(duck, views)
@@ -103,7 +132,7 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
             _ASKING[type(edit)](table, edit, duck)
         else:
             _EDITORS[type(edit)](table, edit)
-    if table.anew and _referring(duck, meant):
+    if table.anew and referring_tables(duck, meant):
         made = table.statements(directly=True)
         around = _around(duck, meant, made, meant.name, table.columns_renamed, going)
         own = [f"constraint {name} on {described(duck, of)}" for name, of in going if of == meant]
@@ -215,7 +244,7 @@ def _around(
     going: foreign keys that go for good, and whose they are.
     """
     leaving = {(of.name, name) for name, of in going}
-    tables = [Table(duck, one) for one in _referring(duck, meant)]
+    tables = [Table(duck, one) for one in referring_tables(duck, meant)]
     if not tables:
         return Altering(statements)
     gone = []
@@ -236,8 +265,8 @@ def _around(
     return Altering([*aside, *statements, *back], beside, tuple(gone))
 
 
-def _referring(duck: DuckSession, meant: Meant) -> list[Meant]:
-    """The tables that refer to one, and those that refer to them, each after what it refers to."""
+def referring_tables(duck: DuckSession, meant: Meant) -> list[Meant]:
+    """Blocks. The tables that refer to one, and those that refer to them, each after what it refers to."""
     if meant.database != DATABASE:
         return []
     found: dict[str, Meant] = {}

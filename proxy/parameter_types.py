@@ -187,7 +187,7 @@ def _is_always(duck: DuckSession, default: str) -> bool:
     called = called_sequence(default)
     if called is None:
         return False
-    where = [f"sequence_name = {literal(called[-1])}", f"comment = {literal(ALWAYS)}"]
+    where = [f"sequence_name = {literal(called[-1])}", f"starts_with(comment, {literal(ALWAYS)})"]
     where += [f"schema_name = {literal(schema)}" for schema in called[-2:-1]]
     return bool(duck.run(f"SELECT 1 FROM duckdb_sequences() WHERE {' AND '.join(where)} LIMIT 1"))
 

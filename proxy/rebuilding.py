@@ -396,6 +396,14 @@ class Table:
             *self._indexed({}),
         ]
 
+    def made_empty(self) -> list[str]:
+        """What makes it again as it is, without rows."""
+        return [
+            f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
+            *self._comments(),
+            *self._indexed({}),
+        ]
+
     def _beside(self, name: str) -> str:
         return quoted(self.database, self.schema, name)
 

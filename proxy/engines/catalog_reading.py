@@ -32,7 +32,7 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
-from proxy.sql.identities import MARKS
+from proxy.sql.identities import kind_of
 from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
@@ -206,7 +206,7 @@ class Reading:
     def _note_sequence(self, found: dict[tuple[str, str], Document], row: Sequence[Any]) -> None:
         """One of the mirror's own, or a part of the column that it makes an identity."""
         document = self._sequence(row)
-        kind = MARKS.get(document["comment"] or "")
+        kind = kind_of(document["comment"])
         if kind is None:
             found.setdefault((row[0], row[1]), document)
         else:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from proxy.sql.identities import folded
 from proxy.sql.reading import write_duckdb
-from proxy.sql.statement import Alters, Drops, ReplacesView
+from proxy.sql.statement import Alters, Drops, ReplacesView, Truncates
 
 
 def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
@@ -69,3 +69,19 @@ def replaces(tree: exp.Expr) -> ReplacesView | None:
     name = tuple(part.name for part in table.parts if part.name)
     temporary = tree.find(exp.TemporaryProperty) is not None
     return ReplacesView(name, columns, write_duckdb(tree.expression), temporary)
+
+
+def truncates(tree: exp.TruncateTable) -> Truncates | None:
+    """What a TRUNCATE says; None for one of a partition. tree: as it was read, in Postgres's dialect."""
+    tables = tree.expressions
+    if not all(
+        isinstance(one, exp.Table) and isinstance(one.this, exp.Identifier) for one in tables
+    ):
+        return None
+    names = []
+    for table in tables:
+        *places, name = (folded(part) for part in table.parts)
+        names.append((*("main" if one == "public" else one for one in places), name))
+    restarts = str(tree.args.get("identity") or "").upper() == "RESTART"
+    cascades = str(tree.args.get("option") or "").upper() == "CASCADE"
+    return Truncates(tuple(names), restarts, cascades)

@@ -35,7 +35,12 @@ FREE = "hatidata_free_number"
 ALWAYS = "hatidata: identity always"
 
 MARKS = {ALWAYS: "a", "hatidata: identity by default": "d"}
-"""Comments of the sequences of Postgres's identities, and what pg_attribute calls these."""
+"""Comments of the sequences of Postgres's identities, and what pg_attribute calls these.
+
+Behind one may stand where the sequence starts (`_START`), since DuckDB forgets that.
+"""
+
+_START = ", starts with "
 
 Numbering = tuple[int, int, int, int, bool]
 """start, step, least, most, cycle of a sequence."""
@@ -109,6 +114,18 @@ def take_all(tree: exp.Expr) -> list[str]:
     ]
 
 
+def kind_of(comment: str | None) -> str | None:
+    """'a' or 'd' for the sequence of a GENERATED ALWAYS or BY DEFAULT column by its comment; None for others."""
+    return MARKS.get((comment or "").partition(_START)[0])
+
+
+def start_of(comment: str | None, counted: tuple[int, int, int]) -> int:
+    """Where a sequence starts that has a column. counted: least, most, step."""
+    least, most, step = counted
+    said = (comment or "").partition(_START)[2]
+    return int(said) if said else least if step > 0 else most
+
+
 _COUNTED = ("start", "increment")
 
 
@@ -180,6 +197,9 @@ def numbered(
     places = table[:-1] or ([] if temporary else [SCHEMA])
     name = _name(table[-1], column, FREE)
     yield from _counting([*places, table[-1]], column, name, temporary, counted)
+    start, step, least, most, _ = counted
+    if start != (least if step > 0 else most):
+        mark = f"{mark}{_START}{start}"
     yield f"COMMENT ON SEQUENCE {quoted(*places, name)} IS {literal(mark)}"
 
 

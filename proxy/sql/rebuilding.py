@@ -176,7 +176,7 @@ class Rebuilds:
     """An ALTER TABLE as edits. table: the parts of its name; exists: IF EXISTS.
 
     native: DuckDB may be able to do each by itself, as a statement of its own. of_postgres: views that
-    read a column are in the way of its end, or go with it.
+    read a column are in the way of its end, or go with it. view: it is ALTER VIEW.
     """
 
     table: tuple[str, ...]
@@ -184,6 +184,7 @@ class Rebuilds:
     exists: bool
     native: bool
     of_postgres: bool = False
+    view: bool = False
 
 
 def name_renamed_column(tree: exp.Expr) -> None:
@@ -205,9 +206,12 @@ def rebuilds(tree: exp.Expr, rewrite: Rewrite, define: Define) -> Rebuilds | Non
 
     Raises SqlError for what an edit may not say.
     """
-    if not isinstance(tree, exp.Alter) or str(tree.args.get("kind") or "").upper() != "TABLE":
+    kind = str(tree.args.get("kind") or "").upper()
+    if not isinstance(tree, exp.Alter) or kind not in ("TABLE", "VIEW"):
         return None
     actions = tree.args.get("actions") or ()
+    if kind == "VIEW" and not all(isinstance(one, exp.RenameColumn) for one in actions):
+        return None
     if not isinstance(tree.this, exp.Table) or not actions or tree.args.get("options"):
         return None
     reading = _Reading(tree.this, rewrite, define)
@@ -220,8 +224,10 @@ def rebuilds(tree: exp.Expr, rewrite: Rewrite, define: Define) -> Rebuilds | Non
         edits += found
     name = tuple(folded(part) for part in tree.this.parts)
     where = tuple("main" if part == "public" else part for part in name[:-1])
-    native = all(map(_is_native, edits))
-    return Rebuilds((*where, name[-1]), tuple(edits), bool(tree.args.get("exists")), native)
+    native = all(map(_is_native, edits)) and kind == "TABLE"
+    exists = bool(tree.args.get("exists"))
+    path = (*where, name[-1])
+    return Rebuilds(path, tuple(edits), exists, native, view=kind == "VIEW")
 
 
 def _is_native(edit: Edit) -> bool:

@@ -159,6 +159,8 @@ def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | 
         return rewrite(made), list(then)
 
     found = rebuilds(tree, rewrite, define)
+    if found is not None and found.view and is_snowflake(dialect):
+        return None
     if found is not None and not is_snowflake(dialect):
         # DuckDB takes one change at a time.
         native = found.native and len(found.edits) == 1
