@@ -15,13 +15,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proxy.dependents import View, check_free, check_type, described, drop_view, views_over
+from proxy.dependents import (
+    View,
+    check_free,
+    check_type,
+    described,
+    drop_view,
+    refusal,
+    view_with_column,
+    views_over,
+    views_with_column,
+)
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
 from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
+from proxy.sql.quoting import name_as_needed
 from proxy.sql.rebuilding import Rebuilds
 from proxy.table_parts import indexes_of
 
@@ -48,6 +59,12 @@ class Altering:
             (*self.gone, *(described(duck, one.view) for one in views)),
         )
 
+    def followed(self, views: Sequence[tuple[Meant, list[str]]]) -> Altering:
+        """... and the views that follow, each made anew by its statements."""
+        statements = [*self.statements, *(sql for _, some in views for sql in some)]
+        beside = (*self.beside, *((view.schema, view.name) for view, _ in views))
+        return replace(self, statements=statements, beside=beside)
+
 
 def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     """Blocks. DuckDB's statements for the ALTER TABLE; None where its own, `native`, will do.
@@ -55,6 +72,12 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     Raises SqlError where the edits do not fit the table, or it cannot be made anew.
     """
     meant = duck.means(plan.table)
+    renames = [edit for edit in plan.edits if isinstance(edit, edits.RenameColumn)]
+    if meant is not None and meant.kind == "v" and plan.of_postgres and renames:
+        (edit,) = renames
+        return Altering([]).followed(view_with_column(duck, meant, edit.name, edit.new))
+    if plan.view and meant is not None:
+        raise SqlError("42809", f'"{meant.name}" is not a view')
     if meant is None or meant.kind != "r":
         if plan.native:
             return None  # a view, or nothing: DuckDB says so
@@ -62,7 +85,14 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
             return Altering(["SELECT 1 LIMIT 0"])
         raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
     views = _views_in_the_way(duck, meant, plan) if plan.of_postgres else []
+    following = [
+        one
+        for edit in (renames if plan.of_postgres else ())
+        for one in views_with_column(duck, meant, edit.name, edit.new)
+    ]
     altering = _altered(duck, meant, plan, native)
+    if following:
+        altering = (altering or Altering([native])).followed(following)
     if not views:
         return altering
     return (altering or Altering([native])).with_views(duck, views)
@@ -94,6 +124,7 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
             around = _around(duck, meant, [native], meant.name, renamed_columns)
             return around if around.beside else None
     table = Table(duck, meant)
+    going = _keys_that_go(duck, meant, table, plan)
     for edit in plan.edits:
         if isinstance(edit, edits.SetSchema):
             _check_schema(duck, meant, edit.schema)
@@ -101,10 +132,43 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
             _ASKING[type(edit)](table, edit, duck)
         else:
             _EDITORS[type(edit)](table, edit)
-    if table.anew and _referring(duck, meant):
+    if table.anew and referring_tables(duck, meant):
         made = table.statements(directly=True)
-        return _around(duck, meant, made, meant.name, table.columns_renamed)
-    return Altering(table.statements() or ["SELECT 1 LIMIT 0"])
+        around = _around(duck, meant, made, meant.name, table.columns_renamed, going)
+        own = [f"constraint {name} on {described(duck, of)}" for name, of in going if of == meant]
+        return replace(around, gone=(*own, *around.gone))
+    own_gone = tuple(f"constraint {name} on {described(duck, meant)}" for name, _ in going)
+    return Altering(table.statements() or ["SELECT 1 LIMIT 0"], gone=own_gone)
+
+
+def _keys_that_go(
+    duck: DuckSession, meant: Meant, table: Table, plan: Rebuilds
+) -> list[tuple[str, Meant]]:
+    """The foreign keys that go with a key that they refer to: their names, and whose they are.
+
+    Those of the table itself are gone from it afterwards. Raises SqlError 2BP01 without CASCADE.
+    """
+    found: list[tuple[str, Meant]] = []
+    for edit in plan.edits if plan.of_postgres else ():
+        if isinstance(edit, edits.DropColumn) and edit.cascades:
+            found += keys_to(duck, meant, edit.name)
+        if not isinstance(edit, edits.DropConstraint):
+            continue
+        columns = table.key_of(edit.name)
+        if columns is None:
+            continue
+        keys = table.own_keys_to(columns)
+        others = keys_to(duck, meant, columns=columns)
+        if not edit.cascades and (keys or others):
+            name, of = name_as_needed(edit.name), described(duck, meant)
+            lines = [
+                f"constraint {name_as_needed(key)} on {described(duck, other)} depends on index {name}"
+                for key, other in [*((one, meant) for one in keys), *others]
+            ]
+            raise refusal(f"constraint {name} on {of}", lines)
+        table.without(keys)
+        found += [*((one, meant) for one in keys), *others]
+    return found
 
 
 def _check_schema(duck: DuckSession, meant: Meant, schema: str) -> None:
@@ -140,10 +204,15 @@ def dropped(duck: DuckSession, meant: Meant, drops: Altering) -> Altering:
     return replace(around, beside=(*around.beside, *drops.beside))
 
 
-def keys_to(duck: DuckSession, meant: Meant, column: str | None = None) -> list[tuple[str, Meant]]:
+def keys_to(
+    duck: DuckSession,
+    meant: Meant,
+    column: str | None = None,
+    columns: frozenset[str] | None = None,
+) -> list[tuple[str, Meant]]:
     """Blocks. The foreign keys of other tables that refer to one: their names, and whose they are.
 
-    column: only those that refer to this one of its columns.
+    column: only those that refer to this one of its columns. columns: ... to just these, folded.
     """
     found = []
     for name in duck.referring(meant.schema, meant.name) if meant.database == DATABASE else ():
@@ -156,27 +225,37 @@ def keys_to(duck: DuckSession, meant: Meant, column: str | None = None) -> list[
             for one in table.constraints
             if one.kind == "FOREIGN KEY" and one.other == meant.name
             if column is None or column.lower() in (name.lower() for name in one.theirs)
+            if columns is None or columns == frozenset(name.lower() for name in one.theirs)
         ]
     return found
 
 
 def _around(
-    duck: DuckSession, meant: Meant, statements: list[str], new: str | None, columns: dict[str, str]
+    duck: DuckSession,
+    meant: Meant,
+    statements: list[str],
+    new: str | None,
+    columns: dict[str, str],
+    going: Sequence[tuple[str, Meant]] = (),
 ) -> Altering:
     """The statements, with the tables that refer to one aside meanwhile; themselves if there is none.
 
     new: its name afterwards, None where it is gone. columns: its columns that got other names.
+    going: foreign keys that go for good, and whose they are.
     """
-    tables = [Table(duck, one) for one in _referring(duck, meant)]
+    leaving = {(of.name, name) for name, of in going}
+    tables = [Table(duck, one) for one in referring_tables(duck, meant)]
     if not tables:
         return Altering(statements)
     gone = []
     for table in tables:
         for constraint in table.constraints:
             if constraint.kind == "FOREIGN KEY" and constraint.other == meant.name:
-                if new is None:
-                    gone.append(f"constraint {table.name_of(constraint)} on table {table.name}")
-                constraint.other = new or ""
+                name = table.name_of(constraint)
+                goes = new is None or (table.name, name) in leaving
+                if goes:
+                    gone.append(f"constraint {name} on table {table.name}")
+                constraint.other = "" if goes else new or ""
                 constraint.theirs = [columns.get(one.lower(), one) for one in constraint.theirs]
         table.constraints = [c for c in table.constraints if c.kind != "FOREIGN KEY" or c.other]
     waiting = [(table, f"{table.name}_{secrets.token_hex(4)}") for table in tables]
@@ -186,8 +265,8 @@ def _around(
     return Altering([*aside, *statements, *back], beside, tuple(gone))
 
 
-def _referring(duck: DuckSession, meant: Meant) -> list[Meant]:
-    """The tables that refer to one, and those that refer to them, each after what it refers to."""
+def referring_tables(duck: DuckSession, meant: Meant) -> list[Meant]:
+    """Blocks. The tables that refer to one, and those that refer to them, each after what it refers to."""
     if meant.database != DATABASE:
         return []
     found: dict[str, Meant] = {}

@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy import savepoints, sequences
 from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
+from proxy.parameter_types import written_columns
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.routines import Routines
 from proxy.savepoints import Write
@@ -32,6 +34,7 @@ from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake.literals import literal
 from proxy.sql.snowflake.stage_actions import LISTED, StageAction
 from proxy.sql.statement import Route, Statement
+from proxy.sql.written_columns import rounding
 from proxy.staging.statements import Stages
 from proxy.transaction import Block
 
@@ -125,6 +128,12 @@ class Compound:
         """Runs a statement in DuckDB's SQL to its end; how many rows it changed or gave."""
         return await self._session.on_duck_in_words(self._execute, sql)
 
+    async def write(self, sql: str) -> int:
+        """As `execute`, of what may be an INSERT into columns that keep few digits of a second."""
+        session = self._session
+        known = partial(written_columns, session.duck)
+        return await self.execute(await session.on_duck(rounding, sql, known))
+
     def _execute(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
         """Blocks."""
         duck = self._session.duck
@@ -158,7 +167,7 @@ class Compound:
         counted = 0
         async with self.one_transaction():
             for index, sql in enumerate(action.statements):
-                rows = await self.execute(sql)
+                rows = await self.write(sql)
                 counted += rows if index in action.counted else 0
             self._session.transaction.wrote_once("an INSERT into several tables")
         return Outcome(f"INSERT 0 {counted}")

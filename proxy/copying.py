@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
@@ -22,9 +23,11 @@ from proxy.engines.duck_errors import EngineError, sql_error
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.parameter_types import written_columns
 from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Statement
+from proxy.sql.written_columns import rounding
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire.copy import CopyOptions, CopyReader, CopyWriter, Piece, copy_options
@@ -332,8 +335,10 @@ class Copying:
         target, options = self._resolve(action)
         zone = self._session.settings.get("TimeZone")
         reader = CopyReader(target.name, target.columns, options, zone)
+        duck = self._session.duck
         sql = f"INSERT INTO {target.sql} ({target.column_list}) SELECT * FROM copied"
-        appender = self._session.duck.appender(sql, reader.schema, reader.carriers)
+        sql = rounding(sql, partial(written_columns, duck))
+        appender = duck.appender(sql, reader.schema, reader.carriers)
         return _Load(target, options, reader, appender)
 
     async def _receive(self, load: _Load) -> None:

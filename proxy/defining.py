@@ -28,13 +28,25 @@ from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.liking import made_like
+from proxy.replaced_views import check_columns
+from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
 from proxy.sql.liking import Likes
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
-from proxy.sql.statement import Alters, Copies, Drops, Owns, Statement
+from proxy.sql.statement import (
+    Alters,
+    Copies,
+    Drops,
+    Owns,
+    ReplacesView,
+    Restarts,
+    Statement,
+    Truncates,
+)
+from proxy.truncating import truncated
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -200,12 +212,7 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []
     if not followed:
         return made
-    made = made or Altering([plan.sql])
-    return replace(
-        made,
-        statements=[*made.statements, *(sql for _, some in followed for sql in some)],
-        beside=(*made.beside, *((view.schema, view.name) for view, _ in followed)),
-    )
+    return (made or Altering([plan.sql])).followed(followed)
 
 
 def _rebuilt(duck: DuckSession, plan: Statement) -> Altering | None:
@@ -266,8 +273,29 @@ def _with_views(
 
 def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
-    if plan.cascaded:
+    if isinstance(plan.copies, Truncates):
+        for what in plan.cascaded:
+            session.notice(SqlError("00000", what), "NOTICE")
+    elif plan.cascaded:
         session.notice(notice(plan.cascaded), "NOTICE")
+
+
+def _replaced(duck: DuckSession, plan: Statement) -> None:
+    """Blocks. Raises SqlError 42P16 for a view that would lose a column, or get others."""
+    assert isinstance(plan.copies, ReplacesView)
+    check_columns(duck, plan.copies)
+
+
+def _truncated(duck: DuckSession, plan: Statement) -> Altering:
+    """Blocks. What takes the rows of tables away."""
+    assert isinstance(plan.copies, Truncates)
+    return truncated(duck, plan.copies)
+
+
+def _restarted(duck: DuckSession, plan: Statement) -> list[str]:
+    """Blocks. What has a sequence begin anew."""
+    assert isinstance(plan.copies, Restarts)
+    return restarted_with(duck, plan.copies)
 
 
 def _liked(duck: DuckSession, plan: Statement) -> list[str]:
@@ -292,4 +320,7 @@ _READERS = {
     Copies: _made,
     Alters: _altered,
     Rebuilds: _rebuilt,
+    ReplacesView: _replaced,
+    Truncates: _truncated,
+    Restarts: _restarted,
 }

@@ -18,6 +18,7 @@ from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql.quoting import literal, name_as_needed, quoted
+from proxy.sql.renamed_columns import Renaming, with_columns, with_new_column
 from proxy.sql.view_reads import Parts, reads_of, with_new_name
 
 if TYPE_CHECKING:
@@ -68,21 +69,75 @@ def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant
         text = with_new_name(
             look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), new
         )
-        if text is None:
-            continue
-        after = text.partition("CREATE ")[2]
-        where = {"schema": literal(view.schema), "name": literal(view.name)}
-        ((said,),) = duck.run(_COMMENT.format(**where))
-        own = quoted(*view[:3])
-        statements = [f"CREATE OR REPLACE {after}"]
-        if said is not None:
-            statements.append(f"COMMENT ON VIEW {own} IS {literal(said)}")
-        statements += [
-            f"COMMENT ON COLUMN {own}.{quoted(column)} IS {literal(text)}"
-            for column, text in duck.run(_COLUMN_COMMENTS.format(**where))
-        ]
-        made.append((view, statements))
+        if text is not None:
+            after = text.partition("CREATE ")[2]
+            made.append((view, _made_again(duck, view, f"CREATE OR REPLACE {after}")))
     return made
+
+
+def views_with_column(
+    duck: DuckSession, meant: Meant, old: str, new: str
+) -> list[tuple[Meant, list[str]]]:
+    """Blocks. As `views_renamed`, of a column that gets another name; the views' own keep theirs.
+
+    Raises SqlError 0A000 for a view that reads it in a way that cannot follow.
+    """
+    if meant.database != DATABASE:
+        return []
+    look = Look(duck)
+    made = []
+    for view, columns in look.readers(meant):
+        if old.lower() not in (one.lower() for one in columns) or not look.works(view):
+            continue
+        renaming = Renaming(
+            lambda parts, v=view: look.means(v, parts, meant),
+            lambda parts, v=view: look.columns_of(v, parts),
+            old,
+            new,
+        )
+        text = with_new_column(look.text_of(view), renaming, look.names_of(view))
+        if text is None:
+            what = f'renaming column "{old}", which {described(duck, view)} joins by its name,'
+            raise SqlError("0A000", f"{what} is not supported on analytical tables")
+        made.append((view, _made_again(duck, view, text)))
+    return made
+
+
+def view_with_column(
+    duck: DuckSession, view: Meant, old: str, new: str
+) -> list[tuple[Meant, list[str]]]:
+    """Blocks. What gives a column of a view another name: as `views_with_column`, itself first.
+
+    Raises SqlError as Postgres does where it has no such column, or has one of the new name.
+    """
+    look = Look(duck)
+    names = look.names_of(view)
+    if old.lower() not in (name.lower() for name in names):
+        raise SqlError("42703", f'column "{old}" does not exist')
+    if new.lower() in (name.lower() for name in names):
+        raise SqlError("42701", f'column "{new}" of relation "{view.name}" already exists')
+    renamed = [new if name.lower() == old.lower() else name for name in names]
+    text = with_columns(look.text_of(view), renamed)
+    if text is None:
+        raise SqlError("0A000", "renaming a column of such a view is not supported")
+    own = _made_again(duck, view, text, {old.lower(): new})
+    return [(view, own), *views_with_column(duck, view, old, new)]
+
+
+def _made_again(
+    duck: DuckSession, view: Meant, statement: str, renamed: dict[str, str] | None = None
+) -> list[str]:
+    """What makes a view anew, and gives it its comments. renamed: its columns, by their old names."""
+    where = {"schema": literal(view.schema), "name": literal(view.name)}
+    ((said,),) = duck.run(_COMMENT.format(**where))
+    own = quoted(*view[:3])
+    statements = [statement]
+    if said is not None:
+        statements.append(f"COMMENT ON VIEW {own} IS {literal(said)}")
+    for column, text in duck.run(_COLUMN_COMMENTS.format(**where)):
+        name = (renamed or {}).get(column.lower(), column)
+        statements.append(f"COMMENT ON COLUMN {own}.{quoted(name)} IS {literal(text)}")
+    return statements
 
 
 def check_free(
@@ -211,6 +266,15 @@ class Look:
     def works(self, view: Meant) -> bool:
         """Whether all that a view reads is there."""
         return bool(self._columns_of(view))
+
+    def names_of(self, view: Meant) -> list[str]:
+        """The names of a view's columns; [] for one that fails."""
+        return self._columns_of(view)
+
+    def columns_of(self, view: Meant, parts: Parts) -> list[str] | None:
+        """The columns of what a name in a view's text means; None where that is not known."""
+        meant = self._meant(view.schema, parts)
+        return None if meant is None else self._columns_of(meant) or None
 
     def means(self, view: Meant, parts: Parts, meant: Meant) -> bool:
         """Whether a name in a view's text means a relation."""

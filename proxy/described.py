@@ -1,4 +1,4 @@
-"""What RowDescription says of a column beyond its DuckDB type: the n of varchar(n), numeric(p,s).
+"""What RowDescription says of a column beyond its DuckDB type: varchar(n), numeric(p,s), timestamp(p).
 
 One object a session. What the columns of a statement are declared as is worked out once and kept while
 nothing is declared anew; a result without a text or a number costs nothing here.
@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from proxy.engines.duck import DuckSession
+from proxy.sql.digits import may_round
 from proxy.sql.lengths import OWN, Declared, Lengths
 from proxy.wire.types import DuckType
 
@@ -28,7 +29,7 @@ class Described:
 
     def concerns(self, columns: _Columns) -> bool:
         """Whether there is a column that may be declared with sizes."""
-        return any(map(_is_text, columns)) or self._has_numbers(columns)
+        return any(map(_may_be_sized, columns)) or self._has_numbers(columns)
 
     def _has_numbers(self, columns: _Columns) -> bool:
         return any(map(_is_number, columns)) and self._numbers()
@@ -50,17 +51,19 @@ class Described:
     def lengths(self, sql: str, columns: _Columns, scalar: bool = False) -> tuple[int, ...] | None:
         """What each column of DuckDB's statement is declared as; None where all are as their types.
 
-        n of varchar(n), `number_of` a numeric(p,s), 0 for neither, OWN for what its type says.
+        n of varchar(n), `number_of` a numeric(p,s), `moment_of` a timestamp(p), 0 for none of them,
+        OWN for what its type says.
         scalar: whether the statement reads no relation.
         """
         numbers = self._has_numbers(columns)
-        if not numbers and (scalar or not any(map(_is_text, columns))):
+        moments = any(map(_is_moment, columns)) and may_round(sql)
+        if not numbers and not moments and (scalar or not any(map(_may_be_sized, columns))):
             return None
         declared = self._duck.last_declared or Declared()
         if declared is not self._lengths.declared:
             self._lengths = Lengths(declared)
             self._kept.clear()
-        if not self._lengths and not numbers:
+        if not self._lengths and not numbers and not moments:
             return None
         key = sql, numbers
         if key not in self._kept:
@@ -77,6 +80,8 @@ class Described:
         for column, length in zip(columns, found or (0,) * len(columns), strict=True):
             if _is_text(column):
                 made.append(max(length, 0) or OWN)
+            elif _is_moment(column):
+                made.append(length or OWN)
             else:
                 made.append(min(length, 0) if numbers and _is_number(column) else OWN)
         return tuple(made)
@@ -84,6 +89,18 @@ class Described:
 
 def _is_text(column: tuple[str, DuckType]) -> bool:
     return column[1].id == "VARCHAR" and column[1].alias is None
+
+
+def _is_moment(column: tuple[str, DuckType]) -> bool:
+    return column[1].id in _MOMENTS
+
+
+_MOMENTS = frozenset(("TIMESTAMP", "TIMESTAMP_TZ", "TIME"))
+
+
+def _may_be_sized(column: tuple[str, DuckType]) -> bool:
+    """Whether a CHECK may say more of what a column holds."""
+    return _is_text(column) or _is_moment(column)
 
 
 def _is_number(column: tuple[str, DuckType]) -> bool:

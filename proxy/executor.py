@@ -21,6 +21,7 @@ from proxy.engines.duck_statement import DuckStatement
 from proxy.named import NO_ROWS
 from proxy.portal import Portal, PreparedStatement
 from proxy.preparing import acceptance, check_columns, without_returned
+from proxy.set_sequences import set_all
 from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters
@@ -217,6 +218,8 @@ class Executor:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
         if (plan := bound.statement.plan) is not None and plan.writes:
             self._session.constraints.look(self._session.duck, plan)
+            if plan.setting:
+                set_all(self._session, plan, bound.values)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:
             return self._answer(bound, formats)
         self.start(bound)

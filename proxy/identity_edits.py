@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proxy.engines.duck_texts import called_sequence
 from proxy.errors import SqlError
-from proxy.sql.identities import MARKS, numbered, numbering_of
+from proxy.sql.identities import MARKS, kind_of, numbered, numbering_of
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.rebuilding import AddIdentity, DropIdentity
 
@@ -70,4 +70,4 @@ def _sequence_of(duck: DuckSession, table: Table, column: Column) -> str | None:
     query = _COMMENT.format(
         database=literal(table.database), schema=literal(table.schema), name=literal(called[-1])
     )
-    return called[-1] if any(comment in MARKS for (comment,) in duck.run(query)) else None
+    return called[-1] if any(kind_of(comment) for (comment,) in duck.run(query)) else None

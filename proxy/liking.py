@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from proxy.engines.duck_texts import CONSTRAINT, called_sequence, foreign_key, plain_name
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
-from proxy.sql.identities import MARKS, Numbering, numbered
+from proxy.sql.identities import MARKS, Numbering, kind_of, numbered, start_of
 from proxy.sql.liking import Like, Likes
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import Constraint, definition_of, is_length
@@ -84,9 +84,10 @@ def _identities(duck: DuckSession, table: Table) -> dict[str, tuple[str, Numberi
         names=", ".join(map(literal, called)),
     )
     return {
-        called[name]: (mark, (start, step, least, most, cycle))
-        for name, mark, start, step, least, most, cycle in duck.run(query)
-        if mark in MARKS
+        called[name]: (text, (start_of(mark, (least, most, step)), step, least, most, cycle))
+        for name, mark, _, step, least, most, cycle in duck.run(query)
+        for text, kind in MARKS.items()
+        if kind == kind_of(mark)
     }
 
 

@@ -17,16 +17,22 @@ from sqlglot import exp
 from proxy.engines import duck_values
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import INTERRUPTED, EngineError
+from proxy.engines.duck_texts import called_sequence
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.long_texts import is_long
 from proxy.sql import inference
+from proxy.sql.digits import MOST
+from proxy.sql.identities import ALWAYS
+from proxy.sql.lengths import OWN, length_of, modifier_of, moment_of
 from proxy.sql.of_texts import inferred, only_cast
 from proxy.sql.parameters import cast_parameters, parameter_places, renumber_parameters
 from proxy.sql.postgres_literals import constant
-from proxy.sql.quoting import quoted
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import write_duckdb
 from proxy.sql.statement import Statement
+from proxy.sql.written_columns import Columns as WrittenColumns
+from proxy.sql.written_columns import Declaration
 from proxy.wire.types import BY_NAME, BY_OID, LISTS, DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -128,8 +134,8 @@ def _infer(
 
 
 async def ask_columns(session: Session, relation: inference.Relation) -> inference.Columns | None:
-    """As `relation_columns`, for what reads a long text elsewhere."""
-    return await session.on_duck(relation_columns, session.duck, relation)
+    """As `written_columns`, for what reads a long text elsewhere."""
+    return await session.on_duck(written_columns, session.duck, relation)
 
 
 def relation_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
@@ -141,6 +147,71 @@ def relation_columns(duck: DuckSession, relation: inference.Relation) -> inferen
         if error.kind in INTERRUPTED:
             raise
         return None
+
+
+def written_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
+    """Blocks. As `relation_columns`, with what else is declared of a table's columns."""
+    columns = relation_columns(duck, relation)
+    if columns is None:
+        return None
+    kinds = {name.lower(): kind.id for name, kind in columns}
+    digits = digits_kept(duck, relation, columns)
+    whole = not _WHOLE.isdisjoint(kinds.values())
+    if not digits and not whole:
+        return columns
+    try:
+        rows = duck.run(
+            "SELECT name, CASE WHEN dflt_value <> 'NULL' THEN dflt_value END "
+            f"FROM pragma_table_info({literal(quoted(*relation))})"
+        )
+    except DuckError:
+        return columns
+    declared = {}
+    for name, default in rows:
+        folded = name.lower()
+        kept = digits.get(folded)
+        counts = default is not None and default.startswith("nextval(")
+        always = counts and _is_always(duck, default)
+        if kept is not None or always:
+            kind = wire_type(DuckType(kinds[folded])).oid
+            declared[folded] = Declaration(name, always, kept, BY_OID[kind].name, default)
+    if not declared:
+        return columns
+    made = WrittenColumns(columns)
+    made.declared = declared
+    return made
+
+
+def _is_always(duck: DuckSession, default: str) -> bool:
+    """Whether what numbers a column makes it GENERATED ALWAYS."""
+    called = called_sequence(default)
+    if called is None:
+        return False
+    where = [f"sequence_name = {literal(called[-1])}", f"starts_with(comment, {literal(ALWAYS)})"]
+    where += [f"schema_name = {literal(schema)}" for schema in called[-2:-1]]
+    return bool(duck.run(f"SELECT 1 FROM duckdb_sequences() WHERE {' AND '.join(where)} LIMIT 1"))
+
+
+def digits_kept(
+    duck: DuckSession, relation: inference.Relation, columns: inference.Columns
+) -> dict[str, int]:
+    """Blocks. The digits of a second that columns of a table keep, by folded name, where not all are."""
+    if not any(kind.id in _MOMENTS for _, kind in columns):
+        return {}
+    checks = duck.declared().checks
+    named = [(path, column, text) for path, column, text in checks if "epoch_us" in text]
+    meant = duck.means(tuple(relation)) if named else None
+    found = {}
+    for path, column, text in named if meant is not None else ():
+        if meant is not None and path == meant[:3]:
+            length = length_of(text, column)
+            if moment_of(MOST) < length < OWN:
+                found[column.lower()] = modifier_of(length)
+    return found
+
+
+_MOMENTS = frozenset(("TIMESTAMP", "TIMESTAMP_TZ", "TIME"))
+_WHOLE = frozenset(("SMALLINT", "INTEGER", "BIGINT"))
 
 
 def _parameters_of(duck: DuckSession, sql: str) -> list[DuckType]:

@@ -16,7 +16,7 @@ from proxy.engines.duck_scroll import GivenRows, ScrollRows
 from proxy.engines.duck_statement import DuckStatement
 from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
-from proxy.sql.lengths import OWN
+from proxy.sql.lengths import OWN, modifier_of
 from proxy.sql.plan import Statement
 from proxy.wire import messages as m
 from proxy.wire.types import DuckType, varchar, wire_type
@@ -120,7 +120,7 @@ def columns_of(
         length = lengths[len(columns)] if lengths else OWN
         wire = varchar(length) if length > 0 else wire_type(duck)
         if length <= 0 and length != OWN:
-            wire = replace(wire, modifier=-length or -1)
+            wire = replace(wire, modifier=modifier_of(length) if length else -1)
         columns.append(m.Column(name, wire.oid, wire.size, wire.modifier, code))
     return columns
 

@@ -117,7 +117,7 @@ class Table:
             raise SqlError("42701", message)
         self._check_free(edit.names)
         self.anew = True
-        value = ""
+        value = edit.value
         if edit.counter:
             create, default = edit.counter
             value = default.partition(" SET DEFAULT ")[2]
@@ -165,6 +165,30 @@ class Table:
             self.constraints.remove(found)
         elif not edit.exists:
             raise self._no_constraint(edit.name)
+
+    def key_of(self, name: str) -> frozenset[str] | None:
+        """The columns of the primary key or unique constraint of that name, folded."""
+        found = self._constraint(name)
+        if found is None or found.kind not in ("PRIMARY KEY", "UNIQUE"):
+            return None
+        return frozenset(column.lower() for column in found.columns)
+
+    def own_keys_to(self, columns: frozenset[str]) -> list[str]:
+        """The foreign keys by which the table refers to these columns of itself, by name."""
+        return [
+            self.name_of(one)
+            for one in self.constraints
+            if one.kind == "FOREIGN KEY" and one.other == self.name
+            if columns == frozenset(name.lower() for name in one.theirs)
+        ]
+
+    def without(self, keys: list[str]) -> None:
+        """Takes foreign keys out of its definition."""
+        self.constraints = [
+            one
+            for one in self.constraints
+            if one.kind != "FOREIGN KEY" or self.name_of(one) not in keys
+        ]
 
     def _no_constraint(self, name: str) -> SqlError:
         message = f'constraint "{name}" of relation "{self.name}" does not exist'
@@ -368,6 +392,14 @@ class Table:
             f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
             f"INSERT INTO {self.target} SELECT {columns} FROM {self._beside(where)}",
             f"DROP TABLE {self._beside(where)}",
+            *self._comments(),
+            *self._indexed({}),
+        ]
+
+    def made_empty(self) -> list[str]:
+        """What makes it again as it is, without rows."""
+        return [
+            f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
             *self._comments(),
             *self._indexed({}),
         ]

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proxy import console
+from proxy import console, do_blocks
 from proxy.dependents import HINT, refusal_of_several
 from proxy.errors import SqlError
 from proxy.if_exists import existence_notice
@@ -460,5 +460,6 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows |
     act.Use: SessionStatements._use,
     act.Discard: SessionStatements._discard,
     act.DropSeveral: SessionStatements._drop_several,
+    act.RunDo: lambda own, action: do_blocks.run(own._session, action),
     act.Deallocate: SessionStatements._deallocate,
 }

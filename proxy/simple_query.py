@@ -22,6 +22,7 @@ from proxy.kept_answers import KeptAnswers
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.relaying import relay_query, relayed_text
+from proxy.set_sequences import set_all
 from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Route, Statement
@@ -204,6 +205,8 @@ class SimpleQuery:
         session = self._session
         if plan.writes:
             session.constraints.look(session.duck, plan)
+            if plan.setting:
+                set_all(session, plan)
         if plan.federated:
             running = session.duck.start_once(plan.sql, look=session.described.look)
             session.federation.spent = True

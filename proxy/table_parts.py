@@ -141,11 +141,11 @@ def keep_key(constraint: Constraint, key: dict[str, Any]) -> None:
 
 
 def is_length(constraint: Constraint, column: str) -> bool:
-    """Whether a check is what a varchar's length is to DuckDB."""
+    """Whether a check is what a varchar's length or a timestamp's digits are to DuckDB."""
     if constraint.kind != "CHECK" or constraint.columns != [column]:
         return False
     check = _parsed(constraint.expression)
-    return check is not None and checked_length(check, column) > 0
+    return check is not None and checked_length(check, column) != 0
 
 
 def reads(expressions: list[str], column: str) -> bool:

@@ -20,9 +20,9 @@ from proxy.engines.duck import DuckSession
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.long_texts import is_long
-from proxy.parameter_types import ask_columns, relation_columns
+from proxy.parameter_types import ask_columns, digits_kept, relation_columns, written_columns
 from proxy.sql import inference
-from proxy.sql.inference import Relation
+from proxy.sql.inference import Columns, Relation
 from proxy.sql.of_texts import meant
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
@@ -30,6 +30,7 @@ from proxy.sql.snowflake.assigning import Assigning
 from proxy.sql.snowflake.in_force import planned_under
 from proxy.sql.statement import Statement
 from proxy.sql.uncollected import uncollected
+from proxy.sql.written_columns import path_of, target_of
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _KEPT = 256
 _KEPT_LENGTH = 8192  # characters: a longer statement is hardly the same twice
 
-_Key = tuple[str, tuple[tuple[int, int], ...], str, tuple[tuple[str, str], ...]]
+_Key = tuple[str, tuple[tuple[int, int], ...], str, tuple[tuple[str, str], ...], bool]
 
 
 class Typed:
@@ -65,7 +66,7 @@ class Typed:
             return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
-        key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters
+        key = plan.sql, tuple(sorted((oids or {}).items())), zone, parameters, plan.overriding
         found = self._kept.get(key) if keeps else None
         if found is not None and session.duck_in_step and session.duck.same_definitions(found[0]):
             return replace(plan, sql=found[1])
@@ -76,7 +77,7 @@ class Typed:
         if tree is None:
             return plan
         try:
-            stamp, sql = await self._made(plan.sql, tree, oids or {}, zone)
+            stamp, sql = await self._made(plan, tree, oids or {}, zone)
         except SqlError as error:
             raise await self._placed(error, plan) from None
         if keeps and len(plan.sql) <= _KEPT_LENGTH:
@@ -87,7 +88,7 @@ class Typed:
 
     async def _of_long(self, plan: Statement, oids: Mapping[int, int], zone: str) -> Statement:
         session = self._session
-        given = (plan.sql, self._kind, oids, zone, session.dialect.parameters)
+        given = (plan.sql, self._kind, oids, zone, session.dialect.parameters, plan.overriding)
         try:
             sql = await session.texts.aside(meant, *given, ask=partial(ask_columns, session))
         except SqlError as error:
@@ -99,7 +100,7 @@ class Typed:
         return Typing if self._session.dialect.name == "postgres" else Assigning
 
     async def _have_variants(self, relations: tuple[Relation, ...]) -> bool:
-        """Whether one of the relations has a column that holds documents."""
+        """Whether one of the relations has a column that holds documents, or says its digits."""
         session, known, stamp = self._session, self._variants, self._looked_at
         if stamp is None or not (session.duck_in_step and session.duck.same_definitions(stamp)):
             known.clear()
@@ -115,14 +116,15 @@ class Typed:
         return any(known[relation] for relation in relations)
 
     async def _made(
-        self, sql: str, tree: exp.Expr, oids: Mapping[int, int], zone: str
+        self, plan: Statement, tree: exp.Expr, oids: Mapping[int, int], zone: str
     ) -> tuple[Stamp, str]:
         session = self._session
         typing, stamp = await session.on_duck(_looked, self._kind, session.duck, tree, oids)
         if typing is None:
-            return stamp, sql
+            return stamp, plan.sql
+        typing.given = plan.overriding
         with planned_under(session.dialect.parameters), uncollected():
-            return stamp, typing.apply(zone) or sql
+            return stamp, typing.apply(zone) or plan.sql
 
     async def _placed(self, error: SqlError, plan: Statement) -> SqlError:
         """The error with its place in the message instead of that in DuckDB's SQL."""
@@ -137,12 +139,14 @@ class Typed:
 def _with_variants(
     duck: DuckSession, relations: tuple[Relation, ...]
 ) -> tuple[dict[Relation, bool], Stamp]:
-    """Blocks. Which of the relations hold documents, and when that was."""
+    """Blocks. Which of the relations hold documents, or say their digits, and when that was."""
     stamp = duck.definitions()
     found = {}
     for relation in relations:
         columns = relation_columns(duck, relation) or ()
-        found[relation] = any(kind.is_document for _, kind in columns)
+        found[relation] = any(kind.is_document for _, kind in columns) or bool(
+            digits_kept(duck, relation, columns)
+        )
     return found, stamp
 
 
@@ -151,6 +155,16 @@ def _looked(
 ) -> tuple[Typing | None, Stamp]:
     """Blocks. The types of a statement, None where they cannot be followed; and when that was."""
     stamp = duck.definitions()
+    writes = target_of(tree) is not None
+    found: dict[Relation, Columns | None] = {}
 
-    typing = kind(tree, oids, partial(relation_columns, duck))
-    return (typing if typing.look() else None), stamp
+    def columns_of(relation: Relation) -> Columns | None:
+        if relation not in found:
+            found[relation] = (written_columns if writes else relation_columns)(duck, relation)
+        return found[relation]
+
+    typing = kind(tree, oids, columns_of)
+    looked = typing.look()
+    if (target := target_of(tree)) is not None:
+        columns_of(path_of(target))  # nothing is asked any more once the statement is made over
+    return (typing if looked else None), stamp

@@ -108,7 +108,8 @@ DECLARE
     v_column record;
     v_kept bigint;
     v_dropped boolean := false;
-    -- Lengths of texts are constraints to DuckDB: where those are not told, they are what they were.
+    -- Lengths of texts and digits of seconds are constraints to DuckDB: where those are not told, they
+    -- are what they were.
     v_lengths_kept boolean := coalesce(p_document -> 'kept' ? 'constraints', false);
 BEGIN
     -- A column that changed its name where it stands.
@@ -117,7 +118,8 @@ BEGIN
         FROM hatidata_catalog._attributes(p_relid) a
         JOIN hatidata_catalog._columns(p_document) w USING (place)
         WHERE a.name <> w.name
-          AND (a.type_oid = w.type_oid AND a.modifier = w.modifier OR v_lengths_kept AND a.type_oid = 1043)
+          AND (a.type_oid = w.type_oid AND a.modifier = w.modifier
+               OR v_lengths_kept AND (a.type_oid = 1043 OR a.type_oid IN (1083, 1114, 1184) AND a.type_oid = w.type_oid))
           AND NOT EXISTS (SELECT FROM hatidata_catalog._attributes(p_relid) b WHERE b.name = w.name)
           AND NOT EXISTS (SELECT FROM hatidata_catalog._columns(p_document) x WHERE x.name = a.name)
     LOOP
@@ -150,7 +152,8 @@ BEGIN
         SELECT w.* FROM hatidata_catalog._columns(p_document) w
         JOIN hatidata_catalog._attributes(p_relid) a USING (name)
         WHERE (a.type_oid, a.modifier) IS DISTINCT FROM (w.type_oid, w.modifier)
-          AND NOT (v_lengths_kept AND a.type_oid = 1043 AND w.type_oid = 25)
+          AND NOT (v_lengths_kept AND (a.type_oid = 1043 AND w.type_oid = 25
+                                       OR a.type_oid IN (1083, 1114, 1184) AND a.type_oid = w.type_oid))
     LOOP
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE %s USING NULL',
                        v_table, v_column.name, v_column.name, v_column.type);

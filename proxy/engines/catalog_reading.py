@@ -32,8 +32,8 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
-from proxy.sql.identities import MARKS
-from proxy.sql.lengths import checked_length
+from proxy.sql.identities import kind_of
+from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.sql.view_reads import reads_of
@@ -209,7 +209,7 @@ class Reading:
     def _note_sequence(self, found: dict[tuple[str, str], Document], row: Sequence[Any]) -> None:
         """One of the mirror's own, or a part of the column that it makes an identity."""
         document = self._sequence(row)
-        kind = MARKS.get(document["comment"] or "")
+        kind = kind_of(document["comment"])
         if kind is None:
             found.setdefault((row[0], row[1]), document)
         else:
@@ -321,7 +321,7 @@ class Reading:
         document["constraints"].append(item)
 
     def _is_length(self, document: Document, columns: Sequence[str], expression: str) -> bool:
-        """Whether a CHECK is what a varchar's length is to DuckDB; notes the length."""
+        """Whether a CHECK is what a varchar's length or a timestamp's digits are to DuckDB; notes which."""
         if len(columns) != 1:
             return False
         try:
@@ -330,7 +330,9 @@ class Reading:
             return False
         length = checked_length(check, columns[0]) if check is not None else 0
         for column in document["columns"]:
-            if length and column["name"] == columns[0] and column["oid"] == "VARCHAR":
+            if column["name"] == columns[0] and (
+                length < 0 or (length > 0 and column["oid"] == "VARCHAR")
+            ):
                 column["length"] = length
                 return True
         return False
@@ -376,8 +378,11 @@ class Reading:
         for document in documents:
             for column in document["columns"]:
                 column["oid"], column["modifier"] = self._types[column["oid"]]
-                if length := column.pop("length", 0):
+                length = column.pop("length", 0)
+                if length > 0:
                     column["oid"], column["modifier"] = BY_NAME["varchar"].oid, length + 4
+                elif length:
+                    column["modifier"] = modifier_of(length)
 
     def _read_types(self, texts: list[str]) -> list[DuckType]:
         if not texts:

@@ -66,6 +66,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Catalog",
+        r'Type with name "?(?P<name>.*?)"? already exists!.*',
+        plain("42710", 'type "{name}" already exists'),
+    ),
+    _rule(
+        "Catalog",
         r'Schema with name "?(?P<name>.*?)"? does not exist!.*',
         plain("3F000", 'schema "{name}" does not exist'),
     ),

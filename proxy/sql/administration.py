@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import control_plane, for_postgres
+from proxy.sql import control_plane, do_blocks, for_postgres
 from proxy.sql.control_plane import name_set
 from proxy.sql.definitions import EVERYTHING, Touched
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import POSTGRES
+from proxy.sql.session_actions import RunDo
 from proxy.sql.words import Words
 
 
@@ -26,7 +27,8 @@ from proxy.sql.words import Words
 class Judgement:
     """Where a statement goes: `engine` is 'duckdb' or 'postgres'; `sql` is for DuckDB.
 
-    touched: whose definitions it may change. relayed: what Postgres is given in place of the text.
+    touched: whose definitions it may change. relayed: what Postgres is given in place of the text. action:
+    what the session does.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Judgement:
     ddl: bool = False
     touched: tuple[Touched, ...] = ()
     relayed: str | None = None
+    action: RunDo | None = None
 
 
 def _names(tokens: list[Token]) -> Iterator[tuple[str, ...]]:
@@ -197,6 +200,8 @@ def _do(words: Words) -> Judgement:
     bodies = [token for token in tokens if token.token_type in _BODIES]
     if len(bodies) == 1 and _is_postgres_s_alone(bodies[0].text):
         return Judgement("DO", "postgres")
+    if len(bodies) == 1 and (block := do_blocks.read(bodies[0].text)) is not None:
+        return Judgement("DO", "session", action=block)
     hint = "Its body could touch both engines; send its statements one by one."
     return Judgement("DO", refused=SqlError("0A000", "DO is not supported", hint=hint))
 

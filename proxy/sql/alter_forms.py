@@ -23,7 +23,7 @@ from proxy.sql.rebuilding import (
     UseIndex,
     ValidateConstraint,
 )
-from proxy.sql.statement import Owns, Route, Statement
+from proxy.sql.statement import Owns, Restarts, Route, Statement
 
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
@@ -76,6 +76,13 @@ class _Reading:
         options, self._at = found
         return options
 
+    def integer(self) -> int | None:
+        sign = -1 if self.words("-") else 1
+        if self.ended or not self._tokens[self._at].text.isdecimal():
+            return None
+        self._at += 1
+        return sign * int(self._tokens[self._at - 1].text)
+
     @property
     def ended(self) -> bool:
         return self._at >= len(self._tokens)
@@ -83,10 +90,10 @@ class _Reading:
 
 def edited_by_words(text: str, piece: Slice) -> Statement | None:
     """The plan of a statement of one of the forms; None for all others."""
+    kind = "ALTER TABLE"
     edited = _altered(piece.tokens)
     if edited is None:
-        return _owned(text, piece)
-    kind = "ALTER TABLE"
+        return _restarted(text, piece) or _owned(text, piece)
     *places, name = edited.table
     schemas: list[str | None] = [*places[-1:]] or [None]
     schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
@@ -101,6 +108,35 @@ def edited_by_words(text: str, piece: Slice) -> Statement | None:
         ddl=True,
         touched=tuple(Touched(schema, name, deep=True, views=True) for schema in schemas),
         copies=edited,
+    )
+
+
+def _restarted(text: str, piece: Slice) -> Statement | None:
+    """ALTER SEQUENCE ... RESTART [[WITH] n]"""
+    reading = _Reading(piece.tokens)
+    if not reading.words("ALTER", "SEQUENCE"):
+        return None
+    exists = reading.words("IF", "EXISTS")
+    name = reading.names()
+    if name is None or not reading.words("RESTART"):
+        return None
+    number = None
+    if not reading.ended:
+        reading.words("WITH")
+        number = reading.integer()
+        if number is None or not reading.ended:
+            return None
+    kind = "ALTER SEQUENCE"
+    return Statement(
+        Route.DUCKDB,
+        kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql="SELECT 1 LIMIT 0",
+        tag=kind,
+        writes=True,
+        ddl=True,
+        copies=Restarts(name, exists, number),
     )
 
 

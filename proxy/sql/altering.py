@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql.identities import folded
 from proxy.sql.reading import write_duckdb
-from proxy.sql.statement import Alters, Drops
+from proxy.sql.statement import Alters, Drops, ReplacesView, Truncates
 
 
 def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
@@ -54,3 +55,33 @@ def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:
         return None
     name = tuple(part.name for part in table.parts if part.name)
     return Drops(name, kind == "VIEW", cascades, dropped and not cascades, kind == "SCHEMA")
+
+
+def replaces(tree: exp.Expr) -> ReplacesView | None:
+    """What a CREATE OR REPLACE VIEW of Postgres's must leave as it is; None for all others."""
+    if not isinstance(tree, exp.Create) or not tree.args.get("replace"):
+        return None
+    if str(tree.args.get("kind")).upper() != "VIEW" or not isinstance(tree.expression, exp.Query):
+        return None
+    named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+    table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    columns = tuple(folded(one.this if isinstance(one, exp.ColumnDef) else one) for one in named)
+    name = tuple(part.name for part in table.parts if part.name)
+    temporary = tree.find(exp.TemporaryProperty) is not None
+    return ReplacesView(name, columns, write_duckdb(tree.expression), temporary)
+
+
+def truncates(tree: exp.TruncateTable) -> Truncates | None:
+    """What a TRUNCATE says; None for one of a partition. tree: as it was read, in Postgres's dialect."""
+    tables = tree.expressions
+    if not all(
+        isinstance(one, exp.Table) and isinstance(one.this, exp.Identifier) for one in tables
+    ):
+        return None
+    names = []
+    for table in tables:
+        *places, name = (folded(part) for part in table.parts)
+        names.append((*("main" if one == "public" else one for one in places), name))
+    restarts = str(tree.args.get("identity") or "").upper() == "RESTART"
+    cascades = str(tree.args.get("option") or "").upper() == "CASCADE"
+    return Truncates(tuple(names), restarts, cascades)

@@ -102,9 +102,12 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
 
 
 def _has_length(tree: exp.Expr) -> bool:
-    """Whether a column is a varchar(n), whose n is a constraint to DuckDB."""
+    """Whether a column is a varchar(n) or a timestamp(n), whose n is a constraint to DuckDB."""
     kinds = tree.find_all(exp.DataType)
-    return any(kind.expressions and kind.this in exp.DataType.TEXT_TYPES for kind in kinds)
+    return any(kind.expressions and kind.this in _SIZED for kind in kinds)
+
+
+_SIZED = exp.DataType.TEXT_TYPES | exp.DataType.TEMPORAL_TYPES
 
 
 def _drop(tree: exp.Drop) -> Iterable[Touched]:

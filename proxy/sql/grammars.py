@@ -41,8 +41,8 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     for index, token in enumerate(tokens):
         if defines and _is_not_deferrable(tokens, index):
             continue
-        if inserts and _is_overriding(tokens, index):
-            continue  # any column takes a given value
+        if inserts and _is_overriding(tokens, index) is not None:
+            continue  # `overriding` tells
         if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
             made.append(_like(token, TokenType.VAR, DATE_PART))
         elif _is_array_of_objects(tokens, index):
@@ -69,17 +69,26 @@ def _is_not_deferrable(tokens: list[Token], at: int) -> bool:
     )
 
 
-_OVERRIDING = ("OVERRIDING", "SYSTEM", "VALUE")
+_OVERRIDING = (("OVERRIDING",), ("SYSTEM", "USER"), ("VALUE",))
 
 
-def _is_overriding(tokens: list[Token], at: int) -> bool:
-    """A word of OVERRIDING SYSTEM VALUE, behind the columns or the name of INSERT."""
+def overriding(tokens: list[Token]) -> str:
+    """SYSTEM or USER, where an INSERT says OVERRIDING ... VALUE; '' where it does not."""
+    for index in range(1, len(tokens) - 1):
+        if _is_overriding(tokens, index) == 1:
+            return tokens[index].text.upper()
+    return ""
+
+
+def _is_overriding(tokens: list[Token], at: int) -> int | None:
+    """Which word of OVERRIDING SYSTEM VALUE it is, behind the columns or the name of INSERT."""
     for place, word in enumerate(_OVERRIDING):
         first = at - place
-        if tokens[at].text.upper() == word and first > 0:
-            words = [t.text.upper() for t in tokens[first : first + 3] if t.token_type != _QUOTED]
-            return words == [*_OVERRIDING]
-    return False
+        if first > 0 and tokens[at].text.upper() in word:
+            three = [t.text.upper() for t in tokens[first : first + 3] if t.token_type != _QUOTED]
+            if len(three) == 3 and all(map(tuple.__contains__, _OVERRIDING, three)):
+                return place
+    return None
 
 
 _QUOTED = TokenType.IDENTIFIER

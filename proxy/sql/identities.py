@@ -10,7 +10,7 @@ that name themselves; Snowflake's identities are known by theirs, which ends in 
 That a column is an identity and no SERIAL, its sequence's comment says (`MARKS`), since DuckDB has no
 other place for it.
 
-The values of a GENERATED ALWAYS column may be given here: what refuses them would have to read INSERT.
+What a GENERATED ALWAYS column may not be given is refused where it is written (`written_columns`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,15 @@ SCHEMA = "hatidata_current_schema"
 FREE = "hatidata_free_number"
 """Stands in `Statement.then` for the first of '', '1', '2', ... with which a sequence's name is free."""
 
-MARKS = {"hatidata: identity always": "a", "hatidata: identity by default": "d"}
-"""Comments of the sequences of Postgres's identities, and what pg_attribute calls these."""
+ALWAYS = "hatidata: identity always"
+
+MARKS = {ALWAYS: "a", "hatidata: identity by default": "d"}
+"""Comments of the sequences of Postgres's identities, and what pg_attribute calls these.
+
+Behind one may stand where the sequence starts (`_START`), since DuckDB forgets that.
+"""
+
+_START = ", starts with "
 
 Numbering = tuple[int, int, int, int, bool]
 """start, step, least, most, cycle of a sequence."""
@@ -107,6 +114,18 @@ def take_all(tree: exp.Expr) -> list[str]:
     ]
 
 
+def kind_of(comment: str | None) -> str | None:
+    """'a' or 'd' for the sequence of a GENERATED ALWAYS or BY DEFAULT column by its comment; None for others."""
+    return MARKS.get((comment or "").partition(_START)[0])
+
+
+def start_of(comment: str | None, counted: tuple[int, int, int]) -> int:
+    """Where a sequence starts that has a column. counted: least, most, step."""
+    least, most, step = counted
+    said = (comment or "").partition(_START)[2]
+    return int(said) if said else least if step > 0 else most
+
+
 _COUNTED = ("start", "increment")
 
 
@@ -178,6 +197,9 @@ def numbered(
     places = table[:-1] or ([] if temporary else [SCHEMA])
     name = _name(table[-1], column, FREE)
     yield from _counting([*places, table[-1]], column, name, temporary, counted)
+    start, step, least, most, _ = counted
+    if start != (least if step > 0 else most):
+        mark = f"{mark}{_START}{start}"
     yield f"COMMENT ON SEQUENCE {quoted(*places, name)} IS {literal(mark)}"
 
 

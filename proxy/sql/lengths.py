@@ -16,8 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from proxy.errors import SqlError
+from proxy.sql.digits import MOST, cast_digits, checked_digits
 from proxy.sql.reading import DUCKDB
 
 Path = tuple[str, str, str]
@@ -45,7 +47,8 @@ class Declared:
 
 
 Outputs = list[tuple[str, int]]
-"""Name in lower case and length of each column of a query: 0 for none, of a number `number_of`."""
+"""Name in lower case and length of each column of a query: 0 for none, of a number `number_of`, of what
+says its digits (timestamp(3)) `moment_of`."""
 
 OWN = -1
 """The length of what is as its type says."""
@@ -66,6 +69,16 @@ def number_of(precision: int, scale: int) -> int:
     return -(((precision << 16) | scale) + 4)
 
 
+def moment_of(digits: int) -> int:
+    """timestamp(digits) and its kin as one number below `OWN`."""
+    return OWN - 1 - digits
+
+
+def modifier_of(length: int) -> int:
+    """Postgres's modifier of what `number_of` or `moment_of` gave."""
+    return OWN - 1 - length if length >= moment_of(MOST) else -length
+
+
 class Lengths:
     """The lengths of what is declared. On the thread that the readers belong to."""
 
@@ -73,7 +86,7 @@ class Lengths:
         self.declared = declared
         self._lengths: dict[Path, dict[str, int]] = {}
         for path, column, expression in declared.checks:
-            if length := _length(expression, column):
+            if length := length_of(expression, column):
                 self._lengths.setdefault(_folded(path), {})[column.lower()] = length
         for (path, column), sizes in (declared.numbers or {}).items():
             self._lengths.setdefault(_folded(path), {})[column.lower()] = number_of(*sizes)
@@ -168,17 +181,20 @@ def _folded(path: Path) -> Path:
     return database.lower(), schema.lower(), name.lower()
 
 
-def _length(expression: str, column: str) -> int:
+def length_of(expression: str, column: str) -> int:
+    """As `checked_length`, of a CHECK's text. On any thread."""
     try:
-        tree = DUCKDB.parse(expression, DUCKDB.tokenize(expression))
-    except SqlError:
+        tree = DUCKDB.dialect.parse(expression)[0]
+    except (SqlglotError, RecursionError):
         return 0
-    return checked_length(tree, column)
+    return checked_length(tree, column) if tree is not None else 0
 
 
 def checked_length(check: exp.Expr, column: str) -> int:
-    """n of `length(column) <= n`, 0 for any other CHECK."""
+    """n of `length(column) <= n`, `moment_of` the digits of a second, 0 for any other CHECK."""
     tree = check.unnest()
+    if (digits := checked_digits(check, column)) is not None:
+        return moment_of(digits)
     if not isinstance(tree, exp.LTE) or not isinstance(tree.this, exp.Length):
         return 0
     about, limit = tree.this.this, tree.expression
@@ -342,6 +358,8 @@ def _cast_to(cast: exp.Cast) -> int:
     to = cast.to
     while to.this == exp.DType.ARRAY and to.expressions:
         to = to.expressions[0]
+    if (digits := cast_digits(cast)) is not None:
+        return moment_of(digits)
     if to.this != exp.DType.DECIMAL or len(to.expressions) != 2:
         return 0
     precision, scale = (int(size.name) for size in to.expressions)

@@ -25,18 +25,20 @@ def meant(
     oids: Mapping[int, int],
     zone: str,
     parameters: tuple[tuple[str, str], ...],
+    given: bool,
     columns: Ask,
 ) -> str | None:
     """The SQL that `sql` means (see `proxy.typed`); None where it is the same, or cannot be followed.
 
-    oids: of its parameters. zone: the session's TimeZone. parameters: those of its dialect. Raises
-    SqlError for a literal that is none of its type, with its place in `sql`.
+    oids: of its parameters. zone: the session's TimeZone. parameters: those of its dialect. given: it says
+    OVERRIDING SYSTEM VALUE. Raises SqlError for a literal that is none of its type, with its place in `sql`.
     """
     with uncollected():
         tree = inference.read(sql)
         if tree is None:
             return None
         typing = kind(tree, oids, columns)
+        typing.given = given
         if not typing.look():
             return None
         with planned_under(parameters):

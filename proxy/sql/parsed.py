@@ -15,6 +15,7 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import grammars, postgres, traces
 from proxy.sql.alter_forms import edited_by_words, with_named_check, without_its_name
+from proxy.sql.altering import truncates
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
@@ -43,7 +44,7 @@ from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import asks_only_who, collect, decide
 from proxy.sql.scalar import is_scalar
-from proxy.sql.sequences import name_for_duckdb
+from proxy.sql.sequences import calls_to_set, name_for_duckdb, taken_apart
 from proxy.sql.several import may_be_several, refused_here
 from proxy.sql.several import several as several_steps
 from proxy.sql.snowflake.assigning import writes_texts
@@ -54,6 +55,7 @@ from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relat
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
+from proxy.sql.written_columns import target_of
 
 _PARSED_STARTS = name_set(
     """
@@ -97,7 +99,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     rewritten = dialect.transpile and dialect.name != "duckdb"
     is_snowflakes = rewritten and dialect.name == "snowflake"
     numbered = grammar.name == "snowflake" and "$" in source
-    typed_if = False
+    typed_if, sets = False, ""
     kind, tag = kind_and_tag(tree)
     try:
         if numbered:
@@ -127,12 +129,21 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         typed = rewritten and (writes_texts if is_snowflakes else needs_types)(tree, nodes)
         if is_snowflakes and not typed and may_compare(tree, nodes):
             typed, typed_if = True, not makes_variants(nodes)
-        facts = collect(nodes, numbered=grammar is DUCKDB)
+        elif is_snowflakes and not typed and target_of(tree) is not None:
+            typed = typed_if = True
+        setting = calls_to_set(tree, nodes)
+        facts = collect(nodes, numbered=grammar is DUCKDB, sets=bool(setting))
         engine, refused = decide(facts)
     except RecursionError as error:
         raise too_complex() from error
     except SqlError as error:
         return refused_here(text, piece, kind, tag, error)
+    truncated = None
+    if isinstance(tree, exp.TruncateTable) and rewritten and not is_snowflakes:
+        truncated = truncates(tree)
+    if truncated is not None and refused is None and engine == DUCKDB_ENGINE:
+        done = {"sql": "SELECT 1 LIMIT 0", "tag": tag, "writes": True, "copies": truncated}
+        return Statement(Route.DUCKDB, kind, source, piece.start, **done)
     if refused is None and engine == DUCKDB_ENGINE and isinstance(tree, _DROPPING):
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
@@ -167,7 +178,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 if definition.deep:
                     changed = tuple(replace(one, deep=True) for one in changed)
             else:
-                sql = write(tree, nodes, source, dialect, grammar, changed=bool(relations))
+                if setting:
+                    asked = taken_apart(tree, setting)
+                    nodes = listed(tree)
+                    sets = write(asked, listed(asked), source, dialect, grammar, changed=True)
+                changes = bool(relations or setting)
+                sql = write(tree, nodes, source, dialect, grammar, changed=changes)
         except SqlError as error:
             refused = hinted(error, kind.partition(" ")[2])
     more: dict[str, Any] = {
@@ -195,6 +211,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["typed"] = True
         if typed_if:
             more["typed_over"] = relations_of(nodes)
+        if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):
+            more["overriding"] = True
+            if given == "USER" and refused is None:
+                message = "OVERRIDING USER VALUE is not supported on analytical tables"
+                refused = SqlError("0A000", message, hint="Leave the column out.")
     if ddl:
         more["ddl"] = True
     if definition is not None:
@@ -204,6 +225,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["notice"] = definition.notice
     if changed:
         more["touched"] = changed
+    if sets:
+        more["setting"] = sets
     if refused is not None:
         more["refused"] = refused
     if settled.needs:

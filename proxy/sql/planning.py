@@ -127,6 +127,7 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
                 trace=traces.of_kind(judgement.kind),
                 touched=judgement.touched,
                 relayed=judgement.relayed,
+                action=judgement.action,
             )
     return parsed.plan(text, piece, dialect, reader)
 

@@ -16,6 +16,7 @@ from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_json, postgres_operators, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
+from proxy.sql.digits import digits_of, rounded
 from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing, compiled, uncommon
 from proxy.sql.merging import raise_on_second_match
@@ -152,10 +153,15 @@ def current_date(node: exp.CurrentDate) -> exp.Expr | None:
 
 
 def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
-    """As `current_date`; the precision asked for is the one there is."""
+    """As `current_date`, rounded where it says to how many digits."""
     now = exp.Anonymous(this="now")
     if node.args.get("sysdate"):
         return exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), now])
+    if isinstance(node.this, exp.Literal):
+        kind = exp.DataType(this=exp.DType.TIMESTAMPTZ, expressions=[node.this.copy()])
+        digits = digits_of(kind)
+        if digits is not None:
+            return exp.Cast(this=rounded(now, kind, digits), to=kind)
     return now
 
 

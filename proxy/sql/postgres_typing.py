@@ -41,11 +41,12 @@ from proxy.sql.postgres_retyping import (
 )
 from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of, write_duckdb
+from proxy.sql.written_columns import put_around
 
 _FLOATS = ("float4", "float8")
 _NUMBERS = frozenset((*INTEGERS, "numeric", *_FLOATS))
 _STRINGS = frozenset(("text", "varchar", "bpchar", "name"))
-_LONG_NAMES = {
+LONG_NAMES = {
     "int2": "smallint",
     "int4": "integer",
     "int8": "bigint",
@@ -60,6 +61,7 @@ _LONG_NAMES = {
     "timestamptz": "timestamp with time zone",
     "varbit": "bit varying",
 }
+"""What Postgres calls the types whose names in its catalog are others."""
 
 # Types whose values Postgres assigns to and compares with one another.
 _FAMILIES = (
@@ -125,6 +127,7 @@ class Typing(Documents):
     """
 
     integer = "int4"  # the type of a whole literal that fits it
+    given = False  # whether an INSERT says OVERRIDING SYSTEM VALUE
 
     def __init__(
         self,
@@ -203,7 +206,13 @@ class Typing(Documents):
             changed = True
         for select, index, kind in self._outputs:
             changed = give_type(select, index, kind) or changed
+        changed = self.write_columns(given=self.given, checks=True) or changed
         return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
+
+    def write_columns(self, *, given: bool, checks: bool) -> bool:
+        """As `put_around` in `written_columns`."""
+        columns_of, width = self._columns_of, self.width
+        return put_around(self._tree, columns_of, given=given, checks=checks, width=width)
 
     # --- what is noted ------------------------------------------------------------------------
 
@@ -300,7 +309,7 @@ class Typing(Documents):
             return
         if kinds[0] is None or kinds[1] is None or UNKNOWN in kinds or _akin(*kinds):
             return
-        names = [_LONG_NAMES.get(kind, kind) for kind in kinds]
+        names = [LONG_NAMES.get(kind, kind) for kind in kinds]
         raise SqlError(
             "42883",
             f"operator does not exist: {names[0]} {operator} {names[1]}",
@@ -350,8 +359,8 @@ class Typing(Documents):
             return
         raise SqlError(
             "42804",
-            f'column "{name}" is of type {_LONG_NAMES.get(kind, kind)} but expression is of type'
-            f" {_LONG_NAMES.get(given, given)}",
+            f'column "{name}" is of type {LONG_NAMES.get(kind, kind)} but expression is of type'
+            f" {LONG_NAMES.get(given, given)}",
             hint="You will need to rewrite or cast the expression.",
             position=position_of(value),
         )

@@ -15,6 +15,8 @@ from contextlib import suppress
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.digits import at_most as at_most_digits
+from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array
 from proxy.sql.postgres_literals import literal_of, read_literal
 from proxy.sql.reading import position_of
@@ -347,6 +349,10 @@ def literal_cast(node: exp.Cast) -> exp.Expr | None:
         node.set("this", made)
         node.meta["plain"] = True
         return node
+    if (digits := digits_of(to)) is not None:
+        node.set("this", rounded(made, to, digits))
+        node.meta["plain"] = True
+        return node
     return made
 
 
@@ -366,7 +372,10 @@ def cast(node: exp.Cast) -> None:
     how = _CASTS.get(to.this) if isinstance(to, exp.DataType) else None
     if how is None or (node._meta and node._meta.get("plain")):
         return
+    digits = digits_of(to)
     made = how(node.this, to)
+    if digits is not None:
+        made = rounded(node.this if made is None else made, to, digits)
     if made is not None:
         node.set("this", made)
 
@@ -393,7 +402,7 @@ def altered(alter: exp.Alter) -> None:
 
 
 def column_definition(column: exp.ColumnDef) -> None:
-    """varchar(n) is checked, DuckDB's VARCHAR has no limit; numeric has a scale."""
+    """varchar(n) is checked, DuckDB's VARCHAR has no limit; so is timestamp(p); numeric has a scale."""
     kind = column.args.get("kind")
     if not isinstance(kind, exp.DataType):
         return
@@ -404,6 +413,11 @@ def column_definition(column: exp.ColumnDef) -> None:
         if length is not None and isinstance(column.parent, exp.Schema):
             constraints = column.args.get("constraints") or ()
             column.set("constraints", [*constraints, at_most(column.this, length)])
+    elif (digits := digits_of(kind)) is not None:
+        kind.set("expressions", None)
+        if isinstance(column.parent, exp.Schema):
+            constraints = column.args.get("constraints") or ()
+            column.set("constraints", [*constraints, at_most_digits(column.this, digits)])
     elif kind.this == _D.DECIMAL:
         if not kind.expressions:
             _bounded(kind, *UNBOUNDED_NUMERIC)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from proxy.sql.digits import checked_digits, rounded
 from proxy.sql.identities import folded
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
@@ -32,6 +33,7 @@ Define = Callable[[exp.Create], tuple[exp.Expr, list[str]]]
 class AddColumn:
     """sql: its definition. counter: what numbers it (`proxy.sql.identities`), () for nothing.
 
+    value: what it is in the rows that there are, '' for its default.
     plain: it has nothing that DuckDB's ADD COLUMN does not know. names: of its constraints.
     """
 
@@ -42,6 +44,7 @@ class AddColumn:
     counter: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class AddUnique:
 class DropConstraint:
     name: str
     exists: bool
+    cascades: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ class Rebuilds:
     """An ALTER TABLE as edits. table: the parts of its name; exists: IF EXISTS.
 
     native: DuckDB may be able to do each by itself, as a statement of its own. of_postgres: views that
-    read a column are in the way of its end, or go with it.
+    read a column are in the way of its end, or go with it. view: it is ALTER VIEW.
     """
 
     table: tuple[str, ...]
@@ -180,6 +184,7 @@ class Rebuilds:
     exists: bool
     native: bool
     of_postgres: bool = False
+    view: bool = False
 
 
 def name_renamed_column(tree: exp.Expr) -> None:
@@ -201,9 +206,12 @@ def rebuilds(tree: exp.Expr, rewrite: Rewrite, define: Define) -> Rebuilds | Non
 
     Raises SqlError for what an edit may not say.
     """
-    if not isinstance(tree, exp.Alter) or str(tree.args.get("kind") or "").upper() != "TABLE":
+    kind = str(tree.args.get("kind") or "").upper()
+    if not isinstance(tree, exp.Alter) or kind not in ("TABLE", "VIEW"):
         return None
     actions = tree.args.get("actions") or ()
+    if kind == "VIEW" and not all(isinstance(one, exp.RenameColumn) for one in actions):
+        return None
     if not isinstance(tree.this, exp.Table) or not actions or tree.args.get("options"):
         return None
     reading = _Reading(tree.this, rewrite, define)
@@ -216,8 +224,10 @@ def rebuilds(tree: exp.Expr, rewrite: Rewrite, define: Define) -> Rebuilds | Non
         edits += found
     name = tuple(folded(part) for part in tree.this.parts)
     where = tuple("main" if part == "public" else part for part in name[:-1])
-    native = all(map(_is_native, edits))
-    return Rebuilds((*where, name[-1]), tuple(edits), bool(tree.args.get("exists")), native)
+    native = all(map(_is_native, edits)) and kind == "TABLE"
+    exists = bool(tree.args.get("exists"))
+    path = (*where, name[-1])
+    return Rebuilds(path, tuple(edits), exists, native, view=kind == "VIEW")
 
 
 def _is_native(edit: Edit) -> bool:
@@ -297,6 +307,8 @@ class _Reading:
         for one in kept:
             _checked_at_once(one)
         (made, *keys), then = self.defined(column)
+        kinds = [one.args.get("kind") for one in made.args.get("constraints") or ()]
+        plain = plain and not any(isinstance(one, exp.CheckColumnConstraint) for one in kinds)
         counter, more = then, []
         if then and not then[0].startswith("CREATE"):
             counter, more = [], then
@@ -305,8 +317,9 @@ class _Reading:
         name = folded(column.this)
         sql = write_duckdb(made)
         names = tuple(folded(one.this) for one in kept if isinstance(one.this, exp.Identifier))
+        value = _rounded_default(made)
         edits: list[Edit] = [
-            AddColumn(name, sql, exists, plain, tuple(counter), tuple(more), names)
+            AddColumn(name, sql, exists, plain, tuple(counter), tuple(more), names, value)
         ]
         if keys:
             edits.append(AddConstraint(tuple(map(write_duckdb, keys)), False))
@@ -344,10 +357,8 @@ class _Reading:
         if edit is None or not all(isinstance(one, (exp.Table, exp.Column)) for one in named):
             return None
         exists = bool(action.args.get("exists"))
-        if edit is DropConstraint:
-            return [DropConstraint(folded(one.this), exists) for one in named]
         cascades = bool(action.args.get("cascade"))
-        return [DropColumn(folded(one.this), exists, cascades) for one in named]
+        return [edit(folded(one.this), exists, cascades) for one in named]
 
     def rename_column(self, action: exp.RenameColumn) -> list[Edit] | None:
         if action.args.get("exists"):
@@ -366,11 +377,17 @@ class _Reading:
             checks = [one.args["kind"] for one in made.args.get("constraints") or ()]
             kind = write_duckdb(made.args["kind"])
             using = said.get("using")
-            value = f"CAST({quoted(name)} AS {kind})"
+            digits = next((found for one in checks if (found := _kept_digits(one, name))), None)
+            current: exp.Expr = exp.column(name, quoted=True)
             if isinstance(using, exp.Expr):
                 query = exp.select(using.copy()).from_(self.table.copy())
                 rewritten = self.rewrite(query)
-                value = write_duckdb(rewritten.expressions[0].unalias())
+                current = rewritten.expressions[0].unalias()
+            value = write_duckdb(current)
+            if digits is not None:
+                value = write_duckdb(rounded(current, made.args["kind"].copy(), digits[0]))
+            elif not isinstance(using, exp.Expr):
+                value = f"CAST({value} AS {kind})"
             return [SetType(name, kind, tuple(map(write_duckdb, checks)), value)]
         if said.get("allow_null") is not None:
             return [SetNull(name, bool(said["allow_null"]))]
@@ -388,6 +405,25 @@ _READERS: dict[type, Callable[[_Reading, exp.Expr], list[Edit] | None]] = {
     exp.RenameColumn: _Reading.rename_column,
     exp.AlterColumn: _Reading.alter_column,
 }
+
+
+def _rounded_default(column: exp.Expr) -> str:
+    """The default of a column of DuckDB's that keeps few digits of a second, with so many; '' without."""
+    name, kind = folded(column.this), column.args.get("kind")
+    constraints = [one.args["kind"] for one in column.args.get("constraints") or ()]
+    digits = next((found for one in constraints if (found := _kept_digits(one, name))), None)
+    defaults = [one.this for one in constraints if isinstance(one, exp.DefaultColumnConstraint)]
+    if digits is None or not defaults or not isinstance(kind, exp.DataType):
+        return ""
+    return write_duckdb(rounded(defaults[0].copy(), kind.copy(), digits[0]))
+
+
+def _kept_digits(check: exp.Expr, column: str) -> tuple[int] | None:
+    """The digits of a second that a check of a column's definition keeps."""
+    about = check.this if isinstance(check, exp.CheckColumnConstraint) else None
+    digits = checked_digits(about, column) if about is not None else None
+    return None if digits is None else (digits,)
+
 
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "NOT DEFERRABLE", "INITIALLY IMMEDIATE"})
 

@@ -31,7 +31,7 @@ class Facts:
     """What a tree names; names folded to lower case unless quoted.
 
     forbidden: whichever engine it is for. bound: the names of common table expressions, in lower case.
-    numbered: whether a placeholder may be a number.
+    numbered: whether a placeholder may be a number. sets: whether setval may be called.
     """
 
     catalog_types = False
@@ -42,8 +42,8 @@ class Facts:
     forbidden: SqlError | None = None
     bound: Collection[str] = ()
 
-    def __init__(self, *, numbered: bool = False) -> None:
-        self.numbered = numbered
+    def __init__(self, *, numbered: bool = False, sets: bool = False) -> None:
+        self.numbered, self.sets = numbered, sets
         self.control: list[str] = []
         self.control_tables: list[tuple[exp.Table, Relation]] = []
         self.written: list[str] = []
@@ -236,6 +236,9 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     if name in sequences.NUMBERS:
         facts.writes = facts.writes or name == "nextval"
         facts.analytical.append(name)  # the mirror's sequences never count
+    elif name == sequences.SETS and facts.sets:
+        facts.writes = True
+        facts.analytical.append(name)
     elif (refused := sequences.refusal(name, node)) is not None:
         facts.analytical.append(name)
         facts.refuse(refused)
@@ -371,12 +374,13 @@ def _visit_of(kind: type) -> _Visit:
 look_at(control_plane.PARAMETERLESS)
 
 
-def collect(nodes: Listing, *, numbered: bool = False) -> Facts:
+def collect(nodes: Listing, *, numbered: bool = False, sets: bool = False) -> Facts:
     """What all nodes of a tree say together.
 
     numbered: whether a placeholder may be a number. DuckDB's grammar makes one of `$1`, Snowflake's of `:1`.
+    sets: whether it may call setval.
     """
-    facts = Facts(numbered=numbered)
+    facts = Facts(numbered=numbered, sets=sets)
     if exp.CTE in nodes.kinds:
         facts.bound = {query.alias.lower() for query in nodes.of(exp.CTE)}
     for kind, found in nodes.by_kind():

@@ -182,6 +182,14 @@ class DropSeveral:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDo:
+    """A DO block: its statements, and the SQLSTATEs of errors that undo it and are not told."""
+
+    statements: tuple[str, ...]
+    ignored: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Deallocate:
     """`DEALLOCATE [PREPARE] name`; name None for ALL."""
 
@@ -294,6 +302,7 @@ SessionAction = (
     | Execute
     | CreateAsExecute
     | DropSeveral
+    | RunDo
     | Deallocate
     | Declare
     | Fetch

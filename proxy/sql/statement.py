@@ -74,6 +74,44 @@ class Drops:
     schema: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """ALTER SEQUENCE ... RESTART. number: that it goes on with, None for the one that it began with."""
+
+    sequence: tuple[str, ...]
+    exists: bool
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Truncates:
+    """TRUNCATE in Postgres's dialect. tables: the parts of each name, as DuckDB has them.
+
+    restarts: the sequences of their columns begin anew. cascades: so do the tables that refer to them.
+    """
+
+    tables: tuple[tuple[str, ...], ...]
+    restarts: bool
+    cascades: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacesView:
+    """CREATE OR REPLACE VIEW in Postgres's dialect. view: the parts of its name, as DuckDB has them.
+
+    columns: the names that it says. query: DuckDB's SQL.
+    """
+
+    view: tuple[str, ...]
+    columns: tuple[str, ...]
+    query: str
+    temporary: bool
+
+
+Reads = Copies | Alters | Rebuilds | Drops | Likes | Owns | ReplacesView | Truncates | Restarts
+"""What a definition needs to know of what there is when it runs (`proxy.defining`)."""
+
+
 @dataclass(frozen=True, init=False)
 class Statement:
     """One statement of a message.
@@ -101,6 +139,8 @@ class Statement:
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if one of these relations has a VARIANT, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
+    overriding: it says OVERRIDING SYSTEM VALUE. setting: DuckDB's query of what setval is called with, to be
+    done just before (`proxy.sequences`).
     """
 
     route: Route
@@ -116,7 +156,9 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Rebuilds | Drops | Likes | Owns | None = None
+    copies: Copies | Alters | Rebuilds | Drops | Likes | Owns | ReplacesView | Truncates | None = (
+        None
+    )
     notice: str = ""
     cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
@@ -130,6 +172,8 @@ class Statement:
     typed: bool = False
     typed_over: tuple[tuple[str, ...], ...] = ()
     portable: bool = False
+    overriding: bool = False
+    setting: str = ""
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

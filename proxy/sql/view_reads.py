@@ -71,10 +71,10 @@ def reads_of(sql: str) -> Reads:
     for scope in scopes:
         for source in scope.sources.values():
             if isinstance(source, exp.Table) and source.name:
-                relations.setdefault(_parts(source), len(relations))
+                relations.setdefault(parts_of(source), len(relations))
     for scope in scopes:
         for name, groups in _named(scope):
-            places = tuple(tuple(relations[_parts(one)] for one in group) for group in groups)
+            places = tuple(tuple(relations[parts_of(one)] for one in group) for group in groups)
             if any(places):
                 columns[name, places] = None
     return Reads(tuple(relations), tuple(columns))
@@ -92,7 +92,7 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
     found: dict[int, tuple[int, str]] = {}
     for scope in traverse_scope(query):
         for source in scope.sources.values():
-            if isinstance(source, exp.Table) and source.name and is_it(_parts(source)):
+            if isinstance(source, exp.Table) and source.name and is_it(parts_of(source)):
                 place = source.this.meta
                 if "start" not in place:
                     return None
@@ -104,7 +104,8 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
     return sql
 
 
-def _parts(table: exp.Table) -> Parts:
+def parts_of(table: exp.Table) -> Parts:
+    """A relation's name."""
     return tuple(part.name for part in table.parts)
 
 

@@ -216,7 +216,7 @@ class Loading:
                 names = ", ".join(quoted(column.name) for column in run.columns)
                 values = ", ".join(f"v{n}" for n in range(1, len(run.columns) + 1))
                 where = " WHERE x IS NULL" if judged.wrong else ""
-                loaded = await stages.compound.execute(
+                loaded = await stages.compound.write(
                     f"INSERT INTO {run.target} ({names}) SELECT {values} FROM {made}{where}"
                 )
             run.rows.append(report_row(run, staged, judged, loaded, keep))
@@ -425,7 +425,7 @@ class Loading:
             f"SELECT {', '.join(cells)} FROM _hd_values"
         )
         try:
-            return await stages.compound.execute(sql)
+            return await stages.compound.write(sql)
         except SqlError as error:
             error.detail = error.detail or f'File "{run.place.label}{staged.path}"'
             raise

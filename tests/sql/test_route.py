@@ -215,7 +215,7 @@ def test_files_extensions_secrets_and_hidden_sql_are_refused_in_every_dialect(
     [
         "select a from orders for update",
         "lock table orders",
-        "do $$ begin delete from t; end $$",
+        "do $$ begin if true then delete from t; end if; end $$",
         "create extension x",
         "show shares",
         "select * from @stage",

@@ -25,6 +25,10 @@ from proxy.sql.inference.signatures import UNKNOWN, Type, common, element_of
 
 
 class Statements(Expressions):
+    """width: how many columns the query of an INSERT has, None while that is not known."""
+
+    width: int | None = None
+
     def __init__(
         self,
         wanted: frozenset[int],
@@ -65,7 +69,9 @@ class Statements(Expressions):
             for row in rows.expressions:
                 self._row(row, kinds, scope)
         elif rows is not None:
-            outputs = self.query(rows, scope) or []
+            found = self.query(rows, scope)
+            self.width = None if found is None else len(found)
+            outputs = found or []
             if tree.args.get("by_name"):
                 kinds = [type_in(columns, output.name) for output in outputs]
             self._coerce_outputs(outputs, kinds)

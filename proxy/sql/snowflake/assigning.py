@@ -64,6 +64,7 @@ class Assigning(Variants):
                 value.replace(made)
                 made_over = True
         made_over = self.compare_documents() or made_over
+        made_over = self.write_columns(given=True, checks=False) or made_over
         return write_duckdb(self._tree.meta.get("made") or self._tree) if made_over else None
 
     def _assigned(self, name: str, kind: Type, value: exp.Expr | None) -> None:

@@ -115,6 +115,17 @@ CREATE OR REPLACE MACRO _sf.main.pg_time_of_aggregate_(x) AS
     WHEN 'TIMESTAMP' THEN CAST(TRY_CAST(TRY_CAST(x AS TIMESTAMP) AS TIME) AS VARCHAR)
     ELSE CAST(x AS VARCHAR) END;
 
+-- timestamp(p) and its kin: `places` are the digits of a microsecond that go. Postgres counts from 2000.
+CREATE OR REPLACE MACRO _sf.main.pg_micros_(t, places) AS
+  round(t - 946684800000000, -places) + 946684800000000;
+CREATE OR REPLACE MACRO _sf.main.pg_timestamp_digits_(x, places) AS
+  CASE WHEN isinf(x) THEN x ELSE make_timestamp(_sf.main.pg_micros_(epoch_us(x), places)) END;
+CREATE OR REPLACE MACRO _sf.main.pg_timestamptz_digits_(x, places) AS
+  CASE WHEN isinf(x) THEN x ELSE make_timestamptz(_sf.main.pg_micros_(epoch_us(x), places)) END;
+CREATE OR REPLACE MACRO _sf.main.pg_time_digits_(x, places) AS
+  CASE WHEN round(epoch_us(x), -places) = 86400000000 THEN TIME '24:00:00'
+    ELSE CAST(make_timestamp(round(epoch_us(x), -places)) AS TIME) END;
+
 -- x::text
 CREATE OR REPLACE MACRO _sf.main.pg_era_text_(s) AS
   CASE WHEN contains(s, ' (BC)') THEN replace(s, ' (BC)', '') || ' BC' ELSE s END;
