@@ -30,7 +30,7 @@ _NAMES = {
     _D.FLOAT: "float4",
     _D.DOUBLE: "float8",
 }
-_READ = frozenset(("bytea", "interval", "timestamptz"))
+_READ = frozenset(("bool", "bytea", "interval", "timestamptz"))
 _WORDS = frozenset(("now", "today", "tomorrow", "yesterday"))
 """Texts that mean another moment whenever a statement runs."""
 _ZONES = ("UTC", "Asia/Tokyo")

@@ -278,7 +278,7 @@ def _is_read_first(kind: exp.Expr | None) -> bool:
     return isinstance(kind, exp.DataType) and kind.this in _READ_FIRST
 
 
-_READ_FIRST = (exp.DType.ARRAY, exp.DType.VARBINARY, exp.DType.BINARY)
+_READ_FIRST = (exp.DType.ARRAY, exp.DType.VARBINARY, exp.DType.BINARY, exp.DType.BOOLEAN)
 _TEXTS = exp.DataType.TEXT_TYPES
 
 
