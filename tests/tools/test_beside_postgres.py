@@ -155,3 +155,21 @@ def test_a_plan_is_drawn_from_the_same_members(both: list[psycopg.Connection]) -
         ).fetchall()
         assert "Node Type" in document["Plan"]
         assert one.execute("SELECT count(*) FROM planned").fetchone() == (3,)
+
+
+def test_a_change_does_not_take_defaults_again(both: list[psycopg.Connection]) -> None:
+    for one in both:
+        one.execute("CREATE TABLE numbered (id serial, at timestamp DEFAULT now(), n int)")
+        one.execute("INSERT INTO numbered (n) VALUES (1), (2), (3)")
+        with one.transaction():
+            one.execute("UPDATE numbered SET n = 10 WHERE n = 1")
+            one.execute("DELETE FROM numbered WHERE n = 2")
+            one.execute("SAVEPOINT s")
+            one.execute("DELETE FROM numbered")
+            one.execute("ROLLBACK TO s")
+    assert _same(both, "SELECT id, n FROM numbered ORDER BY id") == [(1, 10), (3, 3)]
+    with both[0].transaction(force_rollback=True):  # the row would be given another moment
+        both[0].execute("UPDATE numbered SET at = DEFAULT")
+        both[0].execute("SAVEPOINT s")
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            both[0].execute("ROLLBACK TO s")
