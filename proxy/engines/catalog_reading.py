@@ -25,6 +25,7 @@ from proxy.engines.duck_names import DATABASE
 from proxy.engines.duck_texts import (
     CONSTRAINT,
     called_sequence,
+    constant,
     foreign_key,
     is_own,
     next_value,
@@ -195,6 +196,8 @@ class Reading:
         called = []
         for column in document["columns"]:
             default = column.get("default", "")
+            if "(" in default and (written := constant(default)) is not None:
+                column["default"] = written
             sequence = called_sequence(default) if default.startswith("nextval(") else None
             if sequence is None:
                 continue

@@ -443,6 +443,8 @@ class DuckSession(DuckNames):
         self._watch.set()
         if name == "TimeZone":
             self.run(f"SET TimeZone = {literal(value)}")
+        elif name == "IntervalStyle":
+            self.run(f"SET VARIABLE hatidata_intervals = {literal(value)}")
         elif name == "search_path":
             path = self.search_path_there(value)
             self._watch.tables.schema = path.partition(",")[0]

@@ -18,7 +18,7 @@ from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, split
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
-from proxy.sql.federated import ANALYZE, AS_JSON, EXPLAIN
+from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
     POSTGRES,
@@ -256,9 +256,8 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         return whole
     if inner.sql == "" and inner.refused is None:
         raise at_or_near(text, rest[0])
-    keyword = ANALYZE if analyze else EXPLAIN
-    shape = AS_JSON if layout == "json" else ""
-    return replace(whole, sql=f"{keyword}{shape}{inner.sql}")
+    plainly, as_json = (ANALYZE, ANALYZE_JSON) if analyze else (EXPLAIN, EXPLAIN_JSON)
+    return replace(whole, sql=f"{as_json if layout == 'json' else plainly}{inner.sql}")
 
 
 def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:
