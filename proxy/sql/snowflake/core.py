@@ -216,6 +216,15 @@ def _is_source(name: exp.Identifier, column: exp.Column) -> bool:
     return any(one.alias_or_name.lower() == name.this.lower() for one in held)
 
 
+@node(exp.Dot)
+def _path(path: exp.Dot) -> None:
+    """A function's schema: `public.f(...)`."""
+    if isinstance(path.expression, exp.Func):
+        schema = path.this.expression if isinstance(path.this, exp.Dot) else path.this
+        if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+            schema.set("this", "main")
+
+
 _INT32 = 2_147_483_647
 _INT64 = 9_223_372_036_854_775_807
 
@@ -352,7 +361,7 @@ def _may_count_days(operation: exp.Binary) -> bool:
 def _remainder(operation: exp.Mod) -> exp.Expr | None:
     """DuckDB's x % 0 is NULL."""
     by = operation.expression
-    if isinstance(by, exp.Literal) and by.name.strip("0."):
+    if isinstance(by, exp.Literal) and by.name.strip("0.") and "." not in by.name:
         return None
     if isinstance(by, exp.Null) or isinstance(operation.this, exp.Null):
         return None

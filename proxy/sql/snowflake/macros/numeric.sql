@@ -26,8 +26,10 @@ CREATE OR REPLACE MACRO _sf.main.quotient_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.div_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient_(a, b) END;
 
+-- (Of a DECIMAL of 38 digits and one of another scale DuckDB's remainder is a DOUBLE.)
 CREATE OR REPLACE MACRO _sf.main.mod_(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
+  CASE WHEN b = 0 THEN error('division by zero')
+       ELSE cast_to_type(a, a + b) % cast_to_type(b, a + b) END;
 
 CREATE OR REPLACE MACRO _sf.main.div0_(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL
