@@ -258,7 +258,9 @@ class Digits(Variants):
         for index in range(width):
             kinds = [columns[index].kind for _, columns in leaves]
             kinds = [kind for kind in kinds if kind != UNKNOWN]
-            if _NUMERIC not in kinds or not all(k == _NUMERIC or k in INTEGERS for k in kinds):
+            if _NUMERIC not in kinds or not all(
+                kind is None or kind == _NUMERIC or kind in INTEGERS for kind in kinds
+            ):
                 continue
             known = [digits for kind in kinds if (digits := _of_kind(kind)) is not None]
             if len(known) < len(kinds):
