@@ -26,6 +26,9 @@ SETUP = (
     "INSERT INTO d VALUES (7, 1.0123456789, 0.12345678901234567890, 10.25, 3)",
     "CREATE TABLE days (d date, t time, n timestamp_ntz, s varchar, k int)",
     "INSERT INTO days VALUES ('2024-02-29', '10:20:30', '2024-02-29 10:20:30', '2024-03-01', 5)",
+    # Named as the variables of lambdas in the dialect's macros are, or were.
+    "CREATE TABLE e (e varchar, k varchar, v variant, i int, l array)",
+    """INSERT INTO e SELECT 'a', 'b', parse_json('{"a": 1, "b": 2}'), 7, ['a', 'b', 'c']""",
     "CREATE FUNCTION doc(x varchar) RETURNS variant AS 'parse_json(x)'",
     "CREATE FUNCTION same(x binary) RETURNS binary AS 'x'",
     "CREATE FUNCTION docs() RETURNS TABLE (v variant) AS $$ SELECT parse_json('1.0') $$",
@@ -113,6 +116,9 @@ DIGITS: tuple[tuple[str, list[Any]], ...] = (
     ("select f * f, f * p, p * p * p * p from d",
      [(D("1.024843773588"), D("10.376543208725"), D("11038.12890625"))]),
     ("select p / i * (p / i) from d", [D("11.673611133889")]),
+    ("select ceil(p, 1), floor(-p, 1), ceil(i, -1) = 10, floor(p, -1), ceil(w, -2) from d",
+     [(D("10.3"), D("-10.3"), True, D("10"), D("100"))]),
+    ("select bitshiftleft(-i, 2) from d", [D("-12")]),
     ("select w % f, mod(f, 3), w % 2.5, i % 2 from d",
      [(D("0.9259259266"), D("1.0123456789"), D("2.0"), 1)]),
 )  # fmt: skip
@@ -127,6 +133,15 @@ DAYS: tuple[tuple[str, list[Any]], ...] = (
     ("select timediff(hour, t, '12:00:00'), timediff(minute, '09:00', t) from days", [(2, 80)]),
     ("select d from days union all select '29-FEB-2024'", ["2024-02-29", "2024-02-29"]),
 )  # fmt: skip
+NAMES: tuple[tuple[str, list[Any]], ...] = (
+    ("select object_construct('e', e, 'k', k) from e", ['{"e":"a","k":"b"}']),
+    ("select object_construct(e, i, k, v) from e", ['{"a":7,"b":{"a":1,"b":2}}']),
+    ("select object_delete(v, e), object_pick(v, k) from e", [('{"b":2}', '{"b":2}')]),
+    ("select object_insert(v, k || e, i), get_ignore_case(v, upper(e)) from e",
+     [('{"a":1,"b":2,"ba":7}', "1")]),
+    ("select array_remove(l, e), array_position(e::variant, l) from e", [('["b","c"]', 0)]),
+    ("select object_agg(e, i), object_keys(v) from e group by v", [('{"a":7}', '["a","b"]')]),
+)  # fmt: skip
 FUNCTIONS: tuple[tuple[str, list[Any]], ...] = (
     ("select doc('1.0') = doc('1'), doc('10') > doc('9'), doc('\"a\"') = 'a'", [(True,) * 3]),
     ("select count(distinct doc(s)) from values ('1.0'), ('1'), ('10') x (s)", [2]),
@@ -137,7 +152,7 @@ FUNCTIONS: tuple[tuple[str, list[Any]], ...] = (
 
 
 @pytest.mark.parametrize(
-    ("query", "rows"), [*TEXTS_AND_NUMBERS, *BINARIES, *DIGITS, *DAYS, *FUNCTIONS]
+    ("query", "rows"), [*TEXTS_AND_NUMBERS, *BINARIES, *DIGITS, *DAYS, *NAMES, *FUNCTIONS]
 )
 def test_the_types_of_columns_decide(
     connection: psycopg.Connection, query: str, rows: list[Any]

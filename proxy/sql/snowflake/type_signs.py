@@ -17,7 +17,7 @@ from proxy.sql.snowflake.registry import FUNCTIONS
 from proxy.wire.types import DuckType
 
 Pair = tuple[str | None, str | None]
-"""Names of two columns that are compared, lower case; None for what is no plain column."""
+"""Names of two columns that are compared; None for what is no plain column."""
 
 _SCALE = 12  # digits behind the point of a product, at most
 _WIDE = 30  # digits of a NUMBER from which on others' fractions may not fit beside it
@@ -38,7 +38,7 @@ class Signs:
     """
 
     pairs: frozenset[Pair] = frozenset()
-    aliases: frozenset[str] = frozenset()
+    aliases: tuple[str, ...] = ()
     united: bool = False
     chosen: bool = False
     called: bool = False
@@ -89,7 +89,8 @@ def decide(signs: Signs, relations: Iterable[Columns]) -> bool:
         of_quotient = max(scale, min(scale + 6, _SCALE))
         if of_quotient * quotients + scale * (signs.products + 1 - quotients) > _SCALE:
             return True
-    return any(_crosses(pair, known, signs.aliases) for pair in signs.pairs)
+    aliases = frozenset(map(str.lower, signs.aliases))
+    return any(_crosses(pair, known, aliases) for pair in signs.pairs)
 
 
 _EITHER = frozenset({"text", "number"})
@@ -97,14 +98,17 @@ _EITHER = frozenset({"text", "number"})
 
 def _crosses(pair: Pair, known: list[Columns], aliases: frozenset[str]) -> bool:
     """Whether one may be a text, and the other a number."""
-    left, right = (_EITHER if name in aliases else _kinds(name, known) for name in pair)
+    left, right = (_kinds(name, known, aliases) for name in pair)
     return ("text" in left and "number" in right) or ("number" in left and "text" in right)
 
 
-def _kinds(name: str | None, known: list[Columns]) -> frozenset[str]:
-    """What columns of a name may be; either, where it is none of a relation's."""
-    found = frozenset([kind for one in known if (kind := one.kinds.get(name or "")) is not None])
-    return found or _EITHER
+def _kinds(name: str | None, known: list[Columns], aliases: frozenset[str]) -> frozenset[str]:
+    """What columns of a name may be; either, where it is another's than the relations'."""
+    if name is None or (lower := name.lower()) in aliases:
+        return _EITHER
+    return (
+        frozenset([kind for one in known if (kind := one.kinds.get(lower)) is not None]) or _EITHER
+    )
 
 
 _EQUAL = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull, exp.Nullif)
@@ -114,16 +118,25 @@ _CHOICES = frozenset(
     }
 )
 _UNIONS = frozenset({exp.Union, exp.Intersect, exp.Except})
-_COMPARED = frozenset({*_EQUAL, exp.In, exp.Between, exp.Case, exp.DecodeCase, exp.Join})
+_LISTED = frozenset({exp.In, exp.Between, exp.Case, exp.DecodeCase, exp.Join})
+_COMPARED = _LISTED.union(_EQUAL)
+_INNER = frozenset({exp.Subquery, exp.CTE})
 
 
 def signs_of(nodes: Listing) -> Signs:
     """Of a statement in Snowflake's SQL, by its nodes before rules changed them."""
     kinds = nodes.kinds
-    pairs = frozenset() if _COMPARED.isdisjoint(kinds) else frozenset(_pairs(nodes))
+    pairs: set[Pair] = set()
+    if not _COMPARED.isdisjoint(kinds):
+        _equals(nodes, pairs)
+        if not _LISTED.isdisjoint(kinds):
+            pairs.update(_pairs(nodes))
+    aliases: list[str] = []
+    if pairs and not _INNER.isdisjoint(kinds):
+        aliases = _aliases(nodes)
     return Signs(
-        pairs,
-        frozenset(_aliases(nodes)) if pairs else frozenset(),
+        frozenset(pairs),
+        tuple(aliases),
         not _UNIONS.isdisjoint(kinds),
         not _CHOICES.isdisjoint(kinds),
         exp.Anonymous in kinds and calls_unknown(nodes),
@@ -132,13 +145,18 @@ def signs_of(nodes: Listing) -> Signs:
     )
 
 
-def _pairs(nodes: Listing) -> Iterator[Pair]:
+def _equals(nodes: Listing, pairs: set[Pair]) -> None:
+    """Nearly all are two plain columns, or a column and a literal."""
+    literal = exp.Literal
     for kind in _EQUAL:
         for node in nodes.of(kind):
             args = node.args
             left, right = args["this"], args["expression"]
-            if left.__class__ is not exp.Literal and right.__class__ is not exp.Literal:
-                yield _name(left), _name(right)
+            if left.__class__ is not literal and right.__class__ is not literal:
+                pairs.add((_name(left), _name(right)))
+
+
+def _pairs(nodes: Listing) -> Iterator[Pair]:
     for node in nodes.of(exp.In):
         query = node.args.get("query")
         if query is None:
@@ -155,9 +173,10 @@ def _pairs(nodes: Listing) -> Iterator[Pair]:
     for node in nodes.of(exp.DecodeCase):
         yield from _with_each(node.expressions[0], node.expressions[1:])
     for node in nodes.of(exp.Join):
-        for column in node.args.get("using") or ():
-            yield column.name.lower(), column.name.lower()
-        if node.args.get("method") == "NATURAL":
+        if "using" in (args := node.args):
+            for column in args["using"] or ():
+                yield column.name, column.name
+        if args.get("method") == "NATURAL":
             yield None, None
 
 
@@ -166,15 +185,13 @@ def calls_unknown(nodes: Listing) -> bool:
     return any(str(call.args["this"]).upper() not in FUNCTIONS for call in nodes.of(exp.Anonymous))
 
 
-def _aliases(nodes: Listing) -> Iterator[str]:
+def _aliases(nodes: Listing) -> list[str]:
     """The names that columns get anywhere: what a name means is not followed here."""
-    for alias in nodes.of(exp.Alias):
-        name = alias.args["alias"]
-        if name.__class__ is exp.Identifier:
-            yield name.args["this"].lower()
+    named = [alias.args["alias"] for alias in nodes.of(exp.Alias)]
     for table in nodes.of(exp.TableAlias):
-        for column in table.args.get("columns") or ():
-            yield column.name.lower()
+        if columns := table.args.get("columns"):
+            named += columns
+    return [one.args["this"] for one in named if one.__class__ is exp.Identifier]
 
 
 def _with_each(one: exp.Expr, others: Iterable[exp.Expr]) -> Iterator[Pair]:
@@ -186,7 +203,9 @@ def _with_each(one: exp.Expr, others: Iterable[exp.Expr]) -> Iterator[Pair]:
 
 def _name(node: exp.Expr) -> str | None:
     """A plain column's name."""
-    while node.__class__ is exp.Paren:
+    kind = node.__class__
+    while kind is exp.Paren:
         node = node.args["this"]
-    name = node.args["this"] if node.__class__ is exp.Column else None
-    return name.args["this"].lower() if name.__class__ is exp.Identifier else None
+        kind = node.__class__
+    name = node.args["this"] if kind is exp.Column else None
+    return name.args["this"] if name.__class__ is exp.Identifier else None
