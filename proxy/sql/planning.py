@@ -192,6 +192,7 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         varies=inner.varies,
         typed=inner.typed,
         typed_over=inner.typed_over,
+        typed_by=inner.typed_by,
     )
 
 

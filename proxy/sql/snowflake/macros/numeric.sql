@@ -26,8 +26,17 @@ CREATE OR REPLACE MACRO _sf.main.quotient_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.div_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient_(a, b) END;
 
+-- (Of a DECIMAL of 38 digits and one of another scale DuckDB's own remainder is a DOUBLE.)
+CREATE OR REPLACE MACRO _sf.main.remainder_(a, b) AS cast_to_type(a, a + b) % cast_to_type(b, a + b);
 CREATE OR REPLACE MACRO _sf.main.mod_(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
+  CASE WHEN b = 0 THEN error('division by zero')
+       ELSE _sf.main.remainder_(a, b) END;
+
+-- CEIL(x, -n) and FLOOR(x, -n); p: 10 to the power of n.
+CREATE OR REPLACE MACRO _sf.main.ceil_to_(x, p) AS ceil(x - _sf.main.remainder_(x, p)
+  + CASE WHEN _sf.main.remainder_(x, p) > 0 THEN p ELSE 0 END);
+CREATE OR REPLACE MACRO _sf.main.floor_to_(x, p) AS floor(x - _sf.main.remainder_(x, p)
+  - CASE WHEN _sf.main.remainder_(x, p) < 0 THEN p ELSE 0 END);
 
 CREATE OR REPLACE MACRO _sf.main.div0_(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL
