@@ -34,8 +34,6 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     kind = tokens[0].token_type
     if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
         tokens = respelled_patterns(tokens)
-    if kind == TokenType.WITH and _word(tokens, 3) == "PROCEDURE" and _word(tokens, 2) == "AS":
-        raise _refused("WITH ... AS PROCEDURE", tokens[3], "CREATE PROCEDURE, then CALL it.")
     if "'::" in said:
         tokens = _literals_first(tokens)
     if kind in _QUERIES and "VALUES" in said:
