@@ -31,13 +31,17 @@ Read = tuple[str, CompoundAction] | None
 """The kind of the statement and what to do; None where another reader is to judge."""
 
 
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+
 def _until(words: Words, *ends: str) -> str:
     """The text before one of `ends` outside brackets, or before the end."""
     tokens: list[Token] = []
     depth = 0
     while words.token is not None and (depth or words.word not in ends):
         kind = words.token.token_type
-        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        depth += (kind in _OPENING) - (kind in _CLOSING)
         if depth < 0:
             break
         tokens.append(words.step())

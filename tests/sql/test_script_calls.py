@@ -24,6 +24,11 @@ SETUP = (
        declare e exception (-20006, 'deep'); begin raise e; end""",
     """create procedure listed() returns table(a int) language sql as
        declare res resultset default (select id from sales order by id); begin return table(res); end""",
+    """create function of_ids(wanted array) returns table(id int) as
+       'select id from sales where id in (** wanted)'""",
+    """create procedure ids_in(wanted array) returns table(id int) language sql as
+       declare r resultset; begin r := (select id from sales where id in (** :wanted));
+       return table(r); end""",
     """create procedure by_name(name varchar) returns table(a int) language sql as
        declare res resultset; query varchar default 'select id from identifier(?) where id > ?';
        begin res := (execute immediate :query using(name, 1)); return table(res); end""",
@@ -190,6 +195,11 @@ CALLS: list[tuple[str, Any]] = [
     ),
 ]
 
+SPREAD: list[tuple[str, Any]] = [
+    ("select * from table(of_ids([1, 3]))", 1),
+    ("call ids_in([2, 4])", 2),
+]
+
 RESULTS: list[tuple[str, Any]] = [
     (
         "begin show tables; return (select count(*) from table(result_scan(last_query_id()))"
@@ -218,7 +228,7 @@ RESULTS: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [*GOES_ON, *JOBS, *CALLS, *RESULTS])
+@pytest.mark.parametrize(("text", "expected"), [*GOES_ON, *JOBS, *CALLS, *SPREAD, *RESULTS])
 def test_a_block_returns(client: psycopg.Connection, text: str, expected: Any) -> None:
     assert answer(client, text) == expected
 

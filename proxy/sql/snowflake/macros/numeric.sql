@@ -26,6 +26,19 @@ CREATE OR REPLACE MACRO _sf.main.quotient_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.div_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.quotient_(a, b) END;
 
+-- AVG over a window: NUMBER of scale s + 3, whose further digits are cut off. The rounded quotient is
+-- taken back by one in the last place where it is too much.
+CREATE OR REPLACE MACRO _sf.main.window_type_(a) AS round(a * CAST(1 AS DECIMAL(34, 3)), 12) + a;
+CREATE OR REPLACE MACRO _sf.main.last_place_(x) AS
+  cast_to_type(power(10, -CAST(coalesce(nullif(regexp_extract(typeof(x), ',(\d+)', 1), ''), '0') AS INTEGER)), x);
+CREATE OR REPLACE MACRO _sf.main.toward_zero_(rounded, a, n) AS
+  rounded - CASE WHEN abs(rounded * n) > abs(a)
+                 THEN cast_to_type(sign(a) * _sf.main.last_place_(rounded), rounded) ELSE 0 END;
+CREATE OR REPLACE MACRO _sf.main.window_average_(a, n) AS
+  CASE WHEN _sf.main.is_float_(a) THEN cast_to_type(a / n, _sf.main.window_type_(a))
+       ELSE _sf.main.toward_zero_(
+              cast_to_type(_sf.main.quotient_(a, n), _sf.main.window_type_(a)), a, n) END;
+
 CREATE OR REPLACE MACRO _sf.main.mod_(a, b) AS
   CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
 
