@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
-from proxy.engines import backend as be
+from proxy.engines import replies
 from proxy.engines.duck_statement import Columns
+from proxy.engines.loan import Told
 from proxy.engines.prepared import RelayedStatement
-from proxy.engines.relay import Told
 from proxy.errors import SqlError
 from proxy.exchange import EXECUTE_AND_SYNC
 from proxy.if_exists import existence_notice
@@ -276,7 +276,7 @@ class ExtendedProtocol:
         session = self._session
         if plan is not None:
             session.relay.leaves(session.own.trace(plan))
-        await self._forward(b"E", be.EXECUTE, _asks_catalog(plan))
+        await self._forward(b"E", replies.EXECUTE, _asks_catalog(plan))
         if plan is not None and plan.kind == "COPY":
             await session.relay.settle()
             if session.relay.copying:
@@ -349,7 +349,7 @@ class ExtendedProtocol:
         if statement is not None and statement.relayed is not None:
             # On the backends a statement is everybody's; a portal is gone with its transaction.
             if message.kind == "P" and relay.connected:
-                await self._forward(b"C", be.CLOSE, False)
+                await self._forward(b"C", replies.CLOSE, False)
             else:
                 relay.answer(m.CLOSE_COMPLETE)
             return
@@ -378,7 +378,7 @@ class ExtendedProtocol:
             await self.close_portals()
         self._session.ready_for_query()
 
-    async def _forward(self, kind: bytes, reply: be.Reply, catalog: bool) -> None:
+    async def _forward(self, kind: bytes, reply: replies.Reply, catalog: bool) -> None:
         """Hands the client's message on as it came."""
         await self._session.mirror.before_question(catalog)
         begin = self._session.transaction.postgres_begin()

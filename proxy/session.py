@@ -27,8 +27,9 @@ from proxy.described import Described
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duck_statement import DuckStatement
+from proxy.engines.loan import Told
 from proxy.engines.pool import Login
-from proxy.engines.relay import Relay, Told
+from proxy.engines.relay import Relay
 from proxy.errors import SqlError
 from proxy.exchange import Exchange, Step
 from proxy.executor import Executor

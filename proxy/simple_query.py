@@ -15,7 +15,7 @@ from proxy.complaints import put_otherwise
 from proxy.defining import copied, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal
-from proxy.engines.relay import Told
+from proxy.engines.loan import Told
 from proxy.errors import SqlError
 from proxy.if_exists import existence_notice, needs_its_object
 from proxy.kept_answers import KeptAnswers

@@ -18,7 +18,8 @@ import structlog
 from proxy import savepoints
 from proxy.engines.duck import DuckSession
 from proxy.engines.duckdb_c import DuckError
-from proxy.engines.relay import Relay, Told
+from proxy.engines.loan import Told
+from proxy.engines.relay import Relay
 from proxy.errors import SqlError
 from proxy.savepoints import WriteLog
 from proxy.session_settings import SessionSettings

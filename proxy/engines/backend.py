@@ -17,12 +17,13 @@ import os
 import struct
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from proxy.engines import lane
+from proxy.engines import lane, replies
 from proxy.engines.lane import BackendEnd, PoolEnd
 from proxy.engines.postgres import StartingConnection, _texts, read_error
 from proxy.engines.prepared import PreparedText, RelayedStatement, in_clients_words
+from proxy.engines.replies import Reply
 from proxy.errors import SqlError
 from proxy.wire import messages as m
 
@@ -50,35 +51,6 @@ ClientName = Callable[[bytes, RelayedStatement | None], bytes | None]
 """The client's name of a statement by its name on the backend, or for what is unnamed there."""
 
 _PROTOCOL_VIOLATION = "08P01"
-
-
-class Reply(NamedTuple):
-    """What answers one request, and what becomes of it.
-
-    ends: the frame types that end it; none for an answer of our own, `local`, that only waits for
-    its turn. forward: whether the client sees it. collect: takes the bodies of DataRow frames.
-    text: the statement that a Parse or Close is about. describes: whose result a Describe tells.
-    """
-
-    ends: frozenset[int]
-    forward: bool = True
-    local: bytes = b""
-    collect: list[bytes] | None = None
-    text: PreparedText | None = None
-    describes: RelayedStatement | None = None
-
-    def swallowed(self) -> Reply:
-        return self._replace(forward=False)
-
-
-QUERY = SYNC = Reply(frozenset(b"Z"))
-PARSE, BIND, CLOSE = (Reply(frozenset(kind)) for kind in (b"1", b"2", b"3"))
-DESCRIBE = Reply(frozenset(b"Tn"))
-EXECUTE = Reply(frozenset(b"CIsGW"))
-ERROR = Reply(frozenset(b"E"))
-RUN = Reply(frozenset(b"Z"), local=b"run")
-SWALLOWED_QUERY = QUERY.swallowed()
-_PROVOKED = ERROR.swallowed()
 
 
 class Backend(BackendEnd, StartingConnection):
@@ -167,7 +139,7 @@ class Backend(BackendEnd, StartingConnection):
         self.heard += 1
         if (
             self._done is not None
-            and self._expected[0] is RUN
+            and self._expected[0] is replies.RUN
             and not self._buffer
             and not self._bulk_left
         ):
@@ -228,6 +200,11 @@ class Backend(BackendEnd, StartingConnection):
         self._expected.extend(replies)
         self._transport.write(data)
 
+    def query(self, text: str, reply: Reply = replies.SWALLOWED_QUERY) -> None:
+        """Writes a simple Query; Postgres forgets the unnamed statement with it."""
+        self.send(m.frame(b"Q", m.cstring(text)), reply)
+        self.unnamed = None
+
     def run(self, data: bytes, done: Callable[[], None]) -> None:
         """Sends a whole exchange whose answer the client sees as it is, ReadyForQuery included.
 
@@ -245,7 +222,7 @@ class Backend(BackendEnd, StartingConnection):
 
     def expect(self, done: Callable[[], None]) -> None:
         """An exchange, as `run` takes it, has been sent."""
-        self._expected.append(RUN)
+        self._expected.append(replies.RUN)
         self.completed = 0
         self._done = done
 
@@ -285,8 +262,7 @@ class Backend(BackendEnd, StartingConnection):
         errors: list[SqlError] = []
         reported, self._on_own_error = self._on_own_error, errors.append
         try:
-            self.send(m.frame(b"Q", m.cstring(sql)), SWALLOWED_QUERY._replace(collect=rows))
-            self.unnamed = None
+            self.query(sql, replies.SWALLOWED_QUERY._replace(collect=rows))
             await self.settle()
         finally:
             self._on_own_error = reported
@@ -419,7 +395,7 @@ class Backend(BackendEnd, StartingConnection):
             return self._note_error(body, current)
         if kind == _READY:
             self.status = chr(body[0])
-            forward = current is RUN
+            forward = current is replies.RUN
             self._drop_until_ready()
             current = self._expected[0] if self._expected else None
         if current is None:
@@ -452,7 +428,7 @@ class Backend(BackendEnd, StartingConnection):
         if current.forward and error.routine == "RevalidateCachedQuery":
             for text in self.prepared.values():
                 text.retired = True  # whose result has changed is not said: all are prepared anew
-        provoked = current == _PROVOKED
+        provoked = current == replies.PROVOKED
         self._drop_until_ready()
         if not current.forward and self._on_own_error is not None:
             self._on_own_error(error)

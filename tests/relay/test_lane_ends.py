@@ -48,6 +48,7 @@ class _Backend(lane.BackendEnd):
 
     def broken(self, number: int) -> None:
         self.got.append(number)
+        self.shut()
 
     def unfold(self) -> None:
         self.got.append("unfold")

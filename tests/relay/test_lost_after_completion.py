@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from proxy.engines import backend as be
+from proxy.engines import replies
 from proxy.engines.backend import Backend
 from proxy.errors import SqlError
 from proxy.wire import messages as m
@@ -31,13 +31,13 @@ class _Sink:
         return None
 
 
-async def _settled(answer: bytes, statements: int, *replies: be.Reply) -> bool:
+async def _settled(answer: bytes, statements: int, *expected: replies.Reply) -> bool:
     """replies: of what was sent; by default, of a simple query."""
     backend = Backend()
     backend.connection_made(cast(Any, _Sink()))
     backend._startup = None
     backend.attach(lambda data: None, lambda name, value: None, lambda lost: None)
-    backend.send(m.frame(b"Q", b"SELECT 1\0"), *(replies or (be.QUERY,)))
+    backend.send(m.frame(b"Q", b"SELECT 1\0"), *(expected or (replies.QUERY,)))
     waiting = asyncio.ensure_future(backend.settle(statements))
     await asyncio.sleep(0)
     backend.data_received(answer)
@@ -63,12 +63,12 @@ def test_what_has_not_completed_is_lost(answer: bytes, statements: int) -> None:
 
 def test_without_a_simple_query_nothing_stands_before_its_sync() -> None:
     with pytest.raises(SqlError):
-        asyncio.run(_settled(_COMPLETE, 0, be.SYNC))
+        asyncio.run(_settled(_COMPLETE, 0, replies.SYNC))
 
 
 def test_what_was_sent_on_our_own_account_completes_nothing() -> None:
     with pytest.raises(SqlError):
-        asyncio.run(_settled(_COMPLETE + m.READY["I"], 1, be.SWALLOWED_QUERY, be.QUERY))
+        asyncio.run(_settled(_COMPLETE + m.READY["I"], 1, replies.SWALLOWED_QUERY, replies.QUERY))
 
 
 def test_what_was_completed_before_says_nothing_of_the_next_statement() -> None:
