@@ -432,9 +432,13 @@ class DuckSession(DuckNames):
         """Blocks. The state of the database, to be held against `unchanged` later."""
         return self._watch.stamp()
 
-    def set_variable(self, name: str, literal: str) -> None:
-        """Blocks. Sets a variable of this connection alone."""
-        self._watch.set()
+    def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:
+        """Blocks. Sets a variable of this connection alone.
+
+        moves: whether it is another with each statement, so that nothing that reads it is asked again.
+        """
+        if not moves:
+            self._watch.set()
         self._detach()
         self._connection.run_script(f"SET VARIABLE {name} = {literal}")
 

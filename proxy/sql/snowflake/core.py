@@ -95,6 +95,11 @@ def _current_time(call: exp.Expr) -> exp.Expr:
     return cast(here, exp.DType.TIME)
 
 
+@node(exp.Cbrt)
+def _cube_root(call: exp.Cbrt) -> exp.Expr:
+    return sf("cube_root_", sf("number_", call.this))
+
+
 @node(exp.Any)
 def _any(node: exp.Any) -> None:
     """Postgres's `= ANY(array)`."""
