@@ -63,7 +63,7 @@ class Table:
         self.comment, self.peculiar = told.comment, told.peculiar
         place = literal(quoted(self.database, self.schema, self.name))
         self.columns = [
-            Column(name, kind, default, not_null, told.comments.get(name))
+            Column(name, kind, default, not_null, told.comments.get(name.lower()))
             for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]

@@ -296,8 +296,8 @@ class Reading:
             if "comments" in aspects:
                 document["comment"] = of_it.comment
                 for column in document["columns"]:
-                    if column["name"] in of_it.comments:
-                        column["comment"] = of_it.comments[column["name"]]
+                    if (said := of_it.comments.get(column["name"].lower())) is not None:
+                        column["comment"] = said
 
     def _constraint(
         self, document: Document, schema: str, row: Row, name: str | None, rules: dict[str, str]

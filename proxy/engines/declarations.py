@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot.tokens import Token, TokenType
@@ -35,7 +35,7 @@ FROM duckdb_constraints() WHERE database_name = {database} AND constraint_type <
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """constraints: without NOT NULL. comments: of columns, by their names.
+    """constraints: without NOT NULL. comments: of columns, by their folded names.
 
     peculiar: of COLLATE and GENERATED, what its columns have. generated: which columns are, folded.
     """
@@ -96,6 +96,20 @@ class Grammar:
             generated=_generated(text),
         )
 
+    def with_constraint(
+        self, known: Declared, text: str, table: Key, run: Callable[[str], list[tuple[Any, ...]]]
+    ) -> Declared | None:
+        """What a table declares once it has one more; None as for `declared`. run: asks the engine."""
+        try:
+            info = run(f"SELECT name, type FROM pragma_table_info({literal(quoted(*table))})")
+        except duckdb_c.DuckError:
+            return None
+        columns = [f"{quoted(name)} {kind}" for name, kind in info]
+        alone = self.declared(Made(f"CREATE TABLE made ({', '.join([*columns, text])})"))
+        if alone is None:
+            return None
+        return replace(known, constraints=(*known.constraints, *alone.constraints))
+
     def close(self) -> None:
         self._connection.close()
         self._database.close()
@@ -155,7 +169,7 @@ def read_told(run: Callable[[str], list[tuple[Any, ...]]], database: str) -> dic
     comments: dict[tuple[str, str], dict[str, str]] = {}
     said = f"SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() {of_it}"
     for schema, table, column, text in run(f"{said} AND comment IS NOT NULL"):
-        comments.setdefault((schema, table), {})[column] = text
+        comments.setdefault((schema, table), {})[column.lower()] = text
     nothing = Declared()
     found = {}
     peculiar = " OR ".join(f"contains(sql, '{word}')" for word in sorted(PECULIAR))

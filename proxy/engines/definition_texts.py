@@ -31,6 +31,7 @@ class Change:
     unless: bool = False  # there is one
     renames: bool = False  # the first of the names to the second
     temporary: bool = False
+    adds: str = ""  # a constraint, as the text says it
 
 
 _ANYTHING = Change(None)
@@ -101,6 +102,11 @@ def _altered(tokens: list[Token], words: list[str], sql: str) -> Change:
             return Change((name[1:],), _without_words)
     if what[:1] == ["DROP"]:
         return Change((name[1:],), _without_column(tokens, after + 1))
+    if what[:1] == ["RENAME"]:
+        return Change((name[1:],), _with_column_renamed(tokens, after + 1))
+    if what[:3] == ["ADD", "PRIMARY KEY", "("]:
+        adds = sql[tokens[after + 1].start : tokens[-1].end + 1]
+        return Change((name[1:],), lambda known: known, adds=adds)
     # ADD [COLUMN] can have no constraint to DuckDB.
     plain = PECULIAR.isdisjoint(token.text.upper() for token in tokens)
     if what[:1] == ["ADD"] and plain and what[1:2] not in _ADDED_CONSTRAINTS:
@@ -114,19 +120,36 @@ def _without_words(known: Declared | None) -> Known | None:
 
 def _without_column(tokens: list[Token], at: int) -> Callable[[Declared | None], Known | None]:
     """DROP [COLUMN] [IF EXISTS] c, which takes the checks of this column alone along."""
-    at += tokens[at].text.upper() == "COLUMN"
+    at += tokens[at].text.upper() == "COLUMN" and tokens[at].token_type != TokenType.IDENTIFIER
     words = [token.text.upper() for token in tokens[at : at + 2]]
     parts, _ = parts_at(tokens, at + 2 if words == ["IF", "EXISTS"] else at)
 
     def does(known: Declared | None) -> Known | None:
         if len(parts) != 1 or known is None or known.peculiar:
             return None  # a part of a column, or it was the one with such words
-        comments = {k: v for k, v in known.comments.items() if k.lower() != parts[0]}
+        comments = {k: v for k, v in known.comments.items() if k != parts[0]}
         rows = [(row, [one.lower() for one in row[2]]) for row in known.constraints]
         if any(parts[0] in of and (row[0] != "CHECK" or len(of) > 1) for row, of in rows):
             return None
         kept = tuple(row for row, of in rows if parts[0] not in of)
         return replace(known, comments=comments, constraints=kept)
+
+    return does
+
+
+def _with_column_renamed(tokens: list[Token], at: int) -> Callable[[Declared | None], Known | None]:
+    """RENAME [COLUMN] a TO b, which no constraint is about."""
+    at += tokens[at].text.upper() == "COLUMN" and tokens[at].token_type != TokenType.IDENTIFIER
+    parts, end = parts_at(tokens, at)
+
+    def does(known: Declared | None) -> Known | None:
+        if len(parts) != 1 or end + 2 != len(tokens) or known is None or known.peculiar:
+            return None
+        if any(parts[0] in (one.lower() for one in row[2]) for row in known.constraints):
+            return None
+        new = tokens[-1].text.lower()
+        comments = {new if k == parts[0] else k: v for k, v in known.comments.items()}
+        return replace(known, comments=comments)
 
     return does
 
@@ -160,7 +183,7 @@ def _commented(tokens: list[Token], words: list[str], sql: str) -> Change:
             return None
         if column is None:
             return replace(known, comment=text)
-        comments = {k: v for k, v in known.comments.items() if k.lower() != column}
+        comments = {k: v for k, v in known.comments.items() if k != column}
         return replace(known, comments=comments if text is None else {**comments, column: text})
 
     return Change((name,), does)

@@ -265,6 +265,8 @@ class SessionTables:
             made = change.does(found)
             if isinstance(made, Made):
                 made = replace(made, others=referenced(sql, run))
+            elif made is not None and change.adds:
+                made = self._grammar.with_constraint(made, change.adds, place, run)
             self._own[place] = made
 
     def _rename(self, change: Change, before: Mapping[Key, Known]) -> None:

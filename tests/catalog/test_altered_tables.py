@@ -235,3 +235,14 @@ def test_a_table_whose_first_name_postgres_cannot_have_is_whole_under_its_next(
         "AND k.contype = 'p'".encode()
     ).fetchall()
     assert found == [("PRIMARY KEY (a)", "kept")]
+
+
+def test_a_comment_is_on_the_column_however_its_name_is_spelt(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute('CREATE TABLE spelt (id int, "Mixed" int)')
+    connection.execute("COMMENT ON COLUMN spelt.\"Mixed\" IS 'kept'")
+    connection.execute("ALTER TABLE spelt ADD CONSTRAINT positive CHECK (id > 0)")
+    found = connection.execute("SELECT col_description('spelt'::regclass, 2)").fetchall()
+    assert found == [("kept",)]

@@ -261,13 +261,17 @@ def test_what_another_has_changed_since_is_not_what_a_rollback_goes_back_to(
         "ALTER TABLE t DROP COLUMN IF EXISTS nothing",
         "ALTER TABLE t ALTER COLUMN c TYPE BIGINT",
         "ALTER TABLE t ALTER c SET DATA TYPE VARCHAR",
+        'ALTER TABLE t RENAME COLUMN c TO "New one"',
+        "ALTER TABLE t RENAME c TO Other",
+        "ALTER TABLE main.t ADD PRIMARY KEY (b)",
+        'ALTER TABLE T ADD PRIMARY KEY ("c", "SELECT")',
     ],
 )
-def test_what_leaves_constraints_as_they_are_needs_no_look(
+def test_what_it_makes_of_constraints_is_read_from_an_alter_table(
     sessions: list[DuckSession], sql: str
 ) -> None:
     one, other = sessions
-    define(one, "CREATE TABLE t (a INTEGER CHECK (a > 0), b INTEGER, c INTEGER)")
+    define(one, 'CREATE TABLE t (a INTEGER CHECK (a > 0), B INTEGER, c INTEGER, "select" INTEGER)')
     define(one, "COMMENT ON COLUMN t.c IS 'x'")
     define(one, "COMMENT ON COLUMN t.b IS 'y'")
     define(one, sql)
