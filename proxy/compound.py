@@ -69,6 +69,7 @@ class Compound:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._results: deque[_Result | None] = deque(maxlen=_REMEMBERED)
+        self._numbers: deque[int] = deque(maxlen=_REMEMBERED)  # of the statements, in the session
         self.routines = Routines(session)
         self.stages = Stages(self)
         self._parameters = 0  # how many the next CALL has
@@ -188,6 +189,10 @@ class Compound:
     async def _block(self, action: act.RunBlock) -> Answer:
         return await Script(self).run(action.block, "anonymous block")
 
+    async def _chain(self, action: act.Chain) -> Answer:
+        """Each statement's rows lie in a table until the last one has been read."""
+        return await Script(self).chain(action)
+
     async def _immediate(self, action: act.ExecuteImmediate) -> Answer:
         if action.using:
             raise SqlError("0A000", "EXECUTE IMMEDIATE ... USING outside a block is not supported")
@@ -210,9 +215,30 @@ class Compound:
 
     # --- RESULT_SCAN --------------------------------------------------------------------------
 
+    def _remember(self, result: _Result | None) -> None:
+        self._results.append(result)
+        self._numbers.append(self._session.context.number)
+
+    def _place(self, action: act.ResultScan) -> int:
+        """Where the result is that a RESULT_SCAN asks for. Raises 02000, 0A000."""
+        number = action.back
+        if action.ident is None and number < 0:
+            if -number > len(self._results):
+                raise SqlError("02000", f"statement {number} is not known any more")
+            return len(self._results) + number
+        if action.ident is not None:
+            found = self._session.context.number_of(action.ident)
+            if found is None:
+                raise SqlError("0A000", "RESULT_SCAN of another session's query is not supported")
+            number = found
+        places = [i for i, one in enumerate(self._numbers) if one == number]
+        if not places:
+            raise SqlError("02000", f"statement {number} is not known any more")
+        return next((i for i in places if self._results[i] is not None), places[0])
+
     def lost(self) -> None:
         """A statement was run, or failed, whose result is not known here."""
-        self._results.append(None)
+        self._remember(None)
 
     def ran(self, plan: Statement, moment: Any, rows: int) -> None:
         """A statement was run: its result may be asked for by RESULT_SCAN.
@@ -221,15 +247,15 @@ class Compound:
         """
         name = _COUNT_COLUMNS.get(plan.kind)
         if name is not None:
-            self._results.append(_Result(f'SELECT {rows} AS "{name}"', None))
+            self._remember(_Result(f'SELECT {rows} AS "{name}"', None))
         elif (
             plan.route is Route.DUCKDB
             and plan.tag == "SELECT"
             and not (plan.parameters or plan.needs or plan.ddl or plan.federated)
         ):
-            self._results.append(_Result(plan.sql, moment))
+            self._remember(_Result(plan.sql, moment))
         else:
-            self._results.append(None)
+            self._remember(None)
 
     def answered(self, plan: Statement, answer: Answer) -> None:
         """The session itself has answered. What RESULT_SCAN may ask for is what it can give again."""
@@ -243,24 +269,22 @@ class Compound:
                     self.ran(inner, duck.moment, 0)
                 return
             again = inner is not None and isinstance(plan.action, _ANSWERED_AGAIN)
-            self._results.append(_Result(inner.sql, None) if again and inner else None)
+            self._remember(_Result(inner.sql, None) if again and inner else None)
             return
         if not answer.columns or not answer.rows:
-            self._results.append(None)
+            self._remember(None)
             return
         rows = ", ".join("(" + ", ".join(map(_text, row)) + ")" for row in answer.rows)
         names = ", ".join(map(quoted, answer.columns))
-        self._results.append(_Result(f"SELECT * FROM (VALUES {rows}) AS _t({names})", None))
+        self._remember(_Result(f"SELECT * FROM (VALUES {rows}) AS _t({names})", None))
 
     async def _scan(self, action: act.ResultScan) -> Answer:
         return await self.answer(self.plan(await self.scanned_text(action)))
 
     async def scanned_text(self, action: act.ResultScan) -> str:
         """The statement over a table that holds the result which it asks for."""
-        try:
-            result = self._results[action.back]
-        except IndexError:
-            raise SqlError("02000", f"statement {action.back} is not known any more") from None
+        place = self._place(action)
+        result = self._results[place]
         refusal = "RESULT_SCAN of a statement that gives something else now is not supported"
         if result is None:
             raise SqlError("0A000", "RESULT_SCAN of this kind of statement is not supported")
@@ -272,7 +296,7 @@ class Compound:
             if not await self._session.on_duck(self._session.duck.unchanged, result.moment):
                 raise SqlError("0A000", refusal)
         table = await self._session.on_duck(self._take_scanned, result)
-        self._results[action.back] = _Result(f"SELECT * FROM {table}", None)
+        self._results[place] = _Result(f"SELECT * FROM {table}", None)
         return action.text[: action.start] + table + action.text[action.end :]
 
     def _take_scanned(self, result: _Result) -> str:
@@ -306,13 +330,14 @@ class Compound:
 
 
 # What these give lies in a variable or a table of the session's until the next script runs.
-_ANSWERED_AGAIN = (act.RunBlock, act.Call, act.ExecuteImmediate, *LISTED)
+_ANSWERED_AGAIN = (act.RunBlock, act.Chain, act.Call, act.ExecuteImmediate, *LISTED)
 
 
 _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.Steps: Compound._steps,
     act.PivotValues: Compound._pivot,
     act.RunBlock: Compound._block,
+    act.Chain: Compound._chain,
     act.ExecuteImmediate: Compound._immediate,
     act.ResultScan: Compound._scan,
     act.Call: Compound._call,

@@ -122,7 +122,9 @@ async def copied(session: Session, plan: Statement) -> Statement:
         return plan
     if isinstance(made, Altering):
         beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
-        plan = replace(plan, touched=(*plan.touched, *beside), cascaded=made.gone)
+        anew = isinstance(plan.copies, Rebuilds)  # all of it may come out otherwise
+        own = (replace(one, deep=True) if anew else one for one in plan.touched)
+        plan = replace(plan, touched=(*own, *beside), cascaded=made.gone)
         made = made.statements
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))

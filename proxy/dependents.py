@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 HINT = "Use DROP ... CASCADE to drop the dependent objects too."
 _TOLD = 100  # of what depends, as many as Postgres tells a client
 _KINDS = {"r": "table", "v": "view", "S": "sequence"}
-_VIEWS = f"""
-SELECT schema_name, view_name, sql FROM duckdb_views()
-WHERE database_name = '{DATABASE}' AND NOT internal ORDER BY view_oid
-"""
 _COMMENT = f"""
 SELECT comment FROM duckdb_views()
 WHERE database_name = '{DATABASE}' AND schema_name = {{schema}} AND view_name = {{name}}
@@ -229,7 +225,7 @@ class Look:
         self._duck = duck
         self._views = [
             (Meant(DATABASE, schema, name, "v"), sql, sql.lower())
-            for schema, name, sql in duck.run(_VIEWS)
+            for schema, name, sql in duck.views()
         ]
         self._read: dict[Meant, dict[tuple[str, str], list[str]]] = {}
         self._columns: dict[tuple[str, str], list[str]] = {}

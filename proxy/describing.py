@@ -137,11 +137,24 @@ class Description(Script):
         plan = self._planned(text)
         if plan.route is Route.DUCKDB and plan.tag == "SELECT" and not plan.ddl:
             return plan.sql
+        if isinstance(plan.action, act.Call) and self.scope.find(plan.action.name[-1]) is not None:
+            raise _unknown()  # a procedure of the block's own
         columns = await of_statement(self._compound, plan)
         if columns is None:
             raise _unknown()
         nulls = (f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns)
         return "SELECT " + ", ".join(nulls)
+
+    async def _run(self, text: str) -> None:
+        raise _unknown()
+
+    async def _rows_apart(self, owner: Name, query: s.Fragment) -> None:
+        owner.table, owner.columns = await self._table(await self._result(query))
+
+    async def _rows_of(
+        self, fragment: s.Fragment, using: tuple[str, ...] = ()
+    ) -> tuple[str, list[tuple[str, str]]]:
+        return await self._table(await self._result(fragment, using))
 
     async def _immediate_text(self, statement: s.Immediate) -> tuple[str, tuple[str, ...]]:
         raise _unknown()

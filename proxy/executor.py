@@ -279,7 +279,7 @@ class Executor:
         texts = await session.duck.call(bound.running.column_texts, 1)
         if plan is not None and plan.federated:
             await session.federation.close()
-            if AS_JSON not in without_explain(plan.sql)[0]:
+            if without_explain(plan.sql)[0] not in AS_JSON:
                 texts.append(f"Postgres: {session.federation.asked}")
         return texts
 

@@ -36,7 +36,7 @@ from proxy.engines.foreign import (
 )
 from proxy.engines.stand_ins import Filling, StandIns
 from proxy.errors import SqlError
-from proxy.sql.federated import ANALYZE, called, stands_for, without_explain
+from proxy.sql.federated import ANALYZED, called, stands_for, without_explain
 from proxy.sql.statement import Statement
 from proxy.transaction import Block
 from proxy.wire.copying.sent import only_text
@@ -132,7 +132,7 @@ class Federation:
         if not foreign:
             return plan
         self.asked, layout = rows_query(foreign, wanted)
-        if not opening or opening.startswith(ANALYZE):
+        if not opening or opening in ANALYZED:
             await self._fill(foreign, layout)
         return plan
 

@@ -62,6 +62,10 @@ EVERYTHING = None
 Targets = Sequence[Target] | None
 
 
+def _have_met(failures: Sequence[dict[str, str]]) -> bool:
+    return any(failure["sqlstate"] in _MET for failure in failures)
+
+
 class Mirror:
     """The server's mirror: what is committed in DuckDB. One for all sessions."""
 
@@ -123,8 +127,11 @@ class Mirror:
                 change.add(
                     None if any(name is None for _, name in left) else (n for _, n in left if n)
                 )
-                named = [(own_schema(schema), name) for schema, name in left]
-                targets = [Target(schema, name, deep=True) for schema, name in named]
+                targets = [
+                    target
+                    for schema, name in left
+                    for target in _whatever(own_schema(schema), name)
+                ]
                 await self._sync(targets, change)
 
     async def catch_up(self) -> None:
@@ -163,26 +170,37 @@ class Mirror:
         documents, schemas = duck_catalog.everything(self._duck)
         connection = self._connection
         failures = connection.apply(connection.differences(documents, schemas))
-        if any(failure["sqlstate"] in _MET for failure in failures):
+        if _have_met(failures):
             failures = connection.apply(connection.differences(documents, schemas))
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported(failures)
 
     def _look_and_apply(self, targets: Sequence[Target], change: Change) -> list[dict[str, str]]:
-        documents = self._in_transaction(self._look, targets, change)
+        if over := {name.casefold() for _, name in duck_catalog.views_on(self._duck, targets)}:
+            change.add(over)  # before they are looked at: those who change them have to know
+        documents = self._seen(targets, change)
         views = {document["name"].casefold() for document in documents if document["kind"] == "v"}
         if not views <= change.names and not change.everything:
-            change.add(views)  # found only now: those who change them have to know
-            documents = self._in_transaction(self._look, targets, change)
+            change.add(views)  # found only now
+            documents = self._seen(targets, change)
         failures = self._connection.apply(documents)
         for _ in range(_LOOKS):
-            if not any(failure["sqlstate"] in _MET for failure in failures):
+            if not _have_met(failures):
                 break
-            failures = self._connection.apply(self._in_transaction(self._look, targets, change))
+            change.mixed = True  # the mirror is not as the change found it: all of it is looked at
+            if any(failure["sqlstate"] in _BUSY for failure in failures):
+                break
+            failures = self._connection.apply(self._seen(targets, change))
         return self._reported(failures)
 
     def _look(self, targets: Sequence[Target], change: Change) -> list[Document]:
         return duck_catalog.changes(self._duck, _looked_at(targets, change))
+
+    def _seen(self, targets: Sequence[Target], change: Change) -> list[Document]:
+        for _ in range(_LOOKS):  # DuckDB may lose sight of what is just being altered
+            with contextlib.suppress(DuckError):
+                return self._in_transaction(self._look, targets, change)
+        return self._in_transaction(self._look, targets, change)
 
     @staticmethod
     def _reported(failures: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -436,7 +454,14 @@ def _looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
 def _again(targets: Sequence[Target]) -> list[Target]:
     """The names of `targets`, whatever was done to them."""
     names = {(t.schema, name) for t in targets for name in (t.name, t.renamed or t.name)}
-    return [Target(schema, name, deep=True) for schema, name in names]
+    return [target for name in names for target in _whatever(*name)]
+
+
+def _whatever(schema: str, name: str | None) -> list[Target]:
+    """All that a name may be, of a relation or an index; None: the schema."""
+    if name is None:
+        return [Target(schema)]
+    return [Target(schema, name, index=True), Target(schema, name, deep=True)]
 
 
 def schemas_of(search_path: str) -> list[str]:

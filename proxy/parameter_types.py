@@ -24,6 +24,7 @@ from proxy.long_texts import is_long
 from proxy.sql import inference
 from proxy.sql.digits import MOST
 from proxy.sql.identities import ALWAYS
+from proxy.sql.inference.names import Called
 from proxy.sql.lengths import OWN, length_of, modifier_of, moment_of
 from proxy.sql.of_texts import inferred, only_cast
 from proxy.sql.parameters import cast_parameters, parameter_places, renumber_parameters
@@ -140,9 +141,13 @@ async def ask_columns(session: Session, relation: inference.Relation) -> inferen
 
 def relation_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
     """Blocks. The columns of a table or view; None where there is none, as DuckDB will say itself."""
-    name = quoted(*relation)
+    if isinstance(relation, Called):
+        call = f"{quoted(*relation.path)}({', '.join(['NULL'] * relation.arguments)})"
+        asked = f"SELECT * FROM {call} LIMIT 0" if relation.rows else f"SELECT {call}"
+    else:
+        asked = f"SELECT * FROM {quoted(*relation)} LIMIT 0"
     try:
-        return columns_of(duck, f"SELECT * FROM {name} LIMIT 0")
+        return columns_of(duck, asked)
     except DuckError as error:
         if error.kind in INTERRUPTED:
             raise

@@ -26,6 +26,7 @@ from proxy.sql.constraint_names import (
     given_names,
     given_rules,
 )
+from proxy.sql.default_literals import of_column
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import (
     Column,
@@ -356,9 +357,12 @@ class Table:
         column.not_null = not edit.nullable
 
     def set_default(self, edit: edits.SetDefault) -> None:
-        name = self.column(edit.name).name
-        value = "DROP DEFAULT" if edit.sql is None else f"SET DEFAULT {edit.sql}"
-        self.after.append(f"ALTER TABLE {self.target} ALTER COLUMN {quoted(name)} {value}")
+        column = self.column(edit.name)
+        sql = edit.sql
+        if edit.text is not None:
+            sql = of_column(edit.text, column.kind) or sql
+        value = "DROP DEFAULT" if sql is None else f"SET DEFAULT {sql}"
+        self.after.append(f"ALTER TABLE {self.target} ALTER COLUMN {quoted(column.name)} {value}")
 
     # --- statements -----------------------------------------------------------------------------
 

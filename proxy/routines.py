@@ -79,7 +79,10 @@ def _shown(parameters: tuple[act.Parameter, ...]) -> list[dict[str, str | None]]
 
 
 def _parameters(listed: list[dict[str, Any]]) -> tuple[act.Parameter, ...]:
-    return tuple(act.Parameter(one["name"], one["type"], one["default"]) for one in listed)
+    return tuple(
+        act.Parameter(one["name"], one["type"], one["default"], one.get("out", False))
+        for one in listed
+    )
 
 
 def _written(function: act.CreateFunction) -> dict[str, Any]:
@@ -108,6 +111,24 @@ def _read_function(name: tuple[str, ...], kept: dict[str, Any]) -> act.CreateFun
         if_not_exists=False,
         **rest,
     )
+
+
+def _defined(action: act.CreateProcedure) -> dict[str, Any]:
+    """What is kept of a procedure. Raises where its body or a type of it cannot be read."""
+    read_block(action.body, SNOWFLAKE.tokenize(action.body))
+    for parameter in action.parameters:
+        type_of(parameter.type)
+    if action.returns != "TABLE":
+        type_of(action.returns)
+    for column in action.columns:
+        type_of(column.type)
+    return {
+        "parameters": _shown(action.parameters),
+        "returns": action.returns,
+        "kind": "TABLE" if action.returns == "TABLE" else kind_of(action.returns),
+        "columns": _shown(action.columns),
+        "body": action.body,
+    }
 
 
 class Routines:
@@ -235,13 +256,7 @@ class Routines:
     # --- procedures ---------------------------------------------------------------------------
 
     async def create_procedure(self, action: act.CreateProcedure) -> Answer:
-        read_block(action.body, SNOWFLAKE.tokenize(action.body))
-        for parameter in action.parameters:
-            type_of(parameter.type)
-        if action.returns != "TABLE":
-            type_of(action.returns)
-        for column in action.columns:
-            type_of(column.type)
+        definition = _defined(action)
         key = f"procedure {action.name[-1]}/{len(action.parameters)}"
         target = quoted(*_schema(action.name), key)
         there = [row for row in await self._find(action.name, key) if row[1] == key]
@@ -249,13 +264,6 @@ class Routines:
             return Outcome("CREATE PROCEDURE")
         if there and not action.replace:
             raise SqlError("42723", f'procedure "{action.name[-1]}" already exists')
-        definition = {
-            "parameters": _shown(action.parameters),
-            "returns": action.returns,
-            "kind": "TABLE" if action.returns == "TABLE" else kind_of(action.returns),
-            "columns": _shown(action.columns),
-            "body": action.body,
-        }
         value = literal(json.dumps(definition))
         await self._execute(f"CREATE OR REPLACE MACRO {target}() AS {value}")
         return Outcome("CREATE PROCEDURE")
@@ -281,21 +289,29 @@ class Routines:
         parameters = list(_parameters(definition["parameters"]))
         script = Script(self._session.compound, caller.depth + 1)
         script.scope.enter()
+        given_back: list[tuple[Name, Name]] = []
         for parameter, value in self._arguments(action, parameters):
             value = with_parameters(value, caller.parameters)
+            target = caller.scope.of_value(value) if parameter.out else None
+            if parameter.out and target is None:
+                raise SqlError("42601", f'OUT argument "{parameter.name}" must be a variable')
             sql = await caller._query(f"SELECT CAST(({value}) AS {parameter.type})")
             made = script.scope.declare(parameter.name, Name("value", type=parameter.type))
             await script.assign(made, sql)
+            if target is not None:
+                given_back.append((target, made))
         body = definition["body"]
         block, _ = read_block(body, SNOWFLAKE.tokenize(body))
         answer = await script.run(block, action.name[-1], definition["returns"])
+        for target, made in given_back:
+            await caller._take(target, f"SELECT getvariable('{made.variable}')")
         if definition["columns"] and script.table is not None:
-            return await self._as_declared(script, definition["columns"])
+            return await self.as_declared(script.table, definition["columns"])
         return answer
 
-    async def _as_declared(self, script: Script, columns: list[dict]) -> Answer:
+    async def as_declared(self, table: str, columns: list[dict[str, str]]) -> Answer:
         """The rows of a procedure that RETURNS TABLE (name type, ...)."""
-        width = len(await self._rows(f"DESCRIBE {script.table}"))
+        width = len(await self._rows(f"DESCRIBE {table}"))
         if width != len(columns):
             raise SqlError("42804", f"the procedure returns {width} columns, not {len(columns)}")
         names = ", ".join(f"_c{i}" for i in range(width))
@@ -303,11 +319,13 @@ class Routines:
             f"CAST(_c{i} AS {column['type']}) AS {quoted(column['name'])}"
             for i, column in enumerate(columns)
         )
-        text = f"SELECT {casts} FROM {script.table} AS _t({names})"
+        text = f"SELECT {casts} FROM {table} AS _t({names})"
         return await self._session.compound.answer(self._session.compound.plan(text))
 
     async def definition(self, action: act.Call) -> dict:
         """What is kept of the procedure that a CALL means. Raises 42883."""
+        if action.procedure is not None:
+            return _defined(action.procedure)
         name, given = action.name[-1], len(action.arguments)
         found = {}
         for schema, key in await self._find(action.name, f"procedure {name}/"):

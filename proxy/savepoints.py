@@ -118,16 +118,22 @@ def not_restorable(reason: str) -> SqlError:
 
 
 def repeatable(writes: Sequence[Write]) -> set[str]:
-    """The names that `writes` mention. Raises 0A000 for what would come out differently."""
+    """The names that those of `writes` mention which may take a DEFAULT. Raises 0A000 for what would come
+    out differently."""
     names: set[str] = set()
     volatile = _volatile()
     for write in writes:
-        for token in DUCKDB.tokenize(write.sql):
+        mentioned = set[str]()
+        tokens = DUCKDB.tokenize(write.sql)
+        for token in tokens:
             word = token.text.casefold()
             if word in volatile and token.token_type not in _TEXTS:
                 raise not_restorable(f'"{token.text}" gives something else each time')
             if _is_name(token):
-                names.add(word)
+                mentioned.add(word)
+        only_changes = bool(tokens) and tokens[0].token_type in _NO_DEFAULTS
+        if not only_changes or "default" in mentioned:
+            names |= mentioned
     return names
 
 
@@ -150,6 +156,7 @@ def using(names: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+_NO_DEFAULTS = frozenset((TokenType.UPDATE, TokenType.DELETE))
 _TEXTS = frozenset((TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING))
 _NO_NAMES = _TEXTS | {TokenType.NUMBER}
 

@@ -8,14 +8,16 @@ is one too; both become `script_variable('...')`, token by token, before the tex
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 from proxy.sql.reading import SNOWFLAKE
-from proxy.sql.script import Fragment
+from proxy.sql.script import Fragment, Procedure
 
 _STRINGS = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
 _AFTER_VALUE = frozenset(
@@ -34,7 +36,8 @@ PARAMETER = "hd_parameter_"
 class Name:
     """What a name of a script stands for.
 
-    kind: 'value', 'row', 'cursor', 'resultset', 'exception', or 'unknown' for what must not be read.
+    kind: 'value', 'row', 'cursor', 'resultset', 'exception', 'procedure', or 'unknown' for what must
+    not be read. seen: the names that a procedure may use, by block; home: of the block it is in.
     variable: DuckDB's name of the value
     or of the row, a STRUCT. type: as declared, '' where inferred; engine_type: DuckDB's, of the
     value. table: the rows of an open cursor or of a RESULTSET, None without any; columns: theirs,
@@ -52,6 +55,9 @@ class Name:
     number: int = 0
     message: str = ""
     text: str | None = None
+    procedure: Procedure | None = None
+    seen: list[dict[str, Name]] = field(default_factory=list)
+    home: dict[str, Name] = field(default_factory=dict)
 
     def value(self) -> str:
         """Snowflake's SQL for the value."""
@@ -71,10 +77,11 @@ def _typed(sql: str, engine_type: str) -> str:
 
 
 class Scope:
-    """Names by block, innermost last."""
+    """Names by block, innermost last. named: what IDENTIFIER(?) names, by the places in a text."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, named: Sequence[str | None] = ()) -> None:
         self._prefix = prefix
+        self._named = named
         self._names: list[dict[str, Name]] = []
 
     def enter(self) -> None:
@@ -91,6 +98,32 @@ class Scope:
             plain = "".join(c if c.isalnum() else "_" for c in name)
             made.variable = f"{self._prefix}_{len(self._names)}_{plain}"
         return made
+
+    def declare_procedure(self, procedure: Procedure) -> None:
+        """It sees what was declared before it, and the block's other procedures."""
+        home = self._names[-1]
+        seen = [*self._names[:-1], dict(home)]
+        self.declare(procedure.name, Name("procedure", procedure=procedure, seen=seen, home=home))
+
+    @contextmanager
+    def within(self, own: Name, calls: int) -> Iterator[None]:
+        """A block of its own among the names that a procedure sees, while it runs.
+
+        calls: how many procedures run within each other: the values of each have names of their own.
+        """
+        before = self._names, self._prefix
+        others = {name: made for name, made in own.home.items() if made.kind == "procedure"}
+        self._names = [*own.seen[:-1], {**others, **own.seen[-1]}, {}]
+        self._prefix = f"{before[1]}p{calls}"
+        try:
+            yield
+        finally:
+            self._names, self._prefix = before
+
+    def of_value(self, sql: str) -> Name | None:
+        """The variable whose `Name.value` is that text."""
+        named = (made for block in reversed(self._names) for made in block.values())
+        return next((m for m in named if m.kind == "value" and m.value() == sql), None)
 
     def find(self, name: str) -> Name | None:
         for block in reversed(self._names):
@@ -142,6 +175,11 @@ class Scope:
                 made, used = named
                 yield token.start, tokens[index + used - 1].end + 1, made
                 index += used - 1
+            elif self._named and _is_named_place(tokens, index):
+                named_now = self._named[asked] if asked < len(self._named) else None
+                yield token.start, tokens[index + 3].end + 1, _checked_name(named_now)
+                asked += 1
+                index += 3
             elif kind == TokenType.PLACEHOLDER and using:
                 yield token.start, token.end + 1, _nth(using, asked)
                 asked += 1
@@ -151,6 +189,8 @@ class Scope:
                     index += 1
                 elif (found := self._at(tokens, index + 1)) is not None:
                     made, used = found
+                    if used == 1 and _is_literal(tokens, index, bare):
+                        made = self._spelled(after.text) or made
                     yield token.start, tokens[index + used].end + 1, made
                     index += used
             elif (
@@ -178,14 +218,12 @@ class Scope:
         found = self.find(tokens[inner].text.lower())
         if found is None or found.kind != "value":
             return None
-        name = found.text or ""
-        parts = SNOWFLAKE.tokenize(name)
-        if not parts or any(
-            (part.token_type == TokenType.DOT) != bool(at % 2) or part.token_type in _STRINGS
-            for at, part in enumerate(parts)
-        ):
-            raise SqlError("42602", f'"{name}" is not a name')
-        return name, inner + 2 - index
+        return _checked_name(found.text), inner + 2 - index
+
+    def _spelled(self, name: str) -> str | None:
+        """A variable's text as a literal, None for one that has none."""
+        found = self.find(name.lower())
+        return None if found is None or found.text is None else literal(found.text)
 
     def _at(self, tokens: tuple[Token, ...], index: int) -> tuple[str, int] | None:
         """SQL for the variable named here, and how many tokens name it."""
@@ -223,10 +261,50 @@ def with_parameters(text: str, known: int) -> str:
     return "".join([*pieces, text[at:]])
 
 
+def _is_named_place(tokens: tuple[Token, ...], index: int) -> bool:
+    """Whether `IDENTIFIER(?)` stands there."""
+    if tokens[index].text.upper() != "IDENTIFIER" or index + 3 >= len(tokens):
+        return False
+    opening, place, closing = (token.token_type for token in tokens[index + 1 : index + 4])
+    return (opening, closing) == (TokenType.L_PAREN, TokenType.R_PAREN) and (
+        place == TokenType.PLACEHOLDER
+    )
+
+
+def _checked_name(text: str | None) -> str:
+    """A name of one or more parts, as it was written. Raises 42602 for what is none."""
+    parts = SNOWFLAKE.tokenize(text or "")
+    if not parts or any(
+        (part.token_type == TokenType.DOT) != bool(at % 2) or part.token_type in _STRINGS
+        for at, part in enumerate(parts)
+    ):
+        raise SqlError("42602", f'"{text}" is not a name')
+    return text or ""
+
+
 def _nth(using: tuple[str, ...], index: int) -> str:
     if not 0 <= index < len(using):
         raise SqlError("07001", "USING has fewer values than the statement has places for them")
     return using[index]
+
+
+# Their properties are literals: `COMMENT = :x`, `ON_ERROR = :x`, COPY INTO t FROM :stage.
+_HAVE_PROPERTIES = frozenset({"CREATE", "ALTER", "COPY", "COMMENT"})
+
+
+def _is_literal(tokens: tuple[Token, ...], index: int, bare: bool) -> bool:
+    """Whether a text must stand here as a literal: a property's, or the id that RESULT_SCAN takes.
+
+    Where an expression stands after a property's name, a literal means the same.
+    """
+    if [token.text.upper() for token in tokens[max(index - 2, 0) : index]] == ["RESULT_SCAN", "("]:
+        return True
+    if bare:
+        return False
+    verb, before = tokens[0].text.upper(), tokens[index - 1]
+    if verb not in _HAVE_PROPERTIES:
+        return False
+    return verb == "COPY" or before.token_type in (TokenType.EQ, TokenType.IS)
 
 
 def _is_bind(tokens: tuple[Token, ...], index: int) -> bool:

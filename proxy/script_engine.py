@@ -27,14 +27,22 @@ if TYPE_CHECKING:
     from proxy.compound import Answer, Compound
 
 
+RETURNED = "hd_returned"
+"""The variable that holds what the last block returned."""
+
+
 class Evaluation:
     """The engine's side of one run of a block. prefix: of the variables of its names."""
+
+    returned = f"getvariable('{RETURNED}')"
 
     def __init__(self, compound: Compound, prefix: str) -> None:
         self._compound = compound
         self._session = compound._session
         self.scope = Scope(prefix)
         self._tables: list[str] = []
+        self._scans = False  # whether RESULT_SCAN may ask for what statements gave
+        self._ran: dict[int, str] = {}  # the tables of rows of statements, by their numbers
 
     # --- the engine ---------------------------------------------------------------------------
 
@@ -58,6 +66,9 @@ class Evaluation:
     async def _keep_type(self, name: Name, found: str) -> None:
         """A variable whose type was inferred takes values of that type only."""
         before = name.engine_type
+        if _is_integral(found) and _is_integral(before):
+            name.engine_type = found  # both are NUMBER(38, 0)
+            return
         if found == '"NULL"' or _fits(found, before) or await self._is_whole(name, found):
             variable = name.variable
             await self._privately(
@@ -82,15 +93,67 @@ class Evaluation:
         plan = self._compound.plan(text)
         self._session.admit(plan)
         if isinstance(plan.action, act.ResultScan):
-            raise SqlError("0A000", "RESULT_SCAN in a script is not supported")
+            return self._planned(self._scanned(plan.action))
         if plan.federated:
             raise SqlError("0A000", "a statement over both engines in a script is not supported")
         self._session.context.refresh(plan.needs)
         return plan
 
+    def _scanned(self, action: act.ResultScan) -> str:
+        """A text with the table in it that the result is in which it asks for."""
+        context = self._session.context
+        if action.ident is not None:
+            number = context.number_of(action.ident)
+        else:
+            number = context.number + action.back if action.back < 0 else None
+        table = None if number is None else self._ran.get(number)
+        if table is None:
+            raise SqlError("0A000", "RESULT_SCAN of what this script has not run is not supported")
+        return action.text[: action.start] + table + action.text[action.end :]
+
+    def _began(self) -> None:
+        """A statement of the script's begins to run: it has an id."""
+        self._session.context.step()
+
+    async def _ended(self, table: str | None = None) -> None:
+        """The statement that began last has run. table: of the rows that it gave."""
+        context = self._session.context
+        if table is not None:
+            self._ran[context.number] = table
+        ident = self.scope.find("sqlid")
+        if ident is not None:
+            await self.assign(ident, f"SELECT {literal(context.ident)}")
+
+    async def _rows_of(
+        self, fragment: s.Fragment, using: tuple[str, ...] = ()
+    ) -> tuple[str, list[tuple[str, str]]]:
+        """The rows of a statement of the script's, as `_table` has them."""
+        self._began()
+        table, columns = await self._table(await self._result(fragment, using))
+        await self._ended(table)
+        return table, columns
+
+    async def _run(self, text: str) -> None:
+        """Runs a statement of the script's for its effects, and for RESULT_SCAN."""
+        self._began()
+        table = None
+        if self._scans:
+            plan = self._planned(text)
+            if isinstance(plan.action, act.Call) or plan.kind.split()[0] in _GIVE_ROWS:
+                table, _ = await self._table(await self._result_of(text))
+                await self._ended(table)
+                return
+        await self._statement(text)
+        await self._ended()
+
     async def _query(self, text: str) -> str:
         """DuckDB's query for a text of Snowflake's that asks the engine alone."""
-        plan = self._planned(text)
+        context = self._session.context
+        context.step()  # to LAST_QUERY_ID() an expression stands after the statement that ran last
+        try:
+            plan = self._planned(text)
+        finally:
+            context.step(-1)
         if plan.route is not Route.DUCKDB or plan.kind != "SELECT":
             raise SqlError("0A000", f"{plan.kind} over {plan.route} in a script is not supported")
         return (await self._session.typed.of(plan)).sql
@@ -127,7 +190,7 @@ class Evaluation:
             reader = BlockReader(fragment.text, list(tokens))
             made = reader._immediate()
             text, using = await self._immediate_text(made)
-            return await self._result_of(self._bound_text(text, using))
+            return await self._result_of(await self._bound_text(text, using))
         return await self._result_of(self.scope.bound(inner, bare=False, using=using))
 
     async def _result_of(self, text: str) -> str:
@@ -139,15 +202,26 @@ class Evaluation:
             statement = answer.portal.statement
             if statement.row_types is None or statement.plan is None:
                 rows = await self._finish(statement.plan)
+                if statement.plan is not None and statement.plan.kind in _COUNTED:
+                    await self._count(rows)
                 return f'SELECT {rows} AS "number of rows"'
             return statement.plan.sql
         if not answer.columns:
             return f"SELECT {literal(answer.tag)} AS status"
         return _values(answer)
 
+    async def _answered_own(self, action: act.Call, own: Name) -> Answer:
+        """Calls a procedure that the block declares."""
+        raise NotImplementedError
+
     async def _answered(self, plan: Statement) -> Answer:
         if isinstance(plan.action, act.Call):
-            return await self._compound.routines.call(plan.action, self)
+            own = self.scope.find(plan.action.name[-1])
+            if own is not None and own.kind == "procedure" and len(plan.action.name) == 1:
+                return await self._answered_own(plan.action, own)
+            answer = await self._compound.routines.call(plan.action, self)
+            self._session.context.step()  # the id of the CALL is later than those within
+            return answer
         return await self._compound.answer(plan)
 
     async def _finish(self, plan: Statement | None) -> int:
@@ -177,7 +251,7 @@ class Evaluation:
         if plan.route is Route.DUCKDB and not isinstance(plan.action, CopyStatement):
             nothing_to_do = await existence_notice(self._session, plan)
             rows = await self._finish(await self._session.typed.of(plan))
-            if plan.kind in ("INSERT", "UPDATE", "DELETE", "MERGE") and not nothing_to_do:
+            if plan.kind in _COUNTED and not nothing_to_do:
                 await self._count(rows)
             return
         answer = await self._answered(plan)
@@ -197,7 +271,8 @@ class Evaluation:
             ("sqlnotfound", str(rows == 0)),
         ):
             found = scope.find(name)
-            assert found is not None
+            if found is None:  # a chain of statements has no names
+                return
             found.engine_type = ""
             await self.assign(found, f"SELECT {value}")
 
@@ -211,11 +286,26 @@ class Evaluation:
             raise SqlError("22004", "EXECUTE IMMEDIATE of NULL")
         return text, self._using(statement.using)
 
-    def _bound_text(self, text: str, using: tuple[str, ...]) -> str:
-        """A text made at run time has no variables, only places for values."""
+    async def _bound_text(self, text: str, using: tuple[str, ...]) -> str:
+        """A text made at run time has no variables, only places for values, and for names."""
         if not using:
             return text
-        return Scope("").bound(s.Fragment(text, tuple(SNOWFLAKE.tokenize(text))), False, using)
+        tokens = tuple(SNOWFLAKE.tokenize(text))
+        names: list[str | None] = []
+        if any(token.text.upper() == "IDENTIFIER" for token in tokens):
+            for value in using:
+                sql = await self._query(f"SELECT CAST({value} AS VARCHAR)")
+                names.append((await self._rows(sql))[0][0])
+        return Scope("", names).bound(s.Fragment(text, tokens), False, using)
+
+
+_GIVE_ROWS = ("SELECT", "SHOW", "DESC", "DESCRIBE", "VALUES")
+_COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE")
+"""Whose rows SQLROWCOUNT tells."""
+
+
+def _is_integral(kind: str) -> bool:
+    return kind in _INTEGERS or (kind.startswith("DECIMAL(") and kind.endswith(",0)"))
 
 
 def _fits(found: str, before: str) -> bool:

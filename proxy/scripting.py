@@ -4,49 +4,37 @@ Why it exists: a block's statements go through the session one by one, as if the
 so that routing, guards, transactions and settings hold inside a block as outside. Outside a
 transaction each statement commits by itself, as in Snowflake.
 
-What a handler may catch is an error of the data or an exception of the script's own. What this
-server refuses (0A000, 42501) is never caught: a script would otherwise go on with a wrong answer.
+A handler that CONTINUEs goes on after the statement that failed: after an IF, a CASE or a loop where
+that is what failed or what it stands in, and with the next round of a loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.scope import Name
-from proxy.script_engine import Evaluation
+from proxy.script_calls import MAX_DEPTH, Calls, Returned
+from proxy.script_engine import RETURNED
+from proxy.script_errors import (
+    EXPRESSION,
+    STATEMENT,
+    ScriptError,
+    failed,
+    kind_of,
+    left_procedure,
+    may_be_caught,
+    told,
+)
 from proxy.sql import script as s
+from proxy.sql.quoting import quoted
 from proxy.sql.words import Words
 from proxy.transaction import Block
 
 if TYPE_CHECKING:
     from proxy.compound import Answer, Compound
-
-MAX_DEPTH = 16
-"""Procedures within procedures."""
-
-RETURNED = "hd_returned"
-"""The variable that holds what the last block returned."""
-_EXPRESSION, _STATEMENT = "expression_error", "statement_error"
-_CATCHABLE = ("22", "23", "P0")
-_CATCHABLE_STATES = frozenset({"42P01", "42P07", "02000"})
-_KNOWN: dict[str, dict[str, str]] = {
-    "22012": {"sqlcode": "100051", "sqlstate": "'22012'", "sqlerrm": "'Division by zero'"},
-    "42P01": {"sqlcode": "2003", "sqlstate": "'42S02'"},
-}
-"""SQLSTATE here -> what Snowflake says of such an error, where that is known, as literals."""
-
-
-class ScriptError(SqlError):
-    """An exception that a script raised; name folded."""
-
-    def __init__(self, name: str, number: int, message: str, line: int) -> None:
-        shown = f"Uncaught exception of type '{name.upper()}' on line {line}"
-        super().__init__("P0001", f"{shown} : {message}" if message else shown)
-        self.name, self.number, self.text = name, number, message
 
 
 class _Leave(Exception):
@@ -54,14 +42,16 @@ class _Leave(Exception):
         self.label, self.again = label, again
 
 
-class _Return(Exception):
-    """table: of the rows returned; None where a value was."""
+class _Running:
+    """One run of a block's statements."""
 
-    def __init__(self, table: str | None) -> None:
-        self.table = table
+    __slots__ = ("block",)
+
+    def __init__(self, block: s.Block) -> None:
+        self.block = block
 
 
-class Script(Evaluation):
+class Script(Calls):
     """One run of a block, or of a procedure's. depth: how many procedures have called each other."""
 
     def __init__(self, compound: Compound, depth: int = 0) -> None:
@@ -69,7 +59,8 @@ class Script(Evaluation):
             raise SqlError("54001", "procedures call each other too deep")
         super().__init__(compound, f"hd{depth}")
         self.depth = depth
-        self._caught: list[tuple[str, SqlError]] = []
+        self._caught: list[SqlError] = []
+        self._blocks: list[_Running | None] = []  # None: of the innermost, a handler runs
         self.parameters = 0  # of the client's, that a CALL may use
         self.table: str | None = None  # of the rows that it returned
 
@@ -83,58 +74,79 @@ class Script(Evaluation):
             await self.assign(
                 self.scope.declare(name, Name("value")), "SELECT CAST(NULL AS BIGINT)"
             )
+        if block.may_say("sqlid"):
+            await self.assign(
+                self.scope.declare("sqlid", Name("value", type="VARCHAR")),
+                "SELECT CAST(NULL AS VARCHAR)",
+            )
+        self._scans = block.may_say("result_scan")
         kept = None
+        number = self._session.context.enter_script()
         try:
-            await self._block(block)
-            await self._keep("SELECT CAST(NULL AS VARCHAR)")
-        except _Return as returned:
-            kept = returned.table
+            kept = await self._run_to_end(block)
+        except SqlError as error:
+            left_procedure(error)
+            raise
         except _Leave:
             raise SqlError("42601", "BREAK or CONTINUE outside a loop") from None
         finally:
+            self._session.context.leave_script(number)
             self._compound.leftover.extend(t for t in self._tables if t == kept)
             await self._drop([t for t in self._tables if t != kept])
         self.table = kept
         if kept is not None:
             return await self._compound.query(f"SELECT * FROM {kept}")
-        name = title.replace('"', '""')
-        return await self._compound.query(f"SELECT getvariable('{RETURNED}') AS \"{name}\"")
-
-    async def _drop(self, tables: list[str]) -> None:
-        for table in list(tables):
-            with suppress(SqlError):
-                await self._privately(f"DROP TABLE IF EXISTS {table}")
-        tables.clear()
+        return await self._compound.query(f"SELECT {self.returned} AS {quoted(title)}")
 
     # --- blocks -------------------------------------------------------------------------------
 
     async def _block(self, block: s.Block) -> None:
         self.scope.enter()
         try:
+            for declaration in block.declarations:
+                await self._declare(declaration)
+            self._blocks.append(_Running(block))
             try:
-                for declaration in block.declarations:
-                    await self._declare(declaration)
-                await self._run_all(block.body)
+                await self._run_all(block.body, each=True)
             except SqlError as error:
-                handler = self._handler(block, error)
+                handler = self._handler(error)
                 if handler is None:
                     raise
-                await self._recover(error)
                 await self._handle(handler, error)
+            finally:
+                self._blocks.pop()
         finally:
             self.scope.leave()
 
-    def _handler(self, block: s.Block, error: SqlError) -> s.Handler | None:
-        kind = getattr(error, "script_kind", None)
-        if not isinstance(error, ScriptError):
-            caught = error.sqlstate[:2] in _CATCHABLE or error.sqlstate in _CATCHABLE_STATES
-            if not caught or kind is None:
-                return None
-        names = {"other", error.name if isinstance(error, ScriptError) else kind}
-        for handler in block.handlers:
-            if names & set(handler.names):
-                return handler
+    def _handler(self, error: SqlError) -> s.Handler | None:
+        """The innermost block's handler of an error; none of them catches what one of them raised."""
+        running = self._blocks[-1]
+        kind = kind_of(error)
+        if running is None or kind is None or not may_be_caught(error):
+            return None
+        if getattr(error, "raised_in", None) is running:
+            return None
+        for handler in running.block.handlers:
+            for name in handler.names:
+                own = self.scope.find(name)
+                if own is not None and own.kind == "exception":
+                    if isinstance(error, ScriptError) and error.declared is own:
+                        return handler
+                elif name == "other" or (name == kind and not self._is_own(error)):
+                    return handler
         return None
+
+    def _is_own(self, error: SqlError) -> bool:
+        """Whether a block of this procedure raised it, by RAISE."""
+        return isinstance(error, ScriptError) and not getattr(error, "from_procedure", False)
+
+    async def _goes_on(self, error: SqlError) -> bool:
+        """Whether the innermost block's handler of an error CONTINUEs; it was run then."""
+        handler = self._handler(error)
+        if handler is None or not handler.goes_on:
+            return False
+        await self._handle(handler, error)
+        return True
 
     async def _recover(self, error: SqlError) -> None:
         """A transaction must have outlived the error, or the script cannot go on in it."""
@@ -151,14 +163,12 @@ class Script(Evaluation):
             ) from error
 
     async def _handle(self, handler: s.Handler, error: SqlError) -> None:
+        await self._recover(error)
         self.scope.enter()
-        self._caught.append(("", error))
+        self._caught.append(error)
+        self._blocks.append(None)
         try:
-            known = _KNOWN.get(error.sqlstate, {})
-            if isinstance(error, ScriptError):
-                message = error.text.replace("'", "''")
-                known = {"sqlcode": str(error.number), "sqlerrm": f"'{message}'"}
-                known["sqlstate"] = "'P0001'"
+            known = told(error)
             for name in ("sqlcode", "sqlstate", "sqlerrm"):
                 if name in known:
                     made = self.scope.declare(name, Name("value"))
@@ -166,26 +176,36 @@ class Script(Evaluation):
                 else:
                     self.scope.declare(name, Name("unknown"))
             await self._run_all(handler.body)
+        except SqlError as raised:
+            raised.raised_in = self._blocks[-2]  # type: ignore[attr-defined]
+            raise
         finally:
+            self._blocks.pop()
             self._caught.pop()
             self.scope.leave()
 
-    async def _run_all(self, statements: tuple[s.Statement, ...]) -> None:
+    async def _run_all(self, statements: tuple[s.Statement, ...], each: bool = False) -> None:
+        """Runs one after the other. each: whether what a handler continues with is the next one."""
         for statement in statements:
             if self._compound.cancelled:
                 raise SqlError("57014", "canceling statement due to user request")
-            kind = _STATEMENT if isinstance(statement, _SQL) else _EXPRESSION
             try:
                 await _RUN[type(statement)](self, statement)
             except SqlError as error:
-                if not hasattr(error, "script_kind"):
-                    error.script_kind = kind  # type: ignore[attr-defined]
-                raise
+                failed(error, STATEMENT if isinstance(statement, _SQL) else EXPRESSION)
+                if not (each or isinstance(statement, _CONSTRUCTS)):
+                    raise
+                if not await self._goes_on(error):
+                    raise
 
     async def _declare(self, declaration: s.Declaration) -> None:
         scope = self.scope
         if isinstance(declaration, s.Variable):
             made = Name("value", type=declaration.type)
+            if (call := _call_in(declaration.value)) is not None:
+                await self._run(self.scope.bound(call, bare=True))
+                await self._take(scope.declare(declaration.name, made), f"SELECT {self.returned}")
+                return
             if declaration.value is None:
                 sql = await self._query(f"SELECT CAST(NULL AS {declaration.type})")
             else:
@@ -196,9 +216,13 @@ class Script(Evaluation):
             scope.declare(declaration.name, Name("cursor", query=declaration.query))
         elif isinstance(declaration, s.ResultSet):
             made = Name("resultset")
-            if declaration.query is not None:
-                made.table, made.columns = await self._table(await self._result(declaration.query))
+            if declaration.apart and declaration.query is not None:
+                await self._rows_apart(made, declaration.query)
+            elif declaration.query is not None:
+                made.table, made.columns = await self._rows_of(declaration.query)
             scope.declare(declaration.name, made)
+        elif isinstance(declaration, s.Procedure):
+            scope.declare_procedure(declaration)
         else:
             made = Name("exception", number=declaration.number, message=declaration.message)
             scope.declare(declaration.name, made)
@@ -210,14 +234,17 @@ class Script(Evaluation):
 
     async def _assign(self, statement: s.Assign) -> None:
         name = self.scope.get(statement.name, "value", "resultset")
-        if name.kind == "resultset":
-            name.table, name.columns = await self._table(await self._result(statement.value))
+        if name.kind == "resultset" and statement.apart:
+            await self._rows_apart(name, statement.value)
             return
-        words = [token.text.upper() for token in statement.value.tokens]
-        if words[:2] == ["(", "CALL"] and words[-1] == ")":
-            inner = s.Fragment(statement.value.text, statement.value.tokens[1:-1])
-            await self._statement(self.scope.bound(inner, bare=True))
-            await self._take(name, f"SELECT getvariable('{RETURNED}')")
+        if name.kind == "resultset":
+            name.table, name.columns = await self._rows_of(statement.value)
+            return
+        if statement.apart:
+            raise SqlError("42601", "ASYNC is for the query of a RESULTSET")
+        if (call := _call_in(statement.value)) is not None:
+            await self._run(self.scope.bound(call, bare=True))
+            await self._take(name, f"SELECT {self.returned}")
             return
         await self.assign(name, await self._expression(statement.value, name.type))
 
@@ -244,14 +271,19 @@ class Script(Evaluation):
     async def _loop_body(self, body: tuple[s.Statement, ...], label: str) -> bool:
         """Runs the body once. False when the loop is to end."""
         self.scope.enter()
+        failure = None
         try:
             await self._run_all(body)
         except _Leave as leave:
             if leave.label and leave.label != label:
                 raise
             return leave.again
+        except SqlError as error:
+            failure = error
         finally:
             self.scope.leave()
+        if failure is not None and not await self._goes_on(failure):
+            raise failure
         return True
 
     async def _loop(self, statement: s.Loop) -> None:
@@ -321,7 +353,7 @@ class Script(Evaluation):
                 raise SqlError("24000", "a RESULTSET without rows")
             cursor.table, cursor.columns = over.table, over.columns
             return
-        cursor.table, cursor.columns = await self._table(await self._result(query, using))
+        cursor.table, cursor.columns = await self._rows_of(query, using)
 
     async def _open_cursor(self, statement: s.Open) -> None:
         cursor = self.scope.get(statement.name, "cursor")
@@ -331,9 +363,8 @@ class Script(Evaluation):
         cursor = self.scope.get(statement.name, "cursor")
         if cursor.table is None:
             raise SqlError("24000", f'cursor "{statement.name}" is not open')
-        if len(statement.into) != len(cursor.columns):
-            raise SqlError("42601", f"FETCH of {len(cursor.columns)} columns into others")
-        for target, (column, _) in zip(statement.into, cursor.columns, strict=True):
+        # What one side has more than the other is left alone.
+        for target, (column, _) in zip(statement.into, cursor.columns, strict=False):
             name = self.scope.get(target, "value")
             quoted = column.replace('"', '""')
             row = f'SELECT "{quoted}" FROM {cursor.table} WHERE rowid = {cursor.at}'
@@ -360,13 +391,13 @@ class Script(Evaluation):
 
     async def _return(self, statement: s.Return) -> None:
         if statement.table is not None:
-            raise _Return(await self._returned_table(statement.table))
+            raise Returned(await self._returned_table(statement.table))
         if statement.value is None:
             await self._keep("SELECT CAST(NULL AS VARCHAR)")
         else:
             kind = self._returns if self._returns != "TABLE" else ""
             await self._keep(await self._expression(statement.value, kind))
-        raise _Return(None)
+        raise Returned(None)
 
     async def _returned_table(self, fragment: s.Fragment) -> str:
         tokens = list(fragment.tokens)
@@ -389,13 +420,13 @@ class Script(Evaluation):
         if not statement.name:
             if not self._caught:
                 raise SqlError("42601", "RAISE without an exception being handled")
-            raise self._caught[-1][1]
+            raise self._caught[-1]
         found = self.scope.get(statement.name, "exception")
-        raise ScriptError(statement.name, found.number, found.message, statement.line)
+        raise ScriptError(statement.name, found, statement.line)
 
     async def _immediate(self, statement: s.Immediate) -> None:
         text, using = await self._immediate_text(statement)
-        await self._statement(self._bound_text(text, using))
+        await self._run(await self._bound_text(text, using))
 
     async def _sql(self, statement: s.Sql) -> None:
         if statement.into and statement.statement.tokens[0].text.upper() == "CALL":
@@ -404,7 +435,7 @@ class Script(Evaluation):
         if statement.into:
             await self._select_into(statement)
             return
-        await self._statement(self._text_of(statement))
+        await self._run(self._text_of(statement))
 
     def _text_of(self, statement: s.Sql) -> str:
         """The arguments of a CALL are expressions."""
@@ -412,14 +443,14 @@ class Script(Evaluation):
         return self.scope.bound(statement.statement, bare=call)
 
     async def _call_into(self, statement: s.Sql) -> None:
-        await self._statement(self._text_of(statement))
+        await self._run(self._text_of(statement))
         if len(statement.into) != 1:
             raise SqlError("42601", "CALL gives one value")
         target = self.scope.get(statement.into[0], "value")
-        await self._take(target, f"SELECT getvariable('{RETURNED}')")
+        await self._take(target, f"SELECT {self.returned}")
 
     async def _select_into(self, statement: s.Sql) -> None:
-        table, columns = await self._table(await self._result(statement.statement))
+        table, columns = await self._rows_of(statement.statement)
         if len(columns) != len(statement.into):
             raise SqlError("42601", f"SELECT of {len(columns)} columns INTO others")
         rows = (await self._rows(f"SELECT count(*) FROM {table}"))[0][0]
@@ -434,7 +465,20 @@ class Script(Evaluation):
         pass
 
 
-_SQL = (s.Sql, s.Immediate, s.Open)
+def _call_in(value: s.Fragment | None) -> s.Fragment | None:
+    """The CALL whose value a variable is given, with brackets around it or not."""
+    if value is None:
+        return None
+    tokens = value.tokens
+    if tokens[0].text == "(" and tokens[-1].text == ")":
+        tokens = tokens[1:-1]
+    called = tokens and tokens[0].text.upper() == "CALL"
+    return s.Fragment(value.text, tokens) if called else None
+
+
+_SQL = (s.Sql, s.Immediate, s.Open, s.Apart, s.Await)
+_CONSTRUCTS = (s.If, s.Case, s.Loop, s.Count, s.For)
+"""After which a handler goes on that CONTINUEs, wherever they stand."""
 
 _RUN: dict[type, Callable[[Script, Any], Awaitable[None]]] = {
     s.Let: Script._let,
@@ -453,5 +497,7 @@ _RUN: dict[type, Callable[[Script, Any], Awaitable[None]]] = {
     s.Immediate: Script._immediate,
     s.Sql: Script._sql,
     s.Null: Script._null,
+    s.Apart: Script._apart,
+    s.Await: Script._await,
     s.Block: Script._block,
 }

@@ -34,6 +34,13 @@ _KEPT = frozenset({"VARCHAR", "BOOLEAN", "DOUBLE", "FLOAT", "DATE", "TIME", "BLO
 _SHOWN_TYPES = {"VARCHAR": "text", "BOOLEAN": "boolean", "DOUBLE": "real", "DATE": "date"}
 
 
+_ID_DIGITS = 12
+"""Of a query's id, that say which of the session's it was."""
+_MOVING = frozenset({"query", "query_prefix"})
+_IN_SCRIPTS = 1 << 40
+"""Above it are the numbers of statements of scripts."""
+
+
 class SessionContext:
     """One session's. Its values are read on the loop, `apply` runs in the engine's thread."""
 
@@ -43,6 +50,7 @@ class SessionContext:
         self._parameters: dict[str, str] = {}
         self._variables: dict[str, Variable] = {}
         self._moments: dict[str, tuple[str, str]] = {}  # of variables: made, changed
+        self._in_scripts = _IN_SCRIPTS  # the last number of a script's statement
         self._number = 0  # of the statement that runs, or ran last
         self._transactions = 0
         self._in_block = False
@@ -85,6 +93,42 @@ class SessionContext:
         listing = plan.route is Route.DUCKDB and plan.kind.startswith(_LISTINGS)
         self._listing = (plan.sql, plan.needs) if listing else None
 
+    @property
+    def number(self) -> int:
+        """Of the statement that runs, or ran last, in the session."""
+        return self._number
+
+    @property
+    def ident(self) -> str:
+        """The id of that statement."""
+        return f"{self._prefix}{self._number:0{_ID_DIGITS}x}"
+
+    def enter_script(self) -> int:
+        """From now on the statements are a script's, whose numbers are of their own."""
+        before = self._number
+        if before < _IN_SCRIPTS:
+            self._number = self._in_scripts
+        return before
+
+    def leave_script(self, before: int) -> None:
+        """before: what `enter_script` gave."""
+        if before < _IN_SCRIPTS:
+            self._in_scripts, self._number = self._number, before
+
+    def step(self, statements: int = 1) -> None:
+        """A statement of a script begins to run, or as many."""
+        self._number += statements
+
+    def number_of(self, ident: str) -> int | None:
+        """Of the statement that LAST_QUERY_ID() gave this id; None for another session's."""
+        digits = ident.removeprefix(self._prefix)
+        if digits == ident or len(digits) != _ID_DIGITS:
+            return None
+        try:
+            return int(digits, 16)
+        except ValueError:
+            return None
+
     def passed(self, statements: int) -> None:
         """As many statements that Postgres answered have run meanwhile."""
         self._number += statements
@@ -111,7 +155,7 @@ class SessionContext:
         """Blocks. Tells the engine's connection."""
         while self._pending:
             name, literal = next(iter(self._pending.items()))
-            duck.set_variable(f"hatidata_{name}", literal)
+            duck.set_variable(f"hatidata_{name}", literal, moves=name in _MOVING)
             self._told[name] = literal
             del self._pending[name]
         if self._count:

@@ -223,7 +223,9 @@ _TABLE: tuple[Setting, ...] = (
     Setting("client_encoding", "UTF8", _encoding, Scope.POSTGRES, reported=True),
     Setting("application_name", "", _any, Scope.POSTGRES, reported=True),
     Setting("DateStyle", "ISO, MDY", _date_style, Scope.POSTGRES, reported=True),
-    Setting("IntervalStyle", "postgres", _choice("postgres"), Scope.POSTGRES, reported=True),
+    # sql_standard would change how texts are read, too.
+    Setting("IntervalStyle", "postgres", _choice("postgres", "iso_8601", "postgres_verbose"),
+            _BOTH, reported=True),
     Setting("TimeZone", "UTC", _time_zone, _BOTH, reported=True),
     # Snowflake's strings have backslash escapes; libpq and its kind must know, or they quote wrongly.
     Setting("standard_conforming_strings", "off", _switch, Scope.PLAN, reported=True),

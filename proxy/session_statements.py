@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from proxy import console, do_blocks
 from proxy.dependents import HINT, refusal_of_several
 from proxy.errors import SqlError
+from proxy.explaining import as_postgres
 from proxy.if_exists import existence_notice
 from proxy.named import Named, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.session_settings import known
 from proxy.sql import compound, traces
 from proxy.sql import session_actions as act
-from proxy.sql.federated import AS_JSON, without_explain
+from proxy.sql.federated import ANALYZED, AS_JSON, without_explain
 from proxy.sql.snowflake.parameters import PARAMETERS
 from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
@@ -78,7 +79,7 @@ class SessionStatements:
                 return _texts(_SHOW_ALL)
             return _texts(console.columns(action.name) or (_shown(action.name),))
         if isinstance(action, Explain):
-            as_json = AS_JSON in without_explain(action.sql)[0]
+            as_json = without_explain(action.sql)[0] in AS_JSON
             return [(_EXPLAIN[0], _JSON)] if as_json else _texts(_EXPLAIN)
         return None
 
@@ -166,8 +167,10 @@ class SessionStatements:
     async def _explain(self, inner: Portal) -> Outcome:
         texts = await self._session.executor.plan_texts(inner)
         plan = inner.statement.plan
-        if plan is not None and AS_JSON in without_explain(plan.sql)[0]:
-            return Outcome("EXPLAIN", _EXPLAIN, [(text,) for text in texts], _JSON_OID)
+        opening = without_explain(plan.sql)[0] if plan is not None else ""
+        if opening in AS_JSON:
+            documents = [as_postgres(text, analyzed=opening in ANALYZED) for text in texts]
+            return Outcome("EXPLAIN", _EXPLAIN, [(text,) for text in documents], _JSON_OID)
         lines = [line for text in texts for line in text.rstrip().split("\n")]
         return Outcome("EXPLAIN", _EXPLAIN, [(line,) for line in lines])
 

@@ -122,6 +122,7 @@ class SettingsInStep:
                 time_zone=get("TimeZone"),
                 extra_float_digits=int(get("extra_float_digits")),
                 bytea_output=get("bytea_output"),
+                interval_style=get("IntervalStyle"),
             )
         return self._style
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _INDEXES = """
 SELECT index_name, is_unique, expressions::VARCHAR[], comment FROM duckdb_indexes()
-WHERE database_name = {database} AND schema_name = {schema} AND table_name = {table}
+WHERE database_name = $1 AND schema_name = $2 AND table_name = $3
 """
 
 
@@ -103,12 +103,8 @@ def refers(part: str) -> bool:
 
 
 def indexes_of(duck: DuckSession, meant: Meant) -> list[Index]:
-    of_it = {
-        "database": literal(meant.database),
-        "schema": literal(meant.schema),
-        "table": literal(meant.name),
-    }
-    return [Index(*one) for one in duck.run(_INDEXES.format(**of_it))]
+    found = duck.listed(_INDEXES, meant.database, meant.schema, meant.name)
+    return [Index(*one) for one in found]
 
 
 def unable(what: str) -> SqlError:

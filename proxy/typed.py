@@ -26,6 +26,7 @@ from proxy.sql.inference import Columns, Relation
 from proxy.sql.of_texts import meant
 from proxy.sql.positions import source_position
 from proxy.sql.postgres_typing import Typing
+from proxy.sql.snowflake import type_signs
 from proxy.sql.snowflake.assigning import Assigning
 from proxy.sql.snowflake.in_force import planned_under
 from proxy.sql.statement import Statement
@@ -50,7 +51,8 @@ class Typed:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._kept: OrderedDict[_Key, tuple[Stamp, str]] = OrderedDict()
-        self._variants: dict[Relation, bool] = {}
+        self._columns: dict[Relation, type_signs.Columns] = {}
+        self._decided: dict[str, bool] = {}
         self._looked_at: Stamp | None = None
 
     async def of(self, plan: Statement, oids: Mapping[int, int] | None = None) -> Statement:
@@ -62,7 +64,7 @@ class Typed:
             return plan
         session = self._session
         keeps = not plan.federated
-        if keeps and plan.typed_over and not await self._have_variants(plan.typed_over):
+        if keeps and plan.typed_over and not await self._decides(plan):
             return plan
         zone = session.settings.get("TimeZone")
         parameters = session.dialect.parameters
@@ -99,21 +101,30 @@ class Typed:
     def _kind(self) -> type[Typing]:
         return Typing if self._session.dialect.name == "postgres" else Assigning
 
-    async def _have_variants(self, relations: tuple[Relation, ...]) -> bool:
-        """Whether one of the relations has a column that holds documents, or says its digits."""
-        session, known, stamp = self._session, self._variants, self._looked_at
+    async def _decides(self, plan: Statement) -> bool:
+        """Whether the columns of the plan's relations may change what it means."""
+        session, stamp = self._session, self._looked_at
         if stamp is None or not (session.duck_in_step and session.duck.same_definitions(stamp)):
-            known.clear()
-        if not all(relation in known for relation in relations):
-            new = tuple(relation for relation in relations if relation not in known)
-            found, stamp = await session.on_duck(_with_variants, session.duck, new)
+            self._columns.clear()
+            self._decided.clear()
+        elif (decided := self._decided.get(plan.sql)) is not None:
+            return decided
+        known = self._columns
+        new = tuple(relation for relation in plan.typed_over if relation not in known)
+        found = {one: known[one] for one in plan.typed_over if one in known}
+        if new:
+            looked, stamp = await session.on_duck(_looked_up, session.duck, new)
             if not known:
                 self._looked_at = stamp
-            known.update(found)
-            if len(known) > _KEPT:
-                known.clear()
-                return True in found.values() or len(new) < len(relations)
-        return any(known[relation] for relation in relations)
+            found |= looked
+            known.update(looked)
+        decided = type_signs.decide(plan.typed_by, found.values())
+        if len(known) > _KEPT or len(self._decided) > _KEPT:
+            known.clear()
+            self._decided.clear()
+        elif len(plan.sql) <= _KEPT_LENGTH:
+            self._decided[plan.sql] = decided
+        return decided
 
     async def _made(
         self, plan: Statement, tree: exp.Expr, oids: Mapping[int, int], zone: str
@@ -136,17 +147,16 @@ class Typed:
         return error
 
 
-def _with_variants(
+def _looked_up(
     duck: DuckSession, relations: tuple[Relation, ...]
-) -> tuple[dict[Relation, bool], Stamp]:
-    """Blocks. Which of the relations hold documents, or say their digits, and when that was."""
+) -> tuple[dict[Relation, type_signs.Columns], Stamp]:
+    """Blocks. What the columns of the relations decide, and when that was."""
     stamp = duck.definitions()
     found = {}
     for relation in relations:
         columns = relation_columns(duck, relation) or ()
-        found[relation] = any(kind.is_document for _, kind in columns) or bool(
-            digits_kept(duck, relation, columns)
-        )
+        rounded = bool(digits_kept(duck, relation, columns))
+        found[relation] = type_signs.columns_of(columns, rounded=rounded)
     return found, stamp
 
 

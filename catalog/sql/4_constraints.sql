@@ -1,4 +1,5 @@
--- Keys, checks and indexes. One that Postgres cannot read is left out; the table stands without it.
+-- Keys, checks and indexes. One that Postgres cannot read is left out; the table stands without it. One that
+-- fails over what another transaction does at the same time fails the document, which is then made good.
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._names(p_names jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -49,13 +50,13 @@ BEGIN
              FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
         BEGIN
             EXECUTE v_made;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation OR undefined_table OR internal_error THEN
             RAISE;
         WHEN duplicate_table THEN  -- it was another table's, of which that is still to be told
             PERFORM hatidata_catalog._drop_index(p_document ->> 'schema', v_item ->> 'name');
             BEGIN
                 EXECUTE v_made;
-            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
                 RAISE;
             WHEN OTHERS THEN
                 NULL;
@@ -78,12 +79,20 @@ BEGIN
     IF v_same AND p_document -> 'indexes' IS NOT DISTINCT FROM p_old -> 'indexes' THEN
         RETURN;
     END IF;
-    FOR v_name IN SELECT i.indexrelid::regclass::text FROM pg_index i WHERE i.indrelid = p_relid
-                  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = p_relid) LOOP
+    -- Those that are as they were stay, where nothing else of the table is made again.
+    FOR v_name IN SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                  WHERE i.indrelid = p_relid
+                  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = p_relid)
+                  AND NOT (v_same AND EXISTS (SELECT FROM jsonb_array_elements(p_document -> 'indexes') AS e (v)
+                                              WHERE e.v ->> 'name' = c.relname AND p_old -> 'indexes' @> jsonb_build_array(e.v))) LOOP
         EXECUTE format('DROP INDEX %s', v_name);
     END LOOP;
     IF v_same THEN
-        PERFORM hatidata_catalog._make_indexes(p_relid, p_document);
+        PERFORM hatidata_catalog._make_indexes(p_relid, jsonb_build_object('schema', p_document -> 'schema', 'indexes', (
+            SELECT coalesce(jsonb_agg(e.v ORDER BY e.place), '[]')
+            FROM jsonb_array_elements(p_document -> 'indexes') WITH ORDINALITY AS e (v, place)
+            WHERE NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                              WHERE i.indrelid = p_relid AND c.relname = e.v ->> 'name'))));
         RETURN;
     END IF;
     FOR v_name IN SELECT conname FROM pg_constraint WHERE conrelid = p_relid AND contype IN ('p', 'u', 'f', 'c') LOOP
@@ -97,7 +106,7 @@ BEGIN
         EXCEPTION WHEN duplicate_table OR duplicate_object THEN
             -- The name is another table's index's: DuckDB has no such names.
             EXECUTE format('ALTER TABLE %s ADD %s', v_table, hatidata_catalog._constraint(v_item - 'name'));
-        WHEN lock_not_available OR deadlock_detected THEN
+        WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
             RAISE;
         WHEN OTHERS THEN
             NULL;
@@ -140,7 +149,7 @@ BEGIN
                 concat('(' || hatidata_catalog._names(v_item -> 'references') || ')',
                        ' ON DELETE ' || hatidata_catalog._rule(v_item ->> 'delete'),
                        ' ON UPDATE ' || hatidata_catalog._rule(v_item ->> 'update')));
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
             RAISE;
         WHEN OTHERS THEN
             NULL;

@@ -40,7 +40,7 @@ BEGIN
                 RAISE EXCEPTION 'other types' USING ERRCODE = '42P17';
             END IF;
             RETURN;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
             RAISE;
         WHEN OTHERS THEN
             NULL;

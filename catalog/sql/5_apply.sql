@@ -113,6 +113,9 @@ BEGIN
         RETURN;
     END IF;
     IF p_document ? 'kept' THEN
+        IF v_relid IS NULL AND v_kind = 'r' THEN
+            RAISE EXCEPTION 'there is no table "%" to be kept as it is', v_name USING ERRCODE = '42P01';
+        END IF;
         p_document := hatidata_catalog._with_what_was_kept(p_document, v_old.document);
     END IF;
     PERFORM hatidata_catalog._set_schema(v_schema, false);
@@ -171,6 +174,9 @@ BEGIN
     END IF;
     IF v_old.relid IS NOT NULL OR p_document ->> 'comment' IS NOT NULL OR p_document -> 'columns' @? '$[*].comment' THEN
         PERFORM hatidata_catalog._set_comments(v_relid, p_document);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = v_relid AND relname = v_name AND relnamespace = to_regnamespace(quote_ident(v_schema))) THEN
+        RAISE EXCEPTION 'relation "%" has got another name meanwhile', v_name USING ERRCODE = '42P01';
     END IF;
     INSERT INTO hatidata_catalog.relations AS r (relid, schema, name, kind, digest, document, source, native)
     VALUES (v_relid, v_schema, v_name, v_kind::"char", p_document ->> 'digest', p_document - '{source,native,digest,kept}'::text[],

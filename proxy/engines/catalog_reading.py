@@ -25,6 +25,7 @@ from proxy.engines.duck_names import DATABASE
 from proxy.engines.duck_texts import (
     CONSTRAINT,
     called_sequence,
+    constant,
     foreign_key,
     is_own,
     next_value,
@@ -80,6 +81,8 @@ class Reading:
 
     def views(self) -> list[tuple[str, str, str]]:
         """Schema, name and text of all. DuckDB writes the texts of all to tell one."""
+        if self._database == DATABASE:
+            return self._duck.views()
         if self._views is None:
             self._views = self._run(_VIEWS, " ORDER BY view_oid")
         return self._views
@@ -111,7 +114,7 @@ class Reading:
             if names := [
                 name for _, name, kind, s in wanted if "indexes" in s.deep and kind == "r"
             ]:
-                self._indexes(found, names)
+                self._indexes(found, list(dict.fromkeys(names)))
             if names := [
                 name for _, name, kind, s in wanted if "comments" in s.deep and kind == "v"
             ]:
@@ -154,8 +157,9 @@ class Reading:
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
     ) -> None:
         if kind == "S":
-            named = f" AND schema_name = {literal(schema)} AND sequence_name = {literal(name)}"
-            self._note_sequence(found, self._run(_SEQUENCES, named)[0])
+            for row in self._duck.listed(_SEQUENCES_CALLED, self._database, name):
+                if row[0] == schema:
+                    self._note_sequence(found, row)
             return
         if kind == "v":
             texts = (sql for its, own, sql in self.views() if (its, own) == (schema, name))
@@ -178,9 +182,9 @@ class Reading:
         key = [column for column, _, _, _, in_key in info if in_key]
         document["columns"] = [_column(*row[:4]) for row in info]
         if called := self._counters(document):  # made with it, by the same statement
-            listed = ", ".join(map(literal, called))
-            for row in self._run(_SEQUENCES, f" AND sequence_name IN ({listed})"):
-                self._note_sequence(found, row)
+            for sequence in dict.fromkeys(called):
+                for row in self._duck.listed(_SEQUENCES_CALLED, self._database, sequence):
+                    self._note_sequence(found, row)
             self._identify(found, document)
         if key and not deep:
             document["constraints"].append({"type": "PRIMARY KEY", "columns": key})
@@ -192,6 +196,8 @@ class Reading:
         called = []
         for column in document["columns"]:
             default = column.get("default", "")
+            if "(" in default and (written := constant(default)) is not None:
+                column["default"] = written
             sequence = called_sequence(default) if default.startswith("nextval(") else None
             if sequence is None:
                 continue
@@ -335,9 +341,12 @@ class Reading:
         return False
 
     def _indexes(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
-        for schema, table, name, unique, expressions, comment in self._run(
-            _INDEXES, _named("table_name", names)
-        ):
+        if names is None:
+            rows = self._run(_INDEXES)
+        else:
+            of_each = (self._duck.listed(_INDEXES_ON, self._database, name) for name in names)
+            rows = [row for found_on_it in of_each for row in found_on_it]
+        for schema, table, name, unique, expressions, comment in rows:
             document = found.get((schema, table))
             if document is not None and comment == CONSTRAINT:
                 columns = [plain_name(one) for one in expressions]
@@ -475,6 +484,8 @@ _INDEXES = (
     "SELECT schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment "
     f"FROM duckdb_indexes() WHERE {_OURS}"
 )
+_SEQUENCES_CALLED = _SEQUENCES.format(database="$1") + " AND sequence_name = $2"
+_INDEXES_ON = _INDEXES.format(database="$1") + " AND table_name = $2"
 _COLUMN_COMMENTS = (
     "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() "
     f"WHERE {_OURS} AND comment IS NOT NULL"

@@ -80,10 +80,12 @@ class Grammar:
                 try:
                     for other in made.others:
                         self._connection.run_script(other)
-                    before = len(self._connection.run(_IN_MEMORY))
+                    before = len(self._connection.listed(_IN_MEMORY)) if made.others else 0
                     self._connection.run_script(_alone(made.sql))
-                    rows = self._connection.run(_IN_MEMORY)[before:]
-                    text = self._connection.run(_LAST_TABLE)[0][0]
+                    rows = self._connection.listed(_IN_MEMORY)[before:]
+                    text = ""
+                    if _may_be_peculiar(made.sql):
+                        text = self._connection.listed(_LAST_TABLE)[0][0]
                 finally:
                     self._connection.run_script("ROLLBACK")
             except duckdb_c.DuckError:
@@ -100,6 +102,12 @@ class Grammar:
 
 
 PECULIAR = frozenset({"COLLATE", "GENERATED"})
+
+
+def _may_be_peculiar(sql: str) -> bool:
+    """Of a CREATE TABLE as it was written: whether its columns may have what `Declared` calls so."""
+    words = {token.text.upper() for token in DUCKDB.own_tokens(sql)}
+    return not words.isdisjoint(PECULIAR | {"AS"})
 
 
 def _peculiar(sql: str) -> frozenset[str]:

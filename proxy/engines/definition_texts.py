@@ -97,11 +97,38 @@ def _altered(tokens: list[Token], words: list[str], sql: str) -> Change:
         how = what[3:5] if what[1:2] == ["COLUMN"] else what[2:4]
         if how in (["SET", "DEFAULT"], ["DROP", "DEFAULT"], ["SET", "NOT"], ["DROP", "NOT"]):
             return Change((name[1:],), lambda known: known)
+        if how[:1] in (["TYPE"], ["SET"]):  # refused where a constraint is about the column
+            return Change((name[1:],), _without_words)
+    if what[:1] == ["DROP"]:
+        return Change((name[1:],), _without_column(tokens, after + 1))
     # ADD [COLUMN] can have no constraint to DuckDB.
     plain = PECULIAR.isdisjoint(token.text.upper() for token in tokens)
     if what[:1] == ["ADD"] and plain and what[1:2] not in _ADDED_CONSTRAINTS:
         return Change((name[1:],), lambda known: known)
     return Change((name[1:],))
+
+
+def _without_words(known: Declared | None) -> Known | None:
+    return None if known is None or known.peculiar else known
+
+
+def _without_column(tokens: list[Token], at: int) -> Callable[[Declared | None], Known | None]:
+    """DROP [COLUMN] [IF EXISTS] c, which takes the checks of this column alone along."""
+    at += tokens[at].text.upper() == "COLUMN"
+    words = [token.text.upper() for token in tokens[at : at + 2]]
+    parts, _ = parts_at(tokens, at + 2 if words == ["IF", "EXISTS"] else at)
+
+    def does(known: Declared | None) -> Known | None:
+        if len(parts) != 1 or known is None or known.peculiar:
+            return None  # a part of a column, or it was the one with such words
+        comments = {k: v for k, v in known.comments.items() if k.lower() != parts[0]}
+        rows = [(row, [one.lower() for one in row[2]]) for row in known.constraints]
+        if any(parts[0] in of and (row[0] != "CHECK" or len(of) > 1) for row, of in rows):
+            return None
+        kept = tuple(row for row, of in rows if parts[0] not in of)
+        return replace(known, comments=comments, constraints=kept)
+
+    return does
 
 
 def _renamed_to(old: str) -> Callable[[Declared | None], Known | None]:
@@ -176,6 +203,27 @@ _READERS = {
     "ALTER": _altered,
     "COMMENT": _commented,
 }
+
+
+LISTINGS = frozenset({"schemas", "views"})
+"""Of what all is listed at once, since DuckDB gives one of them only so."""
+
+_BEFORE_KINDS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE", "PERSISTENT"})
+_LISTED = {
+    **dict.fromkeys(_OF_NO_TABLE | {"TABLE"}, frozenset[str]()),
+    "VIEW": frozenset({"views"}),
+    "SCHEMA": LISTINGS,
+}
+
+
+def changed_listings(sql: str) -> frozenset[str]:
+    """Which of `LISTINGS` a definition's text may change."""
+    words = [token.text.upper() for token in DUCKDB.own_tokens(sql)[:6]] if sql else []
+    if not words or words[0] not in ("CREATE", "DROP", "ALTER"):
+        known = words and (words[0] == "COMMENT" or words[0] in _WORDS_OF_NO_TABLE.split())
+        return frozenset() if known else LISTINGS
+    kind = next((word for word in words[1:] if word not in _BEFORE_KINDS), "")
+    return _LISTED.get(kind, LISTINGS)
 
 
 def is_there(sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> bool:

@@ -21,6 +21,7 @@ from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
 from proxy.engines.crossings import Crossings, SessionCrossings
 from proxy.engines.declarations import Grammar
+from proxy.engines.definition_texts import LISTINGS
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_functions import Body
@@ -28,7 +29,7 @@ from proxy.engines.duck_names import DuckNames
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_portal import DuckPortal, Piece
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
-from proxy.engines.freshness import Changes, Stamp, Watch
+from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
@@ -107,11 +108,12 @@ class DuckEngine:
         self._rows, self._definitions = Changes(), Changes()
         self._tables, self._grammar = KnownTables(), Grammar()
         self._crossings = Crossings()
+        self._listings = {kind: Listing() for kind in LISTINGS}
 
     def session(self) -> DuckSession:
         tables = SessionTables(self._tables, self._grammar)
         crossings = SessionCrossings(self._crossings)
-        watch = Watch(self._rows, self._definitions, tables, crossings)
+        watch = Watch(self._rows, self._definitions, tables, crossings, self._listings)
         return DuckSession(self._database.connect(), self._workers, self._crew, watch)
 
     def close(self) -> None:
@@ -408,6 +410,14 @@ class DuckSession(DuckNames):
         self._detach()
         return self._connection.run(sql)
 
+    def listed(self, sql: str, *names: str) -> list[tuple[Any, ...]]:
+        """Blocks. A query of our own over DuckDB's listings of its catalog, which is planned once.
+
+        names: its parameters.
+        """
+        self._detach()
+        return self._connection.listed(sql, names)
+
     def run_privately(self, sql: str) -> None:
         """Blocks. A statement of ours whose effects only this session can see: a variable, a
         temporary table. Plans of this session that were made before are made anew."""
@@ -422,9 +432,13 @@ class DuckSession(DuckNames):
         """Blocks. The state of the database, to be held against `unchanged` later."""
         return self._watch.stamp()
 
-    def set_variable(self, name: str, literal: str) -> None:
-        """Blocks. Sets a variable of this connection alone."""
-        self._watch.set()
+    def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:
+        """Blocks. Sets a variable of this connection alone.
+
+        moves: whether it is another with each statement, so that nothing that reads it is asked again.
+        """
+        if not moves:
+            self._watch.set()
         self._detach()
         self._connection.run_script(f"SET VARIABLE {name} = {literal}")
 
@@ -433,6 +447,8 @@ class DuckSession(DuckNames):
         self._watch.set()
         if name == "TimeZone":
             self.run(f"SET TimeZone = {literal(value)}")
+        elif name == "IntervalStyle":
+            self.run(f"SET VARIABLE hatidata_intervals = {literal(value)}")
         elif name == "search_path":
             path = self.search_path_there(value)
             self._watch.tables.schema = path.partition(",")[0]

@@ -4,8 +4,9 @@ Why it exists: DuckDB's own casts to text and to JSON write floats, intervals, a
 another way than Postgres does, and a DECIMAL in a document becomes a float there. The encoders of the
 wire know how Postgres writes each type; here they serve as functions, a chunk of rows at a time.
 
-- `text_of_(x, zone)`: the text of a value that is no row. zone: an IANA name, the session's.
-- `json_of_(x, zone)`: the document that to_json makes of it.
+- `text_of_(x, style)`: the text of a value that is no row. style: the session's zone, an IANA name, and
+  after a space its IntervalStyle, if it has set one.
+- `json_of_(x, style)`: the document that to_json makes of it.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ def register(functions: Functions) -> None:
 
 
 @lru_cache(maxsize=256)
-def _text_encoder(duck: DuckType, zone: str) -> Encoder:
+def _text_encoder(duck: DuckType, style: str) -> Encoder:
     kind = duck
     while kind.id in ("LIST", "ARRAY"):
         kind = kind.children[0]
     if kind.id in _ROWS:
         raise SqlError("0A000", "the text of a row is not supported")
-    return encoder(duck, binary=False, style=TextStyle(time_zone=zone))
+    return encoder(duck, binary=False, style=_style(style))
 
 
 @lru_cache(maxsize=256)
-def _json_encoder(duck: DuckType, zone: str) -> Encoder:
-    style = TextStyle(time_zone=zone)
+def _json_encoder(duck: DuckType, told: str) -> Encoder:
+    style = _style(told)
 
     def text_of(kind: DuckType) -> Encoder:
         return encoder(kind, binary=False, style=style)
@@ -52,14 +53,19 @@ def _json_encoder(duck: DuckType, zone: str) -> Encoder:
     return jsons.json_text(duck, text_of, jsons.TO_JSON)
 
 
+def _style(told: str) -> TextStyle:
+    zone, _, intervals = told.partition(" ")
+    return TextStyle(time_zone=zone, interval_style=intervals or "postgres")
+
+
 def _of(
     build: Callable[[DuckType, str], Encoder],
 ) -> Callable[[DuckType, pa.Array, pa.Array], pa.Array]:
-    def made(duck: DuckType, values: pa.Array, zones: pa.Array) -> pa.Array:
+    def made(duck: DuckType, values: pa.Array, styles: pa.Array) -> pa.Array:
         if not len(values):
             return pa.array([], pa.string())
         check_layout(duck, values.type)
-        cells = build(duck, zones[0].as_py())(values)
+        cells = build(duck, styles[0].as_py())(values)
         texts, _ = cells.compact()
         texts = texts.cast(pa.string())
         if cells.nulls is None:

@@ -25,7 +25,6 @@ from proxy.engines.catalog_reading import (
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_names import DATABASE
-from proxy.sql.quoting import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Target:
 
 def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
     """All tables, views and sequences, and the names of all schemas. Raises `SqlError`."""
-    schemas = [mirrored_schema(name) for (name,) in duck.run(_SCHEMAS)]
+    schemas = [mirrored_schema(name) for name in duck.schemas().values()]
     documents = Reading(duck).documents(None)
     return documents, schemas
 
@@ -101,12 +100,12 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
     In a transaction only: it reads what that transaction sees. Raises `SqlError`.
     """
     targets = list(targets)
-    schemas = {name.casefold(): name for (name,) in duck.run(_SCHEMAS)}
+    schemas = duck.schemas()
     documents: list[Document] = [
         {
             "kind": "schema",
-            "name": mirrored_schema(schemas.get(t.schema.casefold(), t.schema)),
-            "gone": t.schema.casefold() not in schemas,
+            "name": mirrored_schema(schemas.get(t.schema.lower(), t.schema)),
+            "gone": t.schema.lower() not in schemas,
         }
         for t in targets
         if t.name is None
@@ -117,7 +116,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         if (
             target.name is None
             or target.index
-            or (schema := schemas.get(target.schema.casefold())) is None
+            or (schema := schemas.get(target.schema.lower())) is None
         ):
             continue
         if target.renamed is not None:
@@ -126,7 +125,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
             documents.append(rename | {"schema": mirrored_schema(schema)})
         _note(states, schema, target)
     reading = Reading(duck)
-    for schema, name in _views_on(reading, [t for t in targets if t.views]):
+    for schema, name in views_on(duck, targets):
         states.setdefault((schema, name.casefold()), State(name, kept=ASPECTS))
     wanted: list[tuple[str, str, str, State]] = []
     comments: list[Document] = []
@@ -198,20 +197,10 @@ def _said(schema: str, name: str, state: State) -> list[Document]:
 
 def _indexes_gone(duck: DuckSession, targets: Sequence[Target]) -> list[Document]:
     """Those of `targets`, which name indexes, that are no more."""
-    if not targets:
-        return []
-    names = ", ".join(literal((target.name or "").lower()) for target in targets)
-    there = {
-        (schema.casefold(), name.casefold())
-        for schema, name in duck.run(
-            f"SELECT schema_name, index_name FROM duckdb_indexes() WHERE {_KEPT} "
-            f"AND lower(index_name) IN ({names})"
-        )
-    }
     return [
         {"kind": "unindexed", "schema": mirrored_schema(target.schema), "name": target.name}
         for target in targets
-        if (target.schema.casefold(), (target.name or "").casefold()) not in there
+        if not duck.has_index(target.schema, target.name or "")
     ]
 
 
@@ -220,14 +209,14 @@ def _counted(duck: DuckSession, schema: str, name: str) -> Document:
     return {"kind": "rows", "schema": mirrored_schema(schema), "name": name, "rows": count}
 
 
-def _views_on(reading: Reading, tables: Sequence[Target]) -> list[tuple[str, str]]:
-    """Views whose text has the name of one of `tables` somewhere, as (schema, name)."""
-    if not tables:
+def views_on(duck: DuckSession, targets: Iterable[Target]) -> list[tuple[str, str]]:
+    """Blocks. The views that `targets` may change: whose text has such a name, as (schema, name)."""
+    names = [(target.name or "").lower() for target in targets if target.views]
+    if not names:
         return []
-    names = [(table.name or "").lower() for table in tables]
     return [
         (schema, name)
-        for schema, name, sql in reading.views()
+        for schema, name, sql in duck.views()
         if any(wanted in sql.lower() for wanted in names)
     ]
 
@@ -238,9 +227,5 @@ _ALL_TEMPORARY = (
     "SELECT table_name FROM duckdb_tables() WHERE temporary UNION ALL "
     "SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal UNION ALL "
     "SELECT sequence_name FROM duckdb_sequences() WHERE temporary"
-)
-_SCHEMAS = (
-    "SELECT schema_name FROM duckdb_schemas() "
-    f"WHERE {_KEPT} AND (NOT internal OR schema_name = 'main')"
 )
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"

@@ -40,8 +40,12 @@ _TABLES = (
 )
 _COUNTED_AT_ONCE = 100  # tables
 _SCHEMAS = (
-    "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() "
-    "AND NOT internal OR schema_name = 'main'"
+    f"SELECT schema_name FROM duckdb_schemas() WHERE database_name = '{DATABASE}' "
+    "AND (NOT internal OR schema_name = 'main')"
+)
+_VIEWS = (
+    f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = '{DATABASE}' "
+    "AND NOT internal ORDER BY view_oid"
 )
 
 
@@ -72,8 +76,23 @@ class DuckNames:
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         raise NotImplementedError
 
+    def listed(self, sql: str, *names: str) -> list[tuple[Any, ...]]:
+        raise NotImplementedError
+
     def _detach(self) -> None:
         raise NotImplementedError
+
+    def schemas(self) -> dict[str, str]:
+        """Blocks. Those of the database that is kept: as stored, by their folded names."""
+
+        def read() -> dict[str, str]:
+            return {name.lower(): name for (name,) in self.listed(_SCHEMAS)}
+
+        return self._watch.listed("schemas", read)
+
+    def views(self) -> list[tuple[str, str, str]]:
+        """Blocks. Schema, name and DuckDB's text of those of the database that is kept, as they were made."""
+        return self._watch.listed("views", lambda: self.listed(_VIEWS))
 
     @property
     def has_own_definitions(self) -> bool:
@@ -195,7 +214,7 @@ class DuckNames:
             searched = dict.fromkeys([*path, "main"])  # where every search ends
             wanted = [(TEMPORARY, "main"), *((DATABASE, schema) for schema in searched)]
         elif database == DATABASE:
-            there = {schema.lower(): schema for (schema,) in self.run(_SCHEMAS)}
+            there = self.schemas()
             wanted = [
                 (DATABASE, there[schema.lower()]) for schema in schemas if schema.lower() in there
             ]
@@ -254,6 +273,11 @@ class DuckNames:
         found = self._connection.entry(database, schema, name)
         return Entry(*found) if found is not None else None
 
+    def has_index(self, schema: str, name: str) -> bool:
+        """Blocks. Whether there is an index of that name. In a transaction only."""
+        self._detach()
+        return self._connection.entry_of_index(DATABASE, schema, name)
+
     def drop_temporary(self) -> None:
         """Blocks. Drops the session's temporary tables and views."""
         for kind, name in self.run(_TEMPORARY):
@@ -265,7 +289,7 @@ class DuckNames:
 
     def search_path_there(self, value: str) -> str:
         """The schemas of a Postgres search_path that DuckDB has; `public` is DuckDB's `main`."""
-        there = {row[0] for row in self.run(_SCHEMAS)}
+        there = set(self.schemas().values())
         wanted = [name.strip().strip('"') for name in value.split(",")]
         names = ["main" if name == "public" else name for name in wanted]
         return ",".join(name for name in names if name in there) or "main"

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
@@ -47,6 +47,61 @@ def next_value(name: tuple[str, ...]) -> str:
     """The call that gives a sequence's next value, as Postgres knows the sequence."""
     where = ["public" if part == "main" else part for part in name[-2:-1]]
     return f"nextval({literal(quoted(*where, name[-1]))})"
+
+
+def constant(default: str) -> str | None:
+    """The default of a list or a BLOB as the literal that Postgres has for it, `'{a,NULL}'`, where it is
+    one of constants."""
+    tokens = DUCKDB.own_tokens(default)
+    if len(tokens) == 4 and tokens[0].text == "unhex" and tokens[2].token_type == TokenType.STRING:
+        return literal(f"\\x{tokens[2].text}")
+    try:
+        text, end = _item(tokens, 0)
+    except (IndexError, ValueError):
+        return None
+    return literal(text) if end == len(tokens) and text.startswith("{") else None
+
+
+_CONSTANTS = frozenset((TokenType.TRUE, TokenType.FALSE, TokenType.NULL))
+_BARE = frozenset((TokenType.NUMBER, *_CONSTANTS))
+
+
+def _item(tokens: list[Token], at: int) -> tuple[str, int]:
+    """A constant as it stands within an array's text, and where the next token is.
+
+    Raises ValueError for what is no constant, IndexError at the end of the tokens.
+    """
+    token = tokens[at]
+    if token.token_type == TokenType.DASH:
+        if tokens[at + 1].token_type != TokenType.NUMBER:
+            raise ValueError
+        return f"-{tokens[at + 1].text}", at + 2
+    if token.token_type in _BARE:
+        return token.text, at + 1
+    if token.token_type == TokenType.STRING:
+        inner = token.text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{inner}"', at + 1
+    words = [one.text for one in tokens[at : at + 4]]
+    if words[:2] == ["CAST", "("]:
+        text, at = _item(tokens, at + 2)
+        if tokens[at].text != "AS" or tokens[at + 1].text == "BLOB":
+            raise ValueError
+        depth = 1
+        while depth:
+            depth += {"(": 1, ")": -1}.get(tokens[at].text, 0)
+            at += 1
+        return text, at
+    if words != ["main", ".", "list_value", "("]:
+        raise ValueError
+    at, items = at + 4, list[str]()
+    while tokens[at].text != ")":
+        if items:
+            if tokens[at].token_type != TokenType.COMMA:
+                raise ValueError
+            at += 1
+        text, at = _item(tokens, at)
+        items.append(text)
+    return f"{{{','.join(items)}}}", at + 1
 
 
 def is_own(

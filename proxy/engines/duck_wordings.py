@@ -48,6 +48,19 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Catalog",
+        r'Type with name "?(?P<name>.*?)"? is not in the catalog, but it exists in the .*',
+        plain("0A000", 'type "{name}" is not supported', "A column of text holds its values."),
+    ),
+    *(
+        _rule(
+            kind,
+            r"Cannot write to database .* - transaction is launched in read-only mode.*",
+            plain("25006", "cannot write in a read-only transaction"),
+        )
+        for kind in ("Invalid Input", "TransactionContext")
+    ),
+    _rule(
+        "Catalog",
         r'(Table|View|Index) with name "?(?P<name>.*?)"? already exists!.*',
         plain("42P07", 'relation "{name}" already exists'),
     ),

@@ -42,8 +42,10 @@ __all__ = ["TYPE_NAMES", "VERSION", "Connection", "Database", "DuckError", "Prep
 _SELECT, _CHANGE_ROWS = 1, frozenset((2, 3, 5, 30))  # INSERT, UPDATE, DELETE, MERGE
 
 # `duckdb_catalog_entry_type`: looked up as a table, a view is found too.
-_TABLE_ENTRY, _SEQUENCE_ENTRY = 1, 6
-_ENTRY_KINDS = {1: "r", 3: "v", 6: "S"}
+_TABLE_ENTRY, _INDEX_ENTRY, _SEQUENCE_ENTRY = 1, 4, 6
+_ENTRY_KINDS = {1: "r", 3: "v", 4: "i", 6: "S"}
+
+_TEXT = 25  # Postgres's number of the type
 
 RETURNS_ROWS, RETURNS_COUNT, RETURNS_NOTHING = 3, 1, 2  # `duckdb_result_type`
 
@@ -105,6 +107,7 @@ class Connection:
 
     def __init__(self, handle: c.c_void_p) -> None:
         self._handle = handle
+        self._kept: dict[str, Prepared] = {}
 
     @property
     def handle(self) -> c.c_void_p:
@@ -134,13 +137,21 @@ class Connection:
         """Runs our own small statement and gives its rows as Python values; not for results of clients."""
         prepared = self.prepare(sql)
         try:
-            result = prepared.execute()
-            try:
-                return [tuple(row.values()) for batch in result for row in batch.to_pylist()]
-            finally:
-                result.close()
+            return prepared.rows()
         finally:
             prepared.close()
+
+    def listed(self, sql: str, names: Sequence[str] = ()) -> list[tuple[Any, ...]]:
+        """As `run`, of a query that comes again and whose plan rests on nothing in the database.
+
+        Such a query reads DuckDB's listings of its catalog alone. names: its parameters.
+        """
+        prepared = self._kept.get(sql)
+        if prepared is None:
+            prepared = self._kept[sql] = self.prepare(sql)
+        if names:
+            prepared.bind([(_TEXT, name) for name in names])
+        return prepared.rows()
 
     def run_script(self, script: str) -> None:
         """Runs statements of our own, as many as there are, for no result; never a client's text."""
@@ -154,13 +165,18 @@ class Connection:
     def entry(self, database: str, schema: str, name: str) -> tuple[str, str] | None:
         """The name as stored and the kind ('r' table, 'v' view, 'S' sequence) of what has a name.
 
-        None where nothing has it. schema: one that is there. In a transaction only.
+        None where nothing has it, and where there is no such schema. In a transaction only.
         """
+        return self._entry_of(database, schema, name, (_TABLE_ENTRY, _SEQUENCE_ENTRY))
+
+    def _entry_of(
+        self, database: str, schema: str, name: str, numbers: tuple[int, ...]
+    ) -> tuple[str, str] | None:
         context = ptr()
         api.connection_get_client_context(self._handle, c.byref(context))
         catalog = ptr(api.client_context_get_catalog(context, database.encode()))
         try:
-            for number in (_TABLE_ENTRY, _SEQUENCE_ENTRY) if catalog else ():
+            for number in numbers if catalog else ():
                 found = ptr(
                     api.catalog_get_entry(catalog, context, number, schema.encode(), name.encode())
                 )
@@ -179,7 +195,14 @@ class Connection:
         if self._handle:
             api.interrupt(self._handle)
 
+    def entry_of_index(self, database: str, schema: str, name: str) -> bool:
+        """Whether there is an index of that name. In a transaction only."""
+        return self._entry_of(database, schema, name, (_INDEX_ENTRY,)) is not None
+
     def close(self) -> None:
+        for prepared in self._kept.values():
+            prepared.close()
+        self._kept.clear()
         if self._handle:
             api.disconnect(c.byref(self._handle))
 
@@ -233,6 +256,14 @@ class Prepared:
     def execute(self) -> Result:
         """Starts it; rows stream as they are fetched. Raises `DuckError`. Blocks: call in a thread."""
         return self.pend().execute()
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Runs it; its rows as Python values. Raises `DuckError`. Blocks."""
+        result = self.execute()
+        try:
+            return [tuple(row.values()) for batch in result for row in batch.to_pylist()]
+        finally:
+            result.close()
 
     def pend(self) -> Pending:
         """Readies it on the snapshot that it will run on. Raises `DuckError`. Blocks."""

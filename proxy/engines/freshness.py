@@ -14,11 +14,14 @@ Changes are counted before they can be seen by others and marked as over once th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from proxy.engines.crossings import SessionCrossings
+from proxy.engines.definition_texts import LISTINGS, changed_listings
 from proxy.engines.known_tables import SessionTables
+
+T = TypeVar("T")
 
 _NEVER = -1
 
@@ -124,10 +127,19 @@ class Stamp(NamedTuple):
     block: int
 
 
+class Listing:
+    """What all there is of one kind was when it was last listed; one of each kind per database."""
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self.last: tuple[int, Any] | None = None  # the number of the changes, and what there was
+
+
 class Watch:
     """What one session knows of changes. Used by the thread that works for its connection alone.
 
-    rows: what INSERT, UPDATE and the like change; definitions: everything else.
+    rows: what INSERT, UPDATE and the like change; definitions: everything else. listings: of all that
+    there is, by kind (`LISTINGS`).
     """
 
     def __init__(
@@ -136,9 +148,13 @@ class Watch:
         definitions: Changes,
         tables: SessionTables,
         crossings: SessionCrossings,
+        listings: Mapping[str, Listing],
     ) -> None:
         self._rows, self._definitions = _Eye(rows), _Eye(definitions)
-        self._both = (self._rows, self._definitions)
+        self._listings = listings
+        self._lists = {kind: _Eye(one.changes) for kind, one in listings.items()}
+        self._all = (self._rows, self._definitions, *self._lists.values())
+        self._changing = LISTINGS  # by the definition that is about to be made
         self.tables = tables
         self._crossings = crossings
         self._settings = 0
@@ -173,6 +189,17 @@ class Watch:
     def in_block(self) -> bool:
         return self._block != 0
 
+    def listed(self, kind: str, read: Callable[[], T]) -> T:
+        """What `read` gives, or gave when there was the same of this kind; not to be changed."""
+        number, listing = self._lists[kind].moment(self._block != 0).number, self._listings[kind]
+        last = listing.last
+        if last is not None and last[0] == number:
+            return last[1]  # type: ignore[no-any-return]
+        found = read()
+        if number != _NEVER:
+            listing.last = number, found
+        return found
+
     def same_settings(self, stamp: Stamp) -> bool:
         """What a plan that looks at nothing in the database rests on: a cast may need the time zone."""
         return stamp.settings == self._settings
@@ -184,7 +211,7 @@ class Watch:
         self._block = self._blocks
         self.tables.begin()
         self._crossings.begin()
-        for eye in self._both:
+        for eye in self._all:
             eye.begin()
 
     def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
@@ -194,6 +221,7 @@ class Watch:
         """
         self._crossings.define(sql)
         self.tables.define(sql, run)
+        self._changing = changed_listings(sql)
 
     def failed(self) -> None:
         """What was about to be defined, or committed, was not; `over` follows."""
@@ -201,8 +229,12 @@ class Watch:
 
     def change(self, definitions: bool) -> None:
         """A statement that changes something. Without a transaction, `over` must follow."""
-        for eye in self._both if definitions else (self._rows,):
-            eye.change(self._block != 0)
+        self._rows.change(self._block != 0)
+        if definitions:
+            self._definitions.change(self._block != 0)
+            for kind in self._changing:
+                self._lists[kind].change(self._block != 0)
+            self._changing = LISTINGS
 
     def change_in_block(self) -> None:
         """Rows are about to change bit by bit, all of them in one transaction."""
@@ -218,19 +250,19 @@ class Watch:
         self._block = 0
         self.tables.commit()
         self._crossings.commit()
-        for eye in self._both:
+        for eye in self._all:
             eye.commit()
 
     def rollback(self) -> None:
         self._block = 0
         self.tables.rollback()
         self._crossings.rollback()
-        for eye in self._both:
+        for eye in self._all:
             eye.rollback()
 
     def over(self) -> None:
         """What was changed for all to see is there, or has failed."""
         self.tables.over()
         self._crossings.over()
-        for eye in self._both:
+        for eye in self._all:
             eye.over()

@@ -104,6 +104,33 @@ class KnownTables:
                 changed = {name for _, names in announced for name in names or ()}
                 self._missing = (self._missing | changed) - stored
 
+    def undo(self, announced: Announced, before: Mapping[Key, Known]) -> None:
+        """What was announced does not come. before: what was known of it when it was announced."""
+        with self._lock:
+            first: dict[str, int] = {}
+            for number, names in announced:
+                if names is None:
+                    self._all_under_way -= 1
+                    self._missing = None
+                for name in names or ():
+                    first.setdefault(name, number)
+                    self._under_way[name] -= 1
+                    if not self._under_way[name]:
+                        del self._under_way[name]
+            if self._all_under_way:
+                self._missing = None
+                return
+            as_before: set[str] = set()
+            for key, found in before.items():
+                since = first.get(key[1], 0)
+                if max(self._changed.get(key[1], 0), self._all_changed) < since and (
+                    key[1] not in self._under_way
+                ):
+                    self._known[key] = found
+                    as_before.add(key[1])
+            if self._missing is not None:
+                self._missing = (self._missing | first.keys()) - as_before
+
     def _is_settled(self, name: str, since: int) -> bool:
         if self._all_under_way or self._all_changed > since:
             return False
@@ -142,6 +169,7 @@ class SessionTables:
         self._since: int | None = None  # outside a transaction
         self._announced: Announced = []
         self._own: dict[Key, Known | None] = {}  # of the names in there, as the session sees them
+        self._before: dict[Key, Known] = {}  # ... and as they were before any of it
         self._temporary: set[str] = set()
         self._declaring: set[str] = set()  # of them, what may have constraints
         self.schema = "main"  # in which it makes tables
@@ -213,6 +241,8 @@ class SessionTables:
         if names == ():
             return
         number, before = self._tables.begin(names, self._since)
+        said = {name for _, earlier in self._announced for name in earlier or ()}
+        self._before.update({key: known for key, known in before.items() if key[1] not in said})
         self._announced.append((number, names))
         if change.names is None or change.does is None:
             return self._forget(names)
@@ -268,19 +298,25 @@ class SessionTables:
 
     def failed(self) -> None:
         """What was announced last, or all that was where there is no transaction, does not come."""
-        if self._announced:
-            self._forget(self._announced[-1][1] if self._since is not None else None)
+        if self._since is None:
+            self._undo()
+        elif self._announced:
+            self._forget(self._announced[-1][1])
 
     def commit(self) -> None:
         self._since = None
 
     def rollback(self) -> None:
         self._since = None
-        self._forget(None)
-        self.over()
+        self._undo()
+
+    def _undo(self) -> None:
+        if self._announced:
+            self._tables.undo(self._announced, self._before)
+            self._announced, self._own, self._before = [], {}, {}
 
     def over(self) -> None:
         """What was changed outside of a transaction, or committed, is there for all."""
         if self._since is None and self._announced:
             self._tables.end(self._announced, self._own)
-            self._announced, self._own = [], {}
+            self._announced, self._own, self._before = [], {}, {}

@@ -56,11 +56,15 @@ class ExecuteImmediate:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Of a function or procedure: its name, its type as it was written, its default or None."""
+    """Of a function or procedure: its name, its type as it was written, its default or None.
+
+    out: whether a procedure gives its value back to the caller's variable.
+    """
 
     name: str
     type: str
     default: str | None = None
+    out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,15 @@ class DropProcedure:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """CALL. arguments: (name or '', text of the expression); into: a variable of the block or ''."""
+    """CALL. arguments: (name or '', text of the expression); into: a variable of the block or ''.
+
+    procedure: what WITH ... AS PROCEDURE says of it, None for one that is kept.
+    """
 
     name: tuple[str, ...]
     arguments: tuple[tuple[str, str], ...]
     into: str = ""
+    procedure: CreateProcedure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +158,28 @@ class AlterSequence:
 
 @dataclass(frozen=True, slots=True)
 class ResultScan:
-    """TABLE(RESULT_SCAN(LAST_QUERY_ID(n))): its place in the text, and n (-1 is the last one)."""
+    """TABLE(RESULT_SCAN(...)): its place in the text, and which statement's result it asks for.
+
+    back: the last one is -1, the session's first is 1. ident: a query's id, in place of `back`.
+    """
 
     text: str
     start: int
     end: int
     back: int
+    ident: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Statements with `->>` between them. links: (text, (start, end, back) of each `$n` in it)."""
+
+    links: tuple[tuple[str, tuple[tuple[int, int, int], ...]], ...]
 
 
 CompoundAction = (
-    Steps
+    Chain
+    | Steps
     | PivotValues
     | RunBlock
     | ExecuteImmediate

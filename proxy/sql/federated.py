@@ -27,7 +27,12 @@ Relation = tuple[str, str]
 
 _PREFIX = "postgres:"
 
-EXPLAIN, ANALYZE, AS_JSON = "EXPLAIN ", "EXPLAIN ANALYZE ", "(FORMAT JSON) "
+EXPLAIN, ANALYZE = "EXPLAIN ", "EXPLAIN ANALYZE "
+EXPLAIN_JSON, ANALYZE_JSON = "EXPLAIN (FORMAT JSON) ", "EXPLAIN (ANALYZE, FORMAT JSON) "
+OPENINGS = (ANALYZE_JSON, EXPLAIN_JSON, ANALYZE, EXPLAIN)
+"""How an EXPLAIN begins, as the planner writes it."""
+AS_JSON = frozenset((EXPLAIN_JSON, ANALYZE_JSON))
+ANALYZED = frozenset((ANALYZE, ANALYZE_JSON))
 
 
 def stand_in(relation: Relation) -> str:
@@ -125,9 +130,7 @@ def put_calls(calls: Iterable[tuple[exp.Expr, str]]) -> None:
 
 def without_explain(sql: str) -> tuple[str, str]:
     """EXPLAIN as the planner writes it (or ''), and the statement that it explains."""
-    for opening in (ANALYZE, EXPLAIN):
+    for opening in OPENINGS:
         if sql.startswith(opening):
-            rest = sql.removeprefix(opening)
-            shape = AS_JSON if rest.startswith(AS_JSON) else ""
-            return opening + shape, rest.removeprefix(shape)
+            return opening, sql.removeprefix(opening)
     return "", sql

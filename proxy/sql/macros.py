@@ -21,6 +21,7 @@ from proxy.sql.snowflake import registry
 from proxy.sql.snowflake.context import settle
 from proxy.sql.snowflake.ddl import ONE_FORM
 from proxy.sql.snowflake.signatures import kind_of, parsed, type_of
+from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.snowflake.types import INTEGERS
 from proxy.sql.statement import Dialect
 
@@ -104,10 +105,12 @@ def body_of(action: CreateFunction) -> exp.Expr:
     text = action.body.strip().removesuffix(";")
     tokens = SNOWFLAKE.tokenize(text)
     if tokens and tokens[0].text.upper() in ("SELECT", "WITH"):
-        return SNOWFLAKE.parse(text, tokens)
+        return SNOWFLAKE.parse(text, respelled(tokens, text.upper()))
     if action.columns is not None:
         raise SqlError("42601", "the body of a table function is a query")
-    return parsed(f"SELECT ({text}) AS _value").expressions[0].this
+    value = f"SELECT ({text}) AS _value"
+    tokens = respelled(SNOWFLAKE.tokenize(value), value.upper())
+    return SNOWFLAKE.parse(value, tokens).expressions[0].this
 
 
 def macro(action: CreateFunction, *, typed: bool = False) -> tuple[str, list[str]]:

@@ -51,6 +51,7 @@ from proxy.sql.snowflake.assigning import writes_texts
 from proxy.sql.snowflake.context import Settled, settle
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.snowflake.numbered import number_columns
+from proxy.sql.snowflake.type_signs import NO_SIGNS, signs_of
 from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relations_of
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
@@ -99,7 +100,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     rewritten = dialect.transpile and dialect.name != "duckdb"
     is_snowflakes = rewritten and dialect.name == "snowflake"
     numbered = grammar.name == "snowflake" and "$" in source
-    typed_if, sets = False, ""
+    signs, sets = None, ""
     kind, tag = kind_and_tag(tree)
     try:
         if numbered:
@@ -128,9 +129,9 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         scalar = is_scalar(nodes)
         typed = rewritten and (writes_texts if is_snowflakes else needs_types)(tree, nodes)
         if is_snowflakes and not typed and may_compare(tree, nodes):
-            typed, typed_if = True, not makes_variants(nodes)
+            typed, signs = True, None if makes_variants(nodes) else signs_of(nodes)
         elif is_snowflakes and not typed and target_of(tree) is not None:
-            typed = typed_if = True
+            typed, signs = True, NO_SIGNS
         setting = calls_to_set(tree, nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB, sets=bool(setting))
         engine, refused = decide(facts)
@@ -209,8 +210,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = escaped(piece.tokens, text)
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
-        if typed_if:
-            more["typed_over"] = relations_of(nodes)
+        if signs is not None:
+            more["typed_over"], more["typed_by"] = relations_of(nodes), signs
         if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):
             more["overriding"] = True
             if given == "USER" and refused is None:

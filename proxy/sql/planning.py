@@ -16,9 +16,10 @@ from proxy.errors import SqlError
 from proxy.sql import administration, altered_sequences, by_words, parsed, routines, traces
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, split
+from proxy.sql.compound import Chain
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
-from proxy.sql.federated import ANALYZE, AS_JSON, EXPLAIN
+from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
     POSTGRES,
@@ -29,7 +30,7 @@ from proxy.sql.reading import (
     at_or_near,
 )
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import accepted, rights, stage_statements
+from proxy.sql.snowflake import accepted, flow, rights, stage_statements
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
@@ -80,10 +81,17 @@ def _plan_all(
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if is_snowflake(dialect) and not piece.block:  # a block's statements are planned by themselves
+        if "->>" in piece.said and (chain := flow.links(text, piece.tokens)):
+            return in_session(text, piece, Utility("CALL", action=Chain(chain)))
         try:
             piece.tokens = respelled(piece.tokens, piece.said, dialect.variables)
         except SqlError as error:
             return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
+        if "PROCEDURE" in piece.said and routines.is_call_with(piece.tokens):
+            words = Words(text, piece.tokens)
+            called = by_words.of_routine(text, piece, routines.call_with, words)
+            if called is not None:
+                return called
     if piece.block:
         return by_words.of_block(text, piece)
     if piece.tokens[0].text.upper() not in _READ_BY_WORDS:
@@ -192,6 +200,7 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
         varies=inner.varies,
         typed=inner.typed,
         typed_over=inner.typed_over,
+        typed_by=inner.typed_by,
     )
 
 
@@ -256,9 +265,8 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         return whole
     if inner.sql == "" and inner.refused is None:
         raise at_or_near(text, rest[0])
-    keyword = ANALYZE if analyze else EXPLAIN
-    shape = AS_JSON if layout == "json" else ""
-    return replace(whole, sql=f"{keyword}{shape}{inner.sql}")
+    plainly, as_json = (ANALYZE, ANALYZE_JSON) if analyze else (EXPLAIN, EXPLAIN_JSON)
+    return replace(whole, sql=f"{as_json if layout == 'json' else plainly}{inner.sql}")
 
 
 def _table(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:

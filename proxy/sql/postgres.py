@@ -289,6 +289,7 @@ def names_public(nodes: Listing) -> bool:
 
 def rewrite(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """The tree for DuckDB, changed in place; `nodes` are its nodes."""
+    functions.name_functions(nodes.of(exp.Table))
     return apply(tree, nodes, RULES)
 
 

@@ -8,7 +8,7 @@ readings of these names are taken out of its tables, which would drop what they 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 from sqlglot.dialects import Postgres
@@ -190,6 +190,16 @@ def generate_series(node: exp.GenerateSeries) -> None:
 _ROW_FUNCTIONS = frozenset({"regexp_split_to_table", "string_to_table"})
 
 
+def name_functions(tables: Iterable[exp.Table]) -> None:
+    """`FROM jsonb_each(doc)` is called `jsonb_each`, also where DuckDB's function has another name."""
+    for table in tables:
+        called = table.this
+        if isinstance(called, exp.Anonymous) and isinstance(called.this, str):
+            name = called.this.lower()
+            if table.args.get("alias") is None and not table.args.get("ordinality"):
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
+
+
 def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
     """The alias of a function that gives one column names that column too."""
     if isinstance(table, exp.Table) and table.args.get("ordinality"):
@@ -309,6 +319,20 @@ def _decode(arguments: list[exp.Expr]) -> exp.Expr:
     raise refused("decode with this format", form)
 
 
+def _in_utf8(name: str, function: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """convert_to and convert_from: the bytes of a text, and the text of bytes."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        value, encoding = arguments
+        if not is_text(encoding) or encoding.this.casefold() not in ("utf8", "utf-8", "unicode"):
+            raise refused(f"{name} of this encoding", encoding)
+        if function == "encode":
+            value = exp.cast(value, _D.TEXT)
+        return duck(function, value)
+
+    return rule
+
+
 def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
         raise refused(f"function {name}", arguments[0] if arguments else exp.Null())
@@ -341,6 +365,8 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "to_timestamp": _to_timestamp,
     "encode": _encode,
     "decode": _decode,
+    "convert_to": _in_utf8("convert_to", "encode"),
+    "convert_from": _in_utf8("convert_from", "decode"),
     "to_json": _to_json,
     "row_to_json": _to_json,
     "array_to_json": _to_json,

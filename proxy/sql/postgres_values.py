@@ -15,6 +15,7 @@ from contextlib import suppress
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.default_literals import typed
 from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array
@@ -406,6 +407,10 @@ def column_definition(column: exp.ColumnDef) -> None:
     kind = column.args.get("kind")
     if not isinstance(kind, exp.DataType):
         return
+    for constraint in column.args.get("constraints") or ():
+        default = constraint.args.get("kind")
+        if isinstance(default, exp.DefaultColumnConstraint) and is_text(default.this):
+            default.set("this", typed(default.this, kind))
     if kind.this in TEXTS:
         length = _length(kind)
         if length is not None and isinstance(column.parent, exp.Alter):

@@ -146,10 +146,11 @@ class SetNull:
 
 @dataclass(frozen=True, slots=True)
 class SetDefault:
-    """sql: None for none."""
+    """sql: None for none. text: of a string literal, which is of the column's type."""
 
     name: str
     sql: str | None
+    text: str | None = None
 
 
 Edit = (
@@ -238,6 +239,8 @@ def _is_native(edit: Edit) -> bool:
             return edit.primary and len(edit.sql) == 1
         case SetType():
             return not edit.checks
+        case SetDefault():
+            return edit.text is None
         case _:
             return isinstance(edit, _NATIVE)
 
@@ -251,7 +254,7 @@ def nullability(plan: Rebuilds) -> str | None:
     return f"ALTER TABLE {quoted(*plan.table)} ALTER COLUMN {quoted(edit.name)} {change} NOT NULL"
 
 
-_NATIVE = (DropColumn, RenameColumn, SetNull, SetDefault)
+_NATIVE = (DropColumn, RenameColumn, SetNull)
 
 
 def _is_plain(column: exp.ColumnDef) -> bool:
@@ -262,6 +265,8 @@ def _is_plain(column: exp.ColumnDef) -> bool:
         return False
     constraints = [one.args.get("kind") for one in column.args.get("constraints") or ()]
     if not all(map(_is_constant, constraints)):
+        return False
+    if any(isinstance(one, plain[0]) for one in constraints) and _is_read_first(kind):
         return False
     return all(
         isinstance(one, plain)
@@ -278,6 +283,12 @@ def _is_constant(constraint: exp.Expr | None) -> bool:
     return isinstance(value, (exp.Literal, exp.Null))
 
 
+def _is_read_first(kind: exp.Expr | None) -> bool:
+    """Whether a text that is the default of such a column becomes more than a literal."""
+    return isinstance(kind, exp.DataType) and kind.this in _READ_FIRST
+
+
+_READ_FIRST = (exp.DType.ARRAY, exp.DType.VARBINARY, exp.DType.BINARY, exp.DType.BOOLEAN)
 _TEXTS = exp.DataType.TEXT_TYPES
 
 
@@ -394,7 +405,9 @@ class _Reading:
         if said.get("default") is not None:
             query = exp.select(said["default"].copy())
             rewritten = self.rewrite(query)
-            return [SetDefault(name, write_duckdb(rewritten.expressions[0].unalias()))]
+            sql = write_duckdb(rewritten.expressions[0].unalias())
+            literal = isinstance(said["default"], exp.Literal) and said["default"].is_string
+            return [SetDefault(name, sql, said["default"].this if literal else None)]
         return [SetDefault(name, None)] if said.get("drop") else None
 
 

@@ -8,6 +8,7 @@ not: languages other than SQL, and properties that would change what a function 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as replace_of
 
 from sqlglot.tokens import Token, TokenType
 
@@ -30,13 +31,17 @@ Read = tuple[str, CompoundAction] | None
 """The kind of the statement and what to do; None where another reader is to judge."""
 
 
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+
 def _until(words: Words, *ends: str) -> str:
     """The text before one of `ends` outside brackets, or before the end."""
     tokens: list[Token] = []
     depth = 0
     while words.token is not None and (depth or words.word not in ends):
         kind = words.token.token_type
-        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        depth += (kind in _OPENING) - (kind in _CLOSING)
         if depth < 0:
             break
         tokens.append(words.step())
@@ -45,8 +50,11 @@ def _until(words: Words, *ends: str) -> str:
     return words.text[tokens[0].start : tokens[-1].end + 1]
 
 
-def _parameters(words: Words) -> tuple[Parameter, ...]:
-    """`(name type [DEFAULT value], ...)`."""
+_DIRECTIONS = ("IN", "INPUT", "OUT", "OUTPUT")
+
+
+def _parameters(words: Words, directed: bool = False) -> tuple[Parameter, ...]:
+    """`(name type [DEFAULT value], ...)`. directed: whether a name may be followed by IN or OUT."""
     words.expect("(")
     found: list[Parameter] = []
     if words.accept(")"):
@@ -57,11 +65,12 @@ def _parameters(words: Words) -> tuple[Parameter, ...]:
         if words.word == "IN" and words.word_at(1) not in (",", ")"):
             words.step()
         name = words.name()
+        out = directed and words.accept_any(*_DIRECTIONS).startswith("OUT")
         kind = _until(words, ",", ")", "DEFAULT", ":=")
         default = None
-        if words.accept("DEFAULT") or words.accept(":="):
+        if not out and (words.accept("DEFAULT") or words.accept(":=")):
             default = _until(words, ",", ")")
-        found.append(Parameter(name, kind, default))
+        found.append(Parameter(name, kind, default, out))
         if words.accept(")"):
             return tuple(found)
         words.expect(",")
@@ -191,9 +200,9 @@ def _trailing(words: Words, what: str) -> None:
         raise words.fail()
 
 
-def create_procedure(words: Words) -> Read:
-    replace, if_not_exists, name = _head(words, "PROCEDURE")
-    parameters = _parameters(words)
+def _procedure(words: Words, name: tuple[str, ...], replace: bool, lax: bool) -> CreateProcedure:
+    """What stands after the name, its body included."""
+    parameters = _parameters(words, directed=True)
     words.expect("RETURNS")
     columns: tuple[Parameter, ...] = ()
     if words.word == "TABLE" and words.word_at(1) == "(":
@@ -204,9 +213,34 @@ def create_procedure(words: Words) -> Read:
         returns = _until(words, *_ENDS)
     _properties(words, "PROCEDURE")
     body = _body(words, "PROCEDURE")
+    return CreateProcedure(name, parameters, returns, columns, body, replace, lax)
+
+
+def create_procedure(words: Words) -> Read:
+    replace, if_not_exists, name = _head(words, "PROCEDURE")
+    action = _procedure(words, name, replace, if_not_exists)
     _trailing(words, "PROCEDURE")
-    action = CreateProcedure(name, parameters, returns, columns, body, replace, if_not_exists)
     return "CREATE PROCEDURE", action
+
+
+def is_call_with(tokens: list[Token]) -> bool:
+    """Whether a statement that begins with WITH defines a procedure for one CALL."""
+    words = [token.text.upper() for token in tokens[:4]]
+    return words[0] == "WITH" and words[2:] == ["AS", "PROCEDURE"]
+
+
+def call_with(words: Words) -> Read:
+    """WITH name AS PROCEDURE (...) RETURNS ... AS 'body' CALL name(arguments) [INTO :variable]."""
+    words.expect("WITH")
+    name = words.name()
+    words.expect("AS", "PROCEDURE")
+    procedure = _procedure(words, (name,), False, False)
+    if words.accept(","):
+        raise _refuse(words, "WITH ... AS PROCEDURE beside other names")
+    read = call(words)
+    if read is None or not isinstance(read[1], Call) or read[1].name != (name,):
+        raise _refuse(words, "CALL of another procedure than WITH defines")
+    return "CALL", replace_of(read[1], procedure=procedure)
 
 
 def _signature(words: Words, verb: str, what: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:

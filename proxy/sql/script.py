@@ -45,10 +45,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
-    """`name RESULTSET [{DEFAULT|:=} (query)]`."""
+    """`name RESULTSET [{DEFAULT|:=} [ASYNC] (query)]`."""
 
     name: str
     query: Fragment | None
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,30 @@ class Exception_:
     message: str
 
 
-Declaration = Variable | Cursor | ResultSet | Exception_
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """`name PROCEDURE (parameters) RETURNS returns AS block`, within a block.
+
+    parameters, columns: (name, type); columns: of RETURNS TABLE, where `returns` is 'TABLE'.
+    """
+
+    name: str
+    parameters: tuple[tuple[str, str], ...]
+    returns: str
+    columns: tuple[tuple[str, str], ...]
+    block: Block
+
+
+Declaration = Variable | Cursor | ResultSet | Exception_ | Procedure
 
 
 @dataclass(frozen=True, slots=True)
 class Assign:
+    """apart: whether the query of a RESULTSET is ASYNC."""
+
     name: str
     value: Fragment
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,23 +197,46 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """`ASYNC (statement)`."""
+
+    statement: Fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """AWAIT, or CANCEL, of a RESULTSET's job; name '': ALL."""
+
+    name: str
+    cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Null:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """`WHEN name [OR name ...] THEN`; names folded; 'other' catches all."""
+    """`WHEN name [OR name ...] [CONTINUE] THEN`; names folded; 'other' catches all."""
 
     names: tuple[str, ...]
     body: tuple[Statement, ...]
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """text: what the block was read from."""
+
     declarations: tuple[Declaration, ...]
     body: tuple[Statement, ...]
     handlers: tuple[Handler, ...]
+    text: str = ""
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may be in the block; word: folded."""
+        return word in self.text.casefold()
 
 
 Statement = (
@@ -214,6 +255,8 @@ Statement = (
     | Raise
     | Immediate
     | Sql
+    | Apart
+    | Await
     | Null
     | Block
 )

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.reading import at_or_near
+from proxy.sql.reading import SNOWFLAKE, at_or_near
 from proxy.sql.script import (
+    Apart,
     Assign,
+    Await,
     Block,
     Case,
     Close,
@@ -33,6 +35,7 @@ from proxy.sql.script import (
     Loop,
     Null,
     Open,
+    Procedure,
     Raise,
     ResultSet,
     Return,
@@ -42,12 +45,7 @@ from proxy.sql.script import (
 )
 from proxy.sql.words import Words
 
-_NOT_YET = {
-    "ASYNC": "ASYNC in a block",
-    "AWAIT": "AWAIT",
-    "CANCEL": "CANCEL in a block",
-    "SYSTEM$LOG": "SYSTEM$LOG",
-}
+_NOT_YET = {"SYSTEM$LOG": "SYSTEM$LOG"}
 
 
 def read_block(text: str, found: list[Token]) -> tuple[Block, int]:
@@ -106,18 +104,18 @@ class BlockReader(Words):
             while self.word == "WHEN":
                 handlers.append(self._handler())
         self.expect("END")
-        return Block(tuple(declarations), body, tuple(handlers))
+        return Block(tuple(declarations), body, tuple(handlers), self.text)
 
     def _handler(self) -> Handler:
         self.expect("WHEN")
         names = [self.name()]
         while self.accept("OR"):
             names.append(self.name())
-        if self.word == "CONTINUE":
-            raise self._refuse("an exception handler that continues")
-        self.accept("EXIT")
+        goes_on = self.accept("CONTINUE")
+        if not goes_on:
+            self.accept("EXIT")
         self.expect("THEN")
-        return Handler(tuple(names), self._statements("WHEN", "END"))
+        return Handler(tuple(names), self._statements("WHEN", "END"), goes_on)
 
     def _refuse(self, what: str) -> SqlError:
         token = self.token
@@ -142,14 +140,14 @@ class BlockReader(Words):
         if self.accept("CURSOR", "FOR"):
             return Cursor(name, self._until(";"))
         if self.accept("RESULTSET"):
-            given = self.accept("DEFAULT") or self.accept(":=")
-            if given and self.word == "ASYNC":
-                raise self._refuse("ASYNC in a block")
-            return ResultSet(name, self._until(";") if given else None)
+            if not (self.accept("DEFAULT") or self.accept(":=")):
+                return ResultSet(name, None)
+            apart = self.accept("ASYNC")
+            return ResultSet(name, self._until(";"), apart)
         if self.accept("EXCEPTION"):
             return self._exception(name)
-        if self.word == "PROCEDURE":
-            raise self._refuse("a procedure inside a block")
+        if self.word == "PROCEDURE" and not let:
+            return self._procedure(name)
         kind = self._until(":=", "DEFAULT", ";").source
         value = None
         if self.accept(":=") or self.accept("DEFAULT"):
@@ -166,6 +164,41 @@ class BlockReader(Words):
                 message = self.string()
             self.expect(")")
         return Exception_(name, number, message)
+
+    def _procedure(self, name: str) -> Procedure:
+        self.expect("PROCEDURE", "(")
+        parameters = self._columns()
+        self.expect("RETURNS")
+        columns: tuple[tuple[str, str], ...] = ()
+        if self.accept("TABLE", "("):
+            returns, columns = "TABLE", self._columns()
+        else:
+            returns = self._until("AS").source
+        self.expect("AS")
+        return Procedure(name, parameters, returns, columns, self._body())
+
+    def _body(self) -> Block:
+        """A block, or a text that holds one."""
+        if not self.is_string():
+            return self.block()
+        text = self.string()
+        found = SNOWFLAKE.tokenize(text)
+        block, length = read_block(text, found)
+        if length < len(found) and found[length].token_type != TokenType.SEMICOLON:
+            raise at_or_near(text, found[length])
+        return block
+
+    def _columns(self) -> tuple[tuple[str, str], ...]:
+        """`name type, ...)`."""
+        found: list[tuple[str, str]] = []
+        if self.accept(")"):
+            return ()
+        while True:
+            name = self.name()
+            found.append((name, self._until(",", ")").source))
+            if self.accept(")"):
+                return tuple(found)
+            self.expect(",")
 
     # --- fragments ----------------------------------------------------------------------------
 
@@ -222,9 +255,8 @@ class BlockReader(Words):
         if self.word_at(1) == ":=":
             name = self.name()
             self.expect(":=")
-            if self.word == "ASYNC":
-                raise self._refuse("ASYNC in a block")
-            return Assign(name, self._to_end())
+            apart = self.accept("ASYNC")
+            return Assign(name, self._to_end(), apart)
         read = _STATEMENTS.get(word)
         if read is not None:
             return read(self)
@@ -414,6 +446,21 @@ class BlockReader(Words):
             return Raise("", token.line)
         return Raise(self.name(), token.line)
 
+    def _async(self) -> Statement:
+        self.expect("ASYNC")
+        if self.word != "(":
+            raise self.fail()
+        tokens = self._to_end().tokens
+        if len(tokens) < 3 or tokens[-1].text != ")":
+            raise at_or_near(self.text, tokens[-1])
+        return Apart(Fragment(self.text, tokens[1:-1]))
+
+    def _await(self) -> Statement:
+        cancel = self.step().text.upper() == "CANCEL"
+        if not cancel and self.accept("ALL"):
+            return Await("", cancel)
+        return Await(self.name(), cancel)
+
     def _null(self) -> Statement:
         self.step()
         return Null()
@@ -438,4 +485,7 @@ _STATEMENTS: dict[str, Callable[[BlockReader], Statement]] = {
     "RETURN": BlockReader._return,
     "RAISE": BlockReader._raise,
     "NULL": BlockReader._null,
+    "ASYNC": BlockReader._async,
+    "AWAIT": BlockReader._await,
+    "CANCEL": BlockReader._await,
 }

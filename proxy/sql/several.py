@@ -55,8 +55,9 @@ def several(
     settled = Settled(dialect, source)
     try:
         # The listing just before is a query that the planner itself puts in its place.
-        over_listing = dialect.last_listing is not None
-        scan = None if over_listing else result_scan(text, piece.start, piece.end, piece.tokens)
+        scan = result_scan(text, piece.start, piece.end, piece.tokens, dialect.variables)
+        if scan is not None and scan.back == -1 and dialect.last_listing is not None:
+            scan = None
         if scan is not None and kind in _SEVERAL:
             return Statement(
                 Route.SESSION,

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.federated import ANALYZE, AS_JSON, EXPLAIN
+from proxy.sql.federated import OPENINGS
 from proxy.sql.reading import DUCKDB
 
 _WORDINGS = (
@@ -43,7 +43,7 @@ def spelled_out(sql: str, name: str, volatile: frozenset[str]) -> str | None:
     volatile: names, in lower case, of what may not be written twice. GROUP BY and ORDER BY keep the
     names that stand there alone. The rest of the text stays as it is. On the loop's thread.
     """
-    begun = next((words for words in _BEFORE if sql.startswith(words)), "")
+    begun = next((words for words in OPENINGS if sql.startswith(words)), "")
     text = sql[len(begun) :]
     try:
         tokens = DUCKDB.tokenize(text)
@@ -71,9 +71,6 @@ def spelled_out(sql: str, name: str, volatile: frozenset[str]) -> str | None:
     for start, end, spelled in sorted(edits, reverse=True):
         text = text[:start] + spelled + text[end:]
     return begun + text if edits else None
-
-
-_BEFORE = (f"{ANALYZE}{AS_JSON}", f"{EXPLAIN}{AS_JSON}", ANALYZE, EXPLAIN)
 
 
 def _start(identifier: exp.Expr) -> int:

@@ -12,6 +12,7 @@ from proxy.sql.federated import Relation
 from proxy.sql.liking import Likes
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.session_actions import SessionAction
+from proxy.sql.snowflake.type_signs import NO_SIGNS, Signs
 from proxy.sql.traces import Trace
 
 
@@ -137,7 +138,7 @@ class Statement:
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
-    only if one of these relations has a VARIANT, () if it does anyway.
+    only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     overriding: it says OVERRIDING SYSTEM VALUE. setting: DuckDB's query of what setval is called with, to be
     done just before (`proxy.sequences`).
@@ -171,6 +172,7 @@ class Statement:
     asks_catalog: bool = True
     typed: bool = False
     typed_over: tuple[tuple[str, ...], ...] = ()
+    typed_by: Signs = NO_SIGNS
     portable: bool = False
     overriding: bool = False
     setting: str = ""

@@ -25,8 +25,8 @@ _BETWEEN_TYPES = (
     "Cannot combine types of ",
 )
 _TEXT = frozenset({"VARCHAR", "JSON"})
-_DATED = {"DATE": "to_date_", "TIME": "to_time_", "TIMESTAMP": "to_timestamp_"}
-_DATED |= {"TIMESTAMP WITH TIME ZONE": "to_timestamptz_"}
+_DATED = {"DATE": "dated_", "TIME": "timed_", "TIMESTAMP": "stamped_"}
+_DATED |= {"TIMESTAMP WITH TIME ZONE": "stamped_with_zone_"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 _OPERATORS: dict[str, tuple[type[exp.Expr], ...]] = {
     "+": (exp.Add,),
@@ -57,6 +57,21 @@ def with_values(sql: str, complaint: str) -> str | None:
 
 _Edit = Callable[[exp.Expr], bool]
 
+_DAYS = {"+": "sum_", "-": "difference_"}
+_WHOLE = frozenset({"BIGINT", "HUGEINT", "UBIGINT"})
+
+
+def _counting_days(tree: exp.Expr) -> bool:
+    """`date + (days + 1)`: DuckDB adds 32 bits alone to a DATE."""
+    changed = False
+    for node in list(tree.find_all(exp.Add, exp.Sub)):
+        sides = node.this, node.expression
+        if not any(isinstance(side, exp.Literal | exp.Interval) for side in sides):
+            name = _DAYS["+" if isinstance(node, exp.Add) else "-"]
+            node.replace(exp.Anonymous(this=f"_sf.{name}", expressions=list(sides)))
+            changed = True
+    return changed
+
 
 def _called(complaint: str) -> _Edit | None:
     """`No function matches ... 'corr(BIGINT, VARCHAR)'`."""
@@ -69,6 +84,8 @@ def _called(complaint: str) -> _Edit | None:
     if not found or not opened:
         return None
     kinds = _split(rest.partition(")'")[0] if texts is _TEXT else rest.partition(')"')[0])
+    if name in _DAYS and "DATE" in kinds and not _WHOLE.isdisjoint(kinds):
+        return _counting_days
     places = [place for place, kind in enumerate(kinds) if kind in texts]
     if not places:
         return None

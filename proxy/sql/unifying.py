@@ -93,7 +93,7 @@ def unify(values: list[exp.Expr], whole: exp.Expr | None) -> exp.Expr | None:
         return None
     if len(open_) < 2 or whole is None or any(map(_is_other, values)):
         return None
-    if not all(map(_small, open_)) or len({value.sql() for value in open_}) < 2:
+    if not all(map(_small, open_)) or len(set(open_)) < 2:
         return None
     if any(map(_is_numeric, open_)):
         copies = [exp.Paren(this=copied(value)) for value in open_]

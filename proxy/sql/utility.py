@@ -426,7 +426,7 @@ def _declare(words: Words) -> Utility:
     else:
         words.accept("WITHOUT", "HOLD")
     words.expect("FOR")
-    query, start = words.rest()
+    query, start = words.rest("FOR", "READ", "ONLY")
     action = Declare(name, query, start, binary, scroll, hold)
     return Utility("DECLARE CURSOR", "", action)
 

@@ -130,12 +130,19 @@ class Words:
         self._at += 1
         return -int(token.text) if negative else int(token.text)
 
-    def rest(self) -> tuple[str, int]:
-        """The remaining text and its 0-based offset; the cursor goes to the end."""
+    def rest(self, *without: str) -> tuple[str, int]:
+        """The remaining text and its 0-based offset; the cursor goes to the end.
+
+        without: words that are left out if it ends with them.
+        """
         if self.token is None:
             raise self.fail()
-        start = self.tokens[self._at].start
-        end = self.tokens[-1].end + 1
+        left = self.tokens[self._at :]
+        ends = [token.text.upper() for token in left[-len(without) :]] if without else None
+        if ends == [*without] and len(left) > len(without):
+            left = left[: -len(without)]
+        start = left[0].start
+        end = left[-1].end + 1
         self._at = len(self.tokens)
         return self.text[start:end], start
 

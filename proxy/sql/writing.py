@@ -115,7 +115,7 @@ def define(
         or (replaces(tree) if of_postgres else None),
         divided.tag if divided is not None else "",
         notice or of_keys,
-        deep=bool(then) or anew is not None or bool(copies),
+        deep=bool(then) or bool(copies),
     )
 
 

@@ -263,6 +263,14 @@ def pg_type(duck: DuckType) -> PgType:
     return BY_NAME[name]
 
 
+def duck_scalar(name: str) -> str | None:
+    """The Postgres type of DuckDB's SQL name of one that is no list, without its digits: `DOUBLE`."""
+    return _SCALAR_OF_DUCK.get(_DUCK_SPELLINGS.get(name, name))
+
+
+_DUCK_SPELLINGS = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ", "TIME WITH TIME ZONE": "TIME_TZ"}
+
+
 def element_type(duck: DuckType) -> DuckType:
     """The innermost element of a LIST or ARRAY of any depth."""
     while duck.id in LISTS:

@@ -217,3 +217,21 @@ def test_what_a_remade_table_refers_to_can_be_dropped(
         connection.execute("INSERT INTO refers VALUES (2, NULL, 'y')")
     for table in ("refers", "b", "a"):
         connection.execute(f"DROP TABLE {table}")
+
+
+def test_a_table_whose_first_name_postgres_cannot_have_is_whole_under_its_next(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    long = "n" * 70
+    connection.execute(
+        f'CREATE TABLE {schema}."{long}" (a INT PRIMARY KEY, b INT NOT NULL)'.encode()
+    )
+    connection.execute(f"COMMENT ON TABLE {schema}.\"{long}\" IS 'kept'".encode())
+    connection.execute(f'ALTER TABLE {schema}."{long}" RENAME TO {schema}.fits'.encode())
+    found = connection.execute(
+        "SELECT pg_get_constraintdef(k.oid), obj_description(c.oid) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_constraint k ON k.conrelid = c.oid "
+        f"WHERE lower(n.nspname) = lower('{schema}') AND lower(c.relname) = 'fits' "
+        "AND k.contype = 'p'".encode()
+    ).fetchall()
+    assert found == [("PRIMARY KEY (a)", "kept")]

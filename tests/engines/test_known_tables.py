@@ -199,3 +199,119 @@ def test_it_is_so_after_anything(sessions: list[DuckSession], seed: int) -> None
                 other.rollback()
                 open_[asking] = False
     assert sure > 50
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE t",
+        "ALTER TABLE t RENAME TO u",
+        "ALTER TABLE t ADD PRIMARY KEY (a)",
+        "ALTER TABLE t ADD COLUMN d INTEGER",
+        "CREATE OR REPLACE TABLE t (a INTEGER CHECK (a > 9))",
+        "COMMENT ON TABLE t IS 'other'",
+    ],
+)
+def test_what_is_rolled_back_leaves_all_tables_known(sessions: list[DuckSession], sql: str) -> None:
+    one, other = sessions
+    define(one, "CREATE TABLE t (a INTEGER CHECK (a > 0), b INTEGER)")
+    define(one, "CREATE TABLE others (a INTEGER)")
+    define(one, "COMMENT ON TABLE t IS 'mine'")
+    one.begin()
+    one.all_told()
+    one.rollback()
+    one.begin()
+    define(one, sql)
+    define(one, "CREATE TABLE made (a INTEGER)")
+    one.rollback()
+    for session in sessions:
+        session.begin()
+        assert remembered(session, "t") == listed(session, "t") != Declared()
+        # None: it would have to list all.
+        known = session._watch.tables.referring("main", "t", lambda _: False)
+        assert known == []
+        session.rollback()
+    assert remembered(other, "others") == Declared()
+
+
+def test_what_another_has_changed_since_is_not_what_a_rollback_goes_back_to(
+    sessions: list[DuckSession],
+) -> None:
+    one, other = sessions
+    define(one, "CREATE TABLE t (a INTEGER)")
+    one.begin()
+    one.run("FROM t")
+    define(other, "COMMENT ON TABLE t IS 'new'")
+    with pytest.raises((DuckError, SqlError)):
+        define(one, "DROP TABLE t")
+    one.rollback()
+    for session in sessions:
+        session.begin()
+        assert session.told("main", "t").comment == "new"
+        assert remembered(session, "t") in (None, listed(session, "t"))
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE t DROP COLUMN c",
+        "ALTER TABLE t DROP c",
+        'ALTER TABLE t DROP COLUMN IF EXISTS "c"',
+        "ALTER TABLE t DROP COLUMN IF EXISTS nothing",
+        "ALTER TABLE t ALTER COLUMN c TYPE BIGINT",
+        "ALTER TABLE t ALTER c SET DATA TYPE VARCHAR",
+    ],
+)
+def test_what_leaves_constraints_as_they_are_needs_no_look(
+    sessions: list[DuckSession], sql: str
+) -> None:
+    one, other = sessions
+    define(one, "CREATE TABLE t (a INTEGER CHECK (a > 0), b INTEGER, c INTEGER)")
+    define(one, "COMMENT ON COLUMN t.c IS 'x'")
+    define(one, "COMMENT ON COLUMN t.b IS 'y'")
+    define(one, sql)
+    assert remembered(other, "t") == listed(one, "t") != Declared()
+
+
+def test_views_and_schemas_are_listed_again_once_they_have_changed(
+    sessions: list[DuckSession],
+) -> None:
+    one, other = sessions
+
+    def views(session: DuckSession) -> list[str]:
+        return [name for _, name, _ in session.views()]
+
+    define(one, "CREATE VIEW v AS SELECT 1 AS a")
+    assert views(one) == views(other) == ["v"]
+    assert one.views() is other.views()
+    define(one, "CREATE TABLE t (a INTEGER)")
+    assert one.views() is other.views()  # tables are none
+    one.begin()
+    define(one, "CREATE VIEW w AS SELECT 2 AS b")
+    define(one, "CREATE SCHEMA s")
+    define(one, "CREATE VIEW s.x AS SELECT 2 AS b")
+    assert views(one) == ["v", "w", "x"]
+    assert set(one.schemas()) == {"main", "s"}
+    assert views(other) == ["v"]
+    assert set(other.schemas()) == {"main"}
+    other.begin()
+    other.run("FROM t")
+    assert views(other) == ["v"]
+    one.commit()
+    assert views(other) == ["v"]
+    assert set(other.schemas()) == {"main"}
+    other.rollback()
+    assert views(other) == views(one) == ["v", "w", "x"]
+    one.begin()
+    define(one, "DROP SCHEMA s CASCADE")
+    assert views(one) == ["v", "w"]
+    assert set(one.schemas()) == {"main"}
+    one.rollback()
+    assert views(one) == ["v", "w", "x"]
+    define(other, "ALTER VIEW w RENAME TO y")
+    assert sorted(views(one)) == ["v", "x", "y"]
+    with pytest.raises(DuckError):
+        define(other, "DROP VIEW nothing")
+    define(other, "CREATE OR REPLACE VIEW v AS SELECT 3 AS c")
+    assert "3 AS c" in next(sql for _, name, sql in one.views() if name == "v")

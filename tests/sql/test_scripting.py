@@ -168,7 +168,6 @@ REFUSED = [
     "begin let x := 1; x := 1.5; return x; end",
     "begin let x := 'abc'::int; exception when other then return sqlerrm; end",
     "begin select * from t before (offset => -60); exception when other then return 1; end",
-    "declare p procedure () returns int as 'begin return 1; end'; begin return 1; end",
     "create function js(x float) returns float language javascript as 'return X;'",
     "create function sqrt(x float) returns float as 'x'",
     "select * from table(result_scan('01b2'))",

@@ -1,6 +1,6 @@
 """Drivers of other languages, of which Debian has packages, where they are installed.
 
-`libdbd-pg-perl`, `php-pgsql`, `ruby-pg` with `ruby-sequel`. Each script makes tables, writes, asks for
+`libdbd-pg-perl`, `php-pgsql`, `ruby-pg` with `ruby-sequel` and `ruby-activerecord`. Each script makes tables, writes, asks for
 what there is, and prints what it found.
 """
 
@@ -88,3 +88,36 @@ def test_rubys_sequel(server: Any, schema: str, dialect: str) -> None:
         "references": [[["goods_id"], ["id"]]],
         "copied": "copied",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(
+    not _has("ruby", "-e", "require 'pg'; require 'active_record'"), reason="no ActiveRecord"
+)
+def test_rails_active_record(server: Any, schema: str, dialect: str) -> None:
+    found = _found(server, dialect, "ruby", "-W0", str(_SCRIPTS / "active_record.rb"))
+    assert found == {
+        "row": [1, "it's \\ Ann", {"k": {"n": 1}}, ["a", "b c"], "12.5", "PT1H30M", [0, 255]],
+        "defaults": [0, {}, []],
+        "posts": [["draft", 1], ["live", 1]],
+        "joined": ["a@x"],
+        "loaded": [2, 0],
+        "created": ["Z", "Z"],
+        "inserted": [["I"]],
+        "upserted": [["a@x", "it's \\ Ann"], ["i@x", "I"], ["u@x", "U"], ["z@x", "Y"]],
+        "twice": "ActiveRecord::RecordNotUnique",
+        "batches": [2, 2, 1],
+        "json": 1,
+        "any": 1,
+        "tables": ["authors", "posts"],
+        "key": ["id", "id", "scratch.authors_id_seq"],
+        "indexes": [["index_authors_on_email", ["email"], True]],
+        "columns": [
+            ["id", "bigint", False, None],
+            ["author_id", "bigint", False, None],
+            ["heading", "text", True, "none"],
+            ["status", "integer", False, "0"],
+            ["views", "bigint", False, "0"],
+        ],
+        "locked": [True, True],
+        "back": ["id", "author_id", "title", "status"],
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlglot import exp
 
@@ -16,6 +17,17 @@ Columns = Sequence[tuple[str, DuckType]]
 
 Relation = tuple[str, ...]
 """A relation's name as the statement spells it: table, schema.table or database.schema.table."""
+
+
+class Called(NamedTuple):
+    """A function of a client's, asked about as a relation is: the columns that a call of it gives.
+
+    path: its name, with its schema. arguments: how many. rows: it stands in FROM.
+    """
+
+    path: tuple[str, ...]
+    arguments: int
+    rows: bool
 
 
 @dataclass(slots=True)
@@ -93,9 +105,23 @@ class EnumType(str):
         return made
 
 
+class Decimal(str):
+    """A numeric whose digits are known. whole, scale: before and behind the point."""
+
+    whole: int
+    scale: int
+
+    def __new__(cls, whole: int, scale: int) -> Decimal:
+        made = super().__new__(cls, "numeric")
+        made.whole, made.scale = whole, scale
+        return made
+
+
 def _type_of(kind: DuckType) -> Type:
     if kind.id == "ENUM" and kind.names:
         return EnumType(kind.names)
+    if kind.id == "DECIMAL" and kind.width:
+        return Decimal(kind.width - kind.scale, kind.scale)
     try:
         return name_of(wire_type(kind).oid)
     except SqlError:  # it has none: nothing follows from it

@@ -79,7 +79,8 @@ def macro_scripts() -> list[str]:
     They name the database `_sf`: `ATTACH ':memory:' AS _sf` must come first.
     """
     made = []
-    for statement in _scripts("macros"):
+    for place, written in enumerate(_scripts("macros")):
+        statement = _with_own_variables(written, place)
         made.append(statement)
         if (twin := _twin(statement)) is not None:
             made.append(twin)
@@ -126,6 +127,42 @@ def _twin(statement: str) -> str | None:
         return None
     texts = (statement[form[0].start : form[-1].end + 1] for form in plain)
     return f"CREATE OR REPLACE MACRO _sf.main.{tokens[8].text}_ {', '.join(texts)}"
+
+
+def _with_own_variables(statement: str, place: int) -> str:
+    """A macro whose lambdas have variables that nobody else names.
+
+    DuckDB puts arguments into a macro's body as they are written: a column `e` would be the variable of
+    a `lambda e`, and `e.v` within one is a column of a table `e`. place: the macro's, among all.
+    """
+    tokens = DUCKDB.tokenize(statement)
+    renamed: set[int] = set()
+    for start, token in enumerate(tokens):
+        if token.token_type == TokenType.STRING or token.text.lower() != "lambda":
+            continue
+        body = next(i for i in range(start, len(tokens)) if tokens[i].token_type == TokenType.COLON)
+        names = {one.text for one in tokens[start + 1 : body] if one.token_type == TokenType.VAR}
+        for index in range(start + 1, _end_of(tokens, body + 1)):
+            one, before = tokens[index], tokens[index - 1].token_type
+            if one.token_type == TokenType.VAR and one.text in names and before != TokenType.DOT:
+                renamed.add(index)
+    pieces, end = [], 0
+    for index in sorted(renamed):
+        token = tokens[index]
+        pieces += [statement[end : token.start], f"_{place}_{token.text}"]
+        end = token.end + 1
+    return "".join([*pieces, statement[end:]])
+
+
+def _end_of(tokens: list[Token], start: int) -> int:
+    """Where a lambda's body ends, which begins at `start`."""
+    depth = 0
+    for index in range(start, len(tokens)):
+        kind = tokens[index].token_type
+        depth += (kind in _OPENING) - (kind in _CLOSING)
+        if depth < 0 or (depth == 0 and kind == TokenType.COMMA):
+            return index
+    return len(tokens)
 
 
 def _typed(form: list[Token]) -> bool:

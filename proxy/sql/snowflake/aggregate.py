@@ -44,8 +44,8 @@ def _bits(call: exp.Expr) -> None:
         call.set("this", sf("whole_", value))
 
 
-def _sum_by_count(average: exp.Avg) -> exp.Expr:
-    """AVG is SUM / COUNT with the scale of a division."""
+def _sum_by_count(average: exp.Avg, by: str = "div_") -> exp.Expr:
+    """AVG is SUM / COUNT with the scale of a division, or as `by` divides them."""
     outer = _wrapped(average)
     value = _numbers(average.this)
     average.set("this", value)
@@ -56,7 +56,7 @@ def _sum_by_count(average: exp.Avg) -> exp.Expr:
         total, count = copied(outer), outer
         total.find(exp.Avg).replace(exp.Sum(this=copied(value)))
         count.find(exp.Avg).replace(exp.Count(this=value))
-    return sf("div_", total, duck("nullif", count, number(0)))
+    return sf(by, total, duck("nullif", count, number(0)))
 
 
 @node(exp.Avg)
@@ -71,13 +71,26 @@ def _filter(filter_: exp.Filter) -> exp.Expr | None:
     return _around(filter_)
 
 
+def _grows(window: exp.Window) -> bool:
+    """Whether a window is ordered and its frame ends at the current row's peers, as it does unsaid.
+
+    AVG has six more digits there, as the aggregate has, and three in all other windows.
+    """
+    spec = window.args.get("spec")
+    if spec is None:
+        return window.args.get("order") is not None
+    said = spec.args
+    start = said.get("start") == "UNBOUNDED" and said.get("end") in (None, "CURRENT ROW")
+    return str(said.get("kind")).upper() == "RANGE" and start
+
+
 @node(exp.Window)
 def _window(window: exp.Window) -> exp.Expr | None:
     inner = window.this
     while isinstance(inner, exp.Filter):
         inner = inner.this
     if isinstance(inner, exp.Avg):
-        return _sum_by_count(inner)
+        return _sum_by_count(inner, "div_" if _grows(window) else "window_average_")
     if isinstance(inner, exp.NthValue) and inner.args.get("from_first") is False:
         return _from_last(window, inner)
     if isinstance(inner, exp.GroupConcat):

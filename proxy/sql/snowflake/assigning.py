@@ -18,9 +18,9 @@ from proxy.sql.inference.signatures import Type
 from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.reading import write_duckdb
+from proxy.sql.snowflake.coercions import Coercions
 from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.types import cast_to
-from proxy.sql.snowflake.variants import Variants
 
 _D = exp.DType
 _CASTS = {
@@ -43,7 +43,7 @@ def writes_texts(tree: exp.Expr, nodes: Listing) -> bool:
     return isinstance(tree, _WRITING) and any(one.is_string for one in nodes.of(exp.Literal))
 
 
-class Assigning(Variants):
+class Assigning(Coercions):
     """As `Typing`, for VARIANTs and for what is written alone; nothing is refused for its type."""
 
     integer = "int8"
@@ -53,7 +53,7 @@ class Assigning(Variants):
         return super().look()
 
     def apply(self, zone: str) -> str | None:
-        made_over = False
+        made_over = self.coerce_values() | self.keep_digits()
         for literal, kind in self._literals.values() if isinstance(self._tree, _WRITING) else ():
             in_postgress_format = kind == "bytea" and literal.this.startswith("\\x")
             if kind in _CASTS and not (in_postgress_format or is_common(literal.this, kind)):

@@ -211,12 +211,10 @@ def _rows(node: exp.TableFromRows, settled: Settled) -> None:
 
 
 def _result_scan(node: exp.Expr, call: exp.Anonymous, settled: Settled) -> None:
-    arguments = call.expressions
-    last = arguments[0] if len(arguments) == 1 else None
-    is_last = isinstance(last, exp.Anonymous) and last.name.upper() == "LAST_QUERY_ID"
-    if is_last and last.expressions:
-        step = last.expressions[0]
-        is_last = isinstance(step, exp.Neg) and step.this.name == "1"
+    asked = call.expressions
+    if asked and isinstance(asked[0], exp.Anonymous) and asked[0].name.upper() == "LAST_QUERY_ID":
+        asked = asked[0].expressions
+    is_last = not asked or (isinstance(asked[0], exp.Neg) and asked[0].this.name == "1")
     if not is_last or not settled.dialect.last_listing:
         raise unsupported(
             "RESULT_SCAN of another statement than the SHOW or DESCRIBE just before",

@@ -95,6 +95,11 @@ def _current_time(call: exp.Expr) -> exp.Expr:
     return cast(here, exp.DType.TIME)
 
 
+@node(exp.Cbrt)
+def _cube_root(call: exp.Cbrt) -> exp.Expr:
+    return sf("cube_root_", sf("number_", call.this))
+
+
 @node(exp.Any)
 def _any(node: exp.Any) -> None:
     """Postgres's `= ANY(array)`."""
@@ -214,6 +219,38 @@ def _is_source(name: exp.Identifier, column: exp.Column) -> bool:
     sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
     held = [source.this for source in sources if source is not None]
     return any(one.alias_or_name.lower() == name.this.lower() for one in held)
+
+
+_read_as_number = NODES[exp.Ceil]
+
+
+@node(exp.Ceil, exp.Floor)
+def _to_digits(call: exp.Ceil | exp.Floor) -> exp.Expr | None:
+    """CEIL(x, 2): DuckDB has no second argument. Of a NUMBER it is exact."""
+    _read_as_number(call)
+    digits = call.args.get("decimals")
+    size = digits.this if isinstance(digits, exp.Neg) else digits
+    if not isinstance(size, exp.Literal) or not size.this.isdecimal() or len(size.this) > 2:
+        return None
+    count, kind = int(size.this), call.__class__
+    power = exp.Literal.number("1" + "0" * count)
+    if size is not digits:
+        return sf("ceil_to_" if kind is exp.Ceil else "floor_to_", call.this, power)
+    if count == 0:
+        return kind(this=call.this)
+    fraction = exp.Literal.number("0." + "1".zfill(count))
+    raised = kind(this=exp.Mul(this=exp.Paren(this=call.this), expression=power))
+    lowered = exp.Mul(this=raised, expression=fraction)
+    return exp.Round(this=lowered, decimals=exp.Literal.number(count))
+
+
+@node(exp.Dot)
+def _path(path: exp.Dot) -> None:
+    """A function's schema: `public.f(...)`."""
+    if isinstance(path.expression, exp.Func):
+        schema = path.this.expression if isinstance(path.this, exp.Dot) else path.this
+        if isinstance(schema, exp.Identifier) and schema.this.lower() == "public":
+            schema.set("this", "main")
 
 
 _INT32 = 2_147_483_647
@@ -352,7 +389,7 @@ def _may_count_days(operation: exp.Binary) -> bool:
 def _remainder(operation: exp.Mod) -> exp.Expr | None:
     """DuckDB's x % 0 is NULL."""
     by = operation.expression
-    if isinstance(by, exp.Literal) and by.name.strip("0."):
+    if isinstance(by, exp.Literal) and by.name.strip("0.") and "." not in by.name:
         return None
     if isinstance(by, exp.Null) or isinstance(operation.this, exp.Null):
         return None

@@ -156,7 +156,7 @@ def _add_months(arguments: list[exp.Expr]) -> exp.Expr:
 def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
     part, start, end = arguments
     unit = unit_of(part)
-    start, end = moment(start), moment(end)
+    start, end = _clock(start, end) or moment(start), _clock(end, start) or moment(end)
     if unit in ("week", "weekiso"):
         start, end = (weeks.first_day(at, iso=unit == "weekiso") for at in (start, end))
         unit = "week"
@@ -167,6 +167,18 @@ def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
         raise unsupported(f"DATEDIFF of {unit}", part)
     unit = "day" if unit.startswith("dayof") else unit
     return duck("date_diff", text(unit), start, end)
+
+
+def _clock(value: exp.Expr, other: exp.Expr) -> exp.Expr | None:
+    """A literal time of day beside a column, which may be a TIME."""
+    if not isinstance(value, exp.Literal) or not isinstance(other, exp.Column):
+        return None
+    if not value.is_string or ":" not in value.this or not _DATED.isdisjoint(value.this):
+        return None
+    return sf("clock_beside_", cast(value, _D.VARCHAR), other.copy())
+
+
+_DATED = frozenset("-/ ")
 
 
 def _unit_given(part: exp.Expr) -> exp.Expr:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from proxy.sql.default_literals import typed
 from proxy.sql.indexing import plain_index
 from proxy.sql.postgres_values import added_length, at_most
 from proxy.sql.snowflake.registry import cast, duck, node, sf, text, unsupported
@@ -184,6 +185,13 @@ def _column(column: exp.ColumnDef) -> None:
             raise unsupported("AUTOINCREMENT", column, "Use a sequence: DEFAULT s.NEXTVAL.")
         if isinstance(what, _LEFT_OUT_CONSTRAINTS):
             continue
+        if (
+            isinstance(what, exp.DefaultColumnConstraint)
+            and isinstance(kind, exp.DataType)
+            and isinstance(what.this, exp.Literal)
+            and what.this.is_string
+        ):
+            what.set("this", typed(what.this, kind, lists_only=True))
         kept.append(constraint)
     if isinstance(kind, exp.DataType):
         if kind.this in TEXTS:

@@ -2,8 +2,8 @@
 
 Why it exists: sqlglot's grammar has no such operator. Each query of a chain may read from those before
 it, `$1` being the one right before; here its tokens are put in brackets where it is read, so that the
-chain is one query like any other. A chain that holds more than queries would be several statements, one
-of which reads the results of others: it is refused.
+chain is one query like any other. A chain that holds more than queries is several statements, one
+of which reads the results of others: `links` tells them apart.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.control_plane import name_set
+from proxy.sql.reading import at_or_near
 
 _QUERIES = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN})
 _OTHERS = name_set(
@@ -25,26 +26,47 @@ _OTHERS = name_set(
 _BEFORE_A_SOURCE = frozenset({TokenType.FROM, TokenType.JOIN, TokenType.COMMA})
 
 
+def _cut(tokens: list[Token]) -> list[list[Token]]:
+    """The statements of a chain; one where there is no pipe."""
+    pipes = [at for at in range(len(tokens) - 1) if _is_pipe(tokens, at)]
+    return [tokens[start + 1 : end] for start, end in pairwise([-1, *pipes, len(tokens)])]
+
+
+def links(
+    text: str, tokens: list[Token]
+) -> tuple[tuple[str, tuple[tuple[int, int, int], ...]], ...]:
+    """The statements of a chain that holds more than queries, () for all others.
+
+    Each is its text and where it reads from those before it: (start, end, how many back). Raises 42601
+    for a `$n` that no statement before is.
+    """
+    pieces = _cut(tokens)
+    if len(pieces) == 1 or all(piece and piece[0].token_type in _QUERIES for piece in pieces):
+        return ()
+    found = []
+    for before, piece in enumerate(pieces):
+        if not piece:
+            raise at_or_near(text, tokens[-1])
+        start = piece[0].start
+        places = []
+        for at in range(len(piece)):
+            back = _reads(piece, at, piece[:at], before)
+            if back:
+                places.append((piece[at].start - start, piece[at + 1].end + 1 - start, back))
+        found.append((text[start : piece[-1].end + 1], tuple(places)))
+    return tuple(found)
+
+
 def chained(tokens: list[Token]) -> list[Token]:
     """The tokens of a chain of queries as those of its last one; the same list where there is none.
 
-    `->>` between a document and a key is no pipe. Raises 0A000 for a chain of other statements, and
-    42601 for a `$n` that no query before is.
+    `->>` between a document and a key is no pipe. Raises 42601 for a `$n` that no query before is.
     """
-    pipes = [at for at in range(len(tokens) - 1) if _is_pipe(tokens, at)]
-    if not pipes:
+    pieces = _cut(tokens)
+    if len(pieces) == 1:
         return tokens
-    bounds = [-1, *pipes, len(tokens)]
     made: list[list[Token]] = []
-    for start, end in pairwise(bounds):
-        piece = tokens[start + 1 : end]
-        if not piece or piece[0].token_type not in _QUERIES:
-            place = tokens[pipes[0]]
-            hint = (
-                "Send the statements one by one; RESULT_SCAN(LAST_QUERY_ID()) reads their results."
-            )
-            message = "the pipe operator between statements that are not queries is not supported"
-            raise SqlError("0A000", message, hint=hint, position=place.start + 1)
+    for piece in pieces:
         made.append(_read(piece, made))
     return made[-1]
 
@@ -58,19 +80,29 @@ def _is_pipe(tokens: list[Token], at: int) -> bool:
     return after.token_type in (TokenType.SELECT, TokenType.WITH) or after.text.upper() in _OTHERS
 
 
+def _reads(piece: list[Token], at: int, made: list[Token], before: int) -> int:
+    """How many statements back the `$n` at `at` means, 0 for anything else. before: how many are."""
+    token = piece[at]
+    if token.token_type != TokenType.PARAMETER or at + 1 == len(piece) or not at:
+        return 0
+    follows = piece[at - 1].token_type in _BEFORE_A_SOURCE
+    if not (follows and piece[at + 1].token_type == TokenType.NUMBER and _in_from(made)):
+        return 0
+    back = int(piece[at + 1].text)
+    if not 1 <= back <= before:
+        message = f"there is no statement ${back} before this one"
+        raise SqlError("42601", message, position=token.start + 1)
+    return back
+
+
 def _read(piece: list[Token], before: list[list[Token]]) -> list[Token]:
     """A query with those in brackets that it reads from."""
     made: list[Token] = []
     at = 0
     while at < len(piece):
         token = piece[at]
-        follows = piece[at - 1].token_type in _BEFORE_A_SOURCE if at else False
-        named = token.token_type == TokenType.PARAMETER and at + 1 < len(piece)
-        if follows and named and piece[at + 1].token_type == TokenType.NUMBER and _in_from(made):
-            back = int(piece[at + 1].text)
-            if not 1 <= back <= len(before):
-                message = f"there is no statement ${back} before this one"
-                raise SqlError("42601", message, position=token.start + 1)
+        back = _reads(piece, at, made, len(before))
+        if back:
             made.append(_bracket(token, TokenType.L_PAREN, "("))
             made.extend(before[-back])
             made.append(_bracket(token, TokenType.R_PAREN, ")"))

@@ -71,12 +71,18 @@ def is_bound_late(column: exp.Expr) -> bool:
 
 
 def _is_alias(name: str, query: exp.Select) -> bool:
-    for projection in query.expressions:
-        if projection.__class__ is exp.Alias and projection.alias.lower() == name:
-            value = projection.this
+    for projection in query.args["expressions"]:
+        if projection.__class__ is exp.Alias and _alias_of(projection) == name:
+            value = projection.args["this"]
             if not isinstance(value, exp.Column) or value.name.lower() != name:
                 return True
     return False
+
+
+def _alias_of(projection: exp.Alias) -> str:
+    alias = projection.args["alias"]
+    name = alias.args["this"] if alias.__class__ is exp.Identifier else projection.alias
+    return name.lower()
 
 
 def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:

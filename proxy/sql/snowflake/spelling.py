@@ -17,6 +17,7 @@ from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.snowflake.alter_spelling import one_by_one
 from proxy.sql.snowflake.flow import chained
 from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
+from proxy.sql.snowflake.spreading import spread
 from proxy.sql.statement import Variable
 
 
@@ -34,8 +35,8 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     kind = tokens[0].token_type
     if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
         tokens = respelled_patterns(tokens)
-    if kind == TokenType.WITH and _word(tokens, 3) == "PROCEDURE" and _word(tokens, 2) == "AS":
-        raise _refused("WITH ... AS PROCEDURE", tokens[3], "CREATE PROCEDURE, then CALL it.")
+    if "**" in said and not _defines_routine(tokens):
+        tokens = spread(tokens)
     if "'::" in said:
         tokens = _literals_first(tokens)
     if kind in _QUERIES and "VALUES" in said:

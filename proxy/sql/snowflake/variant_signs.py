@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.listing import Listing
+from proxy.sql.snowflake.type_signs import calls_unknown
 
 
 def _with_derived(*kinds: type) -> frozenset[type]:
@@ -22,7 +23,7 @@ _COMPARING = _with_derived(
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
     *(exp.Between, exp.In, exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Join),
     *(exp.Window, exp.Case, exp.If, exp.Func, exp.Where, exp.Qualify, exp.Having, exp.Merge),
-    exp.Neg,
+    *(exp.Neg, exp.DPipe, exp.Mul),
 )
 _QUERIES = _with_derived(exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _MADE = frozenset(
@@ -41,7 +42,9 @@ def may_compare(tree: exp.Expr, nodes: Listing) -> bool:
         return False
     if _COMPARING.isdisjoint(kinds):
         return False
-    return exp.Table in kinds or makes_variants(nodes)
+    if exp.Table in kinds or makes_variants(nodes):
+        return True
+    return exp.Anonymous in kinds and calls_unknown(nodes)
 
 
 def makes_variants(nodes: Listing) -> bool:

@@ -10,7 +10,16 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from proxy.errors import SqlError
-from proxy.wire.encoders import arrays, datetimes, floats, jsons, numerics, plain, times
+from proxy.wire.encoders import (
+    arrays,
+    datetimes,
+    floats,
+    interval_styles,
+    jsons,
+    numerics,
+    plain,
+    times,
+)
 from proxy.wire.encoders.cells import Encoder
 from proxy.wire.encoders.style import TextStyle
 from proxy.wire.types import EXACT_NUMBERS, FLOATS, LISTS, TIMES, DuckType, wire_type
@@ -57,7 +66,7 @@ TEXT: dict[str, Build] = {
     "TIMESTAMP_MS": _always(datetimes.timestamp_text("ms")),
     "TIMESTAMP_NS": _always(datetimes.timestamp_text("ns")),
     "TIMESTAMP_TZ": lambda duck, style: datetimes.timestamptz_text(style.time_zone),
-    "INTERVAL": _always(times.interval_text),
+    "INTERVAL": lambda duck, style: interval_styles.styled(style.interval_style),
     "SQLNULL": _always(plain.nothing),
     "LIST": lambda duck, style: _array_text(duck, style),
     "ARRAY": lambda duck, style: _array_text(duck, style),

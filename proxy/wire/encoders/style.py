@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from proxy.errors import SqlError
 
 BYTEA_OUTPUTS = ("hex", "escape")
-INTERVAL_STYLES = ("postgres",)
+INTERVAL_STYLES = ("postgres", "iso_8601", "postgres_verbose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class TextStyle:
     extra_float_digits: > 0 is the shortest text that reads back as the same number; otherwise
         15 (float8) or 6 (float4) plus this many significant digits. -15 to 3.
     bytea_output: `hex` or `escape`.
-    interval_style: `postgres`, the only one that is written. DateStyle is always ISO.
+    interval_style: `postgres`, `iso_8601` or `postgres_verbose`. DateStyle is always ISO.
     """
 
     time_zone: str = "UTC"

@@ -160,7 +160,7 @@ _INTERVAL = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanos", "<i8")])
 def interval_binary(array: pa.Array) -> Cells:
     """int64 microseconds, int32 days, int32 months."""
     nulls = null_mask(array)
-    months, days, micros = _interval(array, nulls)
+    months, days, micros = interval_parts(array, nulls)
     pieces = [micros.astype(">i8"), days.astype(">i4"), months.astype(">i4")]
     return Cells(fixed=side_by_side(len(array), pieces), nulls=nulls)
 
@@ -168,7 +168,7 @@ def interval_binary(array: pa.Array) -> Cells:
 def interval_text(array: pa.Array) -> Cells:
     """IntervalStyle postgres: `1 year 2 mons -3 days +04:05:06.5`."""
     nulls = null_mask(array)
-    months, days, micros = _interval(array, nulls)
+    months, days, micros = interval_parts(array, nulls)
     n = len(array)
     years = np.sign(months) * (np.abs(months) // 12)
     pieces: list[Piece] = []
@@ -180,7 +180,7 @@ def interval_text(array: pa.Array) -> Cells:
             continue
         pieces += [
             choice([b"", b" ", b"+", b" +"], shown * (begun + 2 * (negative & (number > 0)))),
-            _shown_only(pa.array(number).cast(pa.string()), shown),
+            shown_only(pa.array(number).cast(pa.string()), shown),
             choice([b"", f" {unit}".encode(), f" {unit}s".encode()], shown * (1 + (number != 1))),
         ]
         begun, negative = begun | shown, np.where(shown, number < 0, negative)
@@ -190,11 +190,11 @@ def interval_text(array: pa.Array) -> Cells:
         pieces.append(
             choice([b"", b"+", b"-", b" ", b" +", b" -"], shown * (sign + 3 * begun)),
         )
-        pieces += [_shown_only(part, shown) for part in _hours(np.abs(micros))]
+        pieces += [shown_only(part, shown) for part in _hours(np.abs(micros))]
     return Cells(ragged=concat(n, pieces), nulls=nulls)
 
 
-def _interval(
+def interval_parts(
     array: pa.Array, nulls: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Months (int32), days (int32), microseconds (int64).
@@ -211,7 +211,7 @@ def _interval(
     return zero_nulls(months, nulls), zero_nulls(days, nulls), micros
 
 
-def _shown_only(text: pa.Array, shown: np.ndarray) -> pa.Array:
+def shown_only(text: pa.Array, shown: np.ndarray) -> pa.Array:
     text = text.view(pa.binary())
     return text if shown.all() else pc.if_else(pa.array(shown), text, pa.scalar(b""))
 

@@ -199,7 +199,8 @@ FROM (
 -- 'NUMBER, DEFAULT VARCHAR' and 'A NUMBER, B VARCHAR'.
 CREATE OR REPLACE MACRO _sf.kinds_of_(parameters) AS
   coalesce(list_aggregate(list_transform(parameters, lambda p:
-    CASE WHEN p ->> '$.default' IS NULL THEN '' ELSE 'DEFAULT ' END || (p ->> '$.kind')),
+    CASE WHEN p ->> '$.out' = 'true' THEN 'OUT ' WHEN p ->> '$.default' IS NULL THEN ''
+         ELSE 'DEFAULT ' END || (p ->> '$.kind')),
     'string_agg', ', '), '');
 CREATE OR REPLACE MACRO _sf.named_kinds_(parameters) AS
   coalesce(list_aggregate(list_transform(parameters, lambda p: (p ->> '$.name') || ' ' || (p ->> '$.kind')),

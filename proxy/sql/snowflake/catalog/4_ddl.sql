@@ -73,7 +73,7 @@ CREATE OR REPLACE MACRO _sf.ddl_of_sequence_(place, sequence_, whole) AS coalesc
 
 CREATE OR REPLACE MACRO _sf.ddl_parameters_(parameters) AS
   coalesce(list_aggregate(list_transform(parameters, lambda p: _sf.main.ddl_name_(p ->> '$.name') || ' '
-    || upper(p ->> '$.type') || coalesce(' DEFAULT ' || (p ->> '$.default'), '')), 'string_agg', ', '), '');
+    || CASE WHEN p ->> '$.out' = 'true' THEN 'OUT ' ELSE '' END || upper(p ->> '$.type') || coalesce(' DEFAULT ' || (p ->> '$.default'), '')), 'string_agg', ', '), '');
 CREATE OR REPLACE MACRO _sf.ddl_routine_(kind, schema_name, name, made, parameters, columns, whole) AS
   'CREATE OR REPLACE ' || CASE WHEN made ->> '$.secure' = 'true' THEN 'SECURE ' ELSE '' END || kind || ' '
   || CASE WHEN whole THEN _sf.main.ddl_path_(schema_name, name, true) ELSE '"' || replace(name, '"', '""') || '"' END

@@ -323,6 +323,13 @@ CREATE OR REPLACE MACRO _sf.main.scientific_(x) AS
   CASE WHEN x < 0 THEN '-' ELSE '' END || CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
     THEN error('TME of a FLOAT is not supported') ELSE _sf.main.in_science_(CAST(abs(x) AS VARCHAR)) END;
 
+-- A text as a date or a time; other types stay.
+CREATE OR REPLACE MACRO _sf.main.dated_(x VARCHAR) AS _sf.main.to_date_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.timed_(x VARCHAR) AS _sf.main.to_time_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.stamped_(x VARCHAR) AS _sf.main.to_timestamp_(x), (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.stamped_with_zone_
+  (x VARCHAR) AS _sf.main.to_timestamptz_(x),
+  (x) AS x;
 -- A text as what it stands beside, which is `o`; other types stay.
 CREATE OR REPLACE MACRO _sf.main.any_as_its_kind_(x, o) AS x;
 CREATE OR REPLACE MACRO _sf.main.as_its_kind_

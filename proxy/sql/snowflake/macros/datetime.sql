@@ -6,6 +6,11 @@ CREATE OR REPLACE MACRO _sf.main.moment_
   (x VARCHAR) AS _sf.main.auto_timestamp_(trim(x, '"')),
   (x) AS x;
 
+-- A text that spells a time of day alone, beside a TIME or something else.
+CREATE OR REPLACE MACRO _sf.main.clock_beside_
+  (x VARCHAR, o TIME) AS _sf.main.to_time_(x),
+  (x VARCHAR, o) AS _sf.main.to_timestamp_(x);
+
 -- A calendar step keeps the type: DATE plus a month is a DATE.
 CREATE OR REPLACE MACRO _sf.main.plus_(x, step) AS cast_to_type(x + step, x);
 CREATE OR REPLACE MACRO _sf.main.minus_(x, step) AS cast_to_type(x - step, x);
@@ -18,13 +23,16 @@ CREATE OR REPLACE MACRO _sf.main.add_months_(x, n) AS
 -- A DATE and whole days; texts, and VARIANTs, are read as numbers; other sums are what they are.
 CREATE OR REPLACE MACRO _sf.main.sum_
   (a DATE, b BIGINT) AS a + CAST(b AS INTEGER),
+  (a DATE, b HUGEINT) AS a + CAST(b AS INTEGER),
   (a BIGINT, b DATE) AS b + CAST(a AS INTEGER),
+  (a HUGEINT, b DATE) AS b + CAST(a AS INTEGER),
   (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) + _sf.main.number_(b),
   (a VARCHAR, b) AS _sf.main.number_(a) + b,
   (a, b VARCHAR) AS a + _sf.main.number_(b),
   (a, b) AS a + b;
 CREATE OR REPLACE MACRO _sf.main.difference_
   (a DATE, b BIGINT) AS a - CAST(b AS INTEGER),
+  (a DATE, b HUGEINT) AS a - CAST(b AS INTEGER),
   (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) - _sf.main.number_(b),
   (a VARCHAR, b) AS _sf.main.number_(a) - b,
   (a, b VARCHAR) AS a - _sf.main.number_(b),

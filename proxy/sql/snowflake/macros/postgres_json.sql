@@ -54,7 +54,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_json_of_(x) AS
        WHEN typeof(x) IN ('VARCHAR', 'BOOLEAN', 'INTEGER', 'BIGINT', 'SMALLINT', 'UUID', 'TIME') THEN to_json(x)
        WHEN typeof(x) IN ('HUGEINT', 'UBIGINT') OR typeof(x) LIKE 'DECIMAL(%)'
          THEN CAST(CAST(x AS VARCHAR) AS JSON)
-       ELSE CAST(json_of_(x, current_setting('TimeZone')) AS JSON) END;
+       ELSE CAST(json_of_(x, _sf.main.pg_style_()) AS JSON) END;
 CREATE OR REPLACE MACRO _sf.main.pg_json_member_(x) AS
   coalesce(CAST(_sf.main.pg_json_of_(x) AS VARCHAR), 'null');
 CREATE OR REPLACE MACRO _sf.main.pg_json_name_(x) AS

@@ -1,0 +1,213 @@
+"""What of a statement's text hangs on the types of columns, and which types those would be.
+
+Why it exists: to follow the types of a statement costs as much as to plan it. So a plan says what in it
+may have use for them, as names of columns and counts, and a session compares that with the columns of
+the relations that the statement names (`proxy.typed`): most have nothing to follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from proxy.sql.listing import Listing
+from proxy.sql.snowflake.registry import FUNCTIONS
+from proxy.wire.types import DuckType
+
+Pair = tuple[str | None, str | None]
+"""Names of two columns that are compared; None for what is no plain column."""
+
+_SCALE = 12  # digits behind the point of a product, at most
+_WIDE = 30  # digits of a NUMBER from which on others' fractions may not fit beside it
+
+_NUMBERS = frozenset(
+    {
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT"),
+        *("UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL", "FLOAT", "DOUBLE"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """pairs: columns compared for equality. aliases: names that columns get. united: it has UNION or its kin.
+
+    chosen: it has CASE, COALESCE or their kin. called: it calls what may be a client's function. products, quotients: how many of each it has.
+    """
+
+    pairs: frozenset[Pair] = frozenset()
+    aliases: tuple[str, ...] = ()
+    united: bool = False
+    chosen: bool = False
+    called: bool = False
+    products: int = 0
+    quotients: int = 0
+
+
+NO_SIGNS = Signs()
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What of a relation's columns decides: names, and digits.
+
+    kinds: 'text', 'number' or '' by name. decisive: it has VARIANTs or BINARYs, or times that are rounded. scale, width: the most
+    digits behind the point, and in all, of a DECIMAL; 0 without one.
+    """
+
+    kinds: Mapping[str, str]
+    decisive: bool
+    scale: int
+    width: int
+
+
+def columns_of(columns: Iterable[tuple[str, DuckType]], *, rounded: bool = False) -> Columns:
+    """A relation's columns, of which each is its name and type. rounded: some keep fewer digits of a
+    second than are given.
+    """
+    kinds = {}
+    decisive, scale, width = rounded, 0, 0
+    for name, kind in columns:
+        decisive = decisive or kind.is_document or kind.id == "BLOB"
+        text = "text" if kind.id == "VARCHAR" else ""
+        kinds[name.lower()] = "number" if kind.id in _NUMBERS else text
+        if kind.id == "DECIMAL":
+            scale, width = max(scale, kind.scale), max(width, kind.width)
+    return Columns(kinds, decisive, scale, width)
+
+
+def decide(signs: Signs, relations: Iterable[Columns]) -> bool:
+    """Whether the types of a statement over these relations may change what it means."""
+    known = list(relations)
+    if signs.united or signs.called or any(one.decisive for one in known):
+        return True
+    if signs.chosen and any(one.width >= _WIDE for one in known):
+        return True
+    if signs.products:
+        scale = max((one.scale for one in known), default=0)
+        quotients = min(signs.quotients, signs.products + 1)
+        of_quotient = max(scale, min(scale + 6, _SCALE))
+        if of_quotient * quotients + scale * (signs.products + 1 - quotients) > _SCALE:
+            return True
+    aliases = frozenset(map(str.lower, signs.aliases))
+    return any(_crosses(pair, known, aliases) for pair in signs.pairs)
+
+
+_EITHER = frozenset({"text", "number"})
+
+
+def _crosses(pair: Pair, known: list[Columns], aliases: frozenset[str]) -> bool:
+    """Whether one may be a text, and the other a number."""
+    left, right = (_kinds(name, known, aliases) for name in pair)
+    return ("text" in left and "number" in right) or ("number" in left and "text" in right)
+
+
+def _kinds(name: str | None, known: list[Columns], aliases: frozenset[str]) -> frozenset[str]:
+    """What columns of a name may be; either, where it is another's than the relations'."""
+    if name is None or (lower := name.lower()) in aliases:
+        return _EITHER
+    return (
+        frozenset([kind for one in known if (kind := one.kinds.get(lower)) is not None]) or _EITHER
+    )
+
+
+_EQUAL = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull, exp.Nullif)
+_CHOICES = frozenset(
+    {
+        *(exp.Case, exp.Coalesce, exp.If, exp.Greatest, exp.Least, exp.Nvl2, exp.DecodeCase),
+    }
+)
+_UNIONS = frozenset({exp.Union, exp.Intersect, exp.Except})
+_LISTED = frozenset({exp.In, exp.Between, exp.Case, exp.DecodeCase, exp.Join})
+_COMPARED = _LISTED.union(_EQUAL)
+_INNER = frozenset({exp.Subquery, exp.CTE})
+
+
+def signs_of(nodes: Listing) -> Signs:
+    """Of a statement in Snowflake's SQL, by its nodes before rules changed them."""
+    kinds = nodes.kinds
+    pairs: set[Pair] = set()
+    if not _COMPARED.isdisjoint(kinds):
+        _equals(nodes, pairs)
+        if not _LISTED.isdisjoint(kinds):
+            pairs.update(_pairs(nodes))
+    aliases: list[str] = []
+    if pairs and not _INNER.isdisjoint(kinds):
+        aliases = _aliases(nodes)
+    return Signs(
+        frozenset(pairs),
+        tuple(aliases),
+        not _UNIONS.isdisjoint(kinds),
+        not _CHOICES.isdisjoint(kinds),
+        exp.Anonymous in kinds and calls_unknown(nodes),
+        len(nodes.of(exp.Mul)),
+        len(nodes.of(exp.Div)) + len(nodes.of(exp.Avg)),
+    )
+
+
+def _equals(nodes: Listing, pairs: set[Pair]) -> None:
+    """Nearly all are two plain columns, or a column and a literal."""
+    literal = exp.Literal
+    for kind in _EQUAL:
+        for node in nodes.of(kind):
+            args = node.args
+            left, right = args["this"], args["expression"]
+            if left.__class__ is not literal and right.__class__ is not literal:
+                pairs.add((_name(left), _name(right)))
+
+
+def _pairs(nodes: Listing) -> Iterator[Pair]:
+    for node in nodes.of(exp.In):
+        query = node.args.get("query")
+        if query is None:
+            yield from _with_each(node.this, node.expressions)
+        elif isinstance(query, exp.Subquery) and isinstance(query.this, exp.Select):
+            yield from _with_each(node.this, [one.unalias() for one in query.this.expressions])
+        else:
+            yield _name(node.this), None
+    for node in nodes.of(exp.Between):
+        yield from _with_each(node.this, (node.args["low"], node.args["high"]))
+    for node in nodes.of(exp.Case):
+        if node.args.get("this") is not None:
+            yield from _with_each(node.this, [one.this for one in node.args["ifs"]])
+    for node in nodes.of(exp.DecodeCase):
+        yield from _with_each(node.expressions[0], node.expressions[1:])
+    for node in nodes.of(exp.Join):
+        if "using" in (args := node.args):
+            for column in args["using"] or ():
+                yield column.name, column.name
+        if args.get("method") == "NATURAL":
+            yield None, None
+
+
+def calls_unknown(nodes: Listing) -> bool:
+    """Whether a statement calls what is no function of Snowflake's."""
+    return any(str(call.args["this"]).upper() not in FUNCTIONS for call in nodes.of(exp.Anonymous))
+
+
+def _aliases(nodes: Listing) -> list[str]:
+    """The names that columns get anywhere: what a name means is not followed here."""
+    named = [alias.args["alias"] for alias in nodes.of(exp.Alias)]
+    for table in nodes.of(exp.TableAlias):
+        if columns := table.args.get("columns"):
+            named += columns
+    return [one.args["this"] for one in named if one.__class__ is exp.Identifier]
+
+
+def _with_each(one: exp.Expr, others: Iterable[exp.Expr]) -> Iterator[Pair]:
+    name = _name(one)
+    for other in others:
+        if other.__class__ is not exp.Literal:
+            yield name, _name(other)
+
+
+def _name(node: exp.Expr) -> str | None:
+    """A plain column's name."""
+    kind = node.__class__
+    while kind is exp.Paren:
+        node = node.args["this"]
+        kind = node.__class__
+    name = node.args["this"] if kind is exp.Column else None
+    return name.args["this"] if name.__class__ is exp.Identifier else None
