@@ -63,6 +63,7 @@ class ExtendedProtocol:
 
     async def parse(self, message: m.Parse) -> None:
         name = message.statement
+        self._drop_refused(name)
         if name and name in self.statements:
             raise SqlError("42P05", f'prepared statement "{name}" already exists')
         if not name:
@@ -157,7 +158,14 @@ class ExtendedProtocol:
         self._session.compound.lost()
         return known
 
+    def _drop_refused(self, name: str) -> None:
+        """A statement whose Parse Postgres has refused by now is none."""
+        found = self.statements.get(name)
+        if found is not None and found.relayed is not None and found.relayed.refused:
+            del self.statements[name]
+
     def statement(self, name: str) -> PreparedStatement:
+        self._drop_refused(name)
         if (statement := self.statements.get(name)) is None:
             what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
             raise SqlError("26000", f"{what} does not exist")

@@ -451,7 +451,10 @@ class Backend(BackendEnd, StartingConnection):
     def _drop_until_ready(self) -> None:
         """After an error Postgres answers nothing more before its ReadyForQuery."""
         while self._expected and _READY not in self._expected[0].ends:
-            text = self._expected.popleft().text
+            reply = self._expected.popleft()
+            if reply.parses is not None:
+                reply.parses.was_refused()
+            text = reply.text
             if text is not None:
                 self.sending.discard(text.name)
                 self.closing.discard(text.name)

@@ -76,6 +76,14 @@ class RelayedStatement(StatementEnd):
         self.text: PreparedText | None = None
         self.text_profile: object = None
 
+    @property
+    def refused(self) -> bool:
+        """Whether Postgres did not take its Parse: then there is no such statement."""
+        return not self.body
+
+    def was_refused(self) -> None:
+        self.body = b""
+
     def told_parameters(self, body: bytes) -> None:
         """A ParameterDescription went to the client: these types are what it will send."""
         query = self.body[: self.body.index(0) + 1]

@@ -60,7 +60,7 @@ class Relay(Loan):
     async def parse(self, statement: RelayedStatement, begin: str | None) -> None:
         """A client's Parse, under whatever name: on the backend it is the unnamed statement."""
         backend = await self.begin(begin)
-        self._send(backend, _parse(b"", statement.body), replies.PARSE)
+        self._send(backend, _parse(b"", statement.body), replies.PARSE._replace(parses=statement))
         backend.unnamed = statement
 
     async def bind(

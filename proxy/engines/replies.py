@@ -12,7 +12,8 @@ class Reply(NamedTuple):
 
     ends: the frame types that end it; none for an answer of our own, `local`, that only waits for
     its turn. forward: whether the client sees it. collect: takes the bodies of DataRow frames.
-    text: the statement that a Parse or Close is about. describes: whose result a Describe tells.
+    text: the statement that a Parse or Close is about. describes: whose result a Describe tells. parses: whose
+    text a client's Parse brings.
     """
 
     ends: frozenset[int]
@@ -21,6 +22,7 @@ class Reply(NamedTuple):
     collect: list[bytes] | None = None
     text: PreparedText | None = None
     describes: RelayedStatement | None = None
+    parses: RelayedStatement | None = None
 
     def swallowed(self) -> Reply:
         return self._replace(forward=False)

@@ -225,3 +225,14 @@ def test_a_wrong_number_of_parameters_is_told_of_the_clients_own_statement(pool:
                 if name:
                     found = raw.exec_prepared(b"mine", [b"3"])
                     assert found.get_value(0, 0) == b"note 3"
+
+
+def test_what_postgres_refused_to_parse_is_no_statement(clients: list[Any]) -> None:
+    one = clients[0]
+    wrong = b"SELECT nosuch FROM hd_runtime.notes"
+    assert one.pgconn.prepare(b"wrong", wrong).error_field(67) == b"42703"
+    assert one.pgconn.exec_prepared(b"wrong", []).error_field(67) == b"26000"
+    assert one.pgconn.describe_prepared(b"wrong").error_field(67) == b"26000"
+    right = b"SELECT id FROM hd_runtime.notes WHERE id = 5"
+    assert one.pgconn.prepare(b"wrong", right).status == 1  # PGRES_COMMAND_OK
+    assert one.pgconn.exec_prepared(b"wrong", []).get_value(0, 0) == b"5"
