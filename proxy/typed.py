@@ -118,7 +118,7 @@ class Typed:
                 self._looked_at = stamp
             found |= looked
             known.update(looked)
-        decided = type_signs.decide(plan.typed_by, found.values())
+        decided = type_signs.decide(plan.typed_by or type_signs.NO_SIGNS, found.values())
         if len(known) > _KEPT or len(self._decided) > _KEPT:
             known.clear()
             self._decided.clear()

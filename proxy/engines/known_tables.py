@@ -84,9 +84,7 @@ class KnownTables:
                     self._missing = None
                 for name in names or ():
                     self._changed[name] = self._number
-                    self._under_way[name] -= 1
-                    if not self._under_way[name]:
-                        del self._under_way[name]
+                    self._leave(name)
             if self._all_under_way:
                 self._missing = None
                 return
@@ -114,9 +112,7 @@ class KnownTables:
                     self._missing = None
                 for name in names or ():
                     first.setdefault(name, number)
-                    self._under_way[name] -= 1
-                    if not self._under_way[name]:
-                        del self._under_way[name]
+                    self._leave(name)
             if self._all_under_way:
                 self._missing = None
                 return
@@ -130,6 +126,12 @@ class KnownTables:
                     as_before.add(key[1])
             if self._missing is not None:
                 self._missing = (self._missing | first.keys()) - as_before
+
+    def _leave(self, name: str) -> None:
+        """A change of the name is not under way any more."""
+        self._under_way[name] -= 1
+        if not self._under_way[name]:
+            del self._under_way[name]
 
     def _is_settled(self, name: str, since: int) -> bool:
         if self._all_under_way or self._all_changed > since:

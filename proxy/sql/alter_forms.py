@@ -90,13 +90,24 @@ class _Reading:
 
 def edited_by_words(text: str, piece: Slice) -> Statement | None:
     """The plan of a statement of one of the forms; None for all others."""
-    kind = "ALTER TABLE"
     edited = _altered(piece.tokens)
     if edited is None:
         return _restarted(text, piece) or _owned(text, piece)
     *places, name = edited.table
     schemas: list[str | None] = [*places[-1:]] or [None]
     schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
+    touched = tuple(Touched(schema, name, deep=True, views=True) for schema in schemas)
+    return _read_when_it_runs("ALTER TABLE", text, piece, edited, touched)
+
+
+def _read_when_it_runs(
+    kind: str,
+    text: str,
+    piece: Slice,
+    copies: Rebuilds | Restarts | Owns,
+    touched: tuple[Touched, ...] = (),
+) -> Statement:
+    """The plan of a statement that becomes others once it runs."""
     return Statement(
         Route.DUCKDB,
         kind,
@@ -106,8 +117,8 @@ def edited_by_words(text: str, piece: Slice) -> Statement | None:
         tag=kind,
         writes=True,
         ddl=True,
-        touched=tuple(Touched(schema, name, deep=True, views=True) for schema in schemas),
-        copies=edited,
+        touched=touched,
+        copies=copies,
     )
 
 
@@ -126,18 +137,7 @@ def _restarted(text: str, piece: Slice) -> Statement | None:
         number = reading.integer()
         if number is None or not reading.ended:
             return None
-    kind = "ALTER SEQUENCE"
-    return Statement(
-        Route.DUCKDB,
-        kind,
-        text[piece.start : piece.end],
-        piece.start,
-        sql="SELECT 1 LIMIT 0",
-        tag=kind,
-        writes=True,
-        ddl=True,
-        copies=Restarts(name, exists, number),
-    )
+    return _read_when_it_runs("ALTER SEQUENCE", text, piece, Restarts(name, exists, number))
 
 
 def _owned(text: str, piece: Slice) -> Statement | None:
@@ -154,19 +154,7 @@ def _owned(text: str, piece: Slice) -> Statement | None:
     )
     if sequence[-1].rstrip("0123456789") != f"{table[-1]}_{name}_seq":
         return None
-    kind = "ALTER SEQUENCE"
-    source = text[piece.start : piece.end]
-    return Statement(
-        Route.DUCKDB,
-        kind,
-        source,
-        piece.start,
-        sql="SELECT 1 LIMIT 0",
-        tag=kind,
-        writes=True,
-        ddl=True,
-        copies=Owns(sequence, tuple(table)),
-    )
+    return _read_when_it_runs("ALTER SEQUENCE", text, piece, Owns(sequence, tuple(table)))
 
 
 def _altered(tokens: list[Token]) -> Rebuilds | None:

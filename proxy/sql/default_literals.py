@@ -10,26 +10,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.postgres_literals import is_read, read_literal
+from proxy.sql.postgres_literals import NAMES, is_read, read_literal
 from proxy.sql.reading import position_of, write_duckdb
 from proxy.wire.types import duck_scalar
 
 _D = exp.DType
-_NAMES = {
-    _D.DATE: "date",
-    **dict.fromkeys((_D.TIMESTAMP, _D.TIMESTAMPNTZ), "timestamp"),
-    _D.TIMESTAMPTZ: "timestamptz",
-    _D.TIME: "time",
-    _D.INTERVAL: "interval",
-    _D.UUID: "uuid",
-    _D.BOOLEAN: "bool",
-    **dict.fromkeys((_D.VARBINARY, _D.BINARY), "bytea"),
-    _D.SMALLINT: "int2",
-    _D.INT: "int4",
-    _D.BIGINT: "int8",
-    _D.FLOAT: "float4",
-    _D.DOUBLE: "float8",
-}
+_NAMES = {**NAMES, _D.TIMESTAMPTZ: "timestamptz"}
 _READ = frozenset(("bool", "bytea", "interval", "timestamptz"))
 _WORDS = frozenset(("now", "today", "tomorrow", "yesterday"))
 """Texts that mean another moment whenever a statement runs."""

@@ -36,6 +36,22 @@ from proxy.wire.decoders.values import (
 from proxy.wire.params import TEXT, decode
 from proxy.wire.types import BY_NAME, BY_OID
 
+NAMES = {
+    exp.DType.DATE: "date",
+    **dict.fromkeys((exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ), "timestamp"),
+    exp.DType.TIME: "time",
+    exp.DType.INTERVAL: "interval",
+    exp.DType.UUID: "uuid",
+    exp.DType.BOOLEAN: "bool",
+    **dict.fromkeys((exp.DType.VARBINARY, exp.DType.BINARY), "bytea"),
+    exp.DType.SMALLINT: "int2",
+    exp.DType.INT: "int4",
+    exp.DType.BIGINT: "int8",
+    exp.DType.FLOAT: "float4",
+    exp.DType.DOUBLE: "float8",
+}
+"""Of types whose literals are read without more than their text: what Postgres calls them."""
+
 _DAY = 86_400_000_000  # microseconds
 _NOW = frozenset(("now", "today", "tomorrow", "yesterday"))
 _MOMENTS = frozenset(("date", "time", "timetz", "timestamp", "timestamptz"))

@@ -19,7 +19,7 @@ from proxy.sql.default_literals import typed
 from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array
-from proxy.sql.postgres_literals import literal_of, read_literal
+from proxy.sql.postgres_literals import NAMES, literal_of, read_literal
 from proxy.sql.reading import position_of
 
 _D = exp.DType
@@ -319,21 +319,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
 
 
 # What a literal is cast to and read as here; a literal of a zone waits for the session's.
-_LITERALS = {
-    _D.DATE: "date",
-    **dict.fromkeys((_D.TIMESTAMP, _D.TIMESTAMPNTZ), "timestamp"),
-    _D.TIME: "time",
-    _D.INTERVAL: "interval",
-    _D.UUID: "uuid",
-    _D.BOOLEAN: "bool",
-    **dict.fromkeys((_D.VARBINARY, _D.BINARY), "bytea"),
-    _D.SMALLINT: "int2",
-    _D.INT: "int4",
-    _D.BIGINT: "int8",
-    _D.FLOAT: "float4",
-    _D.DOUBLE: "float8",
-    _D.DECIMAL: "numeric",
-}
+_LITERALS = {**NAMES, _D.DECIMAL: "numeric"}
 
 
 def literal_cast(node: exp.Cast) -> exp.Expr | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
 from proxy.sql.definitions import Touched
@@ -12,8 +12,10 @@ from proxy.sql.federated import Relation
 from proxy.sql.liking import Likes
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.session_actions import SessionAction
-from proxy.sql.snowflake.type_signs import NO_SIGNS, Signs
 from proxy.sql.traces import Trace
+
+if TYPE_CHECKING:
+    from proxy.sql.snowflake.type_signs import Signs
 
 
 class Route(StrEnum):
@@ -113,6 +115,10 @@ Reads = Copies | Alters | Rebuilds | Drops | Likes | Owns | ReplacesView | Trunc
 """What a definition needs to know of what there is when it runs (`proxy.defining`)."""
 
 
+Deferred = Copies | Alters | Rebuilds | Drops | Likes | Owns | Restarts | ReplacesView | Truncates
+"""What becomes statements of DuckDB's once definitions have been read."""
+
+
 @dataclass(frozen=True, init=False)
 class Statement:
     """One statement of a message.
@@ -157,9 +163,7 @@ class Statement:
     parameters: int = 0
     refused: SqlError | None = None
     scalar: bool = False
-    copies: Copies | Alters | Rebuilds | Drops | Likes | Owns | ReplacesView | Truncates | None = (
-        None
-    )
+    copies: Deferred | None = None
     notice: str = ""
     cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
@@ -172,7 +176,7 @@ class Statement:
     asks_catalog: bool = True
     typed: bool = False
     typed_over: tuple[tuple[str, ...], ...] = ()
-    typed_by: Signs = NO_SIGNS
+    typed_by: Signs | None = None
     portable: bool = False
     overriding: bool = False
     setting: str = ""

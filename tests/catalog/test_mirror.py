@@ -103,13 +103,7 @@ def test_a_table_has_its_constraints_defaults_and_comments(
         ("made", "timestamp without time zone", False, "now()", None),
         ("t", "text", False, "'it''s'::text", None),
         ("u", "uuid", False, "gen_random_uuid()", None),
-        (
-            "list",
-            "integer[]",
-            False,
-            "(hatidata_catalog.duckdb('main.list_value(1, 2)'::text))::integer[]",
-            None,
-        ),
+        ("list", "integer[]", False, "'{1,2}'::integer[]", None),
         ("price", "numeric(8,2)", False, "1.5", None),
     ]
     assert keys(duckdb_dialect, "parent") == [

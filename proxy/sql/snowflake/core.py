@@ -222,13 +222,18 @@ def _is_source(name: exp.Identifier, column: exp.Column) -> bool:
 
 
 _read_as_number = NODES[exp.Ceil]
+_ZERO = exp.cast(exp.Literal.number(0), exp.DataType.build("DECIMAL(1, 0)"))
 
 
 @node(exp.Ceil, exp.Floor)
 def _to_digits(call: exp.Ceil | exp.Floor) -> exp.Expr | None:
-    """CEIL(x, 2): DuckDB has no second argument. Of a NUMBER it is exact."""
+    """CEIL and FLOOR of a NUMBER are exact. CEIL(x, 2): DuckDB has no second argument."""
     _read_as_number(call)
     digits = call.args.get("decimals")
+    if digits is None and not isinstance(call.this, exp.Literal):
+        # A whole number would be made a DOUBLE.
+        exact = exp.Add(this=exp.Paren(this=call.this), expression=_ZERO.copy())
+        return call.__class__(this=exact)
     size = digits.this if isinstance(digits, exp.Neg) else digits
     if not isinstance(size, exp.Literal) or not size.this.isdecimal() or len(size.this) > 2:
         return None
