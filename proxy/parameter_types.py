@@ -157,8 +157,8 @@ def relation_columns(duck: DuckSession, relation: inference.Relation) -> inferen
 def written_columns(duck: DuckSession, relation: inference.Relation) -> inference.Columns | None:
     """Blocks. As `relation_columns`, with what else is declared of a table's columns."""
     columns = relation_columns(duck, relation)
-    if columns is None:
-        return None
+    if columns is None or isinstance(relation, Called):
+        return columns
     kinds = {name.lower(): kind.id for name, kind in columns}
     digits = digits_kept(duck, relation, columns)
     whole = not _WHOLE.isdisjoint(kinds.values())

@@ -56,7 +56,7 @@ from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relat
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
-from proxy.sql.written_columns import target_of
+from proxy.sql.written_columns import path_of, target_of
 
 _PARSED_STARTS = name_set(
     """
@@ -211,7 +211,10 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
         if signs is not None:
-            more["typed_over"], more["typed_by"] = relations_of(nodes), signs
+            over = relations_of(nodes)
+            if (target := target_of(tree)) is not None and (path := path_of(target)) not in over:
+                over = (*over, path)
+            more["typed_over"], more["typed_by"] = over, signs
         if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):
             more["overriding"] = True
             if given == "USER" and refused is None:

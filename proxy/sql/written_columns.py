@@ -131,7 +131,7 @@ class _Writing:
         width = max(len(one.expressions) for one in tuples)
         into = into[:width]
         for name, *items in zip(into, *(one.expressions for one in tuples), strict=False):
-            if not given and not all(map(_is_default, items)):
+            if not given and not all(map(is_default, items)):
                 self._check_generated(name)
         for one in tuples:
             for index, (name, item) in enumerate(zip(into, one.expressions, strict=False)):
@@ -201,7 +201,7 @@ class _Writing:
                 self._several(to, value)
                 continue
             name = to.name.lower()
-            if not _is_default(value):
+            if not is_default(value):
                 self._check_updated(name)
             if (made := self._value(name, value)) is not None:
                 one.set("expression", made)
@@ -211,7 +211,7 @@ class _Writing:
         items = value.expressions if isinstance(value, exp.Tuple) else []
         for index, name in enumerate(names):
             item = items[index] if index < len(items) else None
-            if item is None or not _is_default(item):
+            if item is None or not is_default(item):
                 self._check_updated(name)
             if item is not None and (made := self._value(name, item)) is not None:
                 value.set("expressions", made, index=index)
@@ -231,7 +231,7 @@ class _Writing:
         row = then.expression
         into = into[: len(row.expressions)]
         for index, (name, item) in enumerate(zip(into, row.expressions, strict=False)):
-            if not _is_default(item):
+            if not is_default(item):
                 self._check_generated(name)
             if (made := self._value(name, item)) is not None:
                 row.set("expressions", made, index=index)
@@ -251,7 +251,7 @@ class _Writing:
 
     def _value(self, name: str, value: exp.Expr) -> exp.Expr | None:
         """What stands in a value's place; None for itself."""
-        if _is_default(value):
+        if is_default(value):
             if isinstance(value, exp.Column):  # read as one of that name
                 self.changed = True
                 if not self._rounds(name) or self._declared[name].default is None:
@@ -304,7 +304,7 @@ class _Writing:
 _ALWAYS = 'Column "{}" is an identity column defined as GENERATED ALWAYS.'
 
 
-def _is_default(value: exp.Expr) -> bool:
+def is_default(value: exp.Expr) -> bool:
     """Whether a value is the word DEFAULT, which DuckDB's grammar reads as a column in some places."""
     if isinstance(value, exp.Var):
         return value.name.upper() == "DEFAULT"

@@ -58,7 +58,7 @@ ANSWERS: list[tuple[str, Any]] = [
     ("select avg(x) from (values (1),(2),(2)) t(x)", D("1.666667")),
     ("select avg(distinct x) from (values (1),(2),(2)) t(x)", D("1.500000")),
     ("select avg(x) from (values (1)) t(x) where x > 1", None),
-    ("select avg(x) over (partition by 1) from (values (1.5)) t(x)", D("1.5000000")),
+    ("select avg(x) over (partition by 1) from (values (1.5)) t(x)", D("1.5000")),
     # Integers are NUMBER(38, 0): literals do not overflow at 32 bits.
     ("select 1000000 * 1000000", 10**12),
     ("select 2147483647 + 1", 2**31),

@@ -21,6 +21,7 @@ from proxy.sql.reading import write_duckdb
 from proxy.sql.snowflake.coercions import Coercions
 from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.types import cast_to
+from proxy.sql.written_columns import is_default
 
 _D = exp.DType
 _CASTS = {
@@ -71,6 +72,8 @@ class Assigning(Coercions):
         """Snowflake casts what it can: a text, and what may be one."""
         value = bare(value)
         if value is None or isinstance(value, _NO_TEXTS) or kind not in _CASTS:
+            return
+        if is_default(value):
             return
         if self._known(value) in (None, "text") and not holds_aggregate(value):
             self._written.append((value, kind))
