@@ -21,6 +21,7 @@ from proxy.dependents import (
     check_type,
     described,
     drop_view,
+    keys_depend,
     refusal,
     view_with_column,
     views_over,
@@ -157,17 +158,13 @@ def _keys_that_go(
         columns = table.key_of(edit.name)
         if columns is None:
             continue
-        keys = table.own_keys_to(columns)
-        others = keys_to(duck, meant, columns=columns)
-        if not edit.cascades and (keys or others):
+        own = table.own_keys_to(columns)
+        keys = [*((one, meant) for one in own), *keys_to(duck, meant, columns=columns)]
+        if not edit.cascades and keys:
             name, of = name_as_needed(edit.name), described(duck, meant)
-            lines = [
-                f"constraint {name_as_needed(key)} on {described(duck, other)} depends on index {name}"
-                for key, other in [*((one, meant) for one in keys), *others]
-            ]
-            raise refusal(f"constraint {name} on {of}", lines)
-        table.without(keys)
-        found += [*((one, meant) for one in keys), *others]
+            raise refusal(f"constraint {name} on {of}", keys_depend(duck, keys, f"index {name}"))
+        table.without(own)
+        found += keys
     return found
 
 

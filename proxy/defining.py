@@ -15,7 +15,6 @@ from __future__ import annotations
 import itertools
 import secrets
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
@@ -24,8 +23,6 @@ from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
 from proxy.dependents import check_free, notice, views_over, views_renamed
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
-from proxy.engines.duck_texts import called_sequence, is_own
-from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.liking import made_like
 from proxy.replaced_views import check_columns
@@ -234,26 +231,14 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         if meant is not None and meant.kind == "v":
             check_free(duck, meant, [])
         return None
-    try:
-        columns = duck.run(
-            "SELECT name, dflt_value FROM pragma_table_info"
-            f"({literal(quoted(*name))}) WHERE starts_with(dflt_value, 'nextval(')"
-        )
-    except DuckError:
-        return None  # there is none
     meant = duck.means(name)
     if meant is None or meant.kind != "r":
         return None
     if plan.copies.restricts:
         check_free(duck, meant, keys_to(duck, meant))
-    made, sequences = [plan.sql], list[tuple[str, str]]()
-    defaults_of = partial(duck.counting_defaults, meant.database, meant.schema)
-    for column, default in columns:
-        sequence = called_sequence(default)
-        if sequence is not None and is_own(sequence[-1], meant.name, column, defaults_of):
-            made.append(f"DROP SEQUENCE IF EXISTS {quoted(*sequence)}")
-            sequences.append((meant.schema, sequence[-1]))
-    drops = Altering(made, tuple(sequences))
+    own = duck.own_sequences(meant)
+    made = [plan.sql, *(f"DROP SEQUENCE IF EXISTS {quoted(*sequence)}" for sequence in own)]
+    drops = Altering(made, tuple((meant.schema, sequence[-1]) for sequence in own))
     if DUCKDB.own_tokens(plan.sql)[-1].text.upper() == "CASCADE":
         drops = dropped(duck, meant, drops)
         if plan.copies.cascades:

@@ -153,10 +153,7 @@ def check_free(
     views = views_over(duck, meant, column)
     if keys or views:
         what = described(duck, meant, column)
-        lines = [
-            f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
-            for name, table in keys
-        ]
+        lines = keys_depend(duck, keys, what)
         lines += [depends(duck, one) for one in views]
         raise refusal(what, lines)
 
@@ -183,6 +180,14 @@ def refusal_of_several(refused: Sequence[SqlError]) -> SqlError:
     detail = "\n".join(dict.fromkeys(lines))
     message = "cannot drop desired object(s) because other objects depend on them"
     return SqlError("2BP01", message, detail=detail, hint=HINT)
+
+
+def keys_depend(duck: DuckSession, keys: Sequence[tuple[str, Meant]], what: str) -> list[str]:
+    """... of foreign keys: their names, and whose they are."""
+    return [
+        f"constraint {name_as_needed(name)} on {described(duck, table)} depends on {what}"
+        for name, table in keys
+    ]
 
 
 def depends(duck: DuckSession, one: View) -> str:

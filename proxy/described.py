@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from proxy.engines.duck import DuckSession
-from proxy.sql.digits import may_round
+from proxy.sql.digits import MOMENTS, may_round
 from proxy.sql.lengths import OWN, Declared, Lengths
 from proxy.wire.types import DuckType
 
@@ -92,10 +92,7 @@ def _is_text(column: tuple[str, DuckType]) -> bool:
 
 
 def _is_moment(column: tuple[str, DuckType]) -> bool:
-    return column[1].id in _MOMENTS
-
-
-_MOMENTS = frozenset(("TIMESTAMP", "TIMESTAMP_TZ", "TIME"))
+    return column[1].id in MOMENTS
 
 
 def _may_be_sized(column: tuple[str, DuckType]) -> bool:

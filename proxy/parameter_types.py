@@ -22,7 +22,7 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.long_texts import is_long
 from proxy.sql import inference
-from proxy.sql.digits import MOST
+from proxy.sql.digits import MOMENTS, MOST
 from proxy.sql.identities import ALWAYS
 from proxy.sql.inference.names import Called
 from proxy.sql.lengths import OWN, length_of, modifier_of, moment_of
@@ -201,7 +201,7 @@ def digits_kept(
     duck: DuckSession, relation: inference.Relation, columns: inference.Columns
 ) -> dict[str, int]:
     """Blocks. The digits of a second that columns of a table keep, by folded name, where not all are."""
-    if not any(kind.id in _MOMENTS for _, kind in columns):
+    if not any(kind.id in MOMENTS for _, kind in columns):
         return {}
     checks = duck.declared().checks
     named = [(path, column, text) for path, column, text in checks if "epoch_us" in text]
@@ -215,7 +215,6 @@ def digits_kept(
     return found
 
 
-_MOMENTS = frozenset(("TIMESTAMP", "TIMESTAMP_TZ", "TIME"))
 _WHOLE = frozenset(("SMALLINT", "INTEGER", "BIGINT"))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 
 if TYPE_CHECKING:
     from proxy.scope import Name
@@ -67,8 +68,8 @@ def told(error: SqlError) -> dict[str, str]:
     """
     known = dict(_KNOWN.get(error.sqlstate, {}))
     if isinstance(error, ScriptError):
-        message = error.declared.message.replace("'", "''")
-        known = {"sqlcode": str(error.declared.number), "sqlerrm": f"'{message}'"}
+        declared = error.declared
+        known = {"sqlcode": str(declared.number), "sqlerrm": literal(declared.message)}
         known["sqlstate"] = "'P0001'"
     if getattr(error, "from_procedure", False):
         known.pop("sqlerrm", None)

@@ -366,8 +366,7 @@ class Script(Calls):
         # What one side has more than the other is left alone.
         for target, (column, _) in zip(statement.into, cursor.columns, strict=False):
             name = self.scope.get(target, "value")
-            quoted = column.replace('"', '""')
-            row = f'SELECT "{quoted}" FROM {cursor.table} WHERE rowid = {cursor.at}'
+            row = f"SELECT {quoted(column)} FROM {cursor.table} WHERE rowid = {cursor.at}"
             await self._take(name, row)
         cursor.at += 1
 
@@ -457,9 +456,8 @@ class Script(Calls):
         if rows > 1:
             raise SqlError("21000", "SELECT INTO gave more than one row")
         for target, (column, _) in zip(statement.into, columns, strict=True):
-            quoted = column.replace('"', '""')
             name = self.scope.get(target, "value")
-            await self._take(name, f'SELECT "{quoted}" FROM {table} WHERE rowid = 0')
+            await self._take(name, f"SELECT {quoted(column)} FROM {table} WHERE rowid = 0")
 
     async def _null(self, statement: s.Null) -> None:
         pass

@@ -10,41 +10,35 @@ to by one that keeps its rows.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from proxy.altered_tables import Altering, referring_tables
 from proxy.engines.duck_names import Meant
-from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
 from proxy.set_sequences import restarted
-from proxy.sql.quoting import literal, quoted
+from proxy.sql.quoting import quoted
 from proxy.sql.statement import Truncates
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
 
 CASCADES = "truncate cascades to table"
-_DEFAULTS = """
-SELECT name, dflt_value FROM pragma_table_info({name}) WHERE starts_with(dflt_value, 'nextval(')
-"""
 
 
 def truncated(duck: DuckSession, plan: Truncates) -> Altering:
     """Blocks. DuckDB's statements, and what goes beside."""
     named = list(dict.fromkeys(_table(duck, name) for name in plan.tables))
-    tables, more = list(named), list[Meant]()
-    for one in named:
-        for other in referring_tables(duck, one):
-            if other in tables:
-                continue
-            if not plan.cascades:
-                raise _referred(duck, named)
-            tables.append(other)
-            more.append(other)
-    anew = [one for one in tables if referring_tables(duck, one)]
-    together = _in_order(duck, anew)
+    referring = {one: referring_tables(duck, one) for one in named}
+    found = dict.fromkeys(chain.from_iterable(referring.values()))
+    more = [other for other in found if other not in referring]
+    if more and not plan.cascades:
+        raise _referred(duck, named)
+    tables = [*named, *more]
+    referring |= {one: referring_tables(duck, one) for one in more}
+    together = _each(*([one, *others] for one, others in referring.items() if others))
     statements = [_without_rows(one) for one in tables if one not in together]
     made = [Table(duck, one) for one in together]
     statements += [f"DROP TABLE {quoted(*one[:3])}" for one in reversed(together)]
@@ -82,15 +76,13 @@ def _referred(duck: DuckSession, named: list[Meant]) -> SqlError:
     return SqlError("0A000", "cannot truncate a table referenced in a foreign key constraint")
 
 
-def _in_order(duck: DuckSession, anew: list[Meant]) -> list[Meant]:
-    """The tables that are referred to, and those that refer to them, each after what it refers to."""
+def _each(*lists: Iterable[Meant]) -> list[Meant]:
+    """The tables of all lists, each after those before it in any of them."""
     found: dict[Meant, None] = {}
-    for one in anew:
-        if one not in found:
+    for some in lists:
+        for one in some:
+            found.pop(one, None)
             found[one] = None
-        for other in referring_tables(duck, one):
-            found.pop(other, None)
-            found[other] = None
     return list(found)
 
 
@@ -100,12 +92,6 @@ def _without_rows(one: Meant) -> str:
 
 def _sequences(duck: DuckSession, table: Meant) -> list[Meant]:
     """Those that were made for its columns."""
-    found = []
-    defaults_of = partial(duck.counting_defaults, table.database, table.schema)
-    for column, default in duck.run(_DEFAULTS.format(name=literal(quoted(*table[:3])))):
-        called = called_sequence(default)
-        if called is not None and is_own(called[-1], table.name, column, defaults_of):
-            where = table.schema if len(called) < 2 else called[-2]
-            meant = duck.means((table.database, where, called[-1]))
-            found += [meant] if meant is not None and meant.kind == "S" else []
-    return found
+    places = [(table.schema, *one)[-2:] for one in duck.own_sequences(table)]
+    found = [duck.means((table.database, *place)) for place in places]
+    return [meant for meant in found if meant is not None and meant.kind == "S"]

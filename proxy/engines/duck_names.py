@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from proxy.engines import duckdb_c
@@ -16,6 +17,7 @@ from proxy.engines.declarations import Declared as Told
 from proxy.engines.declarations import Key, read_told, referring
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_declared import read_declared
+from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.freshness import Stamp, Watch
 from proxy.sql.lengths import Declared
 from proxy.sql.quoting import literal, quoted
@@ -161,14 +163,26 @@ class DuckNames:
     def counting_defaults(self, database: str, schema: str, table: str) -> list[str]:
         """Blocks. The defaults of a table's columns that call a sequence; none where there is no table."""
         meant = self.means((database, schema, table))
-        if meant is None or meant.kind != "r":
+        return [default for _, default in self._counting(meant)] if meant is not None else []
+
+    def own_sequences(self, table: Meant) -> list[tuple[str, ...]]:
+        """Blocks. Those that were made for a table's columns, by the parts of the names that these call."""
+        defaults_of = partial(self.counting_defaults, table.database, table.schema)
+        called = [(column, called_sequence(text)) for column, text in self._counting(table)]
+        return [
+            sequence
+            for column, sequence in called
+            if sequence is not None and is_own(sequence[-1], table.name, column, defaults_of)
+        ]
+
+    def _counting(self, meant: Meant) -> list[tuple[str, str]]:
+        """The columns of a table whose defaults call a sequence, and these."""
+        if meant.kind != "r":
             return []
-        name = literal(quoted(*meant[:3]))
-        rows = self.run(
-            f"SELECT dflt_value FROM pragma_table_info({name}) "
+        return self.run(
+            f"SELECT name, dflt_value FROM pragma_table_info({literal(quoted(*meant[:3]))}) "
             "WHERE starts_with(dflt_value, 'nextval(')"
         )
-        return [default for (default,) in rows]
 
     def referring(self, schema: str, name: str) -> list[str]:
         """Blocks. The tables with foreign keys that refer to one of the database that is kept."""

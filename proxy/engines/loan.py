@@ -287,14 +287,24 @@ class Loan:
 
     def _let_go(self) -> None:
         """Gives the backend back as it is."""
-        backend, self._backend = self._backend, None
-        self.in_transaction = self._unsynced = self._set_inside = self.pinned = (
-            self._irreplaceable
-        ) = False
-        self.trace = Trace.NOTHING
+        backend = self._forgotten()
         if backend is not None and self.pool is not None:
             self.pool.counters.exchanges += 1
             self.pool.give_back(backend)
+
+    def _close_backend(self) -> None:
+        """Ends the backend instead of giving it back."""
+        backend = self._forgotten()
+        if backend is not None and self.pool is not None:
+            self.pool.drop(backend)
+
+    def _forgotten(self) -> Backend | None:
+        """The backend, which is not this session's any more; with all that was known of it."""
+        backend, self._backend = self._backend, None
+        self.in_transaction = self._unsynced = self._set_inside = False
+        self.pinned = self._irreplaceable = False
+        self.trace = Trace.NOTHING
+        return backend
 
     @property
     def asking(self) -> asyncio.Task[None] | None:
@@ -347,16 +357,6 @@ class Loan:
             self._on_settings(changed)
             self.known_profile = None
             backend.profile = None
-
-    def _close_backend(self) -> None:
-        """Ends the backend instead of giving it back."""
-        backend, self._backend = self._backend, None
-        self.in_transaction = self._unsynced = self._set_inside = self.pinned = (
-            self._irreplaceable
-        ) = False
-        self.trace = Trace.NOTHING
-        if backend is not None and self.pool is not None:
-            self.pool.drop(backend)
 
     # --- from outside ----------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ _DUCK = {
 }
 """What Postgres calls them, and how a tree does."""
 
+MOMENTS = frozenset(("TIMESTAMP", "TIMESTAMP_TZ", "TIME"))
+"""DuckDB's names of the same."""
+
 OIDS = frozenset((1083, 1114, 1184))
 """Postgres's, of the types that may say their digits; the number is their modifier."""
 

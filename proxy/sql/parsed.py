@@ -100,7 +100,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     rewritten = dialect.transpile and dialect.name != "duckdb"
     is_snowflakes = rewritten and dialect.name == "snowflake"
     numbered = grammar.name == "snowflake" and "$" in source
-    signs, sets = None, ""
+    signs, target, sets = None, None, ""
     kind, tag = kind_and_tag(tree)
     try:
         if numbered:
@@ -128,10 +128,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             settled.needs.add("role")
         scalar = is_scalar(nodes)
         typed = rewritten and (writes_texts if is_snowflakes else needs_types)(tree, nodes)
-        if is_snowflakes and not typed and may_compare(tree, nodes):
-            typed, signs = True, None if makes_variants(nodes) else signs_of(nodes)
-        elif is_snowflakes and not typed and target_of(tree) is not None:
-            typed, signs = True, NO_SIGNS
+        if is_snowflakes and not typed:
+            target, compares = target_of(tree), may_compare(tree, nodes)
+            typed = compares or target is not None
+            if typed and not (compares and makes_variants(nodes)):
+                signs = signs_of(nodes) if compares else NO_SIGNS
+                signs = signs if target is None else replace(signs, writes=True)
         setting = calls_to_set(tree, nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB, sets=bool(setting))
         engine, refused = decide(facts)
@@ -212,7 +214,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["typed"] = True
         if signs is not None:
             over = relations_of(nodes)
-            if (target := target_of(tree)) is not None and (path := path_of(target)) not in over:
+            if target is not None and (path := path_of(target)) not in over:
                 over = (*over, path)
             more["typed_over"], more["typed_by"] = over, signs
         if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):

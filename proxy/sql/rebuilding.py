@@ -12,7 +12,7 @@ DEFERRABLE is checked at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -388,7 +388,7 @@ class _Reading:
             checks = [one.args["kind"] for one in made.args.get("constraints") or ()]
             kind = write_duckdb(made.args["kind"])
             using = said.get("using")
-            digits = next((found for one in checks if (found := _kept_digits(one, name))), None)
+            digits = _digits_kept(checks, name)
             current: exp.Expr = exp.column(name, quoted=True)
             if isinstance(using, exp.Expr):
                 query = exp.select(using.copy()).from_(self.table.copy())
@@ -396,7 +396,7 @@ class _Reading:
                 current = rewritten.expressions[0].unalias()
             value = write_duckdb(current)
             if digits is not None:
-                value = write_duckdb(rounded(current, made.args["kind"].copy(), digits[0]))
+                value = write_duckdb(rounded(current, made.args["kind"].copy(), digits))
             elif not isinstance(using, exp.Expr):
                 value = f"CAST({value} AS {kind})"
             return [SetType(name, kind, tuple(map(write_duckdb, checks)), value)]
@@ -424,18 +424,18 @@ def _rounded_default(column: exp.Expr) -> str:
     """The default of a column of DuckDB's that keeps few digits of a second, with so many; '' without."""
     name, kind = folded(column.this), column.args.get("kind")
     constraints = [one.args["kind"] for one in column.args.get("constraints") or ()]
-    digits = next((found for one in constraints if (found := _kept_digits(one, name))), None)
+    digits = _digits_kept(constraints, name)
     defaults = [one.this for one in constraints if isinstance(one, exp.DefaultColumnConstraint)]
     if digits is None or not defaults or not isinstance(kind, exp.DataType):
         return ""
-    return write_duckdb(rounded(defaults[0].copy(), kind.copy(), digits[0]))
+    return write_duckdb(rounded(defaults[0].copy(), kind.copy(), digits))
 
 
-def _kept_digits(check: exp.Expr, column: str) -> tuple[int] | None:
-    """The digits of a second that a check of a column's definition keeps."""
-    about = check.this if isinstance(check, exp.CheckColumnConstraint) else None
-    digits = checked_digits(about, column) if about is not None else None
-    return None if digits is None else (digits,)
+def _digits_kept(constraints: Iterable[exp.Expr], column: str) -> int | None:
+    """The digits of a second that the checks of a column's definition keep; None for all."""
+    checks = (one.this for one in constraints if isinstance(one, exp.CheckColumnConstraint))
+    kept = (checked_digits(check, column) for check in checks)
+    return next((digits for digits in kept if digits is not None), None)
 
 
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "NOT DEFERRABLE", "INITIALLY IMMEDIATE"})

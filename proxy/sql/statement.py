@@ -111,12 +111,8 @@ class ReplacesView:
     temporary: bool
 
 
-Reads = Copies | Alters | Rebuilds | Drops | Likes | Owns | ReplacesView | Truncates | Restarts
-"""What a definition needs to know of what there is when it runs (`proxy.defining`)."""
-
-
 Deferred = Copies | Alters | Rebuilds | Drops | Likes | Owns | Restarts | ReplacesView | Truncates
-"""What becomes statements of DuckDB's once definitions have been read."""
+"""What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.defining`)."""
 
 
 @dataclass(frozen=True, init=False)

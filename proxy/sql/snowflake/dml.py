@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.snowflake.registry import node, unsupported
+from proxy.sql.written_columns import is_default
 
 
 def _unqualify(assignments: list[exp.Expr]) -> None:
@@ -116,17 +117,13 @@ def _into(insert: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
     query = exp.Select(expressions=[exp.Star()])
     if values is not None:
         rows = values.expressions
-        if len(rows) != 1 or any(map(_is_default, _row(rows[0]))):
+        if len(rows) != 1 or any(map(is_default, _row(rows[0]))):
             raise unsupported("DEFAULT in a multi-table INSERT", insert)
         query = exp.Select(expressions=[value.copy() for value in _row(rows[0])])
     query = query.from_(exp.to_table(ROWS), copy=False)
     if condition is not None:
         query = query.where(condition, copy=False)
     return exp.Insert(this=insert.this.copy(), expression=query)
-
-
-def _is_default(value: exp.Expr) -> bool:
-    return isinstance(value, exp.Var) and value.name.upper() == "DEFAULT"
 
 
 def _row(row: exp.Expr) -> list[exp.Expr]:

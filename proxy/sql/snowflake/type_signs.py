@@ -35,6 +35,7 @@ class Signs:
     """pairs: columns compared for equality. aliases: names that columns get. united: it has UNION or its kin.
 
     chosen: it has CASE, COALESCE or their kin. called: it calls what may be a client's function. products, quotients: how many of each it has.
+    writes: into a table.
     """
 
     pairs: frozenset[Pair] = frozenset()
@@ -44,6 +45,7 @@ class Signs:
     called: bool = False
     products: int = 0
     quotients: int = 0
+    writes: bool = False
 
 
 NO_SIGNS = Signs()
@@ -53,12 +55,13 @@ NO_SIGNS = Signs()
 class Columns:
     """What of a relation's columns decides: names, and digits.
 
-    kinds: 'text', 'number' or '' by name. decisive: it has VARIANTs or BINARYs, or times that are rounded. scale, width: the most
-    digits behind the point, and in all, of a DECIMAL; 0 without one.
+    kinds: 'text', 'number' or '' by name. decisive: it has VARIANTs or BINARYs. rounded: it has times that are,
+    once written. scale, width: the most digits behind the point, and in all, of a DECIMAL; 0 without one.
     """
 
     kinds: Mapping[str, str]
     decisive: bool
+    rounded: bool
     scale: int
     width: int
 
@@ -68,20 +71,22 @@ def columns_of(columns: Iterable[tuple[str, DuckType]], *, rounded: bool = False
     second than are given.
     """
     kinds = {}
-    decisive, scale, width = rounded, 0, 0
+    decisive, scale, width = False, 0, 0
     for name, kind in columns:
         decisive = decisive or kind.is_document or kind.id == "BLOB"
         text = "text" if kind.id == "VARCHAR" else ""
         kinds[name.lower()] = "number" if kind.id in _NUMBERS else text
         if kind.id == "DECIMAL":
             scale, width = max(scale, kind.scale), max(width, kind.width)
-    return Columns(kinds, decisive, scale, width)
+    return Columns(kinds, decisive, rounded, scale, width)
 
 
 def decide(signs: Signs, relations: Iterable[Columns]) -> bool:
     """Whether the types of a statement over these relations may change what it means."""
     known = list(relations)
     if signs.united or signs.called or any(one.decisive for one in known):
+        return True
+    if signs.writes and any(one.rounded for one in known):
         return True
     if signs.chosen and any(one.width >= _WIDE for one in known):
         return True
