@@ -20,7 +20,7 @@ from proxy.dependents import (
     check_free,
     check_type,
     described,
-    drop_view,
+    drops_of,
     keys_depend,
     refusal,
     view_with_column,
@@ -33,7 +33,8 @@ from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
-from proxy.sql.quoting import name_as_needed
+from proxy.sql.materialized import query_name
+from proxy.sql.quoting import name_as_needed, quoted
 from proxy.sql.rebuilding import Rebuilds
 from proxy.table_parts import indexes_of
 
@@ -55,9 +56,18 @@ class Altering:
     def with_views(self, duck: DuckSession, views: Sequence[View]) -> Altering:
         """... after the views, each after what it reads, have been dropped. Blocks."""
         return Altering(
-            [*(drop_view(one.view) for one in reversed(views)), *self.statements],
+            [*(sql for one in reversed(views) for sql in drops_of(one.view)), *self.statements],
             (*self.beside, *((one.view.schema, one.view.name) for one in views)),
             (*self.gone, *(described(duck, one.view) for one in views)),
+        )
+
+    def with_query(self, meant: Meant, new: str) -> Altering:
+        """... of a materialized view that gets a new name, and the view of its query with it."""
+        old = query_name(meant.name)
+        statement = f"ALTER VIEW {quoted(*meant[:2], old)} RENAME TO {quoted(query_name(new))}"
+        names = ((meant.schema, old), (meant.schema, query_name(new)))
+        return replace(
+            self, statements=[*self.statements, statement], beside=(*self.beside, *names)
         )
 
     def followed(self, views: Sequence[tuple[Meant, list[str]]]) -> Altering:

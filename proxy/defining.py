@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
-from proxy.dependents import check_free, notice, views_over, views_renamed
+from proxy.dependents import check_free, is_materialized, notice, views_over, views_renamed
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
 from proxy.liking import made_like
+from proxy.materialized import check_table
 from proxy.replaced_views import check_columns
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
@@ -206,6 +207,8 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         made: Altering | None = Altering([alters.of_view])
     else:
         made = renamed(duck, meant, alters.new, plan.sql)
+        if is_materialized(duck, meant):
+            made = (made or Altering([plan.sql])).with_query(meant, alters.new)
     followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []
     if not followed:
         return made
@@ -234,6 +237,7 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     meant = duck.means(name)
     if meant is None or meant.kind != "r":
         return None
+    check_table(duck, meant)
     if plan.copies.restricts:
         check_free(duck, meant, keys_to(duck, meant))
     own = duck.own_sequences(meant)

@@ -42,3 +42,14 @@ CREATE OR REPLACE FUNCTION pg_catalog.pg_table_is_visible(oid) RETURNS boolean L
 AS 'SELECT hatidata_catalog._table_is_visible($1) AND hatidata_catalog.meant_by_name($1)';
 
 GRANT EXECUTE ON FUNCTION hatidata_catalog._table_is_visible(oid), hatidata_catalog.meant_by_name(oid) TO PUBLIC;
+
+-- A mirrored materialized view has its rows in DuckDB.
+CREATE OR REPLACE FUNCTION hatidata_catalog._populated(p_relid oid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('allow_system_table_mods', 'on', true);
+    UPDATE pg_catalog.pg_class SET relispopulated = true WHERE oid = p_relid;
+    PERFORM set_config('allow_system_table_mods', 'off', true);
+END
+$$;
+REVOKE ALL ON FUNCTION hatidata_catalog._populated(oid) FROM PUBLIC;
