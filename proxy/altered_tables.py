@@ -46,12 +46,13 @@ if TYPE_CHECKING:
 class Altering:
     """What alters a table in DuckDB. beside: (schema, name) of other tables that are made anew.
 
-    gone: what is dropped beside it, each as in 'view v'.
+    gone: what is dropped beside it, each as in 'view v'. following: views that are to follow it.
     """
 
     statements: list[str]
     beside: tuple[tuple[str, str], ...] = ()
     gone: tuple[str, ...] = ()
+    following: tuple[tuple[Meant, list[str]], ...] = ()
 
     def with_views(self, duck: DuckSession, views: Sequence[View]) -> Altering:
         """... after the views, each after what it reads, have been dropped. Blocks."""

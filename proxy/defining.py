@@ -24,6 +24,7 @@ from proxy.dependents import check_free, is_materialized, notice, views_over, vi
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
+from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
 from proxy.materialized import check_table
 from proxy.replaced_views import check_columns
@@ -115,10 +116,16 @@ async def copied(session: Session, plan: Statement) -> Statement:
     """
     if plan.copies is None:
         return plan
+    drops = isinstance(plan.copies, Drops) and plan.copies.cascades
+    if drops:
+        await session.services.claims.wait(session)
     made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
     if made is None:
         return plan
     if isinstance(made, Altering):
+        if drops:
+            claim_dropped(session, made.beside)
+        made = made.followed(await free_to_follow(session, made.following))
         beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
         anew = isinstance(plan.copies, Rebuilds)  # all of it may come out otherwise
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
@@ -212,7 +219,7 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []
     if not followed:
         return made
-    return (made or Altering([plan.sql])).followed(followed)
+    return replace(made or Altering([plan.sql]), following=tuple(followed))
 
 
 def _rebuilt(duck: DuckSession, plan: Statement) -> Altering | None:

@@ -122,9 +122,7 @@ class MaterializedViews:
             if not action.cascades:
                 await self._session.on_duck(self._check_free, meant)
             await self._run(f"DROP VIEW {_query(meant)}")
-            await self._run(
-                f"DROP TABLE {_written(meant)}{' CASCADE' if action.cascades else ''}"
-            )
+            await self._run(f"DROP TABLE {_written(meant)}{' CASCADE' if action.cascades else ''}")
         return Outcome("DROP MATERIALIZED VIEW")
 
     def _check_free(self, meant: Meant) -> None:

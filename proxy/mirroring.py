@@ -308,6 +308,14 @@ class SessionMirror:
         change, self._change = self._change or self._mirror.changes.begin(), None
         await self._mirror.sync(targets, change)
 
+    def has_touched(self, name: str) -> bool:
+        """Whether the open block has defined something of this name."""
+        folded = name.casefold()
+        return any(
+            folded in (one.casefold() for one in (target.name, target.renamed) if one)
+            for target in (*self._pending, *self._mirrored)
+        )
+
     def failed(self) -> None:
         """A statement has failed: what it was about to change does not come."""
         self._begun = []

@@ -235,6 +235,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.services.claims.release(self)
         await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
 
@@ -427,6 +428,7 @@ class Session:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
 
     async def _block_ended(self, committed: bool, half: bool) -> None:
+        await self.services.claims.release(self)
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
 
