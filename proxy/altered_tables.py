@@ -26,6 +26,7 @@ from proxy.dependents import (
     view_with_column,
     views_over,
     views_with_column,
+    views_without_columns,
 )
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
@@ -102,7 +103,11 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
         for edit in (renames if plan.of_postgres else ())
         for one in views_with_column(duck, meant, edit.name, edit.new)
     ]
+    added = [edit.name for edit in plan.edits if isinstance(edit, edits.AddColumn)]
+    staying = views_without_columns(duck, meant, added) if plan.of_postgres and added else []
     altering = _altered(duck, meant, plan, native)
+    if staying:
+        altering = replace(altering or Altering([native]), following=tuple(staying))
     if following:
         altering = (altering or Altering([native])).followed(following)
     if not views:
@@ -124,7 +129,8 @@ def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[V
 
 
 def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Altering | None:
-    if plan.native and not indexes_of(duck, meant):
+    written = plan.written and any(not isinstance(edit, _NAMING) for edit in plan.edits)
+    if plan.native and not written and not indexes_of(duck, meant):
         if not any(isinstance(edit, _OF_DEPENDED_ON) for edit in plan.edits):
             return None
         if not _is_constrained(Table(duck, meant), plan.edits):
@@ -144,6 +150,7 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
             _ASKING[type(edit)](table, edit, duck)
         else:
             _EDITORS[type(edit)](table, edit)
+    table.anew = table.anew or written
     if table.anew and referring_tables(duck, meant):
         made = table.statements(directly=True)
         around = _around(duck, meant, made, meant.name, table.columns_renamed, going)
@@ -291,6 +298,8 @@ def referring_tables(duck: DuckSession, meant: Meant) -> list[Meant]:
     return list(found.values())
 
 
+_NAMING = (edits.RenameColumn, edits.SetDefault)
+"""What DuckDB does to a table whatever its transaction has written there."""
 _OF_CONSTRAINED = (edits.SetType, edits.DropColumn, edits.RenameColumn)
 _OF_DEPENDED_ON = (
     *_OF_CONSTRAINED,

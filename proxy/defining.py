@@ -116,6 +116,10 @@ async def copied(session: Session, plan: Statement) -> Statement:
     """
     if plan.copies is None:
         return plan
+    if isinstance(plan.copies, Rebuilds) and session.transaction.has_changed_rows(
+        plan.copies.table[-1]
+    ):
+        plan = replace(plan, copies=replace(plan.copies, written=True))
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
         await session.services.claims.wait(session)

@@ -19,7 +19,12 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal, name_as_needed, quoted
-from proxy.sql.renamed_columns import Renaming, with_columns, with_new_column
+from proxy.sql.renamed_columns import (
+    Renaming,
+    with_columns,
+    with_new_column,
+    without_added_column,
+)
 from proxy.sql.view_reads import Parts, reads_of, with_new_name
 
 if TYPE_CHECKING:
@@ -101,6 +106,28 @@ def views_with_column(
             what = f'renaming column "{old}", which {described(duck, view)} joins by its name,'
             raise SqlError("0A000", f"{what} is not supported on analytical tables")
         made.append((view, _made_again(duck, view, text)))
+    return made
+
+
+def views_without_columns(
+    duck: DuckSession, meant: Meant, new: Sequence[str]
+) -> list[tuple[Meant, list[str]]]:
+    """As `views_renamed`, of columns that are added: to Postgres `*` is what it was when a view was made."""
+    look = Look(duck)
+    before = look.names_of(meant)
+    there = {name.lower() for name in before}
+    if meant.database != DATABASE or all(name.lower() in there for name in new):
+        return []
+    made = []
+    for view, _ in look.readers(meant):
+        names = look.names_of(view)
+        if not names:
+            continue
+        text = without_added_column(
+            look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), before, names
+        )
+        if text is not None:
+            made.append((view, _made_again(duck, view, text)))
     return made
 
 
