@@ -26,7 +26,7 @@ from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
-from proxy.materialized import check_table
+from proxy.materialized import check_table, check_target
 from proxy.replaced_views import check_columns
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
@@ -114,6 +114,7 @@ async def copied(session: Session, plan: Statement) -> Statement:
 
     Raises SqlError 0A000 for a table that would be made of itself.
     """
+    await check_target(session, plan)
     if plan.copies is None:
         return plan
     if isinstance(plan.copies, Rebuilds) and session.transaction.has_changed_rows(

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from proxy.dependents import Look, described, is_materialized, refusal
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
@@ -19,11 +21,15 @@ from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql import materialized as act
 from proxy.sql.materialized import query_name
 from proxy.sql.quoting import quoted
+from proxy.sql.reading import DUCKDB
+from proxy.sql.session_actions import CopyStatement
+from proxy.sql.written_columns import path_of, target_of
 from proxy.table_parts import indexes_of
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
     from proxy.session import Session
+    from proxy.sql.statement import Statement
 
 _KINDS = {"r": "TABLE", "v": "VIEW", "S": "SEQUENCE"}
 
@@ -36,11 +42,45 @@ def check_table(duck: DuckSession, meant: Meant) -> None:
         raise SqlError("42809", message, hint=hint)
 
 
+async def check_target(session: Session, plan: Statement) -> None:
+    """Raises SqlError 42809 where a statement would write rows to a materialized view."""
+    mirror = session.services.mirror
+    if mirror is None or not mirror.materialized or session.compound.materialized.refreshing:
+        return
+    text = plan.text.casefold()
+    if not plan.writes or plan.ddl or not any(name in text for name in mirror.materialized):
+        return
+    copies = isinstance(plan.action, CopyStatement)
+    path = plan.action.table if copies else _written_to(plan)
+    if not path:
+        return
+    meant = await session.on_duck(session.duck.means, path)
+    if meant is not None and await session.on_duck(is_materialized, session.duck, meant):
+        what = "copy to" if copies else "change"
+        raise SqlError("42809", f'cannot {what} materialized view "{meant.name}"')
+
+
+def _written_to(plan: Statement) -> act.Name:
+    """The relation that an INSERT, UPDATE, DELETE or MERGE names; () for all else."""
+    if plan.kind not in _WRITING or not plan.sql:
+        return ()
+    try:
+        tree = DUCKDB.parse(plan.sql, DUCKDB.tokenize(plan.sql))
+    except SqlError:
+        return ()
+    target = tree.this if isinstance(tree, exp.Delete) else target_of(tree)
+    return path_of(target) if isinstance(target, exp.Table) else ()
+
+
+_WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
 class MaterializedViews:
-    """A session's statements about materialized views."""
+    """A session's statements about materialized views. refreshing: it is writing to one itself."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.refreshing = False
 
     async def run(self, action: act.MaterializedAction) -> Outcome:
         """Carries one out. Raises SqlError."""
@@ -96,8 +136,12 @@ class MaterializedViews:
         if action.concurrently:
             await session.on_duck(self._check_unique, meant)
         target = _written(meant)
-        await self._run(f"DELETE FROM {target}")
-        await self._run(f"INSERT INTO {target} SELECT * FROM {_query(meant)}")
+        self.refreshing = True
+        try:
+            await self._run(f"DELETE FROM {target}")
+            await self._run(f"INSERT INTO {target} SELECT * FROM {_query(meant)}")
+        finally:
+            self.refreshing = False
         return Outcome("REFRESH MATERIALIZED VIEW")
 
     def _check_unique(self, meant: Meant) -> None:

@@ -77,6 +77,7 @@ class Mirror:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.changes = Changes()
+        self.materialized: set[str] = set()  # the folded names of materialized views seen so far
         self._stale: list[tuple[Sequence[Target], Change]] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
@@ -166,8 +167,13 @@ class Mirror:
             with contextlib.suppress(SqlError, DuckError):
                 self._duck.rollback()
 
+    def note(self, documents: Iterable[Document]) -> None:
+        """What there is that rows cannot be written to."""
+        self.materialized |= {d["name"].casefold() for d in documents if d["kind"] == "m"}
+
     def _reconcile(self) -> list[dict[str, str]]:
         documents, schemas = duck_catalog.everything(self._duck)
+        self.note(documents)
         connection = self._connection
         failures = connection.apply(connection.differences(documents, schemas))
         if _have_met(failures):
@@ -179,6 +185,7 @@ class Mirror:
         if over := {name.casefold() for _, name in duck_catalog.views_on(self._duck, targets)}:
             change.add(over)  # before they are looked at: those who change them have to know
         documents = self._seen(targets, change)
+        self.note(documents)
         views = {document["name"].casefold() for document in documents if document["kind"] == "v"}
         if not views <= change.names and not change.everything:
             change.add(views)  # found only now
@@ -366,6 +373,7 @@ class SessionMirror:
         documents = await session.on_duck(
             self._look, session.duck, EVERYTHING if self._everything else pending
         )
+        mirror.note(documents)
         self._mirrored += self._pending
         self._mirrored += [  # those that columns count by are nobody's target
             Target(own_schema(document["schema"]), document["name"], deep=True)
