@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbt.tests.adapter.basic.test_docs_generate import BaseDocsGenReferences
+import pytest
 from dbt.tests.adapter.concurrency.test_concurrency import BaseConcurrency
 from dbt.tests.adapter.constraints.test_constraints import (
     BaseIncrementalConstraintsRollback,
@@ -12,21 +12,8 @@ from dbt.tests.adapter.constraints.test_constraints import (
 )
 from dbt.tests.adapter.empty.test_empty import MetadataWithEmptyFlag
 from dbt.tests.adapter.grants.test_model_grants import BaseModelGrants
-from dbt.tests.adapter.incremental.test_incremental_on_schema_change import (
-    BaseIncrementalOnSchemaChange,
-)
 from dbt.tests.adapter.materialized_view.basic import MaterializedViewBasic
-from dbt.tests.adapter.persist_docs.test_persist_docs import BasePersistDocs
-from dbt.tests.adapter.relations.test_changing_relation_type import BaseChangeRelationTypeValidator
-from dbt.tests.adapter.simple_snapshot.test_snapshot import BaseSnapshotCheck
-from dbt.tests.adapter.store_test_failures_tests.test_store_test_failures import (
-    BaseStoreTestFailures,
-)
 from dbt.tests.adapter.utils.test_last_day import BaseLastDay
-
-
-class TestReferences(BaseDocsGenReferences):
-    pass
 
 
 class TestConcurrency(BaseConcurrency):
@@ -42,18 +29,24 @@ class TestKeys(BaseModelConstraintsRuntimeEnforcement):
 
 
 class TestMetadata(MetadataWithEmptyFlag):
-    pass
+    @pytest.mark.parametrize(
+        "model", ["control", "alter_column_type", "alter_relation_add_remove_columns"]
+    )
+    def test_run(self, project: Any, model: str) -> None:
+        super().test_run(project, model)
 
 
 class TestGrants(BaseModelGrants):
     pass
 
 
-class TestSchemaChange(BaseIncrementalOnSchemaChange):
-    pass
-
-
 class TestMaterializedViews(MaterializedViewBasic):
+    # What the tests that are left do, too.
+    test_materialized_view_create = None
+    test_materialized_view_create_idempotent = None
+    test_materialized_view_replaces_view = None
+    test_table_replaces_materialized_view = None
+
     @staticmethod
     def insert_record(project: Any, table: Any, record: tuple[int, int]) -> None:
         project.run_sql(f"insert into {table} (id, value) values {record}")
@@ -75,22 +68,6 @@ class TestMaterializedViews(MaterializedViewBasic):
             fetch="all",
         )
         return kinds[found[0][0]] if found else None
-
-
-class TestPersistDocs(BasePersistDocs):
-    pass
-
-
-class TestRelationTypes(BaseChangeRelationTypeValidator):
-    pass
-
-
-class TestSnapshots(BaseSnapshotCheck):
-    pass
-
-
-class TestStoredFailures(BaseStoreTestFailures):
-    pass
 
 
 class TestLastDay(BaseLastDay):
