@@ -114,7 +114,8 @@ async def copied(session: Session, plan: Statement) -> Statement:
 
     Raises SqlError 0A000 for a table that would be made of itself.
     """
-    await check_target(session, plan)
+    if (mirror := session.services.mirror) is not None and mirror.materialized:
+        await check_target(session, plan)
     if plan.copies is None:
         return plan
     if isinstance(plan.copies, Rebuilds) and session.transaction.has_changed_rows(

@@ -77,7 +77,8 @@ class Mirror:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.changes = Changes()
-        self.materialized: set[str] = set()  # the folded names of materialized views seen so far
+        # The folded names of materialized views seen so far. Replaced, never changed: threads read it.
+        self.materialized: frozenset[str] = frozenset()
         self._stale: list[tuple[Sequence[Target], Change]] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
@@ -169,7 +170,9 @@ class Mirror:
 
     def note(self, documents: Iterable[Document]) -> None:
         """What there is that rows cannot be written to."""
-        self.materialized |= {d["name"].casefold() for d in documents if d["kind"] == "m"}
+        found = {d["name"].casefold() for d in documents if d["kind"] == "m"}
+        if not found <= self.materialized:
+            self.materialized = self.materialized | found
 
     def _reconcile(self) -> list[dict[str, str]]:
         documents, schemas = duck_catalog.everything(self._duck)
