@@ -256,6 +256,19 @@ def _with_views(
     return drops.with_views(duck, views)
 
 
+def defines(session: Session, plan: Statement) -> None:
+    """To be called before a statement runs: what it defines is not what it was."""
+    if not plan.touched:
+        return
+    session.mirror.changing(plan.touched)
+    drawn = session.duck.drawn
+    for one in plan.touched if drawn is not None and plan.kind in _NUMBERED else ():
+        drawn.forget(one.name or "")
+
+
+_NUMBERED = frozenset({"CREATE TABLE", "DROP TABLE", "CREATE SEQUENCE", "DROP SEQUENCE"})
+
+
 def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
     if isinstance(plan.copies, Truncates):

@@ -38,6 +38,7 @@ _VOLATILE = frozenset(
         "gen_random_uuid",
         "nextval",
         "currval",
+        "lastval",
         "setseed",
         "now",
         "today",

@@ -28,6 +28,7 @@ from proxy.engines.duck_functions import Body
 from proxy.engines.duck_names import DuckNames
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_portal import DuckPortal, Piece
+from proxy.engines.duck_sequences import Drawn
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
@@ -144,6 +145,7 @@ class DuckSession(DuckNames):
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
         self._declared: Declared | None = None
         self._declared_at = watch.stamp()
+        self.drawn: Drawn | None = None
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
@@ -431,6 +433,13 @@ class DuckSession(DuckNames):
     def now(self) -> Stamp:
         """Blocks. The state of the database, to be held against `unchanged` later."""
         return self._watch.stamp()
+
+    def know_who_draws(self) -> Drawn:
+        """Blocks, once. currval and lastval are this session's own from here on; outside a transaction."""
+        if self.drawn is None:
+            self.drawn = Drawn()
+            self._connection.run_script(self.drawn.macros())
+        return self.drawn
 
     def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:
         """Blocks. Sets a variable of this connection alone.
