@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -258,7 +259,7 @@ class DuckSession(DuckNames):
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
         try:
             return function(*arguments)
-        except duckdb_c.DuckError as error:
+        except duckdb_c.DuckFailure as error:
             raise sql_error(error) from error
         except pa.ArrowMemoryError as error:
             raise SqlError("53200", "out of memory") from error
@@ -389,7 +390,7 @@ class DuckSession(DuckNames):
         self._detach()
         self._watch.commit()
         try:
-            self._connection.run_script("COMMIT")
+            self._connection.commit()
         except BaseException:
             self._watch.failed()
             raise
@@ -437,8 +438,15 @@ class DuckSession(DuckNames):
     def know_who_draws(self) -> Drawn:
         """Blocks, once. currval and lastval are this session's own from here on; outside a transaction."""
         if self.drawn is None:
-            self.drawn = Drawn()
-            self._connection.run_script(self.drawn.macros())
+            drawn = Drawn()
+            try:
+                self._connection.run_script(f"BEGIN TRANSACTION;{drawn.macros()}")
+                self._connection.commit()
+            except duckdb_c.DuckFailure:
+                with suppress(duckdb_c.DuckFailure):
+                    self._connection.run_script("ROLLBACK")
+                raise
+            self.drawn = drawn
         return self.drawn
 
     def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:

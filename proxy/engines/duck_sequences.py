@@ -29,14 +29,12 @@ Key = tuple[tuple[str, ...], str]
 """Where a sequence is, a schema or several of which it is in one (a search_path), and its name; folded."""
 
 _MACROS = """
-BEGIN;
-CREATE TEMP MACRO nextval(sequence) AS
+CREATE OR REPLACE TEMP MACRO nextval(sequence) AS
     drawn_(system.main.nextval(sequence), sequence, current_setting('search_path'), {session});
-CREATE TEMP MACRO currval(sequence) AS CASE
+CREATE OR REPLACE TEMP MACRO currval(sequence) AS CASE
     WHEN false THEN system.main.currval(sequence)  -- is looked up: there has to be one
     ELSE held_(sequence, current_setting('search_path'), {session}) END;
-CREATE TEMP MACRO lastval() AS last_held_({session});
-COMMIT;
+CREATE OR REPLACE TEMP MACRO lastval() AS last_held_({session});
 """
 _sessions = itertools.count(1)
 
@@ -51,7 +49,7 @@ class Drawn:
         _ALL[self._session] = self
 
     def macros(self) -> str:
-        """What a connection runs to be this session's, outside a transaction."""
+        """What a connection runs to be this session's, in a transaction."""
         return _MACROS.format(session=self._session)
 
     def draw(self, key: Key, first: int, last: int) -> None:
