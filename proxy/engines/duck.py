@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -323,7 +322,7 @@ class DuckSession(DuckNames):
         self._detach()
         if (kept := self._kept.pop(sql, None)) is not None:
             if look is not None:
-                look(kept.columns)
+                look(kept.refreshed().columns)
             self._streaming = kept.start()
             self._kept[sql] = kept
             return self._streaming
@@ -384,13 +383,13 @@ class DuckSession(DuckNames):
     def begin(self, sql: str = "BEGIN TRANSACTION") -> None:
         self._detach()
         self._watch.begin()
-        self._connection.run_script(sql)
+        self._connection.transact(sql)
 
     def commit(self) -> None:
         self._detach()
         self._watch.commit()
         try:
-            self._connection.commit()
+            self._connection.transact("COMMIT")
         except BaseException:
             self._watch.failed()
             raise
@@ -400,7 +399,7 @@ class DuckSession(DuckNames):
     def rollback(self) -> None:
         self._detach()
         self._watch.rollback()
-        self._connection.run_script("ROLLBACK")
+        self._connection.transact("ROLLBACK")
 
     def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
         """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
@@ -439,13 +438,13 @@ class DuckSession(DuckNames):
         """Blocks, once. currval and lastval are this session's own from here on; outside a transaction."""
         if self.drawn is None:
             drawn = Drawn()
+            self._connection.transact("BEGIN TRANSACTION")
             try:
-                self._connection.run_script(f"BEGIN TRANSACTION;{drawn.macros()}")
-                self._connection.commit()
+                self._connection.run_script(drawn.macros())
             except duckdb_c.DuckFailure:
-                with suppress(duckdb_c.DuckFailure):
-                    self._connection.run_script("ROLLBACK")
+                self._connection.transact("ROLLBACK")
                 raise
+            self._connection.transact("COMMIT")
             self.drawn = drawn
         return self.drawn
 

@@ -123,7 +123,7 @@ class Connection:
         self._handle = handle
         self._kept: dict[str, Prepared] = {}
         self._interrupting = threading.Lock()
-        self._commits = False
+        self._transacts = False
 
     @property
     def handle(self) -> c.c_void_p:
@@ -206,19 +206,19 @@ class Connection:
             api.destroy_catalog(c.byref(catalog))
             api.destroy_client_context(c.byref(context))
 
-    def commit(self) -> None:
-        """COMMIT, which is not to be interrupted: DuckDB would call it so once it is done."""
+    def transact(self, sql: str) -> None:
+        """BEGIN, COMMIT, ROLLBACK, which nothing interrupts: DuckDB would say so once they are done."""
         with self._interrupting:
-            self._commits = True
+            self._transacts = True
         try:
-            self.run_script("COMMIT")
+            self.run_script(sql)
         finally:
-            self._commits = False
+            self._transacts = False
 
     def interrupt(self) -> None:
         """Stops what this connection runs, from any thread; it then raises `Interrupted`."""
         with self._interrupting:
-            if self._handle and not self._commits:
+            if self._handle and not self._transacts:
                 api.interrupt(self._handle)
 
     def entry_of_index(self, database: str, schema: str, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
@@ -73,3 +74,30 @@ def test_a_block_is_committed_or_said_to_be_cancelled(
         _settled(connection, timer)
         there = connection.execute("SELECT count(*) FROM kept_anyway WHERE id = %s", [number])
         assert there.fetchone() == (done,)
+
+
+@pytest.mark.parametrize(
+    ("statement", "after"),
+    [
+        ("SELECT setval('numbers', {n} * 7 + 1)", "SELECT nextval('numbers')"),
+        ("CREATE TABLE numbered (id SERIAL, n INT)", "DROP TABLE IF EXISTS numbered"),
+        (
+            "ALTER TABLE kept_anyway ADD COLUMN IF NOT EXISTS c{n} INT NOT NULL DEFAULT 1",
+            "SELECT 1",
+        ),
+    ],
+)
+def test_the_session_goes_on(
+    connection: psycopg.Connection,
+    cancelled: Callable[[int], threading.Timer],
+    statement: str,
+    after: str,
+) -> None:
+    connection.execute("CREATE SEQUENCE IF NOT EXISTS numbers")
+    for number in range(TIMES):
+        timer = cancelled(number)
+        with contextlib.suppress(errors.QueryCanceled):
+            connection.execute(statement.format(n=number).encode())
+        _settled(connection, timer)
+        connection.execute(after.encode())
+    connection.execute("DROP SEQUENCE numbers")
