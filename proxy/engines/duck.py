@@ -278,6 +278,8 @@ class DuckSession(DuckNames):
     # stream, so the rows still to come are taken into memory first.
 
     def _detach(self) -> None:
+        if self.drawn is not None:
+            self.drawn.begin()
         if self._streaming is not None:
             self._streaming.detach()
             self._streaming = None
