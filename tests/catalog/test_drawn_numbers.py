@@ -137,3 +137,14 @@ def test_a_statement_that_draws_and_asks_is_right_or_refused(ask: Fetch) -> None
         with pytest.raises(errors.FeatureNotSupported, match="draws from sequence"):
             ask(refused)
     assert ask("SELECT id, parent FROM tree ORDER BY id") == [(0, 0), (2, 2)]
+
+
+def test_what_is_drawn_first_in_a_block_is_known_after_it(ask: Fetch) -> None:
+    for end in ("ROLLBACK", "COMMIT"):
+        ask("BEGIN")
+        ask("SELECT count(*) FROM orders")
+        [(number,)] = ask("SELECT nextval('orders_id_seq')")
+        ask(end)
+        assert ask("SELECT currval('orders_id_seq'), lastval()") == [(number, number)]
+        ask("INSERT INTO orders (note) VALUES ('a')")
+        assert ask("SELECT lastval()") == [(number + 1,)]
