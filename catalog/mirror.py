@@ -26,7 +26,7 @@ Document = dict[str, Any]
 for what is temporary and so the asking session's alone):
 
 - kind 'schema': name; gone: true when it is no more.
-- kind 'r', 'v', 'S' (table, view, sequence): schema, name, comment; columns, each with name, oid,
+- kind 'r', 'v', 'm', 'S' (table, view, materialized view, sequence): schema, name, comment; columns, each with name, oid,
   modifier and, where there is one, not_null, default, comment, owns (the sequence of the default,
   where that goes with the table), identity (kind as pg_attribute's, sequence and its numbering in
   place of a default). A table's constraints and indexes; a

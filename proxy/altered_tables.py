@@ -20,12 +20,13 @@ from proxy.dependents import (
     check_free,
     check_type,
     described,
-    drop_view,
+    drops_of,
     keys_depend,
     refusal,
     view_with_column,
     views_over,
     views_with_column,
+    views_without_columns,
 )
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import foreign_key
@@ -33,7 +34,8 @@ from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
-from proxy.sql.quoting import name_as_needed
+from proxy.sql.materialized import query_name
+from proxy.sql.quoting import name_as_needed, quoted
 from proxy.sql.rebuilding import Rebuilds
 from proxy.table_parts import indexes_of
 
@@ -45,19 +47,29 @@ if TYPE_CHECKING:
 class Altering:
     """What alters a table in DuckDB. beside: (schema, name) of other tables that are made anew.
 
-    gone: what is dropped beside it, each as in 'view v'.
+    gone: what is dropped beside it, each as in 'view v'. following: views that are to follow it.
     """
 
     statements: list[str]
     beside: tuple[tuple[str, str], ...] = ()
     gone: tuple[str, ...] = ()
+    following: tuple[tuple[Meant, list[str]], ...] = ()
 
     def with_views(self, duck: DuckSession, views: Sequence[View]) -> Altering:
         """... after the views, each after what it reads, have been dropped. Blocks."""
         return Altering(
-            [*(drop_view(one.view) for one in reversed(views)), *self.statements],
+            [*(sql for one in reversed(views) for sql in drops_of(one.view)), *self.statements],
             (*self.beside, *((one.view.schema, one.view.name) for one in views)),
             (*self.gone, *(described(duck, one.view) for one in views)),
+        )
+
+    def with_query(self, meant: Meant, new: str) -> Altering:
+        """... of a materialized view that gets a new name, and the view of its query with it."""
+        old = query_name(meant.name)
+        statement = f"ALTER VIEW {quoted(*meant[:2], old)} RENAME TO {quoted(query_name(new))}"
+        names = ((meant.schema, old), (meant.schema, query_name(new)))
+        return replace(
+            self, statements=[*self.statements, statement], beside=(*self.beside, *names)
         )
 
     def followed(self, views: Sequence[tuple[Meant, list[str]]]) -> Altering:
@@ -91,7 +103,11 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
         for edit in (renames if plan.of_postgres else ())
         for one in views_with_column(duck, meant, edit.name, edit.new)
     ]
+    added = [edit.name for edit in plan.edits if isinstance(edit, edits.AddColumn)]
+    staying = views_without_columns(duck, meant, added) if plan.of_postgres and added else []
     altering = _altered(duck, meant, plan, native)
+    if staying:
+        altering = replace(altering or Altering([native]), following=tuple(staying))
     if following:
         altering = (altering or Altering([native])).followed(following)
     if not views:
@@ -113,7 +129,8 @@ def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[V
 
 
 def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Altering | None:
-    if plan.native and not indexes_of(duck, meant):
+    written = plan.written and any(not isinstance(edit, _NAMING) for edit in plan.edits)
+    if plan.native and not written and not indexes_of(duck, meant):
         if not any(isinstance(edit, _OF_DEPENDED_ON) for edit in plan.edits):
             return None
         if not _is_constrained(Table(duck, meant), plan.edits):
@@ -133,6 +150,7 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
             _ASKING[type(edit)](table, edit, duck)
         else:
             _EDITORS[type(edit)](table, edit)
+    table.anew = table.anew or written
     if table.anew and referring_tables(duck, meant):
         made = table.statements(directly=True)
         around = _around(duck, meant, made, meant.name, table.columns_renamed, going)
@@ -280,6 +298,8 @@ def referring_tables(duck: DuckSession, meant: Meant) -> list[Meant]:
     return list(found.values())
 
 
+_NAMING = (edits.RenameColumn, edits.SetDefault)
+"""What DuckDB does to a table whatever its transaction has written there."""
 _OF_CONSTRAINED = (edits.SetType, edits.DropColumn, edits.RenameColumn)
 _OF_DEPENDED_ON = (
     *_OF_CONSTRAINED,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from proxy import savepoints, sequences
 from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
+from proxy.materialized import MaterializedViews
 from proxy.named import Rows
 from proxy.parameter_types import written_columns
 from proxy.portal import Outcome, Portal, PreparedStatement
@@ -28,6 +29,7 @@ from proxy.savepoints import Write
 from proxy.scope import PARAMETER
 from proxy.scripting import Script
 from proxy.sql import compound as act
+from proxy.sql.materialized import MaterializedAction
 from proxy.sql.quoting import literal as text_literal
 from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import CopyStatement
@@ -72,6 +74,7 @@ class Compound:
         self._numbers: deque[int] = deque(maxlen=_REMEMBERED)  # of the statements, in the session
         self.routines = Routines(session)
         self.stages = Stages(self)
+        self.materialized = MaterializedViews(session)
         self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
         self.tables = 0  # made so far for results within scripts
@@ -83,6 +86,8 @@ class Compound:
         self.cancelled = False
         if isinstance(action, StageAction):
             return await self.stages.run(action)
+        if isinstance(action, MaterializedAction):
+            return await self.materialized.run(action)
         return await _STEPS[type(action)](self, action)
 
     def cancel(self) -> None:

@@ -23,6 +23,7 @@ from proxy.engines.duck_errors import EngineError, sql_error
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.materialized import check_target
 from proxy.parameter_types import written_columns
 from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import CopyStatement
@@ -138,6 +139,7 @@ class Copying:
         """A COPY and its whole answer, CommandComplete included. Raises SqlError."""
         action = plan.action
         assert isinstance(action, CopyStatement)
+        await check_target(self._session, plan)
         transaction = self._session.transaction
         alone = transaction.block is Block.NONE
         if alone:

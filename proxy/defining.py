@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
-from proxy.dependents import check_free, notice, views_over, views_renamed
+from proxy.dependents import check_free, is_materialized, notice, views_over, views_renamed
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
+from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
 from proxy.made_views import bound_view, check_columns
+from proxy.materialized import check_table, check_target
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
@@ -112,12 +114,24 @@ async def copied(session: Session, plan: Statement) -> Statement:
 
     Raises SqlError 0A000 for a table that would be made of itself.
     """
+    if (mirror := session.services.mirror) is not None and mirror.materialized:
+        await check_target(session, plan)
     if plan.copies is None:
         return plan
+    if isinstance(plan.copies, Rebuilds) and session.transaction.has_changed_rows(
+        plan.copies.table[-1]
+    ):
+        plan = replace(plan, copies=replace(plan.copies, written=True))
+    drops = isinstance(plan.copies, Drops) and plan.copies.cascades
+    if drops:
+        await session.services.claims.wait(session)
     made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
     if made is None:
         return plan
     if isinstance(made, Altering):
+        if drops:
+            claim_dropped(session, made.beside)
+        made = made.followed(await free_to_follow(session, made.following))
         beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
         anew = isinstance(plan.copies, Rebuilds)  # all of it may come out otherwise
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
@@ -208,10 +222,12 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         made: Altering | None = Altering([alters.of_view])
     else:
         made = renamed(duck, meant, alters.new, plan.sql)
+        if is_materialized(duck, meant):
+            made = (made or Altering([plan.sql])).with_query(meant, alters.new)
     followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []
     if not followed:
         return made
-    return (made or Altering([plan.sql])).followed(followed)
+    return replace(made or Altering([plan.sql]), following=tuple(followed))
 
 
 def _rebuilt(duck: DuckSession, plan: Statement) -> Altering | None:
@@ -236,6 +252,7 @@ def _dropped(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     meant = duck.means(name)
     if meant is None or meant.kind != "r":
         return None
+    check_table(duck, meant)
     if plan.copies.restricts:
         check_free(duck, meant, keys_to(duck, meant))
     own = duck.own_sequences(meant)

@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal, name_as_needed, quoted
-from proxy.sql.renamed_columns import Renaming, with_columns, with_new_column
+from proxy.sql.renamed_columns import (
+    Renaming,
+    with_columns,
+    with_new_column,
+    without_added_column,
+)
 from proxy.sql.view_reads import Parts, reads_of, with_new_name
 
 if TYPE_CHECKING:
@@ -100,6 +106,28 @@ def views_with_column(
             what = f'renaming column "{old}", which {described(duck, view)} joins by its name,'
             raise SqlError("0A000", f"{what} is not supported on analytical tables")
         made.append((view, _made_again(duck, view, text)))
+    return made
+
+
+def views_without_columns(
+    duck: DuckSession, meant: Meant, new: Sequence[str]
+) -> list[tuple[Meant, list[str]]]:
+    """As `views_renamed`, of columns that are added: to Postgres `*` is what it was when a view was made."""
+    look = Look(duck)
+    before = look.names_of(meant)
+    there = {name.lower() for name in before}
+    if meant.database != DATABASE or all(name.lower() in there for name in new):
+        return []
+    made = []
+    for view, _ in look.readers(meant):
+        names = look.names_of(view)
+        if not names:
+            continue
+        text = without_added_column(
+            look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), before, names
+        )
+        if text is not None:
+            made.append((view, _made_again(duck, view, text)))
     return made
 
 
@@ -199,11 +227,21 @@ def described(duck: DuckSession, meant: Meant, column: str | None = None) -> str
     """As Postgres describes it: with its schema where its name alone does not mean it."""
     if column is not None:
         return f"column {name_as_needed(column)} of {described(duck, meant)}"
-    kind = _KINDS[meant.kind]
+    kind, name = _KINDS[meant.kind], meant.name
+    materialized = name_of_query(name) if meant.kind == "v" else None
+    if materialized is not None or is_materialized(duck, meant):
+        kind, name = "materialized view", materialized or name
     if duck.means((meant.name,)) == meant:
-        return f"{kind} {name_as_needed(meant.name)}"
+        return f"{kind} {name_as_needed(name)}"
     schema = "public" if meant.schema == "main" else meant.schema
-    return f"{kind} {name_as_needed(schema)}.{name_as_needed(meant.name)}"
+    return f"{kind} {name_as_needed(schema)}.{name_as_needed(name)}"
+
+
+def is_materialized(duck: DuckSession, meant: Meant) -> bool:
+    """Blocks. Whether a table is a materialized view's rows: a view of its query stands beside it."""
+    if meant.kind != "r" or meant.database != DATABASE:
+        return False
+    return duck.means((*meant[:2], query_name(meant.name))) is not None
 
 
 def notice(dropped: tuple[str, ...]) -> SqlError:
@@ -219,8 +257,17 @@ def notice(dropped: tuple[str, ...]) -> SqlError:
     return SqlError("00000", message, detail="\n".join(lines))
 
 
-def drop_view(view: Meant) -> str:
-    return f"DROP VIEW {quoted(view.database, view.schema, view.name)}"
+def drops_of(view: Meant) -> list[str]:
+    """What drops a view; with one that holds a materialized view's query, its rows."""
+    drops = [f"DROP VIEW {quoted(*view[:3])}"]
+    if (materialized := name_of_query(view.name)) is not None:
+        drops.append(f"DROP TABLE {quoted(*view[:2], materialized)}")
+    return drops
+
+
+def _rows_of(view: Meant, materialized: str) -> Meant:
+    """The table of a materialized view, of the view that holds its query."""
+    return Meant(*view[:2], materialized, "r")
 
 
 class Look:
@@ -245,7 +292,9 @@ class Look:
                     continue
                 if only is None or only.lower() in (one.lower() for one in columns):
                     found[view] = View(view, on)
-                    add(view, described(self._duck, view), None)
+                    materialized = name_of_query(view.name)
+                    read = view if materialized is None else _rows_of(view, materialized)
+                    add(read, described(self._duck, view), None)
 
         if self.readers(meant):
             add(meant, described(self._duck, meant, column), column)

@@ -15,6 +15,7 @@ from proxy.altered_tables import Altering
 from proxy.dependents import Look, View, depends, described, refusal
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import called_sequence, is_own
+from proxy.sql.materialized import name_of_query
 from proxy.sql.quoting import literal, name_as_needed
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def schema_dropped(duck: DuckSession, name: str, sql: str, *, cascades: bool) ->
     contents = [
         Meant(DATABASE, schema, one, kind)
         for kind, one in duck.run(_CONTENTS.format(schema=place))
-        if kind != "S" or one not in own
+        if (kind != "S" or one not in own) and (kind != "v" or name_of_query(one) is None)
     ]
     if not contents:
         return None

@@ -77,6 +77,8 @@ class Mirror:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.changes = Changes()
+        # The folded names of materialized views seen so far. Replaced, never changed: threads read it.
+        self.materialized: frozenset[str] = frozenset()
         self._stale: list[tuple[Sequence[Target], Change]] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
@@ -166,8 +168,15 @@ class Mirror:
             with contextlib.suppress(SqlError, DuckError):
                 self._duck.rollback()
 
+    def note(self, documents: Iterable[Document]) -> None:
+        """What there is that rows cannot be written to."""
+        found = {d["name"].casefold() for d in documents if d["kind"] == "m"}
+        if not found <= self.materialized:
+            self.materialized = self.materialized | found
+
     def _reconcile(self) -> list[dict[str, str]]:
         documents, schemas = duck_catalog.everything(self._duck)
+        self.note(documents)
         connection = self._connection
         failures = connection.apply(connection.differences(documents, schemas))
         if _have_met(failures):
@@ -179,6 +188,7 @@ class Mirror:
         if over := {name.casefold() for _, name in duck_catalog.views_on(self._duck, targets)}:
             change.add(over)  # before they are looked at: those who change them have to know
         documents = self._seen(targets, change)
+        self.note(documents)
         views = {document["name"].casefold() for document in documents if document["kind"] == "v"}
         if not views <= change.names and not change.everything:
             change.add(views)  # found only now
@@ -308,6 +318,14 @@ class SessionMirror:
         change, self._change = self._change or self._mirror.changes.begin(), None
         await self._mirror.sync(targets, change)
 
+    def has_touched(self, name: str) -> bool:
+        """Whether the open block has defined something of this name."""
+        folded = name.casefold()
+        return any(
+            folded in (one.casefold() for one in (target.name, target.renamed) if one)
+            for target in (*self._pending, *self._mirrored)
+        )
+
     def failed(self) -> None:
         """A statement has failed: what it was about to change does not come."""
         self._begun = []
@@ -358,6 +376,7 @@ class SessionMirror:
         documents = await session.on_duck(
             self._look, session.duck, EVERYTHING if self._everything else pending
         )
+        mirror.note(documents)
         self._mirrored += self._pending
         self._mirrored += [  # those that columns count by are nobody's target
             Target(own_schema(document["schema"]), document["name"], deep=True)

@@ -79,6 +79,7 @@ class Table:
                 other or "",
                 list(theirs),
                 rules.get(place, ()),
+                "" if self.temporary else self.schema,
             )
             for place, (kind, sql, columns, expression, other, theirs) in enumerate(
                 told.constraints

@@ -86,6 +86,25 @@ class Write:
     rows: int
 
 
+def may_change_rows(log: WriteLog, table: str) -> bool:
+    """Whether a write that changes rows, or takes them away, names the table; yes where it is not known."""
+    if log.refusal is not None:
+        return True
+    for write in log.writes:
+        tokens = DUCKDB.own_tokens(write.sql)
+        words = {token.text.upper() for token in tokens}
+        if words.isdisjoint(_CHANGING):
+            continue
+        if table.lower() in (
+            token.text.lower().rpartition('"."')[2].strip('"') for token in tokens
+        ):
+            return True
+    return False
+
+
+_CHANGING = frozenset({"UPDATE", "DELETE", "MERGE", "CONFLICT"})
+
+
 @dataclass(slots=True)
 class WriteLog:
     """The writes of the open DuckDB transaction, in order. `refusal` says why they cannot be repeated."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.engines.duck import DuckEngine
 from proxy.engines.pool import Login, Pools
+from proxy.following import Claims
 from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
 from proxy.shortcut import KnownTexts
@@ -38,3 +39,4 @@ class Services:
     shared_role: str  # what all clients are in Postgres; '' where each is itself
     stages: StageService
     dialect: str  # that sessions begin with
+    claims: Claims = field(default_factory=Claims)

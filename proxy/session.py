@@ -236,6 +236,7 @@ class Session:
         self.federation.end()
         self.duck.drop_ahead()
         await self.duck.call(self.duck.close)
+        await self.services.claims.release(self)
         await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
 
@@ -431,6 +432,7 @@ class Session:
         self.draws = self.draws or plan.writes or plan.numbers
 
     async def _block_ended(self, committed: bool, half: bool) -> None:
+        await self.services.claims.release(self)
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
 

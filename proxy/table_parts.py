@@ -48,6 +48,7 @@ class Constraint:
     """kind: 'CHECK', 'PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY', or '' for one that is added.
 
     name: that it was given, '' for none. named: its columns, where its name is kept beside it.
+    other, schema: what a foreign key refers to, and where that is; '' where the search path says it.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Constraint:
     other: str = ""
     theirs: list[str] = field(default_factory=list)
     rules: tuple[tuple[str, str], ...] = ()
+    schema: str = ""
 
     def statements(self) -> list[str]:
         """As in CREATE TABLE."""
@@ -66,7 +68,8 @@ class Constraint:
         if self.kind in ("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"):
             sql = f"{self.kind} ({', '.join(map(quoted, self.columns))})"
         if self.kind == "FOREIGN KEY":
-            sql += f" REFERENCES {quoted(self.other)} ({', '.join(map(quoted, self.theirs))})"
+            other = quoted(*filter(None, (self.schema, self.other)))
+            sql += f" REFERENCES {other} ({', '.join(map(quoted, self.theirs))})"
         if not self.name and not self.rules:
             return [sql]
         if self.kind == "CHECK":

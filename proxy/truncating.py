@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from proxy.altered_tables import Altering, referring_tables
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
+from proxy.materialized import check_table
 from proxy.rebuilding import Table
 from proxy.set_sequences import restarted
 from proxy.sql.quoting import quoted
@@ -60,6 +61,7 @@ def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant:
         raise SqlError("42P01", f'relation "{name[-1]}" does not exist')
     if meant.kind != "r":
         raise SqlError("42809", f'"{meant.name}" is not a table')
+    check_table(duck, meant)
     return meant
 
 

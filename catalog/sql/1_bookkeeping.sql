@@ -55,9 +55,10 @@ CREATE TABLE IF NOT EXISTS hatidata_catalog.relations (
 );
 ALTER TABLE hatidata_catalog.relations ADD COLUMN IF NOT EXISTS native boolean NOT NULL DEFAULT false;
 CREATE UNIQUE INDEX IF NOT EXISTS relations_name ON hatidata_catalog.relations (schema, lower(name));
-CREATE INDEX IF NOT EXISTS relations_read ON hatidata_catalog.relations USING gin ((document -> 'reads') jsonb_path_ops) WHERE kind = 'v';
+DROP INDEX IF EXISTS hatidata_catalog.relations_read;
+CREATE INDEX IF NOT EXISTS relations_that_read ON hatidata_catalog.relations USING gin ((document -> 'reads') jsonb_path_ops) WHERE kind IN ('v', 'm');
 COMMENT ON TABLE hatidata_catalog.relations IS 'The mirrored relations.';
-COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, S sequence.';
+COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, m materialized view, S sequence.';
 COMMENT ON COLUMN hatidata_catalog.relations.digest IS 'Names the state of the relation in DuckDB that was mirrored last.';
 COMMENT ON COLUMN hatidata_catalog.relations.document IS 'That state, as apply() was given it.';
 COMMENT ON COLUMN hatidata_catalog.relations.source IS 'A view''s query, as its author wrote it where that is known.';

@@ -26,6 +26,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- With the semicolon that Postgres's own definitions end in, and pg_dump cuts off unseen.
     SELECT CASE WHEN position('hatidata_catalog.duckdb_view(' IN otherwise) = 0 THEN otherwise ELSE coalesce((SELECT rtrim(r.source, E' \t\r\n;') || CASE WHEN r.source LIKE '%--%' THEN E'\n;' ELSE ';' END
                      FROM hatidata_catalog.relations r
-                     WHERE r.relid = view AND r.kind = 'v'), otherwise) END
+                     WHERE r.relid = view AND r.kind IN ('v', 'm')), otherwise) END
 $$;
 COMMENT ON FUNCTION hatidata_catalog.view_query IS 'The query of a mirrored view as its author wrote it, otherwise what is given.';

@@ -254,7 +254,8 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_comments(p_relid oid, p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_kind text := CASE p_document ->> 'kind' WHEN 'r' THEN 'TABLE' WHEN 'v' THEN 'VIEW' ELSE 'SEQUENCE' END;
+    v_kind text := CASE p_document ->> 'kind' WHEN 'r' THEN 'TABLE' WHEN 'v' THEN 'VIEW'
+                           WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'SEQUENCE' END;
     v_relation text := p_relid::regclass::text;
     v_column record;
 BEGIN

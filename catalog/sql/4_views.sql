@@ -11,7 +11,7 @@ LANGUAGE sql STABLE AS $$
                n.nspname, c.relname), ' AND ' ORDER BY r.place)
     FROM jsonb_array_elements(p_document -> 'reads') WITH ORDINALITY AS r (v, place)
     JOIN pg_namespace n ON n.nspname = r.v ->> 'schema'
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.v ->> 'name' AND c.relkind IN ('r', 'v')
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.v ->> 'name' AND c.relkind IN ('r', 'v', 'm')
 $$;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._view_body(p_document jsonb) RETURNS text
@@ -74,9 +74,14 @@ BEGIN
               AND d.classid = 'pg_rewrite'::regclass AND w.ev_class <> p_relid) AS v
         JOIN hatidata_catalog.relations r ON r.relid = v.ev_class
     LOOP
-        EXECUTE format('CREATE OR REPLACE VIEW %I.%I AS ', v_view.schema, v_view.name)
-            || hatidata_catalog._view_body(hatidata_catalog._as_it_is(v_view));
-        v_views := v_views || v_view.relid;
+        IF v_view.kind = 'm' THEN
+            v_views := v_views || hatidata_catalog._make_materialized(v_view.relid,
+                format('%I.%I', v_view.schema, v_view.name), hatidata_catalog._as_it_is(v_view), false);
+        ELSE
+            EXECUTE format('CREATE OR REPLACE VIEW %I.%I AS ', v_view.schema, v_view.name)
+                || hatidata_catalog._view_body(hatidata_catalog._as_it_is(v_view));
+            v_views := v_views || v_view.relid;
+        END IF;
     END LOOP;
     RETURN v_views;
 END
@@ -90,7 +95,12 @@ DECLARE
 BEGIN
     FOR v_view IN SELECT r.* FROM hatidata_catalog.relations r JOIN pg_class c ON c.oid = r.relid WHERE r.relid = ANY (p_views) LOOP
         PERFORM set_config('search_path', format('pg_catalog, %I, public, pg_temp', v_view.schema), true);
-        PERFORM hatidata_catalog._create_view(format('%I.%I', v_view.schema, v_view.name), hatidata_catalog._as_it_is(v_view));
+        IF v_view.kind = 'm' THEN
+            PERFORM hatidata_catalog._make_materialized(v_view.relid,
+                format('%I.%I', v_view.schema, v_view.name), hatidata_catalog._as_it_is(v_view), true);
+        ELSE
+            PERFORM hatidata_catalog._create_view(format('%I.%I', v_view.schema, v_view.name), hatidata_catalog._as_it_is(v_view));
+        END IF;
     END LOOP;
     PERFORM set_config('search_path', v_path, true);
 END
@@ -100,7 +110,7 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._views_on(p_schema text, p_name text) RETURNS oid[]
 LANGUAGE sql STABLE AS $$
     SELECT array_agg(relid) FROM hatidata_catalog.relations
-    WHERE kind = 'v' AND document -> 'reads' @> jsonb_build_array(jsonb_build_object('schema', p_schema, 'name', p_name))
+    WHERE kind IN ('v', 'm') AND document -> 'reads' @> jsonb_build_array(jsonb_build_object('schema', p_schema, 'name', p_name))
 $$;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._make_view(p_relid oid, p_target text, p_document jsonb) RETURNS oid

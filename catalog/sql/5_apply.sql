@@ -22,7 +22,7 @@ BEGIN
         v_views := hatidata_catalog._let_go(v_relid);
         EXECUTE format('DROP %s %s CASCADE',
             CASE (SELECT relkind FROM pg_class WHERE oid = v_relid)
-            WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, v_relid::regclass);
+            WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, v_relid::regclass);
     END IF;
     DELETE FROM hatidata_catalog.relations WHERE schema = p_schema AND lower(name) = lower(p_name);
     IF v_views <> '{}' THEN
@@ -113,7 +113,7 @@ BEGIN
         RETURN;
     END IF;
     IF p_document ? 'kept' THEN
-        IF v_relid IS NULL AND v_kind = 'r' THEN
+        IF v_relid IS NULL AND v_kind IN ('r', 'm') THEN
             RAISE EXCEPTION 'there is no table "%" to be kept as it is', v_name USING ERRCODE = '42P01';
         END IF;
         p_document := hatidata_catalog._with_what_was_kept(p_document, v_old.document);
@@ -152,7 +152,7 @@ BEGIN
         IF p_document -> 'columns' @? '$[*].owns' THEN
             PERFORM hatidata_catalog._own_sequences(v_relid, p_document);
         END IF;
-    ELSIF v_kind = 'v' THEN
+    ELSIF v_kind IN ('v', 'm') THEN
         IF p_document ->> 'source' IS NULL THEN
             p_document := p_document || CASE WHEN v_old.document ->> 'query' = p_document ->> 'query'
                 THEN jsonb_build_object('source', v_old.source, 'native', v_old.native)
@@ -161,7 +161,10 @@ BEGIN
         IF v_relid IS NULL OR v_old.document -> 'columns' <> p_document -> 'columns'
            OR v_old.document ->> 'query' <> p_document ->> 'query' OR v_old.source <> p_document ->> 'source'
            OR v_old.document -> 'reads' IS DISTINCT FROM p_document -> 'reads' THEN
-            v_relid := hatidata_catalog._make_view(v_relid, v_target, p_document);
+            v_relid := CASE v_kind WHEN 'v' THEN hatidata_catalog._make_view(v_relid, v_target, p_document)
+                       ELSE hatidata_catalog._make_materialized(v_relid, v_target, p_document, true) END;
+        ELSIF v_kind = 'm' THEN
+            PERFORM hatidata_catalog._set_constraints(v_relid, p_document, v_old.document, false);
         END IF;
     ELSE
         IF v_relid IS NULL THEN
@@ -183,7 +186,7 @@ BEGIN
             p_document ->> 'source', coalesce((p_document ->> 'native')::boolean, false))
     ON CONFLICT (relid) DO UPDATE SET name = excluded.name, digest = excluded.digest,
         document = excluded.document, source = excluded.source, native = excluded.native;
-    IF v_old.relid IS NULL AND v_kind IN ('r', 'v') THEN
+    IF v_old.relid IS NULL AND v_kind IN ('r', 'v', 'm') THEN
         v_views := hatidata_catalog._views_on(v_schema, v_name);
     END IF;
     IF v_views <> '{}' THEN

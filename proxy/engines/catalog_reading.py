@@ -35,6 +35,7 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
 from proxy.sql.identities import kind_of
 from proxy.sql.lengths import checked_length, modifier_of
+from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.sql.view_reads import reads_of
@@ -124,7 +125,7 @@ class Reading:
         states = {(schema, name): state for schema, name, _, state in wanted or ()}
         for key, document in found.items():
             made, state = signed(document), states.get(key)
-            if state is not None and document["kind"] == "v" and state.source is not None:
+            if state is not None and document["kind"] in "vm" and state.source is not None:
                 made["source"] = state.source
                 made["native"] = state.native
             if state is not None and state.kept:
@@ -137,8 +138,15 @@ class Reading:
             self._note_sequence(found, row)
         for schema, name in self._run(_TABLES):
             found[schema, name] = self._table(schema, name)
+        queries = {}
         for schema, name, sql in self.views():
-            found[schema, name] = self._view(schema, name, sql)
+            if (materialized := name_of_query(name)) is not None:
+                queries[schema, materialized] = sql
+            else:
+                found[schema, name] = self._view(schema, name, sql)
+        for key, sql in queries.items():
+            if key in found:
+                found[key] |= {"kind": "m", "query": self._query(sql)}
         for schema, relation, name, kind, nullable, default in self._run(_COLUMNS):
             if (document := found.get((schema, relation))) is not None:
                 document["columns"].append(_column(name, kind, not nullable, default))
@@ -148,10 +156,12 @@ class Reading:
         columns = {
             (schema.lower(), name.lower()): (schema, name, [c["name"] for c in document["columns"]])
             for (schema, name), document in found.items()
-            if document["kind"] in "rv"
+            if document["kind"] in "rvm"
         }
         for schema, name, sql in self.views():
-            found[schema, name]["reads"] = _reads(sql, schema, name, columns.get)
+            relation = name_of_query(name) or name
+            if (schema, relation) in found:
+                found[schema, relation]["reads"] = _reads(sql, schema, relation, columns.get)
 
     def _one(
         self, found: dict[tuple[str, str], Document], schema: str, name: str, kind: str, deep: bool
@@ -169,6 +179,8 @@ class Reading:
                 document["reads"] = _reads(sql, schema, name, self._columns_of)
         else:
             document = self._table(schema, name)
+            if self._database == DATABASE:
+                self._materialize(document, schema, name)
         qualified = f'{self._database}."{double(schema)}"."{double(name)}"'
         try:
             info = self._duck.run(
@@ -236,6 +248,15 @@ class Reading:
     def _view(self, schema: str, name: str, sql: str) -> Document:
         return self._new("v", schema, name) | {"query": self._query(sql)}
 
+    def _materialize(self, document: Document, schema: str, name: str) -> None:
+        """A table that a view of its query stands beside is a materialized view."""
+        own = self._duck.entry(schema, query_name(name))
+        if own is None or own.kind != "v":
+            return
+        sql = next(sql for its, view, sql in self.views() if (its, view) == (schema, own.name))
+        reads = _reads(sql, schema, name, self._columns_of)
+        document |= {"kind": "m", "query": self._query(sql), "reads": reads}
+
     def _columns_of(self, place: Key) -> Relation | None:
         schema, name = place
         entry = self._duck.entry(schema, name)
@@ -281,7 +302,7 @@ class Reading:
         """Constraints and comments of those of the tables that are told of."""
         for (schema, name), document in found.items():
             of_it = told.get((schema.lower(), name.lower()))
-            if of_it is None or document["kind"] != "r":
+            if of_it is None or document["kind"] not in "rm":
                 continue
             for column in document["columns"]:
                 if column["name"].lower() in of_it.generated and "default" in column:

@@ -25,6 +25,7 @@ from proxy.engines.catalog_reading import (
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_names import DATABASE
+from proxy.sql.materialized import name_of_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
     reading = Reading(duck)
     for schema, name in views_on(duck, targets):
         states.setdefault((schema, name.casefold()), State(name, kept=ASPECTS))
+    _note_materialized(states)
     wanted: list[tuple[str, str, str, State]] = []
     comments: list[Document] = []
     for (schema, _), state in states.items():
@@ -185,6 +187,18 @@ def _note(states: dict[tuple[str, str], State], schema: str, target: Target) -> 
         states[key] = State(target.name, kept=ASPECTS)
     else:
         states[key] = replace(before, only_said=False)
+
+
+def _note_materialized(states: dict[tuple[str, str], State]) -> None:
+    """What was done to the view of a materialized view's query was done to the latter."""
+    for (schema, key), state in list(states.items()):
+        if (name := name_of_query(state.name)) is None:
+            continue
+        del states[schema, key]
+        kept = states.get((schema, name.casefold()))
+        source = state.source if state.source is not None or kept is None else kept.source
+        native = state.native if state.source is not None or kept is None else kept.native
+        states[schema, name.casefold()] = State(name, ASPECTS, source=source, native=native)
 
 
 def _said(schema: str, name: str, state: State) -> list[Document]:

@@ -415,6 +415,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "DROP SECRET": _forbidden("42501", "DROP SECRET", _FILES_HINT),
     "ALTER TABLE": _owner,
     "ALTER VIEW": _owner,
+    "ALTER MATERIALIZED": _owner,
     "ALTER SCHEMA": _owner,
     "ALTER SEQUENCE": _owner,
     "CREATE EXTENSION": _extension,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proxy.sql.materialized import MaterializedAction
 from proxy.sql.script import Block
 from proxy.sql.snowflake.stage_actions import StageAction
 
@@ -192,10 +193,12 @@ CompoundAction = (
     | AlterSequence
     | ResultScan
     | StageAction
+    | MaterializedAction
 )
 
 WITHOUT_ROWS = (
     *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
     AlterSequence,
+    MaterializedAction,
 )
 """The actions that answer with a tag alone."""

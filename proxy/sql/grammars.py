@@ -43,7 +43,7 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
             continue
         if inserts and _is_overriding(tokens, index) is not None:
             continue  # `overriding` tells
-        if token.token_type == TokenType.VAR and token.text.lower() == "date_part":
+        if _is_call_of_date_part(tokens, index):
             made.append(_like(token, TokenType.VAR, DATE_PART))
         elif _is_array_of_objects(tokens, index):
             continue
@@ -56,6 +56,13 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+def _is_call_of_date_part(tokens: list[Token], at: int) -> bool:
+    token, after = tokens[at], tokens[at + 1 : at + 2]
+    if token.token_type != TokenType.VAR or token.text.lower() != "date_part":
+        return False
+    return bool(after) and after[0].token_type == TokenType.L_PAREN
 
 
 def _is_not_deferrable(tokens: list[Token], at: int) -> bool:

@@ -13,7 +13,15 @@ from dataclasses import replace
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, altered_sequences, by_words, parsed, routines, traces
+from proxy.sql import (
+    administration,
+    altered_sequences,
+    by_words,
+    materialized,
+    parsed,
+    routines,
+    traces,
+)
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, split
 from proxy.sql.compound import Chain
@@ -106,6 +114,11 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
             return by_words.of_accepted(text, piece, decided)
         if (granted := rights.read(words)) is not None:
             return by_words.of_rights(text, piece, granted)
+    elif dialect.name == "postgres" and (known := materialized.READERS.get(phrase)) is not None:
+        statement = by_words.of_routine(text, piece, known, words)
+        if statement is not None:
+            return statement
+        words = Words(text, piece.tokens)
     routine = _ROUTINES.get(phrase) if is_snowflake(dialect) else None
     if routine is not None:
         statement = by_words.of_routine(text, piece, routine, words)
@@ -307,6 +320,7 @@ _READ_BY_WORDS = frozenset(
         accepted.VERBS,
         administration.READERS,
         routines.READERS,
+        materialized.READERS,
         stage_statements.VERBS,
     )
     for phrase in phrases

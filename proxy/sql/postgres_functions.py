@@ -14,6 +14,7 @@ from sqlglot import exp
 from sqlglot.dialects import Postgres
 
 from proxy.sql import postgres_json, postgres_routines
+from proxy.sql.postgres_models import model, written_as
 from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refused
 
 _D = exp.DType
@@ -27,79 +28,12 @@ for _name in _AS_WRITTEN:
 
 # --- dates and times --------------------------------------------------------------------------
 
-# Elements of to_char's models, longest first; after FM the second spelling is meant.
-_ELEMENTS: tuple[tuple[str, str, str], ...] = (
-    ("YYYY", "%Y", "%-Y"),
-    ("IYYY", "%G", "%G"),
-    ("HH24", "%H", "%-H"),
-    ("HH12", "%I", "%-I"),
-    ("DDD", "%j", "%-j"),
-    ("YY", "%y", "%-y"),
-    ("MM", "%m", "%-m"),
-    ("DD", "%d", "%-d"),
-    ("HH", "%I", "%-I"),
-    ("MI", "%M", "%-M"),
-    ("SS", "%S", "%-S"),
-    ("MS", "%g", "%g"),
-    ("US", "%f", "%f"),
-    ("IW", "%V", "%-V"),
-    ("ID", "%u", "%u"),
-    ("AM", "%p", "%p"),
-    ("PM", "%p", "%p"),
-)
-# Names, in the one spelling that gives them so; in full they are padded unless FM is before them.
-_NAMES: tuple[tuple[str, str], ...] = (
-    ("FMMonth", "%B"),
-    ("FMDay", "%A"),
-    ("Mon", "%b"),
-    ("Dy", "%a"),
-)
-_FOLLOWED = frozenset({"TH", "SP"})
-
-
-def model(written: exp.Expr, what: str) -> str:
-    """strftime's model of a literal model of Postgres's; raises 0A000 for what it cannot say."""
-    if not is_text(written):
-        raise refused(f"{what} with a format that is no literal", written)
-    source = written.this
-    made: list[str] = []
-    at = 0
-    while at < len(source):
-        if source[at] == '"':
-            end = source.find('"', at + 1)
-            end = len(source) if end < 0 else end
-            made.append(source[at + 1 : end].replace("%", "%%"))
-            at = end + 1
-            continue
-        named = next((pair for pair in _NAMES if source.startswith(pair[0], at)), None)
-        if named is not None:
-            made.append(named[1])
-            at += len(named[0])
-            continue
-        short = source[at : at + 2].upper() == "FM"
-        start = at + 2 if short else at
-        rest = source[start : start + 4].upper()
-        found = next((element for element in _ELEMENTS if rest.startswith(element[0])), None)
-        if found is None:
-            if source[at].isalnum() or source[at] == "\\":
-                raise refused(f'{what} with the format "{source}"', written)
-            made.append("%%" if source[at] == "%" else source[at])
-            at += 1
-            continue
-        at = start + len(found[0])
-        spelled = source[start:at]
-        lower = found[0] in ("AM", "PM") and not spelled.isupper()
-        if lower or source[at : at + 2].upper() in _FOLLOWED:
-            raise refused(f'{what} with the format "{source}"', written)
-        made.append(found[2] if short else found[1])
-    return "".join(made)
-
 
 def _to_char(arguments: list[exp.Expr]) -> exp.Expr:
     value, written = arguments
-    if is_text(written) and not any(mark in written.this.upper() for mark in "YMDHSIQWJ"):
+    if is_text(written) and not any(mark in written.this.upper() for mark in "YMDHSIQWJC"):
         raise refused("to_char of a number", written)
-    return duck("strftime", value, exp.Literal.string(model(written, "to_char")))
+    return written_as(value, written)
 
 
 def _read(what: str, to: exp.DType, arguments: list[exp.Expr]) -> exp.Expr:

@@ -18,6 +18,7 @@ REFUSED_LATER = (
     "foreign keys of analytical tables change no rows: "
     "a DELETE or UPDATE for which {} would do so is refused"
 )
+_DATABASE = "hatidata"
 ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT")
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"})
 
@@ -46,7 +47,11 @@ def refused_later(tree: exp.Expr) -> str:
 
 
 def reference(node: exp.Reference) -> None:
-    """Takes away the actions that would write to the table that refers: DuckDB knows none."""
+    """Takes away what DuckDB does not know: actions that would write to the table that refers, and
+    the name of the database, where that is the only one there is."""
+    table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    if isinstance(table, exp.Table) and table.catalog == _DATABASE:
+        table.set("catalog", None)
     options = node.args.get("options") or ()
     if any(map(_writes, options)):
         node.set("options", [one for one in options if not _writes(one)] or None)

@@ -177,7 +177,8 @@ class Rebuilds:
     """An ALTER TABLE as edits. table: the parts of its name; exists: IF EXISTS.
 
     native: DuckDB may be able to do each by itself, as a statement of its own. of_postgres: views that
-    read a column are in the way of its end, or go with it. view: it is ALTER VIEW.
+    read a column are in the way of its end, or go with it. view: it is ALTER VIEW. written: the transaction
+    has changed rows of the table, of which DuckDB alters no column afterwards.
     """
 
     table: tuple[str, ...]
@@ -186,6 +187,7 @@ class Rebuilds:
     native: bool
     of_postgres: bool = False
     view: bool = False
+    written: bool = False
 
 
 def name_renamed_column(tree: exp.Expr) -> None:

@@ -70,6 +70,68 @@ def with_new_column(sql: str, renaming: Renaming, names: Sequence[str]) -> str |
     return _written(tree, names)
 
 
+def without_added_column(
+    sql: str, is_it: Callable[[Parts], bool], before: Sequence[str], names: Sequence[str]
+) -> str | None:
+    """... where a relation is about to get a column: what `*` stands for there is written out.
+
+    before: the relation's columns. None where there is no such star, or it is not sure what it stands for.
+    """
+    tree = _read(sql)
+    if tree is None:
+        return None
+    try:
+        found = [_spell_stars(scope, is_it, before) for scope in traverse_scope(tree.expression)]
+    except (SqlglotError, RecursionError, _UnsureError):
+        return None
+    return _written(tree, names) if any(found) else None
+
+
+def _spell_stars(scope: Scope, is_it: Callable[[Parts], bool], before: Sequence[str]) -> bool:
+    """Whether there were any of the relation, in a SELECT's own list."""
+    query = scope.expression
+    if not isinstance(query, exp.Select):
+        return False
+    ours = {
+        alias.lower()
+        for alias, (_, source) in scope.selected_sources.items()
+        if isinstance(source, exp.Table) and source.name and is_it(parts_of(source))
+    }
+    stars = [place for place in query.expressions if _of_star(place, ours)]
+    if not ours or not stars:
+        return False
+    joins = query.args.get("joins") or ()
+    if any(join.args.get("using") or join.args.get("method") == "NATURAL" for join in joins):
+        raise _UnsureError
+    first = query.args.get("from_")
+    sources = [one.this.alias_or_name for one in (first, *joins) if one is not None]
+    if {one.lower() for one in sources} != {one.lower() for one in scope.selected_sources}:
+        raise _UnsureError
+    for place in stars:
+        wanted = [place.table] if isinstance(place, exp.Column) else sources
+        spelled: list[exp.Expr] = []
+        for name in wanted:
+            if name.lower() in ours:
+                spelled += [exp.column(one, name, quoted=True) for one in before]
+            else:
+                spelled.append(exp.Column(this=exp.Star(), table=exp.to_identifier(name, True)))
+        at = query.expressions.index(place)
+        query.set("expressions", [*query.expressions[:at], *spelled, *query.expressions[at + 1 :]])
+    return True
+
+
+def _of_star(place: exp.Expr, ours: set[str]) -> bool:
+    """Whether this is `*`, or `t.*` of one of `ours`."""
+    star = place.this if isinstance(place, exp.Column) else place
+    if not isinstance(star, exp.Star):
+        return False
+    if isinstance(place, exp.Column) and place.table.lower() not in ours:
+        return False
+    if any(star.args.get(key) for key in ("except_", "replace", "rename")):
+        raise _UnsureError
+    return True
+
+
 def _read(sql: str) -> exp.Create | None:
     try:
         tree = DUCKDB.dialect.parse(sql)[0]

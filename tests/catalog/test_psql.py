@@ -55,20 +55,20 @@ class TestCommands:
     def test_d_lists_relations_beside_the_runtime(self, server: Any) -> None:
         printed = psql(server, "SET search_path = shop, hd_runtime;", r"\d").splitlines()
         for line in (
-            "shop|big|view|hatidata_users",
-            "shop|lines|table|hatidata_users",
-            "shop|numbers|sequence|hatidata_users",
-            "shop|orders|table|hatidata_users",
+            "shop|big|view|tester",
+            "shop|lines|table|tester",
+            "shop|numbers|sequence|tester",
+            "shop|orders|table|tester",
             "hd_runtime|tasks|table|postgres",
         ):
             assert line in printed
 
     def test_dt_and_dv_list_by_pattern(self, server: Any) -> None:
         everything = psql(server, r"\dt *.*").splitlines()
-        assert "shop|orders|table|hatidata_users" in everything
+        assert "shop|orders|table|tester" in everything
         assert "hd_runtime|tasks|table|postgres" in everything
         assert psql(server, r"\dv shop.*").splitlines()[2:] == [
-            "shop|big|view|hatidata_users",
+            "shop|big|view|tester",
             "(1 row)",
         ]
         assert "what was ordered" in psql(server, r"\dt+ shop.o*")
@@ -97,7 +97,7 @@ class TestCommands:
         ]
 
     def test_dn_dp_and_l(self, server: Any) -> None:
-        assert "shop|hatidata_users" in psql(server, r"\dn+")
+        assert "shop|tester" in psql(server, r"\dn+")
         assert "hd_agent=r/hatidata_users" in psql(server, r"\dp shop.orders")
         assert psql(server, r"\l hatidata").splitlines()[2].startswith("hatidata|postgres|UTF8")
         assert "tester" in psql(server, r"\du")

@@ -105,7 +105,7 @@ def test_a_table_is_handed_over(connection: psycopg.Connection, schema: str) -> 
     connection.execute("GRANT OWNERSHIP ON TABLE t TO ROLE hatidata_users")
     assert connection.execute(
         "SELECT tableowner FROM pg_tables WHERE tablename = 't'"
-    ).fetchone() == ("hatidata_users",)
+    ).fetchone() == ("tester",)
     connection.execute("ALTER TABLE t ADD COLUMN b INT")
     assert names(connection, "t") == ["a", "b"]
 

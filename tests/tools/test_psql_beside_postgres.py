@@ -121,7 +121,10 @@ def _printed(psql: str, target: dict[str, str], commands: str) -> list[str]:
         timeout=60,
         env=os.environ | {"PGCLIENTENCODING": "UTF8"} | target,
     )
-    return (done.stdout + done.stderr).replace("hatidata_users", "postgres").splitlines()
+    printed = done.stdout + done.stderr
+    for owner in ("hatidata_users", target["PGUSER"]):
+        printed = printed.replace(owner, "postgres")
+    return printed.splitlines()
 
 
 @pytest.mark.parametrize("dialect", ["snowflake", "postgres"])

@@ -67,7 +67,8 @@ SELECT database_name, schema_name, _sf.main.schema_name_(schema_name), _sf.main.
        view_name, 'VIEW', comment, NULL, sql
 FROM duckdb_views()
 WHERE NOT internal AND database_name NOT IN ('system', '_sf')
-  AND NOT (temporary AND starts_with(view_name, '_hd_'));
+  AND NOT (temporary AND starts_with(view_name, '_hd_'))
+  AND NOT starts_with(view_name, 'materialized view ');  -- the query of a table that Postgres's dialect made
 
 -- VARCHAR(n) is kept as a check of the column's length, an identity as a sequence of its own.
 CREATE OR REPLACE VIEW _sf.columns_ AS
@@ -93,7 +94,8 @@ LEFT JOIN (
      'nextval(''"' || replace(i.schema_name || '"."' || i.sequence_name, '''', '''''') || '"'')',
      'nextval(''"' || replace(i.sequence_name, '''', '''''') || '"'')')
 WHERE NOT c.internal AND c.database_name NOT IN ('system', '_sf')
-  AND NOT (c.database_name = 'temp' AND starts_with(c.table_name, '_hd_'));
+  AND NOT (c.database_name = 'temp' AND starts_with(c.table_name, '_hd_'))
+  AND NOT starts_with(c.table_name, 'materialized view ');
 
 CREATE OR REPLACE MACRO _sf.identity_(start, step) AS
   'IDENTITY START ' || start || ' INCREMENT ' || step || ' ORDER';

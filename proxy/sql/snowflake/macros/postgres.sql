@@ -176,6 +176,15 @@ CREATE OR REPLACE MACRO _sf.main.pg_date_part_(part, x) AS
             WHEN lower(part) = 'epoch' THEN date_part('epoch', x)
             ELSE date_part(part, x) END AS DOUBLE);
 CREATE OR REPLACE MACRO _sf.main.pg_milliseconds_(x) AS date_part('microsecond', x) * 0.001;
+-- Elements of to_char that strftime has not.
+CREATE OR REPLACE MACRO _sf.main.pg_char_quarter_(x) AS CAST(date_part('quarter', x) AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.pg_char_week_(x) AS CAST((date_part('doy', x) - 1) // 7 + 1 AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.pg_char_week_of_month_(x) AS CAST((date_part('day', x) - 1) // 7 + 1 AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.pg_char_day_of_week_(x) AS CAST(date_part('dow', x) + 1 AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.pg_char_julian_(x) AS CAST(CAST(julian(CAST(x AS DATE)) AS BIGINT) AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.pg_char_century_(x) AS CAST((date_part('year', x) + 99) // 100 AS VARCHAR);
+CREATE OR REPLACE MACRO _sf.main.pg_char_seconds_(x) AS
+  CAST(date_part('hour', x) * 3600 + date_part('minute', x) * 60 + date_part('microsecond', x) // 1000000 AS VARCHAR);
 -- The first century, and the first millennium, began with the year 1.
 CREATE OR REPLACE MACRO _sf.main.pg_trunc_(u, x) AS CASE
   WHEN u IN ('century', 'centuries', 'millennium', 'millenniums', 'millennia')
