@@ -28,7 +28,7 @@ from proxy.dependents import (
     views_with_column,
 )
 from proxy.engines.duck_names import DATABASE, Meant
-from proxy.engines.duck_texts import foreign_key
+from proxy.engines.duck_texts import held_key
 from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
@@ -297,7 +297,7 @@ def _is_constrained(table: Table, changes: tuple[edits.Edit, ...]) -> bool:
                 not renames
                 or one.name
                 or one.kind == "FOREIGN KEY"
-                or foreign_key(one.expression or "")
+                or held_key(one.expression or "")
                 for one in about
             ):
                 return True
@@ -309,6 +309,8 @@ _EDITORS: dict[type, Any] = {
     edits.AddConstraint: Table.add_constraint,
     edits.AddUnique: Table.add_unique,
     edits.DropConstraint: Table.drop_constraint,
+    edits.DropKey: Table.drop_key,
+    edits.FindKey: Table.find_key,
     edits.DropColumn: Table.drop_column,
     edits.RenameColumn: Table.rename_column,
     edits.SetType: Table.set_type,

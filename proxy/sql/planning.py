@@ -30,7 +30,7 @@ from proxy.sql.reading import (
     at_or_near,
 )
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import accepted, flow, rights, stage_statements
+from proxy.sql.snowflake import accepted, altered_keys, flow, rights, stage_statements
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
@@ -106,6 +106,13 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
             return by_words.of_accepted(text, piece, decided)
         if (granted := rights.read(words)) is not None:
             return by_words.of_rights(text, piece, granted)
+        if phrase == "ALTER TABLE":
+            try:
+                edited = altered_keys.read(text, piece)
+            except SqlError as error:
+                return in_session(text, piece, Utility(phrase, refused=error))
+            if edited is not None:
+                return edited
     routine = _ROUTINES.get(phrase) if is_snowflake(dialect) else None
     if routine is not None:
         statement = by_words.of_routine(text, piece, routine, words)

@@ -17,6 +17,8 @@ from proxy.errors import SqlError
 from proxy.sql import snowflake
 from proxy.sql.reading import DUCKDB, write_duckdb
 
+TOO_MANY_FORMS = "has multiple overloads that match the supplied arguments"
+"""What DuckDB says of a macro of several forms over what it cannot bind."""
 _NO_FUNCTION = "No function matches the given name and argument types '"
 _NO_CHOICE = 'Could not choose a best candidate function for the function call "'
 _BETWEEN_TYPES = (
@@ -55,6 +57,33 @@ def with_values(sql: str, complaint: str) -> str | None:
     return write_duckdb(snowflake.bound_late(tree))
 
 
+@lru_cache(maxsize=256)
+def bound_late(sql: str) -> str | None:
+    """DuckDB's SQL with its calls of macros of several forms bound after their arguments.
+
+    None where that was done before. DuckDB finds every form fitting a column that is not there: it then
+    says which one that is. On the loop's thread.
+    """
+    if snowflake.LATE in sql:
+        return None
+    try:
+        tree = DUCKDB.parse(sql, DUCKDB.tokenize(sql))
+    except SqlError:
+        return None
+    if isinstance(tree, exp.Command):
+        return None
+    for call in list(tree.find_all(exp.Dot)):
+        name, called = call.this, call.expression
+        if isinstance(name, exp.Identifier) and isinstance(called, exp.Anonymous):
+            call.replace(
+                exp.Anonymous(
+                    this=f"{name.name.lower()}.{called.name.lower()}",
+                    expressions=called.expressions,
+                )
+            )
+    return write_duckdb(snowflake.bound_late(tree, every=True))
+
+
 _Edit = Callable[[exp.Expr], bool]
 
 _DAYS = {"+": "sum_", "-": "difference_"}
@@ -73,6 +102,16 @@ def _counting_days(tree: exp.Expr) -> bool:
     return changed
 
 
+def _between_dates(tree: exp.Expr) -> bool:
+    """`date - '2024-01-01'`: the days between two dates."""
+    changed = False
+    for operation in tree.find_all(exp.Sub):
+        for side in (operation.this, operation.expression):
+            if isinstance(side, exp.Literal) and side.is_string:
+                changed |= _put(side, "dated_", literal=True)
+    return changed
+
+
 def _called(complaint: str) -> _Edit | None:
     """`No function matches ... 'corr(BIGINT, VARCHAR)'`."""
     _, found, signature = complaint.partition(_NO_FUNCTION)
@@ -84,6 +123,8 @@ def _called(complaint: str) -> _Edit | None:
     if not found or not opened:
         return None
     kinds = _split(rest.partition(")'")[0] if texts is _TEXT else rest.partition(')"')[0])
+    if name == "-" and "DATE" in kinds and "STRING_LITERAL" in kinds:
+        return _between_dates
     if name in _DAYS and "DATE" in kinds and not _WHOLE.isdisjoint(kinds):
         return _counting_days
     places = [place for place, kind in enumerate(kinds) if kind in texts]

@@ -232,9 +232,15 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     return made
 
 
-def bound_late(tree: exp.Expr) -> exp.Expr:
-    """A tree of DuckDB's, changed in place: macros of several forms over what DuckDB binds late."""
-    return overloads.bind_late(tree, registry.OVERLOADED)
+def bound_late(tree: exp.Expr, *, every: bool = False) -> exp.Expr:
+    """A tree of DuckDB's, changed in place: macros of several forms over what DuckDB binds late.
+
+    every: over every column.
+    """
+    return overloads.bind_late(tree, registry.OVERLOADED, every=every)
+
+
+LATE = overloads.LATE
 
 
 def _reshape(nodes: Listing) -> bool:
