@@ -120,6 +120,11 @@ def in_other_words(sql: str, error: EngineError) -> str | None:
     """
     if len(sql) > _PARSED_AGAIN:
         return None
+    again = _in_other_words(sql, error)
+    return None if again == sql else again
+
+
+def _in_other_words(sql: str, error: EngineError) -> str | None:
     if TOO_MANY_FORMS in error.message:
         return bound_late(sql)
     name = complained_of(error.sqlstate, error.message)

@@ -146,6 +146,16 @@ class AlterFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class AlterProcedure:
+    """rename: the new name, () where nothing changes that is kept. arity: as for `DropProcedure`."""
+
+    name: tuple[str, ...]
+    arity: int
+    if_exists: bool
+    rename: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AlterSequence:
     """What changes of a sequence. rename: the new name, (); increment, comment: None for no change."""
 
@@ -189,6 +199,7 @@ CompoundAction = (
     | CreateFunction
     | DropFunction
     | AlterFunction
+    | AlterProcedure
     | AlterSequence
     | ResultScan
     | StageAction
@@ -197,5 +208,6 @@ CompoundAction = (
 WITHOUT_ROWS = (
     *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
     AlterSequence,
+    AlterProcedure,
 )
 """The actions that answer with a tag alone."""

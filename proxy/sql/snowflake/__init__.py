@@ -38,6 +38,7 @@ from proxy.sql.snowflake import (
     match_recognize,
     overloads,
     pivoting,
+    recursion,
     regex,
     registry,
     select,
@@ -222,6 +223,9 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
         nodes.extend(select.mark_flattened(nodes))
     if exp.With in kinds:
         select.mark_recursive(nodes)
+        for query in nodes.of(exp.CTE):
+            if query.parent.args.get("recursive"):
+                recursion.fit(query)
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)

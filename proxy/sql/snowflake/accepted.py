@@ -133,6 +133,10 @@ def read(words: Words) -> Accepted | None:
     if verb == "EXECUTE" and len(words.tokens) > 2:
         kind = _kind_at(words, 1)
         return _refused(f"EXECUTE {kind}", kind, words) if kind in REFUSED else None
+    if verb == "COPY" and words.word_at(1) == "FILES" and words.word_at(2) == "INTO":
+        hint = "GET the files, and PUT them there."
+        refusal = SqlError("0A000", "COPY FILES is not supported", hint=hint)
+        return Accepted("COPY FILES", refused=refusal)
     if verb == "COMMENT":
         ahead = 3 if words.word_at(1) == "IF" else 1
         kind = _kind_at(words, ahead + 1) if words.word_at(ahead) == "ON" else ""
