@@ -99,11 +99,11 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
     words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
     first, phrase = administration.leading_words(words)
     if is_snowflake(dialect):
+        if (decided := accepted.read(words)) is not None:
+            return by_words.of_accepted(text, piece, decided)
         staged = stage_statements.reader(words, phrase)
         if staged is not None:
             return by_words.of_stage(text, piece, staged, words)
-        if (decided := accepted.read(words)) is not None:
-            return by_words.of_accepted(text, piece, decided)
         if (granted := rights.read(words)) is not None:
             return by_words.of_rights(text, piece, granted)
         if phrase == "ALTER TABLE":

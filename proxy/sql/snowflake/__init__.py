@@ -283,7 +283,20 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], bool | None]], ...] = (
 
 _RESHAPED_KINDS = frozenset(kind for kind, _ in _RESHAPED)
 
-_OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
+
+def _column_of_postgres(column: exp.Expr) -> exp.Expr | None:
+    """`s.nextval` is Snowflake's, whichever grammar read it."""
+    if isinstance(column, exp.Column) and column.name.lower() == "nextval" and column.table:
+        return core.next_value(column)
+    rule = postgres.RULES.get(exp.Column)
+    return rule(column) if rule is not None else None
+
+
+_OVER_POSTGRES = {
+    **postgres.RULES,
+    exp.Div: registry.NODES[exp.Div],
+    exp.Column: _column_of_postgres,
+}
 
 
 def rewrite_postgres(tree: exp.Expr, nodes: Listing) -> exp.Expr:

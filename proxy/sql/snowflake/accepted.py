@@ -131,8 +131,10 @@ def read(words: Words) -> Accepted | None:
     """What is decided about a statement; None for all that this table does not speak of."""
     verb = words.word
     if verb == "EXECUTE" and len(words.tokens) > 2:
-        kind = _kind_at(words, 1)
+        kind = _kind_at(words, 2 if words.word_at(1) == "MANAGED" else 1)
         return _refused(f"EXECUTE {kind}", kind, words) if kind in REFUSED else None
+    if verb == "ALTER" and words.word_at(1) in _TAGGED and (tagged := _tagging(words)):
+        return tagged
     if verb == "COPY" and words.word_at(1) == "FILES" and words.word_at(2) == "INTO":
         hint = "GET the files, and PUT them there."
         refusal = SqlError("0A000", "COPY FILES is not supported", hint=hint)
@@ -140,6 +142,8 @@ def read(words: Words) -> Accepted | None:
     if verb == "COMMENT":
         ahead = 3 if words.word_at(1) == "IF" else 1
         kind = _kind_at(words, ahead + 1) if words.word_at(ahead) == "ON" else ""
+        if words.word_at(ahead + 1) == "USER":
+            return Accepted("COMMENT ON USER", notice=_NO_USERS)
     elif verb in _VERBS:
         ahead = 1
         while words.word_at(ahead) in _MODIFIERS:
@@ -175,6 +179,29 @@ def _kind_at(words: Words, ahead: int) -> str:
     return ""
 
 
+_TAGGED = frozenset({"STAGE", "FILE FORMAT", "ROLE", "USER", "SEQUENCE"})
+_OF_USERS = frozenset({"UNSET", "ADD", "REMOVE", "ENROLL", "MODIFY", "DISABLE", "ENABLE"})
+
+
+def _tagging(words: Words) -> Accepted | None:
+    """ALTER ... SET TAG, and what says no more of a role or user; None for other forms."""
+    kind = words.word_at(1)  # a token may be of two words
+    at = 4 if words.word_at(2) == "IF" else 2
+    while words.word_at(at + 1) == ".":
+        at += 2
+    verb, what = words.word_at(at + 1), words.word_at(at + 2)
+    if verb in ("SET", "UNSET") and what in ("TAG", "CONTACT"):
+        return Accepted(f"ALTER {kind}", notice=TAKEN["TAG"])
+    if kind == "USER" and verb == "ABORT":
+        hint = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity."
+        refusal = SqlError("0A000", "ALTER USER ... ABORT ALL QUERIES is not supported", hint=hint)
+        return Accepted("ALTER USER", refused=refusal)
+    if (kind == "USER" and verb in _OF_USERS) or (kind == "ROLE" and verb == "UNSET"):
+        return Accepted(f"ALTER {kind}", notice=_NO_USERS)
+    return None
+
+
+_NO_USERS = "users are not kept: whoever connects is one"
 _NAMESPACE = frozenset(
     {
         *("DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "COMMENT", "LOG_LEVEL"),
@@ -265,7 +292,7 @@ def _without_effect(words: Words, kind: str) -> Accepted | None:
         return None
     properties = {after for before, after in pairwise(spelled[2:]) if after == "=" and before}
     if properties:
-        return Accepted(kind, notice="users are not kept: whoever connects is one")
+        return Accepted(kind, notice=_NO_USERS)
     return None
 
 

@@ -207,12 +207,15 @@ def _column(column: exp.Column) -> exp.Expr | None:
         return in_place(column, column.parent, column.arg_key)
     name = column.this
     if isinstance(name, exp.Identifier) and name.this.lower() == "nextval":
-        if _is_source(sequence, column):
-            return None
-        parts = [column.args.get("catalog"), column.args.get("db"), sequence]
-        path = ".".join(part.sql() for part in parts if part is not None)
-        return duck("nextval", exp.Literal.string(path))
+        return None if _is_source(sequence, column) else next_value(column)
     return None
+
+
+def next_value(column: exp.Column) -> exp.Expr:
+    """What `s.nextval` is in DuckDB."""
+    parts = [column.args.get(part) for part in ("catalog", "db", "table")]
+    path = ".".join(part.sql() for part in parts if part is not None)
+    return duck("nextval", exp.Literal.string(path))
 
 
 def _is_source(name: exp.Identifier, column: exp.Column) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from sqlglot.tokens import Token, TokenType
 
+from proxy.errors import SqlError
+
 _PROPERTIES: dict[str, tuple[str, ...]] = {
     "ENFORCED": (),
     "DEFERRABLE": (),
@@ -32,23 +34,28 @@ _SIGNS = (*_PROPERTIES, "REFERENCES")
 def without_properties(tokens: list[Token], said: str) -> list[Token]:
     """The tokens of a CREATE or ALTER TABLE without what is said of its keys.
 
-    said: the statement's text in upper case.
+    said: the statement's text in upper case. Raises SqlError 0A000 for a CHECK that is not to be enforced.
     """
     if not any(word in said for word in _SIGNS):
         return tokens
     kept: list[Token] = []
     at = depth = 0
     items = tokens[0].token_type == TokenType.CREATE  # in brackets, the depth at which they stand
-    of_key = False
+    of_key = of_check = False
     while at < len(tokens):
         token, word = tokens[at], _word(tokens, at)
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0 and token.token_type == TokenType.ALIAS:
             return kept + tokens[at:]  # a query
         if depth == items and token.token_type == TokenType.COMMA:
-            of_key = False
-        of_key = of_key or word in _KEYS
+            of_key = of_check = False
+        of_check = of_check or word == "CHECK"
+        of_key = of_key or of_check or word in _KEYS
         length = _property(tokens, at) if of_key and depth == items else 0
+        if length and of_check and token.token_type == TokenType.NOT:
+            hint = "Leave the CHECK out."
+            message = "CHECK ... NOT ENFORCED is not supported"
+            raise SqlError("0A000", message, hint=hint, position=token.start + 1)
         if word == "FOREIGN KEY" and _word(tokens, at + 1) == "REFERENCES":
             length = 1
         if not length:

@@ -30,7 +30,17 @@ class Decided(NamedTuple):
 _ABSENT = frozenset(
     {
         *("WAREHOUSE", "RESOURCE", "INTEGRATION", "ACCOUNT", "STAGE", "TASK", "PIPE", "STREAM"),
-        *("FUNCTION", "PROCEDURE", "USER", "FILE", "TAG", "MASKING", "ROW", "FAILOVER"),
+        *(
+            "FUNCTION",
+            "PROCEDURE",
+            "USER",
+            "FILE",
+            "FILE FORMAT",
+            "TAG",
+            "MASKING",
+            "ROW",
+            "FAILOVER",
+        ),
         *("REPLICATION", "SHARE", "MODEL", "NOTEBOOK", "SECRET", "EXTERNAL"),
     }
 )
@@ -105,8 +115,13 @@ def _rights(words: Words, verb: str) -> Decided | None:
     if spelled[1:3] in (["DATABASE", "ROLE"], ["APPLICATION", "ROLE"]):
         what = f"{verb} {' '.join(spelled[1:3])}"
         return Decided(verb, refused=SqlError("0A000", f"{what} is not supported"))
+    if "CALLER" in spelled[1:3] or spelled[1:3] == ["SERVICE", "ROLE"]:
+        what = f"{verb} {spelled[1]} {spelled[2] if spelled[1] != 'CALLER' else 'rights'}"
+        return Decided(verb, refused=SqlError("0A000", f"{what} is not supported"))
     if "ON" not in spelled:
         return None
+    if "SHARE" in spelled[spelled.index("ON") :] and spelled[1] == "PRIVILEGES":
+        return Decided(verb, refused=SqlError("0A000", f"{verb} ... TO SHARE is not supported"))
     on = spelled.index("ON")
     after = spelled[on + 1 :]
     for ahead, word in enumerate(spelled[on:-1]):

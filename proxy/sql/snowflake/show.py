@@ -190,6 +190,10 @@ _REFUSED = name_set(
     SECRETS CONNECTIONS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
     SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
     APPLICATIONS REPLICATION FAILOVER MANAGED DELEGATED GLOBAL LISTINGS DATASETS SEMANTIC
+    ACCOUNTS AGENTS AGGREGATION AUTHENTICATION AVAILABLE BACKUP BACKUPS CALLER CATALOG CHANNELS CONTACTS
+    DATA DATABASE DBT ENDPOINTS ENTITIES EXPERIMENTS FEATURE FUTURE GATEWAYS INTERACTIVE JOIN MCP MODEL
+    NOTEBOOK ONLINE OPENFLOW PACKAGES PRIVACY PRIVILEGES PROJECTION PROVISIONED RELEASE SERVICE
+    SNAPSHOT SNAPSHOTS TELEMETRY TYPES VERSIONS WORKSPACES
     """
 )
 _HINTS = {
@@ -287,11 +291,11 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
 
 def _scope(words: Words, listing: _Listing, database: str) -> list[str]:
     """What IN asks for, as conditions."""
-    if not words.accept("IN"):
+    if not words.accept_any("IN", "FOR"):
         return []
     kind = words.accept_any("ACCOUNT", "DATABASE", "SCHEMA", "TABLE", "VIEW", "SESSION")
     named = words.token is not None and words.word not in ("STARTS", "LIMIT")
-    if words.accept_any("CLASS", "APPLICATION", "FAILOVER", "REPLICATION", "WAREHOUSE", "USER"):
+    if words.accept_any(*_OTHER_SCOPES):
         raise SqlError("0A000", "this scope of SHOW is not supported")
     name = words.dotted() if named else ()
     kind = kind or listing.within
@@ -313,6 +317,10 @@ def _scope(words: Words, listing: _Listing, database: str) -> list[str]:
         raise words.fail()
     return []
 
+
+_OTHER_SCOPES = name_set(
+    "CLASS APPLICATION FAILOVER REPLICATION WAREHOUSE USER SERVICE MODEL SHARE TASK PIPE STREAM"
+)
 
 _GRANTED = """
 SELECT CAST(NULL AS timestamptz) AS created_on, privilege, granted_on, name,

@@ -403,7 +403,9 @@ def _policy(tokens: list[Token], at: int) -> str:
 
 
 def _drop(tokens: list[Token]) -> list[Token]:
-    """DROP DYNAMIC TABLE drops the view that it is."""
+    """DROP DYNAMIC TABLE drops the view that it is, DROP HYBRID TABLE the table."""
+    if _word(tokens, 1) == "HYBRID" and _word(tokens, 2) == "TABLE":
+        return [tokens[0], *tokens[2:]]
     if _word(tokens, 1) == "DYNAMIC" and _word(tokens, 2) == "TABLE":
         return [tokens[0], _at(tokens[2], TokenType.VIEW, "VIEW"), *tokens[3:]]
     return tokens
@@ -468,7 +470,22 @@ def _alter(tokens: list[Token]) -> list[Token]:
     return _without_tags(tokens) if _word(tokens, 1) in ("TABLE", "VIEW") else tokens
 
 
+def _comment(tokens: list[Token]) -> list[Token]:
+    """COMMENT ON DYNAMIC TABLE and MATERIALIZED VIEW are about the view that they are."""
+    at = 3 if _word(tokens, 1) == "IF" else 1
+    if _word(tokens, at) != "ON" or _word(tokens, at + 2) not in ("TABLE", "VIEW"):
+        return tokens
+    kind = _word(tokens, at + 1)
+    if kind == "HYBRID":
+        return [*tokens[: at + 1], *tokens[at + 2 :]]
+    if kind in ("DYNAMIC", "MATERIALIZED"):
+        view = _at(tokens[at + 2], TokenType.VIEW, "VIEW")
+        return [*tokens[: at + 1], view, *tokens[at + 3 :]]
+    return tokens
+
+
 _STARTS = {
+    TokenType.COMMENT: _comment,
     TokenType.ALTER: _alter,
     TokenType.CREATE: _create,
     TokenType.DROP: _drop,
