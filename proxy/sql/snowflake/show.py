@@ -247,7 +247,9 @@ _ENDS = frozenset({"LIKE", "IN", "STARTS", "LIMIT", "WITH", "ON", "TO", "OF", "F
 
 
 def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: str) -> Asked:
-    terse = terse and listing.terse is not None  # the others have but one form
+    if terse and listing.terse is None and not kind.endswith(("KEYS", "USERS")):
+        raise words.fail()
+    terse = terse and listing.terse is not None  # keys and users have but one form
     if words.accept("HISTORY"):
         words.rest() if words.token is not None else None
         hint = "What is dropped here is gone."
