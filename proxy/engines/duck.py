@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from proxy.engines.duck_functions import Body
 from proxy.engines.duck_names import DuckNames
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_portal import DuckPortal, Piece
+from proxy.engines.duck_sequences import Drawn
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
@@ -125,6 +127,14 @@ class DuckEngine:
         self._database.close()
 
 
+class _Told(Enum):
+    """Whether the connection's macros say who draws; IN_BLOCK: until the open transaction is undone."""
+
+    NOT = auto()
+    IN_BLOCK = auto()
+    FOR_EVER = auto()
+
+
 class DuckSession(DuckNames):
     """One client's connection to the engine. Its blocking methods are for `call` alone."""
 
@@ -144,6 +154,8 @@ class DuckSession(DuckNames):
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
         self._declared: Declared | None = None
         self._declared_at = watch.stamp()
+        self.drawn: Drawn | None = None
+        self._tells = _Told.NOT
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
@@ -256,7 +268,7 @@ class DuckSession(DuckNames):
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
         try:
             return function(*arguments)
-        except duckdb_c.DuckError as error:
+        except duckdb_c.DuckFailure as error:
             raise sql_error(error) from error
         except pa.ArrowMemoryError as error:
             raise SqlError("53200", "out of memory") from error
@@ -276,6 +288,8 @@ class DuckSession(DuckNames):
     # stream, so the rows still to come are taken into memory first.
 
     def _detach(self) -> None:
+        if self.drawn is not None:
+            self.drawn.begin()
         if self._streaming is not None:
             self._streaming.detach()
             self._streaming = None
@@ -320,7 +334,7 @@ class DuckSession(DuckNames):
         self._detach()
         if (kept := self._kept.pop(sql, None)) is not None:
             if look is not None:
-                look(kept.columns)
+                look(kept.refreshed().columns)
             self._streaming = kept.start()
             self._kept[sql] = kept
             return self._streaming
@@ -381,23 +395,32 @@ class DuckSession(DuckNames):
     def begin(self, sql: str = "BEGIN TRANSACTION") -> None:
         self._detach()
         self._watch.begin()
-        self._connection.run_script(sql)
+        self._connection.transact(sql)
 
     def commit(self) -> None:
         self._detach()
         self._watch.commit()
         try:
-            self._connection.run_script("COMMIT")
+            self._connection.transact("COMMIT")
         except BaseException:
+            self._told(_Told.NOT)
             self._watch.failed()
             raise
+        else:
+            self._told(_Told.FOR_EVER)
         finally:
             self._watch.over()
 
     def rollback(self) -> None:
         self._detach()
         self._watch.rollback()
-        self._connection.run_script("ROLLBACK")
+        self._told(_Told.NOT)
+        self._connection.transact("ROLLBACK")
+
+    def _told(self, since: _Told) -> None:
+        """A transaction has ended, and what was told in it is so, or not, from here on."""
+        if self._tells is _Told.IN_BLOCK:
+            self._tells = since
 
     def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
         """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
@@ -431,6 +454,29 @@ class DuckSession(DuckNames):
     def now(self) -> Stamp:
         """Blocks. The state of the database, to be held against `unchanged` later."""
         return self._watch.stamp()
+
+    def know_who_draws(self) -> Drawn:
+        """Blocks, once. currval and lastval are this session's own from here on.
+
+        It costs as much as a few statements: for sessions that may draw numbers or ask for them.
+        """
+        if self.drawn is None:
+            self.drawn = Drawn()
+        if self._tells is _Told.NOT:
+            inside = self._watch.in_block
+            self._detach()
+            if not inside:
+                self._connection.transact("BEGIN TRANSACTION")
+            try:
+                self._connection.run_script(self.drawn.macros())
+            except duckdb_c.DuckFailure:
+                if not inside:
+                    self._connection.transact("ROLLBACK")
+                raise
+            if not inside:
+                self._connection.transact("COMMIT")
+            self._tells = _Told.IN_BLOCK if inside else _Told.FOR_EVER
+        return self.drawn
 
     def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:
         """Blocks. Sets a variable of this connection alone.
