@@ -42,8 +42,6 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
         tokens = _literals_first(tokens)
     if kind in _QUERIES and "VALUES" in said:
         tokens = _values_in_brackets(tokens)
-    if kind in _NAMED_IN_TREES and "TABLE" in said:
-        tokens = _functions_in_schemas(tokens)
     if kind in _QUERIES:
         if "INFORMATION_SCHEMA" in said:
             _table_functions(tokens)
@@ -228,24 +226,6 @@ def _table_functions(tokens: list[Token]) -> None:
         ):
             name = f"INFORMATION_SCHEMA.{tokens[at + 2].text.upper()}"
             raise _refused(f"table function {name}", tokens[at], "No history is kept.")
-
-
-def _functions_in_schemas(tokens: list[Token]) -> list[Token]:
-    """`FROM TABLE(s.f(1))` as `FROM s.f(1)`: sqlglot reads no schema within the brackets."""
-    for at in range(len(tokens) - 5):
-        if (
-            tokens[at].token_type == TokenType.TABLE
-            and tokens[at + 1].token_type == TokenType.L_PAREN
-            and tokens[at + 3].token_type == TokenType.DOT
-        ):
-            close = close_of(tokens, at + 1)
-            inner = tokens[at + 2 : close]
-            if (
-                inner[-1].token_type == TokenType.R_PAREN
-                and inner[0].token_type != TokenType.STRING
-            ):
-                return _functions_in_schemas([*tokens[:at], *inner, *tokens[close + 1 :]])
-    return tokens
 
 
 def _semantic_views(tokens: list[Token]) -> None:
