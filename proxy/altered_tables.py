@@ -29,7 +29,7 @@ from proxy.dependents import (
     views_without_columns,
 )
 from proxy.engines.duck_names import DATABASE, Meant
-from proxy.engines.duck_texts import foreign_key
+from proxy.engines.duck_texts import held_key
 from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
@@ -317,7 +317,7 @@ def _is_constrained(table: Table, changes: tuple[edits.Edit, ...]) -> bool:
                 not renames
                 or one.name
                 or one.kind == "FOREIGN KEY"
-                or foreign_key(one.expression or "")
+                or held_key(one.expression or "")
                 for one in about
             ):
                 return True
@@ -329,6 +329,8 @@ _EDITORS: dict[type, Any] = {
     edits.AddConstraint: Table.add_constraint,
     edits.AddUnique: Table.add_unique,
     edits.DropConstraint: Table.drop_constraint,
+    edits.DropKey: Table.drop_key,
+    edits.FindKey: Table.find_key,
     edits.DropColumn: Table.drop_column,
     edits.RenameColumn: Table.rename_column,
     edits.SetType: Table.set_type,

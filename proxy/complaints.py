@@ -33,7 +33,7 @@ from proxy.sql.positions import casts, clause_at, source_position
 from proxy.sql.reading import SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
-from proxy.sql.texts_as_values import with_values
+from proxy.sql.texts_as_values import TOO_MANY_FORMS, bound_late, with_values
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -120,6 +120,13 @@ def in_other_words(sql: str, error: EngineError) -> str | None:
     """
     if len(sql) > _PARSED_AGAIN:
         return None
+    again = _in_other_words(sql, error)
+    return None if again == sql else again
+
+
+def _in_other_words(sql: str, error: EngineError) -> str | None:
+    if TOO_MANY_FORMS in error.message:
+        return bound_late(sql)
     name = complained_of(error.sqlstate, error.message)
     if not name:
         return with_values(sql, error.said) if error.said else None

@@ -350,6 +350,7 @@ _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.CreateProcedure: lambda self, action: self.routines.create_procedure(action),
     act.DropFunction: lambda self, action: self.routines.drop_function(action),
     act.AlterFunction: lambda self, action: self.routines.alter_function(action),
+    act.AlterProcedure: lambda self, action: self.routines.alter_procedure(action),
     act.AlterSequence: lambda self, action: sequences.alter(self._session, action),
     act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
 }

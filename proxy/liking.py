@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxy.engines.duck_texts import CONSTRAINT, called_sequence, foreign_key, plain_name
+from proxy.engines.duck_texts import CONSTRAINT, called_sequence, held_key, plain_name
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
 from proxy.sql.identities import MARKS, Numbering, kind_of, numbered, start_of
@@ -130,7 +130,7 @@ def _taken(
 def _is_wanted(constraint: Constraint, wanted: frozenset[str]) -> bool:
     if constraint.kind in ("PRIMARY KEY", "UNIQUE"):
         return "INDEXES" in wanted
-    if constraint.kind != "CHECK" or foreign_key(constraint.expression) is not None:
+    if constraint.kind != "CHECK" or held_key(constraint.expression) is not None:
         return False
     return "CONSTRAINTS" in wanted or any(
         is_length(constraint, column) for column in constraint.columns

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.engines.definition_names import TEMPORARY
-from proxy.engines.duck_texts import CONSTRAINT, called_sequence, foreign_key, plain_name
+from proxy.engines.duck_texts import CONSTRAINT, called_sequence, held_key, plain_name
 from proxy.errors import SqlError
 from proxy.sql import rebuilding as edits
 from proxy.sql.constraint_names import (
@@ -36,6 +36,7 @@ from proxy.table_parts import (
     indexes_of,
     is_length,
     keep_key,
+    key_in,
     reads,
     refers,
     rename_in_key,
@@ -129,7 +130,8 @@ class Table:
         self.columns.append(Column(edit.name, "", None, False, None, value, edit.sql))
 
     def add_constraint(self, edit: edits.AddConstraint) -> None:
-        if edit.primary and any(one.kind == "PRIMARY KEY" for one in self.constraints):
+        kinds = (key_in(one)[0] for one in self.constraints)
+        if edit.primary and any(kind == "PRIMARY KEY" for kind in kinds):
             message = f'multiple primary keys for table "{self.name}" are not allowed'
             raise SqlError("42P16", message)
         self._check_free(edit.names)
@@ -167,6 +169,40 @@ class Table:
             self.constraints.remove(found)
         elif not edit.exists:
             raise self._no_constraint(edit.name)
+
+    def drop_key(self, edit: edits.DropKey) -> None:
+        """Keys of the same columns go together."""
+        for found in self._keys(edit):
+            if isinstance(found, Index):
+                self.indexes.remove(found)
+            else:
+                self.anew = True
+                self.constraints.remove(found)
+
+    def find_key(self, edit: edits.FindKey) -> None:
+        self._keys(edit)
+
+    def _keys(self, edit: edits.DropKey | edits.FindKey) -> list[Constraint | Index]:
+        """The keys that a kind and columns mean; raises SqlError 42704 where there is none."""
+        wanted = {self.column(name).name.lower() for name in edit.columns}
+        found: list[Constraint | Index] = [
+            one
+            for one in self.constraints
+            if (key := key_in(one))[0] == edit.kind
+            and (not wanted or wanted == {column.lower() for column in key[2]})
+        ]
+        if edit.kind == "UNIQUE":
+            found += [
+                index
+                for index in self.indexes
+                if index.comment == CONSTRAINT
+                and wanted == {plain_name(one).lower() for one in index.expressions}
+            ]
+        if not found:
+            columns = f" ({', '.join(edit.columns)})" if edit.columns else ""
+            message = f'{edit.kind}{columns} of relation "{self.name}" does not exist'
+            raise SqlError("42704", message)
+        return found
 
     def key_of(self, name: str) -> frozenset[str] | None:
         """The columns of the primary key or unique constraint of that name, folded."""
@@ -241,7 +277,7 @@ class Table:
             raise SqlError("42704", message)
         self.anew = True
         found.name = edit.new
-        key = foreign_key(found.expression) if found.kind == "CHECK" else None
+        key = held_key(found.expression) if found.kind == "CHECK" else None
         if key is not None:
             key["name"], found.name = edit.new, ""
             keep_key(found, key)
@@ -288,14 +324,13 @@ class Table:
         """What the mirror's Postgres calls a constraint, which has no name in DuckDB."""
         if constraint.name:
             return constraint.name
-        key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
-        if key is not None:
-            return key["name"] or "_".join([self.name, *key["columns"], "fkey"])
+        kind, name, columns = key_in(constraint)
+        if name:
+            return name
         ending = {"PRIMARY KEY": "pkey", "UNIQUE": "key", "FOREIGN KEY": "fkey", "CHECK": "check"}
-        columns = constraint.columns if constraint.kind != "PRIMARY KEY" else []
-        if constraint.kind == "CHECK" and len(columns) != 1:
+        if kind == "PRIMARY KEY" or (kind == "CHECK" and len(columns) != 1):
             columns = []
-        return "_".join([self.name, *columns, ending[constraint.kind]])
+        return "_".join([self.name, *columns, ending[kind]])
 
     def drop_column(self, edit: edits.DropColumn) -> None:
         if edit.exists and not self._has(edit.name):
@@ -307,9 +342,7 @@ class Table:
         self.indexes = [one for one in self.indexes if not reads(one.expressions, column.name)]
 
     def is_about(self, constraint: Constraint, column: str) -> bool:
-        key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
-        columns = key["columns"] if key is not None else constraint.columns
-        return column.lower() in (name.lower() for name in columns)
+        return column.lower() in (name.lower() for name in key_in(constraint)[2])
 
     def rename_column(self, edit: edits.RenameColumn) -> None:
         old = self.column(edit.name).name

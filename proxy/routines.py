@@ -277,6 +277,20 @@ class Routines:
             raise SqlError("42883", f'procedure "{action.name[-1]}" does not exist')
         return Outcome("DROP PROCEDURE")
 
+    async def alter_procedure(self, action: act.AlterProcedure) -> Answer:
+        key = f"procedure {action.name[-1]}/{action.arity}"
+        there = [row for row in await self._find(action.name, key) if row[1] == key]
+        if not there and not action.if_exists:
+            raise SqlError("42883", f'procedure "{action.name[-1]}" does not exist')
+        if there and action.rename:
+            schema = _schema(action.rename) or (there[0][0],)
+            target = quoted(*schema, f"procedure {action.rename[-1]}/{action.arity}")
+            async with self._session.compound.one_transaction():
+                (value,) = (await self._rows(f"SELECT {quoted(*there[0])}()"))[0]
+                await self._execute(f"CREATE MACRO {target}() AS {literal(value)}")
+                await self._execute(f"DROP MACRO {quoted(*there[0])}")
+        return Outcome("ALTER PROCEDURE")
+
     async def call(self, action: act.Call, caller: Script) -> Answer:
         """Runs a procedure. Its arguments are expressions of the caller's."""
         from proxy.scripting import Script

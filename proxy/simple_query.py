@@ -21,6 +21,7 @@ from proxy.if_exists import existence_notice, needs_its_object
 from proxy.kept_answers import KeptAnswers
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
+from proxy.procedure_tables import called_first
 from proxy.relaying import relay_query, relayed_text
 from proxy.set_sequences import set_all
 from proxy.sql.portable import handed_over
@@ -162,8 +163,12 @@ class SimpleQuery:
             else:
                 running, encoder, piece = await session.on_duck(self._start_duck, plan)
         except EngineError as error:
-            if (again := await put_otherwise(session, plan, error)) is not None:
+            # What a definition is made of is read from the catalog anew, in its own words.
+            if plan.copies is None and (again := await put_otherwise(session, plan, error)):
                 await self._in_duck(again)
+                return
+            if (again := await called_first(session, plan, error)) is not None:
+                await self._one(again)
                 return
             if error.sqlstate == "42P02":  # there is none but $0
                 raise no_parameter(plan, 0) from error

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from proxy.engines.duck_texts import foreign_key
+from proxy.engines.duck_texts import held_key
 from proxy.errors import SqlError
 from proxy.sql.constraint_names import NamedKey, check_of, name_of_check, named_check
 from proxy.sql.lengths import checked_length
@@ -128,9 +128,20 @@ def _parsed(expression: str) -> exp.Expr | None:
         return None
 
 
+def key_in(constraint: Constraint) -> tuple[str, str, list[str]]:
+    """The kind, name and columns of a constraint, of a check that keeps a key those of the key.
+
+    The name is '' where it was given none.
+    """
+    key = held_key(constraint.expression) if constraint.kind in ("CHECK", "") else None
+    if key is None:
+        return constraint.kind, constraint.name, constraint.columns
+    return key.get("key", "FOREIGN KEY"), key["name"], key["columns"]
+
+
 def rename_in_key(constraint: Constraint, old: str, new: str) -> None:
     """A check that keeps a foreign key is a text, in which DuckDB renames nothing."""
-    key = foreign_key(constraint.expression) if constraint.kind == "CHECK" else None
+    key = held_key(constraint.expression) if constraint.kind == "CHECK" else None
     if key is None or old not in key["columns"]:
         return
     key["columns"] = [new if name == old else name for name in key["columns"]]
@@ -138,7 +149,7 @@ def rename_in_key(constraint: Constraint, old: str, new: str) -> None:
 
 
 def keep_key(constraint: Constraint, key: dict[str, Any]) -> None:
-    kept = {FOREIGN_KEY: key.pop("name"), **key}
+    kept = key if "key" in key else {FOREIGN_KEY: key.pop("name"), **key}
     constraint.expression = f"NOT ({literal(json.dumps(kept))} IS NULL)"
     constraint.sql = f"CHECK ({constraint.expression})"
 

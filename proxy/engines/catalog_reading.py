@@ -26,7 +26,7 @@ from proxy.engines.duck_texts import (
     CONSTRAINT,
     called_sequence,
     constant,
-    foreign_key,
+    held_key,
     is_own,
     next_value,
     plain_name,
@@ -37,7 +37,6 @@ from proxy.sql.identities import kind_of
 from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal
-from proxy.sql.snowflake.recorded_keys import recorded_key
 from proxy.sql.view_reads import reads_of
 from proxy.wire.types import BY_NAME, DuckType, wire_type
 
@@ -331,10 +330,10 @@ class Reading:
             assert expression is not None
             if self._is_length(document, columns, expression):
                 return
-            recorded = recorded_key(expression, self._grammar)
-            kept = foreign_key(expression)
-            if recorded is not None:
-                item = {"type": recorded[0], "columns": recorded[1]}
+            kept = held_key(expression)
+            if kept is not None and "key" in kept:
+                item = {"type": kept["key"], "columns": kept["columns"]}
+                item |= {"name": kept["name"]} if kept["name"] else {}
             elif kept is not None:
                 item |= {"type": "FOREIGN KEY", **kept}
                 item["schema"] = mirrored_schema(kept["schema"] or schema)

@@ -124,10 +124,16 @@ def is_own(
 
 
 def foreign_key(expression: str) -> dict[str, Any] | None:
-    """The key that a check keeps: name, columns, schema ('' for the table's own), table, references.
+    """The foreign key that a check keeps: name, columns, schema ('' for the table's own), table, references.
 
     references: [] where the primary key is meant.
     """
+    kept = held_key(expression)
+    return kept if kept is not None and "key" not in kept else None
+
+
+def held_key(expression: str) -> dict[str, Any] | None:
+    """As `foreign_key`, or a key that is written down alone: key (its kind), name and columns."""
     for token in DUCKDB.own_tokens(expression):
         if token.token_type == TokenType.STRING and token.text.startswith("{"):
             try:
@@ -136,4 +142,6 @@ def foreign_key(expression: str) -> dict[str, Any] | None:
                 return None
             if isinstance(kept, dict) and FOREIGN_KEY in kept:
                 return {"name": kept.pop(FOREIGN_KEY), **kept}
+            if isinstance(kept, dict) and "key" in kept:
+                return kept
     return None

@@ -73,6 +73,11 @@ _RULES: tuple[_Rule, ...] = (
         for kind in ("Catalog", "Binder")
     ),
     _rule(
+        "Binder",
+        r'Column "(?P<name>.*?)" referenced that exists in the SELECT clause.*',
+        plain("42703", 'column "{name}" does not exist'),
+    ),
+    _rule(
         "Catalog",
         r'Schema with name "?(?P<name>.*?)"? already exists!.*',
         plain("42P06", 'schema "{name}" already exists'),

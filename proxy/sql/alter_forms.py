@@ -28,7 +28,7 @@ from proxy.sql.statement import Owns, Restarts, Route, Statement
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
 
-class _Reading:
+class Reading:
     """Tokens, read one by one."""
 
     def __init__(self, tokens: list[Token]) -> None:
@@ -66,6 +66,23 @@ class _Reading:
             found.append(self.name())
         return tuple(part for part in found if part) if all(found) else None
 
+    def columns(self) -> tuple[str, ...] | None:
+        """Names in brackets; () where there are no brackets, None for all else."""
+        if not self._sign(TokenType.L_PAREN):
+            return ()
+        found = [self.name()]
+        while self._sign(TokenType.COMMA):
+            found.append(self.name())
+        if not self._sign(TokenType.R_PAREN) or not all(found):
+            return None
+        return tuple(part for part in found if part)
+
+    def _sign(self, kind: TokenType) -> bool:
+        if self.ended or self._tokens[self._at].token_type != kind:
+            return False
+        self._at += 1
+        return True
+
     def numbering(self) -> dict[str, int] | None:
         """The options of a sequence in brackets; empty where there are none, None for others."""
         if self.ended or self._tokens[self._at].token_type != TokenType.L_PAREN:
@@ -93,6 +110,20 @@ def edited_by_words(text: str, piece: Slice) -> Statement | None:
     edited = _altered(piece.tokens)
     if edited is None:
         return _restarted(text, piece) or _owned(text, piece)
+    return _planned(text, piece, edited)
+
+
+def of_edits(
+    text: str, piece: Slice, name: tuple[str, ...], edits: tuple[Edit, ...], exists: bool
+) -> Statement | None:
+    """The plan of edits of a table; None for one that is not analytical. name: as it was written."""
+    if len(name) > 1 and name[-2] in _NOT_ANALYTICAL:
+        return None
+    where = tuple("main" if part == "public" else part for part in name[:-1])
+    return _planned(text, piece, Rebuilds((*where, name[-1]), edits, exists, native=False))
+
+
+def _planned(text: str, piece: Slice, edited: Rebuilds) -> Statement:
     *places, name = edited.table
     schemas: list[str | None] = [*places[-1:]] or [None]
     schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
@@ -124,7 +155,7 @@ def _read_when_it_runs(
 
 def _restarted(text: str, piece: Slice) -> Statement | None:
     """ALTER SEQUENCE ... RESTART [[WITH] n]"""
-    reading = _Reading(piece.tokens)
+    reading = Reading(piece.tokens)
     if not reading.words("ALTER", "SEQUENCE"):
         return None
     exists = reading.words("IF", "EXISTS")
@@ -142,7 +173,7 @@ def _restarted(text: str, piece: Slice) -> Statement | None:
 
 def _owned(text: str, piece: Slice) -> Statement | None:
     """ALTER SEQUENCE ... OWNED BY the column for which it has the name of a SERIAL's."""
-    reading = _Reading(piece.tokens)
+    reading = Reading(piece.tokens)
     sequence = reading.names() if reading.words("ALTER", "SEQUENCE") else None
     if sequence is None or not reading.words("OWNED", "BY"):
         return None
@@ -158,7 +189,7 @@ def _owned(text: str, piece: Slice) -> Statement | None:
 
 
 def _altered(tokens: list[Token]) -> Rebuilds | None:
-    reading = _Reading(tokens)
+    reading = Reading(tokens)
     if not reading.words("ALTER", "TABLE"):
         return None
     exists = reading.words("IF", "EXISTS")
@@ -197,32 +228,32 @@ def without_its_name(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _rename(reading: _Reading) -> Edit | None:
+def _rename(reading: Reading) -> Edit | None:
     old = reading.name()
     new = reading.name() if reading.words("TO") else None
     return RenameConstraint(old, new) if old and new else None
 
 
-def _validate(reading: _Reading) -> Edit | None:
+def _validate(reading: Reading) -> Edit | None:
     name = reading.name()
     return ValidateConstraint(name) if name else None
 
 
-def _schema(reading: _Reading) -> Edit | None:
+def _schema(reading: Reading) -> Edit | None:
     name = reading.name()
     return SetSchema("main" if name == "public" else name) if name else None
 
 
-def _named_index(reading: _Reading) -> Edit | None:
+def _named_index(reading: Reading) -> Edit | None:
     name = reading.name()
     return _index(reading, name) if name else None
 
 
-def _unnamed_index(reading: _Reading) -> Edit | None:
+def _unnamed_index(reading: Reading) -> Edit | None:
     return _index(reading, "")
 
 
-def _index(reading: _Reading, name: str) -> Edit | None:
+def _index(reading: Reading, name: str) -> Edit | None:
     primary = reading.words("PRIMARY", "KEY")
     if not primary and not reading.words("UNIQUE"):
         return None
@@ -230,7 +261,7 @@ def _index(reading: _Reading, name: str) -> Edit | None:
     return UseIndex(name, index, primary) if index else None
 
 
-def _column(reading: _Reading) -> Edit | None:
+def _column(reading: Reading) -> Edit | None:
     reading.words("COLUMN")
     name = reading.name()
     if not name:
@@ -248,7 +279,7 @@ def _column(reading: _Reading) -> Edit | None:
     return None if options is None else AddIdentity(name, always, tuple(options.items()))
 
 
-_FORMS: tuple[tuple[tuple[str, ...], Callable[[_Reading], Edit | None]], ...] = (
+_FORMS: tuple[tuple[tuple[str, ...], Callable[[Reading], Edit | None]], ...] = (
     (("RENAME", "CONSTRAINT"), _rename),
     (("VALIDATE", "CONSTRAINT"), _validate),
     (("SET", "SCHEMA"), _schema),

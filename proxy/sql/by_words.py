@@ -41,8 +41,9 @@ def of_accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statemen
         decided.kind,
         text[piece.start : piece.end],
         piece.start,
-        sql="SELECT 1 LIMIT 0",
+        sql=decided.sql,
         tag=decided.kind,
+        ddl=True,
         refused=decided.refused,
         notice=decided.notice,
     )

@@ -147,6 +147,16 @@ class AlterFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class AlterProcedure:
+    """rename: the new name, () where nothing changes that is kept. arity: as for `DropProcedure`."""
+
+    name: tuple[str, ...]
+    arity: int
+    if_exists: bool
+    rename: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AlterSequence:
     """What changes of a sequence. rename: the new name, (); increment, comment: None for no change."""
 
@@ -190,6 +200,7 @@ CompoundAction = (
     | CreateFunction
     | DropFunction
     | AlterFunction
+    | AlterProcedure
     | AlterSequence
     | ResultScan
     | StageAction
@@ -200,5 +211,6 @@ WITHOUT_ROWS = (
     *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
     AlterSequence,
     MaterializedAction,
+    AlterProcedure,
 )
 """The actions that answer with a tag alone."""

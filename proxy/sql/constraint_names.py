@@ -44,15 +44,16 @@ class NamedKey:
     rules: tuple[tuple[str, str], ...] = ()
 
 
-def keep_names(tree: exp.Expr) -> bool:
+def keep_names(tree: exp.Expr, *, unique: bool = True) -> bool:
     """Puts the names of a CREATE TABLE's constraints where they are kept, in place; whether any was.
 
-    Raises SqlError 42710 for a name that two of them have.
+    unique: no two of them may have one name. Raises SqlError 42710 for one that they have.
     """
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
         return False
     schema = tree.this
-    _check_names(schema)
+    if unique:
+        _check_names(schema)
     records: list[exp.Expr] = []
     changed = False
     for item in list(schema.expressions):

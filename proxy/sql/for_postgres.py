@@ -43,6 +43,11 @@ def _snowflake_words(tokens: list[Token], words: list[str]) -> Iterator[Change]:
             yield token.start, token.end + 1, ""
         elif word == "VIEW" and words[index - 1] == "ON" and _names(after):
             yield token.start, token.end + 1, "TABLE"
+        elif word == "SCHEMA" and words[index + 2 : index + 3] == ["."]:
+            database = tokens[index + 1]
+            if database.text.lower() != "hatidata":
+                raise SqlError("3D000", f'database "{database.text}" does not exist')
+            yield database.start, tokens[index + 2].end + 1, ""
         elif word == "VIEWS" and words[index - 1] == "ALL":
             yield token.start, token.end + 1, "TABLES"
 

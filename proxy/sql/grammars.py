@@ -218,7 +218,7 @@ _QUALIFIERS = name_set(
     """
     OR REPLACE TEMP TEMPORARY TRANSIENT VOLATILE LOCAL GLOBAL UNLOGGED UNIQUE RECURSIVE SECURE
     MATERIALIZED FOREIGN EXTERNAL DYNAMIC HYBRID ICEBERG PERSISTENT EVENT ACCESS DEFAULT TEXT USER
-    CONSTRAINT TRUSTED PROCEDURAL TABLE
+    CONSTRAINT TRUSTED PROCEDURAL TABLE READ ONLY INTERACTIVE
     """
 )
 
@@ -248,6 +248,22 @@ def _no_object(tokens: list[Token]) -> Token | None:
     return None
 
 
+def _change(tokens: list[Token]) -> str:
+    """What an ALTER says behind the name: its first words, as many as are words."""
+    at = 2 + (2 if tokens[2].text.upper() == "IF" else 0)
+    while at + 1 < len(tokens) and tokens[at + 1].token_type == TokenType.DOT:
+        at += 2
+    if at + 1 < len(tokens) and tokens[at + 1].token_type == TokenType.L_PAREN:  # a routine's types
+        while at < len(tokens) and tokens[at].token_type != TokenType.R_PAREN:
+            at += 1
+    words = []
+    for token in tokens[at + 1 : at + 4]:
+        if not token.text[:1].isalpha() or token.token_type in (_QUOTED, TokenType.STRING):
+            break
+        words.append(token.text.upper())
+    return " ".join(words) or "this"
+
+
 _UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
 
 
@@ -258,8 +274,13 @@ def unknown(text: str, piece: Slice) -> Statement:
         raise at_or_near(text, piece.tokens[0])
     if words[0] in _OBJECT_STARTS and (wrong := _no_object(piece.tokens)) is not None:
         raise at_or_near(text, wrong)
-    kind = " ".join(word for word in words[:2] if word not in ("OR", "REPLACE"))
-    refused = SqlError("0A000", f"this form of {kind} is not supported", position=piece.start + 1)
+    said = [token.text.upper() for token in piece.tokens[:8]]
+    kept = [word for word in said if word not in ("OR", "REPLACE")]
+    kind = " ".join(kept[:2])
+    form = f"this form of {kind}"
+    if words[0] == "ALTER" and len(kept) > 3:
+        form = f"{kind} ... {_change(piece.tokens)}"
+    refused = SqlError("0A000", f"{form} is not supported", position=piece.start + 1)
     hinted(refused, kind.partition(" ")[2])
     source = text[piece.start : piece.end]
     return Statement(

@@ -184,6 +184,9 @@ def _written_parameter(parameter: Parameter, typed: bool) -> str:
     if parameter.default is None:
         return name
     value = _translated(parsed(f"SELECT ({parameter.default}) AS _value")).expressions[0].this
+    if isinstance(value.unnest(), exp.Null):  # of no type, it would fit every form of a macro
+        value = exp.maybe_parse(_engine_type(parameter.type), into=exp.DataType, dialect="duckdb")
+        value = exp.Cast(this=exp.Null(), to=value)
     return f"{name} := {write_duckdb(value)}"
 
 

@@ -38,7 +38,7 @@ from proxy.sql.reading import (
     at_or_near,
 )
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.snowflake import accepted, flow, rights, stage_statements
+from proxy.sql.snowflake import accepted, altered_keys, flow, rights, stage_statements
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
 from proxy.sql.snowflake.spelling import respelled
 from proxy.sql.statement import Dialect, Route, Statement
@@ -107,13 +107,20 @@ def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statemen
     words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
     first, phrase = administration.leading_words(words)
     if is_snowflake(dialect):
+        if (decided := accepted.read(words)) is not None:
+            return by_words.of_accepted(text, piece, decided)
         staged = stage_statements.reader(words, phrase)
         if staged is not None:
             return by_words.of_stage(text, piece, staged, words)
-        if (decided := accepted.read(words)) is not None:
-            return by_words.of_accepted(text, piece, decided)
         if (granted := rights.read(words)) is not None:
             return by_words.of_rights(text, piece, granted)
+        if phrase == "ALTER TABLE":
+            try:
+                edited = altered_keys.read(text, piece)
+            except SqlError as error:
+                return in_session(text, piece, Utility(phrase, refused=error))
+            if edited is not None:
+                return edited
     elif dialect.name == "postgres" and (known := materialized.READERS.get(phrase)) is not None:
         statement = by_words.of_routine(text, piece, known, words)
         if statement is not None:

@@ -49,11 +49,15 @@ class AddColumn:
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint:
-    """sql: as in CREATE TABLE. primary: it is a primary key. names: what it says that it is called."""
+    """sql: as in CREATE TABLE. primary: it is a primary key. names: what it says that it is called.
+
+    recorded: it is a key that is written down alone (`proxy.sql.snowflake.recorded_keys`).
+    """
 
     sql: tuple[str, ...]
     primary: bool
     names: tuple[str, ...] = ()
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,22 @@ class DropConstraint:
     name: str
     exists: bool
     cascades: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropKey:
+    """kind: 'PRIMARY KEY', 'UNIQUE' or 'FOREIGN KEY'. columns: folded; () for a primary key's, whichever."""
+
+    kind: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindKey:
+    """A change of properties that nothing here goes by: the key has to be there, as for `DropKey`."""
+
+    kind: str
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +178,8 @@ Edit = (
     | AddConstraint
     | AddUnique
     | DropConstraint
+    | DropKey
+    | FindKey
     | DropColumn
     | RenameColumn
     | SetType
@@ -204,10 +226,12 @@ def name_renamed_column(tree: exp.Expr) -> None:
         tree.set("options", None)
 
 
-def rebuilds(tree: exp.Expr, rewrite: Rewrite, define: Define) -> Rebuilds | None:
+def rebuilds(
+    tree: exp.Expr, rewrite: Rewrite, define: Define, *, records: bool = False
+) -> Rebuilds | None:
     """The edits of an ALTER TABLE; None where not all that it does is known. `tree` stays as it is.
 
-    Raises SqlError for what an edit may not say.
+    records: keys are written down, and not enforced. Raises SqlError for what an edit may not say.
     """
     kind = str(tree.args.get("kind") or "").upper()
     if not isinstance(tree, exp.Alter) or kind not in ("TABLE", "VIEW"):
@@ -217,7 +241,7 @@ def rebuilds(tree: exp.Expr, rewrite: Rewrite, define: Define) -> Rebuilds | Non
         return None
     if not isinstance(tree.this, exp.Table) or not actions or tree.args.get("options"):
         return None
-    reading = _Reading(tree.this, rewrite, define)
+    reading = _Reading(tree.this, rewrite, define, records)
     edits: list[Edit] = []
     for action in actions:
         reader = _READERS.get(type(action))
@@ -238,7 +262,7 @@ def _is_native(edit: Edit) -> bool:
         case AddColumn():
             return edit.plain and not edit.counter
         case AddConstraint():
-            return edit.primary and len(edit.sql) == 1
+            return edit.primary and len(edit.sql) == 1 and not edit.recorded
         case SetType():
             return not edit.checks
         case SetDefault():
@@ -301,6 +325,7 @@ class _Reading:
     table: exp.Table
     rewrite: Rewrite
     define: Define
+    records: bool = False
 
     def defined(self, *items: exp.Expr) -> tuple[list[exp.Expr], list[str]]:
         """What a CREATE TABLE makes of `items` of its list, and the statements that follow it."""
@@ -314,7 +339,8 @@ class _Reading:
         column.set("exists", None)
         unique, kept = [], []
         for constraint in column.args.get("constraints") or ():
-            is_unique = isinstance(constraint.args.get("kind"), exp.UniqueColumnConstraint)
+            kind = constraint.args.get("kind")
+            is_unique = isinstance(kind, exp.UniqueColumnConstraint) and not self.records
             (unique if is_unique else kept).append(constraint)
         column.set("constraints", kept)
         for one in kept:
@@ -348,7 +374,7 @@ class _Reading:
             if len(parts) != 1:
                 return None
             (part,) = parts
-            if isinstance(part, exp.UniqueColumnConstraint):
+            if isinstance(part, exp.UniqueColumnConstraint) and not self.records:
                 columns = part.this.expressions if isinstance(part.this, exp.Schema) else []
                 if not columns or not all(isinstance(one, exp.Identifier) for one in columns):
                     return None
@@ -360,7 +386,8 @@ class _Reading:
             made, _ = self.defined(item)
             primary = isinstance(part, exp.PrimaryKey)
             names = (folded(item.this),) if isinstance(item.this, exp.Identifier) else ()
-            edits.append(AddConstraint(tuple(map(write_duckdb, made)), primary, names))
+            sql = tuple(map(write_duckdb, made))
+            edits.append(AddConstraint(sql, primary, names, self.records))
         return edits
 
     def drop(self, action: exp.Drop) -> list[Edit] | None:

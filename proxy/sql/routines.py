@@ -16,6 +16,7 @@ from proxy.errors import SqlError
 from proxy.sql import control_plane
 from proxy.sql.compound import (
     AlterFunction,
+    AlterProcedure,
     Call,
     CompoundAction,
     CreateFunction,
@@ -265,27 +266,82 @@ def drop_procedure(words: Words) -> Read:
     return "DROP PROCEDURE", DropProcedure(name, len(types), if_exists)
 
 
+_Changes = tuple[tuple[str, str | bool | None], ...]
+
+_SHOWN_ONLY = frozenset(
+    {"LOG_LEVEL", "TRACE_LEVEL", "METRIC_LEVEL", "AUTO_EVENT_LOGGING", "TAG", "CONTACT"}
+)
+"""Properties that are not kept, and change no answer."""
+
+
+def _changed(words: Words, what: str) -> tuple[tuple[str, ...], _Changes]:
+    """What an ALTER changes: the new name, and what is only shown."""
+    refusal = _refuse(words, f"this form of ALTER {what}")
+    if words.accept("RENAME", "TO"):
+        return words.dotted(), ()
+    if what == "PROCEDURE" and words.accept("EXECUTE", "AS"):
+        if words.accept_any("CALLER", "OWNER"):
+            return (), ()  # a session has one role
+        raise refusal
+    verb = words.accept_any("SET", "UNSET")
+    if not verb:
+        raise refusal
+    changes: list[tuple[str, str | bool | None]] = []
+    tags = False
+    while words.token is not None:
+        if words.accept("SECURE"):
+            changes.append(("secure", verb == "SET"))
+        elif words.accept("COMMENT"):
+            if verb == "SET":
+                words.expect("=")
+            changes.append(("comment", words.string() if verb == "SET" else None))
+        elif words.word in _OUTSIDE or not (tags or words.word in _SHOWN_ONLY):
+            raise _refuse(words, f"ALTER {what} ... {verb} {words.word}")
+        else:
+            tags = bool(words.accept_any("TAG", "CONTACT")) or tags
+            words.dotted()
+            if words.accept("="):
+                words.step()
+        words.accept(",")
+    return (), tuple(changes)
+
+
+_OUTSIDE = frozenset({"EXTERNAL_ACCESS_INTEGRATIONS", "SECRETS", "API_INTEGRATION", "HEADERS"})
+
+
 def alter_function(words: Words) -> Read:
     """ALTER FUNCTION f(types) RENAME TO g, or SET and UNSET of what is only shown."""
     signature = _signature(words, "ALTER", _FUNCTION)
-    rename: tuple[str, ...] = ()
-    changes: list[tuple[str, str | bool | None]] = []
-    if words.accept("RENAME", "TO"):
-        rename = words.dotted()
-    elif words.accept("SET"):
-        if words.accept("COMMENT"):
-            words.expect("=")
-            changes.append(("comment", words.string()))
-        elif words.accept("SECURE"):
-            changes.append(("secure", True))
-    elif words.accept("UNSET"):
-        if words.accept("COMMENT"):
-            changes.append(("comment", None))
-        elif words.accept("SECURE"):
-            changes.append(("secure", False))
-    if words.token is not None or not (rename or changes):
-        raise _refuse(words, "this form of ALTER FUNCTION")
-    return "ALTER FUNCTION", AlterFunction(*signature, rename, tuple(changes))
+    rename, changes = _changed(words, _FUNCTION)
+    words.end()
+    return "ALTER FUNCTION", AlterFunction(*signature, rename, changes)
+
+
+def alter_procedure(words: Words) -> Read:
+    """ALTER PROCEDURE p(types) RENAME TO q, EXECUTE AS, or SET and UNSET of what is not kept."""
+    name, types, if_exists = _signature(words, "ALTER", "PROCEDURE")
+    rename, _ = _changed(words, "PROCEDURE")
+    words.end()
+    return "ALTER PROCEDURE", AlterProcedure(name, len(types), if_exists, rename)
+
+
+def comment_on(words: Words) -> Read:
+    """COMMENT [IF EXISTS] ON FUNCTION f(types) IS 'x', or PROCEDURE; None for other objects."""
+    lax = words.word_at(1) == "IF"
+    what = words.word_at(4 if lax else 2)
+    if what not in (_FUNCTION, "PROCEDURE") or words.word_at(3 if lax else 1) != "ON":
+        return None
+    words.expect("COMMENT")
+    lax = words.accept("IF", "EXISTS")
+    words.expect("ON", what)
+    name = words.dotted()
+    types = words.list_in_brackets() if words.word == "(" else ()
+    words.expect("IS")
+    said = words.string()
+    words.end()
+    if what == "PROCEDURE":
+        return "COMMENT", AlterProcedure(name, len(types), lax)
+    return "COMMENT", AlterFunction(name, types, lax, (), (("comment", said),))
 
 
 def _arguments(words: Words) -> list[tuple[str, str]]:
@@ -350,6 +406,8 @@ READERS: dict[str, Callable[[Words], Read]] = {
     "CREATE PROCEDURE": create_procedure,
     "DROP FUNCTION": drop_function,
     "ALTER FUNCTION": alter_function,
+    "ALTER PROCEDURE": alter_procedure,
+    "COMMENT": comment_on,
     "DROP PROCEDURE": drop_procedure,
     "CALL": call,
     "EXECUTE": execute_immediate,

@@ -17,6 +17,8 @@ from proxy.errors import SqlError
 from proxy.sql import snowflake
 from proxy.sql.reading import DUCKDB, write_duckdb
 
+TOO_MANY_FORMS = "has multiple overloads that match the supplied arguments"
+"""What DuckDB says of a macro of several forms over what it cannot bind."""
 _NO_FUNCTION = "No function matches the given name and argument types '"
 _NO_CHOICE = 'Could not choose a best candidate function for the function call "'
 _BETWEEN_TYPES = (
@@ -55,6 +57,34 @@ def with_values(sql: str, complaint: str) -> str | None:
     return write_duckdb(snowflake.bound_late(tree))
 
 
+@lru_cache(maxsize=256)
+def bound_late(sql: str) -> str | None:
+    """DuckDB's SQL with its calls of macros of several forms bound after their arguments.
+
+    None where that was done before. DuckDB finds every form fitting a column that is not there: it then
+    says which one that is. On the loop's thread.
+    """
+    if snowflake.LATE in sql:
+        return None
+    try:
+        tree = DUCKDB.parse(sql, DUCKDB.tokenize(sql))
+    except SqlError:
+        return None
+    if isinstance(tree, exp.Command):
+        return None
+    for call in list(tree.find_all(exp.Dot)):
+        name, called = call.this, call.expression
+        if isinstance(name, exp.Identifier) and isinstance(called, exp.Anonymous):
+            call.replace(
+                exp.Anonymous(
+                    this=f"{name.name.lower()}.{called.name.lower()}",
+                    expressions=called.expressions,
+                )
+            )
+    made = write_duckdb(snowflake.bound_late(tree, every=True))
+    return made if snowflake.LATE in made else None
+
+
 _Edit = Callable[[exp.Expr], bool]
 
 _DAYS = {"+": "sum_", "-": "difference_"}
@@ -73,6 +103,16 @@ def _counting_days(tree: exp.Expr) -> bool:
     return changed
 
 
+def _between_dates(tree: exp.Expr) -> bool:
+    """`date - '2024-01-01'`: the days between two dates."""
+    changed = False
+    for operation in tree.find_all(exp.Sub):
+        for side in (operation.this, operation.expression):
+            if isinstance(side, exp.Literal) and side.is_string:
+                changed |= _put(side, "dated_", literal=True)
+    return changed
+
+
 def _called(complaint: str) -> _Edit | None:
     """`No function matches ... 'corr(BIGINT, VARCHAR)'`."""
     _, found, signature = complaint.partition(_NO_FUNCTION)
@@ -84,8 +124,12 @@ def _called(complaint: str) -> _Edit | None:
     if not found or not opened:
         return None
     kinds = _split(rest.partition(")'")[0] if texts is _TEXT else rest.partition(')"')[0])
+    if name == "-" and "DATE" in kinds and "STRING_LITERAL" in kinds:
+        return _between_dates
     if name in _DAYS and "DATE" in kinds and not _WHOLE.isdisjoint(kinds):
         return _counting_days
+    if (wanted := _OF_TEXTS.get(name)) is not None:
+        return _spelled(name, wanted, kinds)
     places = [place for place, kind in enumerate(kinds) if kind in texts]
     if not places:
         return None
@@ -109,11 +153,95 @@ def _called(complaint: str) -> _Edit | None:
     return edit
 
 
+_OF_TEXTS: dict[str, str] = {
+    **dict.fromkeys(("upper", "lower", "reverse", "length", "strlen", "ascii", "unicode"), "t"),
+    **dict.fromkeys(("md5", "sha1", "sha256", "encode"), "t"),
+    **dict.fromkeys(("trim", "ltrim", "rtrim", "contains", "starts_with", "ends_with"), "tt"),
+    **dict.fromkeys(("strpos", "instr", "levenshtein", "suffix", "prefix"), "tt"),
+    **dict.fromkeys(("left", "right", "repeat"), "tn"),
+    **dict.fromkeys(("substr", "substring"), "tnn"),
+    **dict.fromkeys(("lpad", "rpad"), "tnt"),
+    **dict.fromkeys(("replace", "translate"), "ttt"),
+    **dict.fromkeys(("regexp_matches", "regexp_full_match"), "ttt"),
+    "regexp_replace": "tttt",
+    "regexp_extract": "ttnt",
+    "split_part": "ttn",
+}
+"""DuckDB's functions of texts -> what each argument is: a text, or a whole number."""
+_NO_TEXTS = ("DATE", "TIME", "DECIMAL", "BOOLEAN", "DOUBLE", "FLOAT")
+_FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
+
+
+def _spelled(name: str, wanted: str, kinds: list[str]) -> _Edit | None:
+    """`upper(date)`, `repeat(text, 2.7)`: what is no text is written as one, a fraction rounded."""
+    texts = [
+        place
+        for place, (want, kind) in enumerate(zip(wanted, kinds, strict=False))
+        if want == "t" and (kind.startswith(_NO_TEXTS) or kind.endswith("INT") or kind == "INTEGER")
+    ]
+    numbers = [
+        place
+        for place, (want, kind) in enumerate(zip(wanted, kinds, strict=False))
+        if want == "n" and kind.startswith(_FRACTIONS)
+    ]
+    if not texts and not numbers:
+        return None
+
+    def edit(tree: exp.Expr) -> bool:
+        changed = False
+        for call in list(tree.find_all(exp.Func)):
+            given = _arguments(call, name)
+            if given is None or len(given) != len(kinds):
+                continue
+            for place in texts:
+                value = given[place]
+                changed |= _write_out(value)
+            for place in numbers:
+                if not isinstance(given[place], exp.Cast):
+                    given[place].replace(exp.cast(given[place].copy(), exp.DType.BIGINT))
+                    changed = True
+        return changed or _within_text_macros(tree)
+
+    return edit
+
+
+def _write_out(value: exp.Expr) -> bool:
+    """Puts what writes a value as its text around it; False where it is a text."""
+    if isinstance(value, (*_PLAIN, exp.Cast)) or f"_sf.{_WRITTEN}(" in value.sql().lower():
+        return False
+    if isinstance(value, exp.Literal) and value.is_string:
+        return False
+    value.replace(exp.Anonymous(this=f"_sf.{_WRITTEN}", expressions=[value.copy()]))
+    return True
+
+
+_WRITTEN = "text_"
+_OVER_TEXTS = frozenset(
+    {
+        *("substr_", "left_", "right_", "insert_", "lpad_", "rpad_", "initcap_", "split_part_"),
+        *("charindex_", "strtok_", "strtok", "position_", "regexp_substr_", "regexp_replace_"),
+        *("regexp_count_", "regexp_instr_", "regexp_like_", "contains_", "split_", "repeat_"),
+    }
+)
+"""Macros whose first argument is a text: what they call is not in the statement, only they are."""
+
+
+def _within_text_macros(tree: exp.Expr) -> bool:
+    changed = False
+    for path in list(tree.find_all(exp.Dot)):
+        call = path.expression
+        if path.this.name.lower() != "_sf" or not isinstance(call, exp.Anonymous):
+            continue
+        if str(call.this).lower() in _OVER_TEXTS and call.expressions:
+            changed |= _write_out(call.expressions[0])
+    return changed
+
+
 def _arguments(call: exp.Func, name: str) -> list[exp.Expr] | None:
     """The arguments of a call of a function of DuckDB's of that name, None of another."""
     if isinstance(call, exp.Anonymous):
         return call.expressions if str(call.this).lower() == name else None
-    spelled = write_duckdb(call).partition("(")[0].strip().lower()
+    spelled = write_duckdb(call.copy()).partition("(")[0].strip().lower()
     if spelled != name:
         return None
     held = [one for value in call.args.values() for one in _listed(value)]

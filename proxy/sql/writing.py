@@ -130,6 +130,7 @@ def divided_first(
 ) -> tuple[Divided, tuple[str, ...]]:
     """A definition's first statement, and the others as DuckDB's SQL."""
     divided = divide(tree, dialect.database, keys=dialect.keys)
+    keep_names(divided.first, unique=False)
     rewrite = snowflake.rewrite if grammar.name == "snowflake" else snowflake.rewrite_postgres
     then = [
         part if isinstance(part, str) else write_duckdb(rewrite(part, listed(part)))
@@ -158,7 +159,8 @@ def rebuilding(tree: exp.Expr, dialect: Dialect, grammar: Reader) -> Rebuilds | 
         keep_names(made)
         return rewrite(made), list(then)
 
-    found = rebuilds(tree, rewrite, define)
+    records = is_snowflake(dialect) and not dialect.keys
+    found = rebuilds(tree, rewrite, define, records=records)
     if found is not None and found.view and is_snowflake(dialect):
         return None
     if found is not None and not is_snowflake(dialect):

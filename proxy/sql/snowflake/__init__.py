@@ -38,6 +38,7 @@ from proxy.sql.snowflake import (
     match_recognize,
     overloads,
     pivoting,
+    recursion,
     regex,
     registry,
     select,
@@ -222,6 +223,9 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
         nodes.extend(select.mark_flattened(nodes))
     if exp.With in kinds:
         select.mark_recursive(nodes)
+        for query in nodes.of(exp.CTE):
+            if query.parent.args.get("recursive"):
+                recursion.fit(query)
     calls = registry.overloaded_calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
@@ -232,9 +236,15 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
     return made
 
 
-def bound_late(tree: exp.Expr) -> exp.Expr:
-    """A tree of DuckDB's, changed in place: macros of several forms over what DuckDB binds late."""
-    return overloads.bind_late(tree, registry.OVERLOADED)
+def bound_late(tree: exp.Expr, *, every: bool = False) -> exp.Expr:
+    """A tree of DuckDB's, changed in place: macros of several forms over what DuckDB binds late.
+
+    every: over every column.
+    """
+    return overloads.bind_late(tree, registry.OVERLOADED, every=every)
+
+
+LATE = overloads.LATE
 
 
 def _reshape(nodes: Listing) -> bool:
@@ -273,7 +283,20 @@ _RESHAPED: tuple[tuple[type, Callable[[exp.Expr], bool | None]], ...] = (
 
 _RESHAPED_KINDS = frozenset(kind for kind, _ in _RESHAPED)
 
-_OVER_POSTGRES = {**postgres.RULES, exp.Div: registry.NODES[exp.Div]}
+
+def _column_of_postgres(column: exp.Expr) -> exp.Expr | None:
+    """`s.nextval` is Snowflake's, whichever grammar read it."""
+    if isinstance(column, exp.Column) and column.name.lower() == "nextval" and column.table:
+        return core.next_value(column)
+    rule = postgres.RULES.get(exp.Column)
+    return rule(column) if rule is not None else None
+
+
+_OVER_POSTGRES = {
+    **postgres.RULES,
+    exp.Div: registry.NODES[exp.Div],
+    exp.Column: _column_of_postgres,
+}
 
 
 def rewrite_postgres(tree: exp.Expr, nodes: Listing) -> exp.Expr:

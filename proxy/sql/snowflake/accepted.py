@@ -11,24 +11,39 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 from proxy.sql.words import Words
 
 _VERBS = frozenset({"CREATE", "ALTER", "DROP"})
-VERBS = _VERBS | {"GRANT", "REVOKE"}
+VERBS = _VERBS | {"GRANT", "REVOKE", "COMMENT", "EXECUTE"}
 """How the statements begin that are decided about here."""
 
+_NO_POLICIES = "policies are not kept, and cannot be set on anything"
+_NOTHING_OUTSIDE = "The server reaches nothing outside."
+_NO_CONTAINERS = "No containers run here."
+_OUTSIDE = "Run it outside, with this server's address."
 _MODIFIERS = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "TRANSIENT"})
 
 TAKEN: dict[str, str] = {
     "WAREHOUSE": "there are no warehouses: the server itself computes",
     "RESOURCE MONITOR": "there are no credits to watch",
     "TAG": "tags are not kept",
-    "MASKING POLICY": "policies are not kept, and cannot be set on anything",
-    "ROW ACCESS POLICY": "policies are not kept, and cannot be set on anything",
-    "PROJECTION POLICY": "policies are not kept, and cannot be set on anything",
-    "AGGREGATION POLICY": "policies are not kept, and cannot be set on anything",
-    "SESSION POLICY": "policies are not kept, and cannot be set on anything",
-    "PASSWORD POLICY": "policies are not kept, and cannot be set on anything",
+    "MASKING POLICY": _NO_POLICIES,
+    "ROW ACCESS POLICY": _NO_POLICIES,
+    "PROJECTION POLICY": _NO_POLICIES,
+    "AGGREGATION POLICY": _NO_POLICIES,
+    "SESSION POLICY": _NO_POLICIES,
+    "PASSWORD POLICY": _NO_POLICIES,
+    "JOIN POLICY": _NO_POLICIES,
+    "PRIVACY POLICY": _NO_POLICIES,
+    "PACKAGES POLICY": _NO_POLICIES,
+    "FEATURE POLICY": _NO_POLICIES,
+    "STORAGE LIFECYCLE POLICY": _NO_POLICIES,
+    "BACKUP POLICY": _NO_POLICIES,
+    "SNAPSHOT POLICY": _NO_POLICIES,
+    "INTERACTIVE WAREHOUSE": "there are no warehouses: the server itself computes",
+    "ADAPTIVE WAREHOUSE": "there are no warehouses: the server itself computes",
+    "CONTACT": "contacts are not kept",
 }
 """What CREATE, ALTER and DROP of these objects is answered with: a notice, and nothing done."""
 
@@ -38,11 +53,11 @@ REFUSED: dict[str, str] = {
     "ALERT": "Let a scheduler outside send the statement.",
     "PIPE": "Send COPY INTO or COPY FROM STDIN.",
     "SHARE": "Give clients the address of this server.",
-    "INTEGRATION": "The server reaches nothing outside.",
-    "STORAGE INTEGRATION": "The server reaches nothing outside.",
-    "API INTEGRATION": "The server reaches nothing outside.",
-    "NOTIFICATION INTEGRATION": "The server reaches nothing outside.",
-    "SECURITY INTEGRATION": "The server reaches nothing outside.",
+    "INTEGRATION": _NOTHING_OUTSIDE,
+    "STORAGE INTEGRATION": _NOTHING_OUTSIDE,
+    "API INTEGRATION": _NOTHING_OUTSIDE,
+    "NOTIFICATION INTEGRATION": _NOTHING_OUTSIDE,
+    "SECURITY INTEGRATION": _NOTHING_OUTSIDE,
     "EXTERNAL FUNCTION": "Write it in SQL.",
     "NETWORK POLICY": "The server listens on loopback only.",
     "ACCOUNT": "ALTER SESSION sets the session's own parameters.",
@@ -50,15 +65,15 @@ REFUSED: dict[str, str] = {
     "EXTERNAL VOLUME": "Load the data with COPY INTO.",
     "CATALOG INTEGRATION": "Load the data with COPY INTO.",
     "GIT REPOSITORY": "PUT its files into a stage.",
-    "IMAGE REPOSITORY": "No containers run here.",
-    "COMPUTE POOL": "No containers run here.",
-    "SERVICE": "No containers run here.",
+    "IMAGE REPOSITORY": _NO_CONTAINERS,
+    "COMPUTE POOL": _NO_CONTAINERS,
+    "SERVICE": _NO_CONTAINERS,
     "NETWORK RULE": "The server listens on loopback only.",
     "AUTHENTICATION POLICY": "The server listens on loopback only.",
     "NOTEBOOK": "Open it where it runs, with this server's address.",
-    "STREAMLIT": "Run it outside, with this server's address.",
-    "APPLICATION PACKAGE": "Run it outside, with this server's address.",
-    "APPLICATION": "Run it outside, with this server's address.",
+    "STREAMLIT": _OUTSIDE,
+    "APPLICATION PACKAGE": _OUTSIDE,
+    "APPLICATION": _OUTSIDE,
     "MODEL": "No model is served here; store what it predicts.",
     "CORTEX SEARCH SERVICE": "Query the table: SEARCH, LIKE, CONTAINS.",
     "SEMANTIC VIEW": "Make a view.",
@@ -66,37 +81,85 @@ REFUSED: dict[str, str] = {
     "REPLICATION GROUP": "Copy the data directory while the server is stopped.",
     "DATABASE ROLE": "CREATE ROLE.",
     "DATA METRIC FUNCTION": "Write the query that it runs.",
+    "EXTERNAL TABLE": "Load the data with COPY INTO.",
+    "ICEBERG TABLE": "Load the data with COPY INTO.",
+    "INTERACTIVE TABLE": "CREATE TABLE: every table answers at once.",
+    "ONLINE FEATURE TABLE": "CREATE TABLE, and insert into it.",
+    "EXTERNAL ACCESS INTEGRATION": _NOTHING_OUTSIDE,
+    "SECRET": _NOTHING_OUTSIDE,
+    "CONNECTION": "Give clients the address of this server.",
+    "LISTING": "Give clients the address of this server.",
+    "ORGANIZATION LISTING": "Give clients the address of this server.",
+    "EXTERNAL LISTING": "Give clients the address of this server.",
+    "MANAGED ACCOUNT": "Give clients the address of this server.",
+    "ORGANIZATION ACCOUNT": "There is one server, and no account.",
+    "ORGANIZATION PROFILE": "There is one server, and no account.",
+    "ORGANIZATION USER": "CREATE ROLE.",
+    "APPLICATION ROLE": "CREATE ROLE.",
+    "BACKUP SET": "Copy the data directory while the server is stopped.",
+    "SNAPSHOT SET": "Copy the data directory while the server is stopped.",
+    "SNAPSHOT": "Copy the data directory while the server is stopped.",
+    "DATASET": "Make a table, and insert into it.",
+    "AGENT": _OUTSIDE,
+    "MCP SERVER": _OUTSIDE,
+    "DBT PROJECT": _OUTSIDE,
+    "NOTEBOOK PROJECT": _OUTSIDE,
+    "WORKSPACE": _OUTSIDE,
+    "EXPERIMENT": _OUTSIDE,
+    "GATEWAY": _NO_CONTAINERS,
+    "JOB SERVICE": _NO_CONTAINERS,
+    "PROVISIONED THROUGHPUT": "No model is served here; store what it predicts.",
+    "MODEL MONITOR": "No model is served here; store what it predicts.",
 }
 """What to do in place of CREATE, ALTER and DROP of these objects, which are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """kind: the statement's leading words, its command tag. One of notice and refused says the rest."""
+    """kind: the statement's leading words, its command tag. One of notice and refused says the rest.
+
+    sql: DuckDB's query that raises where what is spoken of is not there.
+    """
 
     kind: str
     notice: str = ""
     refused: SqlError | None = None
+    sql: str = "SELECT 1 LIMIT 0"
 
 
 def read(words: Words) -> Accepted | None:
     """What is decided about a statement; None for all that this table does not speak of."""
     verb = words.word
-    if verb == "EXECUTE" and words.word_at(1) in ("TASK", "ALERT") and len(words.tokens) > 2:
-        return _refused(f"EXECUTE {words.word_at(1)}", words.word_at(1), words)
-    if verb not in _VERBS:
+    if verb == "EXECUTE" and len(words.tokens) > 2:
+        kind = _kind_at(words, 2 if words.word_at(1) == "MANAGED" else 1)
+        return _refused(f"EXECUTE {kind}", kind, words) if kind in REFUSED else None
+    if verb == "ALTER" and words.word_at(1) in _TAGGED and (tagged := _tagging(words)):
+        return tagged
+    if verb == "COPY" and words.word_at(1) == "FILES" and words.word_at(2) == "INTO":
+        hint = "GET the files, and PUT them there."
+        refusal = SqlError("0A000", "COPY FILES is not supported", hint=hint)
+        return Accepted("COPY FILES", refused=refusal)
+    if verb == "COMMENT":
+        ahead = 3 if words.word_at(1) == "IF" else 1
+        kind = _kind_at(words, ahead + 1) if words.word_at(ahead) == "ON" else ""
+        if words.word_at(ahead + 1) == "USER":
+            return Accepted("COMMENT ON USER", notice=_NO_USERS)
+    elif verb in _VERBS:
+        ahead = 1
+        while words.word_at(ahead) in _MODIFIERS:
+            ahead += 1
+        kind = _kind_at(words, ahead)
+        if kind in TAKEN and verb == "CREATE" and len(words.tokens) <= ahead + kind.count(" ") + 1:
+            return None
+    else:
         return None
-    ahead = 1
-    while words.word_at(ahead) in _MODIFIERS:
-        ahead += 1
-    for length in (3, 2, 1):
-        kind = " ".join(words.word_at(ahead + i) for i in range(length))
-        if kind in TAKEN:
-            if verb == "CREATE" and not words.word_at(ahead + length):
-                return None
-            return Accepted(f"{verb} {kind}", notice=TAKEN[kind])
-        if kind in REFUSED:
-            return _refused(f"{verb} {kind}", kind, words)
+    what = f"{verb} {kind}" if verb != "COMMENT" else f"COMMENT ON {kind}"
+    if kind in TAKEN:
+        return Accepted(what, notice=TAKEN[kind])
+    if kind in REFUSED:
+        return _refused(what, kind, words)
+    if verb == "ALTER" and words.word_at(1) in ("SCHEMA", "DATABASE"):
+        return _of_namespace(words)
     leading = [words.word_at(i) for i in range(3)]
     if leading == ["ALTER", "DYNAMIC", "TABLE"]:
         return _of_dynamic_table(words)
@@ -105,6 +168,91 @@ def read(words: Words) -> Accepted | None:
     if leading[:2] in (["ALTER", "TABLE"], ["CREATE", "USER"], ["ALTER", "USER"]):
         return _without_effect(words, f"{verb} {leading[1]}")
     return None
+
+
+def _kind_at(words: Words, ahead: int) -> str:
+    """The kind of object that is decided about here whose words come there; '' for others."""
+    for length in (3, 2, 1):
+        kind = " ".join(words.word_at(ahead + i) for i in range(length))
+        if kind in TAKEN or kind in REFUSED:
+            return kind
+    return ""
+
+
+_TAGGED = frozenset({"STAGE", "FILE FORMAT", "ROLE", "USER", "SEQUENCE"})
+_OF_USERS = frozenset({"UNSET", "ADD", "REMOVE", "ENROLL", "MODIFY", "DISABLE", "ENABLE"})
+
+
+def _tagging(words: Words) -> Accepted | None:
+    """ALTER ... SET TAG, and what says no more of a role or user; None for other forms."""
+    kind = words.word_at(1)  # a token may be of two words
+    at = 4 if words.word_at(2) == "IF" else 2
+    while words.word_at(at + 1) == ".":
+        at += 2
+    verb, what = words.word_at(at + 1), words.word_at(at + 2)
+    if verb in ("SET", "UNSET") and what in ("TAG", "CONTACT"):
+        return Accepted(f"ALTER {kind}", notice=TAKEN["TAG"])
+    if kind == "USER" and verb == "ABORT":
+        hint = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity."
+        refusal = SqlError("0A000", "ALTER USER ... ABORT ALL QUERIES is not supported", hint=hint)
+        return Accepted("ALTER USER", refused=refusal)
+    if (kind == "USER" and verb in _OF_USERS) or (kind == "ROLE" and verb == "UNSET"):
+        return Accepted(f"ALTER {kind}", notice=_NO_USERS)
+    return None
+
+
+_NO_USERS = "users are not kept: whoever connects is one"
+_NAMESPACE = frozenset(
+    {
+        *("DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "COMMENT", "LOG_LEVEL"),
+        *("TRACE_LEVEL", "METRIC_LEVEL", "OBJECT_VISIBILITY", "REPLACE_INVALID_CHARACTERS"),
+        *("STORAGE_SERIALIZATION_POLICY", "ENABLE_DATA_COMPACTION", "CLASSIFICATION_PROFILE"),
+        *(
+            "DATA_QUALITY_MONITORING_SETTINGS",
+            "DEFAULT_NOTEBOOK_COMPUTE_POOL_CPU",
+            "TAG",
+            "CONTACT",
+        ),
+        *("DEFAULT_NOTEBOOK_COMPUTE_POOL_GPU", "DEFAULT_STREAMLIT_NOTEBOOK_WAREHOUSE", "CATALOG"),
+        *("EXTERNAL_VOLUME", "CATALOG_SYNC", "EVENT_TABLE", "BASE_LOCATION_PREFIX"),
+        *("REPLICABLE_WITH_FAILOVER_GROUPS", "PIPE_EXECUTION_PAUSED"),
+    }
+)
+"""Properties of schemas and databases that change no answer."""
+_IN_WORDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "RENAME": (("RENAME", "TO"), "CREATE it, and its tables in it with CLONE."),
+    "SWAP": (("SWAP", "WITH"), "Swap its tables one by one: ALTER TABLE ... SWAP WITH."),
+    "REFRESH": (("REFRESH",), "There is one server, and nothing to copy from."),
+    "PRIMARY": (("PRIMARY",), "There is one server, and nothing to copy from."),
+}
+
+
+def _of_namespace(words: Words) -> Accepted | None:
+    """ALTER SCHEMA and ALTER DATABASE: their properties are not kept; None for other forms."""
+    what = f"ALTER {words.word_at(1)}"
+    asked = Words(words.text, words.tokens[2:])
+    lax = asked.accept("IF", "EXISTS")
+    name = asked.dotted()
+    if (form := _IN_WORDS.get(asked.word)) is not None:
+        spelled, hint = form
+        refusal = SqlError("0A000", f"{what} ... {' '.join(spelled)} is not supported", hint=hint)
+        return Accepted(what, refused=refusal)
+    place = asked.word_at(1)
+    verb = asked.accept_any("SET", "UNSET", "ENABLE", "DISABLE")
+    if not verb or (verb in ("ENABLE", "DISABLE") and place != "MANAGED"):
+        return None
+    spelled = [asked.word_at(at) for at in range(len(words.tokens))]
+    named = {before for before, after in pairwise(spelled) if after == "=" and before in _NAMESPACE}
+    if verb in ("SET", "UNSET") and place not in _NAMESPACE:
+        return None
+    if verb == "SET" and place not in ("TAG", "CONTACT") and not named:
+        return None
+    there = "SELECT 1 LIMIT 0"
+    if words.word_at(1) == "SCHEMA" and not lax:
+        schema = "main" if name[-1].lower() == "public" else name[-1]
+        there = f"SELECT 1 FROM (SELECT 1) WHERE NOT _sf.main.schema_there_({literal(schema)})"
+    notice = f"properties of a {words.word_at(1).lower()} are not kept: they change no answer"
+    return Accepted(what, notice=notice, sql=there)
 
 
 def _refused(what: str, kind: str, words: Words) -> Accepted:
@@ -144,7 +292,7 @@ def _without_effect(words: Words, kind: str) -> Accepted | None:
         return None
     properties = {after for before, after in pairwise(spelled[2:]) if after == "=" and before}
     if properties:
-        return Accepted(kind, notice="users are not kept: whoever connects is one")
+        return Accepted(kind, notice=_NO_USERS)
     return None
 
 

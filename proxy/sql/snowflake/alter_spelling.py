@@ -21,7 +21,13 @@ _POLICIES = frozenset({"MASKING", "PROJECTION", "TAG"})
 def one_by_one(tokens: list[Token]) -> list[Token]:
     """The tokens of an ALTER; of other forms as they are. Raises 0A000 for policies and tags."""
     at = _behind_name(tokens)
-    if at is None or _word(tokens, at) not in _VERBS:
+    if at is None:
+        return tokens
+    if _word(tokens, at) == "DROP":
+        return [*tokens[:at], *_dropped(tokens[at:])]
+    if _word(tokens, at) == "ADD":
+        return [*tokens[:at], *_added(tokens[at:])]
+    if _word(tokens, at) not in _VERBS or _word(tokens, at + 1) in _NO_COLUMNS:
         return tokens
     verb, rest = tokens[at], tokens[at + 1 :]
     if (
@@ -61,8 +67,54 @@ def one_by_one(tokens: list[Token]) -> list[Token]:
     return [*tokens[:at], *made]
 
 
+_NO_COLUMNS = frozenset(
+    {"CONSTRAINT", "PRIMARY KEY", "FOREIGN KEY", "UNIQUE", "PRIMARY", "FOREIGN", "ROW", "ALL"}
+    | {"CLUSTERING", "SEARCH", "STORAGE", "AGGREGATION", "JOIN"}
+)
+"""What may be altered or dropped of a table beside its columns."""
+
+
+def _dropped(tokens: list[Token]) -> list[Token]:
+    """`DROP [COLUMN] [IF EXISTS] a, [IF EXISTS] b` with a DROP COLUMN for each of them."""
+    verb = tokens[0]
+    rest = tokens[2:] if _word(tokens, 1) == "COLUMN" and len(tokens) > 2 else tokens[1:]
+    items = _items(rest)
+    bare = [item[2:] if _is_lax(item) else item for item in items]
+    if _word(rest, 0) in _NO_COLUMNS or any(len(item) != 1 for item in bare):
+        return tokens
+    lax = _is_lax(items[0])
+    made: list[Token] = []
+    for item in items:
+        if made:
+            made.append(_at(item[0], TokenType.COMMA, ","))
+        made += [verb, _at(verb, TokenType.COLUMN, "COLUMN")]
+        if lax and not _is_lax(item):
+            made += items[0][:2]
+        made += item
+    return made
+
+
+def _is_lax(item: list[Token]) -> bool:
+    return len(item) > 2 and _word(item, 0) == "IF" and _word(item, 1) == "EXISTS"
+
+
+def _added(tokens: list[Token]) -> list[Token]:
+    """`ADD [COLUMN] (a INT, b INT)` without its brackets."""
+    at = 2 if _word(tokens, 1) == "COLUMN" else 1
+    rest = tokens[at:]
+    if (
+        rest
+        and rest[0].token_type == TokenType.L_PAREN
+        and rest[-1].token_type == TokenType.R_PAREN
+    ):
+        return [*tokens[:at], *rest[1:-1]]
+    return tokens
+
+
 def _is_read(item: list[Token], *, first: bool) -> bool:
     """Whether sqlglot reads a change: it has its own verb, and says what it does."""
+    if _word(item, -2) == "UNSET":
+        return False
     verbless = not first and _word(item, 0) not in _VERBS
     return not verbless and not (_word(item, -1) == "NULL" and _word(item, -3) not in _ACTIONS)
 
@@ -98,6 +150,8 @@ def _items(tokens: list[Token]) -> list[list[Token]]:
 def _changes(change: list[Token]) -> list[list[Token]]:
     """`NOT NULL`, `NUMBER NOT NULL` and `NUMBER` as changes that say what they do."""
     set_ = _at(change[0], TokenType.SET, "SET")
+    if _word(change, 0) == "UNSET" and _word(change, 1) == "COMMENT":
+        return [[change[1], _at(change[1], TokenType.STRING, "")]]
     if _word(change, 0) == "NOT":
         return [[set_, *change]]
     if _word(change, 0) in _ACTIONS:
@@ -124,7 +178,7 @@ def _word(tokens: list[Token], at: int) -> str:
     token = tokens[at] if -len(tokens) <= at < len(tokens) else None
     if token is None or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
         return ""
-    return token.text.upper()
+    return " ".join(token.text.upper().split())
 
 
 def _at(place: Token, kind: TokenType, text: str) -> Token:

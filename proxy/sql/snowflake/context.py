@@ -189,11 +189,29 @@ def _name_table(
     _table(table, settled)
 
 
+def _in_schema(node: exp.Expr, called: exp.Dot, settled: Settled) -> None:
+    """`TABLE(s.f(1))` is `s.f(1)`, as DuckDB has it."""
+    path, call = called.this, called.expression
+    parts = [path.this, path.expression] if isinstance(path, exp.Dot) else [path]
+    if not isinstance(call, exp.Anonymous) or not all(
+        isinstance(part, exp.Identifier) for part in parts
+    ):
+        return
+    names = dict(zip(("db", "catalog"), reversed(parts), strict=False))
+    place = node.parent
+    if isinstance(place, exp.Table) and place.this is node:
+        node = place
+    _replace(node, exp.Table(this=call, alias=node.args.get("alias"), **names), settled)
+
+
 def _rows(node: exp.TableFromRows, settled: Settled) -> None:
     """TABLE($x) and TABLE('name') name a table; TABLE(RESULT_SCAN(...)) is the last listing."""
     argument = node.this
     if isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
         _result_scan(node, argument, settled)
+        return
+    if isinstance(argument, exp.Dot):
+        _in_schema(node, argument, settled)
         return
     spelled = isinstance(argument, exp.Literal) and argument.is_string
     if not spelled and not (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlglot import exp
+from sqlglot.dialects import Snowflake
 
 from proxy.errors import SqlError
 from proxy.sql import unifying
@@ -133,7 +134,7 @@ _ABSENT = frozenset(
         *("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL", "GET_STAGE_LOCATION"),
         *("GET_ABSOLUTE_PATH", "GET_RELATIVE_PATH", "TRY_TO_FILE", "TO_DECFLOAT"),
         *("TRY_TO_DECFLOAT", "GENERATE_COLUMN_DESCRIPTION", "VALIDATE_PIPE_LOAD", "VALIDATE"),
-        *("TRY_TO_GEOMETRY", "CURRENT_ORGANIZATION_USER"),
+        *("TO_GEOMETRY", "TRY_TO_GEOMETRY", "CURRENT_ORGANIZATION_USER", "SEMANTIC_VIEW"),
         *(
             "CLASSIFY_TEXT",
             "COMPLETE",
@@ -148,6 +149,9 @@ _ABSENT = frozenset(
     }
 )
 """Functions of Snowflake's that have no counterpart: of its cloud, its files, its newest types."""
+
+for _name in [*_ABSENT, *(name for name in Snowflake.Parser.FUNCTIONS if name.startswith("AI_"))]:
+    Snowflake.Parser.FUNCTIONS.pop(_name, None)  # they stay calls, and are refused as such
 
 
 _HINTS = {
@@ -203,12 +207,15 @@ def _column(column: exp.Column) -> exp.Expr | None:
         return in_place(column, column.parent, column.arg_key)
     name = column.this
     if isinstance(name, exp.Identifier) and name.this.lower() == "nextval":
-        if _is_source(sequence, column):
-            return None
-        parts = [column.args.get("catalog"), column.args.get("db"), sequence]
-        path = ".".join(part.sql() for part in parts if part is not None)
-        return duck("nextval", exp.Literal.string(path))
+        return None if _is_source(sequence, column) else next_value(column)
     return None
+
+
+def next_value(column: exp.Column) -> exp.Expr:
+    """What `s.nextval` is in DuckDB."""
+    parts = [column.args.get(part) for part in ("catalog", "db", "table")]
+    path = ".".join(part.sql() for part in parts if part is not None)
+    return duck("nextval", exp.Literal.string(path))
 
 
 def _is_source(name: exp.Identifier, column: exp.Column) -> bool:

@@ -314,7 +314,10 @@ def _action(tree: exp.Alter, kind: str, action: exp.Expr) -> list[exp.Expr | str
             _key_options(item)
         return [_one(tree, action)]
     if isinstance(action, exp.AlterColumn) and action.args.get("comment") is not None:
-        return [_comment(_column_of(table, action.this), "COLUMN", action.args["comment"])]
+        said = action.args["comment"]
+        return [
+            _comment(_column_of(table, action.this), "COLUMN", said if said.name else exp.Null())
+        ]
     if isinstance(action, exp.Command):
         raise unsupported(f"ALTER {kind} {_said(action)}", tree)
     if isinstance(action, exp.AlterColumn) and action.args.get("allow_null") is not None:
@@ -365,6 +368,8 @@ def _set(tree: exp.Alter, kind: str, table: exp.Expr, action: exp.AlterSet) -> l
 
 def _unset(tree: exp.Alter, kind: str, table: exp.Expr, action: exp.Set) -> list[exp.Expr | str]:
     made: list[exp.Expr | str] = []
+    if action.args.get("tag"):
+        return made
     for one in action.expressions:
         name = one.name.lower()
         if name == "comment":

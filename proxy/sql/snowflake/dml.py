@@ -115,15 +115,24 @@ def _none_of(conditions: list[exp.Expr]) -> exp.Expr | None:
 def _into(insert: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
     values = insert.args.get("expression")
     query = exp.Select(expressions=[exp.Star()])
+    target = insert.this.copy()
     if values is not None:
         rows = values.expressions
-        if len(rows) != 1 or any(map(is_default, _row(rows[0]))):
-            raise unsupported("DEFAULT in a multi-table INSERT", insert)
-        query = exp.Select(expressions=[value.copy() for value in _row(rows[0])])
+        given = _row(rows[0])
+        kept = [place for place, value in enumerate(given) if not is_default(value)]
+        if len(kept) < len(given) and isinstance(target, exp.Schema):
+            columns = target.expressions  # the others have their defaults without being named
+            if len(columns) == len(given) and kept:
+                target.set("expressions", [columns[place] for place in kept])
+                given = [given[place] for place in kept]
+        if len(rows) != 1 or any(map(is_default, given)):
+            hint = "Name the columns of the table."
+            raise unsupported("DEFAULT in a multi-table INSERT", insert, hint)
+        query = exp.Select(expressions=[value.copy() for value in given])
     query = query.from_(exp.to_table(ROWS), copy=False)
     if condition is not None:
         query = query.where(condition, copy=False)
-    return exp.Insert(this=insert.this.copy(), expression=query)
+    return exp.Insert(this=target, expression=query)
 
 
 def _row(row: exp.Expr) -> list[exp.Expr]:

@@ -117,15 +117,26 @@ def _holds_column(argument: exp.Expr) -> bool:
 _PLAIN = frozenset({exp.Column, exp.Literal})
 
 
-def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:
-    """The tree, changed in place. overloaded: macros of several forms, as they are called."""
+LATE = "_late"
+"""The variable of the lambdas that are put here."""
+
+
+def bind_late(tree: exp.Expr, overloaded: Collection[str], *, every: bool = False) -> exp.Expr:
+    """The tree, changed in place. overloaded: macros of several forms, as they are called.
+
+    every: calls over all columns, not only over those that are seen to be bound late.
+    """
     calls = [
         call
         for call in listed(tree).of(exp.Anonymous)
         if call.this in overloaded and call.expressions
     ]
     for call in reversed(calls):
-        held = [index for index, one in enumerate(call.expressions) if _holds(one)]
+        held = [
+            index
+            for index, one in enumerate(call.expressions)
+            if (every and one.find(exp.Column) is not None) or _holds(one)
+        ]
         if not held:
             continue
         parent, key, index = call.parent, call.arg_key, call.index
@@ -139,7 +150,7 @@ def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:
 
 def _late(call: exp.Anonymous, held: list[int]) -> exp.Expr:
     arguments = list(call.expressions)
-    variable = exp.Identifier(this="_late")
+    variable = exp.Identifier(this=LATE)
     packed: exp.Expr
     if len(held) == 1:
         packed = arguments[held[0]]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 
-from sqlglot import Dialect, exp
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
 from proxy.sql.snowflake.registry import text
 
@@ -73,16 +72,3 @@ def _record(kind: str, name: str, columns: list[exp.Expr]) -> exp.Expr:
     kept = {_KIND: kind, "name": name.lower(), "columns": names}
     said = exp.Is(this=text(json.dumps(kept)), expression=exp.Null())
     return exp.CheckColumnConstraint(this=exp.Not(this=said))
-
-
-def recorded_key(check: str, grammar: Dialect) -> tuple[str, list[str]] | None:
-    """The kind and the columns of the key that a check, in DuckDB's words, holds; else None."""
-    if f'{{"{_KIND}"' not in check:
-        return None
-    try:
-        (tree,) = grammar.parse(check)
-        found = tree.find(exp.Literal) if tree is not None else None
-        kept = json.loads(found.name) if found is not None else {}
-    except (SqlglotError, RecursionError, ValueError):
-        return None
-    return (kept[_KIND], kept["columns"]) if _KIND in kept else None

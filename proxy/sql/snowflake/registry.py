@@ -92,6 +92,8 @@ def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     given = list(arguments)
     if name in _BY_TYPE and given:
         first = given[0]
+        while first.__class__ is exp.Paren:
+            first = first.this
         if isinstance(first, _UNTYPED) or (isinstance(first, exp.Literal) and first.is_string):
             given[0] = cast(first, exp.DType.VARCHAR)
     called = f"_sf.{name}"

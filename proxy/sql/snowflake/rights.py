@@ -30,7 +30,17 @@ class Decided(NamedTuple):
 _ABSENT = frozenset(
     {
         *("WAREHOUSE", "RESOURCE", "INTEGRATION", "ACCOUNT", "STAGE", "TASK", "PIPE", "STREAM"),
-        *("FUNCTION", "PROCEDURE", "USER", "FILE", "TAG", "MASKING", "ROW", "FAILOVER"),
+        *(
+            "FUNCTION",
+            "PROCEDURE",
+            "USER",
+            "FILE",
+            "FILE FORMAT",
+            "TAG",
+            "MASKING",
+            "ROW",
+            "FAILOVER",
+        ),
         *("REPLICATION", "SHARE", "MODEL", "NOTEBOOK", "SECRET", "EXTERNAL"),
     }
 )
@@ -105,10 +115,24 @@ def _rights(words: Words, verb: str) -> Decided | None:
     if spelled[1:3] in (["DATABASE", "ROLE"], ["APPLICATION", "ROLE"]):
         what = f"{verb} {' '.join(spelled[1:3])}"
         return Decided(verb, refused=SqlError("0A000", f"{what} is not supported"))
+    if "CALLER" in spelled[1:3] or spelled[1:3] == ["SERVICE", "ROLE"]:
+        what = f"{verb} {spelled[1]} {spelled[2] if spelled[1] != 'CALLER' else 'rights'}"
+        return Decided(verb, refused=SqlError("0A000", f"{what} is not supported"))
     if "ON" not in spelled:
         return None
+    if "SHARE" in spelled[spelled.index("ON") :] and spelled[1] == "PRIVILEGES":
+        return Decided(verb, refused=SqlError("0A000", f"{verb} ... TO SHARE is not supported"))
     on = spelled.index("ON")
     after = spelled[on + 1 :]
+    for ahead, word in enumerate(spelled[on:-1]):
+        if word in ("DATABASE", "APPLICATION") and spelled[on + ahead + 1] == "ROLE":
+            what = f"{verb} {spelled[on + ahead - 1]} {word} ROLE"
+            hint = "GRANT it to a role: TO ROLE r."
+            return Decided(verb, refused=SqlError("0A000", f"{what} is not supported", hint=hint))
+    if spelled[1:on] == ["OWNERSHIP"] and after[:1] in (["ROLE"], ["ALL"], ["USER"], ["DATABASE"]):
+        hint = "GRANT OWNERSHIP ON {TABLE | VIEW | SCHEMA | SEQUENCE} name TO ROLE r."
+        what = f"{verb} OWNERSHIP ON {after[0]}"
+        return Decided(verb, refused=SqlError("0A000", f"{what} is not supported", hint=hint))
     asked = _privileges(spelled[1:on])
     if "FUTURE" in after[:1]:
         return Decided(verb, notice="rights on what is yet to be made are not kept")
@@ -131,6 +155,11 @@ def _rights(words: Words, verb: str) -> Decided | None:
         hint = "Name the schemas: ON ALL TABLES IN SCHEMA."
         refused = SqlError("0A000", f"{verb} ON ALL ... IN DATABASE is not supported", hint=hint)
         return Decided(verb, refused=refused)
+    if after[:1] == ["SCHEMA"] and asked and all(one.startswith("CREATE ") for one in asked):
+        made = {one.removeprefix("CREATE ") for one in asked}
+        if made.isdisjoint(("TABLE", "VIEW", "SEQUENCE")):
+            what = ", ".join(sorted(asked))
+            return Decided(verb, notice=f"there is no right {what} here")
     if asked and asked <= _KEPT_NOWHERE:
         return Decided(verb, notice=f"there is no right {', '.join(sorted(asked))} here")
     return None

@@ -257,8 +257,17 @@ def unquoted(value: exp.Expr) -> exp.Expr:
 
 _PERHAPS_NO_TEXT = (
     *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
-    exp.Boolean,
+    *(exp.Boolean, exp.Round, exp.Floor, exp.Ceil, exp.Abs, exp.Length),
 )
+_NO_TEXT_CALLS = frozenset(
+    {
+        *("date_part", "date_diff", "today", "now", "_sf.to_date_", "_sf.to_timestamp_"),
+        *("_sf.to_time_", "_sf.to_timestamptz_", "_sf.plus_", "_sf.date_trunc_", "_sf.number_"),
+        *("_sf.last_day_of_month_", "_sf.moment_", "_sf.sum_", "_sf.difference_", "_sf.mod_"),
+        *("_sf.product_", "_sf.div_"),
+    }
+)
+"""What rules make of functions that give dates, times and numbers."""
 
 
 _DEFINED = (exp.Index, exp.ColumnDef, exp.Constraint, exp.ColumnConstraint, exp.Check)
@@ -266,8 +275,10 @@ _DEFINED = (exp.Index, exp.ColumnDef, exp.Constraint, exp.ColumnConstraint, exp.
 
 def text_place(value: exp.Expr) -> exp.Expr:
     """What may be a VARIANT, a number or a date, where a function wants a text or a binary."""
-    if isinstance(value, _PERHAPS_NO_TEXT) or (
-        isinstance(value, exp.Literal) and not value.is_string
+    if (
+        isinstance(value, _PERHAPS_NO_TEXT)
+        or (isinstance(value, exp.Literal) and not value.is_string)
+        or (isinstance(value, exp.Anonymous) and str(value.this).lower() in _NO_TEXT_CALLS)
     ):
         if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
             return value

@@ -190,6 +190,10 @@ _REFUSED = name_set(
     SECRETS CONNECTIONS BUILTIN HYBRID ROW SESSION PASSWORD API STORAGE NOTIFICATION
     SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
     APPLICATIONS REPLICATION FAILOVER MANAGED DELEGATED GLOBAL LISTINGS DATASETS SEMANTIC
+    ACCOUNTS AGENTS AGGREGATION AUTHENTICATION AVAILABLE BACKUP BACKUPS CALLER CATALOG CHANNELS CONTACTS
+    DATA DATABASE DBT ENDPOINTS ENTITIES EXPERIMENTS FEATURE FUTURE GATEWAYS INTERACTIVE JOIN MCP MODEL
+    NOTEBOOK ONLINE OPENFLOW PACKAGES PRIVACY PRIVILEGES PROJECTION PROVISIONED RELEASE SERVICE
+    SNAPSHOT SNAPSHOTS TELEMETRY TYPES VERSIONS WORKSPACES
     """
 )
 _HINTS = {
@@ -230,15 +234,22 @@ def read_show(words: Words, database: str) -> Asked:
     for spelled, listing in _LISTINGS.items():
         if words.accept(*spelled):
             return _listing(words, f"SHOW {' '.join(spelled)}", listing, terse, database)
-    word = words.word
-    words.rest()
-    error = SqlError("0A000", f"SHOW {word} is not supported", hint=_HINTS.get(word))
-    return Asked(f"SHOW {word}", "", refused=error)
+    first, said = words.word, []
+    while words.word.isidentifier() and words.word not in _ENDS and len(said) < 4:
+        said.append(words.step().text.upper())
+    words.rest() if words.token is not None else None
+    kind = f"SHOW {' '.join(said)}"
+    error = SqlError("0A000", f"{kind} is not supported", hint=_HINTS.get(first))
+    return Asked(kind, "", refused=error)
+
+
+_ENDS = frozenset({"LIKE", "IN", "STARTS", "LIMIT", "WITH", "ON", "TO", "OF", "FOR"})
 
 
 def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: str) -> Asked:
-    if terse and listing.terse is None:
+    if terse and listing.terse is None and not kind.endswith(("KEYS", "USERS")):
         raise words.fail()
+    terse = terse and listing.terse is not None  # keys and users have but one form
     if words.accept("HISTORY"):
         words.rest() if words.token is not None else None
         hint = "What is dropped here is gone."
@@ -262,6 +273,8 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
         limit = f" LIMIT {rows}"
         if words.accept("FROM"):
             where.append(f"{listing.name} > {literal(words.string())}")
+    if words.accept("WITH", "PRIVILEGES"):  # every client has all of them
+        words.rest()
     words.end()
     columns = "*"
     if terse:
@@ -280,17 +293,19 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
 
 def _scope(words: Words, listing: _Listing, database: str) -> list[str]:
     """What IN asks for, as conditions."""
-    if not words.accept("IN"):
+    if not words.accept_any("IN", "FOR"):
         return []
     kind = words.accept_any("ACCOUNT", "DATABASE", "SCHEMA", "TABLE", "VIEW", "SESSION")
     named = words.token is not None and words.word not in ("STARTS", "LIMIT")
-    if words.accept_any("CLASS", "APPLICATION", "FAILOVER", "REPLICATION", "WAREHOUSE", "USER"):
+    if words.accept_any(*_OTHER_SCOPES):
         raise SqlError("0A000", "this scope of SHOW is not supported")
     name = words.dotted() if named else ()
     kind = kind or listing.within
     if kind in ("TABLE", "VIEW"):
-        if not listing.table or not name:
+        if not listing.table:
             raise words.fail()
+        if not name:
+            return [_of_schema((), listing, database)]
         return _of_table(name, listing, database)
     if kind == "SCHEMA":
         if not listing.schema:
@@ -304,6 +319,10 @@ def _scope(words: Words, listing: _Listing, database: str) -> list[str]:
         raise words.fail()
     return []
 
+
+_OTHER_SCOPES = name_set(
+    "CLASS APPLICATION FAILOVER REPLICATION WAREHOUSE USER SERVICE MODEL SHARE TASK PIPE STREAM"
+)
 
 _GRANTED = """
 SELECT CAST(NULL AS timestamptz) AS created_on, privilege, granted_on, name,
@@ -422,7 +441,14 @@ def read_describe(words: Words, database: str) -> Asked | None:
         kind = words.step().text.upper()
     elif words.word_at(1) == "" and words.token is not words.tokens[-1]:
         kind = words.step().text.upper()  # a quoted name follows
+    if kind in _OF_RELATIONS and words.word in ("TABLE", "VIEW"):
+        kind = words.step().text.upper()
+    elif kind == "DATABASE" and words.word == "ROLE":
+        words.step()
+        kind = "DATABASE ROLE"
     if kind not in _DESCRIBED:
+        while words.word in _KIND_WORDS and words.word_at(1) != ".":
+            kind += f" {words.step().text.upper()}"
         words.rest() if words.token is not None else None
         error = SqlError("0A000", f"DESCRIBE {kind} is not supported")
         return Asked(f"DESCRIBE {kind}", "", refused=error)
@@ -475,6 +501,13 @@ def _describe_routine(kind: str, name: tuple[str, ...], types: tuple[str, ...]) 
     return f"SELECT * FROM _sf.describe_routine_({literal(kind)}, {place}, {literal(name[-1])}, {kinds})"
 
 
+_OF_RELATIONS = frozenset({"DYNAMIC", "MATERIALIZED", "HYBRID", "TRANSIENT", "SECURE", "TEMPORARY"})
+_KIND_WORDS = name_set(
+    """
+    TABLE VIEW POLICY INTEGRATION VOLUME POOL RULE PACKAGE ACCESS MONITOR ROLE SERVICE SEARCH FORMAT
+    REPOSITORY LIFECYCLE FUNCTION METRIC ACCOUNT PROFILE LISTING PROJECT SET SERVER GROUP RESULT
+    """
+)
 _DESCRIBED = {
     "": _describe_relation,
     "TABLE": _describe_relation,

@@ -16,6 +16,7 @@ from proxy.errors import SqlError
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.snowflake.alter_spelling import one_by_one
 from proxy.sql.snowflake.flow import chained
+from proxy.sql.snowflake.key_spelling import without_properties
 from proxy.sql.snowflake.row_pattern_spelling import respelled_patterns
 from proxy.sql.snowflake.spreading import spread
 from proxy.sql.statement import Variable
@@ -44,11 +45,17 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     if kind in _QUERIES:
         if "INFORMATION_SCHEMA" in said:
             _table_functions(tokens)
+        if "SEMANTIC_VIEW" in said:
+            _semantic_views(tokens)
         return _stars(tokens) if "ILIKE" in said else tokens
     if "IDENTIFIER" in said and kind not in _NAMED_IN_TREES:
         tokens = _named(tokens, variables)
     start = _STARTS.get(kind)
-    return tokens if start is None else start(tokens)
+    if start is None:
+        return tokens
+    if "TABLE" in said:
+        tokens = without_properties(tokens, said)
+    return start(tokens)
 
 
 _MOMENTS = frozenset(
@@ -145,7 +152,9 @@ _MODIFIERS = frozenset(
 
 
 def _create(tokens: list[Token]) -> list[Token]:
-    tokens = _temporary(tokens)
+    if _word(tokens, 1) == "OR" and _word(tokens, 2) == "ALTER":
+        tokens = _replacing(tokens)
+    tokens = _without_linear(_temporary(tokens))
     at = 1
     while _word(tokens, at) in _MODIFIERS or _word(tokens, at) == "RECURSIVE":
         at += 1
@@ -164,6 +173,26 @@ def _create(tokens: list[Token]) -> list[Token]:
     if word in ("TABLE", "VIEW", "MATERIALIZED"):
         return _without_tags(tokens)
     return tokens
+
+
+def _replacing(tokens: list[Token]) -> list[Token]:
+    """CREATE OR ALTER VIEW as CREATE OR REPLACE; raises 0A000 for what would lose what it holds."""
+    if _word(tokens, 3) in ("VIEW", "SECURE"):
+        made = _at(tokens[2], TokenType.REPLACE, "REPLACE")
+        return [*tokens[:2], made, *tokens[3:]]
+    kinds = (_word(tokens, at) for at in range(3, len(tokens)))
+    kind = next((word for word in kinds if word not in _MODIFIERS), "")
+    hint = f"CREATE {kind} IF NOT EXISTS, then ALTER {kind}."
+    raise _refused(f"CREATE OR ALTER {kind}", tokens[0], hint)
+
+
+def _without_linear(tokens: list[Token]) -> list[Token]:
+    """`CLUSTER BY LINEAR(a)` is `CLUSTER BY (a)`."""
+    return [
+        token
+        for at, token in enumerate(tokens)
+        if not (_word(tokens, at) == "LINEAR" and tokens[at - 1].token_type == TokenType.CLUSTER_BY)
+    ]
 
 
 def _without_indexes(tokens: list[Token]) -> list[Token]:
@@ -197,6 +226,14 @@ def _table_functions(tokens: list[Token]) -> None:
         ):
             name = f"INFORMATION_SCHEMA.{tokens[at + 2].text.upper()}"
             raise _refused(f"table function {name}", tokens[at], "No history is kept.")
+
+
+def _semantic_views(tokens: list[Token]) -> None:
+    """Raises 0A000 for SEMANTIC_VIEW(v METRICS ...)."""
+    for at in range(len(tokens) - 1):
+        opened = tokens[at + 1].token_type == TokenType.L_PAREN
+        if opened and _word(tokens, at) == "SEMANTIC_VIEW":
+            raise _refused("SEMANTIC_VIEW", tokens[at], "Query the tables, or a view of them.")
 
 
 def _dynamic_table(tokens: list[Token], at: int) -> list[Token]:
@@ -305,7 +342,7 @@ def _without_tags(tokens: list[Token]) -> list[Token]:
     Raises 0A000 for COLLATE and for policies, which would change what queries give.
     """
     words = {token.text.upper() for token in tokens}
-    if words.isdisjoint(("TAG", "COLLATE", "POLICY")):
+    if words.isdisjoint(("TAG", "COLLATE", "POLICY", "POLICIES")):
         return tokens
     kept: list[Token] = []
     index = depth = 0
@@ -321,9 +358,9 @@ def _without_tags(tokens: list[Token]) -> list[Token]:
                 hint = "Compare with UPPER or ILIKE where case is not to matter."
                 raise _refused("COLLATE", tokens[index], hint)
             index += 2
-        elif word == "POLICY" and _word(tokens, index - 1) in ("MASKING", "PROJECTION", "ACCESS"):
+        elif word in ("POLICY", "POLICIES") and (policy := _policy(tokens, index)):
             hint = "Show a view in place of the table."
-            raise _refused(f"{_word(tokens, index - 1)} POLICY", tokens[index - 1], hint)
+            raise _refused(policy, tokens[index - 1], hint)
         elif word == "TAG" and after == TokenType.L_PAREN:
             if kept and kept[-1].text.upper() == "WITH":
                 kept.pop()
@@ -334,8 +371,21 @@ def _without_tags(tokens: list[Token]) -> list[Token]:
     return kept
 
 
+_POLICIES = frozenset({"MASKING", "PROJECTION", "AGGREGATION", "JOIN", "PRIVACY", "LIFECYCLE"})
+
+
+def _policy(tokens: list[Token], at: int) -> str:
+    """What kind of policy is named before the word POLICY, '' for none."""
+    before = _word(tokens, at - 1)
+    if before == "ACCESS" and _word(tokens, at - 2) == "ROW":
+        return "ROW ACCESS POLICY"
+    return f"{before} POLICY" if before in _POLICIES else ""
+
+
 def _drop(tokens: list[Token]) -> list[Token]:
-    """DROP DYNAMIC TABLE drops the view that it is."""
+    """DROP DYNAMIC TABLE drops the view that it is, DROP HYBRID TABLE the table."""
+    if _word(tokens, 1) == "HYBRID" and _word(tokens, 2) == "TABLE":
+        return [tokens[0], *tokens[2:]]
     if _word(tokens, 1) == "DYNAMIC" and _word(tokens, 2) == "TABLE":
         return [tokens[0], _at(tokens[2], TokenType.VIEW, "VIEW"), *tokens[3:]]
     return tokens
@@ -394,8 +444,29 @@ def _stars(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def _alter(tokens: list[Token]) -> list[Token]:
+    """Policies of a column are refused by `one_by_one`, those of a table and of a new column here."""
+    tokens = one_by_one(_without_linear(tokens))
+    return _without_tags(tokens) if _word(tokens, 1) in ("TABLE", "VIEW") else tokens
+
+
+def _comment(tokens: list[Token]) -> list[Token]:
+    """COMMENT ON DYNAMIC TABLE and MATERIALIZED VIEW are about the view that they are."""
+    at = 3 if _word(tokens, 1) == "IF" else 1
+    if _word(tokens, at) != "ON" or _word(tokens, at + 2) not in ("TABLE", "VIEW"):
+        return tokens
+    kind = _word(tokens, at + 1)
+    if kind == "HYBRID":
+        return [*tokens[: at + 1], *tokens[at + 2 :]]
+    if kind in ("DYNAMIC", "MATERIALIZED"):
+        view = _at(tokens[at + 2], TokenType.VIEW, "VIEW")
+        return [*tokens[: at + 1], view, *tokens[at + 3 :]]
+    return tokens
+
+
 _STARTS = {
-    TokenType.ALTER: one_by_one,
+    TokenType.COMMENT: _comment,
+    TokenType.ALTER: _alter,
     TokenType.CREATE: _create,
     TokenType.DROP: _drop,
 }

@@ -382,6 +382,9 @@ class _Properties(NamedTuple):
     options: dict[str, act.Value]
 
 
+_OF_COLUMNS = frozenset({"INCLUDE_METADATA", "FILE_PROCESSOR"})
+
+
 def _copy_properties(words: Words) -> _Properties:
     """FILE_FORMAT and all the `NAME = value` of COPY INTO."""
     format_ = act.Format()
@@ -399,6 +402,10 @@ def _copy_properties(words: Words) -> _Properties:
             format_ = stage_words.file_format(words)
         elif name == "CREDENTIALS" or name == "STORAGE_INTEGRATION":
             raise SqlError("0A000", f"{name}: external locations are not supported")
+        elif name in _OF_COLUMNS:
+            hint = "COPY INTO t FROM (SELECT $1, METADATA$FILENAME FROM @stage)."
+            message = f"{name} of COPY INTO is not supported"
+            raise SqlError("0A000", message, hint=hint, position=at.start + 1)
         else:
             options[name] = (
                 stage_words.values(words) if words.word == "(" else stage_words.value(words)

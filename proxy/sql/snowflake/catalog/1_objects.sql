@@ -125,26 +125,55 @@ FROM (
   WHERE constraint_type = 'CHECK' AND expression LIKE '%{"key"%'
 );
 
--- One row for each column of a key. A foreign key that names no columns means the primary key's.
+-- The names that keys were given are kept in checks beside them (proxy.sql.constraint_names).
+CREATE OR REPLACE VIEW _sf.key_names_ AS
+SELECT database_name, schema_name, table_name, constraint_type, any_value(given) AS given, folded
+FROM (
+  SELECT database_name, schema_name, table_name, kept ->> '$.kind' AS constraint_type,
+         kept ->> '$."key name"' AS given,
+         from_json(lower(kept ->> '$.columns'), '["VARCHAR"]') AS folded
+  FROM (
+    SELECT database_name, schema_name, table_name,
+           CAST(replace(regexp_extract(expression, '({"key name".*})', 1), '''''', '''') AS JSON) AS kept
+    FROM duckdb_constraints()
+    WHERE constraint_type = 'CHECK' AND expression LIKE '%{"key name"%'
+  )
+)
+GROUP BY database_name, schema_name, table_name, constraint_type, folded;
+
+-- One row for each column of a key. A foreign key that names no columns means the primary key's. A
+-- UNIQUE that was added to a table is an index with this comment.
 CREATE OR REPLACE VIEW _sf.keys_ AS
 SELECT database_name AS engine_database, schema_name AS engine_schema,
        _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
-       table_name, constraint_type, constraint_name, position, enforced,
+       table_name, constraint_type, given,
+       coalesce(given, table_name || '_' || CASE constraint_type WHEN 'PRIMARY KEY' THEN 'pkey'
+         ELSE list_aggregate(constraint_column_names, 'string_agg', '_')
+           || CASE constraint_type WHEN 'UNIQUE' THEN '_key' ELSE '_fkey' END END) AS constraint_name,
+       position, enforced,
        constraint_column_names[position] AS column_name,
        _sf.main.schema_name_(coalesce(referenced_schema, schema_name)) AS referenced_schema,
        referenced_table, referenced_column_names[position] AS referenced_column
 FROM (
   SELECT *, unnest(range(1, len(constraint_column_names) + 1)) AS position FROM (
-    SELECT database_name, schema_name, table_name, constraint_type, constraint_name,
-           constraint_column_names, CAST(NULL AS VARCHAR) AS referenced_schema, referenced_table,
-           referenced_column_names, constraint_type <> 'FOREIGN KEY' AS enforced
-    FROM duckdb_constraints()
-    WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
-      AND database_name NOT IN ('system', '_sf')
+    SELECT c.database_name, c.schema_name, c.table_name, c.constraint_type, n.given,
+           c.constraint_column_names, CAST(NULL AS VARCHAR) AS referenced_schema, c.referenced_table,
+           c.referenced_column_names, c.constraint_type <> 'FOREIGN KEY' AS enforced
+    FROM duckdb_constraints() c
+    LEFT JOIN _sf.main.key_names_ n
+      ON n.database_name = c.database_name AND n.schema_name = c.schema_name
+     AND n.table_name = c.table_name AND n.constraint_type = c.constraint_type
+     AND n.folded = list_transform(c.constraint_column_names, lambda one: lower(one))
+    WHERE c.constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+      AND c.database_name NOT IN ('system', '_sf')
+    UNION ALL
+    SELECT database_name, schema_name, table_name, 'UNIQUE', index_name,
+           list_transform(CAST(expressions AS VARCHAR[]), lambda e: replace(e, '"', '')), NULL, NULL, NULL,
+           true
+    FROM duckdb_indexes() WHERE comment = 'hatidata: constraint'
     UNION ALL
     SELECT f.database_name, f.schema_name, f.table_name, 'FOREIGN KEY',
-           coalesce(nullif(f.constraint_name, ''), f.table_name || '_'
-             || list_aggregate(f.constraint_column_names, 'string_agg', '_') || '_fkey'),
+           nullif(f.constraint_name, ''),
            f.constraint_column_names, f.referenced_schema, f.referenced_table,
            CASE WHEN len(f.referenced_column_names) > 0 THEN f.referenced_column_names
                 ELSE p.constraint_column_names END, false
@@ -154,10 +183,7 @@ FROM (
      AND p.schema_name = coalesce(f.referenced_schema, f.schema_name)
      AND lower(p.table_name) = lower(f.referenced_table)
     UNION ALL
-    SELECT database_name, schema_name, table_name, constraint_type,
-           coalesce(nullif(constraint_name, ''), table_name || '_'
-             || CASE constraint_type WHEN 'PRIMARY KEY' THEN 'pkey'
-                ELSE list_aggregate(constraint_column_names, 'string_agg', '_') || '_key' END),
+    SELECT database_name, schema_name, table_name, constraint_type, nullif(constraint_name, ''),
            constraint_column_names, NULL, NULL, NULL, false
     FROM _sf.main.recorded_keys_ WHERE database_name NOT IN ('system', '_sf')
   )

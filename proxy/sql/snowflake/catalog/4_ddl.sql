@@ -33,7 +33,8 @@ FROM _sf.main.columns_
 UNION ALL
 SELECT engine_database, engine_schema, table_name,
        CASE constraint_type WHEN 'PRIMARY KEY' THEN 1 WHEN 'UNIQUE' THEN 2 ELSE 3 END, min(position),
-       chr(9) || CASE constraint_type WHEN 'PRIMARY KEY' THEN 'primary key (' WHEN 'UNIQUE' THEN 'unique ('
+       chr(9) || coalesce('constraint ' || _sf.main.ddl_name_(any_value(given)) || ' ', '')
+       || CASE constraint_type WHEN 'PRIMARY KEY' THEN 'primary key (' WHEN 'UNIQUE' THEN 'unique ('
                  ELSE 'foreign key (' END
        || string_agg(_sf.main.ddl_name_(column_name), ', ' ORDER BY position) || ')'
        || CASE WHEN constraint_type = 'FOREIGN KEY'

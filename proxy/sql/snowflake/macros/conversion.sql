@@ -251,8 +251,10 @@ CREATE OR REPLACE MACRO _sf.main.to_binary(s, format := 'HEX') AS
     WHEN 'JSON' THEN _sf.main.to_binary_(variant_text_(to_json(s), '$'), format)
     ELSE _sf.main.to_binary_(CAST(s AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_binary(s, format := 'HEX') AS
-  TRY(CASE upper(format) WHEN 'HEX' THEN unhex(_sf.main.of_pairs_(s)) WHEN 'BASE64' THEN from_base64(s)
-    ELSE encode(s) END);
+  CASE WHEN upper(format) NOT IN ('HEX', 'BASE64', 'UTF-8', 'UTF8')
+         THEN CAST(error('Invalid format ' || format) AS BLOB)
+       ELSE TRY(CASE upper(format) WHEN 'HEX' THEN unhex(_sf.main.of_pairs_(s))
+         WHEN 'BASE64' THEN from_base64(s) ELSE encode(s) END) END;
 
 CREATE OR REPLACE MACRO _sf.main.hex_encode(x, upper_ := 1) AS
   CASE WHEN upper_ = 0 THEN lower(hex(x)) ELSE hex(x) END;

@@ -33,6 +33,8 @@ CREATE OR REPLACE MACRO _sf.main.sum_
 CREATE OR REPLACE MACRO _sf.main.difference_
   (a DATE, b BIGINT) AS a - CAST(b AS INTEGER),
   (a DATE, b HUGEINT) AS a - CAST(b AS INTEGER),
+  (a DATE, b VARCHAR) AS a - _sf.main.to_date_(b),
+  (a VARCHAR, b DATE) AS _sf.main.to_date_(a) - b,
   (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) - _sf.main.number_(b),
   (a VARCHAR, b) AS _sf.main.number_(a) - b,
   (a, b VARCHAR) AS a - _sf.main.number_(b),

@@ -112,3 +112,15 @@ CREATE OR REPLACE MACRO _sf.main.system_typeof_(x) AS
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB16]'
     ELSE CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN _sf.main.number_typeof_(typeof(x))
               ELSE error('SYSTEM$TYPEOF of this type is not supported') END END;
+
+-- What the recursive term of a query gives, which its anchor's type must hold (recursion.py).
+CREATE OR REPLACE MACRO _sf.main.digits_of_type_(t) AS
+  CASE WHEN starts_with(t, 'DECIMAL') THEN CAST(replace(split_part(t, ',', 2), ')', '') AS INTEGER)
+       WHEN t IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT') THEN 0
+       WHEN t IN ('FLOAT', 'DOUBLE') THEN 100
+       WHEN t = 'DATE' THEN 200 WHEN starts_with(t, 'TIMESTAMP') THEN 201 END;
+CREATE OR REPLACE MACRO _sf.main.recursive_(x, kept) AS
+  CASE WHEN _sf.main.digits_of_type_(typeof(x)) > _sf.main.digits_of_type_(typeof(kept))
+         AND (_sf.main.digits_of_type_(typeof(x)) < 200 OR _sf.main.digits_of_type_(typeof(kept)) >= 200)
+       THEN error('a recursive term of another type than the anchor (' || typeof(x) || ', '
+                  || typeof(kept) || ') is not supported; cast both to one type') ELSE x END;

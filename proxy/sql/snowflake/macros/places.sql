@@ -5,7 +5,8 @@ CREATE OR REPLACE MACRO _sf.main.point_(x, y) AS
 -- The GeoJSON of what is a GEOGRAPHY, or can be read as one.
 CREATE OR REPLACE MACRO _sf.main.shape_(g) AS
   geo_read_(CASE typeof(g) WHEN 'BLOB' THEN hex(CAST(g AS BLOB)) ELSE CAST(g AS VARCHAR) END);
-CREATE OR REPLACE MACRO _sf.main.to_geography(x) AS CAST(_sf.main.shape_(x) AS JSON);
+-- Shapes that are not valid raise an error, allowed or not.
+CREATE OR REPLACE MACRO _sf.main.to_geography(x, allow_invalid := false) AS CAST(_sf.main.shape_(x) AS JSON);
 CREATE OR REPLACE MACRO _sf.main.try_to_geography(x) AS
   CAST(geo_try_read_(CASE typeof(x) WHEN 'BLOB' THEN hex(CAST(x AS BLOB))
     ELSE CAST(x AS VARCHAR) END) AS JSON);
