@@ -256,8 +256,20 @@ def unquoted(value: exp.Expr) -> exp.Expr:
 
 
 _PERHAPS_NO_TEXT = (
-    *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
-    exp.Boolean,
+    *(exp.Column, exp.Cast, exp.Unary, exp.Binary, exp.Func, exp.Window, exp.Boolean),
+    *(exp.In, exp.Between, exp.Exists, exp.Subquery),
+)
+# What surely is a text (or a binary, where it was given one), and needs no look at its type.
+_TEXTS = (
+    *(exp.Upper, exp.Lower, exp.Concat, exp.ConcatWs, exp.Trim, exp.Replace, exp.Initcap),
+    *(exp.Repeat, exp.SplitPart, exp.Strtok, exp.Translate, exp.MD5, exp.SHA, exp.Chr),
+)
+_TEXT_CALLS = frozenset(
+    {
+        *("_sf.text_", "_sf.left_", "_sf.right_", "_sf.substr_", "_sf.lpad_", "_sf.rpad_"),
+        *("_sf.reverse_", "_sf.insert_", "_sf.to_varchar_", "variant_text_", "concat_ws"),
+        *("regexp_replace", "strftime", "getvariable", "upper", "lower", "replace"),
+    }
 )
 
 
@@ -273,7 +285,11 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        if isinstance(value, exp.DPipe) or value.find_ancestor(*_DEFINED) is not None:
+        if isinstance(value, exp.DPipe) or isinstance(value, _TEXTS):
+            return value
+        if isinstance(value, exp.Anonymous) and value.this in _TEXT_CALLS:
+            return value
+        if value.find_ancestor(*_DEFINED) is not None:
             return value  # indexes and constraints take no macro that looks at types
         return sf("text_", value)
     return value
