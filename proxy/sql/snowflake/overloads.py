@@ -16,7 +16,8 @@ from sqlglot import exp
 from proxy.sql.listing import Listing, listed
 from proxy.sql.snowflake.registry import duck, number
 
-_AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter)
+# SEQ4() and its kin are written as window functions.
+_AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter, exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8)
 _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distinct"})
 # Snowflake's aggregates that the parser does not know as such.
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})

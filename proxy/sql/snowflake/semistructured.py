@@ -285,7 +285,7 @@ def text_place(value: exp.Expr) -> exp.Expr:
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        if isinstance(value, exp.DPipe) or isinstance(value, _TEXTS):
+        if isinstance(value, (exp.DPipe, *_TEXTS)):
             return value
         if isinstance(value, exp.Anonymous) and value.this in _TEXT_CALLS:
             return value

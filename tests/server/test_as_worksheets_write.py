@@ -1,0 +1,120 @@
+"""What Snowflake's worksheets and emulators' suites write, whose types the text does not show.
+
+Functions of texts over numbers and dates, choices between texts and numbers, OBJECT_CONSTRUCT(*) over
+every type: each statement over the tables below, and its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import set_json_loads
+
+from tests.conftest import Running
+
+_TABLES = (
+    "create schema worksheets",
+    "use schema worksheets",
+    "create table t (i int, n number(10,2), d date, s varchar, b boolean, ts timestamp)",
+    "insert into t values (5, 2.50, '2020-03-04', '007', true, '2020-03-04 05:06:07')",
+    "create table w (v variant, s varchar, n number(10,2), i int, d date)",
+    "insert into w select parse_json('{\"a\":5}'), '12', 1.5, null, null",
+    "create table every (a array, b binary, d date, f float, j variant, k variant, n int,"
+    " q number(10,2), t timestamp)",
+    "insert into every select [1, 2], to_binary('ab', 'hex'), '2020-01-02', 1.5, parse_json('null'),"
+    " null, null, 1.50, '2020-01-01 01:02:03.5'",
+)
+
+
+@pytest.fixture(scope="module")
+def connection(server: Running) -> Iterator[psycopg.Connection]:
+    with server.connect() as made:
+        set_json_loads(lambda raw: raw if isinstance(raw, str) else raw.decode(), made)
+        for text in _TABLES:
+            made.execute(text)
+        yield made
+        made.execute("drop schema worksheets cascade")
+
+
+_ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # Functions of texts take what functions of numbers and dates give.
+    (
+        "select lpad(month(d), 2, '0'), lpad(date_part(mm, d), 3, '0'), rpad(i + 1, 3, 'x') from t",
+        [("03", "003", "6xx")],
+    ),
+    (
+        "select upper(year(d)), length(year(d)), left(year(d), 2), split_part(d, '-', 1),"
+        " year(d) like '20%', replace(year(d), '0', 'x'), regexp_replace(hour(ts), '5', 'y') from t",
+        [("2020", 4, "20", "2020", True, "2x2x", "y")],
+    ),
+    (
+        "select concat(year(d), '-', lpad(quarter(d), 2, '0')), trim(dayofweek(d)),"
+        " contains(datediff(day, '2020-01-01', d), '63'), md5(year(d)) = md5('2020') from t",
+        [("2020-01", "3", True, True)],
+    ),
+    (
+        "select lpad(count(*), 3, '0'), lpad((select max(i) from t), 2, '0'),"
+        " lpad(dense_rank() over (order by 1), 2, '0'), upper(array_size([1, 2])) from t",
+        [("001", "05", "01", "2")],
+    ),
+    (
+        "select 'x' || seq4(), lpad(seq8() + 1, 3, '0'), to_char(seq4()) from t",
+        [("x0", "001", "0")],
+    ),
+    # A choice between a text and a number or a date makes no number of another choice's texts.
+    (
+        "select coalesce(w.i, s), coalesce(s, 'zz') from w",
+        [(Decimal("12"), "12")],
+    ),
+    (
+        "select coalesce(d, '2020-01-01'), coalesce(t.i, t.s), nvl(t.s, 'zz'), greatest(t.s, t.i),"
+        " greatest(t.s, '00') from t",
+        [(date(2020, 3, 4), Decimal(5), "007", Decimal(7), "007")],
+    ),
+    (
+        "select case when b then i else s end, case when b then s else 'x' end, iff(b, s, 'y'),"
+        " iff(b, i, s), case when b then s else case when b then i else s end end from t",
+        [(Decimal(5), "007", "007", Decimal(5), Decimal(7))],
+    ),
+    (
+        "select sum(coalesce(i, s)), min(coalesce(s, 'zz')), coalesce(max(i), max(s)),"
+        " coalesce(max(s), 'q') from w",
+        [(Decimal(12), "12", Decimal(12), "12")],
+    ),
+    # OBJECT_CONSTRUCT(*): each column as the VARIANT that it is; a JSON null is no NULL.
+    (
+        "select object_construct(*) from every",
+        [
+            (
+                '{"A":[1,2],"B":"AB","D":"2020-01-02","F":1.5,"J":null,"Q":1.5,'
+                '"T":"2020-01-01 01:02:03.500"}',
+            )
+        ],
+    ),
+    (
+        "select object_construct_keep_null(* exclude (a, b, d, f, q)) from every",
+        [('{"J":null,"K":null,"N":null,"T":"2020-01-01 01:02:03.500"}',)],
+    ),
+    (
+        "select array_agg(object_construct(e.*)):[0].T::timestamp from every e",
+        [(datetime(2020, 1, 1, 1, 2, 3, 500000),)],
+    ),
+    # Keys of an object that is written are as they are written.
+    (
+        "select {'Key': {'Inner': 1}} o, o:Key.Inner::int, {'a': null, 'B': 2}",
+        [('{"Key":{"Inner":1}}', 1, '{"B":2}')],
+    ),
+    ("select {'K1': {'K2': 1}} as col where col:K1:K2 > 0", [('{"K1":{"K2":1}}',)]),
+]
+
+
+@pytest.mark.parametrize(("text", "rows"), _ANSWERS, ids=[text for text, _ in _ANSWERS])
+def test_it_has_its_rows(
+    connection: psycopg.Connection, text: str, rows: list[tuple[Any, ...]]
+) -> None:
+    assert connection.execute(text).fetchall() == rows
