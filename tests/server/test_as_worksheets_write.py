@@ -118,3 +118,43 @@ def test_it_has_its_rows(
     connection: psycopg.Connection, text: str, rows: list[tuple[Any, ...]]
 ) -> None:
     assert connection.execute(text).fetchall() == rows
+
+
+_SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # A variable that one message sets names what the next statement of it is about.
+    ("set s1 = 'worksheets'; use schema identifier($s1); select count(*) from t", [(1,)]),
+    (
+        "create or replace table one (a int); create or replace table two (b int); set s2 = 'one';"
+        " desc table identifier($s2); set s2 = 'two'; desc table identifier($s2) ->> select"
+        ' "name" from $1',
+        [("b",)],
+    ),
+    (
+        "create role if not exists of_worksheets; set me = current_user();"
+        " grant role identifier('of_worksheets') to user identifier($me);"
+        " grant usage on schema identifier('worksheets') to role of_worksheets;"
+        " grant ownership on all tables in schema worksheets to role of_worksheets copy current grants;"
+        " revoke role of_worksheets from user identifier($me); select 1",
+        [(1,)],
+    ),
+    (
+        "create or replace user u comment = 'x'; create user if not exists u; drop user if exists u;"
+        " select 1",
+        [(1,)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "rows"), _SCRIPTS, ids=[text for text, _ in _SCRIPTS])
+def test_a_script_in_one_message(
+    connection: psycopg.Connection, text: str, rows: list[tuple[Any, ...]]
+) -> None:
+    result = connection.execute(text)
+    while result.nextset():
+        pass
+    assert result.fetchall() == rows
+
+
+def test_a_variable_that_is_not_set_is_named(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.UndefinedObject, match="NEVER_SET"):
+        connection.execute("desc table identifier($never_set)")

@@ -104,6 +104,10 @@ def read(words: Words) -> Accepted | None:
         return _of_materialized_view(words)
     if leading[:2] in (["ALTER", "TABLE"], ["CREATE", "USER"], ["ALTER", "USER"]):
         return _without_effect(words, f"{verb} {leading[1]}")
+    if leading == ["CREATE", "OR", "REPLACE"] and words.word_at(3) == "USER":
+        return Accepted("CREATE USER", notice=_NO_USERS)
+    if leading == ["DROP", "USER", "IF"]:
+        return Accepted("DROP USER", notice=_NO_USERS)
     return None
 
 
@@ -134,6 +138,9 @@ def _of_materialized_view(words: Words) -> Accepted | None:
 _TUNING = (("SEARCH", "OPTIMIZATION"), ("SUSPEND", "RECLUSTER"), ("RESUME", "RECLUSTER"))
 
 
+_NO_USERS = "users are not kept: whoever connects is one"
+
+
 def _without_effect(words: Words, kind: str) -> Accepted | None:
     """What tunes a table in Snowflake's storage, and properties of users."""
     spelled = [words.word_at(i) for i in range(len(words.tokens))]
@@ -143,8 +150,8 @@ def _without_effect(words: Words, kind: str) -> Accepted | None:
             return Accepted(kind, notice="how a table is searched and clustered is the engine's")
         return None
     properties = {after for before, after in pairwise(spelled[2:]) if after == "=" and before}
-    if properties:
-        return Accepted(kind, notice="users are not kept: whoever connects is one")
+    if properties or "IF" in spelled[2:3]:
+        return Accepted(kind, notice=_NO_USERS)
     return None
 
 

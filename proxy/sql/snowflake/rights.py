@@ -110,6 +110,8 @@ def _rights(words: Words, verb: str) -> Decided | None:
     on = spelled.index("ON")
     after = spelled[on + 1 :]
     asked = _privileges(spelled[1:on])
+    if asked == {"OWNERSHIP"} and after[:1] == ["ALL"]:
+        return Decided(verb, notice="who owns many relations at once is not kept; name each")
     if "FUTURE" in after[:1]:
         return Decided(verb, notice="rights on what is yet to be made are not kept")
     listed = after[:1] == ["ALL"]
