@@ -157,10 +157,10 @@ def _properties(words: Words, what: str) -> Traits:
 
 
 def _body(words: Words, what: str) -> str:
-    """The text of the body; a procedure's block may also stand there without quotes."""
+    """The text of the body; a block may also stand there without quotes."""
     if words.is_string():
         return words.string()
-    if what == "PROCEDURE" and words.word in ("BEGIN", "DECLARE"):
+    if words.word in ("BEGIN", "DECLARE"):
         text, _ = words.rest()
         return text
     raise words.fail()

@@ -137,6 +137,32 @@ _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
         " revoke role of_worksheets from user identifier($me); select 1",
         [(1,)],
     ),
+    # SET column = DEFAULT is no column of that name.
+    (
+        "create or replace table d (a int default 5, b int); insert into d values (1, 1);"
+        " update d set b = default, d.a = DEFAULT;"
+        " merge into d t using (select 5 k) s on t.a = s.k when matched then update set t.b = default"
+        " when not matched then insert (a, b) values (default, default);"
+        " merge into d t using (select 6 k) s on t.a = s.k when matched then update set t.b = 1"
+        " when not matched then insert (a, b) values (default, 3); select * from d order by b nulls first",
+        [(5, None), (5, 3)],
+    ),
+    # A function's block, as an expression.
+    (
+        "create or replace function size_of(n int) returns varchar as $$ begin"
+        " if (n > 1) then return 'big'; elseif (:n = 1) then return 'one'; end if; return 'small'; end $$;"
+        " select size_of(4), size_of(1), size_of(0), size_of(null)",
+        [("big", "one", "small", "small")],
+    ),
+    (
+        "create or replace function total(a int, b int) returns number(10,2) as"
+        " declare t number(10,2) default 0; label varchar; begin t := a + b;"
+        " if (a > b) then label := 'a'; t := t * 2; else label := 'b'; end if;"
+        " case (label) when 'a' then t := :t + 1; else t := t + 0.5; end case;"
+        " begin let half number(10,2) := t / 2; t := half; end; return t; end;"
+        " select total(3, 2), total(1, 2)",
+        [(Decimal("5.50"), Decimal("1.75"))],
+    ),
     (
         "create or replace user u comment = 'x'; create user if not exists u; drop user if exists u;"
         " select 1",
@@ -158,3 +184,21 @@ def test_a_script_in_one_message(
 def test_a_variable_that_is_not_set_is_named(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.UndefinedObject, match="NEVER_SET"):
         connection.execute("desc table identifier($never_set)")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "begin while (n < 1) do n := n + 1; end while; return n; end",
+        "begin return 1; exception when other then return 2; end",
+        "begin insert into t values (1); return 1; end",
+        "begin return (select 1); end",
+    ],
+)
+def test_a_block_that_is_no_expression_is_refused(
+    connection: psycopg.Connection, body: str
+) -> None:
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="block of a function"):
+        connection.execute(
+            f"create or replace function no_expression(n int) returns int as '{body}'"
+        )
