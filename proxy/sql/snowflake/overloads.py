@@ -129,6 +129,13 @@ def bind_late(tree: exp.Expr, overloaded: Collection[str]) -> exp.Expr:
         held = [index for index, one in enumerate(call.expressions) if _holds(one)]
         if not held:
             continue
+        if len(held) < len(call.expressions) and _holds_column(call):
+            # A lambda over another query's columns sees no columns of its own query.
+            held = [
+                index
+                for index, one in enumerate(call.expressions)
+                if index in held or one.find(exp.Column) is not None
+            ]
         parent, key, index = call.parent, call.arg_key, call.index
         made = _late(call, held)
         if parent is None:
