@@ -311,6 +311,8 @@ def call(words: Words) -> Read:
     """CALL name(arguments) [INTO :variable]; None for what is not a procedure's."""
     words.expect("CALL")
     name = words.dotted()
+    if words.word == "!":
+        raise _refuse(words, "CALL of an instance's method")
     control = len(name) > 1 and name[0] in control_plane.CONTROL_SCHEMAS
     if control or name[-1] in control_plane.RUNTIME_FUNCTIONS or name in _GENERATORS:
         return None

@@ -42,6 +42,20 @@ def connection(server: Running) -> Iterator[psycopg.Connection]:
 
 
 _ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # Columns of both queries as arguments of one call, in a subquery.
+    (
+        "select (select coalesce(t.i, x.s) = 5 from w x), (select max(x.s) from w x where x.s > t.i),"
+        " (select listagg(nvl(t.s, x.v:a), ',') from w x),"
+        " (select case when x.s = '12' then t.i else x.s end = 5 from w x) from t",
+        [(True, "12", "007", True)],
+    ),
+    # What is left out of an array is NULL alone: a JSON null is a value.
+    (
+        "select array_construct_compact(null, 1, null::variant, parse_json('null'), null::date),"
+        " array_construct_compact(d, null, q)[1], array_size(array_construct_compact(j, k))"
+        " from every",
+        [("[1,null]", "1.5", 1)],
+    ),
     # Functions of texts take what functions of numbers and dates give.
     (
         "select lpad(month(d), 2, '0'), lpad(date_part(mm, d), 3, '0'), rpad(i + 1, 3, 'x') from t",
@@ -121,6 +135,15 @@ def test_it_has_its_rows(
 
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # A sequence by its name's text.
+    (
+        "create or replace sequence counted; set its_name = 'counted';"
+        " create or replace table numbered (n int);"
+        " insert into numbered values (identifier($its_name).nextval);"
+        " insert into numbered select identifier('worksheets.counted').nextval + 10;"
+        " select identifier('numbered').n from numbered order by 1",
+        [(1,), (12,)],
+    ),
     # A variable that one message sets names what the next statement of it is about.
     ("set s1 = 'worksheets'; use schema identifier($s1); select count(*) from t", [(1,)]),
     (
@@ -202,3 +225,26 @@ def test_a_block_that_is_no_expression_is_refused(
         connection.execute(
             f"create or replace function no_expression(n int) returns int as '{body}'"
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("create or replace snowflake.core.budget b()", "CREATE SNOWFLAKE.CORE.BUDGET"),
+        ("drop snowflake.ml.forecast m", "DROP SNOWFLAKE.ML.FORECAST"),
+        ("show snowflake.ml.forecast in account", "SHOW SNOWFLAKE.ML.FORECAST is"),
+        ("call m!forecast(forecasting_periods => 3)", "CALL of an instance's method"),
+        ("show terse dynamic tables like 'x'", "SHOW DYNAMIC TABLES is"),
+        ("show row access policies in account", "SHOW ROW ACCESS POLICIES is"),
+    ],
+)
+def test_what_lives_in_its_cloud_is_named(
+    connection: psycopg.Connection, text: str, named: str
+) -> None:
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match=named):
+        connection.execute(text)
+
+
+def test_a_key_twice_is_an_error_of_values(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="Duplicate field key 'i'"):
+        connection.execute("select object_construct(*) from t a join t b on a.i = b.i")

@@ -89,6 +89,8 @@ def read(words: Words) -> Accepted | None:
     ahead = 1
     while words.word_at(ahead) in _MODIFIERS:
         ahead += 1
+    if words.word_at(ahead) == "SNOWFLAKE" and words.word_at(ahead + 1) == ".":
+        return _of_class(verb, ahead, words)
     for length in (3, 2, 1):
         kind = " ".join(words.word_at(ahead + i) for i in range(length))
         if kind in TAKEN:
@@ -119,6 +121,18 @@ def _refused(what: str, kind: str, words: Words) -> Accepted:
         position=words.tokens[0].start + 1,
     )
     return Accepted(what, refused=error)
+
+
+def _of_class(verb: str, ahead: int, words: Words) -> Accepted:
+    """CREATE SNOWFLAKE.ML.FORECAST m(...): an instance of a class of Snowflake's cloud."""
+    kind = f"{verb} {words.word_at(ahead)}"
+    while words.word_at(ahead + 1) == "." and words.word_at(ahead + 2):
+        kind += f".{words.word_at(ahead + 2)}"
+        ahead += 2
+    hint = "Instances of its classes live in Snowflake's cloud."
+    at = words.tokens[0].start + 1
+    error = SqlError("0A000", f"{kind} is not supported", hint=hint, position=at)
+    return Accepted(kind, refused=error)
 
 
 _KEPT_UP = ("SUSPEND", "RESUME", "RECLUSTER", "CLUSTER")

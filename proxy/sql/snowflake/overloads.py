@@ -153,14 +153,11 @@ def _late(call: exp.Anonymous, held: list[int]) -> exp.Expr:
         packed = arguments[held[0]]
         arguments[held[0]] = exp.Column(this=variable)
     else:
-        fields = []
-        for place in held:
-            name = exp.Identifier(this=f"a{place}")
-            fields.append(exp.PropertyEQ(this=name, expression=arguments[place]))
-            arguments[place] = duck(
-                "struct_extract", exp.Column(this=variable.copy()), exp.Literal.string(f"a{place}")
-            )
-        packed = duck("struct_pack", *fields)
+        # A ROW: DuckDB forgets the names of struct_pack's arguments where it binds them twice.
+        packed = duck("row", *(arguments[place] for place in held))
+        for at, place in enumerate(held, start=1):
+            field = duck("struct_extract", exp.Column(this=variable.copy()), number(at))
+            arguments[place] = field
     body = exp.Anonymous(this=call.this, expressions=arguments)
     function = exp.Lambda(this=body, expressions=[variable.copy()])
     listed = duck("list_transform", duck("list_value", packed), function)

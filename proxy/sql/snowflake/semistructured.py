@@ -49,7 +49,7 @@ _MADE = frozenset(
             "_sf.object_with_nulls_",
             "_sf.to_variant",
         ),
-        *("_sf.array_compact", "_sf.array_of_", "variant_text_"),
+        *("_sf.array_compact", "_sf.array_made_compact_", "_sf.array_of_", "variant_text_"),
     }
 )
 """Calls that give JSON, or a text, already."""
@@ -476,7 +476,8 @@ def _array_repeat(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("ARRAY_CONSTRUCT_COMPACT")
 def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("array_compact", _array_construct(arguments))
+    made = [duck("to_json", variant(value)) for value in arguments]
+    return sf("array_made_compact_", duck("list_value", *made))
 
 
 def variant(value: exp.Expr) -> exp.Expr:

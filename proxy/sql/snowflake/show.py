@@ -217,6 +217,8 @@ def is_show(words: Words) -> bool:
     """Whether SHOW, which comes next, is Snowflake's: `SHOW tables.x` is a setting."""
     ahead = 2 if words.word_at(1) == "TERSE" else 1
     word = words.word_at(ahead)
+    if word == "SNOWFLAKE" and words.word_at(ahead + 3) == ".":
+        return True
     known = word == "GRANTS" or word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
     return known and words.word_at(ahead + 1) != "."
 
@@ -231,9 +233,22 @@ def read_show(words: Words, database: str) -> Asked:
         if words.accept(*spelled):
             return _listing(words, f"SHOW {' '.join(spelled)}", listing, terse, database)
     word = words.word
-    words.rest()
-    error = SqlError("0A000", f"SHOW {word} is not supported", hint=_HINTS.get(word))
-    return Asked(f"SHOW {word}", "", refused=error)
+    kind = f"SHOW {_kind_of(words)}"
+    error = SqlError("0A000", f"{kind} is not supported", hint=_HINTS.get(word))
+    return Asked(kind, "", refused=error)
+
+
+_AFTER_KIND = frozenset({"", "LIKE", "IN", "STARTS", "LIMIT", "ON", "HISTORY", "FROM", "FOR"})
+
+
+def _kind_of(words: Words) -> str:
+    """The words of what is to be listed; the cursor goes to the end."""
+    kind = ""
+    while (word := words.word) not in _AFTER_KIND:
+        kind += word if word == "." or not kind or kind.endswith(".") else f" {word}"
+        words.step()
+    words.rest() if words.token is not None else None
+    return kind
 
 
 def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: str) -> Asked:

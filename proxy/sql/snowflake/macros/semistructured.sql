@@ -34,6 +34,9 @@ CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
 CREATE OR REPLACE MACRO _sf.main.array_made_(documents) AS variant_list_(documents);
+-- ... of what is not NULL: a JSON null is a value.
+CREATE OR REPLACE MACRO _sf.main.array_made_compact_(documents) AS
+  variant_list_(list_filter(documents, lambda e: e IS NOT NULL));
 -- The elements of an array, and the path to one key of an object.
 CREATE OR REPLACE MACRO _sf.main.elements_(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_elements_(to_json(x)) END;
