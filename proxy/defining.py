@@ -25,7 +25,7 @@ from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
 from proxy.liking import made_like
-from proxy.replaced_views import check_columns
+from proxy.made_views import bound_view, check_columns
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
@@ -37,8 +37,8 @@ from proxy.sql.statement import (
     Alters,
     Copies,
     Drops,
+    MakesView,
     Owns,
-    ReplacesView,
     Restarts,
     Statement,
     Truncates,
@@ -123,6 +123,8 @@ async def copied(session: Session, plan: Statement) -> Statement:
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
         plan = replace(plan, touched=(*own, *beside), cascaded=made.gone)
         made = made.statements
+    if isinstance(plan.copies, MakesView):  # its text is not its author's any more
+        plan = replace(plan, touched=tuple(replace(one, source=None) for one in plan.touched))
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))
 
@@ -256,6 +258,19 @@ def _with_views(
     return drops.with_views(duck, views)
 
 
+def defines(session: Session, plan: Statement) -> None:
+    """To be called before a statement runs: what it defines is not what it was."""
+    if not plan.touched:
+        return
+    session.mirror.changing(plan.touched)
+    drawn = session.duck.drawn
+    for one in plan.touched if drawn is not None and plan.kind in _NUMBERED else ():
+        drawn.forget(one.name or "")
+
+
+_NUMBERED = frozenset({"CREATE TABLE", "DROP TABLE", "CREATE SEQUENCE", "DROP SEQUENCE"})
+
+
 def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
     if isinstance(plan.copies, Truncates):
@@ -265,10 +280,16 @@ def tell_cascaded(session: Session, plan: Statement) -> None:
         session.notice(notice(plan.cascaded), "NOTICE")
 
 
-def _replaced(duck: DuckSession, plan: Statement) -> None:
-    """Blocks. Raises SqlError 42P16 for a view that would lose a column, or get others."""
-    assert isinstance(plan.copies, ReplacesView)
-    check_columns(duck, plan.copies)
+def _view_made(duck: DuckSession, plan: Statement) -> list[str] | None:
+    """Blocks. The view with what it reads bound; None where it is as it is written.
+
+    Raises SqlError 42P16 for a view that would lose a column, or get others.
+    """
+    assert isinstance(plan.copies, MakesView)
+    bound = bound_view(duck, plan.copies, plan.sql)
+    if plan.copies.replaces:
+        check_columns(duck, plan.copies)
+    return None if bound is None else [bound]
 
 
 def _truncated(duck: DuckSession, plan: Statement) -> Altering:
@@ -305,7 +326,7 @@ _READERS = {
     Copies: _made,
     Alters: _altered,
     Rebuilds: _rebuilt,
-    ReplacesView: _replaced,
+    MakesView: _view_made,
     Truncates: _truncated,
     Restarts: _restarted,
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.defining import run_rest, tell_cascaded
+from proxy.defining import defines, run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal, Piece
@@ -131,8 +131,7 @@ class Executor:
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
-            if statement.plan.touched:
-                session.mirror.changing(statement.plan.touched)
+            defines(session, statement.plan)
         try:
             if bound.running is None:
                 await self._bring(bound)

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from proxy.engines import duck_values
 from proxy.engines.duck import DuckSession
-from proxy.engines.duck_errors import INTERRUPTED, EngineError
+from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_texts import called_sequence
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
@@ -148,9 +148,7 @@ def relation_columns(duck: DuckSession, relation: inference.Relation) -> inferen
         asked = f"SELECT * FROM {quoted(*relation)} LIMIT 0"
     try:
         return columns_of(duck, asked)
-    except DuckError as error:
-        if error.kind in INTERRUPTED:
-            raise
+    except DuckError:
         return None
 
 

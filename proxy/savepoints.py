@@ -19,7 +19,7 @@ from typing import Any
 from sqlglot.tokens import Token, TokenType
 
 from proxy.engines.duck import DuckSession
-from proxy.engines.duckdb_c import DuckError
+from proxy.engines.duckdb_c import DuckFailure
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import macro_scripts
@@ -38,6 +38,7 @@ _VOLATILE = frozenset(
         "gen_random_uuid",
         "nextval",
         "currval",
+        "lastval",
         "setseed",
         "now",
         "today",
@@ -167,7 +168,7 @@ def _is_name(token: Token) -> bool:
 
 def defaults(duck: DuckSession) -> list[tuple[str, str]]:
     """Blocks. Gives the lost transaction up, and reads the (table, DEFAULT) pairs that were there before."""
-    with contextlib.suppress(SqlError, DuckError):  # DuckDB may have given it up itself
+    with contextlib.suppress(SqlError, DuckFailure):  # DuckDB may have given it up itself
         duck.rollback()
     return [(table, default) for table, default in duck.run(_DEFAULTS)]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from proxy.engines.duckdb_c import DuckError
+from proxy.engines.duckdb_c import DuckFailure
 from proxy.errors import SqlError
 from proxy.scope import Name
 from proxy.script_calls import MAX_DEPTH, Calls, Returned
@@ -155,7 +155,7 @@ class Script(Calls):
             return
         try:
             await self._rows("SELECT 1")
-        except (SqlError, DuckError):
+        except (SqlError, DuckFailure):
             raise SqlError(
                 "0A000",
                 "an exception caught inside a transaction is not supported",

@@ -410,6 +410,7 @@ class Session:
 
     def _in_step(self, function: Callable[..., T], *arguments: Any) -> T:
         """Blocks."""
+        self.duck.know_who_draws()
         self.in_step.bring_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)

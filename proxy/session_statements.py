@@ -384,6 +384,8 @@ class SessionStatements:
             await session.extended.forget_statements()
             session.settings.reset_all()
             session.context.forget()
+        if action.what in ("ALL", "SEQUENCES") and session.duck.drawn is not None:
+            session.duck.drawn.forget_all()
         if action.what in ("ALL", "TEMP"):
             await session.on_duck(session.duck.drop_temporary)
             session.mirror.temporary.discarded()

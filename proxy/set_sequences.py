@@ -98,6 +98,8 @@ def _set(duck: DuckSession, name: str, number: int, called: bool) -> None:
         message = f'setval: value {number} is out of bounds for sequence "{meant.name}" '
         raise SqlError("22003", f"{message}({numbers.least}..{numbers.most})")
     following = number + numbers.step if called else number
+    if called:
+        duck.know_who_draws().hold(((meant.schema.lower(),), meant.name.lower()), number)
     if not numbers.least <= following <= numbers.most:
         raise SqlError("0A000", "setval to the last number of a sequence is not supported")
     steps, rest = divmod(following - numbers.next, numbers.step)
@@ -105,7 +107,7 @@ def _set(duck: DuckSession, name: str, number: int, called: bool) -> None:
         _make_anew(duck, meant, numbers, following)
     elif steps:
         own = literal(quoted(meant.schema, meant.name))
-        duck.run(f"SELECT max(nextval({own})) FROM range({steps})")
+        duck.run(f"SELECT max(system.main.nextval({own})) FROM range({steps})")
 
 
 def _numbers(duck: DuckSession, meant: Meant) -> _Numbers:

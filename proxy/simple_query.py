@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
 from proxy.complaints import put_otherwise
-from proxy.defining import copied, run_rest, tell_cascaded
+from proxy.defining import copied, defines, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.loan import Told
@@ -155,8 +155,7 @@ class SimpleQuery:
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(session, plan)
         follow = await session.compound.stages.ahead(plan, Block.MESSAGE)
-        if plan.touched:
-            session.mirror.changing(plan.touched)
+        defines(session, plan)
         try:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)

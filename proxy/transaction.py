@@ -17,7 +17,7 @@ import structlog
 
 from proxy import savepoints
 from proxy.engines.duck import DuckSession
-from proxy.engines.duckdb_c import DuckError
+from proxy.engines.duckdb_c import DuckFailure
 from proxy.engines.loan import Told
 from proxy.engines.relay import Relay
 from proxy.errors import SqlError
@@ -306,6 +306,6 @@ def _healthy(duck: DuckSession) -> bool:
     """Blocks. Whether DuckDB's transaction outlived the error."""
     try:
         duck.run("SELECT 1")
-    except (SqlError, DuckError):
+    except (SqlError, DuckFailure):
         return False
     return True

@@ -28,6 +28,7 @@ from proxy.engines.duck_functions import Body
 from proxy.engines.duck_names import DuckNames
 from proxy.engines.duck_opening import Furniture, opened
 from proxy.engines.duck_portal import DuckPortal, Piece
+from proxy.engines.duck_sequences import Drawn
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
@@ -144,6 +145,7 @@ class DuckSession(DuckNames):
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
         self._declared: Declared | None = None
         self._declared_at = watch.stamp()
+        self.drawn: Drawn | None = None
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
@@ -256,7 +258,7 @@ class DuckSession(DuckNames):
     def _translate(function: Callable[..., T], *arguments: Any) -> T:
         try:
             return function(*arguments)
-        except duckdb_c.DuckError as error:
+        except duckdb_c.DuckFailure as error:
             raise sql_error(error) from error
         except pa.ArrowMemoryError as error:
             raise SqlError("53200", "out of memory") from error
@@ -320,7 +322,7 @@ class DuckSession(DuckNames):
         self._detach()
         if (kept := self._kept.pop(sql, None)) is not None:
             if look is not None:
-                look(kept.columns)
+                look(kept.refreshed().columns)
             self._streaming = kept.start()
             self._kept[sql] = kept
             return self._streaming
@@ -381,13 +383,13 @@ class DuckSession(DuckNames):
     def begin(self, sql: str = "BEGIN TRANSACTION") -> None:
         self._detach()
         self._watch.begin()
-        self._connection.run_script(sql)
+        self._connection.transact(sql)
 
     def commit(self) -> None:
         self._detach()
         self._watch.commit()
         try:
-            self._connection.run_script("COMMIT")
+            self._connection.transact("COMMIT")
         except BaseException:
             self._watch.failed()
             raise
@@ -397,7 +399,7 @@ class DuckSession(DuckNames):
     def rollback(self) -> None:
         self._detach()
         self._watch.rollback()
-        self._connection.run_script("ROLLBACK")
+        self._connection.transact("ROLLBACK")
 
     def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
         """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
@@ -431,6 +433,20 @@ class DuckSession(DuckNames):
     def now(self) -> Stamp:
         """Blocks. The state of the database, to be held against `unchanged` later."""
         return self._watch.stamp()
+
+    def know_who_draws(self) -> Drawn:
+        """Blocks, once. currval and lastval are this session's own from here on; outside a transaction."""
+        if self.drawn is None:
+            drawn = Drawn()
+            self._connection.transact("BEGIN TRANSACTION")
+            try:
+                self._connection.run_script(drawn.macros())
+            except duckdb_c.DuckFailure:
+                self._connection.transact("ROLLBACK")
+                raise
+            self._connection.transact("COMMIT")
+            self.drawn = drawn
+        return self.drawn
 
     def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:
         """Blocks. Sets a variable of this connection alone.

@@ -40,10 +40,10 @@ def read_declared(run: Callable[[str], list[tuple[Any, ...]]], numbers: bool = F
         }
     if not checks and not found:
         return Declared(numbers=found)
-    database, schemas = run("SELECT current_database(), current_schemas(true)")[0]
+    database, schemas = run("SELECT current_database(), current_schemas(false)")[0]
     return Declared(
         database,
-        tuple(schemas),
+        (*schemas, "main"),  # where every search ends
         tuple(((db, schema, table), column, text) for db, schema, table, column, text in checks),
         {(db, schema, table): tuple(names) for db, schema, table, names in run(_COLUMNS)},
         {(db, schema, view): sql for db, schema, view, sql in run(_VIEWS)},

@@ -26,7 +26,7 @@ from typing import Any
 
 from proxy.engines import document_edits as edits
 from proxy.engines import documents
-from proxy.engines.duck_functions import as_told, register_at
+from proxy.engines.duck_functions import as_told, register_at, text_at
 from proxy.engines.duck_jsonb import NAME, put_null
 from proxy.engines.duckdb_api import Api, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
@@ -49,8 +49,6 @@ _api = Api(
     }
 )
 
-_INLINE = 12  # bytes of a `duckdb_string_t` that hold a short string themselves
-
 _Read = Callable[[int], Any]
 
 
@@ -66,15 +64,8 @@ def _column(vector: int, read: Callable[[int, int], Any]) -> _Read:
     return at
 
 
-def _text(data: int, row: int) -> str:
-    place = data + 16 * row
-    size = c.c_uint32.from_address(place).value
-    place = place + 4 if size <= _INLINE else c.c_uint64.from_address(place + 8).value
-    return c.string_at(place, size).decode()
-
-
 def _texts(vector: int) -> _Read:
-    return _column(vector, _text)
+    return _column(vector, text_at)
 
 
 def _numbers(vector: int) -> _Read:

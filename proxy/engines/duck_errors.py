@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from proxy.engines.duck_functions import MARK
 from proxy.engines.duck_wordings import wording
-from proxy.engines.duckdb_c import DuckError
+from proxy.engines.duckdb_c import DuckFailure, Interrupted
 from proxy.errors import SqlError
 
 # (exception type, error_subtype or catalog entry type) -> SQLSTATE; the pair is looked up before
@@ -143,10 +143,6 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-INTERRUPTED = frozenset(("INTERRUPT", "Interrupt"))
-"""What DuckDB calls the end of a statement that was cancelled."""
-
-
 class EngineError(SqlError):
     """An error of DuckDB's. offset: bytes into the SQL that DuckDB was given, where it said so.
 
@@ -165,9 +161,9 @@ class EngineError(SqlError):
     said: str = ""
 
 
-def sql_error(error: DuckError) -> EngineError:
+def sql_error(error: DuckFailure) -> EngineError:
     """What the client is told; the position in the client's own text is for the caller to find."""
-    if error.kind in INTERRUPTED:
+    if isinstance(error, Interrupted):
         return EngineError("57014", "canceling statement due to user request")
     if error.message.startswith(MARK):
         _, sqlstate, message, detail, *_ = error.message.split(MARK)
@@ -193,7 +189,7 @@ def sql_error(error: DuckError) -> EngineError:
     return told
 
 
-def _sqlstate(error: DuckError) -> str:
+def _sqlstate(error: DuckFailure) -> str:
     taken = error.fields.get("error_subtype") == "ENTRY_ALREADY_EXISTS"
     for kind, part, sqlstate in _WORDINGS:
         if kind == error.kind and part in error.message and not taken:
@@ -205,7 +201,7 @@ def _sqlstate(error: DuckError) -> str:
     return "XX000"
 
 
-def _split_hint(error: DuckError) -> tuple[str, str | None]:
+def _split_hint(error: DuckFailure) -> tuple[str, str | None]:
     """DuckDB's first line is the message; its suggestions, where they help a client, the hint."""
     message, _, rest = (error.message or "DuckDB gave no reason").partition("\n")
     if error.fields.get("error_subtype") == "MISSING_ENTRY" and error.fields.get("type") in (

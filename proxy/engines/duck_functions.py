@@ -101,6 +101,21 @@ def register_at(
             api.destroy_logical_type(c.byref(kind))
 
 
+_INLINE = 12  # bytes of a `duckdb_string_t` that hold a short string themselves
+
+
+def string_place(strings: int, row: int) -> tuple[int, int]:
+    """Where a string of a vector lies, and its size in bytes."""
+    at = strings + 16 * row
+    size = c.c_uint32.from_address(at).value
+    return (at + 4 if size <= _INLINE else c.c_uint64.from_address(at + 8).value), size
+
+
+def text_at(strings: int, row: int) -> str:
+    """A string of a vector."""
+    return c.string_at(*string_place(strings, row)).decode()
+
+
 class Functions:
     """Functions of one database. Keeps what DuckDB calls back alive: let it outlive the database."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ctypes as c
 
-from proxy.engines.duck_functions import as_told, logical_type, register_at
+from proxy.engines.duck_functions import as_told, logical_type, register_at, string_place, text_at
 from proxy.engines.duckdb_api import Api, DuckError, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
 from proxy.engines.jsonb_in_rows import with_documents
@@ -69,20 +69,6 @@ def _one(info: int, row: int, text: int, size: int, output: int) -> bool:
     return True
 
 
-_INLINE = 12  # bytes of a `duckdb_string_t` that hold a short string themselves
-
-
-def _place(strings: int, row: int) -> tuple[int, int]:
-    """Where a string of a vector lies, and its size in bytes."""
-    at = strings + 16 * row
-    size = c.c_uint32.from_address(at).value
-    return (at + 4 if size <= _INLINE else c.c_uint64.from_address(at + 8).value), size
-
-
-def _string(strings: int, row: int) -> bytes:
-    return c.string_at(*_place(strings, row))
-
-
 def put_null(output: int, row: int) -> None:
     """Makes a row of a vector NULL."""
     _api.vector_ensure_validity_writable(output)
@@ -97,7 +83,7 @@ def _column(info: int, count: int, given: int, output: int) -> bool:
         if valid and not _api.validity_row_is_valid(valid, row):
             put_null(output, row)
             continue
-        if not _one(info, row, *_place(data, row), output):
+        if not _one(info, row, *string_place(data, row), output):
             return False
     return True
 
@@ -127,7 +113,9 @@ def _list_to_json(info: int, chunk: int, output: int) -> None:
                 continue
             start, length = (c.c_uint64 * 2).from_address(entries + 16 * row)
             made = b"[%s]" % b",".join(
-                _string(texts, i) if not there or _api.validity_row_is_valid(there, i) else b"null"
+                c.string_at(*string_place(texts, i))
+                if not there or _api.validity_row_is_valid(there, i)
+                else b"null"
                 for i in range(start, start + length)
             )
             _api.vector_assign_string_element_len(output, row, made, len(made))
@@ -145,7 +133,7 @@ def _row_to_json(info: int, chunk: int, output: int) -> None:
             if valid and not _api.validity_row_is_valid(valid, row):
                 put_null(output, row)
                 continue
-            kind, text = _string(names, row).decode(), _string(texts, row).decode()
+            kind, text = text_at(names, row), text_at(texts, row)
             raw = with_documents(kind, text).encode()
             _api.vector_assign_string_element_len(output, row, raw, len(raw))
     except Exception as error:

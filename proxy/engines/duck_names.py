@@ -7,8 +7,8 @@ says whether it asks (it blocks) or knows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -186,16 +186,10 @@ class DuckNames:
 
     def referring(self, schema: str, name: str) -> list[str]:
         """Blocks. The tables with foreign keys that refer to one of the database that is kept."""
-        inside = self._watch.in_block
-        if not inside:
-            self.run("BEGIN TRANSACTION")  # as `entry` asks for
-        try:
+        with self._in_transaction():
             found = self._watch.tables.referring(
                 schema, name, lambda other: self.entry(schema, other) is not None
             )
-        finally:
-            if not inside:
-                self.run("ROLLBACK")
         if found is None:
             told = read_told(self.run, DATABASE)
             self._watch.tables.listed(told)
@@ -232,17 +226,24 @@ class DuckNames:
             wanted = [
                 (DATABASE, there[schema.lower()]) for schema in schemas if schema.lower() in there
             ]
-        inside = self._watch.in_block
-        if not inside:
-            self.run("BEGIN TRANSACTION")
-        try:
+        with self._in_transaction():
             for base, schema in wanted:
                 if (entry := self.entry(schema, last, base)) is not None:
                     return Meant(base, schema, entry.name, entry.kind)
             return None
+
+    @contextmanager
+    def _in_transaction(self) -> Iterator[None]:
+        """The session's, or one for as long as something is looked at."""
+        inside = self._watch.in_block
+        self._detach()
+        if not inside:
+            self._connection.transact("BEGIN TRANSACTION")
+        try:
+            yield
         finally:
             if not inside:
-                self.run("ROLLBACK")
+                self._connection.transact("ROLLBACK")
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

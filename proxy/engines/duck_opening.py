@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.engines import duck_any, duck_documents, duck_jsonb, duckdb_c
+from proxy.engines import duck_any, duck_documents, duck_jsonb, duck_sequences, duckdb_c
 from proxy.engines.duck_functions import Body, Functions
 from proxy.errors import SqlError
 
@@ -34,6 +34,7 @@ class Furniture:
         """Blocks. calling: the connection that functions are registered on; it stays open."""
         duck_jsonb.register(connection)
         duck_documents.register(connection)
+        duck_sequences.register(connection)
         functions = Functions(calling)
         for function in self.functions:
             functions.register(*function)

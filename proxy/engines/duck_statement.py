@@ -51,6 +51,12 @@ class DuckStatement:
         self.parameters: list[DuckType] = prepared.parameters
         self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 
+    def refreshed(self) -> DuckStatement:
+        """Blocks. Itself, prepared anew where its plan may have gone stale."""
+        if not self._fresh():
+            self._renew(None)
+        return self
+
     def start(
         self, values: Sequence[Any] = (), just_made: bool = False, accept: Accept | None = None
     ) -> DuckPortal:

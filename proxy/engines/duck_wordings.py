@@ -30,7 +30,7 @@ from proxy.engines.duck_wording_parts import (
     unreferenced,
     wrong_kind,
 )
-from proxy.engines.duckdb_c import DuckError
+from proxy.engines.duckdb_c import DuckFailure
 
 _Rule = tuple[str, re.Pattern[str], Callable[[re.Match[str]], Wording]]
 
@@ -390,7 +390,7 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 
-def wording(error: DuckError) -> Wording | None:
+def wording(error: DuckFailure) -> Wording | None:
     """The error in Postgres's words, None where it keeps its own."""
     for kind, pattern, told in _RULES:
         if kind == error.kind and (found := pattern.fullmatch(error.message)):

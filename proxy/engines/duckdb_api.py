@@ -246,7 +246,7 @@ api = Api(_SIGNATURES)
 VERSION: str = api.library_version().decode()
 
 
-class DuckError(Exception):
+class DuckFailure(Exception):
     """What DuckDB said: `kind` is its exception type (`Catalog`, `Binder`, `Conversion`...).
 
     fields: the rest of DuckDB's structured error - `error_subtype`, `name`, `candidates`, and
@@ -265,6 +265,23 @@ class DuckError(Exception):
         super().__init__(self.message)
 
 
+class DuckError(DuckFailure):
+    """Something is wrong with what it was asked."""
+
+
+class Interrupted(DuckFailure):
+    """A cancel came. It says nothing of what was asked, so who takes an error for an answer must not see it."""
+
+
+def failure(said: str) -> DuckFailure:
+    """What DuckDB said, as an exception."""
+    error = DuckError(said)
+    return Interrupted(said) if error.kind in _INTERRUPTED else error
+
+
+_INTERRUPTED = frozenset(("INTERRUPT", "Interrupt"))
+
+
 def text(raw: bytes | None) -> str:
     return (raw or b"").decode("utf-8", "replace")
 
@@ -280,11 +297,11 @@ def owned_text(pointer: int | None) -> str | None:
 
 
 def check_error_data(error: int | None) -> None:
-    """Raises `DuckError` for a `duckdb_error_data` that holds an error, and destroys it."""
+    """Raises `DuckFailure` for a `duckdb_error_data` that holds an error, and destroys it."""
     if not error:
         return
     try:
         if api.error_data_has_error(error):
-            raise DuckError(text(api.error_data_message(error)))
+            raise failure(text(api.error_data_message(error)))
     finally:
         api.destroy_error_data(c.byref(ptr(error)))

@@ -5,14 +5,15 @@ out Python objects. Why not ADBC: it cannot tell the types of parameters and tak
 ours. The C API has all of it - prepare without executing, types of columns and of parameters,
 streaming chunks into Arrow, interrupt - and releases the GIL around every call that can take long.
 
-Promises: every handle is closed once, in any order of use; a call that fails raises `DuckError`
-with DuckDB's own structured error (`SET errors_as_json`); nothing here knows SQLSTATEs, sessions or
+Promises: every handle is closed once, in any order of use; a call that fails raises `DuckError`, one
+that is cancelled `Interrupted`, with DuckDB's own structured error (`SET errors_as_json`); nothing here knows SQLSTATEs, sessions or
 the wire. A connection is used by one thread at a time; `interrupt` alone may come from another.
 """
 
 from __future__ import annotations
 
 import ctypes as c
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -24,9 +25,12 @@ from proxy.engines.duckdb_api import (
     TYPE_NAMES,
     VERSION,
     DuckError,
+    DuckFailure,
+    Interrupted,
     ResultStruct,
     api,
     check_error_data,
+    failure,
     owned_text,
     ptr,
     text,
@@ -36,7 +40,17 @@ from proxy.engines.small import compiled as small
 from proxy.wire.decoders.values import Value
 from proxy.wire.types import DuckType
 
-__all__ = ["TYPE_NAMES", "VERSION", "Connection", "Database", "DuckError", "Prepared", "Result"]
+__all__ = [
+    "TYPE_NAMES",
+    "VERSION",
+    "Connection",
+    "Database",
+    "DuckError",
+    "DuckFailure",
+    "Interrupted",
+    "Prepared",
+    "Result",
+]
 
 # `duckdb_statement_type`, as far as anyone asks: what reads alone, and what changes rows alone.
 _SELECT, _CHANGE_ROWS = 1, frozenset((2, 3, 5, 30))  # INSERT, UPDATE, DELETE, MERGE
@@ -108,6 +122,8 @@ class Connection:
     def __init__(self, handle: c.c_void_p) -> None:
         self._handle = handle
         self._kept: dict[str, Prepared] = {}
+        self._interrupting = threading.Lock()
+        self._transacts = False
 
     @property
     def handle(self) -> c.c_void_p:
@@ -120,7 +136,7 @@ class Connection:
         if api.prepare(self._handle, sql.encode(), c.byref(handle)):
             message = text(api.prepare_error(handle))
             api.destroy_prepare(c.byref(handle))
-            raise DuckError(message)
+            raise failure(message)
         return Prepared(handle)
 
     def syntax_error(self, sql: str) -> DuckError | None:
@@ -160,7 +176,7 @@ class Connection:
         message = text(api.result_error(c.byref(result))) if failed else ""
         api.destroy_result(c.byref(result))
         if failed:
-            raise DuckError(message)
+            raise failure(message)
 
     def entry(self, database: str, schema: str, name: str) -> tuple[str, str] | None:
         """The name as stored and the kind ('r' table, 'v' view, 'S' sequence) of what has a name.
@@ -190,10 +206,20 @@ class Connection:
             api.destroy_catalog(c.byref(catalog))
             api.destroy_client_context(c.byref(context))
 
+    def transact(self, sql: str) -> None:
+        """BEGIN, COMMIT, ROLLBACK, which nothing interrupts: DuckDB would say so once they are done."""
+        with self._interrupting:
+            self._transacts = True
+        try:
+            self.run_script(sql)
+        finally:
+            self._transacts = False
+
     def interrupt(self) -> None:
-        """Stops what this connection runs, from any thread; it then raises kind `INTERRUPT`."""
-        if self._handle:
-            api.interrupt(self._handle)
+        """Stops what this connection runs, from any thread; it then raises `Interrupted`."""
+        with self._interrupting:
+            if self._handle and not self._transacts:
+                api.interrupt(self._handle)
 
     def entry_of_index(self, database: str, schema: str, name: str) -> bool:
         """Whether there is an index of that name. In a transaction only."""
@@ -251,7 +277,7 @@ class Prepared:
             failed = api.bind_value(self._handle, index, made)
             api.destroy_value(c.byref(made))
             if failed:
-                raise DuckError(text(api.prepare_error(self._handle)))
+                raise failure(text(api.prepare_error(self._handle)))
 
     def execute(self) -> Result:
         """Starts it; rows stream as they are fetched. Raises `DuckError`. Blocks: call in a thread."""
@@ -270,7 +296,7 @@ class Prepared:
         pending = ptr()
         if api.pending_prepared_streaming(self._handle, c.byref(pending)):
             try:
-                raise DuckError(text(api.pending_error(pending)))
+                raise failure(text(api.pending_error(pending)))
             finally:
                 api.destroy_pending(c.byref(pending))
         return Pending(self, pending)
@@ -290,7 +316,7 @@ class Prepared:
         """
         found = small.answer(pending, layout)
         if isinstance(found, bytes):
-            raise DuckError(text(found))
+            raise failure(text(found))
         if len(found) == 2:
             return found
         struct, first, second, ended = found
@@ -362,7 +388,7 @@ class Pending:
             if api.execute_pending(self._handle, c.byref(result)):
                 message = text(api.result_error(c.byref(result)))
                 api.destroy_result(c.byref(result))
-                raise DuckError(message)
+                raise failure(message)
         finally:
             self.close()
         return Result(result, self._prepared)
@@ -456,7 +482,7 @@ class Result:
             return Chunk(handle)
         self._at_end = True  # asked once more, DuckDB would call it an error
         if message := api.result_error(c.byref(self._result)):
-            raise DuckError(text(message))
+            raise failure(text(message))
         return None
 
     def batch(self, chunk: Chunk) -> pa.RecordBatch:

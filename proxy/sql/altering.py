@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from proxy.sql.identities import folded
 from proxy.sql.reading import write_duckdb
-from proxy.sql.statement import Alters, Drops, ReplacesView, Truncates
+from proxy.sql.statement import Alters, Drops, MakesView, Truncates
 
 
 def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
@@ -57,18 +57,22 @@ def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:
     return Drops(name, kind == "VIEW", cascades, dropped and not cascades, kind == "SCHEMA")
 
 
-def replaces(tree: exp.Expr) -> ReplacesView | None:
-    """What a CREATE OR REPLACE VIEW of Postgres's must leave as it is; None for all others."""
-    if not isinstance(tree, exp.Create) or not tree.args.get("replace"):
+def makes_view(tree: exp.Expr) -> MakesView | None:
+    """A CREATE VIEW of Postgres's of which more is to be known; None for all others."""
+    if not isinstance(tree, exp.Create) or not isinstance(tree.expression, exp.Query):
         return None
-    if str(tree.args.get("kind")).upper() != "VIEW" or not isinstance(tree.expression, exp.Query):
+    if str(tree.args.get("kind")).upper() != "VIEW":
+        return None
+    replaces = bool(tree.args.get("replace"))
+    searches = any(not table.args.get("db") for table in tree.expression.find_all(exp.Table))
+    if not replaces and not searches:
         return None
     named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
     table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     columns = tuple(folded(one.this if isinstance(one, exp.ColumnDef) else one) for one in named)
     name = tuple(part.name for part in table.parts if part.name)
     temporary = tree.find(exp.TemporaryProperty) is not None
-    return ReplacesView(name, columns, write_duckdb(tree.expression), temporary)
+    return MakesView(name, columns, write_duckdb(tree.expression), temporary, replaces)
 
 
 def truncates(tree: exp.TruncateTable) -> Truncates | None:

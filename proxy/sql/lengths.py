@@ -126,19 +126,19 @@ class Lengths:
         query.add(target)
         return query.targets(returning.expressions)
 
-    def relation(self, path: Sequence[str], depth: int, anywhere: bool) -> Outputs | None:
-        """The columns of a table or view, None where it cannot be told which one is meant.
+    def relation(self, path: Sequence[str], depth: int, view: Path | None) -> Outputs | None:
+        """The columns of a table or view, None where there is none.
 
-        anywhere: it is named in a view, whose own search path is not known.
+        view: in which it is named: DuckDB looks in that one's schema first.
         """
-        found = self._find([part.lower() for part in path], anywhere)
+        found = self._find([part.lower() for part in path], view)
         if found is None or depth > _DEEPEST:
             return None
         if found not in self._outputs:
             self._outputs[found] = self._look(found, depth)
         return self._outputs[found]
 
-    def _find(self, path: list[str], anywhere: bool) -> Path | None:
+    def _find(self, path: list[str], view: Path | None) -> Path | None:
         *within, name = path
         if len(within) == 2:
             exact = (within[0], within[1], name)
@@ -146,13 +146,11 @@ class Lengths:
         if within:
             places = [(self.declared.database, within[0]), (within[0], "main")]
         else:
-            places = [(_TEMPORARY, "main")]
+            places = [] if view is None else [view[:2]]
+            places.append((_TEMPORARY, "main"))
             places += [(self.declared.database, schema) for schema in self.declared.schemas]
         candidates = [(db.lower(), schema.lower(), name) for db, schema in places]
         there = [one for one in candidates if one in self._columns]
-        if anywhere and not within:
-            there = [one for one in self._columns if one[2] == name]
-            return there[0] if len(there) == 1 else None
         return there[0] if there else None
 
     def _look(self, path: Path, depth: int) -> Outputs | None:
@@ -169,7 +167,7 @@ class Lengths:
             return None
         if not isinstance(tree, exp.Create) or not isinstance(tree.expression, exp.Query):
             return None
-        found = _Query(self, depth + 1, view=True).outputs(tree.expression)
+        found = _Query(self, depth + 1, view=path).outputs(tree.expression)
         names = [name.lower() for name in self._columns[path]]
         if found is None or len(found) != len(names):
             return None
@@ -209,7 +207,7 @@ class _Query:
         self,
         lengths: Lengths,
         depth: int = 0,
-        view: bool = False,
+        view: Path | None = None,
         ctes: Mapping[str, Outputs | None] | None = None,
     ) -> None:
         self._all = lengths

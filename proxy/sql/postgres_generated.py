@@ -16,7 +16,7 @@ from proxy.sql.reading import DUCKDB, position_of, write_duckdb
 
 _VOLATILE = name_set(
     """
-    random rand setseed uuid uuidv4 uuidv7 gen_random_uuid nextval currval now today age timeofday
+    random rand setseed uuid uuidv4 uuidv7 gen_random_uuid nextval currval lastval now today age timeofday
     transaction_timestamp statement_timestamp clock_timestamp get_current_timestamp get_current_time
     txid_current current_setting getvariable
     """

@@ -196,7 +196,7 @@ _NOTED = (
     | control_plane.HARMLESS
     | guard.FUNCTIONS
     | sequences.NUMBERS
-    | sequences.REFUSED.keys()
+    | {sequences.SETS}
 )
 """Functions that anything is to be said about, but for the runtime's."""
 

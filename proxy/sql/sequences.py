@@ -1,4 +1,4 @@
-"""nextval, currval and setval are DuckDB's, however a sequence is named.
+"""nextval, currval, lastval and setval are DuckDB's, however a sequence is named.
 
 A sequence's numbers are DuckDB's alone: the one in the mirror never counts, so Postgres must not be
 asked for its next value. `nextval('s'::regclass)`, which casts as only Postgres can, is therefore
@@ -15,35 +15,45 @@ from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.identities import folded
 from proxy.sql.listing import Listing
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB, position_of
 
-NUMBERS = frozenset({"nextval", "currval"})
-"""The functions of sequences that DuckDB has."""
+NUMBERS = frozenset({"nextval", "currval", "lastval"})
+"""The functions that give numbers of sequences (`proxy.engines.duck_sequences`)."""
 
 SETS = "setval"
-
-REFUSED = {
-    SETS: "Call it in the select list of a query of its own.",
-    "lastval": "INSERT ... RETURNING gives the number that a row was given.",
-}
 
 
 def refusal(name: str, node: exp.Expr) -> SqlError | None:
     """Why a function of sequences cannot be called; None for all others. name: in lower case."""
-    hint = REFUSED.get(name)
-    if hint is None:
+    if name != SETS:
         return None
+    hint = "Call it in the select list of a query of its own."
     return SqlError("0A000", f"{name} is not supported", hint=hint, position=position_of(node))
 
 
 def name_for_duckdb(nodes: Listing) -> bool:
-    """Puts the names of sequences as DuckDB has them, in place; whether any was changed."""
+    """Puts the names of sequences as DuckDB has them, in place; whether any was changed.
+
+    pg_catalog's functions are the same ones: pg_dump writes `pg_catalog.setval`.
+    """
     changed = False
     for node in nodes.of(exp.Anonymous):
         this = node.args["this"]
-        if not isinstance(this, str) or not node.expressions:
+        if not isinstance(this, str):
+            continue
+        place = node.parent
+        if (
+            isinstance(place, exp.Dot)
+            and (this.lower() == SETS or this.lower() in NUMBERS)
+            and isinstance(place.this, exp.Identifier)
+            and folded(place.this) == "pg_catalog"
+        ):
+            place.replace(node)
+            changed = True
+        if not node.expressions:
             continue
         if this.lower() != SETS and (this.lower() not in NUMBERS or len(node.expressions) != 1):
             continue

@@ -24,7 +24,17 @@ _WORDINGS = (
     "referenced in a SELECT clause - but the expression has a subquery",
 )
 VOLATILE = frozenset(
-    {"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval", "setseed"}
+    {
+        "random",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+        "gen_random_uuid",
+        "nextval",
+        "currval",
+        "lastval",
+        "setseed",
+    }
 )
 """Functions of DuckDB's that give something else each time that they are written."""
 

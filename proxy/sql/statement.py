@@ -99,8 +99,8 @@ class Truncates:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplacesView:
-    """CREATE OR REPLACE VIEW in Postgres's dialect. view: the parts of its name, as DuckDB has them.
+class MakesView:
+    """CREATE [OR REPLACE] VIEW in Postgres's dialect. view: the parts of its name, as DuckDB has them.
 
     columns: the names that it says. query: DuckDB's SQL.
     """
@@ -109,9 +109,10 @@ class ReplacesView:
     columns: tuple[str, ...]
     query: str
     temporary: bool
+    replaces: bool
 
 
-Deferred = Copies | Alters | Rebuilds | Drops | Likes | Owns | Restarts | ReplacesView | Truncates
+Deferred = Copies | Alters | Rebuilds | Drops | Likes | Owns | Restarts | MakesView | Truncates
 """What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.defining`)."""
 
 

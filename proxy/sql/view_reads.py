@@ -12,7 +12,7 @@ that cannot be read reads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -68,10 +68,8 @@ def reads_of(sql: str) -> Reads:
         return Reads()
     relations: dict[Parts, int] = {}
     columns: dict[tuple[str | None, tuple[tuple[int, ...], ...]], None] = {}
-    for scope in scopes:
-        for source in scope.sources.values():
-            if isinstance(source, exp.Table) and source.name:
-                relations.setdefault(parts_of(source), len(relations))
+    for source in _read(scopes):
+        relations.setdefault(parts_of(source), len(relations))
     for scope in scopes:
         for name, groups in _named(scope):
             places = tuple(tuple(relations[parts_of(one)] for one in group) for group in groups)
@@ -90,17 +88,44 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
     if query is None or any(column.args.get("db") for column in query.find_all(exp.Column)):
         return None  # a column that is named with its schema has no alias to stay with
     found: dict[int, tuple[int, str]] = {}
-    for scope in traverse_scope(query):
+    for source in _read(traverse_scope(query)):
+        if is_it(parts_of(source)):
+            place = source.this.meta
+            if "start" not in place:
+                return None
+            written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
+            found[place["start"]] = (place["end"] + 1, written)
+    return _edited(sql, found)
+
+
+def with_schemas(sql: str, schema_of: Callable[[str], str | None]) -> str | None:
+    """A CREATE VIEW in DuckDB's words with schemas before relations that are named without.
+
+    schema_of: of such a name, None where it is to stay alone. None where all do.
+    """
+    tree = DUCKDB.dialect.parse(sql)[0]
+    query = tree.expression if isinstance(tree, exp.Create) else None
+    found: dict[int, tuple[int, str]] = {}
+    for source in _read(traverse_scope(query)) if query is not None else ():
+        if len(source.parts) == 1 and (schema := schema_of(source.name)) is not None:
+            start = source.this.meta["start"]
+            found[start] = (start, f"{quoted(schema)}.")
+    return _edited(sql, found) if found else None
+
+
+def _read(scopes: Iterable[Scope]) -> Iterator[exp.Table]:
+    """The relations that a query reads anywhere in it, without what has a name by WITH."""
+    for scope in scopes:
         for source in scope.sources.values():
-            if isinstance(source, exp.Table) and source.name and is_it(parts_of(source)):
-                place = source.this.meta
-                if "start" not in place:
-                    return None
-                written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
-                found[place["start"]] = (place["end"], written)
-    for start in sorted(found, reverse=True):
-        end, written = found[start]
-        sql = sql[:start] + written + sql[end + 1 :]
+            if isinstance(source, exp.Table) and source.name:
+                yield source
+
+
+def _edited(sql: str, edits: dict[int, tuple[int, str]]) -> str:
+    """edits: by where each begins, where it ends and what is put there."""
+    for start in sorted(edits, reverse=True):
+        end, written = edits[start]
+        sql = sql[:start] + written + sql[end:]
     return sql
 
 

@@ -1,7 +1,9 @@
-"""CREATE OR REPLACE VIEW in Postgres's dialect: a view keeps the columns that it has.
+"""CREATE [OR REPLACE] VIEW in Postgres's dialect: what it reads is bound, and its columns stay.
 
-Why it exists: DuckDB, like Snowflake, makes of it whatever the new query gives. In Postgres others may
-rely on a view's columns: each stays, with its name and type, and new ones come after them.
+Why it exists: DuckDB looks the names in a view up when it is read, in the view's own schema and then in
+its reader's search_path; in Postgres they mean for ever what they meant to the view's author. And DuckDB,
+like Snowflake, makes of a view that is replaced whatever the new query gives. In Postgres others may rely
+on its columns: each stays, with its name and type, and new ones come after them.
 
 Promises: raises SqlError 42P16 as Postgres does, before anything is done. The modifiers of types are not
 compared, since DuckDB computes them otherwise.
@@ -11,21 +13,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlglot.errors import SqlglotError
+
+from proxy.engines.duck_names import DATABASE
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.parameter_types import columns_of
 from proxy.sql.postgres_typing import LONG_NAMES
 from proxy.sql.quoting import quoted
+from proxy.sql.view_reads import with_schemas
 from proxy.wire.types import BY_OID, DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
-    from proxy.sql.statement import ReplacesView
+    from proxy.sql.statement import MakesView
 
 _RENAMING = "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."
 
 
-def check_columns(duck: DuckSession, plan: ReplacesView) -> None:
+def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
+    """Blocks. DuckDB's `sql` of the statement, with schemas where names without would mean others.
+
+    None where none would. What is the session's alone stays as it is written.
+    """
+    own = None
+    if not plan.temporary:
+        own = plan.view[-2] if len(plan.view) > 1 else duck.run("SELECT current_schema()")[0][0]
+
+    def schema_of(name: str) -> str | None:
+        meant = duck.means((name,))
+        if meant is None or meant.database != DATABASE or meant.schema == own:
+            return None
+        return meant.schema
+
+    try:
+        return with_schemas(sql, schema_of)
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def check_columns(duck: DuckSession, plan: MakesView) -> None:
     """Blocks. Raises SqlError where a view is there that would lose or change a column."""
     meant = duck.means(plan.view)
     if meant is None or meant.kind != "v" or (meant.database == "temp") != plan.temporary:

@@ -1,0 +1,103 @@
+"""A cancel may come at any moment: the client is told the truth, and told it in Postgres's words."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from psycopg import errors
+
+TIMES = 60
+STEP = 0.0003  # seconds: with TIMES of them, from before the statement to after its end
+
+
+@pytest.fixture
+def cancelled(connection: psycopg.Connection) -> Iterator[Callable[[int], threading.Timer]]:
+    """Sends a cancel a while later; the number says how much."""
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE kept_anyway (id INT, amount NUMERIC(10, 2), at TIMESTAMP(3))")
+
+    def cancel(number: int) -> threading.Timer:
+        timer = threading.Timer(number % TIMES * STEP, connection.cancel_safe)
+        timer.start()
+        return timer
+
+    yield cancel
+    connection.execute("DROP TABLE kept_anyway")
+
+
+def _settled(connection: psycopg.Connection, timer: threading.Timer) -> None:
+    """Once no cancel is under way any more; one that came late hits what stands here."""
+    timer.join()
+    for _ in range(2):
+        try:
+            connection.execute("ROLLBACK")
+        except errors.QueryCanceled:
+            continue
+
+
+WRITE = "INSERT INTO kept_anyway VALUES ({n}, 1.5, now()), ({n}, 2, now())"
+
+
+@pytest.mark.parametrize("script", [WRITE, f"{WRITE}; SELECT count(*) FROM kept_anyway"])
+def test_what_was_said_to_be_cancelled_is_not_there(
+    connection: psycopg.Connection, cancelled: Callable[[int], threading.Timer], script: str
+) -> None:
+    for number in range(TIMES):
+        timer = cancelled(number)
+        try:
+            connection.execute(script.format(n=number).encode())
+            done = 2
+        except errors.QueryCanceled:
+            done = 0
+        _settled(connection, timer)
+        there = connection.execute("SELECT count(*) FROM kept_anyway WHERE id = %s", [number])
+        assert there.fetchone() == (done,)
+
+
+def test_a_block_is_committed_or_said_to_be_cancelled(
+    connection: psycopg.Connection, cancelled: Callable[[int], threading.Timer]
+) -> None:
+    for number in range(TIMES):
+        timer = cancelled(number)
+        try:
+            connection.execute("BEGIN")
+            connection.execute(WRITE.format(n=number).encode())
+            connection.execute("UPDATE kept_anyway SET amount = 3 WHERE id = %s", [number])
+            connection.execute("COMMIT")
+            done = 2
+        except errors.QueryCanceled:
+            done = 0
+        _settled(connection, timer)
+        there = connection.execute("SELECT count(*) FROM kept_anyway WHERE id = %s", [number])
+        assert there.fetchone() == (done,)
+
+
+@pytest.mark.parametrize(
+    ("statement", "after"),
+    [
+        ("SELECT setval('numbers', {n} * 7 + 1)", "SELECT nextval('numbers')"),
+        ("CREATE TABLE numbered (id SERIAL, n INT)", "DROP TABLE IF EXISTS numbered"),
+        (
+            "ALTER TABLE kept_anyway ADD COLUMN IF NOT EXISTS c{n} INT NOT NULL DEFAULT 1",
+            "SELECT 1",
+        ),
+    ],
+)
+def test_the_session_goes_on(
+    connection: psycopg.Connection,
+    cancelled: Callable[[int], threading.Timer],
+    statement: str,
+    after: str,
+) -> None:
+    connection.execute("CREATE SEQUENCE IF NOT EXISTS numbers")
+    for number in range(TIMES):
+        timer = cancelled(number)
+        with contextlib.suppress(errors.QueryCanceled):
+            connection.execute(statement.format(n=number).encode())
+        _settled(connection, timer)
+        connection.execute(after.encode())
+    connection.execute("DROP SEQUENCE numbers")
