@@ -135,6 +135,33 @@ def test_it_has_its_rows(
 
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # SET of a column to a VARIANT, as the column's type: no comparison of the two.
+    (
+        "create or replace table kept (i int, s varchar, n number(10,2), d date, v variant);"
+        " insert into kept (i) values (1);"
+        """ update kept set v = parse_json('{"a":"x"}'), s = parse_json('"y"'), i = parse_json('1.5'),"""
+        """ n = parse_json('"2.5"'), d = parse_json('"2020-01-02"');"""
+        " select * from kept",
+        [(2, "y", Decimal("2.50"), date(2020, 1, 2), '{"a":"x"}')],
+    ),
+    (
+        "create or replace table kept (i int, s varchar, v variant); insert into kept (i) values (1);"
+        " merge into kept using (select 1 i, parse_json('[1]') v) x on kept.i = x.i"
+        " when matched then update set v = parse_json('null'), s = x.v[0]; select * from kept",
+        [(1, "1", "null")],
+    ),
+    (
+        "create or replace table kept (i int, s varchar, v variant); insert into kept (i) values (1);"
+        " update kept k set k.v = parse_json('2'), s = x.v from (select 1 i, parse_json('[1]') v) x"
+        " where k.i = x.i; update worksheets.kept set v = parse_json('3') where v = 2; select * from kept",
+        [(1, "[1]", "3")],
+    ),
+    (
+        'create or replace table "Kept" (i int, "V" variant); insert into "Kept" (i) values (1);'
+        ' merge into "Kept" k using (select 1 i, 2 v) x on k.i = x.i'
+        ' when matched then update set k."V" = to_variant(5); select * from "Kept"',
+        [(1, "5")],
+    ),
     # A sequence by its name's text.
     (
         "create or replace sequence counted; set its_name = 'counted';"
@@ -248,3 +275,29 @@ def test_what_lives_in_its_cloud_is_named(
 def test_a_key_twice_is_an_error_of_values(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="Duplicate field key 'i'"):
         connection.execute("select object_construct(*) from t a join t b on a.i = b.i")
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "tag"),
+    [
+        ("insert into w (i, v) select %s, parse_json(%s)", (7, "[1]"), "INSERT 0 1"),
+        ("insert into w (i, v) select %s, object_construct('k', %s)", (7, "a"), "INSERT 0 1"),
+        ("insert into w (i) values (array_size(array_construct(%s)))", ("a",), "INSERT 0 1"),
+        ("update w set v = parse_json(%s) where i = %s", ('{"a":6}', 0), "UPDATE 0"),
+        ("update w set v = array_construct(%s) where i = 0", ("a",), "UPDATE 0"),
+        ("delete from w where v = parse_json(%s)", ('"none"',), "DELETE 0"),
+        (
+            "merge into w using (select 0 i, parse_json(%s) v) x on w.i = x.i"
+            " when matched then update set v = x.v",
+            ("1",),
+            "MERGE 0",
+        ),
+    ],
+)
+def test_a_write_of_a_parameter_of_any_type_gives_no_rows(
+    connection: psycopg.Connection, text: str, values: tuple[Any, ...], tag: str
+) -> None:
+    with connection.transaction(force_rollback=True):
+        for prepare in (False, True):
+            made = connection.execute(text, values, prepare=prepare)
+            assert (made.description, made.statusmessage) == (None, tag)

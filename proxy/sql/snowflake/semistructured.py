@@ -170,6 +170,8 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
         return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
         return sf("sort_key_", value)
+    if isinstance(parent, exp.EQ) and isinstance(parent.parent, (exp.Update, exp.OnConflict)):
+        return sf("typed_as_", value, _assigned(parent))
     if isinstance(parent, _COMPARISONS):
         other = parent.expression if key == "this" else parent.this
         if is_variant(other):
@@ -180,6 +182,16 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     if isinstance(parent, exp.In) and key == "this" and parent.expressions:
         return _beside(value, parent, "expressions")
     return value
+
+
+def _assigned(assignment: exp.EQ) -> exp.Expr:
+    """The column of SET column = value, as the table's: what it is changed from may have its name."""
+    column = assignment.this.copy()
+    written = assignment.find_ancestor(exp.Merge) or assignment.find_ancestor(exp.Update)
+    table = written.this if written is not None else None
+    if isinstance(column, exp.Column) and isinstance(table, exp.Table):
+        return exp.column(column.this, table=table.alias_or_name)
+    return column
 
 
 def _beside(value: exp.Anonymous, parent: exp.Expr, *keys: str) -> exp.Expr:

@@ -416,7 +416,7 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
 -- ... to be compared with `t`: a fraction beside a whole number would be rounded.
 CREATE OR REPLACE MACRO _sf.main.variant_beside_(x, t) AS
   CASE WHEN typeof(t) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
-        AND json_type(to_json(x)) = 'DOUBLE' AND CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
+        AND json_type(to_json(x)) = 'DOUBLE' AND TRY_CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
        THEN cast_to_type(CAST(error('a VARIANT that is a fraction beside an expression of a whole number; cast one of them') AS VARCHAR), t)
        ELSE _sf.main.typed_as_(x, t) END;
 -- The elements in the type of `t`.
