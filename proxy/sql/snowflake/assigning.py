@@ -51,6 +51,7 @@ class Assigning(Coercions):
 
     def look(self) -> bool:
         self._written: list[tuple[exp.Expr, str]] = []
+        self._documents_as_texts: list[exp.Expr] = []
         return super().look()
 
     def apply(self, zone: str) -> str | None:
@@ -64,6 +65,11 @@ class Assigning(Coercions):
             if (made := cast_to(value.copy(), exp.DataType(this=_CASTS[kind]))) is not None:
                 value.replace(made)
                 made_over = True
+        for value in self._documents_as_texts:
+            document = exp.Anonymous(this="to_json", expressions=[value.copy()])
+            path = exp.Literal.string("$")
+            value.replace(exp.Anonymous(this="variant_text_", expressions=[document, path]))
+            made_over = True
         made_over = self.compare_documents() or made_over
         made_over = self.write_columns(given=True, checks=False) or made_over
         return write_duckdb(self._tree.meta.get("made") or self._tree) if made_over else None
@@ -71,6 +77,8 @@ class Assigning(Coercions):
     def _assigned(self, name: str, kind: Type, value: exp.Expr | None) -> None:
         """Snowflake casts what it can: a text, and what may be one."""
         value = bare(value)
+        if value is not None and kind in _TEXTS and self._is_document(value):
+            self._documents_as_texts.append(value)  # without its quotes, as a cast gives it
         if value is None or isinstance(value, _NO_TEXTS) or kind not in _CASTS:
             return
         if is_default(value):
@@ -79,6 +87,7 @@ class Assigning(Coercions):
             self._written.append((value, kind))
 
 
+_TEXTS = frozenset({"text", "varchar", "bpchar"})
 _NO_TEXTS = (exp.Literal, exp.Null, exp.Cast, exp.TryCast, exp.Placeholder, exp.Parameter)
 
 
