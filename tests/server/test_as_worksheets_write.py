@@ -135,6 +135,31 @@ def test_it_has_its_rows(
 
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # A VARIANT in a VARCHAR column is its text, whichever way it comes there.
+    (
+        "create or replace table raw (j variant);"
+        """ insert into raw select parse_json('{"i":3,"s":"c","n":"1.25","d":"2021-01-01","l":["q"]}');"""
+        " create or replace table kept (i int, s varchar, n number(10,2), d date);"
+        " insert into kept select j:i, j:s, j:n, j:d from raw;"
+        " insert into kept (i, s) with x as (select j as k from raw) select 4, x.k:s from x;"
+        " insert into kept (i, s) select 5, f.value from raw, lateral flatten(j:l) f;"
+        " insert into kept (i, s) select 6, case when j:i = 3 then 'five' else j:s end from raw;"
+        """ insert into kept (i, s) select 7, parse_json('null') union all select 8, j:l from raw;"""
+        " merge into kept using (select 9 i, j, j:s vs from raw) x on kept.i = x.i"
+        " when not matched then insert (i, s, n, d) values (x.i, x.j:s, x.j:n, x.j:d);"
+        " merge into kept using (select 9 i, j:l[0] vs from raw) x on kept.i = x.i"
+        " when matched then update set s = x.vs; update kept set s = r.j:d from raw r where i = 3;"
+        " select * from kept order by i",
+        [
+            (3, "2021-01-01", Decimal("1.25"), date(2021, 1, 1)),
+            (4, "c", None, None),
+            (5, "q", None, None),
+            (6, "five", None, None),
+            (7, None, None, None),
+            (8, '["q"]', None, None),
+            (9, "q", Decimal("1.25"), date(2021, 1, 1)),
+        ],
+    ),
     # SET of a column to a VARIANT, as the column's type: no comparison of the two.
     (
         "create or replace table kept (i int, s varchar, n number(10,2), d date, v variant);"
