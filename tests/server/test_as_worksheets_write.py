@@ -135,6 +135,18 @@ def test_it_has_its_rows(
 
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    (
+        """create or replace table raw (j variant); insert into raw select parse_json('{"s":"c","l":["q"]}');"""
+        " create or replace table kept (i int, s varchar);"
+        " insert into kept (i, s) select distinct 12, j:s from raw;"
+        " insert into kept (i, s) select 13, j:l[0] v from raw qualify row_number() over (order by v) = 1;"
+        " insert into kept (i, s) select * from (select 14, j:s from raw) order by 2;"
+        " insert first when 1 = 1 then into kept (i, s) values (15, s) select j:s s from raw;"
+        " insert overwrite into kept select i, s from kept union all select 16, 'x';"
+        " insert into kept select 17, j:l from raw union select 18, j:s from raw;"
+        " select * from kept order by i",
+        [(12, "c"), (13, "q"), (14, "c"), (15, "c"), (16, "x"), (17, '["q"]'), (18, "c")],
+    ),
     # A VARIANT in a VARCHAR column is its text, whichever way it comes there.
     (
         "create or replace table raw (j variant);"
