@@ -315,6 +315,7 @@ class Copying:
 
     async def _from(self, plan: Statement, action: CopyStatement) -> int:
         session = self._session
+        session.draws = True
         load = await session.on_duck(self._start_in, action)
         try:
             columns = len(load.target.columns)

@@ -107,6 +107,7 @@ class Session:
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)
+        self.draws = False  # it may draw numbers from DuckDB's sequences
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
         self.rest: list[str] = []  # the parts of the last definition of several
@@ -410,7 +411,8 @@ class Session:
 
     def _in_step(self, function: Callable[..., T], *arguments: Any) -> T:
         """Blocks."""
-        self.duck.know_who_draws()
+        if self.draws:
+            self.duck.know_who_draws()
         self.in_step.bring_duck()
         if begin := self.transaction.duck_begin():
             self.duck.begin(begin)
@@ -426,6 +428,7 @@ class Session:
             self.transaction.check()
         if plan.refused is not None:
             raise plan.refused.with_traceback(None)  # shared by all who meet it
+        self.draws = self.draws or plan.writes or plan.numbers
 
     async def _block_ended(self, committed: bool, half: bool) -> None:
         await self.mirror.ended(committed, half)

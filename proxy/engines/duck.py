@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,6 +127,14 @@ class DuckEngine:
         self._database.close()
 
 
+class _Told(Enum):
+    """Whether the connection's macros say who draws; IN_BLOCK: until the open transaction is undone."""
+
+    NOT = auto()
+    IN_BLOCK = auto()
+    FOR_EVER = auto()
+
+
 class DuckSession(DuckNames):
     """One client's connection to the engine. Its blocking methods are for `call` alone."""
 
@@ -146,6 +155,7 @@ class DuckSession(DuckNames):
         self._declared: Declared | None = None
         self._declared_at = watch.stamp()
         self.drawn: Drawn | None = None
+        self._tells = _Told.NOT
 
     def runs_at_once(self, statement: DuckStatement | str) -> bool:
         """Whether a statement that is scalar, or its text, needs no preparing and no other's end."""
@@ -278,6 +288,8 @@ class DuckSession(DuckNames):
     # stream, so the rows still to come are taken into memory first.
 
     def _detach(self) -> None:
+        if self.drawn is not None:
+            self.drawn.begin()
         if self._streaming is not None:
             self._streaming.detach()
             self._streaming = None
@@ -391,15 +403,24 @@ class DuckSession(DuckNames):
         try:
             self._connection.transact("COMMIT")
         except BaseException:
+            self._told(_Told.NOT)
             self._watch.failed()
             raise
+        else:
+            self._told(_Told.FOR_EVER)
         finally:
             self._watch.over()
 
     def rollback(self) -> None:
         self._detach()
         self._watch.rollback()
+        self._told(_Told.NOT)
         self._connection.transact("ROLLBACK")
+
+    def _told(self, since: _Told) -> None:
+        """A transaction has ended, and what was told in it is so, or not, from here on."""
+        if self._tells is _Told.IN_BLOCK:
+            self._tells = since
 
     def syntax_error(self, sql: str) -> duckdb_c.DuckError | None:
         """Briefly, on any thread while nothing runs: what DuckDB's grammar says of a text."""
@@ -435,17 +456,26 @@ class DuckSession(DuckNames):
         return self._watch.stamp()
 
     def know_who_draws(self) -> Drawn:
-        """Blocks, once. currval and lastval are this session's own from here on; outside a transaction."""
+        """Blocks, once. currval and lastval are this session's own from here on.
+
+        It costs as much as a few statements: for sessions that may draw numbers or ask for them.
+        """
         if self.drawn is None:
-            drawn = Drawn()
-            self._connection.transact("BEGIN TRANSACTION")
+            self.drawn = Drawn()
+        if self._tells is _Told.NOT:
+            inside = self._watch.in_block
+            self._detach()
+            if not inside:
+                self._connection.transact("BEGIN TRANSACTION")
             try:
-                self._connection.run_script(drawn.macros())
+                self._connection.run_script(self.drawn.macros())
             except duckdb_c.DuckFailure:
-                self._connection.transact("ROLLBACK")
+                if not inside:
+                    self._connection.transact("ROLLBACK")
                 raise
-            self._connection.transact("COMMIT")
-            self.drawn = drawn
+            if not inside:
+                self._connection.transact("COMMIT")
+            self._tells = _Told.IN_BLOCK if inside else _Told.FOR_EVER
         return self.drawn
 
     def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:

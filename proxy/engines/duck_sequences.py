@@ -6,8 +6,9 @@ connection has a macro `nextval` of its own that also says who draws: DuckDB loo
 what defaults and views call, whose texts stay what they were.
 
 Promises: a number is remembered whatever becomes of the transaction, as in Postgres. Of many that one
-statement draws it is the last in the sequence's order. A sequence that was named without its schema is known
-by the search_path of then; where it may be either of two, currval is refused (0A000).
+statement draws it is the last in the sequence's order. DuckDB computes column by column and defaults last,
+Postgres row by row: where that would make another number of it, 0A000. A sequence that was named without
+its schema is known by the search_path of then; where it may be either of two, currval is refused (0A000).
 """
 
 from __future__ import annotations
@@ -46,15 +47,26 @@ class Drawn:
         self._session = next(_sessions)
         self._held: dict[Key, int] = {}
         self._last: Key | None = None
+        self._read: set[Key] = set()  # by the statement that runs
+        self._many: set[Key] = set()  # of which it has drawn several at once
         _ALL[self._session] = self
 
     def macros(self) -> str:
         """What a connection runs to be this session's, in a transaction."""
         return _MACROS.format(session=self._session)
 
-    def draw(self, key: Key, first: int, last: int) -> None:
-        """nextval gave the numbers from `first` on, `last` being the last of them."""
+    def begin(self) -> None:
+        """A statement is about to run."""
+        self._read.clear()
+        self._many.clear()
+
+    def draw(self, key: Key, first: int, last: int, rows: int) -> None:
+        """nextval gave so many numbers, from `first` on, `last` being the last of them."""
         key = self._as_known(key)
+        if key in self._read:
+            raise _both(key)
+        if rows > 1:
+            self._many.add(key)
         self._last = key
         before = self._held.get(key, last)
         # Several threads of one statement do not end in order.
@@ -91,11 +103,9 @@ class Drawn:
     def current(self, sequence: str, path: str) -> int:
         """currval. Raises SqlError 55000 before the session has drawn a number, 0A000 as promised above."""
         places, name = _key(sequence, path)
-        held = {
-            where: number for (where, other), number in list(self._held.items()) if other == name
-        }
-        found = [number for where, number in held.items() if not set(places).isdisjoint(where)]
-        found = [held[places[:1]]] if places[:1] in held else found
+        held = [key for key in list(self._held) if key[1] == name]
+        found = [key for key in held if not set(places).isdisjoint(key[0])]
+        found = [key for key in found if key[0] == places[:1]] or found
         if len(found) > 1:
             raise SqlError(
                 "0A000",
@@ -105,14 +115,25 @@ class Drawn:
         if not found:
             message = f'currval of sequence "{name}" is not yet defined in this session'
             raise SqlError("55000", message)
-        return found[0]
+        return self._of(found[0])
 
     def last(self) -> int:
-        """lastval. Raises SqlError 55000 before the session has drawn a number."""
-        number = self._held.get(self._last) if self._last is not None else None
-        if number is None:
+        """lastval. Raises SqlError as `current`."""
+        if self._last not in self._held:
             raise SqlError("55000", "lastval is not yet defined in this session")
-        return number
+        return self._of(self._last)
+
+    def _of(self, key: Key) -> int:
+        if key in self._many:
+            raise _both(key)
+        self._read.add(key)
+        return self._held[key]
+
+
+def _both(key: Key) -> SqlError:
+    message = f'a statement that draws from sequence "{key[1]}" and asks for its current number'
+    hint = "INSERT ... RETURNING gives the numbers that rows were given."
+    return SqlError("0A000", f"{message} is not supported", hint=hint)
 
 
 _ALL: WeakValueDictionary[int, Drawn] = WeakValueDictionary()
@@ -156,7 +177,7 @@ def _drawn(info: int, chunk: int, output: int) -> None:
             session = _ALL.get(_number(sessions, 0))
             if session is not None:
                 key = _key(text_at(names, 0), text_at(paths, 0))
-                session.draw(key, _number(numbers, 0), _number(numbers, rows - 1))
+                session.draw(key, _number(numbers, 0), _number(numbers, rows - 1), rows)
         api.vector_reference_vector(output, given)
     except Exception as error:
         api.scalar_function_set_error(info, as_told(error).encode())

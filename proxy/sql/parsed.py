@@ -195,6 +195,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         "writes": facts.writes,
         "scalar": scalar and not settled.needs,
     }
+    if facts.numbers:
+        more["numbers"] = True
     if settled.reworded:
         more["relayed"] = tree.sql("postgres")
     if portable:

@@ -31,13 +31,14 @@ class Facts:
     """What a tree names; names folded to lower case unless quoted.
 
     forbidden: whichever engine it is for. bound: the names of common table expressions, in lower case.
-    numbered: whether a placeholder may be a number. sets: whether setval may be called.
+    numbers: it names functions of sequences. numbered: whether a placeholder may be a number. sets: whether setval may be called.
     """
 
     catalog_types = False
     only_common = True
     writes = False
     creates = False
+    numbers = False
     refused: SqlError | None = None
     forbidden: SqlError | None = None
     bound: Collection[str] = ()
@@ -235,6 +236,7 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         return
     if name in sequences.NUMBERS:
         facts.writes = facts.writes or name == "nextval"
+        facts.numbers = True
         facts.analytical.append(name)  # the mirror's sequences never count
     elif name == sequences.SETS and facts.sets:
         facts.writes = True

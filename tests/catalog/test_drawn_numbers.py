@@ -88,7 +88,8 @@ def test_sequences_of_one_name_are_told_apart_by_their_schemas(ask: Fetch) -> No
         assert ask("SELECT nextval('beside.orders_id_seq')") == [(1,)]
         assert ask("SELECT currval('orders_id_seq'), lastval()") == [(2, 1)]
         ask("SET search_path = beside, scratch")
-        assert ask("SELECT currval('orders_id_seq'), nextval('orders_id_seq')") == [(1, 2)]
+        assert ask("SELECT currval('orders_id_seq')") == [(1,)]
+        assert ask("SELECT nextval('orders_id_seq')") == [(2,)]
         assert ask("SELECT currval('beside.orders_id_seq')") == [(2,)]
         assert ask("SELECT currval('scratch.orders_id_seq')") == [(2,)]
     finally:
@@ -116,3 +117,34 @@ def test_what_the_tables_and_views_say_stays_what_was_written(ask: Fetch) -> Non
     [(view,)] = ask("SELECT sql FROM duckdb_views() WHERE view_name = 'drawing'")
     [(table,)] = ask("SELECT sql FROM duckdb_tables() WHERE table_name = 'orders'")
     assert "drawn_" not in view + table
+
+
+def test_a_statement_that_draws_and_asks_is_right_or_refused(ask: Fetch) -> None:
+    """DuckDB computes values before defaults, and each column of many rows before the next."""
+    ask("CREATE TABLE tree (id BIGINT DEFAULT nextval('orders_id_seq'), parent BIGINT)")
+    assert ask("SELECT nextval('orders_id_seq'), currval('orders_id_seq'), lastval()") == [
+        (1, 1, 1)
+    ]
+    ask("INSERT INTO tree VALUES (nextval('orders_id_seq'), currval('orders_id_seq'))")
+    assert ask("SELECT * FROM tree") == [(2, 2)]
+    for refused in (
+        "INSERT INTO tree (parent) VALUES (currval('orders_id_seq'))",
+        "INSERT INTO tree (parent) VALUES (lastval())",
+        "UPDATE tree SET id = nextval('orders_id_seq'), parent = currval('orders_id_seq')",
+    ):
+        if refused.startswith("UPDATE"):
+            ask("INSERT INTO tree VALUES (0, 0)")
+        with pytest.raises(errors.FeatureNotSupported, match="draws from sequence"):
+            ask(refused)
+    assert ask("SELECT id, parent FROM tree ORDER BY id") == [(0, 0), (2, 2)]
+
+
+def test_what_is_drawn_first_in_a_block_is_known_after_it(ask: Fetch) -> None:
+    for end in ("ROLLBACK", "COMMIT"):
+        ask("BEGIN")
+        ask("SELECT count(*) FROM orders")
+        [(number,)] = ask("SELECT nextval('orders_id_seq')")
+        ask(end)
+        assert ask("SELECT currval('orders_id_seq'), lastval()") == [(number, number)]
+        ask("INSERT INTO orders (note) VALUES ('a')")
+        assert ask("SELECT lastval()") == [(number + 1,)]

@@ -39,6 +39,12 @@ def _settled(connection: psycopg.Connection, timer: threading.Timer) -> None:
             continue
 
 
+def _written(connection: psycopg.Connection, number: int) -> int:
+    sql = "SELECT count(*) FROM kept_anyway WHERE id = %s"
+    [(rows,)] = connection.execute(sql, [number]).fetchall()
+    return int(rows)
+
+
 WRITE = "INSERT INTO kept_anyway VALUES ({n}, 1.5, now()), ({n}, 2, now())"
 
 
@@ -54,8 +60,7 @@ def test_what_was_said_to_be_cancelled_is_not_there(
         except errors.QueryCanceled:
             done = 0
         _settled(connection, timer)
-        there = connection.execute("SELECT count(*) FROM kept_anyway WHERE id = %s", [number])
-        assert there.fetchone() == (done,)
+        assert _written(connection, number) == done
 
 
 def test_a_block_is_committed_or_said_to_be_cancelled(
@@ -72,8 +77,7 @@ def test_a_block_is_committed_or_said_to_be_cancelled(
         except errors.QueryCanceled:
             done = 0
         _settled(connection, timer)
-        there = connection.execute("SELECT count(*) FROM kept_anyway WHERE id = %s", [number])
-        assert there.fetchone() == (done,)
+        assert _written(connection, number) == done
 
 
 @pytest.mark.parametrize(
