@@ -136,6 +136,14 @@ def test_it_has_its_rows(
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
     (
+        """create or replace table raw (j variant); insert into raw select parse_json('{"s":"c","i":1}');"""
+        " create or replace table kept (s varchar(3), i int, v variant, d varchar) as"
+        """ select j:s, j:i, j:s, parse_json('"x"') as z from raw;"""
+        " insert into kept select f.value:k, 2, null, f.key from table(flatten(parse_json("
+        """'{"a":{"k":"b"}}'))) f; select * from kept order by i""",
+        [("c", 1, '"c"', "x"), ("b", 2, None, "a")],
+    ),
+    (
         """create or replace table raw (j variant); insert into raw select parse_json('{"s":"c","l":["q"]}');"""
         " create or replace table kept (i int, s varchar);"
         " insert into kept (i, s) select distinct 12, j:s from raw;"
