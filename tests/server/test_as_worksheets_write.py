@@ -135,6 +135,15 @@ def test_it_has_its_rows(
 
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    # A text beside a moment that has a zone.
+    (
+        "create or replace table moments (s varchar, at timestamp_ltz, ntz timestamp_ntz);"
+        " alter session set timezone = 'UTC'; insert into moments values"
+        " ('2020-01-01 01:02:03', null, null), (null, '2020-01-02 00:00:00', '2020-01-02 00:00:00');"
+        " select to_varchar(coalesce(s, at), 'YYYY-MM-DD HH24:MI:SS'), coalesce(at, s) = coalesce(s, ntz),"
+        " case when s is null then at else s end = s from moments order by s",
+        [("2020-01-01 01:02:03", True, True), ("2020-01-02 00:00:00", True, None)],
+    ),
     (
         """create or replace table raw (j variant); insert into raw select parse_json('{"s":"c","i":1}');"""
         " create or replace table kept (s varchar(3), i int, v variant, d varchar) as"
