@@ -4,6 +4,9 @@ Why it exists: DuckDB casts a text to the column's type by its own rules: of `'2
 takes the date, of a BINARY's hexadecimal digits the characters. An explicit cast is read as Snowflake
 reads it; here a literal in an INSERT, UPDATE, DELETE or MERGE, and what is inserted out of a query, is
 given that cast, once the columns' types are known (`proxy.typed`).
+
+A VARIANT that is written into a VARCHAR column is its text, without the quotes that DuckDB would keep.
+Where its query reads what it gives (DISTINCT, ORDER BY, QUALIFY, a union), a query around it does that.
 """
 
 from __future__ import annotations
