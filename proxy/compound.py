@@ -173,7 +173,8 @@ class Compound:
         counted = 0
         async with self.one_transaction():
             for index, sql in enumerate(action.statements):
-                rows = await self.write(sql)
+                step = Statement(Route.DUCKDB, "INSERT", sql, 0, sql=sql, typed=True)
+                rows = await self.write((await self._session.typed.of(step)).sql)
                 counted += rows if index in action.counted else 0
             self._session.transaction.wrote_once("an INSERT into several tables")
         return Outcome(f"INSERT 0 {counted}")

@@ -155,9 +155,14 @@ def row_types_of(plan: Statement, statement: DuckStatement) -> list[tuple[str, D
     """The result columns, or None for a statement that only reports a count or nothing."""
     if plan.ddl or not statement.columns:
         return None
-    if plan.tag != "SELECT" and statement.columns in _NO_ROWS:
-        return None
-    return statement.columns
+    return shown(plan, statement.columns)
+
+
+def shown(
+    plan: Statement, columns: list[tuple[str, DuckType]]
+) -> list[tuple[str, DuckType]] | None:
+    """The columns, or None for those of a count. DuckDB may tell only from the parameters' values."""
+    return None if plan.tag != "SELECT" and columns in _NO_ROWS else columns
 
 
 # CREATE TABLE IF NOT EXISTS ... AS counts no rows when the table is there.

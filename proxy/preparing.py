@@ -172,7 +172,7 @@ class Preparation:
                 (name, kind if (n, (name, kind)) in fixed else parameter_types.without_digits(kind))
                 for n, (name, kind) in enumerate(rows)
             ]
-        statement.row_types = rows
+        statement.row_types = portals.shown(plan, rows)
 
     async def _columns_with(
         self,

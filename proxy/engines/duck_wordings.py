@@ -151,6 +151,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Binder",
+        r'Duplicate struct entry name "(?P<name>.*)"',
+        plain("22023", "Duplicate field key '{name}'"),
+    ),
+    _rule(
+        "Binder",
         r'Referenced table "(?P<name>.*?)" not found!.*',
         plain("42P01", 'missing FROM-clause entry for table "{name}"'),
     ),

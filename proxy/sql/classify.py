@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
-from proxy.sql.script_reader import block_length, procedure_length
+from proxy.sql.script_reader import block_length, routine_length
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
             block = _block_at(tokens, first)
             length = block_length(text, tokens[first:]) if block else 0
             if not length and tokens[first].text.upper() == "CREATE":
-                length = procedure_length(text, tokens[first:])
+                length = routine_length(text, tokens[first:])
             if length:
                 slices.extend(_with_block(text, tokens, first, start, length, block))
                 return slices

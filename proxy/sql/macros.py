@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import snowflake
+from proxy.sql.block_functions import expression_of
 from proxy.sql.compound import CreateFunction, Parameter
 from proxy.sql.listing import listed
 from proxy.sql.quoting import quoted
@@ -102,7 +103,7 @@ def _argument(name: str) -> exp.Column:
 
 def body_of(action: CreateFunction) -> exp.Expr:
     """The parsed body: an expression, or a query."""
-    text = action.body.strip().removesuffix(";")
+    text = expression_of(action.body).strip().removesuffix(";")
     tokens = SNOWFLAKE.tokenize(text)
     if tokens and tokens[0].text.upper() in ("SELECT", "WITH"):
         return SNOWFLAKE.parse(text, respelled(tokens, text.upper()))

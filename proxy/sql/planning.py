@@ -40,7 +40,7 @@ from proxy.sql.reading import (
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.snowflake import accepted, altered_keys, flow, rights, stage_statements
 from proxy.sql.snowflake.show import is_show, read_describe, read_show, statement
-from proxy.sql.snowflake.spelling import respelled
+from proxy.sql.snowflake.spelling import is_named_by_variable, respelled, written
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
@@ -79,8 +79,9 @@ def _tokens_as_postgres(text: str) -> list[Token] | None:
 
 
 def _plan_all(
-    text: str, dialect: Dialect, reader: Reader, tokens: list[Token]
+    text: str, dialect: Dialect, reader: Reader, tokens: list[Token] | None = None
 ) -> tuple[Statement, ...]:
+    tokens = reader.tokenize(text) if tokens is None else tokens
     slices = split(tokens, text, scripting=is_snowflake(dialect))
     if len(slices) == 1:
         return (_plan(text, slices[0], dialect, reader),)
@@ -88,13 +89,24 @@ def _plan_all(
 
 
 def _plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
+    if is_snowflake(dialect) and "IDENTIFIER" in piece.said and is_named_by_variable(piece.tokens):
+        return replace(_plan_of(text, piece, dialect, reader), varies=True)
+    return _plan_of(text, piece, dialect, reader)
+
+
+def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement:
     if is_snowflake(dialect) and not piece.block:  # a block's statements are planned by themselves
         if "->>" in piece.said and (chain := flow.links(text, piece.tokens)):
             return in_session(text, piece, Utility("CALL", action=Chain(chain)))
+        given = piece.tokens
         try:
-            piece.tokens = respelled(piece.tokens, piece.said, dialect.variables)
+            piece.tokens = respelled(given, piece.said, dialect.variables)
         except SqlError as error:
             return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
+        if given is not piece.tokens and given[0].text.upper() in ("GRANT", "REVOKE"):
+            # Postgres is given words of the text: those that IDENTIFIER(...) stands for.
+            [made] = _plan_all(written(piece.tokens), dialect, reader)
+            return replace(made, text=text[piece.start : piece.end], start=piece.start)
         if "PROCEDURE" in piece.said and routines.is_call_with(piece.tokens):
             words = Words(text, piece.tokens)
             called = by_words.of_routine(text, piece, routines.call_with, words)

@@ -181,8 +181,14 @@ def fold(identifier: exp.Identifier) -> None:
 def fold_all(identifiers: list[exp.Identifier]) -> None:
     """As `fold`, of many."""
     for identifier in uncommon(identifiers):
-        if not identifier.args.get("quoted"):
+        if not identifier.args.get("quoted") and not _is_key(identifier):
             identifier.set("this", identifier.this.lower())
+
+
+def _is_key(identifier: exp.Identifier) -> bool:
+    """Whether it is a key of `{'Key': value}`, which sqlglot makes a name of: the key is a text."""
+    pair = identifier.parent
+    return isinstance(pair, exp.PropertyEQ) and isinstance(pair.parent, exp.Struct)
 
 
 def _select(select: exp.Select) -> None:

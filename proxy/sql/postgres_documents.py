@@ -176,7 +176,11 @@ class Documents(Statements):
                 for one in node.expressions
             ]
         documents = [output.kind == self.document for output in outputs]
-        on = [self._key(v) if doc else v for v, doc in zip(values, documents, strict=True)]
+        on = [
+            self._key(value) if document else value
+            for value, document in zip(values, documents, strict=True)
+            if document or not isinstance(value, exp.Literal)  # which would name a place
+        ]
         self._distinguished.append((node, on))
 
     def _look_at_order(self, node: exp.Select, outputs: list[Output] | None) -> None:

@@ -158,10 +158,10 @@ def _properties(words: Words, what: str) -> Traits:
 
 
 def _body(words: Words, what: str) -> str:
-    """The text of the body; a procedure's block may also stand there without quotes."""
+    """The text of the body; a block may also stand there without quotes."""
     if words.is_string():
         return words.string()
-    if what == "PROCEDURE" and words.word in ("BEGIN", "DECLARE"):
+    if words.word in ("BEGIN", "DECLARE"):
         text, _ = words.rest()
         return text
     raise words.fail()
@@ -367,6 +367,8 @@ def call(words: Words) -> Read:
     """CALL name(arguments) [INTO :variable]; None for what is not a procedure's."""
     words.expect("CALL")
     name = words.dotted()
+    if words.word == "!":
+        raise _refuse(words, "CALL of an instance's method")
     control = len(name) > 1 and name[0] in control_plane.CONTROL_SCHEMAS
     if control or name[-1] in control_plane.RUNTIME_FUNCTIONS or name in _GENERATORS:
         return None

@@ -55,10 +55,12 @@ def read_block(text: str, found: list[Token]) -> tuple[Block, int]:
     return block, reader.at
 
 
-def procedure_length(text: str, found: list[Token]) -> int:
-    """How many tokens a CREATE PROCEDURE takes whose body is a block without quotes; 0 for others."""
+def routine_length(text: str, found: list[Token]) -> int:
+    """How many tokens a CREATE PROCEDURE or FUNCTION takes whose body is a block without quotes; 0 for
+    others.
+    """
     words = [token.text.upper() for token in found[:6]]
-    if words[0] != "CREATE" or "PROCEDURE" not in words:
+    if words[0] != "CREATE" or not ("PROCEDURE" in words or "FUNCTION" in words):
         return 0
     for index, token in enumerate(found[:-1]):
         if token.token_type == TokenType.SEMICOLON:

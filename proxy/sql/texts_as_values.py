@@ -304,7 +304,7 @@ def _mixed(complaint: str) -> _Edit | None:
     for word, edit in _CLAUSES.items():
         if clause.startswith(word):
             return lambda tree: edit(tree, macro)
-    return _compared if words == _BETWEEN_TYPES[0] else lambda tree: _extremes(tree, macro)
+    return _compared if words == _BETWEEN_TYPES[0] else _extremes
 
 
 def _compared(tree: exp.Expr) -> bool:
@@ -342,42 +342,108 @@ def _between(tree: exp.Expr, macro: str) -> bool:
 
 
 def _among(tree: exp.Expr, macro: str) -> bool:
-    """`text IN (SELECT number ...)`, and the other way round."""
-    changed = False
+    """`text IN (SELECT number ...)`, and the other way round.
+
+    Which one of several DuckDB complains of it does not say, and a text is no number elsewhere: there,
+    each side is put beside the other.
+    """
+    found = []
     for node in tree.find_all(exp.In):
         query = node.args.get("query")
-        if query is None:
-            continue
         query = query.this if isinstance(query, exp.Subquery) else query
         if isinstance(query, exp.Select) and len(query.expressions) == 1:
-            changed |= _put(node.this, macro)
-            changed |= _put(query.expressions[0].unalias(), macro)
+            found.append((node.this, query))
+    changed = False
+    for this, query in found:
+        one = query.expressions[0].unalias()
+        if len(found) == 1:
+            changed |= _put(this, macro)
+            changed |= _put(one, macro)
+            continue
+        seen = _as_seen_within(this, query)
+        if seen is None or _settled(this, one):
+            continue
+        of_its_type = exp.Subquery(this=query.copy().limit(0))
+        one.replace(_beside(one, seen))
+        this.replace(_beside(this, of_its_type))
+        changed = True
     return changed
 
 
-def _values(*kinds: type[exp.Expr]) -> Callable[[exp.Expr, str], bool]:
-    """What puts the macro around each value of such nodes."""
+def _as_seen_within(value: exp.Expr, query: exp.Select) -> exp.Expr | None:
+    """A column of the query around another one, or a literal, in words that mean the same in that one."""
+    if isinstance(value, exp.Literal):
+        return value
+    around = value.find_ancestor(exp.Select)
+    sources = _sources(around) if around is not None else []
+    if not isinstance(value, exp.Column) or not (value.table or len(sources) == 1):
+        return None
+    table = value.table or sources[0]
+    if not table or table.lower() in map(str.lower, _sources(query)):
+        return None
+    return exp.column(value.this.copy(), table=table)
 
-    def edit(tree: exp.Expr, macro: str) -> bool:
-        changed = False
-        for node in tree.find_all(*kinds):
-            for value in [node.this, *node.expressions]:
-                changed |= _put(value, macro)
-        return changed
 
-    return edit
+def _sources(query: exp.Select) -> list[str]:
+    joined = [join.this for join in query.args.get("joins") or ()]
+    first = query.args.get("from_")
+    return [one.alias_or_name for one in ([first.this] if first else []) + joined]
 
 
-_coalesced, _extremes = _values(exp.Coalesce), _values(exp.Greatest, exp.Least)
+def _coalesced(tree: exp.Expr, macro: str) -> bool:
+    return _each_choice(tree, exp.Coalesce)
+
+
+def _extremes(tree: exp.Expr) -> bool:
+    return _each_choice(tree, exp.Greatest, exp.Least)
 
 
 def _chosen(tree: exp.Expr, macro: str) -> bool:
+    return _each_choice(tree, exp.Case)
+
+
+def _each_choice(tree: exp.Expr, *kinds: type[exp.Expr]) -> bool:
+    """Every choice of these kinds, those within others first."""
     changed = False
-    for node in tree.find_all(exp.Case):
-        values = [branch.args.get("true") for branch in node.args["ifs"]]
-        for value in [*values, node.args.get("default")]:
-            changed |= value is not None and _put(value, macro)
+    for node in reversed(list(tree.find_all(*kinds))):
+        changed |= _chosen_of(_choices(node))
     return changed
+
+
+def _choices(node: exp.Expr) -> list[exp.Expr]:
+    if isinstance(node, exp.Case):
+        values = [
+            *(branch.args.get("true") for branch in node.args["ifs"]),
+            node.args.get("default"),
+        ]
+        return [value for value in values if value is not None]
+    return [node.this, *node.expressions]
+
+
+def _chosen_of(values: list[exp.Expr]) -> bool:
+    """Puts each value beside each other one, one of which it is to be: texts beside texts stay.
+
+    The complaint may be of another choice of the same statement, whose types are not these.
+    """
+    changed = False
+    kinds = [value for value in values if not _tells_no_type(value)]
+    copies = [value.copy() for value in kinds]
+    for value in kinds:
+        if isinstance(value, (exp.Literal, *_PLAIN)) or _is_macro(value, "as_its_kind_"):
+            continue
+        made = value.copy()
+        for kind, other in zip(kinds, copies, strict=True):
+            if kind is not value:
+                made = exp.Anonymous(this="_sf.as_its_kind_", expressions=[made, other.copy()])
+                changed = True
+        value.replace(made)
+    return changed
+
+
+def _tells_no_type(value: exp.Expr) -> bool:
+    if isinstance(value, exp.Anonymous):
+        return str(value.this).lower() == "error"
+    return isinstance(value, exp.Null) or (isinstance(value, exp.Literal) and value.is_string)
 
 
 _CLAUSES: dict[str, Callable[[exp.Expr, str], bool]] = {

@@ -153,6 +153,8 @@ def read(words: Words) -> Accepted | None:
             return None
     else:
         return None
+    if verb in _VERBS and words.word_at(ahead) == "SNOWFLAKE" and words.word_at(ahead + 1) == ".":
+        return _of_class(verb, ahead, words)
     what = f"{verb} {kind}" if verb != "COMMENT" else f"COMMENT ON {kind}"
     if kind in TAKEN:
         return Accepted(what, notice=TAKEN[kind])
@@ -167,6 +169,10 @@ def read(words: Words) -> Accepted | None:
         return _of_materialized_view(words)
     if leading[:2] in (["ALTER", "TABLE"], ["CREATE", "USER"], ["ALTER", "USER"]):
         return _without_effect(words, f"{verb} {leading[1]}")
+    if leading == ["CREATE", "OR", "REPLACE"] and words.word_at(3) == "USER":
+        return Accepted("CREATE USER", notice=_NO_USERS)
+    if leading == ["DROP", "USER", "IF"]:
+        return Accepted("DROP USER", notice=_NO_USERS)
     return None
 
 
@@ -265,6 +271,18 @@ def _refused(what: str, kind: str, words: Words) -> Accepted:
     return Accepted(what, refused=error)
 
 
+def _of_class(verb: str, ahead: int, words: Words) -> Accepted:
+    """CREATE SNOWFLAKE.ML.FORECAST m(...): an instance of a class of Snowflake's cloud."""
+    kind = f"{verb} {words.word_at(ahead)}"
+    while words.word_at(ahead + 1) == "." and words.word_at(ahead + 2):
+        kind += f".{words.word_at(ahead + 2)}"
+        ahead += 2
+    hint = "Instances of its classes live in Snowflake's cloud."
+    at = words.tokens[0].start + 1
+    error = SqlError("0A000", f"{kind} is not supported", hint=hint, position=at)
+    return Accepted(kind, refused=error)
+
+
 _KEPT_UP = ("SUSPEND", "RESUME", "RECLUSTER", "CLUSTER")
 
 
@@ -282,6 +300,9 @@ def _of_materialized_view(words: Words) -> Accepted | None:
 _TUNING = (("SEARCH", "OPTIMIZATION"), ("SUSPEND", "RECLUSTER"), ("RESUME", "RECLUSTER"))
 
 
+_NO_USERS = "users are not kept: whoever connects is one"
+
+
 def _without_effect(words: Words, kind: str) -> Accepted | None:
     """What tunes a table in Snowflake's storage, and properties of users."""
     spelled = [words.word_at(i) for i in range(len(words.tokens))]
@@ -291,7 +312,7 @@ def _without_effect(words: Words, kind: str) -> Accepted | None:
             return Accepted(kind, notice="how a table is searched and clustered is the engine's")
         return None
     properties = {after for before, after in pairwise(spelled[2:]) if after == "=" and before}
-    if properties:
+    if properties or "IF" in spelled[2:3]:
         return Accepted(kind, notice=_NO_USERS)
     return None
 

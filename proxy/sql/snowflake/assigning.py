@@ -4,16 +4,21 @@ Why it exists: DuckDB casts a text to the column's type by its own rules: of `'2
 takes the date, of a BINARY's hexadecimal digits the characters. An explicit cast is read as Snowflake
 reads it; here a literal in an INSERT, UPDATE, DELETE or MERGE, and what is inserted out of a query, is
 given that cast, once the columns' types are known (`proxy.typed`).
+
+A VARIANT that is written into a VARCHAR column is its text, without the quotes that DuckDB would keep.
+Where its query reads what it gives (DISTINCT, ORDER BY, QUALIFY, a union), a query around it does that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, time
 
 from sqlglot import exp
 
 from proxy.sql import snowflake
 from proxy.sql.inference.expressions import bare
+from proxy.sql.inference.names import Output, Scope
 from proxy.sql.inference.signatures import Type
 from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_values import holds_aggregate
@@ -51,6 +56,8 @@ class Assigning(Coercions):
 
     def look(self) -> bool:
         self._written: list[tuple[exp.Expr, str]] = []
+        self._documents_as_texts: list[exp.Expr] = []
+        self._document_places: tuple[int, list[int]] | None = None
         return super().look()
 
     def apply(self, zone: str) -> str | None:
@@ -64,13 +71,41 @@ class Assigning(Coercions):
             if (made := cast_to(value.copy(), exp.DataType(this=_CASTS[kind]))) is not None:
                 value.replace(made)
                 made_over = True
+        for value in self._documents_as_texts:
+            value.replace(_text_of(value.copy()))
+            made_over = True
         made_over = self.compare_documents() or made_over
         made_over = self.write_columns(given=True, checks=False) or made_over
+        if self._document_places is not None:
+            self._tree.set("expression", _with_texts(self._tree.expression, *self._document_places))
+            made_over = True
         return write_duckdb(self._tree.meta.get("made") or self._tree) if made_over else None
+
+    def _row(self, row: exp.Expr, kinds: Sequence[Type], scope: Scope) -> None:
+        if isinstance(self._tree, exp.Merge):
+            self._names = [""] * len(kinds)  # of WHEN NOT MATCHED THEN INSERT
+        super()._row(row, kinds, scope)
+
+    def _coerce_outputs(self, outputs: Iterable[Output], kinds: Iterable[Type]) -> None:
+        outputs, kinds = list(outputs), list(kinds)
+        super()._coerce_outputs(outputs, kinds)
+        query = self._tree.args.get("expression")
+        if not isinstance(self._tree, exp.Insert) or not isinstance(query, exp.Query):
+            return
+        places = [
+            place
+            for place, (output, kind) in enumerate(zip(outputs, kinds, strict=False))
+            if kind in _TEXTS and output.kind == self.document
+        ]
+        if places and not _is_plain(query):
+            self._documents_as_texts.clear()
+            self._document_places = len(outputs), places
 
     def _assigned(self, name: str, kind: Type, value: exp.Expr | None) -> None:
         """Snowflake casts what it can: a text, and what may be one."""
         value = bare(value)
+        if value is not None and kind in _TEXTS and self._is_document(value):
+            self._documents_as_texts.append(value)  # without its quotes, as a cast gives it
         if value is None or isinstance(value, _NO_TEXTS) or kind not in _CASTS:
             return
         if is_default(value):
@@ -79,6 +114,7 @@ class Assigning(Coercions):
             self._written.append((value, kind))
 
 
+_TEXTS = frozenset({"text", "varchar", "bpchar"})
 _NO_TEXTS = (exp.Literal, exp.Null, exp.Cast, exp.TryCast, exp.Placeholder, exp.Parameter)
 
 
@@ -88,6 +124,39 @@ _FORMATS = {
     "timestamp": "timestamp_input_format",
 }
 _FIRST_YEAR = 1583  # of which all calendars are one
+
+
+_READING_OUTPUTS = ("distinct", "group", "having", "order", "qualify", "windows")
+
+
+def _is_plain(query: exp.Query) -> bool:
+    """Whether nothing in a query reads what it gives, and all of that is written out."""
+    return (
+        isinstance(query, exp.Select)
+        and not any(query.args.get(one) for one in _READING_OUTPUTS)
+        and not any(one.is_star for one in query.expressions)
+    )
+
+
+def _text_of(document: exp.Expr) -> exp.Expr:
+    """The text of a VARIANT, without quotes."""
+    made = exp.Anonymous(this="to_json", expressions=[document])
+    return exp.Anonymous(this="variant_text_", expressions=[made, exp.Literal.string("$")])
+
+
+def _with_texts(query: exp.Query, width: int, places: Collection[int]) -> exp.Select:
+    """A query over the query, whose VARIANTs at these places are texts."""
+    names = [f"c{place}" for place in range(width)]
+    alias = exp.TableAlias(
+        this=exp.to_identifier("_given"), columns=[exp.to_identifier(name) for name in names]
+    )
+    columns = [exp.column(name, table="_given") for name in names]
+    return exp.Select(
+        expressions=[
+            _text_of(column) if place in places else column for place, column in enumerate(columns)
+        ],
+        from_=exp.From(this=exp.Subquery(this=query.copy(), alias=alias)),
+    )
 
 
 def is_common(text: str, kind: str) -> bool:

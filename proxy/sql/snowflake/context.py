@@ -169,9 +169,17 @@ def _identifier(node: exp.DynamicIdentifier, settled: Settled) -> None:
     elif isinstance(parent, (exp.ColumnDef, exp.Use)) or len(parts) > 4:
         raise unsupported("IDENTIFIER here", node)
     else:
+        if isinstance(parent, exp.Dot) and isinstance(parent.expression, exp.Identifier):
+            parts.append(parent.expression)  # IDENTIFIER('s').NEXTVAL
+            if parent.this is not node or isinstance(parent.parent, exp.Dot) or len(parts) > 4:
+                raise unsupported("IDENTIFIER here", node)
+            node = parent
         names = ("this", "table", "db", "catalog")
         column = exp.Column(**dict(zip(names, reversed(parts), strict=False)))
-        _replace(node, column, settled)
+        if column.name.lower() == "nextval":
+            _named(node, column, "nextval", settled)
+        else:
+            _replace(node, column, settled)
 
 
 def _name_table(

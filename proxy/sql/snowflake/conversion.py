@@ -141,7 +141,10 @@ def is_empty_object(value: exp.Cast) -> bool:
 # What a rule or macro is known to give, where DuckDB knows of JSON alone.
 _DOCUMENT_CALLS: dict[str, frozenset[str]] = {
     "ARRAY": frozenset(
-        {"json_array", "_sf.array_made_", "_sf.to_array", "_sf.split", "_sf.array_compact"}
+        {
+            *("json_array", "_sf.array_made_", "_sf.array_made_compact_"),
+            *("_sf.to_array", "_sf.split", "_sf.array_compact"),
+        }
     ),
     "OBJECT": frozenset({"_sf.object_of_", "_sf.object_with_nulls_", "_sf.to_object"}),
     "VARIANT": frozenset({"_sf.parse_json", "_sf.try_parse_json", "_sf.to_variant"}),

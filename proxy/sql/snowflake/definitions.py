@@ -8,6 +8,7 @@ are kept in a check that is always true, where SHOW IMPORTED KEYS finds them.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -18,6 +19,7 @@ from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, take
 from proxy.sql.quoting import quoted
 from proxy.sql.snowflake.recorded_keys import only_record
 from proxy.sql.snowflake.registry import text, unsupported
+from proxy.sql.snowflake.semistructured import as_text, is_variant
 from proxy.sql.statement import Copies
 
 FOREIGN_KEY = "foreign key"
@@ -127,10 +129,31 @@ def _insert_after(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided
     """CREATE TABLE with column types AS a query: first the table, then its rows."""
     query = tree.expression
     tree.set("expression", None)
-    names = [column.this.copy() for column in schema.expressions if _is_typed(column)]
+    typed = [column for column in schema.expressions if _is_typed(column)]
+    names = [column.this.copy() for column in typed]
+    if isinstance(query, exp.Select):
+        _write_texts(query, typed)
     into = exp.Schema(this=table.copy(), expressions=names)
     divided.then.insert(0, exp.Insert(this=into, expression=query))
     divided.tag = "CREATE TABLE"
+
+
+def _write_texts(query: exp.Select, columns: Sequence[exp.Expr]) -> None:
+    """VARIANTs for VARCHAR columns are their texts, without quotes."""
+    projections = query.expressions
+    if any(query.args.get(one) for one in _READING_OUTPUTS) or len(projections) != len(columns):
+        return
+    if any(one.is_star for one in projections):
+        return
+    for column, projection in zip(columns, projections, strict=True):
+        value = projection.unalias()
+        if column.args["kind"].this in exp.DataType.TEXT_TYPES and is_variant(value):
+            named = exp.Alias(this=value.copy(), alias=exp.to_identifier(projection.alias_or_name))
+            named.set("this", as_text(named.this))
+            projection.replace(named)
+
+
+_READING_OUTPUTS = ("distinct", "group", "having", "order", "qualify", "windows")
 
 
 def _columns(schema: exp.Schema, table: exp.Expr, temporary: bool, divided: Divided) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql import postgres_operators
 from proxy.sql.snowflake.registry import node, unsupported
 from proxy.sql.written_columns import is_default
 
@@ -23,6 +24,7 @@ def _unqualify(assignments: list[exp.Expr]) -> None:
 @node(exp.Update)
 def _update(update: exp.Update) -> None:
     _unqualify(update.expressions)
+    postgres_operators.update(update)
 
 
 @node(exp.When)

@@ -180,6 +180,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
         "ST_CONTAINS and its kin",
         "are for a polygon and a point; two shapes that extend, and points on an edge, are refused",
     ),
+    ("a function whose block loops, catches or queries", "write an expression, or a procedure"),
     ("functions and procedures in other languages than SQL", "write them in SQL"),
     ("functions of a built-in function's name", "calls would reach the built-in one"),
     ("SQLERRM, SQLCODE and SQLSTATE of errors whose Snowflake text is not known", "when read"),

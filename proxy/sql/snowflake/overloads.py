@@ -16,7 +16,8 @@ from sqlglot import exp
 from proxy.sql.listing import Listing, listed
 from proxy.sql.snowflake.registry import duck, number
 
-_AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter)
+# SEQ4() and its kin are written as window functions.
+_AGGREGATES = (exp.AggFunc, exp.Window, exp.Filter, exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8)
 _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distinct"})
 # Snowflake's aggregates that the parser does not know as such.
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
@@ -139,6 +140,13 @@ def bind_late(tree: exp.Expr, overloaded: Collection[str], *, every: bool = Fals
         ]
         if not held:
             continue
+        if len(held) < len(call.expressions) and _holds_column(call):
+            # A lambda over another query's columns sees no columns of its own query.
+            held = [
+                index
+                for index, one in enumerate(call.expressions)
+                if index in held or one.find(exp.Column) is not None
+            ]
         parent, key, index = call.parent, call.arg_key, call.index
         made = _late(call, held)
         if parent is None:
@@ -156,14 +164,11 @@ def _late(call: exp.Anonymous, held: list[int]) -> exp.Expr:
         packed = arguments[held[0]]
         arguments[held[0]] = exp.Column(this=variable)
     else:
-        fields = []
-        for place in held:
-            name = exp.Identifier(this=f"a{place}")
-            fields.append(exp.PropertyEQ(this=name, expression=arguments[place]))
-            arguments[place] = duck(
-                "struct_extract", exp.Column(this=variable.copy()), exp.Literal.string(f"a{place}")
-            )
-        packed = duck("struct_pack", *fields)
+        # A ROW: DuckDB forgets the names of struct_pack's arguments where it binds them twice.
+        packed = duck("row", *(arguments[place] for place in held))
+        for at, place in enumerate(held, start=1):
+            field = duck("struct_extract", exp.Column(this=variable.copy()), number(at))
+            arguments[place] = field
     body = exp.Anonymous(this=call.this, expressions=arguments)
     function = exp.Lambda(this=body, expressions=[variable.copy()])
     listed = duck("list_transform", duck("list_value", packed), function)

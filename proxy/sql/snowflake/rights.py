@@ -134,6 +134,8 @@ def _rights(words: Words, verb: str) -> Decided | None:
         what = f"{verb} OWNERSHIP ON {after[0]}"
         return Decided(verb, refused=SqlError("0A000", f"{what} is not supported", hint=hint))
     asked = _privileges(spelled[1:on])
+    if asked == {"OWNERSHIP"} and after[:1] == ["ALL"]:
+        return Decided(verb, notice="who owns many relations at once is not kept; name each")
     if "FUTURE" in after[:1]:
         return Decided(verb, notice="rights on what is yet to be made are not kept")
     listed = after[:1] == ["ALL"]

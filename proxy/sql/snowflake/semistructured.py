@@ -49,7 +49,7 @@ _MADE = frozenset(
             "_sf.object_with_nulls_",
             "_sf.to_variant",
         ),
-        *("_sf.array_compact", "_sf.array_of_", "variant_text_"),
+        *("_sf.array_compact", "_sf.array_made_compact_", "_sf.array_of_", "variant_text_"),
     }
 )
 """Calls that give JSON, or a text, already."""
@@ -170,6 +170,8 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
         return _typed_as(value, parent.args["ifs"][0].this)
     if isinstance(parent, exp.Ordered):
         return sf("sort_key_", value)
+    if isinstance(parent, exp.EQ) and isinstance(parent.parent, (exp.Update, exp.OnConflict)):
+        return sf("typed_as_", value, _assigned(parent))
     if isinstance(parent, _COMPARISONS):
         other = parent.expression if key == "this" else parent.this
         if is_variant(other):
@@ -180,6 +182,16 @@ def in_place(value: exp.Anonymous, parent: exp.Expr | None, key: str | None) -> 
     if isinstance(parent, exp.In) and key == "this" and parent.expressions:
         return _beside(value, parent, "expressions")
     return value
+
+
+def _assigned(assignment: exp.EQ) -> exp.Expr:
+    """The column of SET column = value, as the table's: what it is changed from may have its name."""
+    column = assignment.this.copy()
+    written = assignment.find_ancestor(exp.Merge) or assignment.find_ancestor(exp.Update)
+    table = written.this if written is not None else None
+    if isinstance(column, exp.Column) and isinstance(table, exp.Table):
+        return exp.column(column.this, table=table.alias_or_name)
+    return column
 
 
 def _beside(value: exp.Anonymous, parent: exp.Expr, *keys: str) -> exp.Expr:
@@ -256,35 +268,38 @@ def unquoted(value: exp.Expr) -> exp.Expr:
 
 
 _PERHAPS_NO_TEXT = (
-    *(exp.Column, exp.Cast, exp.Neg, exp.Binary, exp.AggFunc, exp.Window, exp.Case, exp.Coalesce),
-    *(exp.Boolean, exp.Round, exp.Floor, exp.Ceil, exp.Abs, exp.Length),
+    *(exp.Column, exp.Cast, exp.Unary, exp.Binary, exp.Func, exp.Window, exp.Boolean),
+    *(exp.In, exp.Between, exp.Exists, exp.Subquery),
 )
-_NO_TEXT_CALLS = frozenset(
+# What surely is a text (or a binary, where it was given one), and needs no look at its type.
+_TEXTS = (
+    *(exp.Upper, exp.Lower, exp.Concat, exp.ConcatWs, exp.Trim, exp.Replace, exp.Initcap),
+    *(exp.Repeat, exp.SplitPart, exp.Strtok, exp.Translate, exp.MD5, exp.SHA, exp.Chr),
+)
+_TEXT_CALLS = frozenset(
     {
-        *("date_part", "date_diff", "today", "now", "_sf.to_date_", "_sf.to_timestamp_"),
-        *("_sf.to_time_", "_sf.to_timestamptz_", "_sf.plus_", "_sf.date_trunc_", "_sf.number_"),
-        *("_sf.last_day_of_month_", "_sf.moment_", "_sf.sum_", "_sf.difference_", "_sf.mod_"),
-        *("_sf.product_", "_sf.div_"),
+        *("_sf.text_", "_sf.left_", "_sf.right_", "_sf.substr_", "_sf.lpad_", "_sf.rpad_"),
+        *("_sf.reverse_", "_sf.insert_", "_sf.to_varchar_", "variant_text_", "concat_ws"),
+        *("regexp_replace", "strftime", "getvariable", "upper", "lower", "replace"),
     }
 )
-"""What rules make of functions that give dates, times and numbers."""
-
-
 _DEFINED = (exp.Index, exp.ColumnDef, exp.Constraint, exp.ColumnConstraint, exp.Check)
 
 
 def text_place(value: exp.Expr) -> exp.Expr:
     """What may be a VARIANT, a number or a date, where a function wants a text or a binary."""
-    if (
-        isinstance(value, _PERHAPS_NO_TEXT)
-        or (isinstance(value, exp.Literal) and not value.is_string)
-        or (isinstance(value, exp.Anonymous) and str(value.this).lower() in _NO_TEXT_CALLS)
+    if isinstance(value, _PERHAPS_NO_TEXT) or (
+        isinstance(value, exp.Literal) and not value.is_string
     ):
         if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
             return value
         if isinstance(value, exp.Cast) and value.to.this in (exp.DType.VARCHAR, exp.DType.TEXT):
             return value
-        if isinstance(value, exp.DPipe) or value.find_ancestor(*_DEFINED) is not None:
+        if isinstance(value, (exp.DPipe, *_TEXTS)):
+            return value
+        if isinstance(value, exp.Anonymous) and value.this in _TEXT_CALLS:
+            return value
+        if value.find_ancestor(*_DEFINED) is not None:
             return value  # indexes and constraints take no macro that looks at types
         return sf("text_", value)
     return value
@@ -471,7 +486,8 @@ def _array_repeat(arguments: list[exp.Expr]) -> exp.Expr:
 
 @function("ARRAY_CONSTRUCT_COMPACT")
 def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
-    return sf("array_compact", _array_construct(arguments))
+    made = [duck("to_json", variant(value)) for value in arguments]
+    return sf("array_made_compact_", duck("list_value", *made))
 
 
 def variant(value: exp.Expr) -> exp.Expr:

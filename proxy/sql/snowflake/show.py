@@ -221,6 +221,8 @@ def is_show(words: Words) -> bool:
     """Whether SHOW, which comes next, is Snowflake's: `SHOW tables.x` is a setting."""
     ahead = 2 if words.word_at(1) == "TERSE" else 1
     word = words.word_at(ahead)
+    if word == "SNOWFLAKE" and words.word_at(ahead + 3) == ".":
+        return True
     known = word == "GRANTS" or word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
     return known and words.word_at(ahead + 1) != "."
 
@@ -234,16 +236,25 @@ def read_show(words: Words, database: str) -> Asked:
     for spelled, listing in _LISTINGS.items():
         if words.accept(*spelled):
             return _listing(words, f"SHOW {' '.join(spelled)}", listing, terse, database)
-    first, said = words.word, []
-    while words.word.isidentifier() and words.word not in _ENDS and len(said) < 4:
-        said.append(words.step().text.upper())
-    words.rest() if words.token is not None else None
-    kind = f"SHOW {' '.join(said)}"
-    error = SqlError("0A000", f"{kind} is not supported", hint=_HINTS.get(first))
+    word = words.word
+    kind = f"SHOW {_kind_of(words)}"
+    error = SqlError("0A000", f"{kind} is not supported", hint=_HINTS.get(word))
     return Asked(kind, "", refused=error)
 
 
-_ENDS = frozenset({"LIKE", "IN", "STARTS", "LIMIT", "WITH", "ON", "TO", "OF", "FOR"})
+_AFTER_KIND = frozenset(
+    {"", "LIKE", "IN", "STARTS", "LIMIT", "WITH", "ON", "TO", "OF", "HISTORY", "FROM", "FOR"}
+)
+
+
+def _kind_of(words: Words) -> str:
+    """The words of what is to be listed; the cursor goes to the end."""
+    kind = ""
+    while (word := words.word) not in _AFTER_KIND:
+        kind += word if word == "." or not kind or kind.endswith(".") else f" {word}"
+        words.step()
+    words.rest() if words.token is not None else None
+    return kind
 
 
 def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: str) -> Asked:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.snowflake.alter_spelling import one_by_one
 from proxy.sql.snowflake.flow import chained
@@ -97,7 +98,7 @@ _NAMED_IN_TREES = frozenset(
 """What begins a statement whose IDENTIFIER(...) is in the tree (`context`)."""
 _HOLDS_QUERIES = _NAMED_IN_TREES | {TokenType.CREATE}
 
-_ALWAYS_IN_TOKENS = frozenset({"USE", "DESCRIBE", "DESC", "CALL", "SHOW"})
+_ALWAYS_IN_TOKENS = frozenset({"USE", "DESCRIBE", "DESC", "CALL", "SHOW", "GRANT", "REVOKE"})
 
 
 def _named(tokens: list[Token], variables: tuple[Variable, ...]) -> list[Token]:
@@ -112,12 +113,36 @@ def _named(tokens: list[Token], variables: tuple[Variable, ...]) -> list[Token]:
         elif close == at + 4 and _word(tokens, 0) in _ALWAYS_IN_TOKENS:
             name = tokens[at + 3].text.lower()  # behind the $
             spelled = next((one[2] for one in variables if one[0] == name), None)
+            if spelled is None:
+                message = f"session variable '${name.upper()}' does not exist"
+                raise SqlError("42704", message, position=tokens[at + 2].start + 1)
         if spelled is not None:
             parts = [
                 _at(tokens[at], one.token_type, one.text) for one in SNOWFLAKE.tokenize(spelled)
             ]
             return _named([*tokens[:at], *parts, *tokens[close + 1 :]], variables)
     return tokens
+
+
+def is_named_by_variable(tokens: list[Token]) -> bool:
+    """Whether `IDENTIFIER($x)` stands in a statement that is read without a tree of it."""
+    if _word(tokens, 0) not in _ALWAYS_IN_TOKENS:
+        return False
+    return any(
+        _word(tokens, at) == "IDENTIFIER" and tokens[at + 2].token_type == TokenType.PARAMETER
+        for at in range(1, len(tokens) - 3)
+    )
+
+
+def written(tokens: list[Token]) -> str:
+    """A statement in the words of its tokens."""
+    return " ".join(map(_spelled, tokens))
+
+
+def _spelled(token: Token) -> str:
+    if token.token_type == TokenType.IDENTIFIER:
+        return quoted(token.text)
+    return literal(token.text) if token.token_type == TokenType.STRING else token.text
 
 
 def _word(tokens: list[Token], at: int) -> str:

@@ -152,7 +152,11 @@ def make_distinct(select: exp.Select, names: Sequence[str], variants: Sequence[b
         values: list[exp.Expr] = [exp.column(name, quoted=True) for name in names]
     else:
         values = [value_of(projection).copy() for projection in select.expressions]
-    on = [key_of(v) if variant else v for v, variant in zip(values, variants, strict=True)]
+    on = [
+        key_of(value) if variant else value
+        for value, variant in zip(values, variants, strict=True)
+        if variant or not isinstance(value, exp.Literal)  # which would name a place
+    ]
     select.set("distinct", exp.Distinct(on=exp.Tuple(expressions=on)))
 
 

@@ -81,6 +81,7 @@ GIVING = frozenset(
             "array_repeat_",
             "array_of_",
             "array_made_",
+            "array_made_compact_",
             "union_of_",
             "zipped_",
         ),

@@ -330,7 +330,7 @@ CREATE OR REPLACE MACRO _sf.main.dated_(x VARCHAR) AS _sf.main.to_date_(x), (x) 
 CREATE OR REPLACE MACRO _sf.main.timed_(x VARCHAR) AS _sf.main.to_time_(x), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.stamped_(x VARCHAR) AS _sf.main.to_timestamp_(x), (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.stamped_with_zone_
-  (x VARCHAR) AS _sf.main.to_timestamptz_(x),
+  (x VARCHAR) AS CAST(_sf.main.to_timestamptz_(x) AS TIMESTAMPTZ),
   (x) AS x;
 -- A text as what it stands beside, which is `o`; other types stay.
 CREATE OR REPLACE MACRO _sf.main.any_as_its_kind_(x, o) AS x;
@@ -342,7 +342,7 @@ CREATE OR REPLACE MACRO _sf.main.as_its_kind_
   (x VARCHAR, o DOUBLE) AS CAST(trim(x, '"') AS DOUBLE),
   (x VARCHAR, o DATE) AS _sf.main.to_date_(x),
   (x VARCHAR, o TIMESTAMP) AS _sf.main.to_timestamp_(x),
-  (x VARCHAR, o TIMESTAMPTZ) AS _sf.main.to_timestamptz_(x),
+  (x VARCHAR, o TIMESTAMPTZ) AS CAST(_sf.main.to_timestamptz_(x) AS TIMESTAMPTZ),
   (x VARCHAR, o TIME) AS _sf.main.to_time_(x),
   (x VARCHAR, o BOOLEAN) AS CAST(x AS BOOLEAN),
   (x, o) AS x;

@@ -34,6 +34,9 @@ CREATE OR REPLACE MACRO _sf.main.check_json(s) AS
   CASE WHEN s IS NULL OR json_valid(s) THEN NULL ELSE 'invalid JSON' END;
 
 CREATE OR REPLACE MACRO _sf.main.array_made_(documents) AS variant_list_(documents);
+-- ... of what is not NULL: a JSON null is a value.
+CREATE OR REPLACE MACRO _sf.main.array_made_compact_(documents) AS
+  variant_list_(list_filter(documents, lambda e: e IS NOT NULL));
 -- The elements of an array, and the path to one key of an object.
 CREATE OR REPLACE MACRO _sf.main.elements_(x) AS
   CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_elements_(to_json(x)) END;
@@ -413,7 +416,7 @@ CREATE OR REPLACE MACRO _sf.main.typed_as_(x, t) AS
 -- ... to be compared with `t`: a fraction beside a whole number would be rounded.
 CREATE OR REPLACE MACRO _sf.main.variant_beside_(x, t) AS
   CASE WHEN typeof(t) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')
-        AND json_type(to_json(x)) = 'DOUBLE' AND CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
+        AND json_type(to_json(x)) = 'DOUBLE' AND TRY_CAST(CAST(to_json(x) AS VARCHAR) AS DOUBLE) % 1 <> 0
        THEN cast_to_type(CAST(error('a VARIANT that is a fraction beside an expression of a whole number; cast one of them') AS VARCHAR), t)
        ELSE _sf.main.typed_as_(x, t) END;
 -- The elements in the type of `t`.
@@ -447,14 +450,14 @@ CREATE OR REPLACE MACRO _sf.main.map_cat_(x, y) AS
     list_filter(_sf.main.entries_(to_json(x)),
       lambda e: NOT list_contains(json_keys(to_json(y)), e.k)),
     _sf.main.entries_(to_json(y)))) END;
--- A row as an object: names are in capitals, as Snowflake folds them.
+-- A row as an object: names are in capitals, as Snowflake folds them. Each column is made a VARIANT
+-- while its type is known, and a NULL stays apart from a JSON null.
 CREATE OR REPLACE MACRO _sf.main.row_entries_(r) AS
-  CASE WHEN contains(typeof(r), 'TIMESTAMP') OR contains(typeof(r), 'BLOB')
-       THEN error('OBJECT_CONSTRUCT(*) of timestamps and binaries is not supported')
-       ELSE list_transform(_sf.main.entries_(CASE WHEN contains(typeof(r), 'JSONB')
-         THEN row_to_json_(typeof(r), to_json(r)) ELSE to_json(r) END), lambda e: {
-         'k': CASE WHEN e.k = lower(e.k) THEN upper(e.k) ELSE e.k END, 'v': e.v}) END;
+  list_transform(map_entries(CAST(
+    (SELECT struct_pack(*COLUMNS(*)) FROM (SELECT _sf.main.variant_of_(COLUMNS(*)) FROM (SELECT unnest(r))))
+    AS MAP(VARCHAR, JSON))), lambda e: {
+      'k': CASE WHEN e.key = lower(e.key) THEN upper(e.key) ELSE e.key END, 'v': e.value});
 CREATE OR REPLACE MACRO _sf.main.object_of_row_with_nulls_(r) AS
-  _sf.main.object_of_(_sf.main.row_entries_(r));
+  _sf.main.object_with_nulls_(_sf.main.row_entries_(r));
 CREATE OR REPLACE MACRO _sf.main.object_of_row_(r) AS
-  _sf.main.object_of_(list_filter(_sf.main.row_entries_(r), lambda e: json_type(e.v) <> 'NULL'));
+  _sf.main.object_of_(_sf.main.row_entries_(r));
