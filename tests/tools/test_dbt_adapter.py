@@ -31,10 +31,15 @@ def test_dbt_s_own_suite_passes(server: Any, tmp_path: Path) -> None:
         "PGOPTIONS": "-c hatidata.dialect=postgres",
         **{f"DBT_TEST_USER_{number}": user for number, user in enumerate(_USERS, start=1)},
     }
-    shutil.copytree(_SUITE, tmp_path / "suite")  # away from the conftest files here
+    suite = (
+        tmp_path / "suite"
+    )  # away from the conftest files here, which it has one of its own beside
+    suite.mkdir()
+    shutil.copy(_SUITE / "suite.py", suite)
+    shutil.copy(_SUITE / "profile.py", suite / "conftest.py")
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path),
-         "-c", os.devnull, "--tb=short", str(tmp_path / "suite" / "suite.py")],
+         "-c", os.devnull, "--tb=short", str(suite / "suite.py")],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

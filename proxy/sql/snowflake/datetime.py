@@ -156,6 +156,9 @@ def _add_months(arguments: list[exp.Expr]) -> exp.Expr:
 def _datediff(arguments: list[exp.Expr]) -> exp.Expr:
     part, start, end = arguments
     unit = unit_of(part)
+    if unit == "nanosecond" and (is_finer(start) or is_finer(end)):
+        since, until = (part_of("epoch_nanosecond", at) for at in (start, end))
+        return cast(exp.Paren(this=exp.Sub(this=until, expression=since)), _D.BIGINT)
     start, end = _clock(start, end) or moment(start), _clock(end, start) or moment(end)
     if unit in ("week", "weekiso"):
         start, end = (weeks.first_day(at, iso=unit == "weekiso") for at in (start, end))
