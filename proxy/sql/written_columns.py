@@ -101,6 +101,17 @@ def rounding(sql: str, columns_of: Callable[[Path], object]) -> str:
     return write_duckdb(tree) if tree is not None and changed else sql
 
 
+def query_around(
+    query: exp.Expr, width: int, value_of: Callable[[int, exp.Column], exp.Expr]
+) -> exp.Select:
+    """A query over a query of so many columns. value_of: what stands for one, by its number."""
+    places = [exp.to_identifier(f"c{number}", quoted=True) for number in range(width)]
+    values = [value_of(n, exp.Column(this=place.copy())) for n, place in enumerate(places)]
+    alias = exp.TableAlias(this=exp.to_identifier("written", quoted=True), columns=places)
+    source = exp.From(this=exp.Subquery(this=query, alias=alias))
+    return exp.Select(expressions=values, from_=source)
+
+
 class _Writing:
     def __init__(self, names: list[str], declared: Mapping[str, Declaration], checks: bool) -> None:
         self._names = names
@@ -117,7 +128,7 @@ class _Writing:
         if isinstance(rows, exp.Values):
             self._rows(tree, rows, into, given)
         elif isinstance(rows, exp.Query) and not tree.args.get("by_name"):
-            width = None if named else width if width is not None else _width(rows)
+            width = None if named else width if width is not None else width_of(rows)
             self._query(tree, rows, into if width is None else into[:width], given)
         elif tree.args.get("default"):
             self._defaults_only(tree)
@@ -150,16 +161,8 @@ class _Writing:
         left = self._left_out(into)
         if not left and not any(self._rounds(name) for name in into):
             return
-        places = [exp.to_identifier(f"c{number}", quoted=True) for number in range(len(into))]
-        values: list[exp.Expr] = []
-        for name, place in zip(into, places, strict=True):
-            value = exp.Column(this=place.copy())
-            values.append(self._value(name, value) or value)
-        alias = exp.TableAlias(this=exp.to_identifier("written", quoted=True), columns=places)
-        inner = exp.Subquery(this=rows, alias=alias)
-        made = exp.Select(
-            expressions=[*values, *(value for _, value in left)], from_=exp.From(this=inner)
-        )
+        made = query_around(rows, len(into), lambda n, c: self._value(into[n], c) or c)
+        made.set("expressions", [*made.expressions, *(value for _, value in left)])
         tree.set("expression", made)
         self.changed = True
         self._name(tree, into, left)
@@ -322,7 +325,7 @@ def _fraction(text: str) -> int:
     return len(rest) - len(rest.lstrip("0123456789")) if point else 0
 
 
-def _width(query: exp.Query) -> int | None:
+def width_of(query: exp.Query) -> int | None:
     """How many columns a query has; None where its text does not show it."""
     while isinstance(query, (exp.SetOperation, exp.Subquery)):
         query = query.this

@@ -135,6 +135,13 @@ def test_it_has_its_rows(
 
 
 _SCRIPTS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    (
+        """create or replace table raw (j variant); insert into raw select parse_json('{"s":"c"}');"""
+        " create or replace table kept (s varchar, d varchar, b varchar) as"
+        " select distinct j:s, '2024-01-02 03:04:05'::timestamp, to_binary('ff') from raw union all"
+        " select j, '2024-01-02'::date, null from raw; select * from kept order by s desc",
+        [('{"s":"c"}', "2024-01-02 00:00:00.000", None), ("c", "2024-01-02 03:04:05.000", "FF")],
+    ),
     # A text beside a moment that has a zone.
     (
         "create or replace table moments (s varchar, at timestamp_ltz, ntz timestamp_ntz);"

@@ -26,7 +26,7 @@ from proxy.sql.reading import write_duckdb
 from proxy.sql.snowflake.coercions import Coercions
 from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.types import cast_to
-from proxy.sql.written_columns import is_default
+from proxy.sql.written_columns import is_default, query_around
 
 _D = exp.DType
 _CASTS = {
@@ -146,17 +146,7 @@ def _text_of(document: exp.Expr) -> exp.Expr:
 
 def _with_texts(query: exp.Query, width: int, places: Collection[int]) -> exp.Select:
     """A query over the query, whose VARIANTs at these places are texts."""
-    names = [f"c{place}" for place in range(width)]
-    alias = exp.TableAlias(
-        this=exp.to_identifier("_given"), columns=[exp.to_identifier(name) for name in names]
-    )
-    columns = [exp.column(name, table="_given") for name in names]
-    return exp.Select(
-        expressions=[
-            _text_of(column) if place in places else column for place, column in enumerate(columns)
-        ],
-        from_=exp.From(this=exp.Subquery(this=query.copy(), alias=alias)),
-    )
+    return query_around(query.copy(), width, lambda n, c: _text_of(c) if n in places else c)
 
 
 def is_common(text: str, kind: str) -> bool:

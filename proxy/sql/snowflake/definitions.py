@@ -8,7 +8,6 @@ are kept in a check that is always true, where SHOW IMPORTED KEYS finds them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -18,9 +17,9 @@ from proxy.sql.constraint_names import rules_of
 from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, taken
 from proxy.sql.quoting import quoted
 from proxy.sql.snowflake.recorded_keys import only_record
-from proxy.sql.snowflake.registry import text, unsupported
-from proxy.sql.snowflake.semistructured import as_text, is_variant
+from proxy.sql.snowflake.registry import sf, text, unsupported
 from proxy.sql.statement import Copies
+from proxy.sql.written_columns import query_around, width_of
 
 FOREIGN_KEY = "foreign key"
 """The key under which a foreign key's check keeps its name, in JSON."""
@@ -131,29 +130,15 @@ def _insert_after(tree: exp.Create, schema: exp.Schema, table: exp.Expr, divided
     tree.set("expression", None)
     typed = [column for column in schema.expressions if _is_typed(column)]
     names = [column.this.copy() for column in typed]
-    if isinstance(query, exp.Select):
-        _write_texts(query, typed)
+    texts = {n for n, one in enumerate(typed) if one.args["kind"].this in exp.DataType.TEXT_TYPES}
+    if texts and width_of(query) in (len(typed), None):
+        # A VARIANT's text is without quotes, a BINARY's its digits: DuckDB writes other ones.
+        query = query_around(
+            query, len(typed), lambda n, c: sf("to_varchar_", c) if n in texts else c
+        )
     into = exp.Schema(this=table.copy(), expressions=names)
     divided.then.insert(0, exp.Insert(this=into, expression=query))
     divided.tag = "CREATE TABLE"
-
-
-def _write_texts(query: exp.Select, columns: Sequence[exp.Expr]) -> None:
-    """VARIANTs for VARCHAR columns are their texts, without quotes."""
-    projections = query.expressions
-    if any(query.args.get(one) for one in _READING_OUTPUTS) or len(projections) != len(columns):
-        return
-    if any(one.is_star for one in projections):
-        return
-    for column, projection in zip(columns, projections, strict=True):
-        value = projection.unalias()
-        if column.args["kind"].this in exp.DataType.TEXT_TYPES and is_variant(value):
-            named = exp.Alias(this=value.copy(), alias=exp.to_identifier(projection.alias_or_name))
-            named.set("this", as_text(named.this))
-            projection.replace(named)
-
-
-_READING_OUTPUTS = ("distinct", "group", "having", "order", "qualify", "windows")
 
 
 def _columns(schema: exp.Schema, table: exp.Expr, temporary: bool, divided: Divided) -> None:

@@ -129,7 +129,7 @@ def _rights(words: Words, verb: str) -> Decided | None:
             what = f"{verb} {spelled[on + ahead - 1]} {word} ROLE"
             hint = "GRANT it to a role: TO ROLE r."
             return Decided(verb, refused=SqlError("0A000", f"{what} is not supported", hint=hint))
-    if spelled[1:on] == ["OWNERSHIP"] and after[:1] in (["ROLE"], ["ALL"], ["USER"], ["DATABASE"]):
+    if spelled[1:on] == ["OWNERSHIP"] and after[:1] in (["ROLE"], ["USER"], ["DATABASE"]):
         hint = "GRANT OWNERSHIP ON {TABLE | VIEW | SCHEMA | SEQUENCE} name TO ROLE r."
         what = f"{verb} OWNERSHIP ON {after[0]}"
         return Decided(verb, refused=SqlError("0A000", f"{what} is not supported", hint=hint))
