@@ -26,7 +26,7 @@ from proxy.relaying import relay_query, relayed_text
 from proxy.set_sequences import set_all
 from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
-from proxy.sql.statement import Route, Statement
+from proxy.sql.statement import MakesView, Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire.rows import RowEncoder
@@ -163,8 +163,9 @@ class SimpleQuery:
             else:
                 running, encoder, piece = await session.on_duck(self._start_duck, plan)
         except EngineError as error:
-            # What a definition is made of is read from the catalog anew, in its own words.
-            if plan.copies is None and (again := await put_otherwise(session, plan, error)):
+            # What else a definition is made of is read from the catalog anew, in its own words.
+            reworded = plan.copies is None or isinstance(plan.copies, MakesView)
+            if reworded and (again := await put_otherwise(session, plan, error)):
                 await self._in_duck(again)
                 return
             if (again := await called_first(session, plan, error)) is not None:
