@@ -75,7 +75,7 @@ def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
     """Blocks. Runs what comes after the first part of a definition of several; gives what was run."""
     if not plan.then:
         return []
-    schema = duck.run("SELECT current_schema()")[0][0].replace('"', '""')
+    schema = duck.current_schema().replace('"', '""')
     word = secrets.token_hex(4)
     rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
     rest = _freely_numbered(duck, rest)
@@ -114,14 +114,13 @@ async def copied(session: Session, plan: Statement) -> Statement:
 
     Raises SqlError 0A000 for a table that would be made of itself.
     """
-    if (mirror := session.services.mirror) is not None and mirror.materialized:
-        await check_target(session, plan)
+    await check_target(session, plan)
     if plan.copies is None:
         return plan
-    if isinstance(plan.copies, Rebuilds) and session.transaction.has_changed_rows(
-        plan.copies.table[-1]
-    ):
-        plan = replace(plan, copies=replace(plan.copies, written=True))
+    if isinstance(plan.copies, Rebuilds):
+        changed = session.transaction.has_changed_rows
+        written = await session.duck.compute(changed, plan.copies.table[-1])
+        plan = replace(plan, copies=replace(plan.copies, written=written))
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
         await session.services.claims.wait(session)

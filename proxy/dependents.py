@@ -113,10 +113,12 @@ def views_without_columns(
     duck: DuckSession, meant: Meant, new: Sequence[str]
 ) -> list[tuple[Meant, list[str]]]:
     """As `views_renamed`, of columns that are added: to Postgres `*` is what it was when a view was made."""
+    if meant.database != DATABASE:
+        return []
     look = Look(duck)
     before = look.names_of(meant)
     there = {name.lower() for name in before}
-    if meant.database != DATABASE or all(name.lower() in there for name in new):
+    if all(name.lower() in there for name in new):
         return []
     made = []
     for view, _ in look.readers(meant):

@@ -38,7 +38,11 @@ def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
     """
     own = None
     if not plan.temporary:
-        own = plan.view[-2] if len(plan.view) > 1 else duck.run("SELECT current_schema()")[0][0]
+        ((path,),) = duck.run("SELECT current_schemas(false)")
+        searched = [*path, "main"]  # where every search ends
+        own = plan.view[-2] if len(plan.view) > 1 else searched[0]
+        if set(searched) == {own}:
+            return None
 
     def schema_of(name: str) -> str | None:
         meant = duck.means((name,))

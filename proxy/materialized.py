@@ -54,10 +54,16 @@ async def check_target(session: Session, plan: Statement) -> None:
     path = plan.action.table if copies else _written_to(plan)
     if not path:
         return
-    meant = await session.on_duck(session.duck.means, path)
-    if meant is not None and await session.on_duck(is_materialized, session.duck, meant):
+    meant, materialized = await session.on_duck(_found, session.duck, path)
+    if meant is not None and materialized:
         what = "copy to" if copies else "change"
         raise SqlError("42809", f'cannot {what} materialized view "{meant.name}"')
+
+
+def _found(duck: DuckSession, name: act.Name) -> tuple[Meant | None, bool]:
+    """Blocks. What a name means, and whether that is a materialized view."""
+    meant = duck.means(name)
+    return meant, meant is not None and is_materialized(duck, meant)
 
 
 def _written_to(plan: Statement) -> act.Name:
@@ -112,7 +118,9 @@ class MaterializedViews:
     async def _create(self, action: act.CreateMaterialized) -> Outcome:
         session, name = self._session, action.name
         # Without a schema's name, it is only in the way where it would be made.
-        place = name if len(name) > 1 else (await self._schema(), *name)
+        place = name
+        if len(name) == 1:
+            place = (await session.on_duck(session.duck.current_schema), *name)
         if await session.on_duck(session.duck.means, place) is not None:
             if not action.if_not_exists:
                 raise SqlError("42P07", f'relation "{name[-1]}" already exists')
@@ -123,12 +131,6 @@ class MaterializedViews:
         await self._run(f"CREATE VIEW {query} {action.columns} AS {action.query}")
         rows = await self._run(f"CREATE TABLE {quoted(*place)} AS SELECT * FROM {query}")
         return Outcome(f"SELECT {rows}")
-
-    async def _schema(self) -> str:
-        """The schema that what has no other is made in."""
-        session = self._session
-        ((schema,),) = await session.on_duck(session.duck.run, "SELECT current_schema()")
-        return schema
 
     async def _refresh(self, action: act.RefreshMaterialized) -> Outcome:
         session = self._session
@@ -194,12 +196,12 @@ class MaterializedViews:
     async def _meant(self, name: act.Name, *, if_exists: bool = False) -> Meant | None:
         """The materialized view of a name. Raises SqlError 42P01, 42809; None if it may be missing."""
         session = self._session
-        meant = await session.on_duck(session.duck.means, name)
+        meant, materialized = await session.on_duck(_found, session.duck, name)
         if meant is None:
             if if_exists:
                 return None
             raise SqlError("42P01", f'materialized view "{name[-1]}" does not exist')
-        if await session.on_duck(is_materialized, session.duck, meant):
+        if materialized:
             return meant
         message = f'"{meant.name}" is not a materialized view'
         hint = f"Use DROP {_KINDS[meant.kind]} to remove a {_KINDS[meant.kind].lower()}."

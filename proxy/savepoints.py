@@ -21,59 +21,24 @@ from sqlglot.tokens import Token, TokenType
 from proxy.engines.duck import DuckSession
 from proxy.engines.duckdb_c import DuckFailure
 from proxy.errors import SqlError
+from proxy.sql.control_plane import name_set
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import macro_scripts
+from proxy.sql.spelled_aliases import VOLATILE
 
 _MOST_WRITES = 1000
 _MOST_CHARACTERS = 4 << 20
 
 # Names whose value changes from one execution to the next. A write that spells one of them, or that
 # touches a table with such a DEFAULT, is not repeated.
-_VOLATILE = frozenset(
-    [
-        "random",
-        "uuid",
-        "uuidv4",
-        "uuidv7",
-        "gen_random_uuid",
-        "nextval",
-        "currval",
-        "lastval",
-        "setseed",
-        "now",
-        "today",
-        "get_current_time",
-        "get_current_timestamp",
-        "current_timestamp",
-        "current_time",
-        "current_date",
-        "localtime",
-        "localtimestamp",
-        "transaction_timestamp",
-        "statement_timestamp",
-        "clock_timestamp",
-        "txid_current",
-        "current_localtimestamp",
-        "current_localtime",
-        "randstr",
-        "uniform",
-        "normal",
-        "zipf",
-        "seq1",
-        "seq2",
-        "seq4",
-        "seq8",
-        "uuid_string",
-        "read_csv",
-        "read_parquet",
-        "read_json",
-        "reservoir",
-        "bernoulli",
-        "system",
-        "sample",
-        "tablesample",
-        "using_sample",
-    ]
+_VOLATILE = VOLATILE | name_set(
+    """
+    now today get_current_time get_current_timestamp current_timestamp current_time current_date
+    localtime localtimestamp transaction_timestamp statement_timestamp clock_timestamp
+    txid_current current_localtimestamp current_localtime randstr uniform normal zipf seq1 seq2
+    seq4 seq8 uuid_string read_csv read_parquet read_json reservoir bernoulli system sample
+    tablesample using_sample
+    """
 )
 
 
@@ -87,7 +52,9 @@ class Write:
 
 
 def may_change_rows(log: WriteLog, table: str) -> bool:
-    """Whether a write that changes rows, or takes them away, names the table; yes where it is not known."""
+    """Blocks. Whether a write that changes rows, or takes them away, names the table; yes where it is not
+    known.
+    """
     if log.refusal is not None:
         return True
     for write in log.writes:

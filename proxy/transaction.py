@@ -224,7 +224,7 @@ class Transaction:
             self._log.add(sql, values, rows)
 
     def has_changed_rows(self, table: str) -> bool:
-        """Whether the block may have updated or deleted rows of a table of this name."""
+        """Blocks. Whether the block may have updated or deleted rows of a table of this name."""
         return self.block is not Block.NONE and savepoints.may_change_rows(self._log, table)
 
     def wrote_once(self, what: str) -> None:

@@ -463,19 +463,9 @@ class DuckSession(DuckNames):
         if self.drawn is None:
             self.drawn = Drawn()
         if self._tells is _Told.NOT:
-            inside = self._watch.in_block
-            self._detach()
-            if not inside:
-                self._connection.transact("BEGIN TRANSACTION")
-            try:
+            with self._in_transaction(keeps=True):
                 self._connection.run_script(self.drawn.macros())
-            except duckdb_c.DuckFailure:
-                if not inside:
-                    self._connection.transact("ROLLBACK")
-                raise
-            if not inside:
-                self._connection.transact("COMMIT")
-            self._tells = _Told.IN_BLOCK if inside else _Told.FOR_EVER
+            self._tells = _Told.IN_BLOCK if self._watch.in_block else _Told.FOR_EVER
         return self.drawn
 
     def set_variable(self, name: str, literal: str, *, moves: bool = False) -> None:

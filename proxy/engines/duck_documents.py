@@ -26,7 +26,7 @@ from typing import Any
 
 from proxy.engines import document_edits as edits
 from proxy.engines import documents
-from proxy.engines.duck_functions import as_told, register_at, text_at
+from proxy.engines.duck_functions import register_at, scalar, text_at
 from proxy.engines.duck_jsonb import NAME, put_null
 from proxy.engines.duckdb_api import Api, address_of, api, ptr
 from proxy.engines.duckdb_c import Connection
@@ -36,7 +36,6 @@ try:
 except ImportError:  # no compiler was there
     compiled = None
 
-_scalar = c.CFUNCTYPE(None, ptr, ptr, ptr)
 _api = Api(
     {
         "vector_assign_string_element_len": (None, (ptr, c.c_uint64, c.c_char_p, c.c_uint64)),
@@ -89,16 +88,13 @@ def _lists(vector: int) -> _Read:
 def _called(reads: tuple[Callable[[int], _Read], ...], body: Callable[..., Any]) -> Any:
     """A function of DuckDB's that gives what `body` makes of a row's values; NULL of a NULL."""
 
-    @_scalar
-    def call(info: int, chunk: int, output: int) -> None:
-        try:
-            columns = [read(api.data_chunk_get_vector(chunk, i)) for i, read in enumerate(reads)]
-            for row in range(api.data_chunk_get_size(chunk)):
-                given = [column(row) for column in columns]
-                made = None if None in given else body(*given)
-                _put(output, row, made)
-        except Exception as error:
-            api.scalar_function_set_error(info, as_told(error).encode())
+    @scalar
+    def call(chunk: int, output: int) -> None:
+        columns = [read(api.data_chunk_get_vector(chunk, i)) for i, read in enumerate(reads)]
+        for row in range(api.data_chunk_get_size(chunk)):
+            given = [column(row) for column in columns]
+            made = None if None in given else body(*given)
+            _put(output, row, made)
 
     return call
 
@@ -116,26 +112,23 @@ def _put(output: int, row: int, made: object) -> None:
 def _listed(shown: Callable[[str], str | None]) -> Any:
     """The elements of documents, as lists."""
 
-    @_scalar
-    def call(info: int, chunk: int, output: int) -> None:
-        try:
-            given = _texts(api.data_chunk_get_vector(chunk, 0))
-            entries, found = api.vector_get_data(output), []
-            for row in range(api.data_chunk_get_size(chunk)):
-                document = given(row)
-                several = [] if document is None else documents.elements(document)
-                entry = (c.c_uint64 * 2).from_address(entries + 16 * row)
-                entry[0], entry[1] = len(found), len(several)
-                found += map(shown, several)
-                if document is None:
-                    _put(output, row, None)
-            _api.list_vector_reserve(output, len(found))
-            _api.list_vector_set_size(output, len(found))
-            child = _api.list_vector_get_child(output)
-            for row, one in enumerate(found):
-                _put(child, row, one)
-        except Exception as error:
-            api.scalar_function_set_error(info, as_told(error).encode())
+    @scalar
+    def call(chunk: int, output: int) -> None:
+        given = _texts(api.data_chunk_get_vector(chunk, 0))
+        entries, found = api.vector_get_data(output), []
+        for row in range(api.data_chunk_get_size(chunk)):
+            document = given(row)
+            several = [] if document is None else documents.elements(document)
+            entry = (c.c_uint64 * 2).from_address(entries + 16 * row)
+            entry[0], entry[1] = len(found), len(several)
+            found += map(shown, several)
+            if document is None:
+                _put(output, row, None)
+        _api.list_vector_reserve(output, len(found))
+        _api.list_vector_set_size(output, len(found))
+        child = _api.list_vector_get_child(output)
+        for row, one in enumerate(found):
+            _put(child, row, one)
 
     return call
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes as c
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -114,6 +115,22 @@ def string_place(strings: int, row: int) -> tuple[int, int]:
 def text_at(strings: int, row: int) -> str:
     """A string of a vector."""
     return c.string_at(*string_place(strings, row)).decode()
+
+
+_Body = Callable[[int, int], None]
+"""Takes a `duckdb_data_chunk` of arguments and the `duckdb_vector` of what it gives."""
+
+
+def scalar(body: _Body) -> Any:
+    """`body` as DuckDB calls it: what it raises is the statement's error. To be kept alive."""
+
+    def call(info: int, chunk: int, output: int) -> None:
+        try:
+            body(chunk, output)
+        except Exception as error:
+            api.scalar_function_set_error(info, as_told(error).encode())
+
+    return _CALL(call)
 
 
 class Functions:

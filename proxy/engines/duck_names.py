@@ -196,6 +196,10 @@ class DuckNames:
             found = referring(told, schema, name)
         return found
 
+    def current_schema(self) -> str:
+        """Blocks. The schema that what has no other is made in."""
+        return str(self.run("SELECT current_schema()")[0][0])
+
     @property
     def in_block(self) -> bool:
         """Whether a transaction is open."""
@@ -233,17 +237,19 @@ class DuckNames:
             return None
 
     @contextmanager
-    def _in_transaction(self) -> Iterator[None]:
-        """The session's, or one for as long as something is looked at."""
-        inside = self._watch.in_block
+    def _in_transaction(self, *, keeps: bool = False) -> Iterator[None]:
+        """The session's, or one for as long as something is looked at. keeps: or done, of ours alone."""
         self._detach()
-        if not inside:
-            self._connection.transact("BEGIN TRANSACTION")
+        if self._watch.in_block:
+            yield
+            return
+        self._connection.transact("BEGIN TRANSACTION")
+        end = "ROLLBACK"
         try:
             yield
+            end = "COMMIT" if keeps else end
         finally:
-            if not inside:
-                self._connection.transact("ROLLBACK")
+            self._connection.transact(end)
 
     def has(self, kind: str, name: tuple[str, ...]) -> bool:
         """Blocks. Whether there is a table, view, schema... of this name, `public` being `main`."""

@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 from sqlglot.tokens import TokenType
 
-from proxy.engines.duck_functions import as_told, register_at, text_at
+from proxy.engines.duck_functions import register_at, scalar, text_at
 from proxy.engines.duckdb_api import Api, api, ptr
 from proxy.engines.duckdb_c import Connection
 from proxy.errors import SqlError
@@ -152,7 +152,6 @@ def _names(text: str) -> list[str]:
     return ["main" if word == "public" else word.lower() for word in words]
 
 
-_scalar = c.CFUNCTYPE(None, ptr, ptr, ptr)
 _api = Api({"data_chunk_get_column_count": (c.c_uint64, (ptr,))})
 
 
@@ -166,42 +165,33 @@ def _number(data: int, row: int) -> int:
     return c.c_int64.from_address(data + 8 * row).value
 
 
-@_scalar
-def _drawn(info: int, chunk: int, output: int) -> None:
+@scalar
+def _drawn(chunk: int, output: int) -> None:
     """The numbers of a chunk as they are, the last of which the session holds."""
-    try:
-        given = api.data_chunk_get_vector(chunk, 0)
-        rows = api.data_chunk_get_size(chunk)
-        if rows and not api.vector_get_validity(given):  # nextval(NULL) is NULL
-            numbers, names, paths, sessions = _arguments(chunk)
-            session = _ALL.get(_number(sessions, 0))
-            if session is not None:
-                key = _key(text_at(names, 0), text_at(paths, 0))
-                session.draw(key, _number(numbers, 0), _number(numbers, rows - 1), rows)
-        api.vector_reference_vector(output, given)
-    except Exception as error:
-        api.scalar_function_set_error(info, as_told(error).encode())
+    given = api.data_chunk_get_vector(chunk, 0)
+    rows = api.data_chunk_get_size(chunk)
+    if rows and not api.vector_get_validity(given):  # nextval(NULL) is NULL
+        numbers, names, paths, sessions = _arguments(chunk)
+        session = _ALL.get(_number(sessions, 0))
+        if session is not None:
+            key = _key(text_at(names, 0), text_at(paths, 0))
+            session.draw(key, _number(numbers, 0), _number(numbers, rows - 1), rows)
+    api.vector_reference_vector(output, given)
 
 
-@_scalar
-def _held(info: int, chunk: int, output: int) -> None:
-    try:
-        names, paths, sessions = _arguments(chunk)
-        for row in range(api.data_chunk_get_size(chunk)):
-            session = _ALL[_number(sessions, row)]
-            _put(output, row, session.current(text_at(names, row), text_at(paths, row)))
-    except Exception as error:
-        api.scalar_function_set_error(info, as_told(error).encode())
+@scalar
+def _held(chunk: int, output: int) -> None:
+    names, paths, sessions = _arguments(chunk)
+    for row in range(api.data_chunk_get_size(chunk)):
+        session = _ALL[_number(sessions, row)]
+        _put(output, row, session.current(text_at(names, row), text_at(paths, row)))
 
 
-@_scalar
-def _last_held(info: int, chunk: int, output: int) -> None:
-    try:
-        (sessions,) = _arguments(chunk)
-        for row in range(api.data_chunk_get_size(chunk)):
-            _put(output, row, _ALL[_number(sessions, row)].last())
-    except Exception as error:
-        api.scalar_function_set_error(info, as_told(error).encode())
+@scalar
+def _last_held(chunk: int, output: int) -> None:
+    (sessions,) = _arguments(chunk)
+    for row in range(api.data_chunk_get_size(chunk)):
+        _put(output, row, _ALL[_number(sessions, row)].last())
 
 
 def _put(output: int, row: int, number: int) -> None:

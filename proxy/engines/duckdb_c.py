@@ -6,8 +6,8 @@ ours. The C API has all of it - prepare without executing, types of columns and 
 streaming chunks into Arrow, interrupt - and releases the GIL around every call that can take long.
 
 Promises: every handle is closed once, in any order of use; a call that fails raises `DuckError`, one
-that is cancelled `Interrupted`, with DuckDB's own structured error (`SET errors_as_json`); nothing here knows SQLSTATEs, sessions or
-the wire. A connection is used by one thread at a time; `interrupt` alone may come from another.
+that is cancelled `Interrupted`, with DuckDB's own structured error (`SET errors_as_json`); nothing here
+knows SQLSTATEs, sessions or the wire. A connection is used by one thread at a time; `interrupt` alone may come from another.
 """
 
 from __future__ import annotations

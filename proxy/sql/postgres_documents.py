@@ -24,6 +24,17 @@ _UNORDERED = {"jsonb": "jsonb", "json": "json", "bool": "boolean", "uuid": "uuid
 """Types without min() and max()."""
 
 
+def distinct_on(
+    values: Sequence[exp.Expr], documents: Sequence[bool], key_of: Callable[[exp.Expr], exp.Expr]
+) -> list[exp.Expr]:
+    """What rows are told apart by: of documents their keys. A literal there would name a place."""
+    return [
+        key_of(value) if document else value
+        for value, document in zip(values, documents, strict=True)
+        if document or not isinstance(value, exp.Literal)
+    ]
+
+
 class Documents(Statements):
     """Notes what compares jsonb while a statement is visited; `compare_documents` changes it.
 
@@ -176,11 +187,7 @@ class Documents(Statements):
                 for one in node.expressions
             ]
         documents = [output.kind == self.document for output in outputs]
-        on = [
-            self._key(value) if document else value
-            for value, document in zip(values, documents, strict=True)
-            if document or not isinstance(value, exp.Literal)  # which would name a place
-        ]
+        on = distinct_on(values, documents, self._key)
         self._distinguished.append((node, on))
 
     def _look_at_order(self, node: exp.Select, outputs: list[Output] | None) -> None:

@@ -26,6 +26,7 @@ _ELEMENTS: tuple[tuple[str, str, str], ...] = (
     ("DD", "%d", "%-d"),
     ("HH", "%I", "%-I"),
     ("MI", "%M", "%-M"),
+    ("SS", "%S", "%-S"),
     ("MS", "%g", "%g"),
     ("US", "%f", "%f"),
     ("IW", "%V", "%-V"),
@@ -33,7 +34,6 @@ _ELEMENTS: tuple[tuple[str, str, str], ...] = (
     ("AM", "%p", "%p"),
     ("PM", "%p", "%p"),
 )
-_SECONDS = ("SS", "%S", "%-S")  # after SSSS, which begins so
 # Names, in the one spelling that strftime gives.
 _NAMES: tuple[tuple[str, str], ...] = (
     ("FMMonth", "%B"),
@@ -141,8 +141,7 @@ def _pieces(written: exp.Expr, what: str) -> list[str | Computed]:
         start = at + 2 if short else at
         rest = source[start : start + 5].upper()
         computed = next((one for one in _COMPUTED if rest.startswith(one[0])), None)
-        known = (*_ELEMENTS, _SECONDS)
-        found = next((element for element in known if rest.startswith(element[0])), None)
+        found = next((element for element in _ELEMENTS if rest.startswith(element[0])), None)
         if found is not None and (computed is None or len(found[0]) >= len(computed[0])):
             at = start + len(found[0])
             lower = found[0] in ("AM", "PM") and not source[start:at].isupper()

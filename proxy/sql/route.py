@@ -31,7 +31,8 @@ class Facts:
     """What a tree names; names folded to lower case unless quoted.
 
     forbidden: whichever engine it is for. bound: the names of common table expressions, in lower case.
-    numbers: it names functions of sequences. numbered: whether a placeholder may be a number. sets: whether setval may be called.
+    numbers: it names functions of sequences. numbered: whether a placeholder may be a number.
+    sets: whether setval may be called.
     """
 
     catalog_types = False

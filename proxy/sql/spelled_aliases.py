@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.control_plane import name_set
 from proxy.sql.federated import OPENINGS
 from proxy.sql.reading import DUCKDB
 
@@ -23,19 +24,7 @@ _WORDINGS = (
     "referenced - but the expression has side effects",
     "referenced in a SELECT clause - but the expression has a subquery",
 )
-VOLATILE = frozenset(
-    {
-        "random",
-        "uuid",
-        "uuidv4",
-        "uuidv7",
-        "gen_random_uuid",
-        "nextval",
-        "currval",
-        "lastval",
-        "setseed",
-    }
-)
+VOLATILE = name_set("random uuid uuidv4 uuidv7 gen_random_uuid nextval currval lastval setseed")
 """Functions of DuckDB's that give something else each time that they are written."""
 
 

@@ -317,7 +317,7 @@ class Stages:
                 raise SqlError("3F000", f'schema "{action.schema}" does not exist')
             found = [k for k in found if k.schema.lower() == schema]
         elif not action.everywhere:
-            current = duck.run("SELECT current_schema()")[0][0]
+            current = duck.current_schema()
             found = [k for k in found if k.temporary or k.schema == current]
         if action.like is not None:
             pattern = _glob(action.like.lower())

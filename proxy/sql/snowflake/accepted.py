@@ -148,13 +148,13 @@ def read(words: Words) -> Accepted | None:
         ahead = 1
         while words.word_at(ahead) in _MODIFIERS:
             ahead += 1
+        if words.word_at(ahead) == "SNOWFLAKE" and words.word_at(ahead + 1) == ".":
+            return _of_class(verb, ahead, words)
         kind = _kind_at(words, ahead)
         if kind in TAKEN and verb == "CREATE" and len(words.tokens) <= ahead + kind.count(" ") + 1:
             return None
     else:
         return None
-    if verb in _VERBS and words.word_at(ahead) == "SNOWFLAKE" and words.word_at(ahead + 1) == ".":
-        return _of_class(verb, ahead, words)
     what = f"{verb} {kind}" if verb != "COMMENT" else f"COMMENT ON {kind}"
     if kind in TAKEN:
         return Accepted(what, notice=TAKEN[kind])
@@ -298,9 +298,6 @@ def _of_materialized_view(words: Words) -> Accepted | None:
 
 
 _TUNING = (("SEARCH", "OPTIMIZATION"), ("SUSPEND", "RECLUSTER"), ("RESUME", "RECLUSTER"))
-
-
-_NO_USERS = "users are not kept: whoever connects is one"
 
 
 def _without_effect(words: Words, kind: str) -> Accepted | None:

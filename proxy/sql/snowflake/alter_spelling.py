@@ -23,11 +23,11 @@ def one_by_one(tokens: list[Token]) -> list[Token]:
     at = _behind_name(tokens)
     if at is None:
         return tokens
-    if _word(tokens, at) == "DROP":
+    if word_at(tokens, at) == "DROP":
         return [*tokens[:at], *_dropped(tokens[at:])]
-    if _word(tokens, at) == "ADD":
+    if word_at(tokens, at) == "ADD":
         return [*tokens[:at], *_added(tokens[at:])]
-    if _word(tokens, at) not in _VERBS or _word(tokens, at + 1) in _NO_COLUMNS:
+    if word_at(tokens, at) not in _VERBS or word_at(tokens, at + 1) in _NO_COLUMNS:
         return tokens
     verb, rest = tokens[at], tokens[at + 1 :]
     if (
@@ -36,21 +36,21 @@ def one_by_one(tokens: list[Token]) -> list[Token]:
         and rest[-1].token_type == TokenType.R_PAREN
     ):
         rest = rest[1:-1]
-    if any(_word(rest, i) in _POLICIES for i in range(len(rest))):
+    if any(word_at(rest, i) in _POLICIES for i in range(len(rest))):
         for item in _items(rest):
             for place in range(1, min(4, len(item))):
                 _check(item[place:])
     bracketed = len(rest) < len(tokens) - at - 1
     items = _items(rest)
-    if any(_word(item, 0) in _OTHERS for item in items):
+    if any(word_at(item, 0) in _OTHERS for item in items):
         return tokens
     if not bracketed and all(_is_read(item, first=item is items[0]) for item in items):
         return tokens
     made: list[Token] = []
     for item in items:
-        if _word(item, 0) in _VERBS and _is_verb(item):
+        if word_at(item, 0) in _VERBS and _is_verb(item):
             item = item[1:]
-        if _word(item, 0) == "COLUMN" and len(item) > 2:
+        if word_at(item, 0) == "COLUMN" and len(item) > 2:
             item = item[1:]
         if len(item) < 2:
             return tokens
@@ -77,10 +77,10 @@ _NO_COLUMNS = frozenset(
 def _dropped(tokens: list[Token]) -> list[Token]:
     """`DROP [COLUMN] [IF EXISTS] a, [IF EXISTS] b` with a DROP COLUMN for each of them."""
     verb = tokens[0]
-    rest = tokens[2:] if _word(tokens, 1) == "COLUMN" and len(tokens) > 2 else tokens[1:]
+    rest = tokens[2:] if word_at(tokens, 1) == "COLUMN" and len(tokens) > 2 else tokens[1:]
     items = _items(rest)
     bare = [item[2:] if _is_lax(item) else item for item in items]
-    if _word(rest, 0) in _NO_COLUMNS or any(len(item) != 1 for item in bare):
+    if word_at(rest, 0) in _NO_COLUMNS or any(len(item) != 1 for item in bare):
         return tokens
     lax = _is_lax(items[0])
     made: list[Token] = []
@@ -95,12 +95,12 @@ def _dropped(tokens: list[Token]) -> list[Token]:
 
 
 def _is_lax(item: list[Token]) -> bool:
-    return len(item) > 2 and _word(item, 0) == "IF" and _word(item, 1) == "EXISTS"
+    return len(item) > 2 and word_at(item, 0) == "IF" and word_at(item, 1) == "EXISTS"
 
 
 def _added(tokens: list[Token]) -> list[Token]:
     """`ADD [COLUMN] (a INT, b INT)` without its brackets."""
-    at = 2 if _word(tokens, 1) == "COLUMN" else 1
+    at = 2 if word_at(tokens, 1) == "COLUMN" else 1
     rest = tokens[at:]
     if (
         rest
@@ -113,17 +113,17 @@ def _added(tokens: list[Token]) -> list[Token]:
 
 def _is_read(item: list[Token], *, first: bool) -> bool:
     """Whether sqlglot reads a change: it has its own verb, and says what it does."""
-    if _word(item, -2) == "UNSET":
+    if word_at(item, -2) == "UNSET":
         return False
-    verbless = not first and _word(item, 0) not in _VERBS
-    return not verbless and not (_word(item, -1) == "NULL" and _word(item, -3) not in _ACTIONS)
+    verbless = not first and word_at(item, 0) not in _VERBS
+    return not verbless and not (word_at(item, -1) == "NULL" and word_at(item, -3) not in _ACTIONS)
 
 
 def _behind_name(tokens: list[Token]) -> int | None:
     """Where the changes begin: behind `ALTER {TABLE | VIEW} [IF EXISTS] name`."""
-    if _word(tokens, 1) not in ("TABLE", "VIEW"):
+    if word_at(tokens, 1) not in ("TABLE", "VIEW"):
         return None
-    at = 4 if _word(tokens, 2) == "IF" else 2
+    at = 4 if word_at(tokens, 2) == "IF" else 2
     while at + 1 < len(tokens) and tokens[at + 1].token_type == TokenType.DOT:
         at += 2
     return at + 1 if at + 2 < len(tokens) else None
@@ -131,7 +131,7 @@ def _behind_name(tokens: list[Token]) -> int | None:
 
 def _is_verb(item: list[Token]) -> bool:
     """Whether an item begins with its own verb, which is no column's name."""
-    return _word(item, 1) not in _ACTIONS or len(item) > 3
+    return word_at(item, 1) not in _ACTIONS or len(item) > 3
 
 
 def _items(tokens: list[Token]) -> list[list[Token]]:
@@ -150,20 +150,20 @@ def _items(tokens: list[Token]) -> list[list[Token]]:
 def _changes(change: list[Token]) -> list[list[Token]]:
     """`NOT NULL`, `NUMBER NOT NULL` and `NUMBER` as changes that say what they do."""
     set_ = _at(change[0], TokenType.SET, "SET")
-    if _word(change, 0) == "UNSET" and _word(change, 1) == "COMMENT":
+    if word_at(change, 0) == "UNSET" and word_at(change, 1) == "COMMENT":
         return [[change[1], _at(change[1], TokenType.STRING, "")]]
-    if _word(change, 0) == "NOT":
+    if word_at(change, 0) == "NOT":
         return [[set_, *change]]
-    if _word(change, 0) in _ACTIONS:
+    if word_at(change, 0) in _ACTIONS:
         return [change]
     type_ = _at(change[0], TokenType.VAR, "TYPE")
-    if _word(change, -2) != "NOT":
+    if word_at(change, -2) != "NOT":
         return [[type_, *change]]
     return [[type_, *change[:-2]], [set_, *change[-2:]]]
 
 
 def _check(change: list[Token]) -> None:
-    verb, what = _word(change, 0), _word(change, 1)
+    verb, what = word_at(change, 0), word_at(change, 1)
     if verb in ("SET", "UNSET") and what in _POLICIES:
         kind = what if what == "TAG" else f"{what} POLICY"
         raise SqlError(
@@ -174,7 +174,8 @@ def _check(change: list[Token]) -> None:
         )
 
 
-def _word(tokens: list[Token], at: int) -> str:
+def word_at(tokens: list[Token], at: int) -> str:
+    """A word in upper case, which may be of two words; '' for a name in quotes, a text, and nothing."""
     token = tokens[at] if -len(tokens) <= at < len(tokens) else None
     if token is None or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
         return ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.snowflake.alter_spelling import word_at
 
 _PROPERTIES: dict[str, tuple[str, ...]] = {
     "ENFORCED": (),
@@ -43,7 +44,7 @@ def without_properties(tokens: list[Token], said: str) -> list[Token]:
     items = tokens[0].token_type == TokenType.CREATE  # in brackets, the depth at which they stand
     of_key = of_check = False
     while at < len(tokens):
-        token, word = tokens[at], _word(tokens, at)
+        token, word = tokens[at], word_at(tokens, at)
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0 and token.token_type == TokenType.ALIAS:
             return kept + tokens[at:]  # a query
@@ -56,7 +57,7 @@ def without_properties(tokens: list[Token], said: str) -> list[Token]:
             hint = "Leave the CHECK out."
             message = "CHECK ... NOT ENFORCED is not supported"
             raise SqlError("0A000", message, hint=hint, position=token.start + 1)
-        if word == "FOREIGN KEY" and _word(tokens, at + 1) == "REFERENCES":
+        if word == "FOREIGN KEY" and word_at(tokens, at + 1) == "REFERENCES":
             length = 1
         if not length:
             kept.append(token)
@@ -67,17 +68,10 @@ def without_properties(tokens: list[Token], said: str) -> list[Token]:
 def _property(tokens: list[Token], at: int) -> int:
     """How many tokens of a property begin here; 0 for none."""
     negated = tokens[at].token_type == TokenType.NOT
-    word = _word(tokens, at + negated)
+    word = word_at(tokens, at + negated)
     following = _PROPERTIES.get(word)
     if following is None or (negated and word not in _NEGATED):
         return 0
     if not following:
         return 1 + negated
-    return 2 if _word(tokens, at + 1) in following else 0
-
-
-def _word(tokens: list[Token], at: int) -> str:
-    token = tokens[at] if 0 <= at < len(tokens) else None
-    if token is None or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
-        return ""
-    return " ".join(token.text.upper().split())
+    return 2 if word_at(tokens, at + 1) in following else 0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from sqlglot import exp
 
 from proxy.sql.inference.expressions import bare
+from proxy.sql.postgres_documents import distinct_on
 from proxy.sql.postgres_values import holds_aggregate
 from proxy.sql.snowflake.registry import cast, duck, sf, text
 
@@ -152,11 +153,7 @@ def make_distinct(select: exp.Select, names: Sequence[str], variants: Sequence[b
         values: list[exp.Expr] = [exp.column(name, quoted=True) for name in names]
     else:
         values = [value_of(projection).copy() for projection in select.expressions]
-    on = [
-        key_of(value) if variant else value
-        for value, variant in zip(values, variants, strict=True)
-        if variant or not isinstance(value, exp.Literal)  # which would name a place
-    ]
+    on = distinct_on(values, variants, key_of)
     select.set("distinct", exp.Distinct(on=exp.Tuple(expressions=on)))
 
 
