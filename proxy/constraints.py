@@ -19,28 +19,27 @@ from sqlglot import exp
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_names import DATABASE, Meant
+from proxy.engines.duck_texts import plain_name
 from proxy.engines.duckdb_c import DuckError
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.constraint_names import given_names, given_rules
+from proxy.sql.indexing import partial_index
 from proxy.sql.postgres_references import ACTIONS
-from proxy.sql.quoting import literal
+from proxy.table_parts import indexes_of
 
 if TYPE_CHECKING:
     from proxy.session import Session
     from proxy.sql.statement import Statement
 
-_INDEXES = """
-    SELECT index_name, expressions FROM duckdb_indexes()
-    WHERE is_unique AND database_name = {database} AND schema_name = {schema} AND table_name = {table}
-"""
 _WITHOUT_ROWS = frozenset(
     f"{verb} {kind}"
     for verb in ("CREATE", "DROP")
     for kind in ("TABLE", "VIEW", "SCHEMA", "SEQUENCE")
 ) | {"COMMENT"}
 _LONGEST = 63
+_CASE, _END = "CASE  WHEN ", " END: "  # around what DuckDB says of such a key
 _ENDINGS = {"PRIMARY KEY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN KEY": "fkey"}
 
 Name = tuple[str, ...]
@@ -95,7 +94,8 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
             if any((schema, row[4]) in names for row in told.constraints)
             and (meant := duck.means((DATABASE, schema, name))) is not None
         ]
-    for database, schema, table, _ in wanted:
+    for meant in wanted:
+        database, schema, table, _ = meant
         there: list[Constraint] = []
         rows = duck.told(schema, table, database).constraints
         names, rules = given_names(rows), given_rules(rows)
@@ -106,11 +106,11 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
             name = name or _name(table, kind, columns, expression, taken)
             of_key = (other or "", theirs, rules.get(place, ()))
             there.append(Constraint(kind, columns, name, expression or "", *of_key))
-        of_it = {"database": database, "schema": schema, "table": table}
-        query = _INDEXES.format(**{key: literal(value) for key, value in of_it.items()})
-        for name, expressions in duck.run(query):
-            columns = [part.strip().strip("'\"") for part in expressions.strip("[]").split(",")]
-            there.append(Constraint("UNIQUE", tuple(columns), name))
+        for index in indexes_of(duck, meant):
+            if index.unique:
+                keys, _ = partial_index(index.expressions) or (index.expressions, "")
+                computed = ", ".join(one for one in index.expressions if "(" in one)
+                there.append(Constraint("UNIQUE", tuple(map(_written, keys)), index.name, computed))
         known.tables[database, schema, table] = there
     return known
 
@@ -174,6 +174,8 @@ class Constraints:
         self._session = session
         self._own: Known | None = None  # of what the open block has defined itself
         self._at: Stamp | None = None
+        # The tables into which DuckDB inserts ON CONFLICT DO NOTHING as it should, and as of when.
+        self._skips: tuple[Stamp, set[Name]] | None = None
 
     def look(self, duck: DuckSession, plan: Statement) -> None:
         """Blocks. Before a statement that writes: what nobody else could tell of after an error.
@@ -183,12 +185,34 @@ class Constraints:
         """
         if plan.kind in _WITHOUT_ROWS:
             return
+        if plan.skips:
+            self._check_skips(duck, plan.skips)
         if not duck.has_own_definitions:
             self._own = None
         elif self._own is None or self._at is None or not duck.same_definitions(self._at):
             self._own, self._at = None, duck.definitions()
             with suppress(DuckError):
                 self._own = read(duck, duck.own_tables())
+
+    def _check_skips(self, duck: DuckSession, name: Name) -> None:
+        """Raises SqlError where DuckDB would leave out rows that are in no conflict.
+
+        It looks for the values of the columns that an index computes with, not for what it computes.
+        """
+        if self._skips is None or not duck.same_definitions(self._skips[0]):
+            self._skips = duck.definitions(), set()
+        _, fine = self._skips
+        if name in fine or (meant := duck.means(name)) is None:
+            return
+        for index in indexes_of(duck, meant):
+            if index.unique and any("(" in one for one in index.expressions):
+                raise SqlError(
+                    "0A000",
+                    f'ON CONFLICT without a key is not supported beside index "{index.name}"',
+                    detail="The index is over expressions or over some of the rows.",
+                    hint="Name the columns of a key: ON CONFLICT (id) DO NOTHING.",
+                )
+        fine.add(name)
 
     async def explain(self, error: EngineError) -> None:
         """Adds to an error of class 23 what it is about."""
@@ -253,6 +277,26 @@ def _values(key: str, columns: Sequence[str]) -> list[str] | None:
     return values
 
 
+def _of_some(key: str) -> dict[str, str] | None:
+    """The values of a key of an index over some of the rows, `CASE WHEN ... END: 1, CASE ...`, by key."""
+    values = {}
+    for part in key.split(f", {_CASE}"):
+        expression, end, value = part.removeprefix(_CASE).partition(_END)
+        partial = partial_index([f"({_CASE}{expression}{_END.rstrip(': ')})"]) if end else None
+        if partial is None:
+            return None
+        values[partial[0][0]] = value
+    return values
+
+
+def _written(key: str) -> str:
+    """A key of an index as errors tell it: a column's name without what quotes it, an expression without
+    the parentheses in which DuckDB lists it."""
+    if "(" not in key:
+        return plain_name(key)
+    return key[1:-1] if key.startswith("(") else key
+
+
 def _key(columns: Sequence[str], values: Sequence[str]) -> str:
     return f"Key ({', '.join(columns)})=({', '.join(values)})"
 
@@ -265,11 +309,23 @@ def _taken(error: EngineError, known: Known, table: tuple[str, str, str]) -> Non
         found = max(named, key=lambda one: len(one[0].columns))
     elif ": " not in error.key and (only := _of_one(o for o in unique if len(o.columns) == 1)):
         found = only, [error.key]
+    elif (values := _of_some(error.key)) is not None:
+        keys = tuple(map(_written, values))
+        if (only := _of_one(one for one in unique if one.columns == keys)) is not None:
+            found = only, list(values.values())
+    if found is None and "(" in error.key:  # DuckDB says what it computes in words of its own
+        only = _of_one(one for one in unique if one.expression)
+        if only is not None:
+            _tell_taken(error, only)
     if found is not None:
         constraint, values = found
-        error.objects = {**error.objects, "n": constraint.name}
-        error.message = f'duplicate key value violates unique constraint "{constraint.name}"'
+        _tell_taken(error, constraint)
         error.detail = f"{_key(constraint.columns, values)} already exists."
+
+
+def _tell_taken(error: EngineError, constraint: Constraint) -> None:
+    error.objects = {**error.objects, "n": constraint.name}
+    error.message = f'duplicate key value violates unique constraint "{constraint.name}"'
 
 
 def _checked(error: EngineError, known: Known, table: tuple[str, str, str]) -> None:

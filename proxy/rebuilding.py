@@ -27,6 +27,7 @@ from proxy.sql.constraint_names import (
     given_rules,
 )
 from proxy.sql.default_literals import of_column
+from proxy.sql.indexing import partial_index
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import (
     Column,
@@ -306,6 +307,15 @@ class Table:
             raise SqlError(
                 "42809",
                 message,
+                detail="Cannot create a primary key or unique constraint using such an index.",
+            )
+        if any("(" in one for one in index.expressions):
+            what = (
+                "is a partial index" if partial_index(index.expressions) else "contains expressions"
+            )
+            raise SqlError(
+                "42809",
+                f'index "{index.name}" {what}',
                 detail="Cannot create a primary key or unique constraint using such an index.",
             )
         columns = [plain_name(one) for one in index.expressions]

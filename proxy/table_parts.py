@@ -82,12 +82,7 @@ class Constraint:
         """A column has another name in the table that is made."""
         self.columns = [new if one == old else one for one in self.columns]
         if self.kind == "CHECK":
-            tree = _parsed(self.expression)
-            for column in tree.find_all(exp.Column) if tree is not None else ():
-                if column.name.lower() == old.lower():
-                    column.set("this", exp.to_identifier(new, quoted=True))
-            assert tree is not None
-            self.expression = write_duckdb(tree)
+            self.expression = renamed_in(self.expression, old, new)
             self.sql = f"CHECK ({self.expression})"
 
 
@@ -173,10 +168,11 @@ def reads(expressions: list[str], column: str) -> bool:
 
 
 def renamed_in(expression: str, old: str, new: str) -> str:
-    """An index's expression after a column got another name."""
+    """The expression of a check or an index after a column got another name."""
     tree = _parsed(expression)
     if tree is None or not reads([expression], old):
         return expression
-    if not isinstance(tree, exp.Column):
-        raise unable(f"renaming {old}, which an index computes with")
-    return quoted(new)
+    for column in tree.find_all(exp.Column):
+        if column.name.lower() == old.lower():
+            column.set("this", exp.to_identifier(new, quoted=True))
+    return write_duckdb(tree)

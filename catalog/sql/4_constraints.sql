@@ -44,10 +44,11 @@ DECLARE
     v_made text;
 BEGIN
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
-        v_made := format('CREATE %s INDEX %I ON %s (%s)',
+        v_made := format('CREATE %s INDEX %I ON %s (%s)%s',
             CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', p_relid::regclass,
             (SELECT string_agg(e.v, ', ' ORDER BY e.place)
-             FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)));
+             FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)),
+            ' WHERE ' || (v_item ->> 'where'));
         BEGIN
             EXECUTE v_made;
         EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation OR undefined_table OR internal_error THEN

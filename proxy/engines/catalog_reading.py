@@ -34,6 +34,7 @@ from proxy.engines.duck_texts import (
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
 from proxy.sql.identities import kind_of
+from proxy.sql.indexing import partial_index
 from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal
@@ -373,9 +374,10 @@ class Reading:
                 unique_key = {"type": "UNIQUE", "name": name, "columns": columns}
                 document["constraints"].append(unique_key)
             elif document is not None:
-                document["indexes"].append(
-                    {"name": name, "unique": unique, "expressions": expressions}
-                )
+                index = {"name": name, "unique": unique, "expressions": expressions}
+                if unique and (partial := partial_index(expressions)) is not None:
+                    index["expressions"], index["where"] = partial
+                document["indexes"].append(index)
 
     def _comments(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
         """Of views."""

@@ -2,32 +2,33 @@
 
 An index changes no answer unless it is unique, so what only tunes one (a method, an operator class,
 INCLUDE, WHERE, CONCURRENTLY, storage parameters) is left out. A unique index over some of the rows is
-a rule of its own, which DuckDB does not have: refused. An index without a name gets Postgres's.
+one over expressions that are NULL for the others, since NULLs are never equal; `partial_index` reads it
+back. An index without a name gets Postgres's.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
+from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.reading import position_of
+from proxy.sql.reading import DUCKDB, position_of
 
 _METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin", "brin"})
 _TUNING = ("include", "with_storage", "tablespace")
 
 
 def plain_index(create: exp.Create) -> None:
-    """Leaves out of CREATE INDEX what only tunes it, in place. Raises SqlError 0A000, 42704."""
+    """Leaves out of CREATE INDEX what only tunes it, in place. Raises SqlError 42704."""
     index = create.this
     if not isinstance(index, exp.Index):
         return
     create.set("concurrently", None)
+    unique = create.args.get("unique")
     parameters = index.args.get("params")
     keys: list[exp.Expr] = []
     if parameters is not None:
-        if parameters.args.get("where") is not None and create.args.get("unique"):
-            message = "a unique index over some of the rows is not supported on analytical tables"
-            raise SqlError("0A000", message, position=position_of(index))
+        where = parameters.args.get("where")
         parameters.set("where", None)
         for name in _TUNING:
             parameters.set(name, None)
@@ -38,7 +39,8 @@ def plain_index(create: exp.Create) -> None:
         parameters.set("using", None)
         for key in parameters.args.get("columns") or ():
             keys.append(_plain_key(key))
-        parameters.set("columns", keys)
+        in_place = [_where(where.this, key) for key in keys] if where and unique else keys
+        parameters.set("columns", in_place)
     if index.this is None:
         words = [one.name if isinstance(one, exp.Column) else "expr" for one in keys]
         name = "_".join([index.args["table"].name, *words, "idx"])
@@ -49,3 +51,49 @@ def _plain_key(key: exp.Expr) -> exp.Expr:
     while isinstance(key, (exp.Ordered, exp.Opclass, exp.Collate)):
         key = key.this
     return key
+
+
+def _where(condition: exp.Expr, key: exp.Expr) -> exp.Expr:
+    """The key of the rows that the condition holds for, and NULL of the others."""
+    branch = exp.If(this=condition.copy(), true=key.copy())
+    return exp.Paren(this=exp.Case(ifs=[branch]))
+
+
+def partial_index(expressions: list[str]) -> tuple[list[str], str] | None:
+    """The keys and the condition of an index over some of the rows, as DuckDB writes its expressions;
+    None for another.
+    """
+    parts = [_key_where(one) if "(" in one else None for one in expressions]
+    found = [part for part in parts if part is not None]
+    conditions = {condition for _, condition in found}
+    if len(found) != len(expressions) or len(conditions) != 1:
+        return None
+    return [key for key, _ in found], conditions.pop()
+
+
+def _key_where(expression: str) -> tuple[str, str] | None:
+    """The key and the condition of `(CASE WHEN (condition) THEN (key) ELSE NULL END)`."""
+    tokens = DUCKDB.own_tokens(expression)
+    kinds = [token.token_type for token in tokens]
+    if kinds[:4] != [TokenType.L_PAREN, TokenType.CASE, TokenType.WHEN, TokenType.L_PAREN]:
+        return None
+    then = _past(kinds, 3)
+    if kinds[then : then + 2] != [TokenType.THEN, TokenType.L_PAREN]:
+        return None
+    others = _past(kinds, then + 1)
+    if kinds[others] is not TokenType.ELSE or kinds[-2:] != [TokenType.END, TokenType.R_PAREN]:
+        return None
+    if TokenType.NULL not in (kinds[others + 1], kinds[others + 3]):  # NULL or CAST(NULL AS ...)
+        return None
+    condition = expression[tokens[4].start : tokens[then - 1].start]
+    return expression[tokens[then + 2].start : tokens[others - 1].start], condition
+
+
+def _past(kinds: list[TokenType], at: int) -> int:
+    """Where what follows the parentheses begins that open at `at`."""
+    depth = 0
+    for place in range(at, len(kinds)):
+        depth += (kinds[place] is TokenType.L_PAREN) - (kinds[place] is TokenType.R_PAREN)
+        if not depth:
+            return place + 1
+    return len(kinds)

@@ -13,6 +13,7 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.identities import folded
 from proxy.sql.reading import DUCKDB, write_duckdb
+from proxy.sql.written_columns import path_of, target_of
 
 
 def target(sql: str) -> str | None:
@@ -40,6 +41,16 @@ def without_conflict(sql: str) -> str | None:
         return None
     tree.set("conflict", None)
     return write_duckdb(tree)
+
+
+def skips(tree: exp.Insert) -> tuple[str, ...]:
+    """The name of the table whose keys, all of them, decide which rows are left out; () for none."""
+    clause, table = tree.args.get("conflict"), target_of(tree)
+    if clause is None or table is None:
+        return ()
+    if clause.args.get("conflict_keys") or clause.args.get("constraint"):
+        return ()
+    return path_of(table)
 
 
 def conflict_constraint(sql: str) -> tuple[tuple[str, ...], str] | None:

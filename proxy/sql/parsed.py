@@ -31,6 +31,7 @@ from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
+from proxy.sql.inserting import skips
 from proxy.sql.listing import listed, take_apart
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -212,6 +213,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = catalog_question(piece.tokens, text, escapes=escapes)
             elif escapes and not settled.reworded:
                 more["relayed"] = escaped(piece.tokens, text)
+    if isinstance(tree, exp.Insert) and (into := skips(tree)):
+        more["skips"] = into
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
         if signs is not None:

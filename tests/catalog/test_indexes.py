@@ -44,19 +44,98 @@ def test_what_postgres_says_of_an_index_is_taken(author: psycopg.Connection) -> 
     }
 
 
+def test_a_method_that_there_is_not_is_told(author: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.UndefinedObject):
+        author.execute("CREATE INDEX i ON t USING nothing (b)")
+
+
+def test_an_index_over_some_of_the_rows_is_a_rule_for_them(author: psycopg.Connection) -> None:
+    author.execute("CREATE UNIQUE INDEX one ON t (b) WHERE a > 1 AND c > 0")
+    author.execute("CREATE UNIQUE INDEX two ON t (a, lower(b)) WHERE d IS NULL")
+    assert listed(author) == {
+        "one": "(b) WHERE ((a > 1) AND (c > (0)::numeric))",
+        "two": "(a, lower(b)) WHERE (d IS NULL)",
+    }
+    for free in (
+        "(1, 'z', 3, NULL)",
+        "(3, 'y', NULL, NULL)",
+        "(3, NULL, 3, NULL)",
+        "(3, NULL, 3, NULL)",
+    ):
+        author.execute(f"INSERT INTO t VALUES {free}")
+    with pytest.raises(psycopg.errors.UniqueViolation, match='constraint "one"') as caught:
+        author.execute("INSERT INTO t VALUES (4, 'y', 3, '2024-01-01')")
+    assert caught.value.diag.message_detail == "Key (b)=(y) already exists."
+    with pytest.raises(psycopg.errors.UniqueViolation, match='constraint "two"') as caught:
+        author.execute("INSERT INTO t VALUES (2, 'Y', NULL, NULL)")
+    assert caught.value.diag.message_detail == "Key (a, lower(b))=(2, y) already exists."
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        author.execute("UPDATE t SET a = 5, c = 5 WHERE b = 'y'")
+    author.execute("UPDATE t SET d = '2024-01-01' WHERE a = 2")
+    author.execute("INSERT INTO t VALUES (2, 'Y', NULL, NULL)")
+
+
 @pytest.mark.parametrize(
-    ("sql", "sqlstate"),
+    ("index", "row", "detail"),
     [
-        ("CREATE INDEX i ON t USING nothing (b)", "42704"),
-        ("CREATE UNIQUE INDEX i ON t (a) WHERE a > 1", "0A000"),
+        ("one ON t (lower(b))", "5, 'X'", "Key (lower(b))=(x) already exists."),
+        ("one ON t ((a % 4))", "5, 'z'", None),
+        ("one ON t (a, upper(b))", "1, 'x'", "Key (a, upper(b))=(1, X) already exists."),
+        ("one ON t ((a + 1)) WHERE a < 9", "2, 'z'", None),
     ],
 )
-def test_what_would_be_another_index_is_refused(
-    author: psycopg.Connection, sql: str, sqlstate: str
+def test_an_index_over_expressions_is_told_by_its_name(
+    author: psycopg.Connection, index: str, row: str, detail: str | None
 ) -> None:
-    with pytest.raises(psycopg.Error) as caught:
-        author.execute(sql)
-    assert caught.value.sqlstate == sqlstate
+    author.execute(f"CREATE UNIQUE INDEX {index}")
+    with pytest.raises(psycopg.errors.UniqueViolation, match='constraint "one"') as caught:
+        author.execute(f"INSERT INTO t (a, b) VALUES ({row})")
+    if detail is not None:
+        assert caught.value.diag.message_detail == detail
+    assert caught.value.diag.constraint_name == "one"
+
+
+@pytest.mark.parametrize("index", ["t (b) WHERE a > 1", "t (lower(b))", "t (a, upper(b))"])
+def test_what_conflicts_with_such_an_index_is_not_left_out_by_guess(
+    author: psycopg.Connection, server: Any, index: str
+) -> None:
+    """DuckDB would look for `y` in an index that has it not for its key."""
+    sql = "INSERT INTO t (a, b) VALUES (1, 'y'), (9, 'z') ON CONFLICT DO NOTHING"
+    author.execute("ALTER TABLE t ADD PRIMARY KEY (a)")
+    author.execute(sql)
+    author.execute("DELETE FROM t WHERE a = 9")
+    author.execute(f"CREATE UNIQUE INDEX one ON {index}")
+    for _ in range(7):  # also once psycopg has prepared it
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="one"):
+            author.execute(sql)
+    author.execute(sql.replace("CONFLICT", "CONFLICT (a)"))
+    assert author.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (2,), (9,)]
+    with server.connect() as other:
+        other.execute("DROP INDEX scratch.one")
+    author.execute(sql.replace("9", "8"))
+    assert author.execute("SELECT count(*) FROM t").fetchone() == (4,)
+
+
+def test_an_index_over_some_of_the_rows_follows_its_table(author: psycopg.Connection) -> None:
+    author.execute("CREATE UNIQUE INDEX one ON t (b) WHERE d IS NULL")
+    author.execute("ALTER TABLE t RENAME COLUMN d TO gone")
+    author.execute("ALTER TABLE t RENAME COLUMN b TO name")
+    author.execute("ALTER TABLE t ADD COLUMN e INT")
+    author.execute("ALTER TABLE t RENAME TO u")
+    assert listed(author) == {"one": "(name) WHERE (gone IS NULL)"}
+    with pytest.raises(psycopg.errors.UniqueViolation, match='constraint "one"'):
+        author.execute("INSERT INTO u (name) VALUES ('x')")
+    author.execute("ALTER TABLE u DROP COLUMN gone")
+    assert listed(author) == {}
+    author.execute("INSERT INTO u (name) VALUES ('x')")
+
+
+@pytest.mark.parametrize("index", ["t (lower(b))", "t (b) WHERE a > 1"])
+def test_such_an_index_is_no_key(author: psycopg.Connection, index: str) -> None:
+    author.execute("SET hatidata.dialect = 'postgres'")
+    author.execute(f"CREATE UNIQUE INDEX one ON {index}")
+    with pytest.raises(psycopg.errors.WrongObjectType, match="one"):
+        author.execute("ALTER TABLE t ADD CONSTRAINT k UNIQUE USING INDEX one")
 
 
 @pytest.mark.parametrize("kind", ["", "UNIQUE"])
