@@ -26,6 +26,7 @@ from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.statement import Route, Statement
+from proxy.table_locks import check_tables, hold
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
@@ -132,6 +133,7 @@ class Executor:
             session.context.refresh(statement.plan.needs)
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
             defines(session, statement.plan)
+            await hold(session, statement.plan)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -217,6 +219,8 @@ class Executor:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
         if (plan := bound.statement.plan) is not None and plan.writes:
             self._session.constraints.look(self._session.duck, plan)
+            if plan.locks is not None:
+                check_tables(self._session.duck, plan.locks)
             if plan.setting:
                 set_all(self._session, plan, bound.values)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:

@@ -15,6 +15,7 @@ from proxy.shortcut import KnownTexts
 from proxy.sql.plan import PlanCache
 from proxy.sql.statement import Dialect
 from proxy.staging.service import StageService
+from proxy.table_locks import TableLocks
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -40,3 +41,4 @@ class Services:
     stages: StageService
     dialect: str  # that sessions begin with
     claims: Claims = field(default_factory=Claims)
+    table_locks: TableLocks = field(default_factory=TableLocks)

@@ -200,6 +200,7 @@ class Session:
         self.copying.cancel()
         self.compound.cancel()
         self.federation.time_out()
+        self.services.table_locks.cancel(self)
         self.duck.interrupt()
         if self.relay.waiting:
             self.relay.cancel()
@@ -235,7 +236,10 @@ class Session:
         self.extended.drop_all()
         self.federation.end()
         self.duck.drop_ahead()
-        await self.duck.call(self.duck.close)
+        try:
+            await self.duck.call(self.duck.close)
+        finally:
+            self.services.table_locks.release(self, False)
         await self.services.claims.release(self)
         await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
@@ -320,6 +324,8 @@ class Session:
         await self.extended.stop_portals()
         await self.relay.abort_pipeline()
         await self.transaction.fail()
+        if self.transaction.given_up:
+            self.services.table_locks.release(self, False)
         self.mirror.failed()
         if self.transaction.block is Block.NONE:
             await self.extended.close_portals()
@@ -353,6 +359,7 @@ class Session:
         self.copying.cancel()
         self.compound.cancel()
         self.federation.cancel()
+        self.services.table_locks.cancel(self)
         self.duck.interrupt()
         if self.shortcut.cancel():
             return
@@ -432,6 +439,7 @@ class Session:
         self.draws = self.draws or plan.writes or plan.numbers
 
     async def _block_ended(self, committed: bool, half: bool) -> None:
+        self.services.table_locks.release(self, committed)
         await self.services.claims.release(self)
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
@@ -448,7 +456,7 @@ class Session:
         """A statement has run that may have changed something of DuckDB's."""
         if plan.writes and plan.federated:
             self.transaction.wrote_once("a statement that reads from Postgres too")
-        elif plan.writes:
+        elif plan.writes and plan.locks is None:
             self.transaction.wrote(sql, values, rows)
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)

@@ -27,6 +27,7 @@ from proxy.set_sequences import set_all
 from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import MakesView, Route, Statement
+from proxy.table_locks import check_tables, hold
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire.rows import RowEncoder
@@ -115,6 +116,7 @@ class SimpleQuery:
     async def _in_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
+        await hold(self._session, plan)
         if plan.portable:
             try:
                 await self._in_duck_typed(plan)
@@ -210,6 +212,8 @@ class SimpleQuery:
         session = self._session
         if plan.writes:
             session.constraints.look(session.duck, plan)
+            if plan.locks is not None:
+                check_tables(session.duck, plan.locks)
             if plan.setting:
                 set_all(session, plan)
         if plan.federated:

@@ -8,6 +8,7 @@ DuckDB; docs/architecture.md says what a crash between the two means.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -53,6 +54,7 @@ class Transaction:
         self.block = Block.NONE
         self.failed = False
         self.duck_open = False
+        self.duck_since = 0.0  # before it was opened, by the monotonic clock
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
         self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
         self._modes = Begin()
@@ -94,7 +96,7 @@ class Transaction:
         """The statement that opens DuckDB's transaction, when the next one needs it opened."""
         if self.block is Block.NONE or self.duck_open:
             return None
-        self.duck_open = True
+        self.duck_open, self.duck_since = True, time.monotonic()
         return self._duck_begin_text()
 
     def _duck_begin_text(self) -> str:
@@ -195,6 +197,11 @@ class Transaction:
             self._settings.rollback()
             self._close()
             await self.ended(False, False)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it has failed, and the client cannot go back to a savepoint."""
+        return self.failed and not self._savepoints
 
     async def _undo(self) -> None:
         if self.duck_open:

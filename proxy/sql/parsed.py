@@ -44,6 +44,7 @@ from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import asks_only_who, collect, decide
+from proxy.sql.row_locks import Locks, taken
 from proxy.sql.scalar import is_scalar
 from proxy.sql.sequences import calls_to_set, name_for_duckdb, taken_apart
 from proxy.sql.several import may_be_several, refused_here
@@ -155,6 +156,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
     traced = traces.of_tree(nodes, facts.runtime) if portable else None
     definition: Definition | None = None
+    locks: Locks | None = None
     relations: tuple[Relation, ...] = ()
     changed: tuple[Touched, ...] = ()
     sql, ddl = "", is_ddl(tree)
@@ -182,6 +184,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 if definition.deep:
                     changed = tuple(replace(one, deep=True) for one in changed)
             else:
+                if rewritten and engine == DUCKDB_ENGINE and (locks := taken(tree, nodes)):
+                    nodes = listed(tree)
                 if setting:
                     asked = taken_apart(tree, setting)
                     nodes = listed(tree)
@@ -213,6 +217,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = catalog_question(piece.tokens, text, escapes=escapes)
             elif escapes and not settled.reworded:
                 more["relayed"] = escaped(piece.tokens, text)
+    if locks is not None:
+        more["writes"], more["locks"] = True, locks
     if isinstance(tree, exp.Insert) and (into := skips(tree)):
         more["skips"] = into
     if typed and engine != POSTGRES_ENGINE:

@@ -95,6 +95,20 @@ def _is_temporary(table: exp.Expr) -> None:
         create.set("properties", properties)
 
 
+def float_of(kind: exp.DataType) -> exp.Expr | None:
+    """FLOAT(p): real up to 24 bits, double precision up to 53."""
+    if kind.this not in (exp.DType.FLOAT, exp.DType.DOUBLE) or not kind.expressions:
+        return None
+    bits = kind.expressions[0].find(exp.Literal)
+    if bits is None or not bits.is_int:
+        return None
+    if not 1 <= int(bits.name) <= 53:
+        least = int(bits.name) < 1
+        message = "must be at least 1 bit" if least else "must be less than 54 bits"
+        raise SqlError("22023", f"precision for type float {message}", position=position_of(bits))
+    return exp.DataType(this=exp.DType.FLOAT if int(bits.name) <= 24 else exp.DType.DOUBLE)
+
+
 def refuse_lock(node: exp.Lock) -> None:
     """Row locks have no counterpart in DuckDB's optimistic transactions."""
     raise SqlError(
@@ -242,6 +256,7 @@ RULES: dict[type, Rule] = {
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
     exp.DPipe: on_values.concatenation,
+    exp.DataType: float_of,
     exp.Div: on_values.division,
     exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,

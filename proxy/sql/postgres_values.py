@@ -570,7 +570,8 @@ def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
             pairs = [type(node)(this=a, expression=b) for a, b in zip(left, right, strict=True)]
             joined = exp.and_ if isinstance(node, exp.EQ) else exp.or_
             return exp.Paren(this=joined(*pairs, copy=False))
-    _refuse_documents(node)
+    if not assigned:
+        _refuse_documents(node)
     return None
 
 

@@ -11,6 +11,7 @@ from proxy.sql.definitions import Touched
 from proxy.sql.federated import Relation
 from proxy.sql.liking import Likes
 from proxy.sql.rebuilding import Rebuilds
+from proxy.sql.row_locks import Locks
 from proxy.sql.session_actions import SessionAction
 from proxy.sql.traces import Trace
 
@@ -140,7 +141,8 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     numbers: it asks for what was drawn from sequences, or draws.
-    skips: the table into which it inserts ON CONFLICT DO NOTHING, whatever the conflict.
+    skips: the table into which it inserts ON CONFLICT DO NOTHING, whatever the conflict. locks: whose rows it
+    locks.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
@@ -181,6 +183,7 @@ class Statement:
     setting: str = ""
     numbers: bool = False
     skips: tuple[str, ...] = ()
+    locks: Locks | None = None
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

@@ -163,3 +163,49 @@ def test_a_server_may_begin_in_another_dialect(start_server: Callable[..., Any])
         assert connection.execute("SHOW hatidata.dialect").fetchone() == ("postgres",)
     with server.connect(options="-c hatidata.dialect=snowflake") as connection:
         assert connection.execute("SHOW standard_conforming_strings").fetchone() == ("off",)
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"),
+    [(1, "real"), (24, "real"), (25, "double precision"), (53, "double precision")],
+)
+def test_float_of_so_many_bits(
+    connection: psycopg.Connection, schema: str, precision: int, kind: str
+) -> None:
+    """As SQLAlchemy writes its Float(precision=53)."""
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute(f"CREATE TABLE t (a FLOAT({precision}))")
+    found = connection.execute(
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = 'scratch.t'::regclass AND attnum = 1"
+    )
+    assert found.fetchone() == (kind,)
+    cast = connection.execute(f"SELECT pg_typeof(1.5::float({precision}))::text")
+    assert cast.fetchone() == (kind,)
+
+
+@pytest.mark.parametrize("precision", [0, 54])
+def test_float_of_too_few_or_too_many(
+    connection: psycopg.Connection, schema: str, precision: int
+) -> None:
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="precision for type float"):
+        connection.execute(f"CREATE TABLE t (a FLOAT({precision}))")
+
+
+def test_a_document_is_assigned_what_was_made_of_it(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    """As SQLAlchemy writes to a column of type json, with the table's name before it."""
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE t (id INT PRIMARY KEY, d JSON)")
+    connection.execute("INSERT INTO t VALUES (1, '{\"a\":1}')")
+    made = "CAST(jsonb_set(CAST({}d AS JSONB), '{{b}}', to_jsonb('x'::text)) AS JSON)"
+    connection.execute(
+        f"UPDATE scratch.t SET d = {made.format('scratch.t.')} WHERE scratch.t.id = 1"
+    )
+    again = f"ON CONFLICT (id) DO UPDATE SET d = {made.format('t.')}"
+    connection.execute(f"INSERT INTO scratch.t VALUES (1) {again}".encode())
+    assert connection.execute("SELECT d FROM t").fetchone() == ({"a": 1, "b": "x"},)
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="comparing json"):
+        connection.execute("SELECT 1 FROM t WHERE d = '{}'::json")

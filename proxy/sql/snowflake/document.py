@@ -248,7 +248,7 @@ POSTGRES: tuple[tuple[str, str], ...] = (
     ("to_char of numbers, to_number, SIMILAR TO with brackets", "are refused"),
     ("jsonb_set, jsonb_path_..., #-, || of documents", "are refused: documents are not changed"),
     ("@>", "of documents nested deeper than four levels raises"),
-    ("FOR UPDATE, WITH of a statement that changes data", "are refused"),
+    ("WITH of a statement that changes data", "is refused"),
 )
 
 

@@ -1,0 +1,214 @@
+"""SELECT ... FOR UPDATE on analytical tables: those who lock rows take turns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+
+@pytest.fixture
+def two(server: Any) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
+    """Two sessions, in no transaction, beside tables `t` and `u`."""
+    with server.connect() as one, server.connect() as other:
+        for each in (one, other):
+            each.execute("SET hatidata.dialect = 'postgres'")
+        for name in ("t", "u"):
+            one.execute(f"CREATE TABLE {name} (id INT PRIMARY KEY, n INT, s TEXT)")
+            one.execute(f"INSERT INTO {name} VALUES (1, 10, 'a'), (2, 20, 'b')")
+        one.execute("CREATE VIEW over_t AS SELECT * FROM t")
+        yield one, other
+        for each in (one, other):
+            each.execute("ROLLBACK")
+        one.execute("DROP VIEW over_t; DROP TABLE t; DROP TABLE u")
+
+
+Two = tuple[psycopg.Connection, psycopg.Connection]
+LOCK = "SELECT n FROM t WHERE id = 1 FOR UPDATE"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT n FROM t WHERE id = %s FOR UPDATE",
+        "SELECT n FROM public.t AS x WHERE id = %s FOR NO KEY UPDATE OF x",
+        "SELECT t.n FROM t JOIN u USING (id) WHERE id = %s ORDER BY 1 LIMIT 1 FOR UPDATE OF t NOWAIT",
+        "SELECT n FROM t WHERE id = %s FOR SHARE",
+        "WITH c AS (SELECT 1 AS i) SELECT n FROM c, t WHERE id = %s FOR UPDATE",
+        "SELECT n FROM t, generate_series(1, 1) AS g WHERE id = %s FOR UPDATE",
+    ],
+)
+def test_it_gives_the_rows(two: Two, sql: str) -> None:
+    one, _ = two
+    assert one.execute(sql, [1]).fetchall() == [(10,)]
+    with one.transaction():
+        for _ in range(7):  # also once psycopg has prepared it
+            assert one.execute(sql, [1]).fetchall() == [(10,)]
+        assert one.execute(sql.replace("%s", "2").encode()).fetchall() == [(20,)]
+        one.execute("UPDATE t SET n = 11 WHERE id = 1")
+    assert one.execute("SELECT n FROM t WHERE id = 1").fetchone() == (11,)
+
+
+def test_numbers_are_given_once(server: Any, two: Two) -> None:
+    """Each takes the highest number there is and inserts the next: without turns they meet."""
+    one, _ = two
+    one.execute("CREATE TABLE numbers (n INT)")
+
+    def take(_: int) -> None:
+        with server.connect() as connection:
+            connection.execute("SET hatidata.dialect = 'postgres'")
+            for _ in range(15):
+                with connection.transaction():
+                    connection.execute("SELECT s FROM t WHERE id = %s FOR UPDATE", [1])
+                    connection.execute(
+                        "INSERT INTO numbers SELECT coalesce(max(n), 0) + 1 FROM numbers"
+                    )
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(take, range(4)))
+        found = one.execute("SELECT n FROM numbers ORDER BY n").fetchall()
+    finally:
+        one.execute("DROP TABLE numbers")
+    assert found == [(n,) for n in range(1, 61)]
+
+
+def test_who_does_not_wait_is_told(two: Two) -> None:
+    one, other = two
+    one.execute("BEGIN")
+    one.execute(LOCK)
+    other.execute("BEGIN")
+    with pytest.raises(errors.LockNotAvailable):
+        other.execute(f"{LOCK} NOWAIT")
+    other.execute("ROLLBACK")
+    other.execute("SET lock_timeout = '50ms'")
+    other.execute("BEGIN")
+    with pytest.raises(errors.LockNotAvailable, match="lock timeout"):
+        other.execute(LOCK)
+    other.execute("ROLLBACK")
+    other.execute("SET lock_timeout = 0; SET statement_timeout = '50ms'")
+    other.execute("BEGIN")
+    with pytest.raises(errors.QueryCanceled, match="statement timeout"):
+        other.execute(LOCK)
+    other.execute("ROLLBACK")
+    # Neither another table's rows nor a statement of its own are kept waiting.
+    other.execute("BEGIN")
+    other.execute("SELECT n FROM u FOR UPDATE")
+    other.execute("COMMIT")
+    assert other.execute(LOCK).fetchone() == (10,)
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK", "SELECT no_such_column FROM t", "gone"])
+def test_the_next_has_its_turn(server: Any, two: Two, end: str) -> None:
+    one, other = two
+    holder = server.connect() if end == "gone" else one
+    holder.execute("SET hatidata.dialect = 'postgres'")
+    holder.execute("BEGIN")
+    holder.execute(LOCK)
+    if end == "COMMIT":
+        holder.execute("UPDATE t SET n = 12 WHERE id = 1")
+    found: list[Any] = []
+
+    def wait() -> None:
+        with other.transaction():
+            found.append(other.execute(LOCK).fetchone())
+            other.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    if end == "gone":
+        holder.close()
+    elif end.startswith("SELECT"):
+        with pytest.raises(errors.UndefinedColumn):
+            holder.execute(end)
+    else:
+        holder.execute(end.encode())
+    waiter.join()
+    assert found == [(12 if end == "COMMIT" else 10,)]
+
+
+def test_waiting_can_be_cancelled(two: Two) -> None:
+    one, other = two
+    one.execute("BEGIN")
+    one.execute(LOCK)
+    other.execute("BEGIN")
+    failed: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            other.execute(LOCK)
+        except psycopg.Error as error:
+            failed.append(error)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    while waiter.is_alive():
+        other.cancel_safe()
+        waiter.join(0.01)
+    assert [type(error) for error in failed] == [errors.QueryCanceled]
+    assert other.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+    one.execute("COMMIT")
+
+
+def test_a_deadlock_is_found(two: Two) -> None:
+    told: list[type] = []
+
+    def cross(connection: psycopg.Connection, table: str) -> None:
+        try:
+            connection.execute(f"SELECT n FROM {table} FOR UPDATE".encode())
+        except errors.DeadlockDetected as error:
+            told.append(type(error))
+            connection.execute("ROLLBACK")
+
+    for connection, table in zip(two, ("t", "u"), strict=True):
+        connection.execute("BEGIN")
+        cross(connection, table)
+    threads = [
+        threading.Thread(target=cross, args=(connection, table))
+        for connection, table in zip(two, ("u", "t"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [errors.DeadlockDetected]
+
+
+def test_an_older_snapshot_is_told_of(two: Two) -> None:
+    one, other = two
+    one.execute("BEGIN")
+    one.execute("SELECT count(*) FROM u")
+    with other.transaction():
+        other.execute(LOCK)
+        other.execute("INSERT INTO u VALUES (3, 30, 'c')")
+    with pytest.raises(errors.SerializationFailure):
+        one.execute(LOCK)
+
+
+@pytest.mark.parametrize(
+    ("sql", "sqlstate"),
+    [
+        ("SELECT n FROM t FOR UPDATE SKIP LOCKED", "0A000"),
+        ("SELECT count(*) FROM t FOR UPDATE", "0A000"),
+        ("SELECT DISTINCT n FROM t FOR UPDATE", "0A000"),
+        ("SELECT n FROM t GROUP BY n FOR UPDATE", "0A000"),
+        ("SELECT n FROM t UNION SELECT n FROM u FOR UPDATE", "0A000"),
+        ("SELECT * FROM (SELECT n FROM t FOR UPDATE) AS x", "0A000"),
+        ("WITH c AS (SELECT 1 AS id) SELECT * FROM c JOIN t USING (id) FOR UPDATE OF c", "0A000"),
+        ("SELECT * FROM t, generate_series(1, 2) AS g FOR UPDATE OF g", "0A000"),
+        ("SELECT * FROM (SELECT id FROM t) AS x FOR UPDATE", "0A000"),
+        ("SELECT n FROM t FOR UPDATE OF nobody", "42P01"),
+        ("SELECT n FROM over_t FOR UPDATE", "0A000"),
+        ("SELECT n FROM nowhere FOR UPDATE", "42P01"),
+    ],
+)
+def test_what_cannot_be_locked_is_refused(two: Two, sql: str, sqlstate: str) -> None:
+    one, _ = two
+    with pytest.raises(psycopg.Error) as caught:
+        one.execute(sql.encode())
+    assert caught.value.sqlstate == sqlstate
