@@ -25,7 +25,8 @@ Document = dict[str, Any]
 """What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`, `pg_temp`
 for what is temporary and so the asking session's alone):
 
-- kind 'schema': name; gone: true when it is no more.
+- kind 'schema': name; gone: true when it is no more; types: the labels of its enumerated types by their
+  names, where those are to be told.
 - kind 'r', 'v', 'm', 'S' (table, view, materialized view, sequence): schema, name, comment; columns, each with name, oid,
   modifier and, where there is one, not_null, default, comment, owns (the sequence of the default,
   where that goes with the table), identity (kind as pg_attribute's, sequence and its numbering in

@@ -181,6 +181,7 @@ class Mirror:
         failures = connection.apply(connection.differences(documents, schemas))
         if _have_met(failures):
             failures = connection.apply(connection.differences(documents, schemas))
+        connection.apply(duck_catalog.types(self._duck))
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported(failures)
 
@@ -398,7 +399,8 @@ class SessionMirror:
         if targets is not EVERYTHING:
             return duck_catalog.changes(duck, targets)
         documents, schemas = duck_catalog.everything(duck)
-        return [*({"kind": "schema", "name": name} for name in schemas), *documents]
+        made = [{"kind": "schema", "name": name} for name in schemas]
+        return [*made, *duck_catalog.types(duck), *documents]
 
     async def ended(self, committed: bool, half: bool) -> None:
         """The block is over. half: Postgres committed it and DuckDB did not."""
@@ -427,7 +429,7 @@ class SessionMirror:
         for item in touched:
             if item.schema is not None:
                 schemas = ["main" if item.schema == "public" else item.schema]
-            elif item.name is None:
+            elif item.name is None and not item.types:
                 continue
             else:
                 path = path or schemas_of(self._session.settings.get("search_path"))
@@ -448,6 +450,7 @@ class SessionMirror:
                     constrained=item.constrained,
                     comment=item.comment if len(schemas) == 1 else None,
                     commented=item.comment is not None and len(schemas) > 1,
+                    types=item.types,
                 )
 
 

@@ -38,7 +38,7 @@ class Target:
     on it may have changed. rows: how many it has is to be told. renamed: it was given this name. source: a view's query, as written; native: in
     Postgres's dialect. index: the name is
     an index's. indexed, commented: only its indexes or comments may have changed. constrained: it is new, and has
-    constraints. comment: only this has changed (`sql.definitions.Touched`).
+    constraints. comment: only this has changed (`sql.definitions.Touched`). types: the schema's types have.
     """
 
     schema: str
@@ -55,6 +55,7 @@ class Target:
     commented: bool = False
     constrained: bool = False
     comment: tuple[str | None, str | None] | None = None
+    types: bool = False
 
 
 def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
@@ -62,6 +63,20 @@ def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
     schemas = [mirrored_schema(name) for name in duck.schemas().values()]
     documents = Reading(duck).documents(None)
     return documents, schemas
+
+
+def types(duck: DuckSession, schemas: Iterable[str] | None = None) -> list[Document]:
+    """The enumerated types of these of DuckDB's schemas, or of all. Raises `SqlError`."""
+    found: dict[str, dict[str, list[str]]] = {
+        schema: {} for schema in duck.schemas().values() if schemas is None or schema in schemas
+    }
+    for schema, name, labels in duck.run(_TYPES):
+        if schema in found:
+            found[schema][name] = labels
+    return [
+        {"kind": "schema", "name": mirrored_schema(schema), "types": its}
+        for schema, its in found.items()
+    ]
 
 
 def temporary(duck: DuckSession, names: Mapping[str, bool] | None) -> list[Document]:
@@ -111,6 +126,8 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         for t in targets
         if t.name is None
     ]
+    if changed := {schemas.get(t.schema.lower(), t.schema) for t in targets if t.types}:
+        documents += types(duck, changed)
     documents += _indexes_gone(duck, [t for t in targets if t.index])
     states: dict[tuple[str, str], State] = {}
     for target in targets:
@@ -241,5 +258,9 @@ _ALL_TEMPORARY = (
     "SELECT table_name FROM duckdb_tables() WHERE temporary UNION ALL "
     "SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal UNION ALL "
     "SELECT sequence_name FROM duckdb_sequences() WHERE temporary"
+)
+_TYPES = (
+    "SELECT schema_name, type_name, labels FROM duckdb_types() "
+    f"WHERE logical_type = 'ENUM' AND {_KEPT} AND NOT internal"
 )
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"

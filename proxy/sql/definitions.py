@@ -23,7 +23,7 @@ class Touched:
     comment: nothing but this one, of a column or (None) of the relation: its text. views: and the
     columns of views on it. renamed: its new name. source: the text of a view's query. rows: how many
     it has is to be told. temporary: it is the session's alone, whatever the schema. index: it is an
-    index's name. everything: any relation at all; the rest says nothing.
+    index's name. types: the schema's types alone. everything: any relation at all; the rest says nothing.
     """
 
     schema: str | None = None
@@ -39,6 +39,7 @@ class Touched:
     indexed: bool = False
     constrained: bool = False
     comment: tuple[str | None, str | None] | None = None
+    types: bool = False
     everything: bool = False
 
 
@@ -66,7 +67,7 @@ _TEMPORARY = frozenset(
     {"pg_temp", "temp"}
 )  # what Postgres and DuckDB call the session's own schema
 _RELATIONS = frozenset({"TABLE", "VIEW", "SEQUENCE"})
-_NOT_MIRRORED = frozenset({"FUNCTION", "MACRO", "TYPE", "PROCEDURE", "STAGE", "SECRET"})
+_NOT_MIRRORED = frozenset({"FUNCTION", "MACRO", "PROCEDURE", "STAGE", "SECRET"})
 
 
 def touched(tree: exp.Expr, tokens: list[Token], text: str) -> tuple[Touched, ...]:
@@ -89,6 +90,8 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
         table = this.args.get("table") if isinstance(this, exp.Index) else None
         return (_name(table, indexed=True),) if isinstance(table, exp.Table) else EVERYTHING
     table = this.this if isinstance(this, exp.Schema) else this
+    if kind == "TYPE" and isinstance(table, exp.Table):
+        return (_types(table),)
     if not isinstance(table, exp.Table) or kind not in _RELATIONS | {"SCHEMA"}:
         return EVERYTHING
     # What IF NOT EXISTS leaves alone is what it was, not what is written here.
@@ -115,10 +118,12 @@ def _drop(tree: exp.Drop) -> Iterable[Touched]:
     if kind in _NOT_MIRRORED:
         return ()
     named = [tree.this] if tree.this is not None else tree.args.get("tables") or ()
-    if kind not in _RELATIONS | {"SCHEMA", "INDEX"}:
+    if kind not in _RELATIONS | {"SCHEMA", "INDEX", "TYPE"}:
         return EVERYTHING
     if not all(isinstance(table, exp.Table) for table in named):
         return EVERYTHING
+    if kind == "TYPE":
+        return [_types(table) for table in named]
     return [_name(table, index=kind == "INDEX") for table in named]
 
 
@@ -166,6 +171,10 @@ def _name(table: exp.Table, **how: Any) -> Touched:
     name = schema.name if schema is not None else None
     temporary = name is not None and name.lower() in _TEMPORARY
     return Touched(name, table.name or None, temporary=temporary, **how)
+
+
+def _types(name: exp.Table) -> Touched:
+    return replace(_name(name), name=None, types=True)
 
 
 def _after_as(tokens: list[Token], text: str) -> str | None:

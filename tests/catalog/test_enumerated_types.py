@@ -1,0 +1,89 @@
+"""Enumerated types: the catalog has those that DuckDB has, so that tools make them once."""
+
+from __future__ import annotations
+
+import enum
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from proxy.demo.server import ServerProcess
+
+LABELS = """
+    SELECT n.nspname, t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+    FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    JOIN pg_enum AS e ON e.enumtypid = t.oid GROUP BY 1, 2 ORDER BY 2
+"""
+POSTGRES = "SET hatidata.dialect = 'postgres'"
+
+
+@pytest.fixture
+def author(server: Any, schema: str) -> Any:
+    with server.connect() as connection:
+        connection.execute(POSTGRES)
+        connection.execute("SET search_path = scratch")
+        yield connection
+
+
+def test_they_are_there_and_go(author: psycopg.Connection, connection: psycopg.Connection) -> None:
+    author.execute("CREATE TYPE mood AS ENUM ('sad', 'it''s ok', 'Happy')")
+    author.execute("CREATE TYPE scratch.empty_handed AS ENUM ('x')")
+    mood = ("scratch", "mood", ["sad", "it's ok", "Happy"])
+    assert connection.execute(LABELS).fetchall() == [("scratch", "empty_handed", ["x"]), mood]
+    author.execute("CREATE TABLE people (name TEXT, state mood)")
+    author.execute("INSERT INTO people VALUES ('a', 'Happy')")
+    author.execute("DROP TYPE empty_handed")
+    assert connection.execute(LABELS).fetchall() == [mood]
+    assert author.execute("SELECT to_regtype('mood')::text").fetchone() == ("mood",)
+
+
+def test_they_are_seen_as_their_block_has_them(
+    author: psycopg.Connection, connection: psycopg.Connection
+) -> None:
+    author.execute("BEGIN")
+    author.execute("CREATE TYPE mood AS ENUM ('sad')")
+    assert len(author.execute(LABELS).fetchall()) == 1
+    assert connection.execute(LABELS).fetchall() == []
+    author.execute("ROLLBACK")
+    assert author.execute(LABELS).fetchall() == []
+    author.execute("CREATE TYPE mood AS ENUM ('other')")
+    assert connection.execute(LABELS).fetchall() == [("scratch", "mood", ["other"])]
+    connection.execute("DROP SCHEMA scratch CASCADE")
+    assert connection.execute(LABELS).fetchall() == []
+    connection.execute("CREATE SCHEMA scratch")
+
+
+def test_sqlalchemy_makes_them_once() -> None:
+    """As programs do each time that they start, here also after the server has begun anew."""
+
+    class State(enum.Enum):
+        OPEN = 1
+        DONE = 2
+
+    metadata = sa.MetaData()
+    jobs = sa.Table(
+        "jobs",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("state", sa.Enum(State)),
+    )
+    with tempfile.TemporaryDirectory(prefix="hd") as directory:
+        for turn in range(2):
+            with ServerProcess(Path(directory)) as process:
+                url = process.url.replace("postgresql://", "postgresql+psycopg://ana@", 1)
+                engine = sa.create_engine(f"{url}?options=-c%20hatidata.dialect%3Dpostgres")
+                for _ in range(2):
+                    metadata.create_all(engine)
+                with engine.begin() as connection:
+                    connection.execute(jobs.insert(), {"id": turn, "state": State.DONE})
+                    found = connection.execute(sa.select(jobs.c.state)).scalars().all()
+                assert found == [State.DONE] * (turn + 1)
+                if turn:
+                    metadata.drop_all(engine)
+                    with engine.connect() as connection:
+                        assert connection.execute(sa.text(LABELS)).fetchall() == []
+                engine.dispose()
