@@ -21,6 +21,7 @@ from proxy.engines.duck_statement import DuckStatement
 from proxy.named import NO_ROWS
 from proxy.portal import Portal, PreparedStatement
 from proxy.preparing import acceptance, check_columns, without_returned
+from proxy.references import follow, open_block
 from proxy.set_sequences import set_all
 from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
@@ -134,6 +135,7 @@ class Executor:
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
             defines(session, statement.plan)
             await hold(session, statement.plan)
+            await open_block(session, statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -221,6 +223,8 @@ class Executor:
             self._session.constraints.look(self._session.duck, plan)
             if plan.locks is not None:
                 check_tables(self._session.duck, plan.locks)
+            if plan.deletes:
+                follow(self._session, plan, bound.sql or bound.statement.sql, bound.values)
             if plan.setting:
                 set_all(self._session, plan, bound.values)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:

@@ -9,7 +9,7 @@ DuckDB; docs/architecture.md says what a crash between the two means.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -54,6 +54,7 @@ class Transaction:
         self.block = Block.NONE
         self.failed = False
         self.duck_open = False
+        self._renewed: dict[str, int] = {}  # tables made again, after how many writes
         self.duck_since = 0.0  # before it was opened, by the monotonic clock
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
         self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
@@ -222,6 +223,7 @@ class Transaction:
         self._modes = Begin()
         self._savepoints.clear()
         self._log = WriteLog()
+        self._renewed.clear()
 
     # --- savepoints ---------------------------------------------------------------------------
 
@@ -232,7 +234,12 @@ class Transaction:
 
     def has_changed_rows(self, table: str) -> bool:
         """Blocks. Whether the block may have updated or deleted rows of a table of this name."""
-        return self.block is not Block.NONE and savepoints.may_change_rows(self._log, table)
+        since = self._renewed.get(table, 0)
+        return self.block is not Block.NONE and savepoints.may_change_rows(self._log, table, since)
+
+    def renewed(self, tables: Iterable[str]) -> None:
+        """The block has just made these tables again: what it changed before counts no more."""
+        self._renewed |= dict.fromkeys(tables, len(self._log))
 
     def wrote_once(self, what: str) -> None:
         """... and cannot be repeated."""
@@ -286,6 +293,7 @@ class Transaction:
         savepoints.check_defaults(found, names)
         await duck.call(savepoints.repeat, duck, self._duck_begin_text(), kept)
         del log.writes[mark.writes :]
+        self._renewed.clear()
 
     def _find(self, name: str) -> int:
         for index in reversed(range(len(self._savepoints))):

@@ -219,6 +219,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = escaped(piece.tokens, text)
     if locks is not None:
         more["writes"], more["locks"] = True, locks
+    if isinstance(tree, exp.Delete) and isinstance(tree.this, exp.Table):
+        more["deletes"] = path_of(tree.this)
     if isinstance(tree, exp.Insert) and (into := skips(tree)):
         more["skips"] = into
     if typed and engine != POSTGRES_ENGINE:

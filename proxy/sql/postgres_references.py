@@ -1,10 +1,11 @@
 """REFERENCES in Postgres's dialect: which of a foreign key's actions DuckDB carries out.
 
 DuckDB enforces foreign keys, and refuses to delete or change what is referred to. It changes no other
-table for one that is written to: a key that is to CASCADE or to SET NULL is made with a notice, the
-catalog shows it as it is, since tools compare what they find there with what they wrote, and a statement
-that would set it off is refused (`proxy.constraints`), so that no row that should be gone is still
-there. All constraints are checked at once; one that says DEFERRABLE is made with a notice too.
+table for one that is written to. What a DELETE is to set off is done for it (`proxy.references`); a key
+that has other actions is made with a notice, the catalog shows it as it is, since tools compare what
+they find there with what they wrote, and a statement that would set it off is refused
+(`proxy.constraints`), so that no row that should be gone is still there. All constraints are checked at
+once; one that says DEFERRABLE is made with a notice too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ REFUSED_LATER = (
 )
 _DATABASE = "hatidata"
 ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT")
+FOLLOWED = frozenset({("delete", "CASCADE"), ("delete", "SET NULL")})
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"})
 
 
@@ -41,7 +43,7 @@ def refused_later(tree: exp.Expr) -> str:
         f"ON {event.upper()} {action}": None
         for node in tree.find_all(exp.Reference)
         for event, action in rules_of(node)
-        if action in ACTIONS
+        if action in ACTIONS and (event, action) not in FOLLOWED
     }
     return REFUSED_LATER.format(" or ".join(found)) if found else ""
 

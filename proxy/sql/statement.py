@@ -142,7 +142,7 @@ class Statement:
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     numbers: it asks for what was drawn from sequences, or draws.
     skips: the table into which it inserts ON CONFLICT DO NOTHING, whatever the conflict. locks: whose rows it
-    locks.
+    locks. deletes: the table that it deletes rows of.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
@@ -184,6 +184,7 @@ class Statement:
     numbers: bool = False
     skips: tuple[str, ...] = ()
     locks: Locks | None = None
+    deletes: tuple[str, ...] = ()
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

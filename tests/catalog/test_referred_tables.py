@@ -129,8 +129,8 @@ _DELETE, _UPDATE = "DELETE FROM heads", "UPDATE heads SET id = 9 WHERE id = 1"
 @pytest.mark.parametrize(
     ("action", "shown", "refused", "fails"),
     [
-        ("ON DELETE CASCADE", "c", _DELETE, _UPDATE),
-        ("ON DELETE SET NULL", "n", _DELETE, _UPDATE),
+        ("ON DELETE SET DEFAULT", "d", _DELETE, _UPDATE),
+        ("ON UPDATE SET NULL", "n", _UPDATE, _DELETE),
         ("ON UPDATE CASCADE", "c", _UPDATE, _DELETE),
         ("ON UPDATE SET DEFAULT", "d", _UPDATE, _DELETE),
     ],
