@@ -188,9 +188,14 @@ class DuckSession(DuckNames):
         finally:
             self._running -= 1
 
-    async def _work(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def call_unhelped(self, function: Callable[..., T], *arguments: Any) -> T:
+        """As `call`, of what waits for others more than for DuckDB: its crew would look on."""
+        return await self._work(function, *arguments, helped=False)
+
+    async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         job = self._workers.submit(self._translate, function, *arguments)
-        self._crew.starts(job)
+        if helped:
+            self._crew.starts(job)
         try:
             return await job.future
         except asyncio.CancelledError:
