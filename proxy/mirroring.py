@@ -488,9 +488,13 @@ def _whatever(schema: str, name: str | None) -> list[Target]:
 
 def schemas_of(search_path: str) -> list[str]:
     """DuckDB's schemas in which a name without one may be."""
+    return list(dict.fromkeys([*schemas_named(search_path), "main"]))
+
+
+def schemas_named(search_path: str) -> list[str]:
+    """DuckDB's names of the schemas that a search_path names."""
     names = [name.strip().strip('"') for name in search_path.split(",")]
-    found = ["main" if name == "public" else name for name in names if name != "$user"]
-    return list(dict.fromkeys([*found, "main"]))
+    return ["main" if name == "public" else name for name in names if name and name != "$user"]
 
 
 def in_postgres(name: str, value: str) -> str:

@@ -154,6 +154,9 @@ class DuckSession(DuckNames):
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
         self._declared: Declared | None = None
         self._declared_at = watch.stamp()
+        self._searched = ""  # the search_path, where it was set; and as DuckDB has it
+        self._path = ""
+        self._schemas_searched: dict[str, str] = {}  # all that there were then
         self.drawn: Drawn | None = None
         self._tells = _Told.NOT
 
@@ -491,7 +494,21 @@ class DuckSession(DuckNames):
         elif name == "IntervalStyle":
             self.run(f"SET VARIABLE hatidata_intervals = {literal(value)}")
         elif name == "search_path":
-            path = self.search_path_there(value)
+            self._searched = value
+            self._search()
+
+    def follow_schemas(self) -> None:
+        """Blocks. What the search_path names may have come since it was set, or have gone."""
+        quiet = self._streaming is None or self._streaming.done
+        if self._searched and quiet and self.schemas() is not self._schemas_searched:
+            self._search()
+
+    def _search(self) -> None:
+        self._schemas_searched = self.schemas()
+        path = self.search_path_there(self._searched)
+        if path != self._path:
+            self._path = path
+            self._watch.set()
             self._watch.tables.schema = path.partition(",")[0]
             self.run(f"SET search_path = {literal(path)}")
 
