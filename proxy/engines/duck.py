@@ -507,10 +507,10 @@ class DuckSession(DuckNames):
         self._schemas_searched = self.schemas()
         path = self.search_path_there(self._searched)
         if path != self._path:
-            self._path = path
             self._watch.set()
             self._watch.tables.schema = path.partition(",")[0]
             self.run(f"SET search_path = {literal(path)}")
+            self._path = path
 
     def close(self) -> None:
         """Blocks. Rolls back what is open."""
