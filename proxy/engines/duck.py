@@ -504,13 +504,13 @@ class DuckSession(DuckNames):
             self._search()
 
     def _search(self) -> None:
-        self._schemas_searched = self.schemas()
+        there = self.schemas()
         path = self.search_path_there(self._searched)
         if path != self._path:
             self._watch.set()
             self._watch.tables.schema = path.partition(",")[0]
             self.run(f"SET search_path = {literal(path)}")
-            self._path = path
+        self._path, self._schemas_searched = path, there
 
     def close(self) -> None:
         """Blocks. Rolls back what is open."""
