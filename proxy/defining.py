@@ -128,7 +128,7 @@ async def copied(session: Session, plan: Statement) -> Statement:
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
         await session.services.claims.wait(session)
-    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
+    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan, helped=False)
     if made is None:
         return plan
     if isinstance(made, Altering):
@@ -304,6 +304,16 @@ def defines(session: Session, plan: Statement) -> None:
         drawn.forget(one.name or "")
 
 
+def has_rows(plan: Statement) -> bool:
+    """Whether a statement may read or write rows, so that it may take long; a definition alone does not."""
+    return plan.kind not in _WITHOUT_ROWS or isinstance(plan.copies, Copies | Rebuilds | Truncates)
+
+
+_WITHOUT_ROWS = frozenset(
+    f"{does} {what}"
+    for does in ("CREATE", "DROP")
+    for what in ("TABLE", "VIEW", "SEQUENCE", "SCHEMA", "TYPE")
+) | {"COMMENT"}
 _NUMBERED = frozenset({"CREATE TABLE", "DROP TABLE", "CREATE SEQUENCE", "DROP SEQUENCE"})
 
 

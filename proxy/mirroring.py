@@ -120,7 +120,7 @@ class Mirror:
     async def _settle(self) -> None:
         async with self._lock:
             try:
-                left = await self._duck.call_unhelped(self._connection.unsettled)
+                left = await self._duck.call(self._connection.unsettled, helped=False)
             except psycopg.Error:
                 self._all_stale = True
                 return await self._again()
@@ -232,7 +232,7 @@ class Mirror:
                 change.add(None)
                 busy = await self._duck.call(self._in_transaction, self._reconcile)
             else:
-                busy = await self._duck.call_unhelped(self._look_and_apply, targets, change)
+                busy = await self._duck.call(self._look_and_apply, targets, change, helped=False)
         except (psycopg.Error, SqlError) as error:
             log.warning("the catalog's mirror is behind", error=str(error).strip())
             self._all_stale = True

@@ -174,8 +174,10 @@ class DuckSession(DuckNames):
         """On the loop, without a thread: only what is scalar and `runs_at_once`."""
         return self._translate(function, *arguments)
 
-    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def call(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
+
+        helped: by the engine's crew, if it takes long; which costs what has nothing to share.
 
         If the caller is cancelled the statement is interrupted and its end awaited, so that no
         thread is left working on a connection that somebody else believes idle.
@@ -187,13 +189,9 @@ class DuckSession(DuckNames):
             if self._overtaken:
                 self._overtaken = False
                 raise SqlError("57014", "canceling statement due to user request")
-            return await self._work(function, *arguments)
+            return await self._work(function, *arguments, helped=helped)
         finally:
             self._running -= 1
-
-    async def call_unhelped(self, function: Callable[..., T], *arguments: Any) -> T:
-        """As `call`, of what waits for others more than for DuckDB: its crew would look on."""
-        return await self._work(function, *arguments, helped=False)
 
     async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         job = self._workers.submit(self._translate, function, *arguments)
