@@ -26,8 +26,10 @@ from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
+from proxy.made_defaults import bound_defaults
 from proxy.made_views import bound_view, check_columns
 from proxy.materialized import check_table, check_target
+from proxy.mirroring import schemas_named
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
@@ -115,6 +117,8 @@ async def copied(session: Session, plan: Statement) -> Statement:
     Raises SqlError 0A000 for a table that would be made of itself.
     """
     await check_target(session, plan)
+    await _check_place(session, plan)
+    plan = await bound_defaults(session, plan)
     if plan.copies is None:
         return plan
     if isinstance(plan.copies, Rebuilds):
@@ -124,7 +128,7 @@ async def copied(session: Session, plan: Statement) -> Statement:
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
         await session.services.claims.wait(session)
-    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan)
+    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan, helped=False)
     if made is None:
         return plan
     if isinstance(made, Altering):
@@ -140,6 +144,22 @@ async def copied(session: Session, plan: Statement) -> Statement:
         plan = replace(plan, touched=tuple(replace(one, source=None) for one in plan.touched))
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))
+
+
+async def _check_place(session: Session, plan: Statement) -> None:
+    """Raises SqlError 3F000 where the search_path has no schema for what is made without one's name."""
+    if plan.kind not in _PLACED or session.dialect.name != "postgres":
+        return
+    searched = schemas_named(session.settings.get("search_path"))
+    if "main" in searched or "pg_temp" in searched:
+        return
+    if any(one.name and one.schema is None and not one.temporary for one in plan.touched):
+        there = await session.on_duck(session.duck.schemas)
+        if not any(name in there.values() for name in searched):
+            raise SqlError("3F000", "no schema has been selected to create in")
+
+
+_PLACED = frozenset({"CREATE TABLE", "CREATE TABLE AS", "CREATE VIEW", "CREATE SEQUENCE"})
 
 
 def _made(duck: DuckSession, plan: Statement) -> list[str] | None:
@@ -284,6 +304,16 @@ def defines(session: Session, plan: Statement) -> None:
         drawn.forget(one.name or "")
 
 
+def has_rows(plan: Statement) -> bool:
+    """Whether a statement may read or write rows, so that it may take long; a definition alone does not."""
+    return plan.kind not in _WITHOUT_ROWS or isinstance(plan.copies, Copies | Rebuilds | Truncates)
+
+
+_WITHOUT_ROWS = frozenset(
+    f"{does} {what}"
+    for does in ("CREATE", "DROP")
+    for what in ("TABLE", "VIEW", "SEQUENCE", "SCHEMA", "TYPE")
+) | {"COMMENT"}
 _NUMBERED = frozenset({"CREATE TABLE", "DROP TABLE", "CREATE SEQUENCE", "DROP SEQUENCE"})
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.defining import defines, run_rest, tell_cascaded
+from proxy.defining import defines, has_rows, run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal, Piece
@@ -142,7 +142,10 @@ class Executor:
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
-                piece = await session.on_duck(self._start_and_fetch, bound, formats, limit)
+                helped = statement.plan is None or has_rows(statement.plan)
+                piece = await session.on_duck(
+                    self._start_and_fetch, bound, formats, limit, helped=helped
+                )
             else:
                 piece = await session.duck.call(self._fetch, bound, formats, limit)
             running = bound.running

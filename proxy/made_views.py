@@ -21,7 +21,7 @@ from proxy.errors import SqlError
 from proxy.parameter_types import columns_of
 from proxy.sql.postgres_typing import LONG_NAMES
 from proxy.sql.quoting import quoted
-from proxy.sql.view_reads import with_schemas
+from proxy.sql.view_reads import with_schemas, with_types
 from proxy.wire.types import BY_OID, DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -50,8 +50,13 @@ def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
             return None
         return meant.schema
 
+    def schema_of_type(name: str) -> str | None:
+        meant = duck.type_schema(name)
+        return None if meant == own else meant
+
     try:
-        return with_schemas(sql, schema_of)
+        bound = with_schemas(sql, schema_of)
+        return with_types(bound or sql, schema_of_type) or bound
     except (SqlglotError, RecursionError):
         return None
 

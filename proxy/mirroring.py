@@ -120,7 +120,7 @@ class Mirror:
     async def _settle(self) -> None:
         async with self._lock:
             try:
-                left = await self._duck.call(self._connection.unsettled)
+                left = await self._duck.call(self._connection.unsettled, helped=False)
             except psycopg.Error:
                 self._all_stale = True
                 return await self._again()
@@ -232,7 +232,7 @@ class Mirror:
                 change.add(None)
                 busy = await self._duck.call(self._in_transaction, self._reconcile)
             else:
-                busy = await self._duck.call(self._look_and_apply, targets, change)
+                busy = await self._duck.call(self._look_and_apply, targets, change, helped=False)
         except (psycopg.Error, SqlError) as error:
             log.warning("the catalog's mirror is behind", error=str(error).strip())
             self._all_stale = True
@@ -488,9 +488,13 @@ def _whatever(schema: str, name: str | None) -> list[Target]:
 
 def schemas_of(search_path: str) -> list[str]:
     """DuckDB's schemas in which a name without one may be."""
+    return list(dict.fromkeys([*schemas_named(search_path), "main"]))
+
+
+def schemas_named(search_path: str) -> list[str]:
+    """DuckDB's names of the schemas that a search_path names."""
     names = [name.strip().strip('"') for name in search_path.split(",")]
-    found = ["main" if name == "public" else name for name in names if name != "$user"]
-    return list(dict.fromkeys([*found, "main"]))
+    return ["main" if name == "public" else name for name in names if name and name != "$user"]
 
 
 def in_postgres(name: str, value: str) -> str:

@@ -388,9 +388,12 @@ class Session:
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
 
-    async def on_duck(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Runs a blocking function of DuckDB's with the session's settings and transaction in force."""
-        return await self.duck.call(self._in_step, function, *arguments)
+    async def on_duck(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
+        """Runs a blocking function of DuckDB's with the session's settings and transaction in force.
+
+        helped: as `DuckSession.call` takes it.
+        """
+        return await self.duck.call(self._in_step, function, *arguments, helped=helped)
 
     async def on_duck_in_words(self, function: Callable[..., T], sql: str, *arguments: Any) -> T:
         """As `on_duck`, of a function that binds `sql`: in other words where DuckDB asks for them."""

@@ -113,6 +113,7 @@ class SettingsInStep:
             name, value = next(iter(self._for_duck.items()))
             self._session.duck.apply(name, value)
             del self._for_duck[name]
+        self._session.duck.follow_schemas()
 
     def style(self) -> TextStyle:
         """How values become text, as the settings have it now."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
 from proxy.complaints import put_otherwise
-from proxy.defining import copied, defines, run_rest, tell_cascaded
+from proxy.defining import copied, defines, has_rows, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.loan import Told
@@ -165,7 +165,9 @@ class SimpleQuery:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)
             else:
-                running, encoder, piece = await session.on_duck(self._start_duck, plan)
+                running, encoder, piece = await session.on_duck(
+                    self._start_duck, plan, helped=has_rows(plan)
+                )
         except EngineError as error:
             # What else a definition is made of is read from the catalog anew, in its own words.
             reworded = plan.copies is None or isinstance(plan.copies, MakesView)

@@ -57,6 +57,8 @@ ALTER TABLE hatidata_catalog.relations ADD COLUMN IF NOT EXISTS native boolean N
 CREATE UNIQUE INDEX IF NOT EXISTS relations_name ON hatidata_catalog.relations (schema, lower(name));
 DROP INDEX IF EXISTS hatidata_catalog.relations_read;
 CREATE INDEX IF NOT EXISTS relations_that_read ON hatidata_catalog.relations USING gin ((document -> 'reads') jsonb_path_ops) WHERE kind IN ('v', 'm');
+CREATE INDEX IF NOT EXISTS relations_that_refer ON hatidata_catalog.relations USING gin ((document -> 'constraints') jsonb_path_ops)
+    WHERE kind = 'r' AND document -> 'constraints' @> '[{"type": "FOREIGN KEY"}]';
 COMMENT ON TABLE hatidata_catalog.relations IS 'The mirrored relations.';
 COMMENT ON COLUMN hatidata_catalog.relations.kind IS 'r table, v view, m materialized view, S sequence.';
 COMMENT ON COLUMN hatidata_catalog.relations.digest IS 'Names the state of the relation in DuckDB that was mirrored last.';

@@ -118,8 +118,8 @@ BEGIN
         PERFORM hatidata_catalog._set_foreign_keys(p_relid, p_document);
         -- Other tables' references went with the keys.
         PERFORM hatidata_catalog._set_foreign_keys(r.relid, r.document) FROM hatidata_catalog.relations r
-        WHERE r.kind = 'r' AND r.document @> jsonb_build_object('constraints',
-            jsonb_build_array(jsonb_build_object('type', 'FOREIGN KEY', 'table', p_document ->> 'name')));
+        WHERE r.kind = 'r' AND r.document -> 'constraints' @> '[{"type": "FOREIGN KEY"}]'  -- as the index has it
+          AND r.document -> 'constraints' @> jsonb_build_array(jsonb_build_object('type', 'FOREIGN KEY', 'table', p_document ->> 'name'));
     END IF;
 END
 $$;

@@ -342,6 +342,8 @@ BEGIN
     END IF;
     FOR v_document IN SELECT * FROM jsonb_array_elements(p_documents) LOOP
         BEGIN
+            -- As the document before found it: what was planned for one path is planned anew for another.
+            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
             PERFORM hatidata_catalog._apply(v_document);
         EXCEPTION WHEN OTHERS THEN
             v_failures := v_failures || jsonb_build_object('sqlstate', SQLSTATE, 'message', SQLERRM,

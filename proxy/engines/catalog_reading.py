@@ -39,7 +39,7 @@ from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal
 from proxy.sql.view_reads import reads_of
-from proxy.wire.types import BY_NAME, DuckType, wire_type
+from proxy.wire.types import BY_NAME, DuckType, plain_type, wire_type
 
 
 @dataclass(slots=True)
@@ -183,10 +183,7 @@ class Reading:
                 self._materialize(document, schema, name)
         qualified = f'{self._database}."{double(schema)}"."{double(name)}"'
         try:
-            info = self._duck.run(
-                'SELECT name, type, "notnull", dflt_value, pk '
-                f"FROM pragma_table_info({literal(qualified)})"
-            )
+            info = self._duck.listed(_INFO, qualified)
         except DuckError:
             if kind == "v":  # what it was about is gone: it stays as it was last seen
                 return
@@ -263,11 +260,13 @@ class Reading:
         if entry is None or entry.kind not in "rv":
             return None
         qualified = f'{self._database}."{double(schema)}"."{double(entry.name)}"'
+        if entry.kind == "r":  # nothing of a table is planned to say that
+            return schema, entry.name, [name for name, _ in self._given(f"FROM {qualified}")]
         try:
-            info = self._duck.run(f"SELECT name FROM pragma_table_info({literal(qualified)})")
+            info = self._duck.listed(_INFO, qualified)
         except DuckError:
             return None  # a view that reads what is gone
-        return schema, entry.name, [column for (column,) in info]
+        return schema, entry.name, [column for column, *_ in info]
 
     def _table(self, schema: str, name: str) -> Document:
         return self._new("r", schema, name) | {"constraints": [], "indexes": []}
@@ -397,7 +396,11 @@ class Reading:
         """DuckDB's names of types become Postgres's numbers; DuckDB itself reads its names."""
         documents = list(documents)
         texts = {c["oid"] for d in documents for c in d["columns"]} - self._types.keys()
-        for text, kind in zip(texts, self._read_types(list(texts)), strict=True):
+        kinds = {text: plain_type(text) for text in texts}
+        asked = [text for text, kind in kinds.items() if kind is None]
+        kinds.update(zip(asked, self._read_types(asked), strict=True))
+        for text, kind in kinds.items():
+            assert kind is not None
             wire = wire_type(kind)
             self._types[text] = (wire.oid, wire.modifier)
         for document in documents:
@@ -413,9 +416,13 @@ class Reading:
         if not texts:
             return []
         casts = ", ".join(f"CAST(NULL AS {text})" for text in texts)
-        statement = self._duck.prepare(f"SELECT {casts}")
+        return [kind for _, kind in self._given(f"SELECT {casts}")]
+
+    def _given(self, query: str) -> list[tuple[str, DuckType]]:
+        """The columns that a query gives."""
+        statement = self._duck.prepare(query)
         try:
-            return [kind for _, kind in statement.columns]
+            return statement.columns
         finally:
             statement.close()
 
@@ -492,6 +499,7 @@ def _named(column: str, names: list[str] | None) -> str:
 
 _OURS = "database_name = {database}"
 _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_oid"
+_INFO = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info($1)'
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
 _SEQUENCES = (
     "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "

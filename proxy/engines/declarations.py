@@ -57,8 +57,19 @@ class Made:
 
 Known = Declared | Made
 
-_IN_MEMORY = CONSTRAINTS.format(database="'memory'") + " ORDER BY table_oid, constraint_index"
+GONE = Declared()
+"""In place of what was declared of a table that was dropped."""
+
+_IN_MEMORY = """
+SELECT table_oid, constraint_index, constraint_type, constraint_text, constraint_column_names, expression,
+       referenced_table, referenced_column_names
+FROM duckdb_constraints() WHERE constraint_type <> 'NOT NULL'
+"""  # DuckDB takes longer to put them in order
 _LAST_TABLE = "SELECT sql FROM duckdb_tables() ORDER BY table_oid DESC LIMIT 1"
+
+
+def _place(row: tuple[Any, ...]) -> tuple[int, int]:
+    return row[0], row[1]
 
 
 class Grammar:
@@ -82,7 +93,7 @@ class Grammar:
                         self._connection.run_script(other)
                     before = len(self._connection.listed(_IN_MEMORY)) if made.others else 0
                     self._connection.run_script(_alone(made.sql))
-                    rows = self._connection.listed(_IN_MEMORY)[before:]
+                    rows = sorted(self._connection.listed(_IN_MEMORY), key=_place)[before:]
                     text = ""
                     if _may_be_peculiar(made.sql):
                         text = self._connection.listed(_LAST_TABLE)[0][0]

@@ -28,6 +28,7 @@ class Change:
     names: tuple[tuple[str, str], ...] | None
     does: Callable[[Declared | None], Known | None] | None = None
     creates: bool = False
+    drops: bool = False
     unless: bool = False  # there is one
     renames: bool = False  # the first of the names to the second
     temporary: bool = False
@@ -75,7 +76,7 @@ def _dropped(tokens: list[Token], words: list[str], sql: str) -> Change:
         return _ANYTHING
     name, after = name_at(tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
     alone = after >= len(tokens) or tokens[after].token_type != TokenType.COMMA
-    return Change((name[1:],)) if name is not None and alone else _ANYTHING
+    return Change((name[1:],), drops=True) if name is not None and alone else _ANYTHING
 
 
 def _altered(tokens: list[Token], words: list[str], sql: str) -> Change:

@@ -154,6 +154,9 @@ class DuckSession(DuckNames):
         self._seen: OrderedDict[str, None] = OrderedDict()  # run once, not kept yet
         self._declared: Declared | None = None
         self._declared_at = watch.stamp()
+        self._searched = ""  # the search_path, where it was set; and as DuckDB has it
+        self._path = ""
+        self._schemas_searched: dict[str, str] = {}  # all that there were then
         self.drawn: Drawn | None = None
         self._tells = _Told.NOT
 
@@ -171,8 +174,10 @@ class DuckSession(DuckNames):
         """On the loop, without a thread: only what is scalar and `runs_at_once`."""
         return self._translate(function, *arguments)
 
-    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def call(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         """Runs a blocking function of this session in a worker thread. One at a time.
+
+        helped: by the engine's crew, if it takes long; which costs what has nothing to share.
 
         If the caller is cancelled the statement is interrupted and its end awaited, so that no
         thread is left working on a connection that somebody else believes idle.
@@ -184,13 +189,14 @@ class DuckSession(DuckNames):
             if self._overtaken:
                 self._overtaken = False
                 raise SqlError("57014", "canceling statement due to user request")
-            return await self._work(function, *arguments)
+            return await self._work(function, *arguments, helped=helped)
         finally:
             self._running -= 1
 
-    async def _work(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         job = self._workers.submit(self._translate, function, *arguments)
-        self._crew.starts(job)
+        if helped:
+            self._crew.starts(job)
         try:
             return await job.future
         except asyncio.CancelledError:
@@ -486,9 +492,23 @@ class DuckSession(DuckNames):
         elif name == "IntervalStyle":
             self.run(f"SET VARIABLE hatidata_intervals = {literal(value)}")
         elif name == "search_path":
-            path = self.search_path_there(value)
+            self._searched = value
+            self._search()
+
+    def follow_schemas(self) -> None:
+        """Blocks. What the search_path names may have come since it was set, or have gone."""
+        quiet = self._streaming is None or self._streaming.done
+        if self._searched and quiet and self.schemas() is not self._schemas_searched:
+            self._search()
+
+    def _search(self) -> None:
+        there = self.schemas()
+        path = self.search_path_there(self._searched)
+        if path != self._path:
+            self._watch.set()
             self._watch.tables.schema = path.partition(",")[0]
             self.run(f"SET search_path = {literal(path)}")
+        self._path, self._schemas_searched = path, there
 
     def close(self) -> None:
         """Blocks. Rolls back what is open."""

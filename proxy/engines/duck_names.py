@@ -45,6 +45,10 @@ _SCHEMAS = (
     f"SELECT schema_name FROM duckdb_schemas() WHERE database_name = '{DATABASE}' "
     "AND (NOT internal OR schema_name = 'main')"
 )
+_TYPES = (
+    "SELECT schema_name FROM duckdb_types() "
+    "WHERE database_name = $1 AND NOT internal AND lower(type_name) = lower($2)"
+)
 _VIEWS = (
     f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = '{DATABASE}' "
     "AND NOT internal ORDER BY view_oid"
@@ -266,6 +270,12 @@ class DuckNames:
         else:
             where.append("schema_name IN (SELECT unnest(current_schemas(true)))")
         return bool(self.run(f"SELECT 1 FROM {table}() WHERE {' AND '.join(where)} LIMIT 1"))
+
+    def type_schema(self, name: str) -> str | None:
+        """Blocks. The schema of the type of the database that is kept which a name without one means."""
+        ((path,),) = self.run("SELECT current_schemas(false)")
+        there = {schema for (schema,) in self.listed(_TYPES, DATABASE, name)}
+        return next((schema for schema in (*path, "main") if schema in there), None)
 
     def row_counts(self) -> str:
         """Blocks. The rows of every table, as DuckDB's text of a map from its full name.

@@ -17,7 +17,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from proxy.engines.declarations import Declared, Grammar, Key, Known, Made, referenced, referring
+from proxy.engines.declarations import (
+    GONE,
+    Declared,
+    Grammar,
+    Key,
+    Known,
+    Made,
+    referenced,
+    referring,
+)
 from proxy.engines.definition_texts import Change, is_there, read
 
 Announced = list[tuple[int, tuple[str, ...] | None]]
@@ -88,7 +97,7 @@ class KnownTables:
             if self._all_under_way:
                 self._missing = None
                 return
-            stored: set[str] = set()
+            told: set[str] = set()
             for key, found in known.items():
                 begun = alone.get(key[1], 0)
                 if (
@@ -96,11 +105,13 @@ class KnownTables:
                     and begun > self._all_changed
                     and key[1] not in self._under_way
                 ):
-                    self._known[key] = found
-                    stored.add(key[1])
+                    told.add(key[1])
+                    if found is not GONE:
+                        self._known[key] = found
             if self._missing is not None:
                 changed = {name for _, names in announced for name in names or ()}
-                self._missing = (self._missing | changed) - stored
+                told -= {key[1] for key, found in known.items() if found is None}
+                self._missing |= changed - told
 
     def undo(self, announced: Announced, before: Mapping[Key, Known]) -> None:
         """What was announced does not come. before: what was known of it when it was announced."""
@@ -125,7 +136,7 @@ class KnownTables:
                     self._known[key] = found
                     as_before.add(key[1])
             if self._missing is not None:
-                self._missing = (self._missing | first.keys()) - as_before
+                self._missing |= first.keys() - as_before
 
     def _leave(self, name: str) -> None:
         """A change of the name is not under way any more."""
@@ -246,6 +257,8 @@ class SessionTables:
         said = {name for _, earlier in self._announced for name in earlier or ()}
         self._before.update({key: known for key, known in before.items() if key[1] not in said})
         self._announced.append((number, names))
+        if change.drops:
+            return self._drop(change, before)
         if change.names is None or change.does is None:
             return self._forget(names)
         if change.unless and is_there(sql, run):
@@ -270,6 +283,16 @@ class SessionTables:
             elif made is not None and change.adds:
                 made = self._grammar.with_constraint(made, change.adds, place, run)
             self._own[place] = made
+
+    def _drop(self, change: Change, before: Mapping[Key, Known]) -> None:
+        assert change.names is not None
+        ((schema, name),) = change.names
+        known = {k: v for k, v in {**before, **self._own}.items() if k[1] == name}
+        place = self._place(schema, name, known, creates=False)
+        if place is None or known.get(place) is None:
+            return self._forget((name,))
+        self._own.update(known)
+        self._own[place] = GONE
 
     def _rename(self, change: Change, before: Mapping[Key, Known]) -> None:
         assert change.names is not None

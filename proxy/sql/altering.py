@@ -64,7 +64,10 @@ def makes_view(tree: exp.Expr) -> MakesView | None:
     if str(tree.args.get("kind")).upper() != "VIEW":
         return None
     replaces = bool(tree.args.get("replace"))
-    searches = any(not table.args.get("db") for table in tree.expression.find_all(exp.Table))
+    query = tree.expression
+    searches = any(not table.args.get("db") for table in query.find_all(exp.Table)) or any(
+        kind.this == exp.DType.USERDEFINED for kind in query.find_all(exp.DataType)
+    )
     if not replaces and not searches:
         return None
     named = tree.this.expressions if isinstance(tree.this, exp.Schema) else []

@@ -393,6 +393,8 @@ def column_definition(column: exp.ColumnDef) -> None:
     kind = column.args.get("kind")
     if not isinstance(kind, exp.DataType):
         return
+    if kind.this == _D.MONEY:
+        raise refused("the type money", column, "numeric(19, 2) has room for all that it can be.")
     for constraint in column.args.get("constraints") or ():
         default = constraint.args.get("kind")
         if isinstance(default, exp.DefaultColumnConstraint) and is_text(default.this):

@@ -203,6 +203,10 @@ _NOTED = (
 """Functions that anything is to be said about, but for the runtime's."""
 
 
+_LISTING = "duckdb_"
+"""What the functions begin with that list DuckDB's own catalog."""
+
+
 def _function(node: exp.Expr, facts: Facts, name: str) -> None:
     schema = _schema_of(node)
     if not (
@@ -212,6 +216,8 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
         or name.startswith(control_plane.SYSTEM_PREFIXES)
     ):
         facts.only_common = False
+        if name.startswith(_LISTING) and isinstance(node.parent, exp.Table):
+            facts.analytical.append(name)
         return
     if schema == control_plane.MIRROR_SCHEMA:
         facts.forbid(_not_yours(node))

@@ -19,6 +19,7 @@ from functools import lru_cache
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.tokens import TokenType
 
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB
@@ -111,6 +112,32 @@ def with_schemas(sql: str, schema_of: Callable[[str], str | None]) -> str | None
             start = source.this.meta["start"]
             found[start] = (start, f"{quoted(schema)}.")
     return _edited(sql, found) if found else None
+
+
+def with_types(sql: str, schema_of: Callable[[str], str | None]) -> str | None:
+    """As `with_schemas`, of the types that casts name without one."""
+    tokens = DUCKDB.own_tokens(sql)
+    found: dict[int, tuple[int, str]] = {}
+    brackets: list[str] = []  # that are open: 'cast', then 'type' once that comes, '' for others
+    for at, token in enumerate(tokens):
+        kind, before = token.token_type, tokens[at - 1]
+        if kind == TokenType.L_PAREN:
+            inner = "cast" if before.text.upper() in _CASTS else ""
+            brackets.append("type" if brackets[-1:] == ["type"] else inner)
+        elif kind == TokenType.R_PAREN:
+            brackets.pop()
+        elif kind == TokenType.ALIAS and brackets[-1:] == ["cast"]:
+            brackets[-1] = "type"
+        elif brackets[-1:] == ["type"] and before.token_type not in _NO_TYPE_AFTER:
+            alone = tokens[at + 1].token_type != TokenType.DOT
+            if alone and (schema := schema_of(token.text)) is not None:
+                found[token.start] = (token.start, f"{quoted(schema)}.")
+    return _edited(sql, found) if found else None
+
+
+_CASTS = frozenset({"CAST", "TRY_CAST"})
+# A schema's name goes before; after a bracket or a comma stands what a member is called, or a number.
+_NO_TYPE_AFTER = frozenset({TokenType.DOT, TokenType.L_PAREN, TokenType.COMMA})
 
 
 def _read(scopes: Iterable[Scope]) -> Iterator[exp.Table]:

@@ -77,7 +77,7 @@ def define(
     divided: Divided | None = None
     then: tuple[str, ...] = ()
     rewritten = dialect.transpile and dialect.name != "duckdb"
-    of_keys = ""
+    of_keys, counts = "", False
     if rewritten and not is_snowflake(dialect):
         of_keys = AT_ONCE if checked_at_once(tree) else refused_later(tree)
     anew = rebuilding(tree, dialect, grammar) if rewritten else None
@@ -100,6 +100,7 @@ def define(
     else:
         if rewritten and (bool(then := tuple(take_all(tree))) | keep_names(tree)):
             nodes = listed(tree)
+        counts = True  # what the columns of a new table count by is found with them
         sql = write(tree, nodes, source, dialect, grammar, changed=changed)
     copies = divided.copies if divided is not None else None
     of_postgres = rewritten and not is_snowflake(dialect)
@@ -115,7 +116,7 @@ def define(
         or (makes_view(tree) if of_postgres else None),
         divided.tag if divided is not None else "",
         notice or of_keys,
-        deep=bool(then) or bool(copies),
+        deep=bool(copies) or (bool(then) and not counts),
     )
 
 

@@ -268,6 +268,13 @@ def duck_scalar(name: str) -> str | None:
     return _SCALAR_OF_DUCK.get(_DUCK_SPELLINGS.get(name, name))
 
 
+def plain_type(name: str) -> DuckType | None:
+    """The type of DuckDB's SQL name of one that is all there is to say of it: no digits, nothing in it."""
+    found = _DUCK_SPELLINGS.get(name, name)
+    return DuckType(found) if found in _SCALAR_OF_DUCK and found not in _MORE_TO_SAY else None
+
+
+_MORE_TO_SAY = frozenset({"DECIMAL", "ENUM", "STRUCT", "MAP", "UNION", "SQLNULL"})
 _DUCK_SPELLINGS = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ", "TIME WITH TIME ZONE": "TIME_TZ"}
 
 

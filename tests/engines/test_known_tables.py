@@ -234,6 +234,29 @@ def test_what_is_rolled_back_leaves_all_tables_known(sessions: list[DuckSession]
     assert remembered(other, "others") == Declared()
 
 
+def test_what_was_dropped_is_not_looked_for(sessions: list[DuckSession]) -> None:
+    one, other = sessions
+    define(one, "CREATE TABLE t (a INTEGER PRIMARY KEY)")
+    define(one, "CREATE SCHEMA s")
+    define(one, "CREATE TABLE s.twice (a INTEGER)")
+    one.begin()
+    one.all_told()
+    one.rollback()
+    for number in range(3):
+        define(one, f"CREATE TABLE d{number} (a INTEGER REFERENCES t (a))")
+        define(other, f"DROP TABLE d{number}")
+    define(one, "CREATE TABLE twice (a INTEGER REFERENCES t (a))")
+    define(other, "DROP TABLE main.twice")
+    define(other, "CREATE TABLE twice (a INTEGER REFERENCES t (a))")
+    asked: list[str] = []
+    for session in sessions:
+        session.begin()
+        known = session._watch.tables.referring("main", "t", lambda name: bool(asked.append(name)))
+        assert known == ["twice"]
+        session.rollback()
+    assert asked == []
+
+
 def test_what_another_has_changed_since_is_not_what_a_rollback_goes_back_to(
     sessions: list[DuckSession],
 ) -> None:
