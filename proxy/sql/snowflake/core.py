@@ -309,13 +309,13 @@ def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     first = _whole(left)
     if first is not None and first > _INT64:
         operation.set("this", cast(left, exp.DType.DECIMAL, 38, 0))
-    elif first is not None and first <= _INT32:
-        if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
-            operation.set("this", cast(left, exp.DType.BIGINT))
+    elif first is not None and first <= _INT32 and isinstance(right, _WIDENED):
+        operation.set("this", cast(left, exp.DType.BIGINT))
     return _remainder(operation) if kind is exp.Mod else None
 
 
 _BETWEEN_COLUMNS = {exp.Add: "sum_", exp.Sub: "difference_", exp.Mul: "product_"}
+_WIDENED = (exp.Literal, exp.Binary, exp.Paren, exp.Neg)
 _DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
 
 
