@@ -87,9 +87,10 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     start = first = 0
     for end in (*_ends(tokens, text), len(tokens)):
         if scripting and first < len(tokens):
-            block = _block_at(tokens, first)
+            word = _word(tokens, first)
+            block = _block_at(tokens, first) if word in _BLOCK_WORDS else ""
             length = block_length(text, tokens[first:]) if block else 0
-            if not length and tokens[first].text.upper() == "CREATE":
+            if not length and word == "CREATE":
                 length = routine_length(text, tokens[first:])
             if length:
                 slices.extend(_with_block(text, tokens, first, start, length, block))

@@ -70,10 +70,14 @@ def is_bound_late(column: exp.Expr) -> bool:
         return _is_alias(column.name.lower(), query)
     if query.parent is None or column.args.get("db") is not None or query.parent_select is None:
         return False
-    sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
-    own = [source.this for source in sources if source is not None]
-    own += query.args.get("laterals") or ()
-    return table.name.lower() not in {source.alias_or_name.lower() for source in own}
+    return not _is_source(table.name.lower(), query)
+
+
+def _is_source(name: str, query: exp.Select) -> bool:
+    args = query.args
+    sources = [one.this for one in (args.get("from_"), *(args.get("joins") or ())) if one]
+    sources += args.get("laterals") or ()
+    return any(source.alias_or_name.lower() == name for source in sources)
 
 
 def _is_alias(name: str, query: exp.Select) -> bool:
