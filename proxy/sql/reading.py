@@ -267,18 +267,32 @@ def _select_sql(generator: Generator, select: exp.Select) -> str:
     return write(select)
 
 
+_OPERATORS = {
+    **{exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="},
+    **{exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.And: "AND", exp.Or: "OR"},
+}
+
 # The table of methods is one for all generators of a kind: this is the table of ours.
 _generator._dispatch = {**_generator._dispatch, exp.Select: _select_sql}
 if compiled is not None:
-    _written = {
-        exp.Identifier: compiled.name_sql,
-        exp.Column: compiled.column_sql,
-        exp.Literal: compiled.literal_sql,
+    _own = _generator._dispatch
+    _ordinary = {
+        exp.Identifier: ("name", ""),
+        exp.Column: ("column", ""),
+        exp.Literal: ("literal", ""),
+        exp.Paren: ("brackets", ""),
+        exp.Alias: ("alias", ""),
+        exp.Table: ("table", ""),
+        exp.Anonymous: ("call", ""),
+        **{kind: ("operation", f" {word} ") for kind, word in _OPERATORS.items()},
     }
     compiled.writers(
-        *(_generator._dispatch[kind] for kind in _written), _generator.RESERVED_KEYWORDS
+        {kind: (way, _own[kind], word) for kind, (way, word) in _ordinary.items()},
+        _generator.RESERVED_KEYWORDS,
+        exp.TableAlias,
+        exp.Dot,
     )
-    _generator._dispatch.update(_written)
+    _own.update(dict.fromkeys(_ordinary, compiled.node_sql))
 
 
 def write_duckdb(tree: exp.Expr) -> str:
