@@ -87,8 +87,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         edited = edited_by_words(text, piece)
         return edited if edited is not None else grammars.unknown(text, piece)
     if dialect.name != "duckdb":
-        if "INTO" in piece.said:
-            tree = of_select_into(tree)
+        tree = of_select_into(tree)
         if ".*" in source:
             shorten_stars(tree)
     if isinstance(tree, exp.Alter):
