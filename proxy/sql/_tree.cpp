@@ -315,7 +315,8 @@ PyMethodDef kMethods[] = {
     {"apply_rules", apply_rules, METH_VARARGS,
      "apply_rules(tree, nodes, rules) -> tree\n\nThe last nodes come first; as `postgres.apply`."},
     {"writers", writers, METH_VARARGS,
-     "writers({type: (way, the generator's own method, operator)}, reserved, TableAlias, Dot)\n\n"
+     "writers({type: (way, the generator's own method, word, keys)}, {DType: name}, reserved, DECIMAL,"
+     " TableAlias, Dot, DataTypeParam, TableFromRows, Limit)\n\n"
      "How `node_sql` writes the ordinary nodes of a type."},
     {"node_sql", method(node_sql), METH_FASTCALL, "node_sql(generator, node) -> str"},
     {nullptr, nullptr, 0, nullptr}};
