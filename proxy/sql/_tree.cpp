@@ -1,12 +1,12 @@
 // The inner loops over a syntax tree: its nodes listed (`listing.py`), rules applied to them
-// (`postgres.apply`), its names written (`reading.py`).
+// (`postgres.apply`), its ordinary nodes written (`reading.py`, by `_tree_writing.h`).
 //
 // Why it exists: a plan that is not in the cache begins with a walk over all of its tree and ends with
 // writing it. Those are dearer than all the rest beside sqlglot's own parsing.
 //
 // What it promises: the lists are those that `listing.py` makes without it, in the same order, however
-// deep the tree is; texts are those of sqlglot's generator, which is asked for all that is not common.
-// Of nodes it reads attributes only, so that nothing changes a tree meanwhile.
+// deep the tree is; texts are those of sqlglot's generator, which is asked for all that is not ordinary.
+// Of nodes it reads attributes only, so that nothing but that generator changes a tree meanwhile.
 
 #include <exception>
 #include <vector>
@@ -315,8 +315,8 @@ PyMethodDef kMethods[] = {
     {"apply_rules", apply_rules, METH_VARARGS,
      "apply_rules(tree, nodes, rules) -> tree\n\nThe last nodes come first; as `postgres.apply`."},
     {"writers", writers, METH_VARARGS,
-     "writers({type: (way, the generator's own method, word, keys)}, {DType: name}, reserved, DECIMAL,"
-     " TableAlias, Dot, DataTypeParam, TableFromRows, Limit)\n\n"
+     "writers({type: (way, the generator's own method, word, keys)}, methods, {DType: name}, reserved,"
+     " DECIMAL, TableAlias, Dot, DataTypeParam, TableFromRows, Limit)\n\n"
      "How `node_sql` writes the ordinary nodes of a type."},
     {"node_sql", method(node_sql), METH_FASTCALL, "node_sql(generator, node) -> str"},
     {nullptr, nullptr, 0, nullptr}};

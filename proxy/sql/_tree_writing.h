@@ -31,7 +31,7 @@ struct Way {
 
 std::unordered_map<PyTypeObject *, Way> ways;
 std::unordered_map<PyObject *, std::string> type_names;  // by exp.DType
-PyObject *reserved, *decimal;
+PyObject *methods, *reserved, *decimal;
 PyTypeObject *table_alias_type, *dot_type, *size_type, *rows_type, *limit_type;
 
 // A reference of one's own: the generator may change the tree while a part of it is written.
@@ -95,11 +95,36 @@ PyObject *taken_out(const std::string &out) {
   return PyUnicode_DecodeUTF8(out.data(), out.size(), "surrogatepass");
 }
 
+// Nodes within nodes take up the stack, which Python counts for its own calls alone.
+class Level {
+ public:
+  Level() { depth_++; }
+  ~Level() { depth_--; }
+  Level(const Level &) = delete;
+  Level &operator=(const Level &) = delete;
+  bool too_deep() const { return depth_ > 2000; }
+
+ private:
+  static thread_local int depth_;
+};
+
+thread_local int Level::depth_ = 0;
+
 Told write(PyObject *generator, PyObject *node, std::string &out) {
+  const Level level;
+  if (level.too_deep()) {
+    PyErr_SetString(PyExc_RecursionError, "a tree is too deep to be written");
+    return Told::kFailed;
+  }
   Held kept(Py_NewRef(node));
   auto found = ways.find(Py_TYPE(node));
   if (found == ways.end()) {
-    return append(PyObject_CallMethodObjArgs(generator, sql_word, node, nullptr), out);
+    // Its method is called as the generator would, without a further call in depth.
+    PyObject *method = PyDict_GetItemWithError(methods, reinterpret_cast<PyObject *>(Py_TYPE(node)));
+    return append(method != nullptr
+                      ? PyObject_CallFunctionObjArgs(method, generator, node, nullptr)
+                      : PyObject_CallMethodObjArgs(generator, sql_word, node, nullptr),
+                  out);
   }
   const size_t before = out.size();
   const Told told = found->second.writer(generator, node, found->second, out);
@@ -456,8 +481,8 @@ PyObject *node_sql(PyObject *, PyObject *const *given, Py_ssize_t count) {
 
 PyObject *writers(PyObject *, PyObject *given) {
   PyObject *ordinary, *types;
-  if (!PyArg_ParseTuple(given, "O!O!O!OO!O!O!O!O!", &PyDict_Type, &ordinary, &PyDict_Type, &types,
-                        &PySet_Type, &reserved, &decimal, &PyType_Type, &table_alias_type,
+  if (!PyArg_ParseTuple(given, "O!O!O!O!OO!O!O!O!O!", &PyDict_Type, &ordinary, &PyDict_Type,
+                        &methods, &PyDict_Type, &types, &PySet_Type, &reserved, &decimal, &PyType_Type, &table_alias_type,
                         &PyType_Type, &dot_type, &PyType_Type, &size_type, &PyType_Type, &rows_type,
                         &PyType_Type, &limit_type)) {
     return nullptr;

@@ -313,6 +313,7 @@ def _write_ordinary_nodes(generator: Generator) -> None:
         ordinary[kind] = ("function", fallback, kind.sql_name().upper(), tuple(kind.arg_types))
     compiled.writers(
         ordinary,
+        own,
         _type_names(generator),
         generator.RESERVED_KEYWORDS,
         exp.DType.DECIMAL,

@@ -163,6 +163,16 @@ def test_what_is_ordinary_is_written_as_sqlglot_writes_it() -> None:
     assert compared > 500
 
 
+def test_a_tree_that_is_too_deep_to_be_written_is_refused() -> None:
+    tree = _read("select a from t").expressions[0]
+    for _ in range(50_000):
+        tree = exp.Not(this=tree)
+    with pytest.raises(SqlError) as raised:
+        write_duckdb(tree)
+    assert raised.value.sqlstate == "54001"
+    take_apart(tree)
+
+
 @pytest.mark.parametrize("given", [None, True, "x", [None], ["x"]])
 def test_a_function_of_what_is_no_node_is_written_as_sqlglot_writes_it(given: object) -> None:
     calls = [exp.Sum(this=given), exp.Coalesce(this=exp.Null(), expressions=given)]
