@@ -1,29 +1,22 @@
 // The inner loops over a syntax tree: its nodes listed (`listing.py`), rules applied to them
-// (`postgres.apply`), its names written (`reading.py`).
+// (`postgres.apply`), its ordinary nodes written (`reading.py`, by `_tree_writing.h`).
 //
 // Why it exists: a plan that is not in the cache begins with a walk over all of its tree and ends with
 // writing it. Those are dearer than all the rest beside sqlglot's own parsing.
 //
 // What it promises: the lists are those that `listing.py` makes without it, in the same order, however
-// deep the tree is; texts are those of sqlglot's generator, which is asked for all that is not common.
-// Of nodes it reads attributes only, so that nothing changes a tree meanwhile.
+// deep the tree is; texts are those of sqlglot's generator, which is asked for all that is not ordinary.
+// Of nodes it reads attributes only, so that nothing but that generator changes a tree meanwhile.
 
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030b0000
-#include <Python.h>
-
-#include <cstring>
 #include <exception>
-#include <string>
 #include <vector>
+
+#include "_tree.h"
+#include "_tree_writing.h"
 
 namespace {
 
-// What `setup` was given: sqlglot's classes, and the names of columns that are never plain.
-PyTypeObject *column_type, *identifier_type, *literal_type, *node_type, *name_type;
-PyObject *looked_at;
-PyObject *args_word, *this_word, *table_word, *lower_word, *parent_word,
-    *quoted_word, *is_string_word, *key_word, *index_word, *set_word;
+PyObject *looked_at;  // the names of columns that are never plain
 
 struct Lists {
   PyObject *nodes, *names, *columns, *by_kind;
@@ -286,104 +279,6 @@ PyObject *apply_rules(PyObject *, PyObject *given) {
   return nullptr;
 }
 
-// --- writing -------------------------------------------------------------------------------------
-//
-// Names, columns and literals are most of what a tree's writer is asked for. The ordinary ones have a
-// text that needs no thought; the others are left to sqlglot's own methods.
-
-PyObject *generic_name, *generic_column, *generic_literal, *reserved;
-
-// Adds the text of an identifier to `out`; false where it is out of the ordinary, or an error.
-bool write_name(PyObject *node, std::string &out) {
-  PyObject *args = PyObject_GetAttr(node, args_word);
-  if (args == nullptr) return false;
-  PyObject *text = PyDict_GetItemWithError(args, this_word);
-  PyObject *quoted = PyDict_GetItemWithError(args, quoted_word);
-  Py_DECREF(args);  // the node keeps it
-  if (text == nullptr || !PyUnicode_CheckExact(text)) return false;
-  Py_ssize_t size;
-  const char *at = PyUnicode_AsUTF8AndSize(text, &size);
-  if (at == nullptr) return false;
-  if (quoted != nullptr && quoted != Py_None && quoted != Py_False) {
-    if (quoted != Py_True || memchr(at, '"', size) != nullptr) return false;
-    out += '"';
-    out.append(at, size);
-    out += '"';
-    return true;
-  }
-  if (size == 0 || (*at >= '0' && *at <= '9')) return false;
-  for (const char *one = at, *end = at + size; one != end; one++) {
-    bool common = (*one >= 'a' && *one <= 'z') || *one == '_' || (*one >= '0' && *one <= '9');
-    if (!common) return false;
-  }
-  if (PySet_Contains(reserved, text) != 0) return false;
-  out.append(at, size);
-  return true;
-}
-
-PyObject *made(const std::string &out) { return PyUnicode_FromStringAndSize(out.data(), out.size()); }
-
-PyObject *generic(PyObject *method, PyObject *const *given) {
-  PyErr_Clear();
-  return PyObject_CallFunctionObjArgs(method, given[0], given[1], nullptr);
-}
-
-PyObject *name_sql(PyObject *, PyObject *const *given, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "name_sql takes a generator and a node");
-  std::string out;
-  return write_name(given[1], out) ? made(out) : generic(generic_name, given);
-}
-
-PyObject *column_sql(PyObject *, PyObject *const *given, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "column_sql takes a generator and a node");
-  PyObject *args = PyObject_GetAttr(given[1], args_word);
-  if (args == nullptr) return nullptr;
-  PyObject *name = PyDict_GetItemWithError(args, this_word);
-  PyObject *table = PyDict_GetItemWithError(args, table_word);
-  Py_ssize_t size = PyDict_Size(args);
-  Py_DECREF(args);
-  std::string out;
-  bool done = size == (table == nullptr ? 1 : 2) && name != nullptr && Py_TYPE(name) == identifier_type;
-  if (done && table != nullptr) {
-    done = Py_TYPE(table) == identifier_type && write_name(table, out);
-    out += '.';
-  }
-  return done && write_name(name, out) ? made(out) : generic(generic_column, given);
-}
-
-PyObject *literal_sql(PyObject *, PyObject *const *given, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "literal_sql takes a generator and a node");
-  PyObject *args = PyObject_GetAttr(given[1], args_word);
-  if (args == nullptr) return nullptr;
-  PyObject *text = PyDict_GetItemWithError(args, this_word);
-  PyObject *is_text = PyDict_GetItemWithError(args, is_string_word);
-  Py_DECREF(args);
-  if (text != nullptr && PyUnicode_CheckExact(text)) {
-    Py_ssize_t size;
-    const char *at = PyUnicode_AsUTF8AndSize(text, &size);
-    if (at != nullptr && is_text == Py_False && size != 0) {
-      Py_INCREF(text);
-      return text;
-    }
-    if (at != nullptr && is_text == Py_True && memchr(at, '\'', size) == nullptr) {
-      std::string out = "'";
-      out.append(at, size);
-      out += '\'';
-      return made(out);
-    }
-  }
-  return generic(generic_literal, given);
-}
-
-PyObject *writers(PyObject *, PyObject *given) {
-  if (!PyArg_ParseTuple(given, "OOOO!", &generic_name, &generic_column, &generic_literal,
-                        &PySet_Type, &reserved)) {
-    return nullptr;
-  }
-  for (PyObject *kept : {generic_name, generic_column, generic_literal, reserved}) Py_INCREF(kept);
-  Py_RETURN_NONE;
-}
-
 // --- Python --------------------------------------------------------------------------------------
 
 PyObject *setup(PyObject *, PyObject *given) {
@@ -420,13 +315,10 @@ PyMethodDef kMethods[] = {
     {"apply_rules", apply_rules, METH_VARARGS,
      "apply_rules(tree, nodes, rules) -> tree\n\nThe last nodes come first; as `postgres.apply`."},
     {"writers", writers, METH_VARARGS,
-     "writers(identifier_sql, column_sql, literal_sql, reserved): the generator's own, for the rest"},
-    {"name_sql", method(name_sql), METH_FASTCALL,
-     "name_sql(generator, identifier) -> str"},
-    {"column_sql", method(column_sql), METH_FASTCALL,
-     "column_sql(generator, column) -> str"},
-    {"literal_sql", method(literal_sql), METH_FASTCALL,
-     "literal_sql(generator, literal) -> str"},
+     "writers({type: (way, the generator's own method, word, keys)}, methods, {DType: name}, reserved,"
+     " DECIMAL, TableAlias, Dot, DataTypeParam, TableFromRows, Limit)\n\n"
+     "How `node_sql` writes the ordinary nodes of a type."},
+    {"node_sql", method(node_sql), METH_FASTCALL, "node_sql(generator, node) -> str"},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.sql._tree", nullptr, 0, kMethods,
@@ -435,15 +327,5 @@ PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.sql._tree", nullptr, 0, kMe
 }  // namespace
 
 PyMODINIT_FUNC PyInit__tree() {
-  args_word = PyUnicode_InternFromString("args");
-  this_word = PyUnicode_InternFromString("this");
-  table_word = PyUnicode_InternFromString("table");
-  lower_word = PyUnicode_InternFromString("lower");
-  parent_word = PyUnicode_InternFromString("parent");
-  quoted_word = PyUnicode_InternFromString("quoted");
-  is_string_word = PyUnicode_InternFromString("is_string");
-  key_word = PyUnicode_InternFromString("arg_key");
-  index_word = PyUnicode_InternFromString("index");
-  set_word = PyUnicode_InternFromString("set");
-  return PyErr_Occurred() ? nullptr : PyModule_Create(&kModule);
+  return intern_words() ? PyModule_Create(&kModule) : nullptr;
 }

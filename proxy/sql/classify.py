@@ -7,7 +7,10 @@ own; it is recognised by its first words and kept in one piece.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -34,7 +37,6 @@ _TRANSACTION_WORDS = frozenset(
     {"TRANSACTION", "WORK", "TRAN", "ISOLATION", "READ", "NOT", "DEFERRABLE", "NAME", ","}
 )
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE"})
-_SEMICOLON = TokenType.SEMICOLON
 _CURSOR_OPTIONS = frozenset({"BINARY", "INSENSITIVE", "ASENSITIVE", "NO", "SCROLL"})
 
 
@@ -83,11 +85,12 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
         return [_slice(text, tokens, 0, len(text))]
     slices: list[Slice] = []
     start = first = 0
-    for end in (*_ends(tokens, text.count(";")), len(tokens)):
+    for end in (*_ends(tokens, text), len(tokens)):
         if scripting and first < len(tokens):
-            block = _block_at(tokens, first)
+            word = _word(tokens, first)
+            block = _block_at(tokens, first) if word in _BLOCK_WORDS else ""
             length = block_length(text, tokens[first:]) if block else 0
-            if not length and tokens[first].text.upper() == "CREATE":
+            if not length and word == "CREATE":
                 length = routine_length(text, tokens[first:])
             if length:
                 slices.extend(_with_block(text, tokens, first, start, length, block))
@@ -99,18 +102,17 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
     return slices
 
 
-def _ends(tokens: list[Token], most: int) -> list[int]:
-    """Where the semicolons are. most: as many there can be, those in strings and comments included.
+def _ends(tokens: list[Token], text: str) -> Iterator[int]:
+    """Where the semicolons are: those in strings and comments begin no token."""
+    at = text.find(";", tokens[0].start)
+    while at >= 0:
+        index = bisect_left(tokens, at, key=_START)
+        if index < len(tokens) and tokens[index].start == at:
+            yield index
+        at = text.find(";", at + 1)
 
-    The last one often is the only one, so it is begun with.
-    """
-    found: list[int] = []
-    at = len(tokens)
-    while at and len(found) < most:
-        at -= 1
-        if tokens[at].token_type is _SEMICOLON:
-            found.insert(0, at)
-    return found
+
+_START = attrgetter("start")
 
 
 def _with_block(

@@ -18,12 +18,15 @@ from proxy.sql.reading import DUCKDB, position_of
 
 _WORDS, _VECTOR = "hatidata_context", "hatidata_rag_context"
 _ARGUMENTS = {_WORDS: (2, 3), _VECTOR: (3, 4)}
+_NAMES = frozenset(map(str.upper, _ARGUMENTS))
 _ROWS = 10
 
 
 def put_context_queries(nodes: Listing) -> bool:
     """Puts queries in the places of both functions; whether there was one. Raises SqlError."""
     found = False
+    if _NAMES.isdisjoint(nodes.called()):
+        return found
     for call in nodes.of(exp.Anonymous):
         node, name = call.parent, call.args["this"]
         if node.__class__ is not exp.Table or node.this is not call or not isinstance(name, str):

@@ -32,6 +32,12 @@ def look_at(names: Iterable[str]) -> None:
     _looked_at.update(names)
 
 
+def with_derived(*kinds: type) -> frozenset[type]:
+    """Types of nodes, with all that are derived from them."""
+    derived = (with_derived(*kind.__subclasses__()) for kind in kinds)
+    return frozenset(kinds).union(*derived)
+
+
 class Listing(list[exp.Expr]):
     """The nodes of a tree, parents first, but for names and plain columns.
 
@@ -39,9 +45,10 @@ class Listing(list[exp.Expr]):
     given to `look_at`. kinds: the types of the nodes.
     """
 
-    __slots__ = ("_by_kind", "columns", "kinds", "names")
+    __slots__ = ("_by_kind", "_called", "columns", "kinds", "names")
 
     _by_kind: dict[type, list[exp.Expr]]
+    _called: frozenset[str] | None
     columns: list[exp.Column]
     kinds: KeysView[type]
     names: list[exp.Identifier]
@@ -54,6 +61,13 @@ class Listing(list[exp.Expr]):
         """The nodes by their type, in the order of their first."""
         return self._by_kind.items()
 
+    def called(self) -> frozenset[str]:
+        """The names of the functions that the parser does not know and the tree had first, in upper case."""
+        if self._called is None:
+            calls = self._by_kind.get(exp.Anonymous, ())
+            self._called = frozenset([str(call.args["this"]).upper() for call in calls])
+        return self._called
+
     def every(self) -> Iterator[exp.Expr]:
         """The nodes and the plain columns, in no order."""
         return chain(self, self.columns)
@@ -61,21 +75,23 @@ class Listing(list[exp.Expr]):
 
 def listed(tree: exp.Expr) -> Listing:
     """The nodes of a tree."""
-    made = Listing()
-    made.names = names = []
-    made.columns = columns = []
-    made._by_kind = by_kind = {}
-    made.kinds = by_kind.keys()
     if compiled is None:
         return _listed(tree)
-    compiled.list_nodes(tree, made, names, columns, by_kind)
+    made = _empty()
+    compiled.list_nodes(tree, made, made.names, made.columns, made._by_kind)
+    return made
+
+
+def _empty() -> Listing:
+    made = Listing()
+    made.names, made.columns, made._called = [], [], None
+    made._by_kind = by_kind = {}
+    made.kinds = by_kind.keys()
     return made
 
 
 def _listed(tree: exp.Expr) -> Listing:
-    made = Listing()
-    made.names, made.columns, made._by_kind = [], [], {}
-    made.kinds = made._by_kind.keys()
+    made = _empty()
     try:
         _list((tree,), made, made.names, made.columns, made._by_kind)
     except RecursionError:  # a chain of a thousand operators
@@ -115,9 +131,7 @@ def _list(
 
 def _listed_in_turn(tree: exp.Expr) -> Listing:
     """As `listed`, however deep the tree is."""
-    made = Listing()
-    made.names, made.columns, made._by_kind = [], [], {}
-    made.kinds = made._by_kind.keys()
+    made = _empty()
     for node in tree.dfs():
         kind = node.__class__
         if kind is _IDENTIFIER:

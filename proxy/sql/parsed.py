@@ -87,8 +87,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         edited = edited_by_words(text, piece)
         return edited if edited is not None else grammars.unknown(text, piece)
     if dialect.name != "duckdb":
-        if "INTO" in piece.said:
-            tree = of_select_into(tree)
+        tree = of_select_into(tree)
         if ".*" in source:
             shorten_stars(tree)
     if isinstance(tree, exp.Alter):
@@ -135,7 +134,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             typed = compares or target is not None
             if typed and not (compares and makes_variants(nodes)):
                 signs = signs_of(nodes) if compares else NO_SIGNS
-                signs = signs if target is None else replace(signs, writes=True)
+                signs = signs if target is None else signs._replace(writes=True)
         setting = calls_to_set(tree, nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB, sets=bool(setting))
         engine, refused = decide(facts)

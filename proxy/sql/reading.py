@@ -23,7 +23,7 @@ from sqlglot.generator import Generator
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.listing import compiled
+from proxy.sql.listing import compiled, with_derived
 
 # sqlglot warns about statements it does not know and about what a generator drops; both are
 # errors of ours, raised where they are met.
@@ -269,16 +269,61 @@ def _select_sql(generator: Generator, select: exp.Select) -> str:
 
 # The table of methods is one for all generators of a kind: this is the table of ours.
 _generator._dispatch = {**_generator._dispatch, exp.Select: _select_sql}
-if compiled is not None:
-    _written = {
-        exp.Identifier: compiled.name_sql,
-        exp.Column: compiled.column_sql,
-        exp.Literal: compiled.literal_sql,
+
+
+def _type_names(generator: Generator) -> dict[exp.DType, str]:
+    """Of the types that DuckDB has."""
+    named = {kind: generator.generate(exp.DataType(this=kind)) for kind in exp.DType}
+    return {kind: name for kind, name in named.items() if kind not in generator.UNSUPPORTED_TYPES}
+
+
+def _write_ordinary_nodes(generator: Generator) -> None:
+    """What is ordinary is written by the compiled writer, all else by the generator's own methods."""
+    own = generator._dispatch
+    ways = {
+        exp.Identifier: ("name", ""),
+        exp.Column: ("column", ""),
+        exp.Literal: ("literal", ""),
+        exp.Paren: ("brackets", ""),
+        exp.Alias: ("alias", ""),
+        exp.Table: ("table", ""),
+        exp.Anonymous: ("call", ""),
+        exp.DataType: ("type", ""),
+        exp.Cast: ("cast", ""),
+        exp.Select: ("select", ""),
+        exp.From: ("clause", " FROM "),
+        exp.Where: ("clause", " WHERE "),
+        exp.Having: ("clause", " HAVING "),
+        exp.Not: ("clause", "NOT "),
+        exp.EQ: ("operation", " = "),
+        exp.NEQ: ("operation", " <> "),
+        exp.GT: ("operation", " > "),
+        exp.GTE: ("operation", " >= "),
+        exp.LT: ("operation", " < "),
+        exp.LTE: ("operation", " <= "),
+        exp.Add: ("operation", " + "),
+        exp.Sub: ("operation", " - "),
+        exp.Mul: ("operation", " * "),
+        exp.And: ("operation", " AND "),
+        exp.Or: ("operation", " OR "),
     }
+    ordinary = {kind: (way, own[kind], word, ()) for kind, (way, word) in ways.items()}
+    fallback = type(generator).function_fallback_sql
+    for kind in with_derived(exp.Func) - own.keys() - {exp.Func}:
+        ordinary[kind] = ("function", fallback, kind.sql_name().upper(), tuple(kind.arg_types))
     compiled.writers(
-        *(_generator._dispatch[kind] for kind in _written), _generator.RESERVED_KEYWORDS
+        ordinary,
+        own,
+        _type_names(generator),
+        generator.RESERVED_KEYWORDS,
+        exp.DType.DECIMAL,
+        *(exp.TableAlias, exp.Dot, exp.DataTypeParam, exp.TableFromRows, exp.Limit),
     )
-    _generator._dispatch.update(_written)
+    own.update(dict.fromkeys(ordinary, compiled.node_sql))
+
+
+if compiled is not None:
+    _write_ordinary_nodes(_generator)
 
 
 def write_duckdb(tree: exp.Expr) -> str:

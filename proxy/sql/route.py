@@ -77,14 +77,12 @@ class Facts:
 
 def folded(identifier: exp.Expr | str | None) -> str:
     """The name of an identifier as the engines compare it."""
-    if identifier is None:
-        return ""
-    if isinstance(identifier, str):
-        return identifier.lower()
     if isinstance(identifier, exp.Identifier):
         name = identifier.this
         return name if identifier.args.get("quoted") else name.lower()
-    return identifier.name.lower()
+    if isinstance(identifier, str):
+        return identifier.lower()
+    return identifier.name.lower() if identifier is not None else ""
 
 
 _OWN = "_sf"

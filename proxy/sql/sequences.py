@@ -24,6 +24,7 @@ NUMBERS = frozenset({"nextval", "currval", "lastval"})
 """The functions that give numbers of sequences (`proxy.engines.duck_sequences`)."""
 
 SETS = "setval"
+_NAMED = frozenset(map(str.upper, (*NUMBERS, SETS)))
 
 
 def refusal(name: str, node: exp.Expr) -> SqlError | None:
@@ -40,6 +41,8 @@ def name_for_duckdb(nodes: Listing) -> bool:
     pg_catalog's functions are the same ones: pg_dump writes `pg_catalog.setval`.
     """
     changed = False
+    if _NAMED.isdisjoint(nodes.called()):
+        return changed
     for node in nodes.of(exp.Anonymous):
         this = node.args["this"]
         if not isinstance(this, str):
@@ -74,8 +77,10 @@ def name_for_duckdb(nodes: Listing) -> bool:
 
 def calls_to_set(tree: exp.Expr, nodes: Listing) -> list[exp.Anonymous]:
     """The calls of setval in a query that can be taken apart; [] where there is none or it cannot."""
+    if exp.Anonymous not in nodes.kinds or SETS.upper() not in nodes.called():
+        return []
     calls = [one for one in nodes.of(exp.Anonymous) if _is_set(one)]
-    if not calls or not isinstance(tree, exp.Select):
+    if not isinstance(tree, exp.Select):
         return []
     if any(tree.args.get(key) for key in ("distinct", "order", "limit", "offset", "with_")):
         return []

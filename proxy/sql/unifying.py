@@ -16,7 +16,9 @@ from sqlglot import exp
 from proxy.sql.listing import copied
 
 _NUMERIC = (exp.Mul, exp.Sum, exp.Avg, exp.Div)
-_SETTLED = (exp.Literal, exp.Null, exp.Boolean, exp.Parameter, exp.Placeholder, exp.Neg)
+_SETTLED = frozenset(
+    {exp.Literal, exp.Null, exp.Boolean, exp.Parameter, exp.Placeholder, exp.Neg},
+)
 _LARGEST = 12
 """Nodes of a value that is written twice; larger ones are left as they are."""
 
@@ -85,7 +87,7 @@ def unify(values: list[exp.Expr], whole: exp.Expr | None) -> exp.Expr | None:
     whole: the node whose result they are; None where nothing can be put around it.
     """
     longest = max(map(_digits, values), default=0)
-    open_ = [value for value in values if not isinstance(_bare(value), _SETTLED)]
+    open_ = [value for value in values if _bare(value).__class__ not in _SETTLED]
     if longest:
         for value in open_:
             if _may_be_decimal(_bare(value)):

@@ -129,6 +129,59 @@ def test_literals_are_written_as_sqlglot_writes_them(text: str) -> None:
         assert write_duckdb(literal.copy()) == _OWN.generate(literal)
 
 
+def _written_by_sqlglot(tree: exp.Expr) -> str | None:
+    try:
+        written = _OWN.generate(tree)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return None if _OWN.unsupported_messages else written
+
+
+@compiled
+def test_what_is_ordinary_is_written_as_sqlglot_writes_it() -> None:
+    texts = [case["sql"] for case in read_cases()]
+    texts += [case["sql"] for case in read_lines("snowflake_queries.jsonl")]
+    texts += [
+        "with w as (select 1 as a) select distinct w.a, t.* from w, s.t as t, d.s.t u(x, y)",
+        "select -a, not b, (a + (b - c) * 2) / 3, a and b or not (c or d), a = b <> c from t",
+        "select count(distinct a, b), coalesce(a), sum(a) over (partition by b), f(), F(a, 'é') from t",
+        "select a::decimal(10, 2), a::varchar(3), a::time(3), a::number, try_cast(a as date) from t",
+        "select top 3 a from t where a > 1 group by all having b qualify c limit 3 offset 1",
+        "select a from t at(offset => 0) sample (10) order by a fetch first 3 rows only",
+    ]
+    compared = 0
+    for text in texts:
+        for rules in (False, True):
+            try:
+                tree = _read(text)
+                tree = rewrite(tree, listed(tree)) if rules else tree
+                made = write_duckdb(tree.copy())
+            except SqlError:
+                continue
+            assert _written_by_sqlglot(tree) in (made, None)
+            compared += 1
+    assert compared > 500
+
+
+def test_a_tree_that_is_too_deep_to_be_written_is_refused() -> None:
+    tree = _read("select a from t").expressions[0]
+    for _ in range(50_000):
+        tree = exp.Not(this=tree)
+    with pytest.raises(SqlError) as raised:
+        write_duckdb(tree)
+    assert raised.value.sqlstate == "54001"
+    take_apart(tree)
+
+
+@pytest.mark.parametrize("given", [None, True, "x", [None], ["x"]])
+def test_a_function_of_what_is_no_node_is_written_as_sqlglot_writes_it(given: object) -> None:
+    calls = [exp.Sum(this=given), exp.Coalesce(this=exp.Null(), expressions=given)]
+    if given is None or isinstance(given, list):
+        calls.append(exp.Anonymous(this="f", expressions=given))
+    for call in calls:
+        assert write_duckdb(call.copy()) == _OWN.generate(call)
+
+
 _OWN = _WrittenDuckDB().generator(comments=False)
 
 

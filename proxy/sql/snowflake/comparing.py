@@ -31,7 +31,7 @@ def _is_number(value: exp.Expr) -> bool:
 
 def _fraction(value: exp.Expr) -> str | None:
     """The number with a fraction that a text spells."""
-    if value.__class__ is not exp.Literal or not value.is_string:
+    if value.__class__ is not exp.Literal or not value.is_string or "." not in value.this:
         return None
     spelled = value.this.strip()
     whole, point, digits = spelled.lstrip("+-").partition(".")
@@ -45,6 +45,8 @@ def _is_dated(value: exp.Expr) -> bool:
         return False
     spelled = value.this.strip()
     for separator in "/-":
+        if separator not in spelled:
+            continue
         day, first, rest = spelled.partition(separator)
         month, second, year = rest.partition(separator)
         if first and second and day.isdecimal() and len(day) <= 2 and year[:4].isdecimal():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 from sqlglot.dialects import Snowflake
@@ -289,34 +289,54 @@ def _number_in(value: exp.Expr) -> exp.Expr | None:
 @node(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Div)
 def _arithmetic(operation: exp.Binary) -> exp.Expr | None:
     """Strings are read as numbers; literals must not make DuckDB count in 32 bits."""
-    args = operation.args
-    if args["this"].__class__ is exp.Literal or args["expression"].__class__ is exp.Literal:
-        for key, across in (("this", "expression"), ("expression", "this")):
-            spelled = _number_in(args[key])
-            if spelled is not None and not isinstance(args[across], exp.Interval):
-                operation.set(key, spelled)
-    if isinstance(args["expression"], exp.Interval) and isinstance(operation, (exp.Add, exp.Sub)):
-        return _calendar_step(operation)
-    _read_texts(operation)
-    if isinstance(operation, exp.Div):
-        return divided("div_", operation.this, operation.expression)
-    if isinstance(operation, exp.Mul) and (scale := _product_scale(operation)) is not None:
-        return cast(operation, exp.DType.DECIMAL, 38, scale)
-    if isinstance(operation, (exp.Add, exp.Sub)) and _may_count_days(operation):
-        name = "sum_" if isinstance(operation, exp.Add) else "difference_"
-        return sf(name, operation.this, operation.expression)
-    if isinstance(operation, exp.Mul) and _are_columns(operation) and not _is_late(operation):
-        return sf("product_", operation.this, operation.expression)
-    left = _whole(operation.this)
-    if left is None:
-        return _remainder(operation) if isinstance(operation, exp.Mod) else None
-    if left > _INT64:
-        operation.set("this", cast(operation.this, exp.DType.DECIMAL, 38, 0))
-    elif left <= _INT32:
-        right = operation.expression
-        if isinstance(right, (exp.Literal, exp.Binary, exp.Paren, exp.Neg)):
-            operation.set("this", cast(operation.this, exp.DType.BIGINT))
-    return _remainder(operation) if isinstance(operation, exp.Mod) else None
+    kind, args = operation.__class__, operation.args
+    left, right = args["this"], args["expression"]
+    if isinstance(left, exp.Column) and isinstance(right, exp.Column):
+        return _of_columns(operation)
+    if left.__class__ is exp.Literal or right.__class__ is exp.Literal:
+        _read_texts(operation)
+        left, right = args["this"], args["expression"]
+    if kind is exp.Div:
+        return divided("div_", left, right)
+    if kind is exp.Mul:
+        if (scale := _product_scale(left, right)) is not None:
+            return cast(operation, exp.DType.DECIMAL, 38, scale)
+    elif kind is not exp.Mod:
+        if right.__class__ is exp.Interval:
+            return _calendar_step(operation)
+        if _may_count_days(kind, left, right):
+            return sf(_BETWEEN_COLUMNS[kind], left, right)
+    first = _whole(left)
+    if first is not None and first > _INT64:
+        operation.set("this", cast(left, exp.DType.DECIMAL, 38, 0))
+    elif first is not None and first <= _INT32 and isinstance(right, _WIDENED):
+        operation.set("this", cast(left, exp.DType.BIGINT))
+    return _remainder(operation) if kind is exp.Mod else None
+
+
+_BETWEEN_COLUMNS = {exp.Add: "sum_", exp.Sub: "difference_", exp.Mul: "product_"}
+_WIDENED = (exp.Literal, exp.Binary, exp.Paren, exp.Neg)
+_DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
+
+
+def _of_columns(operation: exp.Binary) -> exp.Expr | None:
+    """Columns that are counted with may be texts, or a DATE and a whole number of 64 bits, which takes
+    32 in DuckDB."""
+    kind, sides = operation.__class__, (operation.this, operation.expression)
+    if kind is exp.Div:
+        return divided("div_", *sides)
+    told = not operation.find_ancestor(*_DEFINED)
+    if kind is exp.Mod:
+        if told and not _is_late(sides):
+            operation.set("this", sf("number_", sides[0]))
+            operation.set("expression", sf("number_", sides[1]))
+        return _remainder(operation)
+    if not told:
+        return None
+    # Within an aggregate no lambda may take a column of the query around it.
+    if (kind is exp.Mul or operation.find_ancestor(exp.AggFunc)) and _is_late(sides):
+        return None
+    return sf(_BETWEEN_COLUMNS[kind], *sides)
 
 
 def _scale(value: exp.Expr) -> int | None:
@@ -331,10 +351,11 @@ def _scale(value: exp.Expr) -> int | None:
     return None
 
 
-def _product_scale(product: exp.Mul) -> int | None:
+def _product_scale(first: exp.Expr, second: exp.Expr) -> int | None:
     """The scale of a product, where it is less than the sum of its factors': at most 12, if both
     factors have as few."""
-    left, right = _scale(product.this), _scale(product.expression)
+    left = _scale(first)
+    right = _scale(second) if left is not None else None
     if left is None or right is None or left + right <= max(left, right, 12):
         return None
     return max(left, right, 12)
@@ -347,18 +368,14 @@ def _negative(negative: exp.Neg) -> None:
         negative.set("this", exp.Paren(this=spelled))
 
 
-_DEFINED = (exp.ColumnDef, exp.ColumnConstraint, exp.Constraint, exp.Create)
-
-
 def _read_texts(operation: exp.Binary) -> None:
-    """A column that is counted with may hold texts."""
+    """A text beside the operator spells a number, and a column beside a number may hold texts."""
     args = operation.args
-    if isinstance(operation, exp.Mod) and _are_columns(operation):
-        if not _is_late(operation):
-            operation.set("this", sf("number_", args["this"]))
-            operation.set("expression", sf("number_", args["expression"]))
-        return
-    for key, across in (("this", "expression"), ("expression", "this")):
+    for key, across in _SIDES:
+        spelled = _number_in(args[key])
+        if spelled is not None and not isinstance(args[across], exp.Interval):
+            operation.set(key, spelled)
+    for key, across in _SIDES:
         side, other = args[key], args[across]
         if (
             other.__class__ is exp.Literal
@@ -369,32 +386,21 @@ def _read_texts(operation: exp.Binary) -> None:
             operation.set(key, sf("number_", side))
 
 
+_SIDES = (("this", "expression"), ("expression", "this"))
 _DAYS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 
-def _are_columns(operation: exp.Binary) -> bool:
-    """Whether columns alone are counted with, which may be texts."""
-    sides = (operation.this, operation.expression)
-    return all(isinstance(side, exp.Column) for side in sides) and not operation.find_ancestor(
-        *_DEFINED
-    )
+def _is_late(columns: Iterable[exp.Expr]) -> bool:
+    """Whether one of them is bound late, as an outer query's is."""
+    return any(map(is_bound_late, columns))
 
 
-def _is_late(operation: exp.Binary) -> bool:
-    """Whether one of the columns is bound late, as an outer query's is."""
-    return any(map(is_bound_late, (operation.this, operation.expression)))
-
-
-def _may_count_days(operation: exp.Binary) -> bool:
+def _may_count_days(kind: type, left: exp.Expr, right: exp.Expr) -> bool:
     """Whether a whole number of 64 bits may be added to a DATE, which takes 32 in DuckDB."""
-    if _are_columns(operation):
-        # Within an aggregate no lambda may take a column of the query around it.
-        return not (operation.find_ancestor(exp.AggFunc) and _is_late(operation))
-    sides = [operation.this, operation.expression]
-    for days, other in (sides, reversed(sides)):
+    for days, other in ((left, right), (right, left)):
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
-            return isinstance(operation, exp.Add) or days is sides[1]
+            return kind is exp.Add or days is right
     return False
 
 

@@ -9,11 +9,10 @@ lambda's variable has its type by then, so such a call becomes one over a list o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import cache
 
 from sqlglot import exp
 
-from proxy.sql.listing import Listing, listed
+from proxy.sql.listing import Listing, listed, with_derived
 from proxy.sql.snowflake.registry import duck, number
 
 # SEQ4() and its kin are written as window functions.
@@ -23,16 +22,14 @@ _AGGREGATE_CALLS = frozenset({"list", "arg_max", "arg_min", "approx_count_distin
 _UNKNOWN = frozenset({"OBJECT_AGG", "OBJECTAGG", "HLL", "APPROX_TOP_K", "HASH_AGG"})
 
 
-def may_aggregate(nodes: Listing) -> bool:
+_AGGREGATING = with_derived(*_AGGREGATES)
+
+
+def _may_aggregate(nodes: Listing) -> bool:
     """Whether a statement may hold an aggregate; nodes: its own, before rules changed them."""
-    return any(map(_is_aggregate, nodes.kinds)) or any(
+    return not _AGGREGATING.isdisjoint(nodes.kinds) or any(
         str(call.this).upper() in _UNKNOWN for call in nodes.of(exp.Anonymous)
     )
-
-
-@cache
-def _is_aggregate(kind: type) -> bool:
-    return issubclass(kind, _AGGREGATES)
 
 
 _SOURCES = frozenset({exp.Table, exp.Lateral, exp.Subquery, exp.TableFromRows, exp.Unnest})
@@ -40,15 +37,23 @@ _BOUNDS = _SOURCES | {exp.Select, exp.Create, exp.Merge, exp.Pivot}
 
 
 def _holds(argument: exp.Expr) -> bool:
-    for node in argument.dfs(prune=lambda node: isinstance(node, exp.Subquery)):
-        if isinstance(node, _AGGREGATES):
-            return True
-        kind = node.__class__
-        if kind is exp.Anonymous and node.this in _AGGREGATE_CALLS:
-            return True
-        if kind is exp.Column and is_bound_late(node):
-            return True
-    return False
+    """Whether there is such a value in an argument, but for those in subqueries."""
+    nodes = listed(argument)
+    if exp.Subquery in nodes.kinds:
+        return any(map(_is_late, argument.dfs(prune=lambda node: isinstance(node, exp.Subquery))))
+    return (
+        not _AGGREGATING.isdisjoint(nodes.kinds)
+        or any(call.this in _AGGREGATE_CALLS for call in nodes.of(exp.Anonymous))
+        or any(map(is_bound_late, nodes.columns))
+        or any(map(is_bound_late, nodes.of(exp.Column)))
+    )
+
+
+def _is_late(node: exp.Expr) -> bool:
+    kind = node.__class__
+    if kind is exp.Anonymous:
+        return node.this in _AGGREGATE_CALLS
+    return is_bound_late(node) if kind is exp.Column else kind in _AGGREGATING
 
 
 def is_bound_late(column: exp.Expr) -> bool:
@@ -65,10 +70,14 @@ def is_bound_late(column: exp.Expr) -> bool:
         return _is_alias(column.name.lower(), query)
     if query.parent is None or column.args.get("db") is not None or query.parent_select is None:
         return False
-    sources = [query.args.get("from_"), *(query.args.get("joins") or ())]
-    own = [source.this for source in sources if source is not None]
-    own += query.args.get("laterals") or ()
-    return table.name.lower() not in {source.alias_or_name.lower() for source in own}
+    return not _is_source(table.name.lower(), query)
+
+
+def _is_source(name: str, query: exp.Select) -> bool:
+    args = query.args
+    sources = [one.this for one in (args.get("from_"), *(args.get("joins") or ())) if one]
+    sources += args.get("laterals") or ()
+    return any(source.alias_or_name.lower() == name for source in sources)
 
 
 def _is_alias(name: str, query: exp.Select) -> bool:
@@ -91,31 +100,24 @@ def bind_too_late(calls: Iterable[exp.Anonymous], nodes: Listing) -> bool:
 
     nodes: the statement's own, before rules changed them.
     """
-    arguments = [one for call in calls for one in call.args["expressions"]]
-    if any(one.__class__ is exp.Column and is_bound_late(one) for one in arguments):
-        return True
-    inner = [one for one in arguments if one.__class__ not in _PLAIN]
-    if not any(map(_may_hold, inner)) or not any(map(_holds, inner)):
+    inner = []
+    for call in calls:
+        for one in call.args["expressions"]:
+            while one.__class__ is exp.Cast:
+                one = one.args["this"]
+            kind = one.__class__
+            if kind is exp.Column:
+                if is_bound_late(one):
+                    return True
+            elif kind is not exp.Literal:
+                inner.append(one)
+    if not any(map(_holds, inner)):
         return False
-    return any(map(_holds_column, inner)) or may_aggregate(nodes)
-
-
-def _may_hold(argument: exp.Expr) -> bool:
-    """Whether `_holds` is worth asking, which looks at each node."""
-    nodes = listed(argument)
-    return (
-        bool(nodes.columns)
-        or exp.Column in nodes.kinds
-        or any(map(_is_aggregate, nodes.kinds))
-        or any(call.this in _AGGREGATE_CALLS for call in nodes.of(exp.Anonymous))
-    )
+    return _may_aggregate(nodes) or any(map(_holds_column, inner))
 
 
 def _holds_column(argument: exp.Expr) -> bool:
     return any(map(is_bound_late, argument.find_all(exp.Column)))
-
-
-_PLAIN = frozenset({exp.Column, exp.Literal})
 
 
 LATE = "_late"

@@ -84,7 +84,8 @@ _BY_TYPE = frozenset(
     }
 )
 """Macros of several forms, one of which DuckDB chooses by the type of the first argument."""
-_UNTYPED = (exp.Null, exp.Parameter, exp.Placeholder)
+_UNTYPED = frozenset({exp.Null, exp.Parameter, exp.Placeholder})
+_VARCHAR = exp.DType.VARCHAR
 
 
 def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
@@ -92,10 +93,10 @@ def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     given = list(arguments)
     if name in _BY_TYPE and given:
         first = given[0]
-        while first.__class__ is exp.Paren:
+        while (kind := first.__class__) is exp.Paren:
             first = first.this
-        if isinstance(first, _UNTYPED) or (isinstance(first, exp.Literal) and first.is_string):
-            given[0] = cast(first, exp.DType.VARCHAR)
+        if kind in _UNTYPED or (kind is exp.Literal and first.is_string):
+            given[0] = cast(first, _VARCHAR)
     called = f"_sf.{name}"
     made = exp.Anonymous(this=called, expressions=given)
     if called in OVERLOADED:
@@ -120,15 +121,14 @@ def number(value: int) -> exp.Literal:
 
 def data_type(kind: exp.DType, *parameters: int) -> exp.DataType:
     """A type with its parameters, as in DECIMAL(38, 0)."""
-    return exp.DataType(
-        this=kind, expressions=[exp.DataTypeParam(this=number(p)) for p in parameters]
-    )
+    sizes = [exp.DataTypeParam(this=number(p)) for p in parameters] if parameters else []
+    return exp.DataType(this=kind, expressions=sizes)
 
 
 def cast(value: exp.Expr, kind: exp.DType, *parameters: int) -> exp.Cast:
     """DuckDB's own CAST, to be left as it is by the rule for Snowflake's."""
     made = exp.Cast(this=value, to=data_type(kind, *parameters))
-    made.meta["plain"] = True
+    made._meta = {"plain": True}
     return made
 
 

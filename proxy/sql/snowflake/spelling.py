@@ -69,19 +69,24 @@ _MOMENTS = frozenset(
 
 def _literals_first(tokens: list[Token]) -> list[Token]:
     """`DATE '2020-01-01'::VARCHAR` with brackets around the literal: sqlglot casts its text first."""
-    made: list[Token] = []
-    for at, token in enumerate(tokens):
-        kinds = [one.token_type for one in tokens[at : at + 3]]
-        if len(kinds) == 3 and kinds[0] in _MOMENTS and kinds[1:] == _CAST_TEXT:
-            made.append(_at(token, TokenType.L_PAREN, "("))
-        made.append(token)
-        kinds = [one.token_type for one in tokens[at - 1 : at + 2]] if at else []
-        if len(kinds) == 3 and kinds[0] in _MOMENTS and kinds[1:] == _CAST_TEXT:
-            made.append(_at(token, TokenType.R_PAREN, ")"))
+    texts = [
+        at
+        for at, token in enumerate(tokens)
+        if token.token_type is _DCOLON
+        and at > 1
+        and tokens[at - 1].token_type is TokenType.STRING
+        and tokens[at - 2].token_type in _MOMENTS
+    ]
+    if not texts:
+        return tokens
+    made = list(tokens)
+    for at in reversed(texts):
+        made.insert(at, _at(tokens[at - 1], TokenType.R_PAREN, ")"))
+        made.insert(at - 2, _at(tokens[at - 2], TokenType.L_PAREN, "("))
     return made
 
 
-_CAST_TEXT = [TokenType.STRING, TokenType.DCOLON]
+_DCOLON = TokenType.DCOLON
 
 
 def _defines_routine(tokens: list[Token]) -> bool:

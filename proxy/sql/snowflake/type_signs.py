@@ -7,8 +7,9 @@ the relations that the statement names (`proxy.typed`): most have nothing to fol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlglot import exp
 
@@ -30,8 +31,7 @@ _NUMBERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(NamedTuple):
     """pairs: columns compared for equality. aliases: names that columns get. united: it has UNION or its kin.
 
     chosen: it has CASE, COALESCE or their kin. called: it calls what may be a client's function. products, quotients: how many of each it has.
@@ -118,15 +118,12 @@ def _kinds(name: str | None, known: list[Columns], aliases: frozenset[str]) -> f
     )
 
 
-_EQUAL = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull, exp.Nullif)
 _CHOICES = frozenset(
     {
         *(exp.Case, exp.Coalesce, exp.If, exp.Greatest, exp.Least, exp.Nvl2, exp.DecodeCase),
     }
 )
 _UNIONS = frozenset({exp.Union, exp.Intersect, exp.Except})
-_LISTED = frozenset({exp.In, exp.Between, exp.Case, exp.DecodeCase, exp.Join})
-_COMPARED = _LISTED.union(_EQUAL)
 _INNER = frozenset({exp.Subquery, exp.CTE})
 
 
@@ -134,16 +131,13 @@ def signs_of(nodes: Listing) -> Signs:
     """Of a statement in Snowflake's SQL, by its nodes before rules changed them."""
     kinds = nodes.kinds
     pairs: set[Pair] = set()
-    if not _COMPARED.isdisjoint(kinds):
-        _equals(nodes, pairs)
-        if not _LISTED.isdisjoint(kinds):
-            pairs.update(_pairs(nodes))
-    aliases: list[str] = []
-    if pairs and not _INNER.isdisjoint(kinds):
-        aliases = _aliases(nodes)
+    for kind, found in nodes.by_kind():
+        if (compared := _COMPARED.get(kind)) is not None:
+            for node in found:
+                compared(node, pairs)
     return Signs(
         frozenset(pairs),
-        tuple(aliases),
+        tuple(_aliases(nodes)) if pairs and not _INNER.isdisjoint(kinds) else (),
         not _UNIONS.isdisjoint(kinds),
         not _CHOICES.isdisjoint(kinds),
         exp.Anonymous in kinds and calls_unknown(nodes),
@@ -152,44 +146,61 @@ def signs_of(nodes: Listing) -> Signs:
     )
 
 
-def _equals(nodes: Listing, pairs: set[Pair]) -> None:
+def _equal(node: exp.Expr, pairs: set[Pair]) -> None:
     """Nearly all are two plain columns, or a column and a literal."""
-    literal = exp.Literal
-    for kind in _EQUAL:
-        for node in nodes.of(kind):
-            args = node.args
-            left, right = args["this"], args["expression"]
-            if left.__class__ is not literal and right.__class__ is not literal:
-                pairs.add((_name(left), _name(right)))
+    args = node.args
+    left, right = args["this"], args["expression"]
+    if left.__class__ is not exp.Literal and right.__class__ is not exp.Literal:
+        pairs.add((_name(left), _name(right)))
 
 
-def _pairs(nodes: Listing) -> Iterator[Pair]:
-    for node in nodes.of(exp.In):
-        query = node.args.get("query")
-        if query is None:
-            yield from _with_each(node.this, node.expressions)
-        elif isinstance(query, exp.Subquery) and isinstance(query.this, exp.Select):
-            yield from _with_each(node.this, [one.unalias() for one in query.this.expressions])
-        else:
-            yield _name(node.this), None
-    for node in nodes.of(exp.Between):
-        yield from _with_each(node.this, (node.args["low"], node.args["high"]))
-    for node in nodes.of(exp.Case):
-        if node.args.get("this") is not None:
-            yield from _with_each(node.this, [one.this for one in node.args["ifs"]])
-    for node in nodes.of(exp.DecodeCase):
-        yield from _with_each(node.expressions[0], node.expressions[1:])
-    for node in nodes.of(exp.Join):
-        if "using" in (args := node.args):
-            for column in args["using"] or ():
-                yield column.name, column.name
-        if args.get("method") == "NATURAL":
-            yield None, None
+def _in(node: exp.Expr, pairs: set[Pair]) -> None:
+    query = node.args.get("query")
+    if query is None:
+        _with_each(node.this, node.expressions, pairs)
+    elif isinstance(query, exp.Subquery) and isinstance(query.this, exp.Select):
+        _with_each(node.this, [one.unalias() for one in query.this.expressions], pairs)
+    else:
+        pairs.add((_name(node.this), None))
+
+
+def _between(node: exp.Expr, pairs: set[Pair]) -> None:
+    _with_each(node.this, (node.args["low"], node.args["high"]), pairs)
+
+
+def _case(node: exp.Expr, pairs: set[Pair]) -> None:
+    if node.args.get("this") is not None:
+        _with_each(node.this, [one.this for one in node.args["ifs"]], pairs)
+
+
+def _decoded(node: exp.Expr, pairs: set[Pair]) -> None:
+    _with_each(node.expressions[0], node.expressions[1:], pairs)
+
+
+def _join(node: exp.Expr, pairs: set[Pair]) -> None:
+    args = node.args
+    if "using" in args:
+        pairs.update((column.name, column.name) for column in args["using"] or ())
+    if args.get("method") == "NATURAL":
+        pairs.add((None, None))
+
+
+_COMPARED: dict[type, Callable[[exp.Expr, set[Pair]], None]] = {
+    **dict.fromkeys(
+        (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull, exp.Nullif), _equal
+    ),
+    exp.In: _in,
+    exp.Between: _between,
+    exp.Case: _case,
+    exp.DecodeCase: _decoded,
+    exp.Join: _join,
+}
+"""What columns a node compares, by its type."""
 
 
 def calls_unknown(nodes: Listing) -> bool:
     """Whether a statement calls what is no function of Snowflake's."""
-    return any(str(call.args["this"]).upper() not in FUNCTIONS for call in nodes.of(exp.Anonymous))
+    return not nodes.called() <= FUNCTIONS.keys()
 
 
 def _aliases(nodes: Listing) -> list[str]:
@@ -201,18 +212,16 @@ def _aliases(nodes: Listing) -> list[str]:
     return [one.args["this"] for one in named if one.__class__ is exp.Identifier]
 
 
-def _with_each(one: exp.Expr, others: Iterable[exp.Expr]) -> Iterator[Pair]:
+def _with_each(one: exp.Expr, others: Iterable[exp.Expr], pairs: set[Pair]) -> None:
     name = _name(one)
     for other in others:
         if other.__class__ is not exp.Literal:
-            yield name, _name(other)
+            pairs.add((name, _name(other)))
 
 
 def _name(node: exp.Expr) -> str | None:
     """A plain column's name."""
-    kind = node.__class__
-    while kind is exp.Paren:
+    while node.__class__ is exp.Paren:
         node = node.args["this"]
-        kind = node.__class__
-    name = node.args["this"] if kind is exp.Column else None
+    name = node.args["this"] if node.__class__ is exp.Column else None
     return name.args["this"] if name.__class__ is exp.Identifier else None

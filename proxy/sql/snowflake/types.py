@@ -343,7 +343,7 @@ def cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
 
 def precision_of(kind: exp.DataType) -> int | None:
     """How many digits of a second's fraction a TIME or TIMESTAMP keeps, where it is fewer than six."""
-    if kind.this not in _TIMED or not kind.expressions:
+    if not kind.expressions or kind.this not in _TIMED:
         return None
     size = kind.expressions[0].name
     return int(size) if size.isdigit() and int(size) < 6 else None
@@ -360,18 +360,20 @@ def _cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     if kind.expressions and kind.this in STRUCTURED:
         return STRUCTURED[kind.this](value, kind)
     kind = mapped(kind)
-    if kind.this in _CALENDAR_TYPES and (pair := pair_of(value)) is not None:
-        value = clock(pair)
-    if (model := _input_model(kind.this, value)) is not None:
-        return model
-    if kind.this in _NUMBERS:
+    what = kind.this
+    if what in _INPUT_FORMATS:
+        if (pair := pair_of(value)) is not None and what in _CALENDAR_TYPES:
+            value = clock(pair)
+        if (model := _input_model(what, value)) is not None:
+            return model
+        if what in MOMENTS and (era := to_moment(value, kind)) is not None:
+            value.set("this", era.this)
+    elif _is_text(value) and what in _NUMBERS:
         check_digits(value)
-    if kind.this in MOMENTS and (era := to_moment(value, kind)) is not None:
-        value.set("this", era.this)
-    how = _CASTS.get(kind.this)
-    if how is not None and not (kind.this == _D.ARRAY and kind.expressions):
+    how = _CASTS.get(what)
+    if how is not None and not (what == _D.ARRAY and kind.expressions):
         return how(value, kind)
-    if kind.this == _D.ARRAY and (listed := literal_array(value, kind)) is not None:
+    if what == _D.ARRAY and (listed := literal_array(value, kind)) is not None:
         return exp.Cast(this=listed, to=carrier(kind) or kind)
     made = carrier(kind)
     return exp.Cast(this=value, to=made) if made is not None else None
@@ -399,14 +401,17 @@ _INPUT_FORMATS: dict[exp.DType, str] = {
     _D.TIMESTAMPLTZ: "timestamp_input_format",
     _D.TIMESTAMPTZ: "timestamp_input_format",
 }
+_FORMATS = frozenset(_INPUT_FORMATS.values())
 READ_BY_MODEL: list[Callable[[exp.DType, exp.Expr, str], exp.Expr]] = []
 """Reads a text by a model; `datetime` puts it here."""
 
 
 def _input_model(kind: exp.DType, value: exp.Expr) -> exp.Expr | None:
     """A text literal as the session's input format has it, None where it is AUTO."""
-    name = _INPUT_FORMATS.get(kind)
-    if name is None or not changed(name) or value_of(name).upper() == "AUTO":
+    if not changed(*_FORMATS):
+        return None
+    name = _INPUT_FORMATS[kind]
+    if value_of(name).upper() == "AUTO":
         return None
     if not _is_text(value):
         if isinstance(value, (exp.Cast, exp.Anonymous)):

@@ -9,28 +9,21 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.listing import Listing
+from proxy.sql.listing import Listing, with_derived
 from proxy.sql.snowflake.type_signs import calls_unknown
 
-
-def _with_derived(*kinds: type) -> frozenset[type]:
-    """The types of nodes, with all that are derived from them."""
-    derived = (_with_derived(*kind.__subclasses__()) for kind in kinds)
-    return frozenset(kinds).union(*derived)
-
-
-_COMPARING = _with_derived(
+_COMPARING = with_derived(
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
     *(exp.Between, exp.In, exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Join),
     *(exp.Window, exp.Case, exp.If, exp.Func, exp.Where, exp.Qualify, exp.Having, exp.Merge),
     *(exp.Neg, exp.DPipe, exp.Mul),
 )
-_QUERIES = _with_derived(exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_QUERIES = with_derived(exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _MADE = frozenset(
     {exp.JSONExtract, exp.GetExtract, exp.Bracket, exp.Array, exp.Struct, exp.Explode}
 )
 _MAKERS = ("ARRAY_", "OBJECT_", "PARSE_", "TRY_PARSE_", "TO_VARIANT", "TO_ARRAY", "TO_OBJECT")
-_SEMI = frozenset({exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.ARRAY})
+_SEMI = (exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.ARRAY)
 
 
 def may_compare(tree: exp.Expr, nodes: Listing) -> bool:
@@ -52,9 +45,7 @@ def makes_variants(nodes: Listing) -> bool:
     kinds = nodes.kinds
     if not _MADE.isdisjoint(kinds):
         return True
-    if exp.Anonymous in kinds and any(
-        str(call.args["this"]).upper().startswith(_MAKERS) for call in nodes.of(exp.Anonymous)
-    ):
+    if exp.Anonymous in kinds and any(name.startswith(_MAKERS) for name in nodes.called()):
         return True
     return exp.DataType in kinds and any(
         one.args["this"] in _SEMI for one in nodes.of(exp.DataType)
@@ -69,7 +60,8 @@ def relations_of(nodes: Listing) -> tuple[tuple[str, ...], ...]:
     found = {}
     for table in nodes.of(exp.Table):
         args = table.args
-        if args["this"].__class__ is exp.Identifier and table.parent.__class__ not in _NEW:
-            path = [args.get("catalog"), args.get("db"), args["this"]]
-            found[tuple([part.this for part in path if part is not None])] = None
+        name = args["this"]
+        if name.__class__ is exp.Identifier and table.parent.__class__ not in _NEW:
+            around = [part.this for key in ("catalog", "db") if (part := args.get(key)) is not None]
+            found[(*around, name.args["this"])] = None
     return tuple(found)
