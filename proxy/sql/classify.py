@@ -15,6 +15,7 @@ from operator import attrgetter
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
+from proxy.errors import SqlError
 from proxy.sql.script_reader import block_length, routine_length
 
 
@@ -154,6 +155,9 @@ def highest_parameter(tokens: list[Token]) -> int:
                 continue
             number = tokens[index + 1]
             if number.token_type == TokenType.NUMBER and number.start == token.end + 1:
+                if not number.text.isdecimal():
+                    message = f'trailing junk after parameter at or near "${number.text}"'
+                    raise SqlError("42601", message, position=token.start + 1)
                 highest = max(highest, int(number.text))
     return highest
 

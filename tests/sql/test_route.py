@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.errors import SqlError
 from proxy.sql.plan import Dialect, Statement, plan_message
 
 
@@ -213,7 +214,7 @@ def test_files_extensions_secrets_and_hidden_sql_are_refused_in_every_dialect(
 @pytest.mark.parametrize(
     "text",
     [
-        "select a from orders for update",
+        "select a from orders for update skip locked",
         "lock table orders",
         "do $$ begin if true then delete from t; end if; end $$",
         "create extension x",
@@ -229,6 +230,13 @@ def test_what_has_no_faithful_form_is_refused_by_name(text: str) -> None:
     refused = plan(text).refused
     assert refused is not None
     assert refused.sqlstate == "0A000"
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "postgres", "duckdb"])
+def test_a_number_of_a_parameter_is_whole(dialect: str) -> None:
+    with pytest.raises(SqlError, match=r'after parameter at or near "\$1e5"') as caught:
+        plan("select $1e5", dialect)
+    assert (caught.value.sqlstate, caught.value.position) == ("42601", 8)
 
 
 def test_the_public_schema_is_main() -> None:
