@@ -26,7 +26,7 @@ from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
-from proxy.made_defaults import bound_defaults
+from proxy.made_tables import bound
 from proxy.made_views import bound_view, check_columns
 from proxy.materialized import check_table, check_target
 from proxy.mirroring import schemas_named
@@ -118,7 +118,7 @@ async def copied(session: Session, plan: Statement) -> Statement:
     """
     await check_target(session, plan)
     await _check_place(session, plan)
-    plan = await bound_defaults(session, plan)
+    plan = await bound(session, plan)
     if plan.copies is None:
         return plan
     if isinstance(plan.copies, Rebuilds):

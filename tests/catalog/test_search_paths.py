@@ -144,3 +144,29 @@ def test_money_is_refused_by_its_name(pg: psycopg.Connection) -> None:
         pg.execute("CREATE TABLE made (a int, b money)")
     assert caught.value.diag.message_hint is not None
     assert "numeric(19, 2)" in caught.value.diag.message_hint
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree)",
+        'CREATE TABLE "Tree" (id int PRIMARY KEY, up int, FOREIGN KEY (up) REFERENCES "Tree" (id))',
+        "CREATE TABLE one.tree (id int PRIMARY KEY, up int REFERENCES tree (id), note text)",
+        "CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES one.tree (id))",
+    ],
+)
+def test_a_table_may_refer_to_itself(pg: psycopg.Connection, sql: str) -> None:
+    pg.execute("CREATE SCHEMA one")
+    pg.execute("SET search_path = one")
+    pg.execute(sql.encode())
+    name = '"Tree"' if '"' in sql else "tree"
+    pg.execute("RESET search_path")
+    pg.execute(f"INSERT INTO one.{name} VALUES (1, NULL)".encode())
+    pg.execute(f"INSERT INTO one.{name} VALUES (2, 1)".encode())
+    with pytest.raises(errors.ForeignKeyViolation):
+        pg.execute(f"INSERT INTO one.{name} VALUES (3, 9)".encode())
+    found = pg.execute(
+        "SELECT confrelid::regclass = conrelid::regclass FROM pg_constraint WHERE contype = 'f'"
+        " AND connamespace = 'one'::regnamespace"
+    )
+    assert found.fetchall() == [(True,)]

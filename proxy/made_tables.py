@@ -1,8 +1,8 @@
-"""DEFAULT nextval('s') in Postgres's dialect: the sequence is the one that its author means.
+"""Names in a table's definition, in Postgres's dialect: they are what its author means.
 
 Why it exists: beside `made_views`. DuckDB looks the name of a sequence in a default up when a row gets it,
-in the table's schema and then in the writer's search_path; in Postgres it means for ever what it meant to
-whoever made the table. So it gets its schema, unless that is the table's.
+in the table's schema and then in the writer's search_path, and that of a table that refers to itself in
+`main`; in Postgres both mean for ever what they meant to whoever made the table. So they get their schema.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 _KINDS = frozenset({"CREATE TABLE", "ALTER TABLE"})
 
 
-async def bound_defaults(session: Session, plan: Statement) -> Statement:
-    """The plan of a CREATE TABLE or ALTER TABLE, with schemas where sequences without would mean others."""
+async def bound(session: Session, plan: Statement) -> Statement:
+    """The plan of a CREATE TABLE or ALTER TABLE, with schemas where names without would mean others."""
     if plan.kind not in _KINDS or session.dialect.name != "postgres" or not plan.touched:
         return plan
     schema = plan.touched[0].schema
     if schema is None and set(schemas_named(session.settings.get("search_path"))) == {"main"}:
         return plan
     parts = (plan.sql, *plan.then)
-    if not any(_called(sql) for sql in parts):
+    own = plan.touched[0].name or ""
+    if not any(_called(sql) or _referred(sql, own) for sql in parts):
         return plan
     sql, *then = await session.on_duck(_bound, session.duck, plan, parts)
     return replace(plan, sql=sql, then=tuple(then))
@@ -49,13 +50,27 @@ def _bound(duck: DuckSession, plan: Statement, parts: tuple[str, ...]) -> list[s
     own = "main" if schema == "public" else schema
     made = []
     for sql in parts:
-        for start, end, name in reversed(_called(sql)):
+        edits = [(at, at, f"{quoted(own)}.") for at in _referred(sql, table.name or "")]
+        for start, end, name in _called(sql):
             meant = duck.means((name,))
-            if meant is None or meant.database != DATABASE or meant.schema == own:
-                continue
-            sql = sql[:start] + literal(quoted(meant.schema, meant.name)) + sql[end:]
+            if meant is not None and meant.database == DATABASE and meant.schema != own:
+                edits.append((start, end, literal(quoted(meant.schema, meant.name))))
+        for start, end, text in sorted(edits, reverse=True):
+            sql = sql[:start] + text + sql[end:]
         made.append(sql)
     return made
+
+
+def _referred(sql: str, own: str) -> list[int]:
+    """Where the table refers to itself, by its name alone."""
+    tokens = DUCKDB.own_tokens(sql)
+    return [
+        name.start
+        for word, name, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False)
+        if word.token_type == TokenType.REFERENCES
+        and name.text.lower() == own.lower()
+        and (after is None or after.token_type != TokenType.DOT)
+    ]
 
 
 def _called(sql: str) -> list[tuple[int, int, str]]:
