@@ -227,6 +227,10 @@ def _trunc(arguments: list[exp.Expr]) -> exp.Expr:
             return _truncated(second, arguments[0])
         if bare and second.name.upper() in UNITS:
             return _truncated(second, arguments[0])
+        if not isinstance(second, (exp.Literal, exp.Null)) and (
+            not isinstance(second, exp.Neg) or not isinstance(second.this, exp.Literal)
+        ):
+            return sf("trunc_", sf("number_", arguments[0]), second)
         return duck("trunc", arguments[0], cast(second, _D.INT))
     return duck("trunc", *arguments)
 
@@ -493,6 +497,9 @@ def _months_between(arguments: list[exp.Expr]) -> exp.Expr:
 def _time_slice(call: exp.TimeSlice) -> exp.Expr:
     """A slice of a DATE is a DATE."""
     of_weeks = unit_of(call.args["unit"]) == "week" and weeks.shift()
+    kind = call.args.get("kind")
+    if kind is not None and not isinstance(kind, exp.Literal):
+        raise unsupported("TIME_SLICE to what is not a literal START or END", kind)
 
     def slice_(at: exp.Expr) -> exp.Expr:
         if of_weeks:

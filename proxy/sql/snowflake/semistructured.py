@@ -366,16 +366,29 @@ def path_text(path: exp.JSONPath) -> str:
 
 
 FIELDS_KEY = "fields"
-"""Key of `node.meta` of a structured OBJECT made on the spot: field name -> a cast to its type."""
+"""Key of `node.meta` of a structured value made on the spot: the name of a field to a cast to its
+type, or None as a name for that of all elements of an ARRAY or MAP."""
 
 
 def _field(value: exp.Expr, name: object, element: exp.Expr) -> exp.Expr | None:
-    """A field of a structured OBJECT has the type that is declared for it."""
+    """A field of a structured OBJECT, ARRAY or MAP has the type that is declared for it."""
     while isinstance(value, exp.Paren):
         value = value.this
     fields = value._meta.get(FIELDS_KEY) if value._meta else None
-    convert = fields.get(name) if fields else None
+    convert = fields.get(name, fields.get(None)) if fields else None
     return convert(element) if convert is not None else None
+
+
+def _fields(value: exp.Expr, path: exp.JSONPath) -> exp.Expr | None:
+    """A field, or a field's field, of structured values."""
+    typed: exp.Expr | None = value
+    for part in path.expressions[1:]:
+        step = exp.JSONPath(expressions=[path.expressions[0].copy(), part.copy()])
+        element = duck("variant_path_", typed, text(path_text(step)))
+        typed = _field(typed, part.this, element)
+        if typed is None:
+            return None
+    return typed
 
 
 @node(exp.JSONExtract)
@@ -383,8 +396,7 @@ def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
     path = extract.expression
     if isinstance(path, exp.JSONPath):
         made = duck("variant_path_", extract.this, text(path_text(path)))
-        keys = [part.this for part in path.expressions[1:]]
-        if len(keys) == 1 and (typed := _field(extract.this, keys[0], made)) is not None:
+        if (typed := _fields(extract.this, path)) is not None:
             return typed
     elif extract.args.get("variant_extract"):
         raise unsupported("this path into a VARIANT", extract)
@@ -409,7 +421,8 @@ def _bracket(bracket: exp.Bracket) -> exp.Expr:
     if len(keys) != 1 or isinstance(keys[0], exp.Slice):
         raise unsupported("a slice of an array", bracket, "Use ARRAY_SLICE.")
     element = _element(bracket.this, keys[0])
-    typed = _field(bracket.this, keys[0].name, element)
+    key = keys[0].name if isinstance(keys[0], exp.Literal) else ...
+    typed = _field(bracket.this, key, element)
     return typed or in_place(element, bracket.parent, bracket.arg_key)
 
 

@@ -288,7 +288,8 @@ CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
      :CASE WHEN b < 0 THEN greatest(len(_sf.main.elements_(x)) + b, 0) ELSE b END]);
 CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
   CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
-    list_transform(_sf.main.elements_(x), lambda e: coalesce(variant_text_(e, '$'), '')), d),
+    list_transform(_sf.main.elements_(x), lambda e, i:
+      CASE WHEN i > 1 THEN d ELSE '' END || coalesce(variant_text_(e, '$'), '')), ''),
     CASE WHEN x IS NOT NULL THEN '' END) END;
 CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
   CASE WHEN json_type(e) IN ('ARRAY', 'NULL') THEN _sf.main.elements_(e)
