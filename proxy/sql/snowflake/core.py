@@ -291,17 +291,6 @@ def _factorial(arguments: list[exp.Expr]) -> exp.Expr:
     return duck("factorial", *map(_in_32_bits, arguments))
 
 
-_split_as_text = NODES[exp.SplitPart]
-
-
-@node(exp.SplitPart)
-def _split_part(call: exp.SplitPart) -> None:
-    _split_as_text(call)
-    place = call.args["part_index"]
-    if not is_constant_number(place):
-        call.set("part_index", cast(place, exp.DType.BIGINT))
-
-
 def _in_32_bits(value: exp.Expr) -> exp.Expr:
     return value if is_constant_number(value) else cast(value, exp.DType.INT)
 

@@ -22,7 +22,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text
+from proxy.sql.snowflake.semistructured import scalar_text, whole
 from proxy.sql.snowflake.types import (
     READ_BY_MODEL,
     cast_to,
@@ -469,6 +469,13 @@ def _convert_timezone(arguments: list[exp.Expr]) -> exp.Expr:
     pair = pair_of(value)
     at = value if pair is not None else cast(sf("to_timestamptz_", value), _D.TIMESTAMPTZ)
     return of_pair(sf("pair_in_", at, target))
+
+
+@node(exp.DateFromParts)
+def _date_from_parts(call: exp.DateFromParts) -> None:
+    for key in ("year", "month", "day"):
+        if call.args.get(key) is not None:
+            call.set(key, whole(call.args[key]))
 
 
 @function("TIME_FROM_PARTS", "TIMEFROMPARTS")

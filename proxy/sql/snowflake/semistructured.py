@@ -305,6 +305,17 @@ def text_place(value: exp.Expr) -> exp.Expr:
     return value
 
 
+_OF_64_BITS = (exp.Length, exp.StrPosition, exp.Placeholder, exp.Parameter, exp.Null)
+
+
+def whole(value: exp.Expr) -> exp.Expr:
+    """A number where DuckDB takes a BIGINT alone: a NUMBER, as a quotient is, is rounded to one."""
+    bare = value.this if isinstance(value, exp.Neg) else value
+    if isinstance(bare, exp.Literal) and bare.this.isdigit() and not bare.is_string:
+        return value
+    return value if isinstance(value, _OF_64_BITS) else cast(unquoted(value), exp.DType.BIGINT)
+
+
 _OF_TEXTS: dict[type, tuple[str, ...]] = {
     **dict.fromkeys(
         (
@@ -327,6 +338,15 @@ def _of_texts(call: exp.Expr) -> None:
         value = call.args.get(key)
         if value is not None:
             call.set(key, scalar_text(value))
+    if (place := _PLACES.get(call.__class__)) is not None and call.args.get(place) is not None:
+        call.set(place, whole(call.args[place]))
+
+
+_PLACES: dict[type, str] = {
+    exp.SplitPart: "part_index",
+    exp.Strtok: "part_index",
+    exp.Repeat: "times",
+}
 
 
 _OF_NUMBERS = tuple(
@@ -506,6 +526,12 @@ def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
 def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
     plain = isinstance(value, _PLAIN)
+    if plain and isinstance(
+        bare := value.this if isinstance(value, exp.Neg) else value, exp.Literal
+    ):
+        if not bare.is_string and "." in bare.this and bare.this.replace(".", "").isdigit():
+            bare.set("this", bare.this.rstrip("0").rstrip(".") or "0")
+        return value
     made = isinstance(value, exp.Anonymous) and value.this in _MADE
     if plain or made or is_variant(value):
         return value

@@ -10,6 +10,7 @@ from functools import partial
 
 from sqlglot import exp
 
+from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.snowflake.registry import (
     cast,
     data_type,
@@ -21,7 +22,7 @@ from proxy.sql.snowflake.registry import (
 )
 from proxy.sql.snowflake.semistructured import FIELDS_KEY, keys_of, object_of, variant
 from proxy.sql.snowflake.stars import is_star, unpacked
-from proxy.sql.snowflake.types import STRUCTURED, carrier, cast_to, literal_array
+from proxy.sql.snowflake.types import STRUCTURED, carrier, cast_to
 
 _D = exp.DType
 

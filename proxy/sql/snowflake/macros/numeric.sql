@@ -127,6 +127,11 @@ CREATE OR REPLACE MACRO _sf.main.bytes_of_digits_(p) AS
 CREATE OR REPLACE MACRO _sf.main.number_typeof_(t) AS
   'NUMBER' || substr(t, 8) || '[SB'
   || _sf.main.bytes_of_digits_(CAST(regexp_extract(t, '(\d+),', 1) AS INTEGER)) || ']';
+CREATE OR REPLACE MACRO _sf.main.element_typeof_(t) AS
+  CASE t WHEN 'BIGINT' THEN 'NUMBER(38,0)' WHEN 'VARCHAR' THEN 'VARCHAR(16777216)'
+    WHEN 'DOUBLE' THEN 'FLOAT' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'DATE' THEN 'DATE'
+    ELSE CASE WHEN t LIKE 'DECIMAL(%)' THEN replace(t, 'DECIMAL', 'NUMBER')
+              ELSE error('SYSTEM$TYPEOF of an ARRAY of these is not supported') END END;
 CREATE OR REPLACE MACRO _sf.main.system_typeof_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN 'VARCHAR(16777216)[LOB]' WHEN 'DOUBLE' THEN 'FLOAT[DOUBLE]'
@@ -134,7 +139,9 @@ CREATE OR REPLACE MACRO _sf.main.system_typeof_(x) AS
     WHEN 'TIMESTAMP' THEN 'TIMESTAMP_NTZ(9)[SB16]' WHEN 'TIME' THEN 'TIME(9)[SB8]'
     WHEN 'BLOB' THEN 'BINARY(8388608)[LOB]' WHEN '"NULL"' THEN 'NULL[LOB]'
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB16]'
-    ELSE CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN _sf.main.number_typeof_(typeof(x))
+    ELSE CASE WHEN typeof(x) LIKE '%[]'
+                THEN 'ARRAY(' || _sf.main.element_typeof_(left(typeof(x), -2)) || ')[LOB]'
+              WHEN typeof(x) LIKE 'DECIMAL%' THEN _sf.main.number_typeof_(typeof(x))
               ELSE error('SYSTEM$TYPEOF of this type is not supported') END END;
 
 -- What the recursive term of a query gives, which its anchor's type must hold (recursion.py).

@@ -1,17 +1,22 @@
 -- VARIANT, OBJECT and ARRAY, carried as DuckDB's JSON. SQL NULL inside an array is JSON null.
 
+-- DuckDB writes a DECIMAL of up to 18 digits as a DOUBLE: 1 as 1.0.
+CREATE OR REPLACE MACRO _sf.main.json_of_(x) AS
+  CASE WHEN starts_with(typeof(x), 'DECIMAL')
+       THEN CAST(regexp_replace(CAST(x AS VARCHAR), '\.0*$|(\.\d*?)0+$', '\1') AS JSON)
+       ELSE to_json(x) END;
 -- Timestamps have milliseconds, binaries are hexadecimal.
 CREATE OR REPLACE MACRO _sf.main.to_variant(x TIMESTAMP) AS
     to_json(strftime(x, '%Y-%m-%d %H:%M:%S.%g')),
   (x TIMESTAMPTZ) AS to_json(_sf.main.any_text_(x)),
   (x BLOB) AS to_json(hex(x)),
   (x DATE) AS to_json(x),
-  (x) AS to_json(x);
+  (x) AS _sf.main.json_of_(x);
 CREATE OR REPLACE MACRO _sf.main.zoned_variant_(moment, written) AS to_json(written);
 -- The same where the type is not known before the macro is used.
 CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
   CASE WHEN typeof(x) IN ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BLOB')
-       THEN to_json(_sf.main.any_text_(x)) ELSE to_json(x) END;
+       THEN to_json(_sf.main.any_text_(x)) ELSE _sf.main.json_of_(x) END;
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
@@ -428,6 +433,7 @@ CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
   variant_path_(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
+      OR starts_with(typeof(list_), 'DECIMAL')
     THEN variant_list_(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
     ELSE variant_list_(list_transform(list_, lambda e: to_json(e))) END, CAST('[]' AS JSON));
 

@@ -156,6 +156,11 @@ CREATE OR REPLACE MACRO _sf.main.search_any_(s, terms) AS
 CREATE OR REPLACE MACRO _sf.main.search_all_(s, terms) AS
   list_has_all(_sf.main.words_(s), _sf.main.words_(terms));
 
+-- All of them, one behind the other.
+CREATE OR REPLACE MACRO _sf.main.phrase_(s) AS ' ' || array_to_string(_sf.main.words_(s), ' ') || ' ';
+CREATE OR REPLACE MACRO _sf.main.search_phrase_(s, terms) AS
+  contains(_sf.main.phrase_(s), _sf.main.phrase_(terms));
+
 -- Addresses: of 4 or 8 groups, kept as four numbers of 32 bits.
 CREATE OR REPLACE MACRO _sf.main.ip4_fields_(host) AS
   CASE WHEN regexp_full_match(host, '(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}')
