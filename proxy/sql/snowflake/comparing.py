@@ -132,6 +132,8 @@ def _against(this: exp.Expr, values: list[exp.Expr]) -> tuple[exp.Expr, list[exp
     """A value and those that it is compared with one by one."""
     if all(map(_is_number, values)):
         return (_beside(this, values[0]) if _is_told(this) else _counted(this)), values
+    if _is_number(this):
+        values = [_counted(value) for value in values]
     if not any(map(_is_told, values)):
         return this, values
     return this, [_beside(value, this) for value in values]
@@ -210,6 +212,8 @@ def _nulled(node: exp.Nullif) -> exp.Expr | None:
     """`NULLIF(x, 1)`, which gives x as it is."""
     left, right = node.this, node.expression
     if not _is_number(right):
+        if _is_number(left):
+            node.set("expression", _counted(right))
         _ordering(node)
         return None
     kept = left.copy()

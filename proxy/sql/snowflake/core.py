@@ -275,6 +275,8 @@ def _round(call: exp.Round) -> exp.Expr | None:
     digits = call.args.get("decimals")
     if digits is None or is_constant_number(digits):
         return None
+    if isinstance(call.this, exp.Null):
+        return cast(call.this, exp.DType.DECIMAL, 38, 0)
     if call.args.get("truncate") is not None:
         raise unsupported("a ROUND with a mode to digits that are not a literal", digits)
     return sf("round_", call.this, digits)
@@ -440,6 +442,9 @@ def _may_count_days(kind: type, left: exp.Expr, right: exp.Expr) -> bool:
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
             return kind is exp.Add or days is right
+        dated = isinstance(other, exp.Cast) and other.to.this == exp.DType.DATE
+        if dated and isinstance(days, exp.Column) and not is_bound_late(days):
+            return not holds_aggregate(other)
     return False
 
 

@@ -25,6 +25,7 @@ CREATE OR REPLACE MACRO _sf.main.sum_
   (a DATE, b BIGINT) AS a + CAST(b AS INTEGER),
   (a DATE, b HUGEINT) AS a + CAST(b AS INTEGER),
   (a DATE, b DECIMAL(38, 0)) AS a + CAST(b AS INTEGER),
+  (a DECIMAL(38, 0), b DATE) AS b + CAST(a AS INTEGER),
   (a BIGINT, b DATE) AS b + CAST(a AS INTEGER),
   (a HUGEINT, b DATE) AS b + CAST(a AS INTEGER),
   (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) + _sf.main.number_(b),
