@@ -442,10 +442,16 @@ def _may_count_days(kind: type, left: exp.Expr, right: exp.Expr) -> bool:
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
             return kind is exp.Add or days is right
-        dated = isinstance(other, exp.Cast) and other.to.this == exp.DType.DATE
-        if dated and isinstance(days, exp.Column) and not is_bound_late(days):
+        if _is_date(other) and isinstance(days, exp.Column) and not is_bound_late(days):
             return not holds_aggregate(other)
     return False
+
+
+def _is_date(value: exp.Expr) -> bool:
+    """Whether the syntax shows a DATE."""
+    if isinstance(value, exp.Anonymous):
+        return value.this == "_sf.to_date_"
+    return isinstance(value, exp.Cast) and value.to.this == exp.DType.DATE
 
 
 def _remainder(operation: exp.Mod) -> exp.Expr | None:

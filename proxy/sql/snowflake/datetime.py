@@ -364,7 +364,7 @@ def _read(kind: exp.DType, value: exp.Expr, model: exp.Expr, *, safe: bool) -> e
     if shape is None:
         raise unsupported("this date or time format", model)
     parse = "try_strptime" if safe else "strptime"
-    said: exp.Expr = cast(value, _D.VARCHAR)
+    said: exp.Expr = cast(scalar_text(value), _D.VARCHAR)
     if shape.zoned:
         said = sf("plain_offset_", said)
     written = said if shape.dated else exp.DPipe(this=text("1970 "), expression=said.copy())

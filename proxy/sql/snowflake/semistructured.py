@@ -319,14 +319,17 @@ def whole(value: exp.Expr) -> exp.Expr:
 _OF_TEXTS: dict[type, tuple[str, ...]] = {
     **dict.fromkeys(
         (
-            *(exp.Upper, exp.Lower, exp.Length, exp.SplitPart, exp.Initcap),
-            *(exp.Strtok, exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
+            *(exp.Upper, exp.Lower, exp.Length),
+            *(exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
             *(exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest),
         ),
         ("this",),
     ),
     **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), ("this", "expression")),
     exp.Trim: ("this", "expression"),
+    exp.Initcap: ("this", "expression"),
+    exp.SplitPart: ("this", "delimiter"),
+    exp.Strtok: ("this", "delimiter"),
     exp.Translate: ("this", "from_", "to"),
     exp.Replace: ("this", "expression", "replacement"),
 }
@@ -549,6 +552,12 @@ def keys_of(arguments: list[exp.Expr]) -> exp.Expr:
     if len(arguments) == 2 and not isinstance(arguments[1], exp.Literal):
         return sf("texts_", sf("to_array", arguments[1]))
     return duck("list_value", *arguments[1:])
+
+
+@function("OBJECT_INSERT")
+def _object_insert(arguments: list[exp.Expr]) -> exp.Expr:
+    value, key, *rest = arguments
+    return sf("object_insert", value, scalar_text(key), *rest)
 
 
 @function("OBJECT_DELETE")

@@ -428,7 +428,10 @@ CREATE OR REPLACE MACRO _sf.main.variant_beside_(x, t) AS
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
-CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
+CREATE OR REPLACE MACRO _sf.main.key_text_(k) AS
+  CASE replace(typeof(k), 'JSONB', 'JSON') WHEN 'JSON' THEN variant_text_(to_json(k), '$')
+    ELSE CAST(k AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': _sf.main.key_text_(k), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
   variant_path_(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
