@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlglot import exp
 
 from proxy.sql.listing import copied
@@ -190,8 +192,27 @@ def _within_group(group: exp.WithinGroup) -> exp.Expr | None:
     if isinstance(call, exp.PercentileCont):
         ordered = group.expression.expressions[0]
         ordered.set("this", sf("finer_", ordered.this))
+        if ordered.args.get("desc") and isinstance(call.this, exp.Literal):
+            # DuckDB leaves the direction out, of windows and of 0.
+            ordered.set("desc", False)
+            call.set("this", exp.Literal.number(str(1 - Decimal(call.this.name))))
         return None
+    if isinstance(call, exp.PercentileDisc):
+        return _from_the_end(group, group.expression.expressions[0])
     return _as_array(call.this, group.expression) if isinstance(call, exp.ArrayAgg) else None
+
+
+def _from_the_end(group: exp.WithinGroup, ordered: exp.Ordered) -> exp.Expr | None:
+    """PERCENTILE_DISC in descending order: DuckDB leaves the direction out, of windows and of 0."""
+    if not ordered.args.get("desc"):
+        return None
+    fraction = group.this.this
+    if isinstance(fraction, exp.Literal) and not Decimal(fraction.name):
+        return exp.Max(this=ordered.this)
+    if isinstance(group.parent, exp.Window):
+        hint = "Compute it in a subquery with GROUP BY."
+        raise unsupported("PERCENTILE_DISC OVER in descending order", group, hint)
+    return None
 
 
 def _as_array(value: exp.Expr, order: exp.Expr | None) -> exp.Expr:

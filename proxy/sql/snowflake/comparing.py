@@ -132,13 +132,38 @@ def _against(this: exp.Expr, values: list[exp.Expr]) -> tuple[exp.Expr, list[exp
     """A value and those that it is compared with one by one."""
     if all(map(_is_number, values)):
         return (_beside(this, values[0]) if _is_told(this) else _counted(this)), values
+    if _is_number(this):
+        values = [_counted(value) for value in values]
     if not any(map(_is_told, values)):
         return this, values
     return this, [_beside(value, this) for value in values]
 
 
+def _one_by_one(row: exp.Tuple, other: exp.Tuple) -> exp.Expr:
+    """Rows are equal where all their values are; one that is NULL leaves it open."""
+    pairs = zip(row.expressions, other.expressions, strict=True)
+    equal = [exp.EQ(this=left.copy(), expression=right.copy()) for left, right in pairs]
+    for one in equal:
+        _equality(one)
+    return exp.Paren(this=exp.and_(*equal, copy=False, wrap=False))
+
+
+def _are_rows(*values: exp.Expr) -> bool:
+    return all(value.__class__ is exp.Tuple for value in values) and (
+        len({len(value.expressions) for value in values}) == 1
+    )
+
+
 @node(exp.In)
-def _among(node: exp.In) -> None:
+def _among(node: exp.In) -> exp.Expr | None:
+    if node.expressions and _are_rows(node.this, *node.expressions):
+        either = [_one_by_one(node.this, row) for row in node.expressions]
+        return exp.Paren(this=exp.or_(*either, copy=False, wrap=False))
+    _among_values(node)
+    return None
+
+
+def _among_values(node: exp.In) -> None:
     if node.expressions and not isinstance(node.parent, _NO_COMPARISON):
         before, given = node.args["this"], node.args["expressions"]
         this, values = _against(before, given)
@@ -187,6 +212,8 @@ def _nulled(node: exp.Nullif) -> exp.Expr | None:
     """`NULLIF(x, 1)`, which gives x as it is."""
     left, right = node.this, node.expression
     if not _is_number(right):
+        if _is_number(left):
+            node.set("expression", _counted(right))
         _ordering(node)
         return None
     kept = left.copy()

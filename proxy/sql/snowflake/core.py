@@ -256,6 +256,47 @@ def _to_digits(call: exp.Ceil | exp.Floor) -> exp.Expr | None:
     return exp.Round(this=lowered, decimals=exp.Literal.number(count))
 
 
+_read_as_rounded = NODES[exp.Round]
+
+
+def is_constant_number(value: exp.Expr | None) -> bool:
+    """Whether a number is written there, with or without a sign."""
+    while isinstance(value, (exp.Neg, exp.Paren)) or (
+        isinstance(value, exp.Cast) and value._meta and value._meta.get("plain")
+    ):
+        value = value.this
+    return isinstance(value, (exp.Literal, exp.Null))
+
+
+@node(exp.Round)
+def _round(call: exp.Round) -> exp.Expr | None:
+    """DuckDB rounds a DECIMAL to a constant number of digits only."""
+    _read_as_rounded(call)
+    digits = call.args.get("decimals")
+    if digits is None or is_constant_number(digits):
+        return None
+    if isinstance(call.this, exp.Null):
+        return cast(call.this, exp.DType.DECIMAL, 38, 0)
+    if call.args.get("truncate") is not None:
+        raise unsupported("a ROUND with a mode to digits that are not a literal", digits)
+    return sf("round_", call.this, digits)
+
+
+@node(exp.Chr)
+def _chr(call: exp.Chr) -> None:
+    """DuckDB's takes 32 bits."""
+    call.set("expressions", [_in_32_bits(value) for value in call.expressions])
+
+
+@function("FACTORIAL")
+def _factorial(arguments: list[exp.Expr]) -> exp.Expr:
+    return duck("factorial", *map(_in_32_bits, arguments))
+
+
+def _in_32_bits(value: exp.Expr) -> exp.Expr:
+    return value if is_constant_number(value) else cast(value, exp.DType.INT)
+
+
 @node(exp.Dot)
 def _path(path: exp.Dot) -> None:
     """A function's schema: `public.f(...)`."""
@@ -401,7 +442,16 @@ def _may_count_days(kind: type, left: exp.Expr, right: exp.Expr) -> bool:
         whole = isinstance(days, exp.Cast) and days.to.this in _DAYS
         if whole and isinstance(other, exp.Column) and not holds_aggregate(days):
             return kind is exp.Add or days is right
+        if _is_date(other) and isinstance(days, exp.Column) and not is_bound_late(days):
+            return not holds_aggregate(other)
     return False
+
+
+def _is_date(value: exp.Expr) -> bool:
+    """Whether the syntax shows a DATE."""
+    if isinstance(value, exp.Anonymous):
+        return value.this == "_sf.to_date_"
+    return isinstance(value, exp.Cast) and value.to.this == exp.DType.DATE
 
 
 def _remainder(operation: exp.Mod) -> exp.Expr | None:

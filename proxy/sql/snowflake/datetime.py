@@ -22,7 +22,7 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text
+from proxy.sql.snowflake.semistructured import scalar_text, whole
 from proxy.sql.snowflake.types import (
     READ_BY_MODEL,
     cast_to,
@@ -227,6 +227,10 @@ def _trunc(arguments: list[exp.Expr]) -> exp.Expr:
             return _truncated(second, arguments[0])
         if bare and second.name.upper() in UNITS:
             return _truncated(second, arguments[0])
+        if not isinstance(second, (exp.Literal, exp.Null)) and (
+            not isinstance(second, exp.Neg) or not isinstance(second.this, exp.Literal)
+        ):
+            return sf("trunc_", sf("number_", arguments[0]), second)
         return duck("trunc", arguments[0], cast(second, _D.INT))
     return duck("trunc", *arguments)
 
@@ -360,7 +364,7 @@ def _read(kind: exp.DType, value: exp.Expr, model: exp.Expr, *, safe: bool) -> e
     if shape is None:
         raise unsupported("this date or time format", model)
     parse = "try_strptime" if safe else "strptime"
-    said: exp.Expr = cast(value, _D.VARCHAR)
+    said: exp.Expr = cast(scalar_text(value), _D.VARCHAR)
     if shape.zoned:
         said = sf("plain_offset_", said)
     written = said if shape.dated else exp.DPipe(this=text("1970 "), expression=said.copy())
@@ -467,6 +471,13 @@ def _convert_timezone(arguments: list[exp.Expr]) -> exp.Expr:
     return of_pair(sf("pair_in_", at, target))
 
 
+@node(exp.DateFromParts)
+def _date_from_parts(call: exp.DateFromParts) -> None:
+    for key in ("year", "month", "day"):
+        if call.args.get(key) is not None:
+            call.set(key, whole(call.args[key]))
+
+
 @function("TIME_FROM_PARTS", "TIMEFROMPARTS")
 def _time_from_parts(arguments: list[exp.Expr]) -> exp.Expr:
     """Parts beyond their range carry over, past midnight too."""
@@ -493,6 +504,9 @@ def _months_between(arguments: list[exp.Expr]) -> exp.Expr:
 def _time_slice(call: exp.TimeSlice) -> exp.Expr:
     """A slice of a DATE is a DATE."""
     of_weeks = unit_of(call.args["unit"]) == "week" and weeks.shift()
+    kind = call.args.get("kind")
+    if kind is not None and not isinstance(kind, exp.Literal):
+        raise unsupported("TIME_SLICE to what is not a literal START or END", kind)
 
     def slice_(at: exp.Expr) -> exp.Expr:
         if of_weeks:

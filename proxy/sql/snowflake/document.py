@@ -136,6 +136,10 @@ REFUSED: tuple[tuple[str, str], ...] = (
         "MATCH_SEQUENCE_NUMBER and plain columns as measures of a pattern that may match no rows",
         "what they are at an empty match is not documented; say OMIT EMPTY MATCHES",
     ),
+    (
+        "PERCENTILE_DISC OVER in descending order, TIME_SLICE to a START or END that is no literal",
+        "compute the one in a subquery with GROUP BY, write the other in a CASE",
+    ),
     ("PIVOT with several aggregates", "as in the reference: UNION a PIVOT for each"),
     (
         "CONNECT BY NOCYCLE, CONNECT_BY_ISLEAF, CONNECT_BY_ISCYCLE",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from proxy.sql.snowflake.registry import cast, data_type, duck, number, sf, text, unsupported
+from proxy.sql.snowflake.semistructured import scalar_text
 
 _D = exp.DType
 _KEPT = frozenset(" ;:-=/()")
@@ -226,6 +227,7 @@ def read(value: exp.Expr, source: exp.Expr, *, safe: bool) -> exp.Expr:
 
     NULL for another text if `safe`, else an error.
     """
+    value = scalar_text(value)
     found: list[exp.Expr] = []
     for written in source.name.split("|"):
         upper = written.strip().upper()

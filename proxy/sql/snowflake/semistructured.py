@@ -305,17 +305,31 @@ def text_place(value: exp.Expr) -> exp.Expr:
     return value
 
 
+_OF_64_BITS = (exp.Length, exp.StrPosition, exp.Placeholder, exp.Parameter, exp.Null)
+
+
+def whole(value: exp.Expr) -> exp.Expr:
+    """A number where DuckDB takes a BIGINT alone: a NUMBER, as a quotient is, is rounded to one."""
+    bare = value.this if isinstance(value, exp.Neg) else value
+    if isinstance(bare, exp.Literal) and bare.this.isdigit() and not bare.is_string:
+        return value
+    return value if isinstance(value, _OF_64_BITS) else cast(unquoted(value), exp.DType.BIGINT)
+
+
 _OF_TEXTS: dict[type, tuple[str, ...]] = {
     **dict.fromkeys(
         (
-            *(exp.Upper, exp.Lower, exp.Length, exp.SplitPart, exp.Initcap),
-            *(exp.Strtok, exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
+            *(exp.Upper, exp.Lower, exp.Length),
+            *(exp.Repeat, exp.Ascii, exp.Unicode, exp.RtrimmedLength),
             *(exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest),
         ),
         ("this",),
     ),
     **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), ("this", "expression")),
     exp.Trim: ("this", "expression"),
+    exp.Initcap: ("this", "expression"),
+    exp.SplitPart: ("this", "delimiter"),
+    exp.Strtok: ("this", "delimiter"),
     exp.Translate: ("this", "from_", "to"),
     exp.Replace: ("this", "expression", "replacement"),
 }
@@ -327,6 +341,15 @@ def _of_texts(call: exp.Expr) -> None:
         value = call.args.get(key)
         if value is not None:
             call.set(key, scalar_text(value))
+    if (place := _PLACES.get(call.__class__)) is not None and call.args.get(place) is not None:
+        call.set(place, whole(call.args[place]))
+
+
+_PLACES: dict[type, str] = {
+    exp.SplitPart: "part_index",
+    exp.Strtok: "part_index",
+    exp.Repeat: "times",
+}
 
 
 _OF_NUMBERS = tuple(
@@ -366,16 +389,29 @@ def path_text(path: exp.JSONPath) -> str:
 
 
 FIELDS_KEY = "fields"
-"""Key of `node.meta` of a structured OBJECT made on the spot: field name -> a cast to its type."""
+"""Key of `node.meta` of a structured value made on the spot: the name of a field to a cast to its
+type, or None as a name for that of all elements of an ARRAY or MAP."""
 
 
 def _field(value: exp.Expr, name: object, element: exp.Expr) -> exp.Expr | None:
-    """A field of a structured OBJECT has the type that is declared for it."""
+    """A field of a structured OBJECT, ARRAY or MAP has the type that is declared for it."""
     while isinstance(value, exp.Paren):
         value = value.this
     fields = value._meta.get(FIELDS_KEY) if value._meta else None
-    convert = fields.get(name) if fields else None
+    convert = fields.get(name, fields.get(None)) if fields else None
     return convert(element) if convert is not None else None
+
+
+def _fields(value: exp.Expr, path: exp.JSONPath) -> exp.Expr | None:
+    """A field, or a field's field, of structured values."""
+    typed: exp.Expr | None = value
+    for part in path.expressions[1:]:
+        step = exp.JSONPath(expressions=[path.expressions[0].copy(), part.copy()])
+        element = duck("variant_path_", typed, text(path_text(step)))
+        typed = _field(typed, part.this, element)
+        if typed is None:
+            return None
+    return typed
 
 
 @node(exp.JSONExtract)
@@ -383,8 +419,7 @@ def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
     path = extract.expression
     if isinstance(path, exp.JSONPath):
         made = duck("variant_path_", extract.this, text(path_text(path)))
-        keys = [part.this for part in path.expressions[1:]]
-        if len(keys) == 1 and (typed := _field(extract.this, keys[0], made)) is not None:
+        if (typed := _fields(extract.this, path)) is not None:
             return typed
     elif extract.args.get("variant_extract"):
         raise unsupported("this path into a VARIANT", extract)
@@ -409,7 +444,8 @@ def _bracket(bracket: exp.Bracket) -> exp.Expr:
     if len(keys) != 1 or isinstance(keys[0], exp.Slice):
         raise unsupported("a slice of an array", bracket, "Use ARRAY_SLICE.")
     element = _element(bracket.this, keys[0])
-    typed = _field(bracket.this, keys[0].name, element)
+    key = keys[0].name if isinstance(keys[0], exp.Literal) else ...
+    typed = _field(bracket.this, key, element)
     return typed or in_place(element, bracket.parent, bracket.arg_key)
 
 
@@ -493,6 +529,12 @@ def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
 def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
     plain = isinstance(value, _PLAIN)
+    if plain and isinstance(
+        bare := value.this if isinstance(value, exp.Neg) else value, exp.Literal
+    ):
+        if not bare.is_string and "." in bare.this and bare.this.replace(".", "").isdigit():
+            bare.set("this", bare.this.rstrip("0").rstrip(".") or "0")
+        return value
     made = isinstance(value, exp.Anonymous) and value.this in _MADE
     if plain or made or is_variant(value):
         return value
@@ -510,6 +552,12 @@ def keys_of(arguments: list[exp.Expr]) -> exp.Expr:
     if len(arguments) == 2 and not isinstance(arguments[1], exp.Literal):
         return sf("texts_", sf("to_array", arguments[1]))
     return duck("list_value", *arguments[1:])
+
+
+@function("OBJECT_INSERT")
+def _object_insert(arguments: list[exp.Expr]) -> exp.Expr:
+    value, key, *rest = arguments
+    return sf("object_insert", value, scalar_text(key), *rest)
 
 
 @function("OBJECT_DELETE")

@@ -7,6 +7,7 @@ from functools import reduce
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.reading import position_of
 from proxy.sql.snowflake.registry import (
     FunctionRule,
     cast,
@@ -18,9 +19,16 @@ from proxy.sql.snowflake.registry import (
     text,
     unsupported,
 )
-from proxy.sql.snowflake.semistructured import scalar_text, unquoted
+from proxy.sql.snowflake.semistructured import scalar_text, unquoted, whole
 from proxy.sql.snowflake.stars import is_star, unpacked
 from proxy.sql.snowflake.types import as_text
+
+
+@node(exp.HexString)
+def _hexadecimal(value: exp.HexString) -> None:
+    if len(value.this) % 2:
+        message = f"'{value.this}' is not a legal hex-encoded string"
+        raise SqlError("22P02", message, position=position_of(value))
 
 
 @node(exp.DPipe)
@@ -76,26 +84,28 @@ def _number_or_null(value: exp.Expr) -> exp.Expr:
     return cast(value, exp.DType.BIGINT) if isinstance(value, exp.Null) else unquoted(value)
 
 
-def _text_function(macro: str, *texts: int) -> FunctionRule:
-    """A macro; `texts` says which of its arguments are texts or binaries."""
+def _text_function(macro: str, *texts: int, places: tuple[int, ...] = ()) -> FunctionRule:
+    """A macro; which of its arguments are texts or binaries, and which are places or lengths."""
+
+    def taken(index: int, value: exp.Expr) -> exp.Expr:
+        if index in texts:
+            return scalar_text(value)
+        value = _number_or_null(value)
+        return whole(value) if index in places else value
 
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
-        taken = [
-            scalar_text(value) if index in texts else _number_or_null(value)
-            for index, value in enumerate(arguments)
-        ]
-        return sf(macro, *taken)
+        return sf(macro, *(taken(index, value) for index, value in enumerate(arguments)))
 
     return rule
 
 
-function("LEFT")(_text_function("left_", 0))
-function("RIGHT")(_text_function("right_", 0))
-function("SUBSTR", "SUBSTRING", "MID")(_text_function("substr_", 0))
-function("LPAD")(_text_function("lpad_", 0, 2))
-function("RPAD")(_text_function("rpad_", 0, 2))
+function("LEFT")(_text_function("left_", 0, places=(1,)))
+function("RIGHT")(_text_function("right_", 0, places=(1,)))
+function("SUBSTR", "SUBSTRING", "MID")(_text_function("substr_", 0, places=(1, 2)))
+function("LPAD")(_text_function("lpad_", 0, 2, places=(1,)))
+function("RPAD")(_text_function("rpad_", 0, 2, places=(1,)))
 function("REVERSE")(_text_function("reverse_", 0))
-function("INSERT")(_text_function("insert_", 0, 3))
+function("INSERT")(_text_function("insert_", 0, 3, places=(1, 2)))
 function("CONTAINS")(_text_function("contains_", 0, 1))
 function("STARTSWITH")(_text_function("startswith_", 0, 1))
 function("SPLIT")(_text_function("split", 0, 1))
@@ -142,14 +152,17 @@ function("ENDSWITH")(_text_function("endswith_", 0, 1))
 @function("CHARINDEX")
 def _charindex(arguments: list[exp.Expr]) -> exp.Expr:
     found, subject, *start = arguments
-    place = unquoted(start[0]) if start else number(1)
+    place = whole(start[0]) if start else number(1)
     return sf("place_", scalar_text(found), scalar_text(subject), place)
 
 
 @node(exp.StrPosition)
 def _position(call: exp.StrPosition) -> exp.Expr:
-    start = call.args.get("position") or number(1)
+    start = whole(call.args.get("position") or number(1))
     return sf("place_", scalar_text(call.args["substr"]), scalar_text(call.this), start)
+
+
+_SEARCHES = {"OR": "search_any_", "AND": "search_all_", "PHRASE": "search_phrase_"}
 
 
 @function("SEARCH")
@@ -162,7 +175,7 @@ def _search(arguments: list[exp.Expr]) -> exp.Expr:
     if analyzer not in ("DEFAULT_ANALYZER", "NO_OP_ANALYZER"):
         raise unsupported("this ANALYZER of SEARCH", named["ANALYZER"])
     mode = named["SEARCH_MODE"].name.upper() if "SEARCH_MODE" in named else "OR"
-    macro = {"OR": "search_any_", "AND": "search_all_"}.get(mode)
+    macro = _SEARCHES.get(mode)
     if macro is None:
         raise unsupported(f"SEARCH_MODE {mode}", named["SEARCH_MODE"])
     data, terms = positional

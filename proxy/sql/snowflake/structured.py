@@ -10,6 +10,7 @@ from functools import partial
 
 from sqlglot import exp
 
+from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.snowflake.registry import (
     cast,
     data_type,
@@ -59,11 +60,22 @@ def _map(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     kept = carrier(inner) or (data_type(_D.DECIMAL, 38, 0) if inner.this == _D.DECIMAL else inner)
     null = exp.Cast(this=exp.Null(), to=kept.copy())
     null.meta["plain"] = True
-    return sf("map_as_", value, null)
+    made = sf("map_as_", value, null)
+    made.meta[FIELDS_KEY] = {None: partial(_converted, kind=inner)}
+    return made
+
+
+def _array(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    made = exp.Cast(this=literal_array(value, kind) or value, to=carrier(kind) or kind)
+    inner = kind.expressions[0]
+    if isinstance(inner, exp.DataType):
+        made.meta[FIELDS_KEY] = {None: partial(_converted, kind=inner)}
+    return made
 
 
 STRUCTURED[_D.OBJECT] = _object
 STRUCTURED[_D.MAP] = _map
+STRUCTURED[_D.ARRAY] = _array
 
 
 @function("MAP_CAT")

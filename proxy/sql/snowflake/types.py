@@ -19,8 +19,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.postgres_arrays import literal_array
-from proxy.sql.postgres_values import MOMENTS, to_moment
+from proxy.sql.postgres_values import MOMENTS, holds_aggregate, to_moment
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.formats import date_text
 from proxy.sql.snowflake.in_force import changed
@@ -371,10 +370,8 @@ def _cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     elif _is_text(value) and what in _NUMBERS:
         check_digits(value)
     how = _CASTS.get(what)
-    if how is not None and not (what == _D.ARRAY and kind.expressions):
+    if how is not None:
         return how(value, kind)
-    if what == _D.ARRAY and (listed := literal_array(value, kind)) is not None:
-        return exp.Cast(this=listed, to=carrier(kind) or kind)
     made = carrier(kind)
     return exp.Cast(this=value, to=made) if made is not None else None
 
@@ -451,6 +448,14 @@ def _try_cast(node: exp.TryCast) -> exp.Expr | None:
 
 def try_cast_to(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
     """TRY_CAST: NULL where the cast would raise; None where DuckDB's own is the same."""
+    if holds_aggregate(value):
+        # DuckDB's TRY takes no aggregate: a lambda's variable stands for it.
+        variable = exp.Identifier(this="_tried")
+        column = exp.Column(this=variable)
+        tried = try_cast_to(column, kind) or exp.TryCast(this=column, to=kind)
+        function = exp.Lambda(this=tried, expressions=[variable.copy()])
+        listed = duck("list_transform", duck("list_value", value), function)
+        return duck("list_extract", listed, number(1))
     name = _TRIED.get(kind.this)
     if name is not None:
         return sf(name, value)

@@ -93,6 +93,8 @@ CREATE OR REPLACE MACRO _sf.main.to_boolean(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')
     WHEN 'VARCHAR' THEN _sf.main.truth_(CAST(x AS VARCHAR))
     WHEN 'JSON' THEN _sf.main.truth_(variant_text_(to_json(x), '$'))
+    WHEN 'DOUBLE' THEN CASE WHEN isfinite(CAST(x AS DOUBLE)) THEN CAST(x AS BOOLEAN)
+                            ELSE error('FLOAT value ' || CAST(x AS VARCHAR) || ' is no boolean') END
     ELSE CAST(x AS BOOLEAN) END;
 CREATE OR REPLACE MACRO _sf.main.try_to_boolean(x) AS
   CASE replace(typeof(x), 'JSONB', 'JSON')

@@ -24,6 +24,8 @@ CREATE OR REPLACE MACRO _sf.main.add_months_(x, n) AS
 CREATE OR REPLACE MACRO _sf.main.sum_
   (a DATE, b BIGINT) AS a + CAST(b AS INTEGER),
   (a DATE, b HUGEINT) AS a + CAST(b AS INTEGER),
+  (a DATE, b DECIMAL(38, 0)) AS a + CAST(b AS INTEGER),
+  (a DECIMAL(38, 0), b DATE) AS b + CAST(a AS INTEGER),
   (a BIGINT, b DATE) AS b + CAST(a AS INTEGER),
   (a HUGEINT, b DATE) AS b + CAST(a AS INTEGER),
   (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) + _sf.main.number_(b),
@@ -33,6 +35,7 @@ CREATE OR REPLACE MACRO _sf.main.sum_
 CREATE OR REPLACE MACRO _sf.main.difference_
   (a DATE, b BIGINT) AS a - CAST(b AS INTEGER),
   (a DATE, b HUGEINT) AS a - CAST(b AS INTEGER),
+  (a DATE, b DECIMAL(38, 0)) AS a - CAST(b AS INTEGER),
   (a DATE, b VARCHAR) AS a - _sf.main.to_date_(b),
   (a VARCHAR, b DATE) AS _sf.main.to_date_(a) - b,
   (a VARCHAR, b VARCHAR) AS _sf.main.number_(a) - _sf.main.number_(b),

@@ -51,6 +51,29 @@ CREATE OR REPLACE MACRO _sf.main.ceil_to_(x, p) AS ceil(x - _sf.main.remainder_(
 CREATE OR REPLACE MACRO _sf.main.floor_to_(x, p) AS floor(x - _sf.main.remainder_(x, p)
   - CASE WHEN _sf.main.remainder_(x, p) < 0 THEN p ELSE 0 END);
 
+-- ROUND(x, n) and TRUNC(x, n) where n is no constant: a NUMBER keeps its scale. p: the place of digit n.
+CREATE OR REPLACE MACRO _sf.main.wide_type_(x) AS x + CAST(0 AS DECIMAL(38, 0));
+CREATE OR REPLACE MACRO _sf.main.place_of_(n) AS
+  CASE WHEN n > 12 THEN error('rounding to more than 12 digits, but not to all, is not supported')
+       ELSE CAST(power(10, -greatest(n, -25)) AS DECIMAL(38, 12)) END;
+CREATE OR REPLACE MACRO _sf.main.keeps_all_(x, n) AS
+  n >= CAST(coalesce(nullif(regexp_extract(typeof(x), ',(\d+)', 1), ''), '0') AS INTEGER);
+CREATE OR REPLACE MACRO _sf.main.cut_at_(x, p) AS cast_to_type(x - x % p, _sf.main.wide_type_(x));
+CREATE OR REPLACE MACRO _sf.main.rounded_at_(x, p) AS cast_to_type(
+  x - x % p + CASE WHEN abs(x % p) * 2 >= p THEN sign(x) * p ELSE 0 END, _sf.main.wide_type_(x));
+CREATE OR REPLACE MACRO _sf.main.round_(x, n) AS
+  CASE WHEN n IS NULL THEN NULL
+       WHEN _sf.main.is_float_(x)
+         THEN cast_to_type(round(CAST(x AS DOUBLE), CAST(n AS INTEGER)), _sf.main.wide_type_(x))
+       WHEN _sf.main.keeps_all_(x, n) THEN cast_to_type(x, _sf.main.wide_type_(x))
+       ELSE _sf.main.rounded_at_(x, _sf.main.place_of_(n)) END;
+CREATE OR REPLACE MACRO _sf.main.trunc_(x, n) AS
+  CASE WHEN n IS NULL THEN NULL
+       WHEN _sf.main.is_float_(x)
+         THEN cast_to_type(trunc(CAST(x AS DOUBLE), CAST(n AS INTEGER)), _sf.main.wide_type_(x))
+       WHEN _sf.main.keeps_all_(x, n) THEN cast_to_type(x, _sf.main.wide_type_(x))
+       ELSE _sf.main.cut_at_(x, _sf.main.place_of_(n)) END;
+
 CREATE OR REPLACE MACRO _sf.main.div0_(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL
        WHEN b = 0 THEN 0 ELSE _sf.main.quotient_(a, b) END;
@@ -77,7 +100,8 @@ CREATE OR REPLACE MACRO _sf.main.haversine(lat1, lon1, lat2, lon2) AS
   2 * 6371 * asin(sqrt(pow(sin(radians(lat2 - lat1) / 2), 2)
     + cos(radians(lat1)) * cos(radians(lat2)) * pow(sin(radians(lon2 - lon1) / 2), 2)));
 CREATE OR REPLACE MACRO _sf.main.width_bucket(x, low, high, n) AS
-  CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
+  CASE WHEN n < 1 OR low = high THEN error('Invalid bounds or number of buckets of WIDTH_BUCKET')
+       WHEN x < low THEN 0 WHEN x >= high THEN n + 1
        ELSE CAST(floor(CAST(x - low AS DOUBLE) * n / CAST(high - low AS DOUBLE)) AS BIGINT) + 1 END;
 
 CREATE OR REPLACE MACRO _sf.main.getbit(x, n) AS (CAST(x AS HUGEINT) >> CAST(n AS HUGEINT)) & 1;
@@ -103,6 +127,11 @@ CREATE OR REPLACE MACRO _sf.main.bytes_of_digits_(p) AS
 CREATE OR REPLACE MACRO _sf.main.number_typeof_(t) AS
   'NUMBER' || substr(t, 8) || '[SB'
   || _sf.main.bytes_of_digits_(CAST(regexp_extract(t, '(\d+),', 1) AS INTEGER)) || ']';
+CREATE OR REPLACE MACRO _sf.main.element_typeof_(t) AS
+  CASE t WHEN 'BIGINT' THEN 'NUMBER(38,0)' WHEN 'VARCHAR' THEN 'VARCHAR(16777216)'
+    WHEN 'DOUBLE' THEN 'FLOAT' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'DATE' THEN 'DATE'
+    ELSE CASE WHEN t LIKE 'DECIMAL(%)' THEN replace(t, 'DECIMAL', 'NUMBER')
+              ELSE error('SYSTEM$TYPEOF of an ARRAY of these is not supported') END END;
 CREATE OR REPLACE MACRO _sf.main.system_typeof_(x) AS
   CASE typeof(x)
     WHEN 'VARCHAR' THEN 'VARCHAR(16777216)[LOB]' WHEN 'DOUBLE' THEN 'FLOAT[DOUBLE]'
@@ -110,7 +139,9 @@ CREATE OR REPLACE MACRO _sf.main.system_typeof_(x) AS
     WHEN 'TIMESTAMP' THEN 'TIMESTAMP_NTZ(9)[SB16]' WHEN 'TIME' THEN 'TIME(9)[SB8]'
     WHEN 'BLOB' THEN 'BINARY(8388608)[LOB]' WHEN '"NULL"' THEN 'NULL[LOB]'
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB16]'
-    ELSE CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN _sf.main.number_typeof_(typeof(x))
+    ELSE CASE WHEN typeof(x) LIKE '%[]'
+                THEN 'ARRAY(' || _sf.main.element_typeof_(left(typeof(x), -2)) || ')[LOB]'
+              WHEN typeof(x) LIKE 'DECIMAL%' THEN _sf.main.number_typeof_(typeof(x))
               ELSE error('SYSTEM$TYPEOF of this type is not supported') END END;
 
 -- What the recursive term of a query gives, which its anchor's type must hold (recursion.py).

@@ -1,17 +1,22 @@
 -- VARIANT, OBJECT and ARRAY, carried as DuckDB's JSON. SQL NULL inside an array is JSON null.
 
+-- DuckDB writes a DECIMAL of up to 18 digits as a DOUBLE: 1 as 1.0.
+CREATE OR REPLACE MACRO _sf.main.json_of_(x) AS
+  CASE WHEN starts_with(typeof(x), 'DECIMAL')
+       THEN CAST(regexp_replace(CAST(x AS VARCHAR), '\.0*$|(\.\d*?)0+$', '\1') AS JSON)
+       ELSE to_json(x) END;
 -- Timestamps have milliseconds, binaries are hexadecimal.
 CREATE OR REPLACE MACRO _sf.main.to_variant(x TIMESTAMP) AS
     to_json(strftime(x, '%Y-%m-%d %H:%M:%S.%g')),
   (x TIMESTAMPTZ) AS to_json(_sf.main.any_text_(x)),
   (x BLOB) AS to_json(hex(x)),
   (x DATE) AS to_json(x),
-  (x) AS to_json(x);
+  (x) AS _sf.main.json_of_(x);
 CREATE OR REPLACE MACRO _sf.main.zoned_variant_(moment, written) AS to_json(written);
 -- The same where the type is not known before the macro is used.
 CREATE OR REPLACE MACRO _sf.main.variant_of_(x) AS
   CASE WHEN typeof(x) IN ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BLOB')
-       THEN to_json(_sf.main.any_text_(x)) ELSE to_json(x) END;
+       THEN to_json(_sf.main.any_text_(x)) ELSE _sf.main.json_of_(x) END;
 CREATE OR REPLACE MACRO _sf.main.to_json(x) AS CAST(to_json(x) AS VARCHAR);
 -- Keys are sorted at every depth, numbers stay as they are written; see documents.py.
 CREATE OR REPLACE MACRO _sf.main.parse_json(s) AS
@@ -288,7 +293,8 @@ CREATE OR REPLACE MACRO _sf.main.array_slice(x, a, b) AS
      :CASE WHEN b < 0 THEN greatest(len(_sf.main.elements_(x)) + b, 0) ELSE b END]);
 CREATE OR REPLACE MACRO _sf.main.array_to_string(x, d) AS
   CASE WHEN d IS NOT NULL THEN coalesce(array_to_string(
-    list_transform(_sf.main.elements_(x), lambda e: coalesce(variant_text_(e, '$'), '')), d),
+    list_transform(_sf.main.elements_(x), lambda e, i:
+      CASE WHEN i > 1 THEN d ELSE '' END || coalesce(variant_text_(e, '$'), '')), ''),
     CASE WHEN x IS NOT NULL THEN '' END) END;
 CREATE OR REPLACE MACRO _sf.main.must_be_array_(e) AS
   CASE WHEN json_type(e) IN ('ARRAY', 'NULL') THEN _sf.main.elements_(e)
@@ -422,11 +428,15 @@ CREATE OR REPLACE MACRO _sf.main.variant_beside_(x, t) AS
 -- The elements in the type of `t`.
 CREATE OR REPLACE MACRO _sf.main.elements_as_(x, t) AS
   list_transform(CAST(to_json(x) AS JSON[]), lambda e: _sf.main.typed_as_(e, t));
-CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': CAST(k AS VARCHAR), 'v': to_json(v)};
+CREATE OR REPLACE MACRO _sf.main.key_text_(k) AS
+  CASE replace(typeof(k), 'JSONB', 'JSON') WHEN 'JSON' THEN variant_text_(to_json(k), '$')
+    ELSE CAST(k AS VARCHAR) END;
+CREATE OR REPLACE MACRO _sf.main.entry_(k, v) AS {'k': _sf.main.key_text_(k), 'v': to_json(v)};
 CREATE OR REPLACE MACRO _sf.main.get_path_(x, p) AS
   variant_path_(to_json(x), CASE WHEN p[1] = '[' THEN '$' || p ELSE '$.' || p END);
 CREATE OR REPLACE MACRO _sf.main.array_of_(list_) AS
   coalesce(CASE WHEN contains(typeof(list_), 'TIMESTAMP') OR typeof(list_) = 'BLOB[]'
+      OR starts_with(typeof(list_), 'DECIMAL')
     THEN variant_list_(list_transform(list_, lambda e: _sf.main.variant_of_(e)))
     ELSE variant_list_(list_transform(list_, lambda e: to_json(e))) END, CAST('[]' AS JSON));
 

@@ -99,6 +99,17 @@ CREATE OR REPLACE MACRO _sf.main.try_base64_decode_string(s, alphabet := '+/=') 
 CREATE OR REPLACE MACRO _sf.main.try_base64_decode_binary(s, alphabet := '+/=') AS
   TRY(from_base64(_sf.main.base64_plain_(s, alphabet)));
 
+-- DuckDB measures distances in bytes: each letter of `whole` becomes one of ASCII's.
+CREATE OR REPLACE MACRO _sf.main.letters_in_(s) AS
+  array_to_string(list_distinct(regexp_extract_all(s, '(?s).')), '');
+CREATE OR REPLACE MACRO _sf.main.ascii_for_(letters) AS
+  CASE WHEN length(letters) < 127
+       THEN array_to_string(list_transform(range(1, length(letters) + 1), lambda n: chr(CAST(n AS INTEGER))), '')
+       ELSE error('the distance of texts of more than 126 different letters is not supported') END;
+CREATE OR REPLACE MACRO _sf.main.a_byte_each_(s, whole) AS
+  CASE WHEN strlen(whole) = length(whole) THEN s
+       ELSE translate(s, _sf.main.letters_in_(whole), _sf.main.ascii_for_(_sf.main.letters_in_(whole))) END;
+
 -- The longer the common beginning, the nearer: as Jaro-Winkler, but not for four letters alone.
 CREATE OR REPLACE MACRO _sf.main.common_length_(a, b) AS
   length(regexp_extract(array_to_string(list_transform(
@@ -107,11 +118,15 @@ CREATE OR REPLACE MACRO _sf.main.common_length_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.nearness_(a, b) AS
   CAST(floor(100 * round(jaro_similarity(a, b) + least(_sf.main.common_length_(a, b), 10) * 0.1
     * (1 - jaro_similarity(a, b)), 9)) AS BIGINT);
+CREATE OR REPLACE MACRO _sf.main.nearness_of_letters_(a, b) AS
+  _sf.main.nearness_(_sf.main.a_byte_each_(a, a || b), _sf.main.a_byte_each_(b, a || b));
 CREATE OR REPLACE MACRO _sf.main.jarowinkler_similarity(a, b) AS
-  CASE WHEN a = '' OR b = '' THEN 0 ELSE _sf.main.nearness_(lower(CAST(a AS VARCHAR)), lower(CAST(b AS VARCHAR))) END;
+  CASE WHEN a = '' OR b = '' THEN 0
+       ELSE _sf.main.nearness_of_letters_(lower(CAST(a AS VARCHAR)), lower(CAST(b AS VARCHAR))) END;
 CREATE OR REPLACE MACRO _sf.main.editdistance(a, b, most := NULL) AS
   CASE WHEN a IS NOT NULL AND b IS NOT NULL
-       THEN least(levenshtein(a, b), CAST(most AS BIGINT)) END;
+       THEN least(levenshtein(_sf.main.a_byte_each_(a, a || b), _sf.main.a_byte_each_(b, a || b)),
+                  greatest(CAST(most AS BIGINT), CASE WHEN most < 0 THEN 0 END)) END;
 
 -- Runs of one digit count once; vowels part them, H and W do not.
 CREATE OR REPLACE MACRO _sf.main.sound_codes_(letters) AS
@@ -140,6 +155,11 @@ CREATE OR REPLACE MACRO _sf.main.search_any_(s, terms) AS
   list_has_any(_sf.main.words_(s), _sf.main.words_(terms));
 CREATE OR REPLACE MACRO _sf.main.search_all_(s, terms) AS
   list_has_all(_sf.main.words_(s), _sf.main.words_(terms));
+
+-- All of them, one behind the other.
+CREATE OR REPLACE MACRO _sf.main.phrase_(s) AS ' ' || array_to_string(_sf.main.words_(s), ' ') || ' ';
+CREATE OR REPLACE MACRO _sf.main.search_phrase_(s, terms) AS
+  contains(_sf.main.phrase_(s), _sf.main.phrase_(terms));
 
 -- Addresses: of 4 or 8 groups, kept as four numbers of 32 bits.
 CREATE OR REPLACE MACRO _sf.main.ip4_fields_(host) AS
