@@ -21,7 +21,6 @@ from proxy.engines.duck_statement import DuckStatement
 from proxy.named import NO_ROWS
 from proxy.portal import Portal, PreparedStatement
 from proxy.preparing import acceptance, check_columns, without_returned
-from proxy.references import follow, open_block
 from proxy.set_sequences import set_all
 from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
@@ -135,7 +134,7 @@ class Executor:
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
             defines(session, statement.plan)
             await hold(session, statement.plan)
-            await open_block(session, statement.plan, Block.PIPELINE)
+            await session.references.open_block(statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -227,7 +226,8 @@ class Executor:
             if plan.locks is not None:
                 check_tables(self._session.duck, plan.locks)
             if plan.deletes:
-                follow(self._session, plan, bound.sql or bound.statement.sql, bound.values)
+                sql = bound.sql or bound.statement.sql
+                self._session.references.follow(plan, sql, bound.values)
             if plan.setting:
                 set_all(self._session, plan, bound.values)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:

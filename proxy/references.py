@@ -20,6 +20,7 @@ from sqlglot import exp
 
 from proxy.altered_tables import referring_tables
 from proxy.engines.duck_names import DATABASE, Meant
+from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
 from proxy.sql import inference
@@ -48,24 +49,50 @@ class _Reference:
     rule: str
 
 
-async def open_block(session: Session, plan: Statement, block: Block) -> None:
-    """Before a DELETE that is a transaction of its own: what it sets off is to be in the same."""
-    if not plan.deletes or session.transaction.block is not Block.NONE:
-        return
-    if await session.on_duck(_sets_off, session.duck, plan.deletes):
-        session.transaction.open(block)
+class References:
+    """One session's part."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        # What deletes from a table of this name sets off, as of when: None, nothing refers to it.
+        self._known: tuple[Stamp, dict[tuple[str, ...], bool | None]] | None = None
 
-def follow(
-    session: Session, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()
-) -> None:
-    """Blocks. Does what a DELETE in a block sets off, just before it. sql: DuckDB's, as it will run."""
-    meant = _table(session.duck, plan.deletes)
-    if meant is None or session.transaction.block is Block.NONE:
-        return
-    tree = inference.read(sql)
-    if isinstance(tree, exp.Delete):
-        _Following(session, values).before(meant, _rows_of(tree), frozenset())
+    async def open_block(self, plan: Statement, block: Block) -> None:
+        """Before a DELETE that is a transaction of its own: what it sets off is to be in the same."""
+        session = self._session
+        if not plan.deletes or session.transaction.block is not Block.NONE:
+            return
+        known = self._known
+        if known is None or not (session.duck_in_step and session.duck.same_definitions(known[0])):
+            known = None
+        if known is None or plan.deletes not in known[1]:
+            acts = await session.on_duck(self._look, session.duck, plan.deletes)
+        else:
+            acts = known[1][plan.deletes]
+        if acts:
+            session.transaction.open(block)
+
+    def follow(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
+        """Blocks. Does what a DELETE in a block sets off, just before it. sql: DuckDB's, as it will run."""
+        session = self._session
+        if session.transaction.block is Block.NONE:
+            return
+        if self._look(session.duck, plan.deletes) is None:
+            return
+        tree, meant = inference.read(sql), session.duck.means(plan.deletes)
+        if isinstance(tree, exp.Delete) and meant is not None:
+            _Following(session, values).before(meant, _rows_of(tree), frozenset())
+
+    def _look(self, duck: DuckSession, name: tuple[str, ...]) -> bool | None:
+        """Blocks. Whether a DELETE sets something off; None where nothing refers to the table."""
+        if self._known is None or not duck.same_definitions(self._known[0]):
+            self._known = duck.definitions(), {}
+        known = self._known[1]
+        if name not in known:
+            meant = _table(duck, name)
+            acts = meant is not None and any(one.rule for one in _references(duck, meant))
+            known[name] = acts if meant is not None else None
+        return known[name]
 
 
 def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant | None:
@@ -74,11 +101,6 @@ def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant | None:
     if meant is None or meant.kind != "r" or meant.database != DATABASE:
         return None
     return meant if duck.referring(meant.schema, meant.name) else None
-
-
-def _sets_off(duck: DuckSession, name: tuple[str, ...]) -> bool:
-    meant = _table(duck, name)
-    return meant is not None and any(one.rule for one in _references(duck, meant))
 
 
 def _references(duck: DuckSession, meant: Meant) -> list[_Reference]:

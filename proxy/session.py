@@ -40,6 +40,7 @@ from proxy.long_texts import SessionTexts
 from proxy.mirroring import SessionMirror
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
+from proxy.references import References
 from proxy.services import Services
 from proxy.session_context import SessionContext
 from proxy.session_plans import SessionPlans
@@ -104,6 +105,7 @@ class Session:
         self.transaction.went_back = self.mirror.went_back
         self.preparation = Preparation(self)
         self.executor = Executor(self)
+        self.references = References(self)
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)

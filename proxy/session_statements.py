@@ -107,6 +107,8 @@ class SessionStatements:
         if isinstance(action, _WITH_INNER):
             if isinstance(action, act.Declare):
                 query = self.named.one(action.query)
+                if query.locks is not None:
+                    raise not_supported("DECLARE CURSOR over a query that locks rows")
                 if query.writes:
                     raise SqlError("42601", "DECLARE CURSOR needs a query")
                 if isinstance(query.action, compound.CompoundAction):

@@ -22,7 +22,6 @@ from proxy.kept_answers import KeptAnswers
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.procedure_tables import called_first
-from proxy.references import follow, open_block
 from proxy.relaying import relay_query, relayed_text
 from proxy.set_sequences import set_all
 from proxy.sql.portable import handed_over
@@ -118,7 +117,7 @@ class SimpleQuery:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
         await hold(self._session, plan)
-        await open_block(self._session, plan, Block.MESSAGE)
+        await self._session.references.open_block(plan, Block.MESSAGE)
         if plan.portable:
             try:
                 await self._in_duck_typed(plan)
@@ -219,7 +218,7 @@ class SimpleQuery:
             if plan.locks is not None:
                 check_tables(session.duck, plan.locks)
             if plan.deletes:
-                follow(session, plan, plan.sql)
+                session.references.follow(plan, plan.sql)
             if plan.setting:
                 set_all(session, plan)
         if plan.federated:

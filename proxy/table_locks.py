@@ -63,16 +63,16 @@ class TableLocks:
         except TimeoutError:
             raise SqlError("55P03", "canceling statement due to lock timeout") from None
         finally:
-            del self._wanted[session]
+            self._wanted.pop(session, None)
             if (session, turn) in queue:
                 queue.remove((session, turn))
 
     def _waits_for(self, other: Session, session: Session) -> bool:
         """Whether `other` waits for what `session` holds, or for one that does."""
-        while (table := self._wanted.get(other)) is not None:
-            other = self._holders[table]
-            if other is session:
+        while (holder := self._holders.get(self._wanted.get(other, ""))) is not None:
+            if holder is session:
                 return True
+            other = holder
         return False
 
     def cancel(self, session: Session) -> None:
@@ -93,6 +93,7 @@ class TableLocks:
                 waiting, turn = queue.popleft()
                 if not turn.done():
                     self._holders[table] = waiting
+                    del self._wanted[waiting]  # it waits no more, also before it knows
                     turn.set_result(None)
                     break
 

@@ -217,6 +217,8 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     refused = inner.refused
     if inner.route is Route.SESSION and refused is None:
         refused = SqlError("0A000", "COPY of a statement that takes several steps")
+    if inner.locks is not None and refused is None:
+        refused = SqlError("0A000", "COPY of a query that locks rows")
     if inner.parameters and refused is None:
         refused = SqlError("42P02", f"there is no parameter ${inner.parameters}")
     action = replace(action, query=inner.sql)

@@ -205,6 +205,8 @@ def test_an_older_snapshot_is_told_of(two: Two) -> None:
         ("SELECT n FROM t FOR UPDATE OF nobody", "42P01"),
         ("SELECT n FROM over_t FOR UPDATE", "0A000"),
         ("SELECT n FROM nowhere FOR UPDATE", "42P01"),
+        ("COPY (SELECT n FROM t FOR UPDATE) TO STDOUT", "0A000"),
+        ("BEGIN; DECLARE c CURSOR FOR SELECT n FROM t FOR UPDATE", "0A000"),
     ],
 )
 def test_what_cannot_be_locked_is_refused(two: Two, sql: str, sqlstate: str) -> None:

@@ -137,7 +137,7 @@ ANSWERS: tuple[tuple[str, list[Any]], ...] = (
     ("select count(distinct a), count(distinct b) from o", [(2, 2)]),
     ("select x.id, y.id from o x join o y on x.b = y.b where x.id < y.id", [(1, 2)]),
     ("select id from o where array_contains(10::variant, a) or array_position(2::variant, a) = 2", [3]),
-    ("select array_distinct(array_cat(a, [1.0, 2])) from o where id = 1", ["[1,2.0]"]),
+    ("select array_distinct(array_cat(a, [1.0, 2])) from o where id = 1", ["[1,2]"]),
     ("select id from o order by a, id", [1, 2, 3]),
 )  # fmt: skip
 
