@@ -31,5 +31,5 @@ COMMENT ON TABLE tool.orders IS 'what was ordered';
 COMMENT ON COLUMN tool.orders.total IS 'in euros';
 COMMENT ON VIEW tool.dear IS 'above a hundred';
 INSERT INTO tool.customers (name, code) VALUES ('Ada', 'ada'), ('Bob', 'bob');
-INSERT INTO tool.orders (id, customer_id, total) VALUES (1, 1, 12.50), (2, 1, 250), (3, 2, 99.99);
+INSERT INTO tool.orders (id, customer_id, total, placed) VALUES (1, 1, 12.50, '2024-05-06 07:08:09+00'), (2, 1, 250, '2024-05-06 07:08:09+00'), (3, 2, 99.99, '2024-05-06 07:08:09+00');
 INSERT INTO tool.lines VALUES (1, 1, 12.5), (2, 1, 125), (2, 2, 125)
