@@ -11,7 +11,7 @@ Promises: all statements are for one transaction; rows, names, indexes and comme
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ from proxy.sql import rebuilding as edits
 from proxy.sql.materialized import query_name
 from proxy.sql.quoting import name_as_needed, quoted
 from proxy.sql.rebuilding import Rebuilds
-from proxy.table_parts import indexes_of
+from proxy.table_parts import Constraint, indexes_of
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -229,20 +229,30 @@ def keys_to(
 
     column: only those that refer to this one of its columns. columns: ... to just these, folded.
     """
-    found = []
+    return [
+        (table.name_of(one), other)
+        for other, table, one in foreign_keys_to(duck, meant)
+        if other.name != meant.name
+        if column is None or column.lower() in (name.lower() for name in one.theirs)
+        if columns is None or columns == frozenset(name.lower() for name in one.theirs)
+    ]
+
+
+def foreign_keys_to(duck: DuckSession, meant: Meant) -> Iterator[tuple[Meant, Table, Constraint]]:
+    """Blocks. The foreign keys that refer to a table, its own too, and whose they are."""
     for name in duck.referring(meant.schema, meant.name) if meant.database == DATABASE else ():
-        if name == meant.name:
-            continue
         other = Meant(meant.database, meant.schema, name, "r")
         table = Table(duck, other)
-        found += [
-            (table.name_of(one), other)
-            for one in table.constraints
-            if one.kind == "FOREIGN KEY" and one.other == meant.name
-            if column is None or column.lower() in (name.lower() for name in one.theirs)
-            if columns is None or columns == frozenset(name.lower() for name in one.theirs)
-        ]
-    return found
+        for one in table.constraints:
+            if one.kind == "FOREIGN KEY" and one.other == meant.name:
+                yield other, table, one
+
+
+def put_aside(tables: Sequence[Table]) -> tuple[list[str], list[str]]:
+    """What takes the tables away, and what brings them back; each comes after those that it refers to."""
+    waiting = [(table, f"{table.name}_{secrets.token_hex(4)}") for table in tables]
+    aside = [sql for table, where in reversed(waiting) for sql in table.put_aside(where)]
+    return aside, [sql for table, where in waiting for sql in table.brought_back(where)]
 
 
 def _around(
@@ -273,9 +283,7 @@ def _around(
                 constraint.other = "" if goes else new or ""
                 constraint.theirs = [columns.get(one.lower(), one) for one in constraint.theirs]
         table.constraints = [c for c in table.constraints if c.kind != "FOREIGN KEY" or c.other]
-    waiting = [(table, f"{table.name}_{secrets.token_hex(4)}") for table in tables]
-    aside = [sql for table, where in reversed(waiting) for sql in table.put_aside(where)]
-    back = [sql for table, where in waiting for sql in table.brought_back(where)]
+    aside, back = put_aside(tables)
     beside = tuple((table.schema, table.name) for table in tables)
     return Altering([*aside, *statements, *back], beside, tuple(gone))
 

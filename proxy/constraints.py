@@ -39,7 +39,7 @@ _WITHOUT_ROWS = frozenset(
     for kind in ("TABLE", "VIEW", "SCHEMA", "SEQUENCE")
 ) | {"COMMENT"}
 _LONGEST = 63
-_CASE, _END = "CASE  WHEN ", " END: "  # around what DuckDB says of such a key
+_CASE, _END = "CASE  WHEN ", " END"  # around what DuckDB says of such a key
 _ENDINGS = {"PRIMARY KEY": "pkey", "UNIQUE": "key", "CHECK": "check", "FOREIGN KEY": "fkey"}
 
 Name = tuple[str, ...]
@@ -109,7 +109,7 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
         for index in indexes_of(duck, meant):
             if index.unique:
                 keys, _ = partial_index(index.expressions) or (index.expressions, "")
-                computed = ", ".join(one for one in index.expressions if "(" in one)
+                computed = ", ".join(index.expressions) if index.computes else ""
                 there.append(Constraint("UNIQUE", tuple(map(_written, keys)), index.name, computed))
         known.tables[database, schema, table] = there
     return known
@@ -205,7 +205,7 @@ class Constraints:
         if name in fine or (meant := duck.means(name)) is None:
             return
         for index in indexes_of(duck, meant):
-            if index.unique and any("(" in one for one in index.expressions):
+            if index.unique and index.computes:
                 raise SqlError(
                     "0A000",
                     f'ON CONFLICT without a key is not supported beside index "{index.name}"',
@@ -281,8 +281,8 @@ def _of_some(key: str) -> dict[str, str] | None:
     """The values of a key of an index over some of the rows, `CASE WHEN ... END: 1, CASE ...`, by key."""
     values = {}
     for part in key.split(f", {_CASE}"):
-        expression, end, value = part.removeprefix(_CASE).partition(_END)
-        partial = partial_index([f"({_CASE}{expression}{_END.rstrip(': ')})"]) if end else None
+        expression, end, value = part.removeprefix(_CASE).partition(f"{_END}: ")
+        partial = partial_index([f"({_CASE}{expression}{_END})"]) if end else None
         if partial is None:
             return None
         values[partial[0][0]] = value

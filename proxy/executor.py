@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
+from proxy.before_writes import ahead, just_before
 from proxy.defining import defines, has_rows, run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck_errors import EngineError
@@ -21,12 +22,10 @@ from proxy.engines.duck_statement import DuckStatement
 from proxy.named import NO_ROWS
 from proxy.portal import Portal, PreparedStatement
 from proxy.preparing import acceptance, check_columns, without_returned
-from proxy.set_sequences import set_all
 from proxy.sql.compound import CompoundAction
 from proxy.sql.federated import AS_JSON, without_explain
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.statement import Route, Statement
-from proxy.table_locks import check_tables, hold
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire import params
@@ -133,8 +132,7 @@ class Executor:
             session.context.refresh(statement.plan.needs)
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
             defines(session, statement.plan)
-            await hold(session, statement.plan)
-            await session.references.open_block(statement.plan, Block.PIPELINE)
+            await ahead(session, statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:
                 await self._bring(bound)
@@ -222,14 +220,8 @@ class Executor:
     def _start_and_fetch(self, bound: Portal, formats: Sequence[int], limit: int) -> Piece | None:
         """Blocks. Starts the portal and gives its first rows, None for a statement without rows."""
         if (plan := bound.statement.plan) is not None and plan.writes:
-            self._session.constraints.look(self._session.duck, plan)
-            if plan.locks is not None:
-                check_tables(self._session.duck, plan.locks)
-            if plan.deletes:
-                sql = bound.sql or bound.statement.sql
-                self._session.references.follow(plan, sql, bound.values)
-            if plan.setting:
-                set_all(self._session, plan, bound.values)
+            sql = bound.sql or bound.statement.sql
+            just_before(self._session, plan, sql, bound.values)
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:
             return self._answer(bound, formats)
         self.start(bound)

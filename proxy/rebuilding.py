@@ -309,7 +309,7 @@ class Table:
                 message,
                 detail="Cannot create a primary key or unique constraint using such an index.",
             )
-        if any("(" in one for one in index.expressions):
+        if index.computes:
             what = (
                 "is a partial index" if partial_index(index.expressions) else "contains expressions"
             )

@@ -11,14 +11,13 @@ A table that refers to itself, and tables that refer to each other, are left to 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from proxy.altered_tables import referring_tables
+from proxy.altered_tables import foreign_keys_to, put_aside, referring_tables
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
@@ -105,13 +104,10 @@ def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant | None:
 
 def _references(duck: DuckSession, meant: Meant) -> list[_Reference]:
     found = []
-    for name in duck.referring(meant.schema, meant.name):
-        of = Meant(meant.database, meant.schema, name, "r")
-        for key in Table(duck, of).constraints:
-            if key.kind == "FOREIGN KEY" and key.other == meant.name:
-                rule = dict(key.rules).get("delete", "")
-                acts = rule if rule in (_CASCADE, _SET_NULL) else ""
-                found.append(_Reference(of, key.columns, key.theirs, acts))
+    for of, _, key in foreign_keys_to(duck, meant):
+        rule = dict(key.rules).get("delete", "")
+        acts = rule if rule in (_CASCADE, _SET_NULL) else ""
+        found.append(_Reference(of, key.columns, key.theirs, acts))
     return found
 
 
@@ -174,9 +170,7 @@ class _Following:
         """Makes the tables that refer to it, and those that refer to them, again as they are."""
         try:
             tables = [Table(self._duck, one) for one in referring_tables(self._duck, meant)]
-            waiting = [(table, f"{table.name}_{secrets.token_hex(4)}") for table in tables]
-            aside = [sql for table, where in reversed(waiting) for sql in table.put_aside(where)]
-            back = [sql for table, where in waiting for sql in table.brought_back(where)]
+            aside, back = put_aside(tables)
         except SqlError:  # one that cannot be made again: DuckDB looks into the index that there is
             return
         for sql in (*aside, *back):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
+from proxy.before_writes import ahead, just_before
 from proxy.complaints import put_otherwise
 from proxy.defining import copied, defines, has_rows, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
@@ -23,11 +24,9 @@ from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.procedure_tables import called_first
 from proxy.relaying import relay_query, relayed_text
-from proxy.set_sequences import set_all
 from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import MakesView, Route, Statement
-from proxy.table_locks import check_tables, hold
 from proxy.transaction import Block
 from proxy.wire import messages as m
 from proxy.wire.rows import RowEncoder
@@ -116,8 +115,7 @@ class SimpleQuery:
     async def _in_duck(self, plan: Statement) -> None:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
-        await hold(self._session, plan)
-        await self._session.references.open_block(plan, Block.MESSAGE)
+        await ahead(self._session, plan, Block.MESSAGE)
         if plan.portable:
             try:
                 await self._in_duck_typed(plan)
@@ -214,13 +212,7 @@ class SimpleQuery:
         """Blocks. Prepares and starts, up to the first rows: run-time errors come before any row."""
         session = self._session
         if plan.writes:
-            session.constraints.look(session.duck, plan)
-            if plan.locks is not None:
-                check_tables(session.duck, plan.locks)
-            if plan.deletes:
-                session.references.follow(plan, plan.sql)
-            if plan.setting:
-                set_all(session, plan)
+            just_before(session, plan, plan.sql)
         if plan.federated:
             running = session.duck.start_once(plan.sql, look=session.described.look)
             session.federation.spent = True

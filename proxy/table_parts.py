@@ -93,6 +93,11 @@ class Index:
     expressions: list[str]
     comment: str | None
 
+    @property
+    def computes(self) -> bool:
+        """Whether it is over more than columns."""
+        return any("(" in one for one in self.expressions)
+
 
 def refers(part: str) -> bool:
     """Whether a column's or a constraint's definition is a reference to DuckDB."""

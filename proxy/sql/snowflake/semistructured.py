@@ -444,7 +444,7 @@ def _bracket(bracket: exp.Bracket) -> exp.Expr:
     if len(keys) != 1 or isinstance(keys[0], exp.Slice):
         raise unsupported("a slice of an array", bracket, "Use ARRAY_SLICE.")
     element = _element(bracket.this, keys[0])
-    key = keys[0].name if isinstance(keys[0], exp.Literal) else ...
+    key = keys[0].name if isinstance(keys[0], exp.Literal) else None
     typed = _field(bracket.this, key, element)
     return typed or in_place(element, bracket.parent, bracket.arg_key)
 

@@ -1,0 +1,33 @@
+"""What comes before a statement of DuckDB's that writes or locks, by whichever protocol it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from proxy.set_sequences import set_all
+from proxy.table_locks import check_tables, hold
+
+if TYPE_CHECKING:
+    from proxy.session import Session
+    from proxy.sql.statement import Statement
+    from proxy.transaction import Block
+
+
+async def ahead(session: Session, plan: Statement, block: Block) -> None:
+    """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
+    await hold(session, plan)
+    await session.references.open_block(plan, block)
+
+
+def just_before(
+    session: Session, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()
+) -> None:
+    """Blocks. sql, values: as DuckDB is about to run it."""
+    session.constraints.look(session.duck, plan)
+    if plan.locks is not None:
+        check_tables(session.duck, plan.locks)
+    if plan.deletes:
+        session.references.follow(plan, sql, values)
+    if plan.setting:
+        set_all(session, plan, values)
