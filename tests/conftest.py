@@ -20,18 +20,17 @@ from proxy.data_directory import DATABASE
 from proxy.demo.server import ServerProcess
 from proxy.engines.duck import DuckEngine
 
-CASES_BY_AREA = pytest.StashKey[list[str]]()
-"""What became of the documented Snowflake cases, a line for each area."""
+CASES_BY_AREA = "cases by area"
+"""A property of a test: what became of the documented Snowflake cases, a line for each area."""
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    lines = config.stash.get(CASES_BY_AREA, None)
-    if lines:
-        terminalreporter.section("documented Snowflake cases, through the server")
-        for line in lines:
-            terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Of reports, and not of the session: the tests may have run in other processes."""
+    for report in terminalreporter.getreports(""):
+        for lines in (lines for name, lines in report.user_properties if name == CASES_BY_AREA):
+            terminalreporter.section("documented Snowflake cases, through the server")
+            for line in lines:
+                terminalreporter.write_line(line)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@ wrong unknowingly. The counts by area stand at the end of pytest's output."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.conftest import CASES_BY_AREA, Running
 
-from .cases import Outcome
+from .cases import Case, Outcome
 from .served import by_area, listed, outcomes
 
 RIGHT_AT_LEAST = 505
@@ -15,10 +17,13 @@ RIGHT_AT_LEAST = 505
 
 
 @pytest.fixture(scope="module")
-def found(server: Running, request: pytest.FixtureRequest) -> dict[str, Outcome]:
-    all_ = outcomes(server.url)
-    request.config.stash[CASES_BY_AREA] = by_area(all_)
-    return {name: outcome for name, (_, outcome) in all_.items()}
+def all_found(server: Running) -> dict[str, tuple[Case, Outcome]]:
+    return outcomes(server.url)
+
+
+@pytest.fixture(scope="module")
+def found(all_found: dict[str, tuple[Case, Outcome]]) -> dict[str, Outcome]:
+    return {name: outcome for name, (_, outcome) in all_found.items()}
 
 
 def test_no_case_is_answered_otherwise_unknowingly(found: dict[str, Outcome]) -> None:
@@ -34,6 +39,9 @@ def test_what_is_not_right_is_listed(found: dict[str, Outcome]) -> None:
     assert others.keys() <= known, {k: v for k, v in others.items() if k not in known}
 
 
-def test_no_case_that_was_right_is_lost(found: dict[str, Outcome]) -> None:
-    right = sum(outcome.verdict == "right" for outcome in found.values())
+def test_no_case_that_was_right_is_lost(
+    all_found: dict[str, tuple[Case, Outcome]], record_property: Callable[[str, object], None]
+) -> None:
+    record_property(CASES_BY_AREA, by_area(all_found))
+    right = sum(outcome.verdict == "right" for _, outcome in all_found.values())
     assert right >= RIGHT_AT_LEAST
