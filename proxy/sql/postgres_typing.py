@@ -40,6 +40,7 @@ from proxy.sql.postgres_retyping import (
     widen,
 )
 from proxy.sql.postgres_values import call
+from proxy.sql.postgres_whole_rows import WholeRow, whole_row
 from proxy.sql.reading import position_of, write_duckdb
 from proxy.sql.written_columns import put_around
 
@@ -147,6 +148,7 @@ class Typing(Documents):
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
         self._from_floats: list[tuple[exp.Cast, Type]] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
+        self._rows: list[WholeRow] = []
         self._names: Sequence[str] = ()
         self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
         self._added: list[tuple[exp.Expr, str, list[exp.Expr]]] = []
@@ -178,6 +180,8 @@ class Typing(Documents):
             made = call(name, *sides) if own else exp.Anonymous(this=name, expressions=sides)
             node.replace(made)
             changed = True
+        for row in self._rows:
+            changed = row.apply() or changed
         changed = self.compare_documents() or changed
         for literal, kind in self._literals.values():
             if isinstance(kind, EnumType):
@@ -222,7 +226,10 @@ class Typing(Documents):
         kind = super().kind_of(node, scope)
         if node is not None:
             self._kinds[id(node)] = kind
-            if isinstance(node, exp.Avg) and kind == "numeric":
+            if isinstance(node, exp.Column) and kind is None:
+                if (row := whole_row(node, scope)) is not None:
+                    self._rows.append(row)
+            elif isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):

@@ -64,7 +64,7 @@ def reads_of(sql: str) -> Reads:
     try:
         tree = DUCKDB.dialect.parse(sql)[0]
         query = tree.expression if isinstance(tree, exp.Create) else None
-        scopes = traverse_scope(query) if query is not None else []
+        scopes = _scopes(query)
     except (SqlglotError, RecursionError):
         return Reads()
     relations: dict[Parts, int] = {}
@@ -79,6 +79,16 @@ def reads_of(sql: str) -> Reads:
     return Reads(tuple(relations), tuple(columns))
 
 
+def _scopes(query: exp.Expr | None) -> list[Scope]:
+    """Of a query that is only looked at: subqueries without a name get one, since two have not the same."""
+    if query is None:
+        return []
+    for number, one in enumerate(list(query.find_all(exp.Subquery))):
+        if isinstance(one.parent, exp.From | exp.Join) and not one.alias:
+            one.set("alias", exp.TableAlias(this=exp.to_identifier(f" {number}", quoted=True)))
+    return traverse_scope(query)
+
+
 def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | None:
     """A CREATE VIEW in DuckDB's words, after a relation that it reads got another name.
 
@@ -89,7 +99,7 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
     if query is None or any(column.args.get("db") for column in query.find_all(exp.Column)):
         return None  # a column that is named with its schema has no alias to stay with
     found: dict[int, tuple[int, str]] = {}
-    for source in _read(traverse_scope(query)):
+    for source in _read(_scopes(query)):
         if is_it(parts_of(source)):
             place = source.this.meta
             if "start" not in place:
@@ -107,7 +117,7 @@ def with_schemas(sql: str, schema_of: Callable[[str], str | None]) -> str | None
     tree = DUCKDB.dialect.parse(sql)[0]
     query = tree.expression if isinstance(tree, exp.Create) else None
     found: dict[int, tuple[int, str]] = {}
-    for source in _read(traverse_scope(query)) if query is not None else ():
+    for source in _read(_scopes(query)):
         if len(source.parts) == 1 and (schema := schema_of(source.name)) is not None:
             start = source.this.meta["start"]
             found[start] = (start, f"{quoted(schema)}.")

@@ -44,3 +44,15 @@ drop table scripted_beside.u;
 drop view w, v, own;
 drop schema scripted_beside cascade;
 select * from t;
+-- subqueries need no names
+create table t (a int);
+create table u (b int);
+insert into t values (1), (5);
+insert into u values (2);
+create view v as select * from (select * from (select a + 1 as c from t)), (select * from u) where c >= b;
+select * from v order by 1, 2;
+alter table u rename to w;
+select * from v order by 1, 2;
+drop table w;
+drop view v;
+drop table w;
