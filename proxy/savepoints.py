@@ -2,7 +2,8 @@
 
 DuckDB knows no SAVEPOINT, and most run-time errors end its transaction. What a client did in the
 block up to a savepoint can be done again, though, when doing it again must give the same: the block
-is READ COMMITTED, the writes are few, and no part of them draws on chance, clock or sequence. Then
+is READ COMMITTED, the writes are few, and no part of them draws on chance, clock or sequence - but the rows
+that an INSERT has added, which a SAVEPOINT reads back (`proxy.inserted_rows`). Then
 ROLLBACK TO rolls back, begins, repeats the writes before the savepoint and compares how many rows
 each changed. Whatever does not fit is refused (0A000) or, where the repetition came out differently,
 failed (40001); a row is never kept or lost in silence.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.engines.duck import DuckSession
 from proxy.engines.duckdb_c import DuckFailure
 from proxy.errors import SqlError
+from proxy.inserted_rows import as_inserted, inserts_into
 from proxy.sql.control_plane import name_set
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import macro_scripts
@@ -44,23 +46,29 @@ _VOLATILE = VOLATILE | name_set(
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed."""
+    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed.
+
+    again: the INSERT of just the rows that it added, where these were read back.
+    """
 
     sql: str
     values: Sequence[Any]
     rows: int
+    again: str | None = None
 
 
 def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
     """Blocks. Whether a write that changes rows, or takes them away, names the table; yes where it is not
     known. since: how many of the first are not looked at.
     """
-    if log.refusal is not None:
-        return True
-    for write in log.writes[since:]:
+    return log.refusal is not None or _names(log.writes[since:], _CHANGING, table)
+
+
+def _names(writes: Sequence[Write], words: frozenset[str], table: str) -> bool:
+    """Whether one with any of the words names the table."""
+    for write in writes:
         tokens = DUCKDB.own_tokens(write.sql)
-        words = {token.text.upper() for token in tokens}
-        if words.isdisjoint(_CHANGING):
+        if words.isdisjoint(token.text.upper() for token in tokens):
             continue
         if table.lower() in (
             token.text.lower().rpartition('"."')[2].strip('"') for token in tokens
@@ -70,6 +78,7 @@ def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
 
 
 _CHANGING = frozenset({"UPDATE", "DELETE", "MERGE", "CONFLICT"})
+_REMAKING = _CHANGING | {"ALTER"}
 
 
 @dataclass(slots=True)
@@ -78,6 +87,7 @@ class WriteLog:
 
     writes: list[Write] = field(default_factory=list)
     refusal: str | None = None
+    into: list[tuple[str, ...] | None] = field(default_factory=list)  # as `inserts_into`
     _characters: int = 0
 
     def add(self, sql: str, values: Sequence[Any], rows: int) -> None:
@@ -87,12 +97,37 @@ class WriteLog:
         if self.refusal is None:
             self.writes.append(Write(sql, values, rows))
 
+    def forget(self, since: int) -> None:
+        """What came behind the first so many is undone."""
+        del self.writes[since:], self.into[since:]
+
+    def has_inserts(self) -> bool:
+        """Whether there are INSERTs whose rows have not been read back, since it was asked."""
+        read = len(self.into)
+        self.into += [inserts_into(write.sql) for write in self.writes[read:]]
+        return self.refusal is None and any(self.into[read:])
+
     def add_unrepeatable(self, what: str) -> None:
         """A write that came from the client's stream, or from elsewhere, once."""
         self.refusal = self.refusal or f"{what} cannot be repeated"
 
     def __len__(self) -> int:
         return len(self.writes)
+
+
+def hold_rows(duck: DuckSession, log: WriteLog) -> None:
+    """Blocks. Reads back the rows of INSERTs, which might come out differently if they were repeated."""
+    into = [duck.means(path) if path else None for path in log.into]
+    waiting = {meant for meant, write in zip(into, log.writes, strict=True) if not write.again}
+    for meant in waiting - {None}:
+        if _names(log.writes, _REMAKING, meant.name):
+            continue
+        places = [n for n, one in enumerate(into) if one == meant]
+        fresh = [n for n in places if not log.writes[n].again]
+        before = sum(log.writes[n].rows for n in places) - sum(log.writes[n].rows for n in fresh)
+        made = as_inserted(duck, meant, before, [log.writes[n].rows for n in fresh])
+        for n, again in zip(fresh, made, strict=False):
+            log.writes[n] = replace(log.writes[n], again=again)
 
 
 def not_restorable(reason: str) -> SqlError:
@@ -110,6 +145,8 @@ def repeatable(writes: Sequence[Write]) -> set[str]:
     names: set[str] = set()
     volatile = _volatile()
     for write in writes:
+        if write.again is not None:
+            continue
         mentioned = set[str]()
         tokens = DUCKDB.tokenize(write.sql)
         for token in tokens:
@@ -143,7 +180,7 @@ def using(names: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-_NO_DEFAULTS = frozenset((TokenType.UPDATE, TokenType.DELETE))
+_NO_DEFAULTS = frozenset((TokenType.UPDATE, TokenType.DELETE, TokenType.CREATE))
 _TEXTS = frozenset((TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING))
 _NO_NAMES = _TEXTS | {TokenType.NUMBER}
 
@@ -175,9 +212,10 @@ def repeat(duck: DuckSession, begin: str, writes: Sequence[Write]) -> None:
     """
     duck.begin(begin)
     for write in writes:
-        statement = duck.prepare(write.sql)
+        statement = duck.prepare(write.again or write.sql)
+        values = () if write.again else write.values
         try:
-            changed = duck.start(statement, write.values).run_out()
+            changed = duck.start(statement, values).run_out()
         finally:
             statement.close()
         if changed != write.rows:

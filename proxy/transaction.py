@@ -251,6 +251,8 @@ class Transaction:
         if self._relay.in_transaction:
             await self._relay.execute(f"SAVEPOINT {quoted(name)}")
         writes = len(self._log) if self.duck_open else None
+        if writes and not self.failed and self._log.has_inserts():
+            await self._duck.call(savepoints.hold_rows, self._duck, self._log)
         self._savepoints.append(Savepoint(name, writes, self._settings.savepoint()))
 
     async def release(self, name: str) -> None:
@@ -292,7 +294,7 @@ class Transaction:
         found = await duck.call(savepoints.defaults, duck)
         savepoints.check_defaults(found, names)
         await duck.call(savepoints.repeat, duck, self._duck_begin_text(), kept)
-        del log.writes[mark.writes :]
+        log.forget(mark.writes)
         self._renewed.clear()
 
     def _find(self, name: str) -> int:

@@ -103,3 +103,4 @@ select array_agg(id order by id) @> '{3}', array_agg(id) || 5 is not null from a
 select string_to_array('a,b',',') @> '{a}', string_to_array('a,b',',') || 'c'::text, regexp_split_to_array('a b',' ') && '{a}';
 select (array[1,2,3])[1:2] || 9, (array[1,2,3])[1:2] @> '{1}';
 select array(select id from ar order by id) || 7, array(select id from ar) @> '{3}';
+deallocate all;
