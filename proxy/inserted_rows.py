@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any
 
 from sqlglot import exp
@@ -20,16 +23,17 @@ from sqlglot import exp
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duckdb_c import DuckFailure
+from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.quoting import literal, quoted
-from proxy.sql.written_columns import path_of
+from proxy.sql.written_columns import Path, path_of
 
 _FIRST = 36028797018960000  # the first row that a transaction adds: DuckDB's MAX_ROW_ID
 _MOST = 10_000  # rows of one table
 
 
-def inserts_into(sql: str) -> tuple[str, ...] | None:
+def inserts_into(sql: str) -> Path | None:
     """The table that DuckDB's INSERT does nothing but add rows to; None for any other statement."""
     tree = inference.read(sql)
     if (
@@ -42,54 +46,80 @@ def inserts_into(sql: str) -> tuple[str, ...] | None:
     return path_of(table) if isinstance(table, exp.Table) else None
 
 
-def as_inserted(duck: DuckSession, meant: Meant, before: int, counts: Sequence[int]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """query: its rows from a number on, each with its place, whether its texts give it again, and these."""
+
+    meant: Meant
+    query: str
+    insert: str
+    names: str
+    width: int
+
+
+class AddedRows:
+    """One session's part: what it knows of tables, for as long as nothing is defined."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Stamp, dict[Path, _Table | None]] | None = None
+
+    def table(self, duck: DuckSession, path: Path) -> _Table | None:
+        """Blocks. The table of that name, None where its rows cannot be read back."""
+        if self._known is None or not duck.same_definitions(self._known[0]):
+            self._known = duck.definitions(), {}
+        known = self._known[1]
+        if path not in known:
+            meant = duck.means(path)
+            plain = meant is not None and meant.kind == "r" and meant.database == DATABASE
+            known[path] = _table(duck, meant) if meant is not None and plain else None
+        return known[path]
+
+
+def as_inserted(duck: DuckSession, table: _Table, before: int, counts: Sequence[int]) -> list[str]:
     """Blocks. INSERTs of the rows that the transaction has added to a table, of so many each.
 
     before: how many rows it had added before these. None at all where they are others than the rows that
-    there are, or cannot be written.
+    there are, or do not come back.
     """
-    if meant.kind != "r" or meant.database != DATABASE or sum(counts) > _MOST:
+    if sum(counts) > _MOST:
         return []
     with contextlib.suppress(SqlError, DuckFailure):
-        return _written(duck, meant, _FIRST + before, counts)
+        rows = sorted(duck.run(table.query.format(first=_FIRST + before)), key=itemgetter(0))
+        whole = len(rows) == sum(counts) and all(row[0] == n for n, row in enumerate(rows))
+        if whole and all(row[1] for row in rows):
+            ends = list(accumulate(counts))
+            return [
+                _insert(table, rows[end - count : end])
+                for end, count in zip(ends, counts, strict=True)
+            ]
     return []
 
 
-def _written(duck: DuckSession, meant: Meant, first: int, counts: Sequence[int]) -> list[str]:
-    table = quoted(*meant[:3])
-    computed = duck.told(meant.schema, meant.name).generated
+def _table(duck: DuckSession, meant: Meant) -> _Table:
+    table, computed = quoted(*meant[:3]), duck.told(meant.schema, meant.name).generated
     listed = duck.run(f"SELECT name, type FROM pragma_table_info({literal(table)})")
-    columns = [(name, kind) for name, kind in listed if name.lower() not in computed]
-    names = [quoted(name) for name, _ in columns]
-    texts = [f"CAST({name} AS VARCHAR)" for name in names]
-    same = [
-        f"TRY_CAST({text} AS {kind}) IS NOT DISTINCT FROM {name}"
-        for (_, kind), name, text in zip(columns, names, texts, strict=True)
-    ]
-    rows = duck.run(
-        f"SELECT rowid - {first}, {' AND '.join(same)}, {', '.join(texts)} FROM {table}"
-        f" WHERE rowid >= {first} ORDER BY rowid"
+    kinds = {quoted(name): kind for name, kind in listed if name.lower() not in computed}
+    same = " AND ".join(
+        f"TRY_CAST(CAST({name} AS VARCHAR) AS {kind}) IS NOT DISTINCT FROM {name}"
+        for name, kind in kinds.items()
     )
-    whole = len(rows) == sum(counts) and all(row[0] == n for n, row in enumerate(rows))
-    if not whole or not all(row[1] for row in rows):
-        return []
-    values = ", ".join(
-        f"CAST(CAST({name} AS VARCHAR) AS {kind})"
-        for name, (_, kind) in zip(names, columns, strict=True)
+    texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in kinds)
+    body = f"{same}, {texts} FROM {table}".replace("{", "{{").replace("}", "}}")
+    values = ", ".join(f"CAST(CAST({name} AS VARCHAR) AS {kinds[name]})" for name in kinds)
+    names = ", ".join(kinds)
+    return _Table(
+        meant,
+        f"SELECT rowid - {{first}}, {body} WHERE rowid >= {{first}}",
+        f"INSERT INTO {table} ({names}) SELECT {values} FROM (VALUES ",
+        names,
+        len(kinds),
     )
-    head = f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM (VALUES "
-    made, begin = [], 0
-    for count in counts:
-        tuples = ", ".join(map(_tuple, rows[begin : begin + count])) or _none(len(names))
-        where = "" if count else " WHERE false"
-        made.append(f"{head}{tuples}) AS _rows ({', '.join(names)}){where}")
-        begin += count
-    return made
+
+
+def _insert(table: _Table, rows: Sequence[Sequence[Any]]) -> str:
+    tuples = ", ".join(map(_tuple, rows)) or f"({', '.join(['NULL'] * table.width)})"
+    return f"{table.insert}{tuples}) AS _rows ({table.names}){'' if rows else ' WHERE false'}"
 
 
 def _tuple(row: Sequence[Any]) -> str:
     return f"({', '.join('NULL' if text is None else literal(text) for text in row[2:])})"
-
-
-def _none(width: int) -> str:
-    return f"({', '.join(['NULL'] * width)})"

@@ -22,11 +22,12 @@ from sqlglot.tokens import Token, TokenType
 from proxy.engines.duck import DuckSession
 from proxy.engines.duckdb_c import DuckFailure
 from proxy.errors import SqlError
-from proxy.inserted_rows import as_inserted, inserts_into
+from proxy.inserted_rows import AddedRows, as_inserted, inserts_into
 from proxy.sql.control_plane import name_set
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import macro_scripts
 from proxy.sql.spelled_aliases import VOLATILE
+from proxy.sql.written_columns import Path
 
 _MOST_WRITES = 1000
 _MOST_CHARACTERS = 4 << 20
@@ -61,20 +62,17 @@ def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
     """Blocks. Whether a write that changes rows, or takes them away, names the table; yes where it is not
     known. since: how many of the first are not looked at.
     """
-    return log.refusal is not None or _names(log.writes[since:], _CHANGING, table)
+    if log.refusal is not None:
+        return True
+    return any(table.lower() in _named(write, _CHANGING) for write in log.writes[since:])
 
 
-def _names(writes: Sequence[Write], words: frozenset[str], table: str) -> bool:
-    """Whether one with any of the words names the table."""
-    for write in writes:
-        tokens = DUCKDB.own_tokens(write.sql)
-        if words.isdisjoint(token.text.upper() for token in tokens):
-            continue
-        if table.lower() in (
-            token.text.lower().rpartition('"."')[2].strip('"') for token in tokens
-        ):
-            return True
-    return False
+def _named(write: Write, words: frozenset[str]) -> set[str]:
+    """The names, folded, in a write that has any of the words; none in another."""
+    tokens = DUCKDB.own_tokens(write.sql)
+    if words.isdisjoint(token.text.upper() for token in tokens):
+        return set()
+    return {token.text.lower().rpartition('"."')[2].strip('"') for token in tokens}
 
 
 _CHANGING = frozenset({"UPDATE", "DELETE", "MERGE", "CONFLICT"})
@@ -87,7 +85,9 @@ class WriteLog:
 
     writes: list[Write] = field(default_factory=list)
     refusal: str | None = None
-    into: list[tuple[str, ...] | None] = field(default_factory=list)  # as `inserts_into`
+    # Of those that have been looked at: as `inserts_into`, and the names of what may be changed.
+    into: list[Path | None] = field(default_factory=list)
+    remaking: list[set[str]] = field(default_factory=list)
     _characters: int = 0
 
     def add(self, sql: str, values: Sequence[Any], rows: int) -> None:
@@ -99,12 +99,15 @@ class WriteLog:
 
     def forget(self, since: int) -> None:
         """What came behind the first so many is undone."""
-        del self.writes[since:], self.into[since:]
+        del self.writes[since:], self.into[since:], self.remaking[since:]
 
     def has_inserts(self) -> bool:
         """Whether there are INSERTs whose rows have not been read back, since it was asked."""
         read = len(self.into)
-        self.into += [inserts_into(write.sql) for write in self.writes[read:]]
+        for write in self.writes[read:]:
+            path = inserts_into(write.sql)
+            self.into.append(path)
+            self.remaking.append(set() if path else _named(write, _REMAKING))
         return self.refusal is None and any(self.into[read:])
 
     def add_unrepeatable(self, what: str) -> None:
@@ -115,17 +118,19 @@ class WriteLog:
         return len(self.writes)
 
 
-def hold_rows(duck: DuckSession, log: WriteLog) -> None:
+def hold_rows(duck: DuckSession, log: WriteLog, added: AddedRows) -> None:
     """Blocks. Reads back the rows of INSERTs, which might come out differently if they were repeated."""
-    into = [duck.means(path) if path else None for path in log.into]
-    waiting = {meant for meant, write in zip(into, log.writes, strict=True) if not write.again}
-    for meant in waiting - {None}:
-        if _names(log.writes, _REMAKING, meant.name):
+    tables = {path: added.table(duck, path) for path in set(log.into) if path}
+    waiting = {path for path, write in zip(log.into, log.writes, strict=True) if not write.again}
+    meant = {table.meant: table for path in waiting if path and (table := tables[path]) is not None}
+    for table in meant.values():
+        if any(table.meant.name.lower() in names for names in log.remaking):
             continue
-        places = [n for n, one in enumerate(into) if one == meant]
+        same = {path for path, one in tables.items() if one == table}
+        places = [n for n, path in enumerate(log.into) if path in same]
         fresh = [n for n in places if not log.writes[n].again]
         before = sum(log.writes[n].rows for n in places) - sum(log.writes[n].rows for n in fresh)
-        made = as_inserted(duck, meant, before, [log.writes[n].rows for n in fresh])
+        made = as_inserted(duck, table, before, [log.writes[n].rows for n in fresh])
         for n, again in zip(fresh, made, strict=False):
             log.writes[n] = replace(log.writes[n], again=again)
 
