@@ -2,7 +2,8 @@
 
 DuckDB knows no SAVEPOINT, and most run-time errors end its transaction. What a client did in the
 block up to a savepoint can be done again, though, when doing it again must give the same: the block
-is READ COMMITTED, the writes are few, and no part of them draws on chance, clock or sequence. Then
+is READ COMMITTED, the writes are few, and no part of them draws on chance, clock or sequence - but the rows
+that an INSERT has added, which a SAVEPOINT reads back (`proxy.inserted_rows`). Then
 ROLLBACK TO rolls back, begins, repeats the writes before the savepoint and compares how many rows
 each changed. Whatever does not fit is refused (0A000) or, where the repetition came out differently,
 failed (40001); a row is never kept or lost in silence.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,10 +22,12 @@ from sqlglot.tokens import Token, TokenType
 from proxy.engines.duck import DuckSession
 from proxy.engines.duckdb_c import DuckFailure
 from proxy.errors import SqlError
+from proxy.inserted_rows import AddedRows, as_inserted, inserts_into
 from proxy.sql.control_plane import name_set
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import macro_scripts
 from proxy.sql.spelled_aliases import VOLATILE
+from proxy.sql.written_columns import Path
 
 _MOST_WRITES = 1000
 _MOST_CHARACTERS = 4 << 20
@@ -44,11 +47,15 @@ _VOLATILE = VOLATILE | name_set(
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed."""
+    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed.
+
+    again: the INSERT of just the rows that it added, where these were read back.
+    """
 
     sql: str
     values: Sequence[Any]
     rows: int
+    again: str | None = None
 
 
 def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
@@ -57,19 +64,19 @@ def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
     """
     if log.refusal is not None:
         return True
-    for write in log.writes[since:]:
-        tokens = DUCKDB.own_tokens(write.sql)
-        words = {token.text.upper() for token in tokens}
-        if words.isdisjoint(_CHANGING):
-            continue
-        if table.lower() in (
-            token.text.lower().rpartition('"."')[2].strip('"') for token in tokens
-        ):
-            return True
-    return False
+    return any(table.lower() in _named(write, _CHANGING) for write in log.writes[since:])
+
+
+def _named(write: Write, words: frozenset[str]) -> set[str]:
+    """The names, folded, in a write that has any of the words; none in another."""
+    tokens = DUCKDB.own_tokens(write.sql)
+    if words.isdisjoint(token.text.upper() for token in tokens):
+        return set()
+    return {token.text.lower().rpartition('"."')[2].strip('"') for token in tokens}
 
 
 _CHANGING = frozenset({"UPDATE", "DELETE", "MERGE", "CONFLICT"})
+_REMAKING = _CHANGING | {"ALTER"}
 
 
 @dataclass(slots=True)
@@ -78,6 +85,9 @@ class WriteLog:
 
     writes: list[Write] = field(default_factory=list)
     refusal: str | None = None
+    # Of those that have been looked at: as `inserts_into`, and the names of what may be changed.
+    into: list[Path | None] = field(default_factory=list)
+    remaking: list[set[str]] = field(default_factory=list)
     _characters: int = 0
 
     def add(self, sql: str, values: Sequence[Any], rows: int) -> None:
@@ -87,12 +97,42 @@ class WriteLog:
         if self.refusal is None:
             self.writes.append(Write(sql, values, rows))
 
+    def forget(self, since: int) -> None:
+        """What came behind the first so many is undone."""
+        del self.writes[since:], self.into[since:], self.remaking[since:]
+
+    def has_inserts(self) -> bool:
+        """Whether there are INSERTs whose rows have not been read back, since it was asked."""
+        read = len(self.into)
+        for write in self.writes[read:]:
+            path = inserts_into(write.sql)
+            self.into.append(path)
+            self.remaking.append(set() if path else _named(write, _REMAKING))
+        return self.refusal is None and any(self.into[read:])
+
     def add_unrepeatable(self, what: str) -> None:
         """A write that came from the client's stream, or from elsewhere, once."""
         self.refusal = self.refusal or f"{what} cannot be repeated"
 
     def __len__(self) -> int:
         return len(self.writes)
+
+
+def hold_rows(duck: DuckSession, log: WriteLog, added: AddedRows) -> None:
+    """Blocks. Reads back the rows of INSERTs, which might come out differently if they were repeated."""
+    tables = {path: added.table(duck, path) for path in set(log.into) if path}
+    waiting = {path for path, write in zip(log.into, log.writes, strict=True) if not write.again}
+    meant = {table.meant: table for path in waiting if path and (table := tables[path]) is not None}
+    for table in meant.values():
+        if any(table.meant.name.lower() in names for names in log.remaking):
+            continue
+        same = {path for path, one in tables.items() if one == table}
+        places = [n for n, path in enumerate(log.into) if path in same]
+        fresh = [n for n in places if not log.writes[n].again]
+        before = sum(log.writes[n].rows for n in places) - sum(log.writes[n].rows for n in fresh)
+        made = as_inserted(duck, table, before, [log.writes[n].rows for n in fresh])
+        for n, again in zip(fresh, made, strict=False):
+            log.writes[n] = replace(log.writes[n], again=again)
 
 
 def not_restorable(reason: str) -> SqlError:
@@ -110,6 +150,8 @@ def repeatable(writes: Sequence[Write]) -> set[str]:
     names: set[str] = set()
     volatile = _volatile()
     for write in writes:
+        if write.again is not None:
+            continue
         mentioned = set[str]()
         tokens = DUCKDB.tokenize(write.sql)
         for token in tokens:
@@ -143,7 +185,7 @@ def using(names: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-_NO_DEFAULTS = frozenset((TokenType.UPDATE, TokenType.DELETE))
+_NO_DEFAULTS = frozenset((TokenType.UPDATE, TokenType.DELETE, TokenType.CREATE))
 _TEXTS = frozenset((TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING))
 _NO_NAMES = _TEXTS | {TokenType.NUMBER}
 
@@ -175,9 +217,10 @@ def repeat(duck: DuckSession, begin: str, writes: Sequence[Write]) -> None:
     """
     duck.begin(begin)
     for write in writes:
-        statement = duck.prepare(write.sql)
+        statement = duck.prepare(write.again or write.sql)
+        values = () if write.again else write.values
         try:
-            changed = duck.start(statement, write.values).run_out()
+            changed = duck.start(statement, values).run_out()
         finally:
             statement.close()
         if changed != write.rows:

@@ -22,6 +22,7 @@ from proxy.engines.duckdb_c import DuckFailure
 from proxy.engines.loan import Told
 from proxy.engines.relay import Relay
 from proxy.errors import SqlError
+from proxy.inserted_rows import AddedRows
 from proxy.savepoints import WriteLog
 from proxy.session_settings import SessionSettings
 from proxy.sql.quoting import quoted
@@ -54,6 +55,7 @@ class Transaction:
         self.block = Block.NONE
         self.failed = False
         self.duck_open = False
+        self._added = AddedRows()
         self._renewed: dict[str, int] = {}  # tables made again, after how many writes
         self.duck_since = 0.0  # before it was opened, by the monotonic clock
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
@@ -251,6 +253,8 @@ class Transaction:
         if self._relay.in_transaction:
             await self._relay.execute(f"SAVEPOINT {quoted(name)}")
         writes = len(self._log) if self.duck_open else None
+        if writes and not self.failed and self._log.has_inserts():
+            await self._duck.call(savepoints.hold_rows, self._duck, self._log, self._added)
         self._savepoints.append(Savepoint(name, writes, self._settings.savepoint()))
 
     async def release(self, name: str) -> None:
@@ -292,7 +296,7 @@ class Transaction:
         found = await duck.call(savepoints.defaults, duck)
         savepoints.check_defaults(found, names)
         await duck.call(savepoints.repeat, duck, self._duck_begin_text(), kept)
-        del log.writes[mark.writes :]
+        log.forget(mark.writes)
         self._renewed.clear()
 
     def _find(self, name: str) -> int:

@@ -175,7 +175,7 @@ class Typing(Documents):
         for wrapper, inner in self._unjoined:
             wrapper.replace(inner)
             changed = True
-        for node, name, sides in self._added:
+        for node, name, sides in reversed(self._added):  # the outer before what stands in it
             own = name.startswith("pg_")
             made = call(name, *sides) if own else exp.Anonymous(this=name, expressions=sides)
             node.replace(made)
@@ -236,6 +236,9 @@ class Typing(Documents):
                     self._from_floats.append((node, self._known(node.this)))
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)
+            elif isinstance(node, exp.ArrayContainsAll) and element_of(self._known(node.this)):
+                # DuckDB's looks past the NULLs among what is looked for.
+                self._added.append((node, "pg_array_contains_", [node.this, node.expression]))
         return kind
 
     def _known(self, node: exp.Expr | None) -> Type:
@@ -261,30 +264,28 @@ class Typing(Documents):
         return super()._now(node, kind)
 
     def _calculate(self, operator: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
-        if operator == "||" and (inner := self._documents(left, right, scope)) is not None:
-            return super()._calculate(operator, *inner, scope)
+        if operator == "||" and (inner := self._unprinted(left, right, scope)) is not None:
+            result = super()._calculate(operator, *inner, scope)
+            self._element_added(_operation(left), *inner)
+            return result
         result = super()._calculate(operator, left, right, scope)
         if operator == "+" and _is_zero(right) and self._known(left) == "float4":
             return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
-            self._element_added(left, right)
-        if operator in _OPERATORS:
-            node = left.parent
-            if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
-                node = node.parent
-            if node is not None:
-                self._operations[id(node)] = node, left, right, result
+            self._element_added(_operation(left), left, right)
+        if operator in _OPERATORS and (node := _operation(left)) is not None:
+            self._operations[id(node)] = node, left, right, result
         return result
 
-    def _element_added(self, left: exp.Expr, right: exp.Expr) -> None:
-        """`array || element`: DuckDB's || takes two arrays."""
-        node = left.parent
-        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot):
-            node = node.parent
+    def _element_added(self, node: exp.Expr | None, left: exp.Expr, right: exp.Expr) -> None:
+        """`array || element`: DuckDB's || takes two arrays. NULL beside one is an array."""
         kinds = self._known(left), self._known(right)
-        if node is None or None in kinds or UNKNOWN in kinds:
+        nulls = [isinstance(bare(side), exp.Null) for side in (left, right)]
+        if node is None or None in kinds or (UNKNOWN in kinds and not any(nulls)):
             return
         lists = [element_of(kind) is not None for kind in kinds]
+        if any(lists):
+            lists = [one or null for one, null in zip(lists, nulls, strict=True)]
         if lists == [True, False]:
             self._added.append((node, "list_append", [left, right]))
         elif lists == [False, True]:
@@ -292,13 +293,15 @@ class Typing(Documents):
         elif lists == [True, True]:
             self._added.append((node, "pg_array_cat_", [left, right]))
 
-    def _documents(
+    def _unprinted(
         self, left: exp.Expr, right: exp.Expr, scope: Scope
     ) -> tuple[exp.Expr, exp.Expr] | None:
-        """The sides of || without what makes them texts, where a jsonb stands beside a literal."""
+        """The sides of || without what makes them texts, where a jsonb stands beside a literal, or an
+        array beside anything."""
         sides = [_joined(side) for side in (left, right)]
         kinds = [self.kind_of(side, scope) for side in sides]
-        if "jsonb" not in kinds or not all(kind in ("jsonb", UNKNOWN) for kind in kinds):
+        documents = "jsonb" in kinds and all(kind in ("jsonb", UNKNOWN) for kind in kinds)
+        if not documents and not any(element_of(kind) is not None for kind in kinds):
             return None
         self._unjoined += [
             (wrapper, inner)
@@ -434,6 +437,16 @@ class Typing(Documents):
             changed = True
             check(node)
         return changed
+
+
+def _operation(side: exp.Expr) -> exp.Expr | None:
+    """What a value is a side of: a node of its own, or a call of a macro."""
+    node = side.parent
+    return (
+        node.parent
+        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot)
+        else node
+    )
 
 
 def _is_zero(value: exp.Expr) -> bool:

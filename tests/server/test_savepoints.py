@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -57,8 +58,8 @@ def test_what_is_undone_and_repeated_on_both_engines(connection: Any, table: str
 @pytest.mark.parametrize(
     "write",
     [
-        "INSERT INTO saved VALUES (1, now())",
-        "INSERT INTO saved SELECT random() % 1000, NULL",
+        "INSERT INTO saved VALUES (1, now()) ON CONFLICT (n) DO UPDATE SET at = now()",
+        "DELETE FROM saved WHERE random() > 2",
     ],
 )
 def test_what_would_come_out_differently_is_refused(
@@ -77,16 +78,58 @@ def test_what_would_come_out_differently_is_refused(
     assert _rows(connection) == []
 
 
-def test_a_volatile_default_is_not_repeated(connection: Any) -> None:
-    connection.execute("DROP TABLE IF EXISTS stamped")
-    connection.execute("CREATE TABLE stamped (n int, at timestamp DEFAULT current_timestamp)")
+@pytest.fixture
+def stamped(connection: Any) -> Iterator[None]:
+    connection.execute("CREATE SEQUENCE stamps")
+    connection.execute(
+        "CREATE TABLE stamped (id int PRIMARY KEY DEFAULT nextval('stamps'), n int,"
+        " at timestamp DEFAULT current_timestamp, by uuid DEFAULT gen_random_uuid())"
+    )
+    yield
+    connection.execute("ROLLBACK")
+    connection.execute("DROP TABLE stamped")
+    connection.execute("DROP SEQUENCE stamps")
+
+
+def test_rows_stay_what_their_defaults_gave(connection: Any, stamped: None) -> None:
+    connection.execute("BEGIN")
+    told = connection.execute("INSERT INTO stamped (n) VALUES (1), (2) RETURNING *").fetchall()
+    connection.execute("SAVEPOINT s")
+    connection.execute("INSERT INTO stamped (n) VALUES (3)")
+    connection.execute("ROLLBACK TO s")
+    told += connection.execute("INSERT INTO stamped (n) VALUES (4) RETURNING *").fetchall()
+    connection.execute("SAVEPOINT t")
+    with pytest.raises(errors.UniqueViolation):
+        connection.execute("INSERT INTO stamped (id) VALUES (1)")
+    connection.execute("ROLLBACK TO t")
+    connection.execute("ROLLBACK TO s")
+    connection.execute("COMMIT")
+    assert connection.execute("SELECT * FROM stamped ORDER BY id").fetchall() == told[:2]
+
+
+@pytest.mark.parametrize(
+    "write",
+    ["INSERT INTO saved VALUES (1, now())", "INSERT INTO saved SELECT random() % 1000, NULL"],
+)
+def test_rows_stay_what_they_were_computed_as(connection: Any, table: str, write: str) -> None:
+    connection.execute("BEGIN")
+    told = connection.execute(f"{write} RETURNING n, at").fetchall()
+    connection.execute("SAVEPOINT s")
+    with pytest.raises(errors.DivisionByZero):
+        connection.execute("SELECT 1 / 0")
+    connection.execute("ROLLBACK TO s")
+    connection.execute("COMMIT")
+    assert connection.execute("SELECT * FROM saved").fetchall() == told
+
+
+def test_rows_that_were_changed_since_are_not_repeated(connection: Any, stamped: None) -> None:
     connection.execute("BEGIN")
     connection.execute("INSERT INTO stamped (n) VALUES (1)")
+    connection.execute("UPDATE stamped SET n = n + 1")
     connection.execute("SAVEPOINT s")
     connection.execute("INSERT INTO stamped (n) VALUES (2)")
     with pytest.raises(errors.FeatureNotSupported, match="DEFAULT"):
         connection.execute("ROLLBACK TO s")
-    connection.execute("ROLLBACK")
 
 
 def test_copied_rows_are_not_repeated(connection: Any, table: str) -> None:

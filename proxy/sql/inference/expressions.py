@@ -60,6 +60,11 @@ _MACROS: dict[str, tuple[str, Type]] = {
     "mod_": ("%", "="),
 }
 
+_OF_ONE_TYPE = frozenset({"pg_array_cat_"})
+"""Macros whose arguments and result are of one type."""
+_OF_AN_ELEMENT = frozenset({"pg_array_remove_"})
+"""Macros of an array and of what may be one of its elements."""
+
 
 def bare(node: exp.Expr | None) -> exp.Expr | None:
     """Without brackets and aliases."""
@@ -359,13 +364,35 @@ class Expressions(ABC):
             self.kind_of(index, scope)
             if element is not None:
                 self.coerce(index, "int4")
-        return None if any(isinstance(i, exp.Slice) for i in node.expressions) else element
+        sliced = any(isinstance(index, exp.Slice) for index in node.expressions)
+        return array_of(element) if sliced else element
 
     def _unnest(self, node: exp.Expr, scope: Scope) -> Type:
         return element_of(self._inside(node, scope))
 
     def _array_contains(self, node: exp.Binary, scope: Scope) -> Type:
         self._compare_with_array(node.expression, node.this, scope)
+        return "bool"
+
+    def _with_element(self, node: exp.Func, scope: Scope) -> Type:
+        kind = self._element(node.this, node.expression, scope)
+        return "int4" if isinstance(node, exp.ArrayPosition) else kind
+
+    def _element(self, array: exp.Expr, element: exp.Expr, scope: Scope) -> Type:
+        """What is added to an array, looked for in it or taken out of it is of its elements' type."""
+        many, one = self.kind_of(array, scope), self.kind_of(element, scope)
+        if many == UNKNOWN and one != UNKNOWN:
+            many = array_of(one)
+            self.coerce(array, many)
+        self.coerce(element, element_of(many))
+        return many
+
+    def _within(self, node: exp.Binary, scope: Scope) -> Type:
+        """`@>`, `<@` and `&&`: two arrays, or two documents."""
+        left, right = self.kind_of(node.this, scope), self.kind_of(node.expression, scope)
+        one, other = compared(left, right)
+        self.coerce(node.this, one)
+        self.coerce(node.expression, other)
         return "bool"
 
     def _series(self, node: exp.GenerateSeries, scope: Scope) -> Type:
@@ -386,6 +413,10 @@ class Expressions(ABC):
 
     def _anonymous(self, node: exp.Anonymous, scope: Scope) -> Type:
         name = node.name.lower()
+        if name in _OF_ONE_TYPE:
+            return self.siblings(node.expressions, scope)
+        if name in _OF_AN_ELEMENT:
+            return self._element(*node.expressions, scope)
         if name in _MACROS and len(node.expressions) == 2:
             operator, whole = _MACROS[name]
             kind = self._calculate(operator, *node.expressions, scope)
@@ -501,6 +532,8 @@ _VISITS: dict[type, Callable[..., Type]] = {
         (Expressions._bracket, (exp.Bracket,)),
         (Expressions._unnest, (exp.Explode,)),
         (Expressions._array_contains, (exp.ArrayContains,)),
+        (Expressions._with_element, (exp.ArrayAppend, exp.ArrayPrepend, exp.ArrayPosition)),
+        (Expressions._within, (exp.ArrayContainsAll, exp.ArrayContainedBy, exp.ArrayOverlaps)),
         (Expressions._series, (exp.GenerateSeries,)),
         (Expressions._dot, (exp.Dot,)),
         (Expressions._anonymous, (exp.Anonymous,)),

@@ -251,7 +251,7 @@ typeof: text -> text
 chr: int4 -> text
 concat concatws format printf: _ -> text
 groupconcat: text text -> text
-split: text text -> _text
+split regexpsplit: text text -> _text
 arraytostring: _ text text -> text
 abs: float8 -> =
 round/2 trunc/2: numeric int4 -> =

@@ -128,3 +128,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_remove_(a, x) AS
   list_filter(a, lambda e: e IS DISTINCT FROM x);
 CREATE OR REPLACE MACRO _sf.main.pg_array_cat_(a, b) AS
   CASE WHEN a IS NOT NULL OR b IS NOT NULL THEN list_concat(a, b) END;
+-- a @> b: what is NULL in b is in no array.
+CREATE OR REPLACE MACRO _sf.main.pg_array_contains_(a, b) AS
+  CASE WHEN len(b) = list_count(b) THEN list_has_all(a, b)
+       WHEN a IS NOT NULL AND b IS NOT NULL THEN false END;
