@@ -25,6 +25,8 @@ def just_before(
 ) -> None:
     """Blocks. sql, values: as DuckDB is about to run it."""
     session.constraints.look(session.duck, plan)
+    if plan.upserts:
+        session.upserts.check(session.duck, plan)
     if plan.locks is not None:
         check_tables(session.duck, plan.locks)
     if plan.deletes:

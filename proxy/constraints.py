@@ -174,8 +174,6 @@ class Constraints:
         self._session = session
         self._own: Known | None = None  # of what the open block has defined itself
         self._at: Stamp | None = None
-        # The tables into which DuckDB inserts ON CONFLICT DO NOTHING as it should, and as of when.
-        self._skips: tuple[Stamp, set[Name]] | None = None
 
     def look(self, duck: DuckSession, plan: Statement) -> None:
         """Blocks. Before a statement that writes: what nobody else could tell of after an error.
@@ -185,34 +183,12 @@ class Constraints:
         """
         if plan.kind in _WITHOUT_ROWS:
             return
-        if plan.skips:
-            self._check_skips(duck, plan.skips)
         if not duck.has_own_definitions:
             self._own = None
         elif self._own is None or self._at is None or not duck.same_definitions(self._at):
             self._own, self._at = None, duck.definitions()
             with suppress(DuckError):
                 self._own = read(duck, duck.own_tables())
-
-    def _check_skips(self, duck: DuckSession, name: Name) -> None:
-        """Raises SqlError where DuckDB would leave out rows that are in no conflict.
-
-        It looks for the values of the columns that an index computes with, not for what it computes.
-        """
-        if self._skips is None or not duck.same_definitions(self._skips[0]):
-            self._skips = duck.definitions(), set()
-        _, fine = self._skips
-        if name in fine or (meant := duck.means(name)) is None:
-            return
-        for index in indexes_of(duck, meant):
-            if index.unique and index.computes:
-                raise SqlError(
-                    "0A000",
-                    f'ON CONFLICT without a key is not supported beside index "{index.name}"',
-                    detail="The index is over expressions or over some of the rows.",
-                    hint="Name the columns of a key: ON CONFLICT (id) DO NOTHING.",
-                )
-        fine.add(name)
 
     async def explain(self, error: EngineError) -> None:
         """Adds to an error of class 23 what it is about."""
