@@ -1,4 +1,4 @@
-"""What comes before a statement of DuckDB's that writes or locks, by whichever protocol it was sent."""
+"""What comes before, and after, a statement of DuckDB's that writes or locks, by whichever protocol it was sent."""
 
 from __future__ import annotations
 
@@ -33,3 +33,9 @@ def just_before(
         session.references.follow(plan, sql, values)
     if plan.setting:
         set_all(session, plan, values)
+
+
+def just_after(session: Session, plan: Statement) -> None:
+    """Blocks. Once it has written, its rows may still be to read."""
+    if plan.deletes:
+        session.references.finish()

@@ -466,6 +466,8 @@ class Session:
             self.transaction.wrote(sql, values, rows)
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
+            if plan.deletes:
+                self.references.wrote()
 
     async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""
