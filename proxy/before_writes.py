@@ -31,11 +31,13 @@ def just_before(
         check_tables(session.duck, plan.locks)
     if plan.deletes:
         session.references.follow(plan, sql, values)
+    if plan.updates:
+        session.references.change(plan, sql, values)
     if plan.setting:
         set_all(session, plan, values)
 
 
 def just_after(session: Session, plan: Statement) -> None:
     """Blocks. Once it has written, its rows may still be to read."""
-    if plan.deletes:
+    if plan.deletes or plan.updates:
         session.references.finish()

@@ -27,6 +27,7 @@ from proxy.sql import inference
 from proxy.sql.constraint_names import given_names, given_rules
 from proxy.sql.indexing import partial_index
 from proxy.sql.postgres_references import ACTIONS, FOLLOWED
+from proxy.sql.written_columns import columns_set
 from proxy.table_parts import indexes_of
 
 if TYPE_CHECKING:
@@ -384,18 +385,14 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
     error.detail = f'{_key(constraint.theirs, values)} is still referenced from table "{path[2]}".'
 
 
-def _changed(sql: str) -> set[str] | None:
+def _changed(sql: str) -> frozenset[str] | None:
     """The columns, folded, that DuckDB's UPDATE or ON CONFLICT DO UPDATE sets; None for what else."""
     tree = inference.read(sql)
     if isinstance(tree, exp.Insert):
         tree = tree.args.get("conflict")
     if not isinstance(tree, (exp.Update, exp.OnConflict)):
         return None
-    changed: set[str] = set()
-    for item in tree.expressions:
-        target = item.this if isinstance(item, exp.EQ) else item
-        changed.update(name.name.casefold() for name in target.find_all(exp.Identifier))
-    return changed
+    return columns_set(tree)
 
 
 _TELLERS: dict[str, Any] = {"23505": _taken, "23514": _checked, "23503": _foreign}

@@ -10,10 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxy.sql.quoting import literal, quoted
 
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
+
 MOST = 1000
+Ran = list[tuple[str, int]]
+"""Statements that were run, and how many rows each changed."""
 LEVEL = "_level"
 _LOST = "rows of a table that refers to itself in circles: making it again is not supported"
 
@@ -72,10 +78,19 @@ def filled(insert: str, source: str, depth: int) -> list[str]:
     ]
 
 
-def unmet(table: str, key: OwnKey) -> str:
-    """A query of the values by which rows refer to a row that is not there."""
+def run_out(duck: DuckSession, sql: str) -> int:
+    """Blocks. Runs a statement to its end; how many rows it changed."""
+    statement = duck.prepare(sql)
+    try:
+        return duck.start(statement, ()).run_out()
+    finally:
+        statement.close()
+
+
+def unmet(table: str, key: OwnKey, other: str) -> str:
+    """A query of the values by which a row refers to one of another table, or the same, that is not there."""
     listed = ", ".join(f"{quoted('o', one)}::VARCHAR" for one in key.columns)
     return (
         f"SELECT {listed} FROM {table} AS o WHERE NOT {key.is_null('o')}"
-        f" AND NOT EXISTS (SELECT 1 FROM {table} AS p WHERE {key.meets('o', 'p')}) LIMIT 1"
+        f" AND NOT EXISTS (SELECT 1 FROM {other} AS p WHERE {key.meets('o', 'p')}) LIMIT 1"
     )

@@ -22,7 +22,8 @@ from proxy.altered_tables import foreign_keys_to, put_aside, referring_tables
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
-from proxy.levels import OwnKey, unmet
+from proxy.key_changes import KeyChanges, may_matter
+from proxy.levels import OwnKey, Ran, run_out, unmet
 from proxy.rebuilding import Table
 from proxy.sql import inference
 from proxy.sql.quoting import quoted
@@ -60,14 +61,21 @@ class References:
         self._session = session
         # What deletes from a table of this name sets off, as of when: None, nothing refers to it.
         self._known: tuple[Stamp, dict[tuple[str, ...], bool | None]] | None = None
-        self._following: _Following | None = None
-        self._late: list[str] = []  # what was run after a DELETE that has not been noted yet
+        self._following: _Following | KeyChanges | None = None
+        self._matter: dict[
+            tuple[tuple[str, ...], frozenset[str]], bool
+        ] = {}  # of columns to change
+        self._late: Ran = []  # what was run after a DELETE that has not been noted yet
         self._made: frozenset[str] = frozenset()  # the tables that it has made again
 
     async def open_block(self, plan: Statement, block: Block) -> None:
         """Before a DELETE that is a transaction of its own: what it sets off is to be in the same."""
         session = self._session
-        if not plan.deletes or session.transaction.block is not Block.NONE:
+        if session.transaction.block is not Block.NONE:
+            return
+        if plan.updates and await self._may_change_key(plan):
+            session.transaction.open(block)
+        if not plan.deletes:
             return
         known = self._known
         if known is None or not (session.duck_in_step and session.duck.same_definitions(known[0])):
@@ -78,6 +86,38 @@ class References:
             acts = known[1][plan.deletes]
         if acts:
             session.transaction.open(block)
+
+    async def _may_change_key(self, plan: Statement) -> bool:
+        """Whether an UPDATE may set something off, or DuckDB may refuse it."""
+        session, known = self._session, self._known
+        fresh = known is not None and session.duck_in_step
+        if known is not None and fresh and session.duck.same_definitions(known[0]):
+            found = self._matter.get((plan.updates, plan.changes))
+            if found is not None:
+                return found
+        return await session.on_duck(self._look_at_columns, session.duck, plan)
+
+    def _look_at_columns(self, duck: DuckSession, plan: Statement) -> bool:
+        """Blocks."""
+        self._look(duck, plan.updates)
+        key = plan.updates, plan.changes
+        if (found := self._matter.get(key)) is None:
+            meant = _table(duck, plan.updates)
+            found = self._matter[key] = meant is not None and may_matter(duck, meant, plan.changes)
+        return found
+
+    def change(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
+        """Blocks. As `follow`, before an UPDATE."""
+        session = self._session
+        if session.transaction.block is Block.NONE:
+            return
+        if not self._look_at_columns(session.duck, plan):
+            return
+        tree, meant = inference.read(sql), session.duck.means(plan.updates)
+        self._following, self._late = None, []
+        if isinstance(tree, exp.Update) and meant is not None:
+            changes = KeyChanges(session, meant, tree, values)
+            self._following = changes if changes.before() else None
 
     def follow(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
         """Blocks. Does what a DELETE in a block sets off, just before it. sql: DuckDB's, as it will run."""
@@ -111,8 +151,8 @@ class References:
     def wrote(self) -> None:
         """The DELETE has been noted: what `finish` ran comes after it."""
         late, self._late = self._late, []
-        for sql in late:
-            self._session.transaction.wrote(sql, (), 0)
+        for sql, count in late:
+            self._session.transaction.wrote(sql, (), count, settled=True)
         if late:
             self._session.transaction.renewed(self._made)
 
@@ -120,6 +160,7 @@ class References:
         """Blocks. Whether a DELETE sets something off; None where nothing refers to the table."""
         if self._known is None or not duck.same_definitions(self._known[0]):
             self._known = duck.definitions(), {}
+            self._matter.clear()
         known = self._known[1]
         if name not in known:
             meant = _table(duck, name)
@@ -203,10 +244,10 @@ class _Following:
         elif changed:
             self._renew(meant)
 
-    def after(self) -> tuple[list[str], frozenset[str]]:
+    def after(self) -> tuple[Ran, frozenset[str]]:
         """Blocks. Tables that were made without their own keys get them back; what was run for it, and
         which tables were made."""
-        run, made = [], set[str]()
+        run, made = Ran(), set[str]()
         for meant, constraints in self._freed.values():
             self._check_own(meant, constraints)
             run += self._made_again(meant, constraints)
@@ -255,8 +296,7 @@ class _Following:
             count = self._run(f"DELETE FROM {table} {where}", self._values)
             if (freed := self._freed.pop(one.of.name, None)) is not None:
                 self._check_own(*freed)
-                for sql in self._made_again(*freed):
-                    self._note(sql)
+                self._note(self._made_again(*freed))
         elif one.rule in _SETS:
             count = self._set(one, where)
         return bool(count) or self._session.transaction.has_changed_rows(one.of.name)
@@ -268,28 +308,25 @@ class _Following:
             aside, back = put_aside(tables)
         except SqlError:  # one that cannot be made again: DuckDB looks into the index that there is
             return
-        for sql in (*aside, *back):
-            self._run(sql)
+        self._note([(sql, run_out(self._duck, sql)) for sql in (*aside, *back)])
         self._session.transaction.renewed(table.name for table in tables)
 
     def _free(self, meant: Meant) -> None:
         """Makes a table again without the keys by which it refers to itself."""
         table = Table(self._duck, meant)
         constraints = list(table.constraints)
-        for sql in self._made_again(meant, [one for one in constraints if one.other != meant.name]):
-            self._note(sql)
+        self._note(self._made_again(meant, [o for o in constraints if o.other != meant.name]))
         self._freed[meant.name] = meant, constraints
 
-    def _made_again(self, meant: Meant, constraints: list[Constraint]) -> list[str]:
+    def _made_again(self, meant: Meant, constraints: list[Constraint]) -> Ran:
         """Makes a table, and those that refer to it, again with these constraints; what was run."""
         table = Table(self._duck, meant)
         others = [Table(self._duck, one) for one in referring_tables(self._duck, meant)]
         table.constrain(constraints)
         aside, back = put_aside([table, *others])
-        for sql in (*aside, *back):
-            self._duck.start_text(sql).finish()
+        ran = [(sql, run_out(self._duck, sql)) for sql in (*aside, *back)]
         self._session.transaction.renewed(one.name for one in (table, *others))
-        return [*aside, *back]
+        return ran
 
     def _check_own(self, meant: Meant, constraints: Sequence[Constraint]) -> None:
         """Raises SqlError 23503 where a row refers to one of the same table that is gone."""
@@ -298,7 +335,8 @@ class _Following:
             if one.kind != "FOREIGN KEY" or one.other != name:
                 continue
             key = OwnKey(tuple(one.columns), tuple(one.theirs))
-            for values in self._duck.run(unmet(quoted(*meant[:3]), key)):
+            own = quoted(*meant[:3])
+            for values in self._duck.run(unmet(own, key, own)):
                 called = Table(self._duck, meant).name_of(one)
                 there = f"Key ({', '.join(one.theirs)})=({', '.join(values)})"
                 raise SqlError(
@@ -315,11 +353,13 @@ class _Following:
             count = self._duck.start(statement, values).run_out()
         finally:
             statement.close()
-        self._note(sql, values, count)
+        self._session.transaction.wrote(sql, values, count)
         return count
 
-    def _note(self, sql: str, values: Sequence[tuple[int, Any]] = (), count: int = 0) -> None:
-        self._session.transaction.wrote(sql, values, count)
+    def _note(self, ran: Ran) -> None:
+        """What makes a table again gives the same rows each time."""
+        for sql, count in ran:
+            self._session.transaction.wrote(sql, (), count, settled=True)
 
 
 def _key(one: _Reference) -> str:

@@ -44,11 +44,15 @@ _VOLATILE = VOLATILE | name_set(
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed."""
+    """One statement that changed something: as DuckDB ran it, and how many rows it said it changed.
+
+    settled: it is known to do the same again, whatever words and defaults are in it.
+    """
 
     sql: str
     values: Sequence[Any]
     rows: int
+    settled: bool = False
 
 
 def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
@@ -80,12 +84,12 @@ class WriteLog:
     refusal: str | None = None
     _characters: int = 0
 
-    def add(self, sql: str, values: Sequence[Any], rows: int) -> None:
+    def add(self, sql: str, values: Sequence[Any], rows: int, settled: bool = False) -> None:
         self._characters += len(sql) + sum(len(str(value)) for value in values)
         if len(self.writes) >= _MOST_WRITES or self._characters > _MOST_CHARACTERS:
             self.refusal = "the transaction has written too much to repeat it"
         if self.refusal is None:
-            self.writes.append(Write(sql, values, rows))
+            self.writes.append(Write(sql, values, rows, settled))
 
     def add_unrepeatable(self, what: str) -> None:
         """A write that came from the client's stream, or from elsewhere, once."""
@@ -110,6 +114,8 @@ def repeatable(writes: Sequence[Write]) -> set[str]:
     names: set[str] = set()
     volatile = _volatile()
     for write in writes:
+        if write.settled:
+            continue
         mentioned = set[str]()
         tokens = DUCKDB.tokenize(write.sql)
         for token in tokens:

@@ -466,7 +466,7 @@ class Session:
             self.transaction.wrote(sql, values, rows)
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
-            if plan.deletes:
+            if plan.deletes or plan.updates:
                 self.references.wrote()
 
     async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:

@@ -21,7 +21,7 @@ REFUSED_LATER = (
 )
 _DATABASE = "hatidata"
 ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT")
-FOLLOWED = frozenset(("delete", action) for action in ACTIONS)
+FOLLOWED = frozenset((event, action) for event in ("delete", "update") for action in ACTIONS)
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"})
 
 
