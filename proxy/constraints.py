@@ -26,7 +26,7 @@ from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.constraint_names import given_names, given_rules
 from proxy.sql.indexing import partial_index
-from proxy.sql.postgres_references import ACTIONS, FOLLOWED
+from proxy.sql.postgres_references import ACTIONS
 from proxy.sql.written_columns import columns_set
 from proxy.table_parts import indexes_of
 
@@ -362,8 +362,8 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
         error.hint = "Columns without a primary key, unique constraint or index can be changed."
         return
     event = "delete" if changed is None else "update"
-    # What goes along is gone already, but where tables refer to each other.
-    found = [o for o in found if (event, dict(o[1].rules).get(event)) not in FOLLOWED] or found
+    if isinstance(inference.read(error.sql), (exp.Delete, exp.Update)):  # what goes along is gone
+        found = [o for o in found if dict(o[1].rules).get(event) not in ACTIONS] or found
     path, constraint, values = found[0]
     for path, one, values in found:
         if (action := dict(one.rules).get(event)) in ACTIONS:
