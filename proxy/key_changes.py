@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 _SETS = {"SET NULL": "NULL", "SET DEFAULT": "DEFAULT"}
-_ACTING = frozenset((*_SETS, "CASCADE"))
+_RESTRICT = "RESTRICT"
+_ACTING = frozenset((*_SETS, "CASCADE", _RESTRICT))
 
 
 def may_matter(duck: DuckSession, meant: Meant, columns: frozenset[str]) -> bool:
@@ -135,7 +136,8 @@ class KeyChanges:
         """With its old and new values kept, where it is one that follows them."""
         if one.rule not in _ACTING or not any(n.lower() in assigned for n in one.key.theirs):
             return one
-        self._check_depth(one)
+        if one.rule != _RESTRICT:
+            self._check_depth(one)
         outputs: list[exp.Expr] = []
         for number, name in enumerate(one.key.theirs):
             old = exp.column(_name(name), table=self._its)
@@ -191,22 +193,34 @@ class KeyChanges:
         )
         met = " AND ".join(f'o.{quoted(one.key.columns[n])} = m."o{n}"' for n in places)
         moves = " OR ".join(f'm."o{n}" IS DISTINCT FROM m."n{n}"' for n in places)
-        table = quoted(*one.of[:3])
-        self._run(f"UPDATE {table} AS o SET {sets} FROM {one.moved} AS m WHERE {met} AND ({moves})")
+        table, where = quoted(*one.of[:3]), f"WHERE {met} AND ({moves})"
+        if one.rule != _RESTRICT:
+            self._run(f"UPDATE {table} AS o SET {sets} FROM {one.moved} AS m {where}")
+            return
+        listed = ", ".join(f'm."o{n}"::VARCHAR' for n in places)
+        query = f"SELECT {listed} FROM {table} AS o, {one.moved} AS m {where} LIMIT 1"
+        for values in self._duck.run(query):
+            setting = "violates RESTRICT setting of foreign key constraint"
+            raise self._violated("23001", setting, one, values, "is referenced")
 
     def _check(self, one: _Key) -> None:
         """Raises SqlError 23503 where a row refers to one that is not there any more."""
-        there, own = self._meant.name, one.of.name
         query = unmet(quoted(*one.of[:3]), one.key, quoted(*self._meant[:3]))
         for values in self._duck.run(query):
-            key = f"Key ({', '.join(one.key.theirs)})=({', '.join(values)})"
-            raise SqlError(
-                "23503",
-                f'update or delete on table "{there}" violates foreign key constraint'
-                f' "{one.name}" on table "{own}"',
-                detail=f'{key} is still referenced from table "{own}".',
-                objects={"s": one.of.schema, "t": own, "n": one.name},
-            )
+            setting = "violates foreign key constraint"
+            raise self._violated("23503", setting, one, values, "is still referenced")
+
+    def _violated(
+        self, sqlstate: str, setting: str, one: _Key, values: Sequence[str], still: str
+    ) -> SqlError:
+        own = one.of.name
+        key = f"Key ({', '.join(one.key.theirs)})=({', '.join(values)})"
+        return SqlError(
+            sqlstate,
+            f'update or delete on table "{self._meant.name}" {setting} "{one.name}" on table "{own}"',
+            detail=f'{key} {still} from table "{own}".',
+            objects={"s": one.of.schema, "t": own, "n": one.name},
+        )
 
     def _make(self, constraints: Sequence[list[Any]]) -> None:
         """Makes the tables again, each with its constraints."""
