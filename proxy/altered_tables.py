@@ -317,8 +317,11 @@ _OF_DEPENDED_ON = (
 
 def _is_constrained(table: Table, changes: tuple[edits.Edit, ...]) -> bool:
     """Whether DuckDB would refuse an edit over the column's constraints."""
+    own = {name.lower() for key in table.own_keys() for name in key.theirs}
     for edit in changes:
         if isinstance(edit, _OF_CONSTRAINED):
+            if edit.name.lower() in own:
+                return True
             about = [one for one in table.constraints if table.is_about(one, edit.name)]
             renames = isinstance(edit, edits.RenameColumn)
             if any(

@@ -1,4 +1,4 @@
-"""What comes before a statement of DuckDB's that writes or locks, by whichever protocol it was sent."""
+"""What comes before, and after, a statement of DuckDB's that writes or locks, by whichever protocol it was sent."""
 
 from __future__ import annotations
 
@@ -25,9 +25,19 @@ def just_before(
 ) -> None:
     """Blocks. sql, values: as DuckDB is about to run it."""
     session.constraints.look(session.duck, plan)
+    if plan.upserts:
+        session.upserts.check(session.duck, plan)
     if plan.locks is not None:
         check_tables(session.duck, plan.locks)
     if plan.deletes:
         session.references.follow(plan, sql, values)
+    if plan.updates:
+        session.references.change(plan, sql, values)
     if plan.setting:
         set_all(session, plan, values)
+
+
+def just_after(session: Session, plan: Statement) -> None:
+    """Blocks. Once it has written, its rows may still be to read."""
+    if plan.deletes or plan.updates:
+        session.references.finish()

@@ -26,7 +26,8 @@ from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.constraint_names import given_names, given_rules
 from proxy.sql.indexing import partial_index
-from proxy.sql.postgres_references import ACTIONS, FOLLOWED
+from proxy.sql.postgres_references import ACTIONS
+from proxy.sql.written_columns import columns_set
 from proxy.table_parts import indexes_of
 
 if TYPE_CHECKING:
@@ -174,8 +175,6 @@ class Constraints:
         self._session = session
         self._own: Known | None = None  # of what the open block has defined itself
         self._at: Stamp | None = None
-        # The tables into which DuckDB inserts ON CONFLICT DO NOTHING as it should, and as of when.
-        self._skips: tuple[Stamp, set[Name]] | None = None
 
     def look(self, duck: DuckSession, plan: Statement) -> None:
         """Blocks. Before a statement that writes: what nobody else could tell of after an error.
@@ -185,34 +184,12 @@ class Constraints:
         """
         if plan.kind in _WITHOUT_ROWS:
             return
-        if plan.skips:
-            self._check_skips(duck, plan.skips)
         if not duck.has_own_definitions:
             self._own = None
         elif self._own is None or self._at is None or not duck.same_definitions(self._at):
             self._own, self._at = None, duck.definitions()
             with suppress(DuckError):
                 self._own = read(duck, duck.own_tables())
-
-    def _check_skips(self, duck: DuckSession, name: Name) -> None:
-        """Raises SqlError where DuckDB would leave out rows that are in no conflict.
-
-        It looks for the values of the columns that an index computes with, not for what it computes.
-        """
-        if self._skips is None or not duck.same_definitions(self._skips[0]):
-            self._skips = duck.definitions(), set()
-        _, fine = self._skips
-        if name in fine or (meant := duck.means(name)) is None:
-            return
-        for index in indexes_of(duck, meant):
-            if index.unique and index.computes:
-                raise SqlError(
-                    "0A000",
-                    f'ON CONFLICT without a key is not supported beside index "{index.name}"',
-                    detail="The index is over expressions or over some of the rows.",
-                    hint="Name the columns of a key: ON CONFLICT (id) DO NOTHING.",
-                )
-        fine.add(name)
 
     async def explain(self, error: EngineError) -> None:
         """Adds to an error of class 23 what it is about."""
@@ -385,8 +362,8 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
         error.hint = "Columns without a primary key, unique constraint or index can be changed."
         return
     event = "delete" if changed is None else "update"
-    # What goes along is gone already, but where tables refer to each other.
-    found = [o for o in found if (event, dict(o[1].rules).get(event)) not in FOLLOWED] or found
+    if isinstance(inference.read(error.sql), (exp.Delete, exp.Update)):  # what goes along is gone
+        found = [o for o in found if dict(o[1].rules).get(event) not in ACTIONS] or found
     path, constraint, values = found[0]
     for path, one, values in found:
         if (action := dict(one.rules).get(event)) in ACTIONS:
@@ -408,18 +385,14 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
     error.detail = f'{_key(constraint.theirs, values)} is still referenced from table "{path[2]}".'
 
 
-def _changed(sql: str) -> set[str] | None:
+def _changed(sql: str) -> frozenset[str] | None:
     """The columns, folded, that DuckDB's UPDATE or ON CONFLICT DO UPDATE sets; None for what else."""
     tree = inference.read(sql)
     if isinstance(tree, exp.Insert):
         tree = tree.args.get("conflict")
     if not isinstance(tree, (exp.Update, exp.OnConflict)):
         return None
-    changed: set[str] = set()
-    for item in tree.expressions:
-        target = item.this if isinstance(item, exp.EQ) else item
-        changed.update(name.name.casefold() for name in target.find_all(exp.Identifier))
-    return changed
+    return columns_set(tree)
 
 
 _TELLERS: dict[str, Any] = {"23505": _taken, "23514": _checked, "23503": _foreign}

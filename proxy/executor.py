@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.before_writes import ahead, just_before
+from proxy.before_writes import ahead, just_after, just_before
 from proxy.defining import defines, has_rows, run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck_errors import EngineError
@@ -225,7 +225,10 @@ class Executor:
         elif plan is not None and not limit and bound.statement.row_types and not plan.federated:
             return self._answer(bound, formats)
         self.start(bound)
-        return self._fetch(bound, formats, limit)
+        piece = self._fetch(bound, formats, limit)
+        if plan is not None and plan.writes:
+            just_after(self._session, plan)
+        return piece
 
     def _answer(self, bound: Portal, formats: Sequence[int]) -> Piece | None:
         """Blocks. As `_start_and_fetch` for a query that may be small."""

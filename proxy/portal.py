@@ -14,6 +14,7 @@ from typing import Any
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duck_scroll import GivenRows, ScrollRows
 from proxy.engines.duck_statement import DuckStatement
+from proxy.engines.freshness import Stamp
 from proxy.engines.prepared import RelayedStatement
 from proxy.errors import SqlError
 from proxy.sql.lengths import OWN, modifier_of
@@ -40,6 +41,7 @@ class PreparedStatement:
     relayed: RelayedStatement | None = None
     passing: Statement | None = None  # its plan, once found to pass without asking the catalog
     asked: Statement | None = None  # the plan as the text gave it
+    as_of: Stamp | None = None  # when its table had the indexes that it was made for
     oids: tuple[int, ...] = ()  # as Parse gave them
     told: list[tuple[str, DuckType]] | None = None  # the columns that Describe has named
     inner: PreparedStatement | None = None  # of DECLARE and EXPLAIN: what carries the parameters

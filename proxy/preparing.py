@@ -117,6 +117,7 @@ class Preparation:
         found = await parameter_types.infer(self._session, plan, said)
         types = {n: parameter_types.planned_as(oid) for n, oid in enumerate(found, start=1)}
         plan = await self._session.typed.of(plan, dict(enumerate(found, start=1)))
+        statement.as_of = self._session.upserts.as_of if plan.upserts else None
         bound = found  # of the parameters that DuckDB is to have
         texts = self._session.texts
         statement.returned = plan if types and await texts.of(plan.sql, returned) else None
@@ -206,9 +207,12 @@ class Preparation:
             raise await self._session.located(error, plan, sql) from error
 
     async def anew(self, statement: PreparedStatement, plan: Statement) -> None:
-        """Prepares again what was planned with variables that have changed since."""
+        """Prepares again what was planned with variables, or for indexes, that have changed since."""
         now = await self._session.plans.now(plan) if plan.varies else statement.asked
-        if now is None or (now == statement.asked and plan.copies is None):
+        same = now == statement.asked and plan.copies is None
+        if now is None or (
+            same and (not plan.upserts or self._session.upserts.holds(statement.as_of))
+        ):
             return
         statement.close_plans()
         statement.variants.clear()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, called_sequence, held_key, plain_name
 from proxy.errors import SqlError
+from proxy.levels import MOST, OwnKey, depth_of, filled, with_levels
 from proxy.sql import rebuilding as edits
 from proxy.sql.constraint_names import (
     NamedKey,
@@ -88,6 +89,7 @@ class Table:
             )
             if names.get(place) != ""
         ]
+        self._duck, self._old_keys = duck, self.own_keys()  # by the names that columns have now
         self.indexes = indexes_of(duck, meant)
         self.old_indexes = {index.name: index.comment for index in self.indexes}
         self.added: set[str] = set()  # names of constraints
@@ -211,6 +213,19 @@ class Table:
         if found is None or found.kind not in ("PRIMARY KEY", "UNIQUE"):
             return None
         return frozenset(column.lower() for column in found.columns)
+
+    def constrain(self, constraints: list[Constraint]) -> None:
+        """Gives it these constraints, over the columns that it has."""
+        self.constraints = constraints
+        self._old_keys = self.own_keys()
+
+    def own_keys(self) -> list[OwnKey]:
+        """The foreign keys by which the table refers to itself."""
+        return [
+            OwnKey(tuple(one.columns), tuple(one.theirs))
+            for one in self.constraints
+            if one.kind == "FOREIGN KEY" and one.other == self.name
+        ]
 
     def own_keys_to(self, columns: frozenset[str]) -> list[str]:
         """The foreign keys by which the table refers to these columns of itself, by name."""
@@ -367,13 +382,19 @@ class Table:
         self.columns_renamed[old.lower()] = edit.new
         for index in self.indexes:
             index.expressions = [renamed_in(one, old, edit.new) for one in index.expressions]
-        if any(one.kind == "FOREIGN KEY" and old in one.columns for one in self.constraints):
+        own = [name for one in self.own_keys() for name in one.theirs]
+        if old in own or any(
+            one.kind == "FOREIGN KEY" and old in one.columns for one in self.constraints
+        ):
             column = self.column(old)
             if column.sql:
                 raise unable("renaming a column that the same statement adds")
             column.name, column.value = edit.new, column.value or quoted(old)
             for constraint in self.constraints:
                 constraint.rename(old, edit.new)
+                if constraint.other == self.name:
+                    theirs = constraint.theirs
+                    constraint.theirs = [edit.new if one == old else one for one in theirs]
             return
         # DuckDB renames what the other constraints say, before there are indexes.
         names = f"{quoted(old)} TO {quoted(edit.new)}"
@@ -431,15 +452,36 @@ class Table:
         """What keeps its rows in a table of that name, and takes it away."""
         own = quoted(self.database, self.schema, self.name)
         kind = "TEMPORARY TABLE" if self.temporary else "TABLE"
-        return [f"CREATE {kind} {self._beside(where)} AS SELECT * FROM {own}", f"DROP TABLE {own}"]
+        rows = with_levels(own, self._old_keys) if self._by_levels else f"SELECT * FROM {own}"
+        return [f"CREATE {kind} {self._beside(where)} AS {rows}", f"DROP TABLE {own}"]
+
+    @property
+    def _by_levels(self) -> bool:
+        return bool(self._old_keys and self.own_keys())
+
+    def _filled(self, where: str, into: str, values: str) -> list[str]:
+        """What fills it with the rows that were put aside, which are dropped."""
+        insert, beside = (
+            f"INSERT INTO {self.target} ({into}) SELECT {values} FROM",
+            self._beside(where),
+        )
+        made = [f"{insert} {beside}"]
+        if self._by_levels:
+            own = quoted(self.database, self.schema, self.name)
+            ((depth,),) = self._duck.run(depth_of(own, self._old_keys))
+            if depth > MOST:
+                raise unable(
+                    f"making a table again whose rows refer to each other over {MOST} levels"
+                )
+            made = filled(insert, beside, depth)
+        return [*made, f"DROP TABLE {beside}"]
 
     def brought_back(self, where: str) -> list[str]:
         """What makes it again, as it is by now, with the rows of that table."""
         columns = ", ".join(quoted(column.name) for column in self.columns)
         return [
             f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
-            f"INSERT INTO {self.target} SELECT {columns} FROM {self._beside(where)}",
-            f"DROP TABLE {self._beside(where)}",
+            *self._filled(where, columns, columns),
             *self._comments(),
             *self._indexed({}),
         ]
@@ -461,7 +503,12 @@ class Table:
             if word in self.peculiar:
                 raise unable(f"changing a table that has {what}")
         parts = [column.sql or definition_of(column) for column in self.columns]
-        return parts + [sql for one in self.constraints for sql in one.statements()]
+        own = {"other": self.new, "schema": "" if self.temporary else self.new_schema}
+        constraints = [
+            replace(one, **own) if one.kind == "FOREIGN KEY" and one.other == self.name else one
+            for one in self.constraints
+        ]
+        return parts + [sql for one in constraints for sql in one.statements()]
 
     def _made_anew(self, directly: bool) -> list[str]:
         other = f"{self.name}_{secrets.token_hex(4)}"
@@ -474,13 +521,12 @@ class Table:
         # session, for as long as it sees a table with indexes that lost them and its name at once.
         elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
         parts = self._parts()
-        if (directly or any(map(refers, parts))) and not elsewhere:
+        if ((directly or any(map(refers, parts))) and not elsewhere) or self._by_levels:
             return [
                 *self.put_aside(other),
                 f"CREATE {temporary}TABLE {self.target} ({', '.join(parts)})",
                 *self.counters,
-                f"INSERT INTO {self.target} ({into}) SELECT {values} FROM {self._beside(other)}",
-                f"DROP TABLE {self._beside(other)}",
+                *self._filled(other, into, values),
                 *self._comments(),
             ]
         fresh = quoted(self.database, self.new_schema, self.new if elsewhere else other)

@@ -50,12 +50,14 @@ class Write:
     """One statement that changed something: as DuckDB ran it, and how many rows it said it changed.
 
     again: the INSERT of just the rows that it added, where these were read back.
+    settled: it is known to do the same again, whatever words and defaults are in it.
     """
 
     sql: str
     values: Sequence[Any]
     rows: int
     again: str | None = None
+    settled: bool = False
 
 
 def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
@@ -90,12 +92,12 @@ class WriteLog:
     remaking: list[set[str]] = field(default_factory=list)
     _characters: int = 0
 
-    def add(self, sql: str, values: Sequence[Any], rows: int) -> None:
+    def add(self, sql: str, values: Sequence[Any], rows: int, settled: bool = False) -> None:
         self._characters += len(sql) + sum(len(str(value)) for value in values)
         if len(self.writes) >= _MOST_WRITES or self._characters > _MOST_CHARACTERS:
             self.refusal = "the transaction has written too much to repeat it"
         if self.refusal is None:
-            self.writes.append(Write(sql, values, rows))
+            self.writes.append(Write(sql, values, rows, settled))
 
     def forget(self, since: int) -> None:
         """What came behind the first so many is undone."""
@@ -105,7 +107,7 @@ class WriteLog:
         """Whether there are INSERTs whose rows have not been read back, since it was asked."""
         read = len(self.into)
         for write in self.writes[read:]:
-            path = inserts_into(write.sql)
+            path = None if write.settled else inserts_into(write.sql)
             self.into.append(path)
             self.remaking.append(set() if path else _named(write, _REMAKING))
         return self.refusal is None and any(self.into[read:])
@@ -150,7 +152,7 @@ def repeatable(writes: Sequence[Write]) -> set[str]:
     names: set[str] = set()
     volatile = _volatile()
     for write in writes:
-        if write.again is not None:
+        if write.again is not None or write.settled:
             continue
         mentioned = set[str]()
         tokens = DUCKDB.tokenize(write.sql)

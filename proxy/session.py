@@ -53,6 +53,7 @@ from proxy.sql.plan import Dialect, Statement
 from proxy.startup import Greeting, greet
 from proxy.transaction import Block, Transaction
 from proxy.typed import Typed
+from proxy.upserts import Upserts
 from proxy.wire import messages as m
 from proxy.wire.protocol import NoClient
 from proxy.wire.rows import RowEncoder
@@ -88,7 +89,7 @@ class Session:
         self.described = Described(self.duck, self._numbers_are_postgres)
         self.texts = SessionTexts(services.long_texts)
         self.plans = SessionPlans(self)
-        self.typed = Typed(self)
+        self.typed, self.upserts = Typed(self), Upserts(self)
         self.constraints = Constraints(self)
         self.relay = Relay(
             services.pools,
@@ -465,6 +466,8 @@ class Session:
             self.transaction.wrote(sql, values, rows)
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)
+            if plan.deletes or plan.updates:
+                self.references.wrote()
 
     async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""

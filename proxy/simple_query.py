@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
-from proxy.before_writes import ahead, just_before
+from proxy.before_writes import ahead, just_after, just_before
 from proxy.complaints import put_otherwise
 from proxy.defining import copied, defines, has_rows, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
@@ -223,9 +223,12 @@ class SimpleQuery:
             if portals.row_types_of(plan, running.statement) is None:
                 running.finish()
                 session.rest = run_rest(session.duck, plan)
+                just_after(session, plan)
                 return running, None, None
             encoder = running.encoder((0,) * len(running.columns), session.style())
-            return running, encoder, running.fetch(encoder)
+            piece = running.fetch(encoder)
+            just_after(session, plan)
+            return running, encoder, piece
         except BaseException:
             running.close()
             raise

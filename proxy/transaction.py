@@ -229,10 +229,13 @@ class Transaction:
 
     # --- savepoints ---------------------------------------------------------------------------
 
-    def wrote(self, sql: str, values: Sequence[Any], rows: int) -> None:
-        """A statement of DuckDB's changed something inside a block, which BEGIN may yet take in."""
+    def wrote(self, sql: str, values: Sequence[Any], rows: int, *, settled: bool = False) -> None:
+        """A statement of DuckDB's changed something inside a block, which BEGIN may yet take in.
+
+        settled: as in `Write`.
+        """
         if self.block is not Block.NONE:
-            self._log.add(sql, values, rows)
+            self._log.add(sql, values, rows, settled)
 
     def has_changed_rows(self, table: str) -> bool:
         """Blocks. Whether the block may have updated or deleted rows of a table of this name."""

@@ -60,6 +60,10 @@ class Typed:
 
         Raises SqlError for a literal that is none of its type, with its place in the message.
         """
+        plan = await self._by_types(plan, oids)
+        return await self._session.upserts.of(plan) if plan.upserts else plan
+
+    async def _by_types(self, plan: Statement, oids: Mapping[int, int] | None) -> Statement:
         if not plan.typed or not plan.sql:
             return plan
         session = self._session

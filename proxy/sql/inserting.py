@@ -33,7 +33,7 @@ def with_columns(sql: str, names: Sequence[str]) -> str:
 
 def without_conflict(sql: str) -> str | None:
     """An INSERT of DuckDB's without its ON CONFLICT DO NOTHING; None for anything else."""
-    tree = _insert(sql)
+    tree = read_insert(sql)
     clause = tree.args.get("conflict") if tree is not None else None
     if tree is None or clause is None or clause.args.get("conflict_keys"):
         return None
@@ -43,19 +43,15 @@ def without_conflict(sql: str) -> str | None:
     return write_duckdb(tree)
 
 
-def skips(tree: exp.Insert) -> tuple[str, ...]:
-    """The name of the table whose keys, all of them, decide which rows are left out; () for none."""
+def upserts(tree: exp.Insert) -> tuple[str, ...]:
+    """The name of the table whose keys decide what becomes of rows in conflict; () for none."""
     clause, table = tree.args.get("conflict"), target_of(tree)
-    if clause is None or table is None:
-        return ()
-    if clause.args.get("conflict_keys") or clause.args.get("constraint"):
-        return ()
-    return path_of(table)
+    return () if clause is None or table is None else path_of(table)
 
 
 def conflict_constraint(sql: str) -> tuple[tuple[str, ...], str] | None:
     """The parts of the table's name and the constraint of ON CONFLICT ON CONSTRAINT; None without."""
-    tree = _insert(sql)
+    tree = read_insert(sql)
     clause = tree.args.get("conflict") if tree is not None else None
     named = clause.args.get("constraint") if clause is not None else None
     if tree is None or not isinstance(named, exp.Identifier):
@@ -66,7 +62,7 @@ def conflict_constraint(sql: str) -> tuple[tuple[str, ...], str] | None:
 
 def with_conflict_columns(sql: str, columns: Sequence[str]) -> str:
     """The INSERT with the columns of that constraint in its place."""
-    tree = _insert(sql)
+    tree = read_insert(sql)
     assert tree is not None
     clause = tree.args["conflict"]
     clause.set("constraint", None)
@@ -75,11 +71,12 @@ def with_conflict_columns(sql: str, columns: Sequence[str]) -> str:
 
 
 def _read(sql: str) -> exp.Insert | None:
-    tree = _insert(sql)
+    tree = read_insert(sql)
     return tree if tree is not None and isinstance(tree.this, exp.Table) else None
 
 
-def _insert(sql: str) -> exp.Insert | None:
+def read_insert(sql: str) -> exp.Insert | None:
+    """DuckDB's INSERT; None for anything else."""
     try:
         tree = DUCKDB.parse(sql, DUCKDB.tokenize(sql))
     except SqlError:

@@ -31,7 +31,7 @@ from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
-from proxy.sql.inserting import skips
+from proxy.sql.inserting import upserts
 from proxy.sql.listing import listed, take_apart
 from proxy.sql.output_names import name_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -58,7 +58,7 @@ from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relat
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
-from proxy.sql.written_columns import path_of, target_of
+from proxy.sql.written_columns import columns_set, path_of, target_of
 
 _PARSED_STARTS = name_set(
     """
@@ -220,8 +220,10 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["writes"], more["locks"] = True, locks
     if isinstance(tree, exp.Delete) and isinstance(tree.this, exp.Table):
         more["deletes"] = path_of(tree.this)
-    if isinstance(tree, exp.Insert) and (into := skips(tree)):
-        more["skips"] = into
+    if isinstance(tree, exp.Update) and isinstance(tree.this, exp.Table):
+        more["updates"], more["changes"] = path_of(tree.this), columns_set(tree)
+    if isinstance(tree, exp.Insert) and (into := upserts(tree)):
+        more["upserts"] = into
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
         if signs is not None:

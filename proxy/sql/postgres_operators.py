@@ -15,6 +15,7 @@ from sqlglot.dialects import Postgres
 from sqlglot.tokens import TokenType
 
 from proxy.sql.postgres_values import call, refused
+from proxy.sql.written_columns import is_default
 
 
 def _of_term(kind: type[exp.Expr]) -> Callable[[Any], exp.Expr]:
@@ -69,17 +70,13 @@ def with_ties(select: exp.Select) -> None:
     select.set("limit", None)
 
 
-def update(node: exp.Update) -> None:
+def update(node: exp.Update | exp.OnConflict) -> None:
     """SET column = DEFAULT, which is read as a column of that name."""
     for one in node.expressions:
         value = one.expression if isinstance(one, exp.EQ) else None
-        if (
-            isinstance(value, exp.Column)
-            and not value.table
-            and value.name == "default"
-            and not value.this.args.get("quoted")
-        ):
-            one.set("expression", exp.Var(this="DEFAULT"))
+        for item in value.expressions if isinstance(value, exp.Tuple) else [value]:
+            if isinstance(item, exp.Column) and is_default(item):
+                item.replace(exp.Var(this="DEFAULT"))
 
 
 def overlay(node: exp.Overlay) -> exp.Expr:
@@ -139,4 +136,5 @@ RULES: dict[type, Callable[[Any], exp.Expr | None]] = {
     exp.Overlay: overlay,
     exp.Sign: sign,
     exp.Update: update,
+    exp.OnConflict: update,
 }

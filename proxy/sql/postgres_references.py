@@ -1,27 +1,20 @@
 """REFERENCES in Postgres's dialect: which of a foreign key's actions DuckDB carries out.
 
 DuckDB enforces foreign keys, and refuses to delete or change what is referred to. It changes no other
-table for one that is written to. What a DELETE is to set off is done for it (`proxy.references`); a key
-that has other actions is made with a notice, the catalog shows it as it is, since tools compare what
-they find there with what they wrote, and a statement that would set it off is refused
+table for one that is written to: what a DELETE or an UPDATE is to set off is done for it
+(`proxy.references`, `proxy.key_changes`). The catalog shows a key as it is, since tools compare what they
+find there with what they wrote. What else would set an action off (an upsert, MERGE) is refused
 (`proxy.constraints`), so that no row that should be gone is still there. All constraints are checked at
-once; one that says DEFERRABLE is made with a notice too.
+once; one that says DEFERRABLE is made with a notice.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.constraint_names import rules_of
-
 AT_ONCE = "constraints of analytical tables are checked at once: DEFERRABLE has no effect"
-REFUSED_LATER = (
-    "foreign keys of analytical tables change no rows: "
-    "a DELETE or UPDATE for which {} would do so is refused"
-)
 _DATABASE = "hatidata"
 ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT")
-FOLLOWED = frozenset({("delete", "CASCADE"), ("delete", "SET NULL")})
 _DEFERRED = frozenset({"DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"})
 
 
@@ -35,17 +28,6 @@ def checked_at_once(tree: exp.Expr) -> bool:
             node.set("options", [one for one in options if one not in said] or None)
             later = later or any(one.upper() != "INITIALLY IMMEDIATE" for one in said)
     return later
-
-
-def refused_later(tree: exp.Expr) -> str:
-    """A notice of the actions that a definition's foreign keys will not carry out; '' for none."""
-    found = {
-        f"ON {event.upper()} {action}": None
-        for node in tree.find_all(exp.Reference)
-        for event, action in rules_of(node)
-        if action in ACTIONS and (event, action) not in FOLLOWED
-    }
-    return REFUSED_LATER.format(" or ".join(found)) if found else ""
 
 
 def reference(node: exp.Reference) -> None:

@@ -141,8 +141,9 @@ class Statement:
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     numbers: it asks for what was drawn from sequences, or draws.
-    skips: the table into which it inserts ON CONFLICT DO NOTHING, whatever the conflict. locks: whose rows it
-    locks. deletes: the table that it deletes rows of.
+    upserts: the table into which it inserts ON CONFLICT; computed: the unique indexes over expressions that it was
+    made for. locks: whose rows it locks. deletes: the table that it deletes rows of. updates: the table whose rows it
+    changes; changes: in these columns, folded.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
@@ -182,9 +183,12 @@ class Statement:
     overriding: bool = False
     setting: str = ""
     numbers: bool = False
-    skips: tuple[str, ...] = ()
+    upserts: tuple[str, ...] = ()
+    computed: tuple[tuple[str, ...], ...] = ()
     locks: Locks | None = None
     deletes: tuple[str, ...] = ()
+    updates: tuple[str, ...] = ()
+    changes: frozenset[str] = frozenset()
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

@@ -17,7 +17,7 @@ from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
 from proxy.sql.liking import Likes, likes
 from proxy.sql.listing import Listing, listed
-from proxy.sql.postgres_references import AT_ONCE, checked_at_once, refused_later
+from proxy.sql.postgres_references import AT_ONCE, checked_at_once
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
 from proxy.sql.snowflake.definitions import Divided, divide
@@ -78,8 +78,8 @@ def define(
     then: tuple[str, ...] = ()
     rewritten = dialect.transpile and dialect.name != "duckdb"
     of_keys, counts = "", False
-    if rewritten and not is_snowflake(dialect):
-        of_keys = AT_ONCE if checked_at_once(tree) else refused_later(tree)
+    if rewritten and not is_snowflake(dialect) and checked_at_once(tree):
+        of_keys = AT_ONCE
     anew = rebuilding(tree, dialect, grammar) if rewritten else None
     made_like = None
     if rewritten and not is_snowflake(dialect):

@@ -57,6 +57,14 @@ def path_of(table: exp.Table) -> Path:
     return tuple(part.name for key in ("catalog", "db", "this") if (part := table.args.get(key)))
 
 
+def columns_set(tree: exp.Update | exp.OnConflict) -> frozenset[str]:
+    """The columns, folded, that SET names."""
+    targets = [one.this if isinstance(one, exp.EQ) else one for one in tree.expressions]
+    return frozenset(
+        name.name.casefold() for target in targets for name in target.find_all(exp.Identifier)
+    )
+
+
 def put_around(
     tree: exp.Expr,
     columns_of: Callable[[Path], object],

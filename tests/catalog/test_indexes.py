@@ -95,27 +95,6 @@ def test_an_index_over_expressions_is_told_by_its_name(
     assert caught.value.diag.constraint_name == "one"
 
 
-@pytest.mark.parametrize("index", ["t (b) WHERE a > 1", "t (lower(b))", "t (a, upper(b))"])
-def test_what_conflicts_with_such_an_index_is_not_left_out_by_guess(
-    author: psycopg.Connection, server: Any, index: str
-) -> None:
-    """DuckDB would look for `y` in an index that has it not for its key."""
-    sql = "INSERT INTO t (a, b) VALUES (1, 'y'), (9, 'z') ON CONFLICT DO NOTHING"
-    author.execute("ALTER TABLE t ADD PRIMARY KEY (a)")
-    author.execute(sql)
-    author.execute("DELETE FROM t WHERE a = 9")
-    author.execute(f"CREATE UNIQUE INDEX one ON {index}")
-    for _ in range(7):  # also once psycopg has prepared it
-        with pytest.raises(psycopg.errors.FeatureNotSupported, match="one"):
-            author.execute(sql)
-    author.execute(sql.replace("CONFLICT", "CONFLICT (a)"))
-    assert author.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (2,), (9,)]
-    with server.connect() as other:
-        other.execute("DROP INDEX scratch.one")
-    author.execute(sql.replace("9", "8"))
-    assert author.execute("SELECT count(*) FROM t").fetchone() == (4,)
-
-
 def test_an_index_over_some_of_the_rows_follows_its_table(author: psycopg.Connection) -> None:
     author.execute("CREATE UNIQUE INDEX one ON t (b) WHERE d IS NULL")
     author.execute("ALTER TABLE t RENAME COLUMN d TO gone")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -172,15 +174,99 @@ def test_who_writes_meanwhile_is_told(two: Two) -> None:
     assert one.execute(left).fetchone() == (0,)
 
 
-def test_tables_that_refer_to_themselves_are_left_to_duckdb(two: Two) -> None:
+@pytest.fixture
+def tree(two: Two) -> psycopg.Connection:
+    """One that refers to itself: 1 > 2 > 3, and 4."""
     one, _ = two
-    tree = "followed.tree"
     one.execute(
-        f"CREATE TABLE {tree} (id INT PRIMARY KEY, up INT REFERENCES {tree} ON DELETE CASCADE)"
+        "CREATE TABLE tree (id INT PRIMARY KEY, up INT REFERENCES tree ON DELETE CASCADE, n INT)"
     )
-    one.execute("INSERT INTO tree VALUES (1, NULL)")
-    one.execute("INSERT INTO tree VALUES (2, 1)")
-    with pytest.raises((errors.FeatureNotSupported, errors.ForeignKeyViolation)):
-        one.execute("DELETE FROM tree WHERE id = 1")
-    one.execute("DELETE FROM tree WHERE id = 2")
-    one.execute("DELETE FROM tree WHERE id = 1")
+    for row in ("1, NULL", "2, 1", "3, 2", "4, NULL"):
+        one.execute(f"INSERT INTO tree VALUES ({row}, 0)".encode())
+    return one
+
+
+def test_rows_of_the_same_table_go_along(tree: psycopg.Connection, two: Two) -> None:
+    _, other = two
+    for number in range(20, 40):  # also once psycopg has prepared it
+        tree.execute("INSERT INTO tree VALUES (%s, 3, 0)", [number])
+        tree.execute("INSERT INTO tree VALUES (%s, %s, 0)", [number + 100, number])
+        assert tree.execute("DELETE FROM tree WHERE id = %s", [number]).rowcount == 1
+    tree.execute("BEGIN")
+    assert tree.execute("DELETE FROM tree WHERE id = 2 RETURNING up").fetchall() == [(1,)]
+    assert tree.execute("SELECT id FROM tree ORDER BY id").fetchall() == [(1,), (4,)]
+    tree.execute("ROLLBACK")
+    assert other.execute("SELECT count(*) FROM tree").fetchone() == (4,)
+    with pytest.raises(errors.ForeignKeyViolation, match="tree_up_fkey"):
+        other.execute("INSERT INTO tree VALUES (5, 9, 0)")
+
+
+def test_what_a_condition_reads_does_not_go_before(tree: psycopg.Connection) -> None:
+    before = tree.execute("SELECT * FROM tree ORDER BY id").fetchall()
+    with pytest.raises(errors.FeatureNotSupported, match="reads what goes along"):
+        tree.execute("DELETE FROM tree AS t USING tree AS u WHERE u.up = t.id AND t.up IS NULL")
+    assert tree.execute("SELECT * FROM tree ORDER BY id").fetchall() == before
+    with pytest.raises(errors.FeatureNotSupported, match="reads what goes along"):
+        tree.execute("DELETE FROM p USING c WHERE c.pid = p.id")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ADD CONSTRAINT small CHECK (n < 7)",
+        "RENAME COLUMN up TO above",
+        "RENAME COLUMN id TO number",
+        "RENAME TO forest",
+        "ALTER COLUMN n TYPE BIGINT",
+        "ALTER COLUMN n SET NOT NULL",
+        "ADD COLUMN m INT NOT NULL DEFAULT 3",
+        "DROP COLUMN n",
+    ],
+)
+def test_a_table_that_refers_to_itself_is_altered(tree: psycopg.Connection, change: str) -> None:
+    before = tree.execute("SELECT id, up FROM tree ORDER BY id").fetchall()
+    tree.execute(f"ALTER TABLE tree {change}".encode())
+    table = "forest" if "forest" in change else "tree"
+    number, above = (
+        ("number" if "number" in change else "id"),
+        "above" if "above" in change else "up",
+    )
+    found = tree.execute(f"SELECT {number}, {above} FROM {table} ORDER BY 1".encode()).fetchall()
+    assert found == before
+    with pytest.raises(errors.ForeignKeyViolation):
+        tree.execute(f"INSERT INTO {table} ({number}, {above}) VALUES (5, 9)".encode())
+    assert tree.execute(f"DELETE FROM {table} WHERE {number} = 1".encode()).rowcount == 1
+    assert tree.execute(f"SELECT {number} FROM {table}".encode()).fetchall() == [(4,)]
+
+
+def test_of_two_who_delete_and_insert_none_leaves_an_orphan(
+    tree: psycopg.Connection, two: Two, server: Any
+) -> None:
+    """Several sessions grow and fell trees; what is left refers to what is there."""
+    done = []
+
+    def work(seed: int) -> None:
+        chosen = random.Random(seed)
+        with server.connect(options=POSTGRES) as own:
+            for _ in range(25):
+                number = chosen.randrange(1, 30)
+                sql = chosen.choice(
+                    (
+                        f"DELETE FROM tree WHERE id = {number}",
+                        f"INSERT INTO tree VALUES ({number}, {chosen.randrange(1, 30)}, 0)",
+                        f"INSERT INTO tree VALUES ({number}, NULL, 0)",
+                    )
+                )
+                try:
+                    own.execute(sql.encode())
+                except psycopg.Error as error:
+                    done.append(error.sqlstate)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(done) <= {"23503", "23505", "40001"}
+    orphans = "SELECT count(*) FROM tree WHERE up NOT IN (SELECT id FROM tree)"
+    assert tree.execute(orphans).fetchone() == (0,)
