@@ -125,7 +125,7 @@ class SessionStatements:
             return Outcome(plan.tag)
         if isinstance(action, compound.CompoundAction):
             self._session.context.refresh(plan.needs)
-            return await self._session.compound.run(action)
+            return await self._session.compound.run(plan, action, inner)
         step = _STEPS.get(type(action))
         if step is None:
             raise not_supported(plan.kind or type(action).__name__.upper())

@@ -21,10 +21,11 @@ from proxy.sql import (
     parsed,
     routines,
     traces,
+    with_writes,
 )
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, split
-from proxy.sql.compound import Chain
+from proxy.sql.compound import Chain, WithWrites
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
@@ -114,6 +115,10 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return called
     if piece.block:
         return by_words.of_block(text, piece)
+    if reader is POSTGRES and dialect.name == "postgres" and piece.tokens[0].text.upper() == "WITH":
+        parts = with_writes.plan(text, piece, lambda one: _plan_all(one, dialect, reader)[0])
+        if parts is not None:
+            return parts
     if piece.tokens[0].text.upper() not in _READ_BY_WORDS:
         return parsed.plan(text, piece, dialect, reader)
     words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
@@ -284,6 +289,9 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         raise words.fail()
     rest = [token for token in piece.tokens if token.start >= words.token.start]
     inner = _plan(text, replace(piece, tokens=rest, start=rest[0].start), dialect, reader)
+    if isinstance(inner.action, WithWrites):
+        message = "EXPLAIN of WITH that changes analytical tables is not supported"
+        inner = replace(inner, refused=SqlError("0A000", message))
     whole = replace(
         inner,
         kind="EXPLAIN",
