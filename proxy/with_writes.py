@@ -6,14 +6,14 @@ disk. The main statement comes last, and its answer is the client's.
 
 In Postgres all parts see what there was before any of them. So what a step reads of a relation that an
 earlier one has changed is taken aside before the first runs; and what cannot be told so, changing rows of a
-table that another part changes, is refused.
+table that another part changes as well, is refused where it cannot be found first which rows each means.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,15 +27,16 @@ from proxy.engines.duck_names import Meant
 from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
-from proxy.parameter_types import no_parameter
+from proxy.parameter_types import no_parameter, relation_columns
 from proxy.portal import Portal, PreparedStatement
+from proxy.sql.changed_rows import ROW, only_those, rows_of
 from proxy.sql.compound import Path, Step, WithWrites
 from proxy.sql.parameters import parameter_places
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.with_writes import stand_in, with_others
 from proxy.transaction import Block
 from proxy.wire import messages as m
-from proxy.wire.types import DuckType
+from proxy.wire.types import SPELLED, DuckType
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -44,6 +45,20 @@ if TYPE_CHECKING:
 _IN_MEMORY = 16 << 20  # bytes of rows; more of them wait in a file
 _NO_VALUES = m.Bind("", "", (), (), ())
 _TEXT = 25
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A step, and the tables that it is to read in place of relations, by their names.
+
+    rows: the table of the numbers of the rows that it changes, '' for any. others: such tables of steps before
+    it, which may have none of them.
+    """
+
+    step: Step
+    aside: dict[Path, str]
+    rows: str = ""
+    others: tuple[str, ...] = ()
 
 
 class WithParts:
@@ -61,11 +76,12 @@ class WithParts:
         assert plan is not None
         said = dict(enumerate(oids, start=1))
         count = max(plan.parameters, len(oids))
-        others = await self._session.on_duck(self._taken_aside, action)
-        await self._take_aside(others, empty=True)
+        turns = await self._session.on_duck(self._arranged, action)
+        await self._take_aside(turns, empty=True)
         prepared = None
-        for step, aside in zip(action.steps, others, strict=True):
-            prepared = await self._prepared(step, aside, said, count)
+        for turn in turns:
+            step = turn.step
+            prepared = await self._prepared(turn, said, count)
             for number in prepared.parameter_numbers:
                 said[number] = said.get(number) or prepared.parameter_oids[number - 1]
             if step.number:
@@ -89,17 +105,17 @@ class WithParts:
         values = bound.given if bound is not None and bound.given is not None else _NO_VALUES
         values = values._replace(result_formats=())
         oids = dict(enumerate(bound.statement.parameter_oids if bound else (), start=1))
-        others = await session.on_duck(self._taken_aside, action)
-        await self._take_aside(others)
+        turns = await session.on_duck(self._arranged, action)
+        await self._take_aside(turns)
         answer = None
-        for step, aside in zip(action.steps, others, strict=True):
-            statement = await self._prepared(step, aside, oids, len(oids))
-            answer = Portal(statement)
+        for turn in turns:
+            answer = Portal(await self._prepared(turn, oids, len(oids)))
             await session.executor.bind(answer, values)
-            if step is action.steps[-1]:
-                break
-            await self._run(step, answer)
+            for other in turn.others:
+                await session.on_duck(self._check_apart, turn, other)
             session.transaction.wrote_once("WITH that changes data")
+            if turn is not turns[-1]:
+                await self._run(turn.step, answer)
         assert answer is not None
         return Rows(answer)
 
@@ -116,12 +132,11 @@ class WithParts:
 
     # --- one step -----------------------------------------------------------------------------
 
-    async def _prepared(
-        self, step: Step, others: dict[Path, str], oids: dict[int, int], count: int
-    ) -> PreparedStatement:
+    async def _prepared(self, turn: _Turn, oids: dict[int, int], count: int) -> PreparedStatement:
         """oids: of those of the parameters, `count` in all, of which something is known."""
-        session = self._session
-        plan = with_others(step, others) if others else step.plan
+        session, plan = self._session, turn.step.plan
+        if turn.aside:
+            plan = with_others(plan, turn.aside)
         own = {n for n, _ in await session.texts.of(plan.sql, parameter_places)}
         given = tuple(oids.get(n, 0) or (0 if n in own else _TEXT) for n in range(1, count + 1))
         statement = PreparedStatement("", plan)
@@ -154,7 +169,7 @@ class WithParts:
     async def _make(self, step: Step, statement: PreparedStatement) -> None:
         cells = ", ".join(
             f"{quoted(name)} {_declared(kind)}"
-            for name, kind in _told_apart(statement.row_types or [])
+            for name, kind in _with_names(statement.row_types or [])
         )
         await self._table(stand_in(step.number), f"({cells})")
 
@@ -205,39 +220,68 @@ class WithParts:
 
     # --- one snapshot -------------------------------------------------------------------------
 
-    def _taken_aside(self, action: WithWrites) -> list[dict[Path, str]]:
-        """Blocks. For each step the relations that it is to read from another table, by their names.
+    def _arranged(self, action: WithWrites) -> list[_Turn]:
+        """Blocks. The steps in their order. Raises SqlError 0A000 for one that may change what another changed.
 
-        Raises SqlError 0A000 for a step that would change what another one has changed.
+        Which rows of a table several change, steps before them find.
         """
         duck = self._session.duck
         names: dict[Meant, str] = {}
         changed: set[Meant] = set()
-        found: list[dict[Path, str]] = []
+        writers: dict[Meant, list[int]] = {}
+        found: list[_Turn] = []
+        shared: dict[Meant, Step] = {}
         for step in action.steps:
             aside: dict[Path, str] = {}
             for path in step.reads if changed else ():
                 meant = duck.means(path)
-                if meant in changed or (
-                    meant is not None and meant.kind == "v" and meant.database == TEMPORARY
-                ):
+                hidden = meant is not None and (meant.database, meant.kind) == (TEMPORARY, "v")
+                if meant is not None and (meant in changed or hidden):
                     aside[path] = names.setdefault(meant, f"_hd_old{len(names)}")
-            found.append(aside)
             into = duck.means(step.into) if step.into else None
-            if into is None:
-                continue
-            if into in changed and (step.upserts or step.plan.kind != "INSERT"):
+            if into is not None:
+                if into in changed and (step.upserts or step.plan.kind != "INSERT"):
+                    first = [found[n].step for n in writers.get(into, ())]
+                    if not first or not self._may_be_told_apart(into, [*first, step]):
+                        raise _changes_twice(step, into)
+                    shared[into] = step
+                writers.setdefault(into, []).append(len(found))
+                changed.update(self._changed_by(step, into))
+            found.append(_Turn(step, aside))
+        if len(shared) > 1:
+            raise _changes_twice(*next((step, into) for into, step in shared.items()))
+        for into, step in shared.items():
+            told = _told_apart(found, writers[into])
+            if told is None:
                 raise _changes_twice(step, into)
-            changed.add(into)
-            changed.update(one.view for one in views_over(duck, into))
-            if step.plan.deletes:
-                for other in referring_tables(duck, into):
-                    changed.add(other)
-                    changed.update(one.view for one in views_over(duck, other))
+            found = told
         return found
 
-    async def _take_aside(self, others: Sequence[dict[Path, str]], *, empty: bool = False) -> None:
-        tables = {table: path for aside in others for path, table in aside.items()}
+    def _changed_by(self, step: Step, into: Meant) -> set[Meant]:
+        """Blocks. The table, those that a DELETE may change with it, and the views over them."""
+        duck = self._session.duck
+        tables = [into, *(referring_tables(duck, into) if step.plan.deletes else ())]
+        return {*tables, *(one.view for table in tables for one in views_over(duck, table))}
+
+    def _may_be_told_apart(self, into: Meant, steps: Sequence[Step]) -> bool:
+        """Blocks. Whether it can be asked which rows of the table each of the steps changes."""
+        duck = self._session.duck
+        columns = relation_columns(duck, into[:3]) or []
+        if any(step.upserts for step in steps) or any(name.lower() == ROW for name, _ in columns):
+            return False
+        return all(step.plan.kind in ("INSERT", "UPDATE", "DELETE") for step in steps)
+
+    def _check_apart(self, turn: _Turn, other: str) -> None:
+        """Blocks. Raises SqlError 0A000 where a row is changed by both."""
+        both = f"SELECT 1 FROM {turn.rows} JOIN {other} USING ({ROW}) LIMIT 1"
+        if self._session.duck.run(both):
+            message = "changing a row in two parts of one WITH is not supported"
+            raise SqlError(
+                "0A000", message, hint="In Postgres only one of the changes takes place."
+            )
+
+    async def _take_aside(self, turns: Sequence[_Turn], *, empty: bool = False) -> None:
+        tables = {table: path for turn in turns for path, table in turn.aside.items()}
         for table, path in tables.items():
             rows = f"SELECT * FROM {quoted(*path)}{' LIMIT 0' if empty else ''}"
             await self._table(table, f"AS {rows}")
@@ -249,7 +293,38 @@ def _changes_twice(step: Step, into: Meant) -> SqlError:
     return SqlError("0A000", f"{what} is not supported on analytical tables", hint=hint)
 
 
-def _told_apart(columns: Sequence[tuple[str, DuckType]]) -> list[tuple[str, DuckType]]:
+def _told_apart(turns: list[_Turn], places: list[int]) -> list[_Turn] | None:
+    """The turns, those at these places after steps that find which rows of one table each changes.
+
+    What hangs on the rows that were inserted may mean any that were there before. None where it hangs on
+    what another change gives.
+    """
+    first, number = places[0], max(turn.step.number for turn in turns) + len(turns)
+    later = {(stand_in(turn.step.number),) for turn in turns[first:] if turn.step.number}
+    asked: list[_Turn] = []
+    made = list(turns)
+    for place in places:
+        step, aside = turns[place].step, turns[place].aside
+        if step.plan.kind == "INSERT":
+            continue
+        reads = step.reads
+        query = rows_of(step.plan)
+        if not later.isdisjoint(reads):
+            before = [turns[n].step.plan.kind for n in places if n < place]
+            if any(kind != "INSERT" for kind in before):
+                return None
+            query, reads = rows_of(step.plan, every=True), ()
+        if query is None:
+            return None
+        number += 1
+        rows = stand_in(number)
+        asked.append(_Turn(Step(query, number, (), reads), aside))
+        others = tuple(made[n].rows for n in places if n < place and made[n].rows)
+        made[place] = _Turn(replace(step, plan=only_those(step.plan, rows)), aside, rows, others)
+    return [*made[:first], *asked, *made[first:]]
+
+
+def _with_names(columns: Sequence[tuple[str, DuckType]]) -> list[tuple[str, DuckType]]:
     """Columns of one name get others, by which nobody can call them."""
     seen: set[str] = set()
     found = []
@@ -263,10 +338,10 @@ def _told_apart(columns: Sequence[tuple[str, DuckType]]) -> list[tuple[str, Duck
 def _declared(kind: DuckType) -> str:
     """A type as a table's definition says it."""
     if kind.id == "ENUM":
-        return kind.alias or f"ENUM({', '.join(map(literal, kind.names))})"
+        return f"ENUM({', '.join(map(literal, kind.names))})"
     if kind.id in ("LIST", "ARRAY"):
         return f"{_declared(kind.children[0])}[]"
-    return str(kind)
+    return SPELLED.get(kind.id) or str(kind)
 
 
 _NESTED = frozenset({"STRUCT", "MAP", "UNION", "ARRAY", "VARIANT"})

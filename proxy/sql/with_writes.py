@@ -304,9 +304,9 @@ class _Parts:
         return made
 
 
-def with_others(step: Step, others: dict[Path, str]) -> Statement:
-    """A step's plan with other tables in place of relations that it reads."""
-    tree = inference.read(step.plan.sql)
+def with_others(plan: Statement, others: dict[Path, str]) -> Statement:
+    """A plan with other tables in place of relations that it reads."""
+    tree = inference.read(plan.sql)
     assert tree is not None
     for table in list(relations(tree)):
         other = others.get(path_of(table))
@@ -316,4 +316,4 @@ def with_others(step: Step, others: dict[Path, str]) -> Statement:
             table.set("this", exp.to_identifier(other, quoted=True))
             table.set("db", None)
             table.set("catalog", None)
-    return replace(step.plan, sql=write_duckdb(tree))
+    return replace(plan, sql=write_duckdb(tree))
