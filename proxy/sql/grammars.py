@@ -267,6 +267,15 @@ def _change(tokens: list[Token]) -> str:
 _UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
 
 
+def refused(text: str, piece: Slice, construct: str) -> Statement:
+    """A statement with something of Postgres's in it that nobody reads here."""
+    message = f"{construct} is not supported on analytical tables"
+    error = SqlError("0A000", message, position=piece.start + 1)
+    kind = piece.tokens[0].text.upper()
+    source = text[piece.start : piece.end]
+    return Statement(Route.DUCKDB, kind, source, piece.start, tag=kind, writes=True, refused=error)
+
+
 def unknown(text: str, piece: Slice) -> Statement:
     """A statement of which only the first words are known."""
     words = [token.text.upper() for token in piece.tokens[:3]]

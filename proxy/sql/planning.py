@@ -19,6 +19,7 @@ from proxy.sql import (
     by_words,
     materialized,
     parsed,
+    postgres_upkeep,
     routines,
     traces,
     with_writes,
@@ -138,6 +139,10 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return in_session(text, piece, Utility(phrase, refused=error))
             if edited is not None:
                 return edited
+    elif dialect.name == "postgres" and (kept := postgres_upkeep.READERS.get(phrase)) is not None:
+        if (judgement := kept(words)) is not None:
+            return _judged(text, piece, judgement)
+        words = Words(text, piece.tokens)
     elif dialect.name == "postgres" and (known := materialized.READERS.get(phrase)) is not None:
         statement = by_words.of_routine(text, piece, known, words)
         if statement is not None:
@@ -159,22 +164,26 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
     if read is not None:
         judgement = read(words)
         if judgement is not None:
-            return Statement(
-                Route(judgement.engine),
-                judgement.kind,
-                text[piece.start : piece.end],
-                piece.start,
-                sql=judgement.sql,
-                tag=judgement.kind,
-                writes=judgement.writes,
-                ddl=judgement.ddl,
-                refused=judgement.refused,
-                trace=traces.of_kind(judgement.kind),
-                touched=judgement.touched,
-                relayed=judgement.relayed,
-                action=judgement.action,
-            )
+            return _judged(text, piece, judgement)
     return parsed.plan(text, piece, dialect, reader)
+
+
+def _judged(text: str, piece: Slice, judgement: administration.Judgement) -> Statement:
+    return Statement(
+        Route(judgement.engine),
+        judgement.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql=judgement.sql,
+        tag=judgement.kind,
+        writes=judgement.writes,
+        ddl=judgement.ddl,
+        refused=judgement.refused,
+        trace=traces.of_kind(judgement.kind),
+        touched=judgement.touched,
+        relayed=judgement.relayed,
+        action=judgement.action,
+    )
 
 
 _ROUTINES = {**routines.READERS, "ALTER SEQUENCE": altered_sequences.alter_sequence}
