@@ -194,7 +194,6 @@ _ONLY_POSTGRES = [
     "TEXT",
     "TRANSFORM",
     "ACCESS",
-    "OWNED",
     "DATABASE",
 ]
 
@@ -220,6 +219,7 @@ _NAMED = {
     "CREATE OPERATOR": ("CREATE", "OPERATOR"),
     "CREATE TRANSFORM": ("CREATE", "TRANSFORM"),
     "CREATE TYPE ... AS (...)": ("CREATE", "TYPE", _ANY, "AS", "("),
+    "a function's body in BEGIN ATOMIC": ("BEGIN", "ATOMIC"),
     "XML OPTION": ("SET", "XML", "OPTION"),
 }
 
