@@ -199,7 +199,7 @@ def test_an_older_snapshot_is_told_of(two: Two) -> None:
         ("SELECT DISTINCT n FROM t FOR UPDATE", "0A000"),
         ("SELECT n FROM t GROUP BY n FOR UPDATE", "0A000"),
         ("SELECT n FROM t UNION SELECT n FROM u FOR UPDATE", "0A000"),
-        ("SELECT * FROM (SELECT n FROM t UNION (SELECT n FROM u FOR UPDATE)) AS x", "0A000"),
+        ("SELECT * FROM (SELECT n FROM t UNION SELECT n FROM u FOR UPDATE) AS x", "0A000"),
         ("WITH c AS (SELECT 1 AS id) SELECT * FROM c JOIN t USING (id) FOR UPDATE OF c", "0A000"),
         ("SELECT * FROM t, generate_series(1, 2) AS g FOR UPDATE OF g", "0A000"),
         ("SELECT * FROM (SELECT id FROM t) AS x FOR UPDATE", "0A000"),
