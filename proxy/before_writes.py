@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
+    if plan.locks is not None and plan.kind != "SELECT":
+        session.transaction.open(block)  # for its rows are those that it changes
     await hold(session, plan)
     await session.references.open_block(plan, block)
 

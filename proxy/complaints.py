@@ -30,7 +30,8 @@ from proxy.sql.inserting import (
     without_conflict,
 )
 from proxy.sql.positions import casts, clause_at, source_position
-from proxy.sql.reading import SyntaxFailure
+from proxy.sql.postgres_upkeep import named
+from proxy.sql.reading import POSTGRES, SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
 from proxy.sql.texts_as_values import TOO_MANY_FORMS, bound_late, with_values
@@ -63,12 +64,26 @@ async def located(
             error.sqlstate = "42804"
     elif error.sqlstate == "42P01" and error.hint is None:
         error.hint = control_plane.hint_for_missing(error.message)
+    elif error.sqlstate == "42601" and dialect == "postgres":
+        _name(error, plan)
     if error.offset is not None and error.position is None:
         place = await texts.of(sql, source_position, error.offset, plan.text, dialect)
         error.position = place + plan.start if place is not None else None
     return error
 
 
+def _name(error: EngineError, plan: Statement) -> None:
+    """What Postgres's grammar has and DuckDB's has not is no mistake of the client's."""
+    construct = named(POSTGRES.own_tokens(plan.text))
+    if error.message.startswith(_ONE_COLUMN) and plan.kind in _ASSIGN:
+        construct = "SET (...) = (SELECT ...)"
+        error.hint = "Write UPDATE ... FROM, or a subquery for each column."
+    if construct is not None:
+        error.sqlstate = "0A000"
+        error.message = f"{construct} is not supported on analytical tables"
+
+
+_ONE_COLUMN = "subquery must return only one column"
 _NO_KEY = "There are no UNIQUE/PRIMARY KEY constraints that refer to this table"
 _TOO_FEW = re.compile(
     r"table .* has (?P<columns>\d+) columns but (?P<values>\d+) values were supplied"

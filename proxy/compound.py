@@ -39,6 +39,7 @@ from proxy.sql.statement import Route, Statement
 from proxy.sql.written_columns import rounding
 from proxy.staging.statements import Stages
 from proxy.transaction import Block
+from proxy.with_writes import WithParts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,15 +76,20 @@ class Compound:
         self.routines = Routines(session)
         self.stages = Stages(self)
         self.materialized = MaterializedViews(session)
+        self.parts = WithParts(session)
         self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
         self.tables = 0  # made so far for results within scripts
         self._scanned = 0  # the number of the last table that a result was scanned into
         self.leftover: list[str] = []  # of them, those that an answer may still be read from
 
-    async def run(self, action: act.CompoundAction) -> Answer:
-        """Carries out one of `proxy.sql.compound`'s actions."""
+    async def run(
+        self, plan: Statement, action: act.CompoundAction, bound: Portal | None = None
+    ) -> Answer:
+        """Carries out one of `proxy.sql.compound`'s actions. bound: with the values of its parameters."""
         self.cancelled = False
+        if isinstance(action, act.WithWrites):
+            return await self.parts.run(plan, bound)
         if isinstance(action, StageAction):
             return await self.stages.run(action)
         if isinstance(action, MaterializedAction):

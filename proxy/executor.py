@@ -49,6 +49,7 @@ class Executor:
 
     async def bind(self, bound: Portal, message: m.Bind) -> None:
         """Gives the portal the values of a Bind."""
+        bound.given = message
         if not self.bind_values(bound, message):
             await self._write_values(bound)
 
@@ -324,6 +325,8 @@ class Executor:
     def lengths(self, statement: PreparedStatement) -> tuple[int, ...] | None:
         plan = statement.plan
         if plan is None or plan.route is not Route.SESSION:
+            return statement.lengths
+        if isinstance(plan.action, CompoundAction):
             return statement.lengths
         rows = self._session.own.rows_of(plan)
         return rows.lengths if rows is not None else None

@@ -24,7 +24,7 @@ from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.preparing import changed_result, check_columns
 from proxy.relaying import relay_copy
-from proxy.sql.compound import CompoundAction
+from proxy.sql.compound import Call, CompoundAction
 from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
@@ -292,9 +292,9 @@ class ExtendedProtocol:
 
     async def _execute_own(self, bound: Portal, plan: Statement, limit: int) -> None:
         if bound.answer is None:
-            if plan.parameters:
+            if isinstance(plan.action, Call) and plan.parameters:
                 await self._session.compound.keep_parameters(bound.values, bound.types)
-            bound.answer = await self._session.own.run(plan, bound.inner)
+            bound.answer = await self._session.own.run(plan, bound.inner or bound)
             self._session.compound.answered(plan, bound.answer)
             if isinstance(bound.answer, Rows):
                 bound.left = max(bound.answer.limit, 0)

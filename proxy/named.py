@@ -16,7 +16,7 @@ from proxy.engines.duck_scroll import ScrollRows
 from proxy.errors import SqlError
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql import session_actions as act
-from proxy.sql.compound import CompoundAction
+from proxy.sql.compound import CompoundAction, WithWrites
 from proxy.sql.statement import Route, Statement
 from proxy.transaction import Block
 from proxy.wire import messages as m
@@ -57,7 +57,8 @@ class Named:
             raise SqlError("42P05", f'prepared statement "{action.name}" already exists')
         statement = PreparedStatement(action.name, self.one(action.statement_text))
         assert statement.plan is not None
-        if isinstance(statement.plan.action, CompoundAction):
+        action_ = statement.plan.action
+        if isinstance(action_, CompoundAction) and not isinstance(action_, WithWrites):
             raise SqlError(
                 "0A000", f"PREPARE of {statement.plan.kind} of this form is not supported"
             )
@@ -76,7 +77,10 @@ class Named:
                 hint="Run it by the protocol's Bind and Execute, or prepare it by PREPARE.",
             )
         self._check_arguments(statement, action)
-        return Rows(await self._bound(statement, action))
+        bound = await self._bound(statement, action)
+        if statement.plan is not None and isinstance(statement.plan.action, WithWrites):
+            return await self._session.compound.parts.run(statement.plan, bound)
+        return Rows(bound)
 
     def _check_arguments(self, statement: PreparedStatement, action: act.Execute) -> None:
         wanted = len(statement.parameter_oids)

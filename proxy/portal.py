@@ -83,6 +83,7 @@ class Portal:
     binary: bool = False  # a BINARY cursor
     idle: bool = False  # IF [NOT] EXISTS leaves it nothing to do
     inner: Portal | None = None  # bound, of DECLARE and EXPLAIN
+    given: m.Bind | None = None  # as it came, for the steps of a statement of several
     answer: Any = None  # what the session's own statement answered: `Outcome` or `Rows`
     left: int = 0  # of a FETCH: rows that it has still to give
 

@@ -24,7 +24,7 @@ from proxy.errors import SqlError
 from proxy.if_exists import without_its_object
 from proxy.long_texts import SessionTexts
 from proxy.portal import PreparedStatement
-from proxy.sql.compound import CompoundAction
+from proxy.sql.compound import CompoundAction, WithWrites
 from proxy.sql.parameters import (
     cast_parameters,
     null_parameters,
@@ -70,6 +70,8 @@ class Preparation:
             return  # as in Postgres, nothing is known of it until it runs
         if plan.route is not Route.SESSION:
             await self._prepare_bound(statement, plan, oids)
+        elif isinstance(plan.action, WithWrites):
+            await self._session.compound.parts.prepare(statement, plan.action, oids)
         elif isinstance(plan.action, CompoundAction):
             statement.row_types = await columns_of(self._session.compound, plan.action)
             statement.parameter_numbers = tuple(range(1, plan.parameters + 1))

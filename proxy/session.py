@@ -449,6 +449,7 @@ class Session:
         await self.services.claims.release(self)
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
+        await self.compound.parts.ended()
 
     def _numbers_are_postgres(self) -> bool:
         """Whether a numeric that is computed has no precision, as in Postgres."""
@@ -462,7 +463,7 @@ class Session:
         """A statement has run that may have changed something of DuckDB's."""
         if plan.writes and plan.federated:
             self.transaction.wrote_once("a statement that reads from Postgres too")
-        elif plan.writes and plan.locks is None:
+        elif plan.writes and (plan.locks is None or plan.kind != "SELECT"):
             self.transaction.wrote(sql, values, rows)
             for part in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), 0)

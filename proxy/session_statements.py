@@ -95,7 +95,11 @@ class SessionStatements:
     def inner(self, plan: Statement) -> Statement | None:
         """The statement inside DECLARE and EXPLAIN, whose parameters are theirs."""
         if isinstance(plan.action, act.Declare):
-            return self.named.one(plan.action.query)
+            query = self.named.one(plan.action.query)
+            if isinstance(query.action, compound.WithWrites):
+                what = "DECLARE CURSOR must not contain data-modifying statements in WITH"
+                raise SqlError("0A000", what)
+            return query
         if isinstance(plan.action, Explain):
             return replace(plan, route=Route.DUCKDB, action=None)
         return None
@@ -106,7 +110,8 @@ class SessionStatements:
         action = plan.action
         if isinstance(action, _WITH_INNER):
             if isinstance(action, act.Declare):
-                query = self.named.one(action.query)
+                query = self.inner(plan)
+                assert query is not None
                 if query.locks is not None:
                     raise not_supported("DECLARE CURSOR over a query that locks rows")
                 if query.writes:
@@ -125,7 +130,7 @@ class SessionStatements:
             return Outcome(plan.tag)
         if isinstance(action, compound.CompoundAction):
             self._session.context.refresh(plan.needs)
-            return await self._session.compound.run(action)
+            return await self._session.compound.run(plan, action, inner)
         step = _STEPS.get(type(action))
         if step is None:
             raise not_supported(plan.kind or type(action).__name__.upper())

@@ -104,13 +104,32 @@ def split(tokens: list[Token], text: str, *, scripting: bool) -> list[Slice]:
 
 
 def _ends(tokens: list[Token], text: str) -> Iterator[int]:
-    """Where the semicolons are: those in strings and comments begin no token."""
-    at = text.find(";", tokens[0].start)
+    """Where the semicolons are: those in strings and comments begin no token.
+
+    Within the body of a function in SQL (BEGIN ATOMIC ... END) they end no statement.
+    """
+    at, after = text.find(";", tokens[0].start), 0
     while at >= 0:
         index = bisect_left(tokens, at, key=_START)
-        if index < len(tokens) and tokens[index].start == at:
-            yield index
+        if index >= after and index < len(tokens) and tokens[index].start == at:
+            body = _end_of_body(tokens, after, index)
+            if not body:
+                yield index
+            after = body or index + 1
         at = text.find(";", at + 1)
+
+
+def _end_of_body(tokens: list[Token], start: int, semicolon: int) -> int:
+    """The place behind the body that a semicolon is in, 0 if it is in none. start: of its statement."""
+    opening = next((at for at in range(start, semicolon) if _word(tokens, at) == "ATOMIC"), 0)
+    if not opening or _word(tokens, opening - 1) != "BEGIN":
+        return 0
+    depth = 1
+    for at in range(opening + 1, len(tokens)):
+        depth += (_word(tokens, at) == "CASE") - (_word(tokens, at) == "END")
+        if not depth:
+            return at + 1 if at > semicolon else 0
+    return 0
 
 
 _START = attrgetter("start")

@@ -7,10 +7,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxy.sql.materialized import MaterializedAction
 from proxy.sql.script import Block
 from proxy.sql.snowflake.stage_actions import StageAction
+
+if TYPE_CHECKING:
+    from proxy.sql.statement import Statement
+
+Path = tuple[str, ...]
+"""A relation's name, as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +195,31 @@ class Chain:
     links: tuple[tuple[str, tuple[tuple[int, int, int], ...]], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a WITH that changes data. number: of the table of its rows, 0 where nobody reads them.
+
+    into: the relation that it writes into, () for a query. reads: the others that it names. upserts: it may
+    update rows that it meets.
+    """
+
+    plan: Statement
+    number: int
+    into: Path = ()
+    reads: tuple[Path, ...] = ()
+    upserts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WithWrites:
+    """WITH of statements that change data. steps: in their order, the main statement last."""
+
+    steps: tuple[Step, ...]
+
+
 CompoundAction = (
     Chain
+    | WithWrites
     | Steps
     | PivotValues
     | RunBlock

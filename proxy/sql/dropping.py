@@ -20,6 +20,11 @@ def several_dropped(
     named = tree.expressions if isinstance(tree, exp.TruncateTable) else tree.args.get("tables")
     if len(named or ()) < 2:
         return None
+    return each_dropped(text, piece, kind)
+
+
+def each_dropped(text: str, piece: Slice, kind: str) -> Utility:
+    """As `several_dropped`, of a statement that names more than one."""
     tokens = piece.tokens
     commas = [i for i, token in enumerate(tokens) if token.token_type == TokenType.COMMA]
     first = _start(tokens, commas[0] - 1)

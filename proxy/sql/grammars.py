@@ -17,6 +17,7 @@ from proxy.sql.control_plane import name_set
 from proxy.sql.for_postgres import catalog_question
 from proxy.sql.identity_options import of_sequence, ordered
 from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.postgres_words import without_upkeep
 from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.statement import Dialect, Route, Statement
@@ -34,6 +35,8 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     made: list[Token] = []
     if _is_temporary(tokens):
         tokens = [tokens[0], *tokens[2:]]
+    if tokens[0].token_type in _DEFINING:
+        tokens = without_upkeep(tokens)
     defines = tokens[0].token_type in (TokenType.CREATE, TokenType.ALTER)
     inserts = any(token.token_type == TokenType.INSERT for token in tokens)
     if defines:
@@ -56,6 +59,9 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+_DEFINING = frozenset({TokenType.CREATE, TokenType.ALTER, TokenType.DROP})
 
 
 def _is_call_of_date_part(tokens: list[Token], at: int) -> bool:
@@ -256,8 +262,11 @@ def _change(tokens: list[Token]) -> str:
     if at + 1 < len(tokens) and tokens[at + 1].token_type == TokenType.L_PAREN:  # a routine's types
         while at < len(tokens) and tokens[at].token_type != TokenType.R_PAREN:
             at += 1
-    words = []
-    for token in tokens[at + 1 : at + 4]:
+    words, after = [], tokens[at + 1 :]
+    if after and after[0].token_type == TokenType.ALTER:
+        column = 1 + (len(after) > 1 and after[1].token_type == TokenType.COLUMN)
+        words, after = ["ALTER", "COLUMN"], after[column + 1 :]
+    for token in after[:3]:
         if not token.text[:1].isalpha() or token.token_type in (_QUOTED, TokenType.STRING):
             break
         words.append(token.text.upper())
@@ -265,6 +274,15 @@ def _change(tokens: list[Token]) -> str:
 
 
 _UNSUPPORTED_STARTS = name_set("CREATE ALTER DROP COMMENT GRANT REVOKE DESCRIBE DESC")
+
+
+def refused(text: str, piece: Slice, construct: str) -> Statement:
+    """A statement with something of Postgres's in it that nobody reads here."""
+    message = f"{construct} is not supported on analytical tables"
+    error = SqlError("0A000", message, position=piece.start + 1)
+    kind = piece.tokens[0].text.upper()
+    source = text[piece.start : piece.end]
+    return Statement(Route.DUCKDB, kind, source, piece.start, tag=kind, writes=True, refused=error)
 
 
 def unknown(text: str, piece: Slice) -> Statement:

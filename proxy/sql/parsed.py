@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import grammars, postgres, traces
+from proxy.sql import grammars, postgres, postgres_upkeep, traces
 from proxy.sql.alter_forms import edited_by_words, with_named_check, without_its_name
 from proxy.sql.altering import truncates
 from proxy.sql.by_words import in_session
@@ -38,7 +38,7 @@ from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
 from proxy.sql.qualified_stars import shorten_stars
-from proxy.sql.reading import DUCKDB, Reader, at_or_near, too_complex
+from proxy.sql.reading import DUCKDB, Reader, SyntaxFailure, at_or_near, too_complex
 from proxy.sql.rebuilding import name_renamed_column
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
@@ -77,7 +77,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     source = text[piece.start : piece.end]
     if not piece.tokens or piece.tokens[0].text.upper() not in _PARSED_STARTS:
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
-    read = grammars.read(text, piece, reader)
+    try:
+        read = grammars.read(text, piece, reader)
+    except SyntaxFailure:
+        if dialect.name == "postgres" and (construct := postgres_upkeep.named(piece.tokens)):
+            return grammars.refused(text, piece, construct)
+        raise
     if read is None:
         return grammars.for_postgres(text, piece, dialect)
     tree, grammar = read

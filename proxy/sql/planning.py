@@ -19,14 +19,17 @@ from proxy.sql import (
     by_words,
     materialized,
     parsed,
+    postgres_upkeep,
     routines,
     traces,
+    with_writes,
 )
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, split
-from proxy.sql.compound import Chain
+from proxy.sql.compound import Chain, WithWrites
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
+from proxy.sql.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
@@ -114,6 +117,10 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return called
     if piece.block:
         return by_words.of_block(text, piece)
+    if reader is POSTGRES and dialect.name == "postgres" and piece.tokens[0].text.upper() == "WITH":
+        parts = with_writes.plan(text, piece, lambda one: _plan_all(one, dialect, reader)[0])
+        if parts is not None:
+            return parts
     if piece.tokens[0].text.upper() not in _READ_BY_WORDS:
         return parsed.plan(text, piece, dialect, reader)
     words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
@@ -133,12 +140,20 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return in_session(text, piece, Utility(phrase, refused=error))
             if edited is not None:
                 return edited
+    elif dialect.name == "postgres" and (kept := postgres_upkeep.READERS.get(phrase)) is not None:
+        if (judgement := kept(words)) is not None:
+            return _judged(text, piece, judgement)
+        words = Words(text, piece.tokens)
     elif dialect.name == "postgres" and (known := materialized.READERS.get(phrase)) is not None:
         statement = by_words.of_routine(text, piece, known, words)
         if statement is not None:
             return statement
         words = Words(text, piece.tokens)
-    routine = _ROUTINES.get(phrase) if is_snowflake(dialect) else None
+    of_postgres = dialect.name == "postgres"
+    if of_postgres and phrase == "DROP SCHEMA" and "," in piece.said:
+        return in_session(text, piece, each_dropped(text, piece, phrase))
+    drops = of_postgres and phrase in ("DROP FUNCTION", "DROP PROCEDURE") and "(" in piece.said
+    routine = _ROUTINES.get(phrase) if is_snowflake(dialect) or drops else None
     if routine is not None:
         statement = by_words.of_routine(text, piece, routine, words)
         if statement is not None:
@@ -154,22 +169,26 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
     if read is not None:
         judgement = read(words)
         if judgement is not None:
-            return Statement(
-                Route(judgement.engine),
-                judgement.kind,
-                text[piece.start : piece.end],
-                piece.start,
-                sql=judgement.sql,
-                tag=judgement.kind,
-                writes=judgement.writes,
-                ddl=judgement.ddl,
-                refused=judgement.refused,
-                trace=traces.of_kind(judgement.kind),
-                touched=judgement.touched,
-                relayed=judgement.relayed,
-                action=judgement.action,
-            )
+            return _judged(text, piece, judgement)
     return parsed.plan(text, piece, dialect, reader)
+
+
+def _judged(text: str, piece: Slice, judgement: administration.Judgement) -> Statement:
+    return Statement(
+        Route(judgement.engine),
+        judgement.kind,
+        text[piece.start : piece.end],
+        piece.start,
+        sql=judgement.sql,
+        tag=judgement.kind,
+        writes=judgement.writes,
+        ddl=judgement.ddl,
+        refused=judgement.refused,
+        trace=traces.of_kind(judgement.kind),
+        touched=judgement.touched,
+        relayed=judgement.relayed,
+        action=judgement.action,
+    )
 
 
 _ROUTINES = {**routines.READERS, "ALTER SEQUENCE": altered_sequences.alter_sequence}
@@ -284,6 +303,9 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
         raise words.fail()
     rest = [token for token in piece.tokens if token.start >= words.token.start]
     inner = _plan(text, replace(piece, tokens=rest, start=rest[0].start), dialect, reader)
+    if isinstance(inner.action, WithWrites):
+        message = "EXPLAIN of WITH that changes analytical tables is not supported"
+        inner = replace(inner, refused=SqlError("0A000", message))
     whole = replace(
         inner,
         kind="EXPLAIN",

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from proxy.errors import SqlError
 from proxy.sql.postgres_values import call, duck, is_text, refused
+from proxy.sql.reading import position_of
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
@@ -253,8 +255,20 @@ def sorted_when_distinct(node: exp.Expr) -> None:
 
 
 def no_changes_in_with(node: exp.CTE) -> None:
-    if isinstance(node.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-        raise refused("WITH ... of a statement that changes data", node, "Send it on its own.")
+    """Before a statement it has been taken apart (`proxy.sql.with_writes`)."""
+    if not isinstance(node.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
+        return
+    defined = node.find_ancestor(exp.Create)
+    if defined is not None and defined.kind == "VIEW":
+        raise SqlError("0A000", "views must not contain data-modifying statements in WITH")
+    around = node.parent.parent if node.parent is not None else None
+    if around is None or around.parent is None or around.parent is defined:
+        what = "CREATE TABLE AS" if defined is not None else "COPY"
+        raise refused(
+            f"{what} of WITH that changes data", node, "Insert what it gives into a table."
+        )
+    message = "WITH clause containing a data-modifying statement must be at the top level"
+    raise SqlError("0A000", message, position=position_of(node))
 
 
 RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {

@@ -326,6 +326,14 @@ if compiled is not None:
     _write_ordinary_nodes(_generator)
 
 
+_NAMED = {
+    "partitionedbyproperty": "PARTITION BY",
+    "partitionedofproperty": "PARTITION OF",
+    "inheritsproperty": "INHERITS",
+}
+"""What the generator calls properties that it cannot write, and what Postgres does."""
+
+
 def write_duckdb(tree: exp.Expr) -> str:
     """The tree as DuckDB's SQL. The tree is spent: the generator may change it."""
     try:
@@ -337,6 +345,9 @@ def write_duckdb(tree: exp.Expr) -> str:
     if _generator.unsupported_messages:
         # The generator would leave out what it cannot write.
         reason = "; ".join(_generator.unsupported_messages)
+        for part, written in _NAMED.items():
+            if part in reason:
+                raise SqlError("0A000", f"{written} is not supported on analytical tables")
         raise SqlError("0A000", f"this statement cannot be translated: {reason}")
     return written
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.common import is_common
 from proxy.sql.listing import Listing
 from proxy.sql.reading import position_of
 
@@ -28,20 +29,33 @@ class Locks:
 
 
 def taken(tree: exp.Expr, nodes: Listing) -> Locks | None:
-    """The locks of a query, which are taken off it. Raises SqlError 0A000, 42P01."""
+    """The locks of a statement's queries, which are taken off them. Raises SqlError 0A000, 42P01."""
     if exp.Lock not in nodes.kinds:
         return None
-    clauses = tree.args.get("locks") if isinstance(tree, exp.Select) else None
-    if not clauses or len(clauses) != len(list(nodes.of(exp.Lock))):
-        raise _not_allowed("in a subquery or a set operation", next(iter(nodes.of(exp.Lock))))
+    queries = [one for one in nodes.of(exp.Select) if one.args.get("locks")]
+    clauses = [clause for one in queries for clause in one.args["locks"]]
+    if len(clauses) != len(list(nodes.of(exp.Lock))):
+        raise _not_allowed("with UNION/INTERSECT/EXCEPT", next(iter(nodes.of(exp.Lock))))
+    tables = dict.fromkeys(table for one in queries for table in _locked(one))
+    nowait = any(clause.args.get("wait") is True for clause in clauses)
+    for one in queries:
+        one.set("locks", None)
+    return Locks(tuple(tables), nowait)
+
+
+def _locked(query: exp.Select) -> list[str]:
+    """The tables of which one query locks rows."""
+    clauses = query.args["locks"]
     words = _words(clauses[0])
+    if isinstance(query.parent, exp.SetOperation):
+        raise _not_allowed("with UNION/INTERSECT/EXCEPT", clauses[0], words)
     for key, what in _NOT_WITH.items():
-        if tree.args.get(key):
+        if query.args.get(key):
             raise _not_allowed(f"with {what}", clauses[0], words)
-    if any(one.find(exp.AggFunc) for one in tree.expressions):
+    if any(one.find(exp.AggFunc) for one in query.expressions):
         raise _not_allowed("with aggregate functions", clauses[0], words)
-    sources = _sources(tree)
-    named: dict[str, None] = {}
+    sources = _sources(query)
+    named: list[str] = []
     for clause in clauses:
         if clause.args.get("wait") is False:
             message = f"{_words(clause)} SKIP LOCKED is not supported on analytical tables"
@@ -54,23 +68,20 @@ def taken(tree: exp.Expr, nodes: Listing) -> Locks | None:
         of = [name.name.lower() for name in clause.expressions]
         for source in [sources[name] for name in of or sources]:
             if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-                named[source.name.lower()] = None
+                named.append(source.name.lower())
             elif of or isinstance(source, (exp.Subquery, exp.Lateral)):
                 raise _not_allowed("to anything but a table", clause, words, "cannot be applied")
-    nowait = any(clause.args.get("wait") is True for clause in clauses)
-    tree.set("locks", None)
-    return Locks(tuple(named), nowait)
+    return named
 
 
-def _sources(tree: exp.Select) -> dict[str, exp.Expr]:
+def _sources(query: exp.Select) -> dict[str, exp.Expr]:
     """What a query reads from, by the names that it gives them; a common table expression is none."""
-    common = {one.alias.lower() for one in tree.ctes}
-    first = tree.args.get("from_")
+    first = query.args.get("from_")
     places = [first.this] if first is not None else []
-    places += [join.this for join in tree.args.get("joins") or ()]
+    places += [join.this for join in query.args.get("joins") or ()]
     found: dict[str, exp.Expr] = {}
     for place in places:
-        of_common = isinstance(place, exp.Table) and not place.db and place.name.lower() in common
+        of_common = isinstance(place, exp.Table) and is_common(place)
         found[place.alias_or_name.lower()] = exp.Null() if of_common else place
     return found
 

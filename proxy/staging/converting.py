@@ -12,7 +12,7 @@ from typing import Any
 from proxy.errors import SqlError
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake.file_formats import FileFormat
-from proxy.wire.types import DuckType
+from proxy.wire.types import SPELLED, DuckType
 
 _WHOLE = frozenset(
     {
@@ -21,7 +21,6 @@ _WHOLE = frozenset(
     }
 )
 _FAST_DIGITS = 18
-_SPELLED = {"TIMESTAMP_TZ": "TIMESTAMPTZ", "TIME_TZ": "TIMETZ"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def engine_value(value: str, text: str, column: Column, truncate: bool) -> str:
         return f"left({value}, {column.length})" if truncate and column.length else value
     if column.duck.is_document:
         return value
-    made = f"TRY_CAST({value} AS {_SPELLED.get(column.duck.id) or column.duck})"
+    made = f"TRY_CAST({value} AS {SPELLED.get(column.duck.id) or column.duck})"
     if column.duck.id in _WHOLE or column.duck.id in ("DECIMAL", "DOUBLE", "FLOAT"):
         # DuckDB reads 1_000 as a number.
         return f"CASE WHEN NOT contains({text}, '_') THEN {made} END"

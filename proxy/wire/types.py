@@ -276,6 +276,8 @@ def plain_type(name: str) -> DuckType | None:
 
 _MORE_TO_SAY = frozenset({"DECIMAL", "ENUM", "STRUCT", "MAP", "UNION", "SQLNULL"})
 _DUCK_SPELLINGS = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ", "TIME WITH TIME ZONE": "TIME_TZ"}
+SPELLED = {name: written for written, name in _DUCK_SPELLINGS.items()}
+"""What DuckDB's SQL calls types that have another name in its catalog."""
 
 
 def element_type(duck: DuckType) -> DuckType:
