@@ -23,7 +23,7 @@ from proxy.before_writes import ahead, just_before
 from proxy.dependents import views_over
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_errors import EngineError
-from proxy.engines.duck_names import Meant
+from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
 from proxy.named import Rows
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 _IN_MEMORY = 16 << 20  # bytes of rows; more of them wait in a file
 _NO_VALUES = m.Bind("", "", (), (), ())
 _TEXT = 25
+_OWN_FUNCTIONS = (
+    "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
+    "WHERE NOT internal AND database_name = $1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,10 @@ class WithParts:
         writers: dict[Meant, list[int]] = {}
         found: list[_Turn] = []
         shared: dict[Meant, Step] = {}
+        own = self._own_functions() if any(step.calls for step in action.steps) else frozenset()
         for step in action.steps:
+            if changed and (called := step.calls & own):
+                raise _calls_after(min(called))
             aside: dict[Path, str] = {}
             for path in step.reads if changed else ():
                 meant = duck.means(path)
@@ -257,10 +264,15 @@ class WithParts:
             found = told
         return found
 
+    def _own_functions(self) -> frozenset[str]:
+        """Blocks. Names of clients' functions: what these read, they read when they are called."""
+        return frozenset(name for (name,) in self._session.duck.listed(_OWN_FUNCTIONS, DATABASE))
+
     def _changed_by(self, step: Step, into: Meant) -> set[Meant]:
-        """Blocks. The table, those that a DELETE may change with it, and the views over them."""
+        """Blocks. The table, those that references may change with it, and the views over them."""
         duck = self._session.duck
-        tables = [into, *(referring_tables(duck, into) if step.plan.deletes else ())]
+        changes = step.upserts or step.plan.kind != "INSERT"
+        tables = [into, *(referring_tables(duck, into) if changes else ())]
         return {*tables, *(one.view for table in tables for one in views_over(duck, table))}
 
     def _may_be_told_apart(self, into: Meant, steps: Sequence[Step]) -> bool:
@@ -285,6 +297,11 @@ class WithParts:
         for table, path in tables.items():
             rows = f"SELECT * FROM {quoted(*path)}{' LIMIT 0' if empty else ''}"
             await self._table(table, f"AS {rows}")
+
+
+def _calls_after(function: str) -> SqlError:
+    message = f"calling {function}() beside a part of WITH that changes data is not supported"
+    return SqlError("0A000", message, hint="Call it in a statement of its own.")
 
 
 def _changes_twice(step: Step, into: Meant) -> SqlError:

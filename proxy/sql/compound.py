@@ -200,7 +200,7 @@ class Step:
     """One statement of a WITH that changes data. number: of the table of its rows, 0 where nobody reads them.
 
     into: the relation that it writes into, () for a query. reads: the others that it names. upserts: it may
-    update rows that it meets.
+    update rows that it meets. calls: functions that are not known here, in lower case.
     """
 
     plan: Statement
@@ -208,6 +208,7 @@ class Step:
     into: Path = ()
     reads: tuple[Path, ...] = ()
     upserts: bool = False
+    calls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

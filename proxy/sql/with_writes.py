@@ -158,7 +158,8 @@ def _step(made: Statement, number: int) -> Step:
     upserts = isinstance(tree, exp.Insert) and bool(_updates(tree))
     reads = dict.fromkeys(path_of(one) for one in relations(tree))
     into = path_of(target) if isinstance(target, exp.Table) else ()
-    return Step(made, number, into, tuple(reads), upserts)
+    calls = frozenset(one.name.lower() for one in tree.find_all(exp.Anonymous))
+    return Step(made, number, into, tuple(reads), upserts, calls)
 
 
 def _updates(tree: exp.Insert) -> bool:

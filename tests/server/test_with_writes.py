@@ -238,3 +238,14 @@ def test_snowflake_has_none(one: psycopg.Connection) -> None:
     with pytest.raises(psycopg.Error) as caught:
         one.execute(MOVE)
     assert caught.value.sqlstate in ("42601", "0A000")
+
+
+def test_what_a_function_reads_is_not_known(one: psycopg.Connection) -> None:
+    one.execute("SET hatidata.dialect = 'snowflake'")
+    one.execute("CREATE FUNCTION left_in_a() RETURNS INT AS 'SELECT count(*) FROM parts.a'")
+    one.execute("SET hatidata.dialect = 'postgres'")
+    removes = "WITH d AS (DELETE FROM a WHERE id = 1 RETURNING id) SELECT {} FROM d"
+    with pytest.raises(errors.FeatureNotSupported, match=r"left_in_a\(\)"):
+        one.execute(removes.format("left_in_a()").encode())
+    assert one.execute(removes.format("id, upper('x')").encode()).fetchall() == [(1, "X")]
+    assert one.execute("SELECT left_in_a()").fetchall() == [(4,)]
