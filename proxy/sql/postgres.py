@@ -24,6 +24,7 @@ from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_generated import generated
 from proxy.sql.postgres_references import reference
 from proxy.sql.reading import position_of
+from proxy.sql.rows_among import among_rows
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
 
@@ -271,6 +272,7 @@ RULES: dict[type, Rule] = {
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
     exp.Identifier: fold,
+    exp.In: among_rows,
     exp.Lateral: functions.function_in_from,
     exp.Like: on_values.like,
     exp.Literal: on_values.literal,

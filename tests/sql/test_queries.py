@@ -49,6 +49,11 @@ ANSWERS: list[tuple[str, list[tuple[Any, ...]]]] = [
     ("select t.$2 from t order by $1 desc", [("z",), ("y",), ("x",)]),
     ("select $2, sum($3) from t where $1 > 1 group by $2 order by 1", [("y", 20), ("z", 30)]),
     ("select p.$1, r.$2 from (values (1, 2)) p, (values (3, 4)) r", [(1, 4)]),
+    # Rows among rows: one that differs in some value is not there, whatever is NULL beside.
+    ("select (1, 0) not in (select c1, 5 from (values (1), (null)) s (c1))", [(True,)]),
+    ("select (1, 5) not in (select c1, 5 from (values (2), (null)) s (c1))", [(None,)]),
+    ("select (1, 5) in (select c1, 5 from (values (1), (null)) s (c1))", [(True,)]),
+    ("select a from t where (a, c) not in (select id, feb from m) order by 1", [(1,), (3,)]),
     # CONNECT BY.
     (f"select id, level {UNDER_P} order by id", [(1, 1), (10, 2), (20, 2), (100, 3)]),
     (f"select * {UNDER_P} and level <= 2 order by 2", [("P", 1, None), ("V", 10, 1), ("W", 20, 1)]),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.sql.rows_among import among_rows, found_among
 from proxy.sql.snowflake.overloads import is_bound_late
 from proxy.sql.snowflake.registry import NodeRule, node, sf
 
@@ -103,6 +104,15 @@ def _beside(value: exp.Expr, other: exp.Expr) -> exp.Expr:
 
 
 @node(exp.EQ, exp.NEQ)
+def _equal_or_not(node: exp.Binary) -> exp.Expr | None:
+    right = node.args["expression"]
+    if isinstance(node, exp.NEQ) and isinstance(right, exp.All):  # sqlglot's reading of NOT IN
+        found = found_among(node.this, right.this, _equality)
+        return None if found is None else exp.Not(this=found)
+    _equality(node)
+    return None
+
+
 def _equality(node: exp.Binary) -> None:
     left, right = node.args["this"], node.args["expression"]
     if left.__class__ is not exp.Literal and right.__class__ not in _INTERESTING:
@@ -139,26 +149,10 @@ def _against(this: exp.Expr, values: list[exp.Expr]) -> tuple[exp.Expr, list[exp
     return this, [_beside(value, this) for value in values]
 
 
-def _one_by_one(row: exp.Tuple, other: exp.Tuple) -> exp.Expr:
-    """Rows are equal where all their values are; one that is NULL leaves it open."""
-    pairs = zip(row.expressions, other.expressions, strict=True)
-    equal = [exp.EQ(this=left.copy(), expression=right.copy()) for left, right in pairs]
-    for one in equal:
-        _equality(one)
-    return exp.Paren(this=exp.and_(*equal, copy=False, wrap=False))
-
-
-def _are_rows(*values: exp.Expr) -> bool:
-    return all(value.__class__ is exp.Tuple for value in values) and (
-        len({len(value.expressions) for value in values}) == 1
-    )
-
-
 @node(exp.In)
 def _among(node: exp.In) -> exp.Expr | None:
-    if node.expressions and _are_rows(node.this, *node.expressions):
-        either = [_one_by_one(node.this, row) for row in node.expressions]
-        return exp.Paren(this=exp.or_(*either, copy=False, wrap=False))
+    if isinstance(node.this, exp.Tuple):
+        return among_rows(node, _equality)
     _among_values(node)
     return None
 
