@@ -97,7 +97,7 @@ class WriteLog:
         if len(self.writes) >= _MOST_WRITES or self._characters > _MOST_CHARACTERS:
             self.refusal = "the transaction has written too much to repeat it"
         if self.refusal is None:
-            self.writes.append(Write(sql, values, rows, settled))
+            self.writes.append(Write(sql, values, rows, settled=settled))
 
     def forget(self, since: int) -> None:
         """What came behind the first so many is undone."""
