@@ -149,6 +149,8 @@ def _compared(join: exp.Join | None, name: str) -> exp.Expr | None:
     for column in join.args.get("using") or ():
         return exp.column(column.name, name, quoted=True)
     condition = join.args.get("on")
+    while isinstance(condition, exp.Paren):
+        condition = condition.this
     for one in condition.flatten() if isinstance(condition, exp.And) else [condition]:
         if isinstance(one, exp.EQ):
             for side in (one.this, one.expression):

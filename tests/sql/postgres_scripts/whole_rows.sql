@@ -10,6 +10,7 @@ select a.id, to_json(b) as j, row_to_json(b) as r from a left join b on a.id = b
 select a.id, json_agg(b) filter (where b is not null) as j from a left join b on a.id = b.id group by 1 order by 1;
 select a.id, coalesce(to_json(b)::text, 'none') as j from a left join b on a.id = b.id order by 1;
 select count(b.*) from a left join b using (id);
+select count(b) from a left join b on ((a.id = b.id) and a.x > 0);
 select count(a), count(b) from b right join a on b.id = a.id;
 select a.id, count(l) from a left join lateral (select c from b where b.id = a.id) l on true group by 1 order by 1;
 with w as (select * from b) select a.id, to_json(w) as j from a left join w on w.id = a.id order by 1;
