@@ -164,7 +164,10 @@ def test_what_was_granted_is_found_among_what_one_has_granted_oneself(
     assert rows(pg, show) == [("hd_agent", "SELECT")]
     pg.execute("REVOKE SELECT ON t FROM hd_agent")
     assert rows(pg, show) == []
-    owner = "SELECT pg_get_userbyid(relowner), current_user FROM pg_class WHERE relname = 't'"
+    owner = (
+        "SELECT pg_get_userbyid(relowner), current_user FROM pg_class "
+        "WHERE relname = 't' AND relnamespace = 'scratch'::regnamespace"
+    )
     ((told, me),) = rows(pg, owner)
     assert told == me
 
