@@ -48,13 +48,17 @@ def inserts_into(sql: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """query: its rows from a number on, each with its place, whether its texts give it again, and these."""
+    """query: its rows from a number on, each with its place, whether its texts give it again, and these.
+
+    defaults: those of its columns.
+    """
 
     meant: Meant
     query: str
     insert: str
     names: str
     width: int
+    defaults: tuple[str, ...]
 
 
 class AddedRows:
@@ -97,8 +101,8 @@ def as_inserted(duck: DuckSession, table: _Table, before: int, counts: Sequence[
 
 def _table(duck: DuckSession, meant: Meant) -> _Table:
     table, computed = quoted(*meant[:3]), duck.told(meant.schema, meant.name).generated
-    listed = duck.run(f"SELECT name, type FROM pragma_table_info({literal(table)})")
-    kinds = {quoted(name): kind for name, kind in listed if name.lower() not in computed}
+    listed = duck.run(f"SELECT name, type, dflt_value FROM pragma_table_info({literal(table)})")
+    kinds = {quoted(name): kind for name, kind, _ in listed if name.lower() not in computed}
     same = " AND ".join(
         f"TRY_CAST(CAST({name} AS VARCHAR) AS {kind}) IS NOT DISTINCT FROM {name}"
         for name, kind in kinds.items()
@@ -113,6 +117,7 @@ def _table(duck: DuckSession, meant: Meant) -> _Table:
         f"INSERT INTO {table} ({names}) SELECT {values} FROM (VALUES ",
         names,
         len(kinds),
+        tuple(default for *_, default in listed if default is not None),
     )
 
 

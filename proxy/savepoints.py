@@ -87,9 +87,11 @@ class WriteLog:
 
     writes: list[Write] = field(default_factory=list)
     refusal: str | None = None
-    # Of those that have been looked at: as `inserts_into`, and the names of what may be changed.
+    # Of those that have been looked at: as `inserts_into`, the names of what may be changed, and whether
+    # it says all of its rows itself.
     into: list[Path | None] = field(default_factory=list)
     remaking: list[set[str]] = field(default_factory=list)
+    says_all: list[bool] = field(default_factory=list)
     _characters: int = 0
 
     def add(self, sql: str, values: Sequence[Any], rows: int, settled: bool = False) -> None:
@@ -101,7 +103,8 @@ class WriteLog:
 
     def forget(self, since: int) -> None:
         """What came behind the first so many is undone."""
-        del self.writes[since:], self.into[since:], self.remaking[since:]
+        for each in (self.writes, self.into, self.remaking, self.says_all):
+            del each[since:]
 
     def has_inserts(self) -> bool:
         """Whether there are INSERTs whose rows have not been read back, since it was asked."""
@@ -110,6 +113,7 @@ class WriteLog:
             path = None if write.settled else inserts_into(write.sql)
             self.into.append(path)
             self.remaking.append(set() if path else _named(write, _REMAKING))
+            self.says_all.append(path is not None and _says_all(write))
         return self.refusal is None and any(self.into[read:])
 
     def add_unrepeatable(self, what: str) -> None:
@@ -131,10 +135,23 @@ def hold_rows(duck: DuckSession, log: WriteLog, added: AddedRows) -> None:
         same = {path for path, one in tables.items() if one == table}
         places = [n for n, path in enumerate(log.into) if path in same]
         fresh = [n for n in places if not log.writes[n].again]
+        if all(log.says_all[n] for n in fresh) and all(map(_constant, table.defaults)):
+            continue  # what was inserted comes out again
         before = sum(log.writes[n].rows for n in places) - sum(log.writes[n].rows for n in fresh)
         made = as_inserted(duck, table, before, [log.writes[n].rows for n in fresh])
         for n, again in zip(fresh, made, strict=False):
             log.writes[n] = replace(log.writes[n], again=again)
+
+
+def _says_all(write: Write) -> bool:
+    """Whether the rows of an INSERT are in its text and its parameters, but for defaults."""
+    if any(token.token_type == TokenType.SELECT for token in DUCKDB.tokenize(write.sql)):
+        return False
+    try:
+        repeatable([write])
+    except SqlError:
+        return False
+    return True
 
 
 def not_restorable(reason: str) -> SqlError:
