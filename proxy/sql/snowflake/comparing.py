@@ -103,16 +103,7 @@ def _beside(value: exp.Expr, other: exp.Expr) -> exp.Expr:
     return sf("as_its_kind_", value.copy(), other.copy())
 
 
-@node(exp.EQ, exp.NEQ)
-def _equal_or_not(node: exp.Binary) -> exp.Expr | None:
-    right = node.args["expression"]
-    if isinstance(node, exp.NEQ) and isinstance(right, exp.All):  # sqlglot's reading of NOT IN
-        found = found_among(node.this, right.this, _equality)
-        return None if found is None else exp.Not(this=found)
-    _equality(node)
-    return None
-
-
+@node(exp.EQ)
 def _equality(node: exp.Binary) -> None:
     left, right = node.args["this"], node.args["expression"]
     if left.__class__ is not exp.Literal and right.__class__ not in _INTERESTING:
@@ -124,6 +115,16 @@ def _equality(node: exp.Binary) -> None:
     elif _is_number(left):
         node.set("expression", _counted(right))
     _ordering(node)
+
+
+@node(exp.NEQ)
+def _unequal(node: exp.NEQ) -> exp.Expr | None:
+    right = node.args["expression"]
+    if isinstance(right, exp.All):  # sqlglot's reading of NOT IN
+        found = found_among(node.this, right.this, _equality)
+        return None if found is None else exp.Not(this=found)
+    _equality(node)
+    return None
 
 
 _INTERESTING = frozenset({exp.Literal, exp.Neg, exp.Paren})
