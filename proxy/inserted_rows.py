@@ -27,7 +27,7 @@ from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference
 from proxy.sql.quoting import literal, quoted
-from proxy.sql.written_columns import Path, path_of
+from proxy.sql.written_columns import Path, path_of, target_of
 
 _FIRST = 36028797018960000  # the first row that a transaction adds: DuckDB's MAX_ROW_ID
 _MOST = 10_000  # rows of one table
@@ -42,8 +42,8 @@ def inserts_into(sql: str) -> Path | None:
         or tree.args.get("alternative")
     ):
         return None
-    table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    return path_of(table) if isinstance(table, exp.Table) else None
+    table = target_of(tree)
+    return path_of(table) if table is not None else None
 
 
 @dataclass(frozen=True, slots=True)

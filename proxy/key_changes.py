@@ -20,9 +20,10 @@ from proxy import savepoints
 from proxy.altered_tables import foreign_keys_to, put_aside, referring_tables
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
-from proxy.levels import OwnKey, Ran, run_out, unmet
+from proxy.levels import OwnKey, Ran, check_met, counted, run_out, violated
 from proxy.rebuilding import Table
 from proxy.savepoints import Write
+from proxy.sql.changed_rows import changed_by
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 from proxy.sql.written_columns import is_default
@@ -114,7 +115,7 @@ class KeyChanges:
             if one.moved:
                 self._follow(one)
         for one in self._keys:
-            self._check(one)
+            check_met(self._duck, self._meant, one.of, one.name, one.key)
         self._make([table.constraints for table in self._tables])
         for one in self._keys:
             if one.moved:
@@ -127,10 +128,8 @@ class KeyChanges:
         """Whether a row refers to one that is to be changed."""
         columns = ", ".join(map(quoted, one.key.columns))
         rows = self._rows([exp.column(_name(name), table=self._its) for name in one.key.theirs])
-        query = f"SELECT count(*)::VARCHAR FROM {quoted(*one.of[:3])} WHERE ({columns}) IN ({rows})"
-        running = self._duck.start(self._duck.prepare(query), self._values)
-        running.owns(running.statement)
-        return running.column_texts(0) != ["0"]
+        query = f"SELECT count(*) FROM {quoted(*one.of[:3])} WHERE ({columns}) IN ({rows})"
+        return counted(self._duck, query, self._values) > 0
 
     def _with_moved(self, one: _Key, assigned: dict[str, exp.Expr | None]) -> _Key:
         """With its old and new values kept, where it is one that follows them."""
@@ -154,12 +153,9 @@ class KeyChanges:
         except SqlError as error:
             raise _refused("an UPDATE of a referenced column to a volatile value") from error
         moved = quoted(*self._meant[:2], f"{self._meant.name}_{secrets.token_hex(4)}")
-        statement = self._duck.prepare(f"CREATE TABLE {moved} AS {rows}")
-        try:
-            count = self._duck.start(statement, self._values).run_out()
-        finally:
-            statement.close()
-        self._session.transaction.wrote(f"CREATE TABLE {moved} AS {rows}", self._values, count)
+        made = f"CREATE TABLE {moved} AS {rows}"
+        count = run_out(self._duck, made, self._values)
+        self._session.transaction.wrote(made, self._values, count)
         return replace(one, moved=moved)
 
     def _check_depth(self, one: _Key) -> None:
@@ -174,14 +170,7 @@ class KeyChanges:
 
     def _rows(self, outputs: Sequence[exp.Expr]) -> str:
         """A query of the rows that are to be changed."""
-        query = exp.select(*outputs).from_(self._tree.this.copy(), copy=False)
-        others = self._tree.args.get("from_")
-        if others is not None:
-            query = query.join(others.this.copy(), join_type="cross", copy=False)
-        for key in ("where", "with_"):
-            if self._tree.args.get(key) is not None:
-                query.set(key, self._tree.args[key].copy())
-        return write_duckdb(query)
+        return write_duckdb(changed_by(self._tree, outputs))
 
     # --- after --------------------------------------------------------------------------------
 
@@ -200,27 +189,7 @@ class KeyChanges:
         listed = ", ".join(f'm."o{n}"::VARCHAR' for n in places)
         query = f"SELECT {listed} FROM {table} AS o, {one.moved} AS m {where} LIMIT 1"
         for values in self._duck.run(query):
-            setting = "violates RESTRICT setting of foreign key constraint"
-            raise self._violated("23001", setting, one, values, "is referenced")
-
-    def _check(self, one: _Key) -> None:
-        """Raises SqlError 23503 where a row refers to one that is not there any more."""
-        query = unmet(quoted(*one.of[:3]), one.key, quoted(*self._meant[:3]))
-        for values in self._duck.run(query):
-            setting = "violates foreign key constraint"
-            raise self._violated("23503", setting, one, values, "is still referenced")
-
-    def _violated(
-        self, sqlstate: str, setting: str, one: _Key, values: Sequence[str], still: str
-    ) -> SqlError:
-        own = one.of.name
-        key = f"Key ({', '.join(one.key.theirs)})=({', '.join(values)})"
-        return SqlError(
-            sqlstate,
-            f'update or delete on table "{self._meant.name}" {setting} "{one.name}" on table "{own}"',
-            detail=f'{key} {still} from table "{own}".',
-            objects={"s": one.of.schema, "t": own, "n": one.name},
-        )
+            raise violated(self._meant, one.of, one.name, one.key, values, restricts=True)
 
     def _make(self, constraints: Sequence[list[Any]]) -> None:
         """Makes the tables again, each with its constraints."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from proxy.errors import SqlError
 from proxy.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
+    from proxy.engines.duck_names import Meant
 
 MOST = 1000
 Ran = list[tuple[str, int]]
@@ -78,16 +80,53 @@ def filled(insert: str, source: str, depth: int) -> list[str]:
     ]
 
 
-def run_out(duck: DuckSession, sql: str) -> int:
-    """Blocks. Runs a statement to its end; how many rows it changed."""
+def run_out(duck: DuckSession, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
+    """Blocks. Runs a statement to its end; how many rows it changed. values: of its parameters."""
     statement = duck.prepare(sql)
     try:
-        return duck.start(statement, ()).run_out()
+        return duck.start(statement, values).run_out()
     finally:
         statement.close()
 
 
-def unmet(table: str, key: OwnKey, other: str) -> str:
+def counted(duck: DuckSession, query: str, values: Sequence[tuple[int, Any]] = ()) -> int:
+    """Blocks. What a query of one number gives. values: of its parameters."""
+    running = duck.start(duck.prepare(f"SELECT ({query})::VARCHAR"), values)
+    running.owns(running.statement)
+    return int(running.column_texts(0)[0])
+
+
+def check_met(duck: DuckSession, meant: Meant, of: Meant, name: str, key: OwnKey) -> None:
+    """Blocks. Raises SqlError 23503 where a row refers by this key to one that is not there any more.
+
+    meant: the table that is referred to, by `of`, which may be the same.
+    """
+    for values in duck.run(_unmet(quoted(*of[:3]), key, quoted(*meant[:3]))):
+        raise violated(meant, of, name, key, values)
+
+
+def violated(
+    meant: Meant,
+    of: Meant,
+    name: str,
+    key: OwnKey,
+    values: Sequence[str],
+    *,
+    restricts: bool = False,
+) -> SqlError:
+    """As Postgres says it. restricts: by a RESTRICT, which looks at the old values."""
+    setting, still = ("RESTRICT setting of ", "is") if restricts else ("", "is still")
+    their = f"Key ({', '.join(key.theirs)})=({', '.join(values)})"
+    return SqlError(
+        "23001" if restricts else "23503",
+        f'update or delete on table "{meant.name}" violates {setting}foreign key constraint'
+        f' "{name}" on table "{of.name}"',
+        detail=f'{their} {still} referenced from table "{of.name}".',
+        objects={"s": of.schema, "t": of.name, "n": name},
+    )
+
+
+def _unmet(table: str, key: OwnKey, other: str) -> str:
     """A query of the values by which a row refers to one of another table, or the same, that is not there."""
     listed = ", ".join(f"{quoted('o', one)}::VARCHAR" for one in key.columns)
     return (

@@ -23,9 +23,10 @@ from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.key_changes import KeyChanges, may_matter
-from proxy.levels import OwnKey, Ran, run_out, unmet
+from proxy.levels import OwnKey, Ran, check_met, counted, run_out
 from proxy.rebuilding import Table
 from proxy.sql import inference
+from proxy.sql.changed_rows import changed_by
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 from proxy.table_parts import Constraint
@@ -77,25 +78,26 @@ class References:
             session.transaction.open(block)
         if not plan.deletes:
             return
-        known = self._known
-        if known is None or not (session.duck_in_step and session.duck.same_definitions(known[0])):
-            known = None
-        if known is None or plan.deletes not in known[1]:
-            acts = await session.on_duck(self._look, session.duck, plan.deletes)
+        if self._holds and self._known is not None and plan.deletes in self._known[1]:
+            acts = self._known[1][plan.deletes]
         else:
-            acts = known[1][plan.deletes]
+            acts = await session.on_duck(self._look, session.duck, plan.deletes)
         if acts:
             session.transaction.open(block)
 
     async def _may_change_key(self, plan: Statement) -> bool:
         """Whether an UPDATE may set something off, or DuckDB may refuse it."""
+        found = self._matter.get((plan.updates, plan.changes)) if self._holds else None
+        if found is not None:
+            return found
+        return await self._session.on_duck(self._look_at_columns, self._session.duck, plan)
+
+    @property
+    def _holds(self) -> bool:
+        """On the loop: whether what is known still is so."""
         session, known = self._session, self._known
-        fresh = known is not None and session.duck_in_step
-        if known is not None and fresh and session.duck.same_definitions(known[0]):
-            found = self._matter.get((plan.updates, plan.changes))
-            if found is not None:
-                return found
-        return await session.on_duck(self._look_at_columns, session.duck, plan)
+        in_step = known is not None and session.duck_in_step
+        return known is not None and in_step and session.duck.same_definitions(known[0])
 
     def _look_at_columns(self, duck: DuckSession, plan: Statement) -> bool:
         """Blocks."""
@@ -194,19 +196,9 @@ def _counted(tree: exp.Delete) -> str:
 
 def _rows_of(tree: exp.Delete) -> _Rows:
     def rows(columns: Sequence[str]) -> str:
-        table = tree.this.copy()
-        its = exp.to_identifier(table.alias_or_name, quoted=True)
-        query = exp.select(*(exp.column(quoted_name(one), table=its.copy()) for one in columns))
-        query = query.from_(table, copy=False)
-        for other in tree.args.get("using") or ():
-            query = query.join(other.copy(), join_type="cross", copy=False)
-        for key in ("where", "with_"):
-            if tree.args.get(key) is not None:
-                query.set(key, tree.args[key].copy())
-        return write_duckdb(query)
-
-    def quoted_name(name: str) -> exp.Identifier:
-        return exp.to_identifier(name, quoted=True)
+        name = tree.this.alias_or_name
+        outputs = [exp.column(one, table=name, quoted=True) for one in columns]
+        return write_duckdb(changed_by(tree, outputs))
 
     return rows
 
@@ -220,11 +212,7 @@ class _Following:
 
     def count(self, query: str) -> int:
         """Blocks. What a query of one number gives; 0 for none."""
-        if not query:
-            return 0
-        running = self._duck.start(self._duck.prepare(f"SELECT ({query})::VARCHAR"), self._values)
-        running.owns(running.statement)
-        return int(running.column_texts(0)[0])
+        return counted(self._duck, query, self._values) if query else 0
 
     def before(self, meant: Meant, rows: _Rows, above: frozenset[str]) -> None:
         """Blocks. What has to be done before these rows of the table can be deleted.
@@ -330,29 +318,14 @@ class _Following:
 
     def _check_own(self, meant: Meant, constraints: Sequence[Constraint]) -> None:
         """Raises SqlError 23503 where a row refers to one of the same table that is gone."""
-        name = meant.name
+        table = Table(self._duck, meant)
         for one in constraints:
-            if one.kind != "FOREIGN KEY" or one.other != name:
-                continue
-            key = OwnKey(tuple(one.columns), tuple(one.theirs))
-            own = quoted(*meant[:3])
-            for values in self._duck.run(unmet(own, key, own)):
-                called = Table(self._duck, meant).name_of(one)
-                there = f"Key ({', '.join(one.theirs)})=({', '.join(values)})"
-                raise SqlError(
-                    "23503",
-                    f'update or delete on table "{name}" violates foreign key constraint'
-                    f' "{called}" on table "{name}"',
-                    detail=f'{there} is still referenced from table "{name}".',
-                    objects={"s": meant.schema, "t": name, "n": called},
-                )
+            if one.kind == "FOREIGN KEY" and one.other == meant.name:
+                key = OwnKey(tuple(one.columns), tuple(one.theirs))
+                check_met(self._duck, meant, meant, table.name_of(one), key)
 
     def _run(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> int:
-        statement = self._duck.prepare(sql)
-        try:
-            count = self._duck.start(statement, values).run_out()
-        finally:
-            statement.close()
+        count = run_out(self._duck, sql, values)
         self._session.transaction.wrote(sql, values, count)
         return count
 

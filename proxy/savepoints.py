@@ -81,17 +81,32 @@ _CHANGING = frozenset({"UPDATE", "DELETE", "MERGE", "CONFLICT"})
 _REMAKING = _CHANGING | {"ALTER"}
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a write is. into: as `inserts_into`. changes: the names, folded, of what else it may change.
+
+    says_all: whether the rows of an INSERT are in its text and its parameters, but for defaults.
+    """
+
+    into: Path | None
+    changes: set[str]
+    says_all: bool
+
+
+def _seen(write: Write) -> Seen:
+    into = None if write.settled else inserts_into(write.sql)
+    if into is None:
+        return Seen(None, _named(write, _REMAKING), False)
+    return Seen(into, set(), _says_all(write))
+
+
 @dataclass(slots=True)
 class WriteLog:
     """The writes of the open DuckDB transaction, in order. `refusal` says why they cannot be repeated."""
 
     writes: list[Write] = field(default_factory=list)
     refusal: str | None = None
-    # Of those that have been looked at: as `inserts_into`, the names of what may be changed, and whether
-    # it says all of its rows itself.
-    into: list[Path | None] = field(default_factory=list)
-    remaking: list[set[str]] = field(default_factory=list)
-    says_all: list[bool] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)  # of the first of them
     _characters: int = 0
 
     def add(self, sql: str, values: Sequence[Any], rows: int, settled: bool = False) -> None:
@@ -103,18 +118,13 @@ class WriteLog:
 
     def forget(self, since: int) -> None:
         """What came behind the first so many is undone."""
-        for each in (self.writes, self.into, self.remaking, self.says_all):
-            del each[since:]
+        del self.writes[since:], self.seen[since:]
 
     def has_inserts(self) -> bool:
         """Whether there are INSERTs whose rows have not been read back, since it was asked."""
-        read = len(self.into)
-        for write in self.writes[read:]:
-            path = None if write.settled else inserts_into(write.sql)
-            self.into.append(path)
-            self.remaking.append(set() if path else _named(write, _REMAKING))
-            self.says_all.append(path is not None and _says_all(write))
-        return self.refusal is None and any(self.into[read:])
+        read = len(self.seen)
+        self.seen += map(_seen, self.writes[read:])
+        return self.refusal is None and any(one.into for one in self.seen[read:])
 
     def add_unrepeatable(self, what: str) -> None:
         """A write that came from the client's stream, or from elsewhere, once."""
@@ -126,16 +136,16 @@ class WriteLog:
 
 def hold_rows(duck: DuckSession, log: WriteLog, added: AddedRows) -> None:
     """Blocks. Reads back the rows of INSERTs, which might come out differently if they were repeated."""
-    tables = {path: added.table(duck, path) for path in set(log.into) if path}
-    waiting = {path for path, write in zip(log.into, log.writes, strict=True) if not write.again}
+    tables = {path: added.table(duck, path) for path in {one.into for one in log.seen} if path}
+    waiting = {one.into for one, write in zip(log.seen, log.writes, strict=True) if not write.again}
     meant = {table.meant: table for path in waiting if path and (table := tables[path]) is not None}
     for table in meant.values():
-        if any(table.meant.name.lower() in names for names in log.remaking):
+        if any(table.meant.name.lower() in one.changes for one in log.seen):
             continue
         same = {path for path, one in tables.items() if one == table}
-        places = [n for n, path in enumerate(log.into) if path in same]
+        places = [n for n, one in enumerate(log.seen) if one.into in same]
         fresh = [n for n in places if not log.writes[n].again]
-        if all(log.says_all[n] for n in fresh) and all(map(_constant, table.defaults)):
+        if all(log.seen[n].says_all for n in fresh) and all(map(_constant, table.defaults)):
             continue  # what was inserted comes out again
         before = sum(log.writes[n].rows for n in places) - sum(log.writes[n].rows for n in fresh)
         made = as_inserted(duck, table, before, [log.writes[n].rows for n in fresh])
@@ -144,7 +154,6 @@ def hold_rows(duck: DuckSession, log: WriteLog, added: AddedRows) -> None:
 
 
 def _says_all(write: Write) -> bool:
-    """Whether the rows of an INSERT are in its text and its parameters, but for defaults."""
     if any(token.token_type == TokenType.SELECT for token in DUCKDB.tokenize(write.sql)):
         return False
     try:

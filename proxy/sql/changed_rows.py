@@ -6,6 +6,7 @@ is asked before the first runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -18,6 +19,18 @@ ROW = "rowid"
 """What DuckDB calls a row's number, unless a column is called so."""
 
 
+def changed_by(tree: exp.Update | exp.Delete, outputs: Sequence[exp.Expr]) -> exp.Select:
+    """A query of what its rows have, of those that a statement changes."""
+    query = exp.select(*outputs, copy=False).from_(tree.this.copy(), copy=False)
+    source = tree.args.get("from_")
+    for other in [source.this] if source is not None else tree.args.get("using") or ():
+        query = query.join(other.copy(), join_type="cross", copy=False)
+    for key in ("where", "with_"):
+        if tree.args.get(key) is not None:
+            query.set(key, tree.args[key].copy())
+    return query
+
+
 def rows_of(plan: Statement, *, every: bool = False) -> Statement | None:
     """The query of the numbers of the rows that a statement changes; None where there is none.
 
@@ -26,16 +39,10 @@ def rows_of(plan: Statement, *, every: bool = False) -> Statement | None:
     tree = inference.read(plan.sql)
     if not isinstance(tree, (exp.Update, exp.Delete)):
         return None
-    query = exp.select(_row(tree.this)).distinct().from_(tree.this.copy(), copy=False)
-    source = tree.args.get("from_")
-    others = [source.this] if source is not None else tree.args.get("using") or ()
-    for other in () if every else others:
-        query = query.join(other.copy(), join_type="cross", copy=False)
-    for key in () if every else ("where", "with_"):
-        if tree.args.get(key) is not None:
-            query.set(key, tree.args[key].copy())
+    row = [_row(tree.this)]
+    query = exp.select(*row).from_(tree.this.copy()) if every else changed_by(tree, row)
     kind = {"kind": "SELECT", "tag": "SELECT", "writes": False, "deletes": (), "locks": None}
-    return replace(plan, sql=write_duckdb(query), **kind)
+    return replace(plan, sql=write_duckdb(query.distinct()), **kind)
 
 
 def only_those(plan: Statement, table: str) -> Statement:

@@ -117,7 +117,8 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return called
     if piece.block:
         return by_words.of_block(text, piece)
-    if reader is POSTGRES and dialect.name == "postgres" and piece.tokens[0].text.upper() == "WITH":
+    of_postgres = dialect.name == "postgres"
+    if reader is POSTGRES and of_postgres and piece.tokens[0].text.upper() == "WITH":
         parts = with_writes.plan(text, piece, lambda one: _plan_all(one, dialect, reader)[0])
         if parts is not None:
             return parts
@@ -140,16 +141,15 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return in_session(text, piece, Utility(phrase, refused=error))
             if edited is not None:
                 return edited
-    elif dialect.name == "postgres" and (kept := postgres_upkeep.READERS.get(phrase)) is not None:
+    elif of_postgres and (kept := postgres_upkeep.READERS.get(phrase)) is not None:
         if (judgement := kept(words)) is not None:
             return _judged(text, piece, judgement)
         words = Words(text, piece.tokens)
-    elif dialect.name == "postgres" and (known := materialized.READERS.get(phrase)) is not None:
+    elif of_postgres and (known := materialized.READERS.get(phrase)) is not None:
         statement = by_words.of_routine(text, piece, known, words)
         if statement is not None:
             return statement
         words = Words(text, piece.tokens)
-    of_postgres = dialect.name == "postgres"
     if of_postgres and phrase == "DROP SCHEMA" and "," in piece.said:
         return in_session(text, piece, each_dropped(text, piece, phrase))
     drops = of_postgres and phrase in ("DROP FUNCTION", "DROP PROCEDURE") and "(" in piece.said

@@ -81,6 +81,12 @@ def _fits(said: Form, form: Form, *, whole: bool) -> bool:
     return all(want in (_ANY, word) for word, want in zip(said, form, strict=False))
 
 
+def _words(token: Token) -> list[str]:
+    """What it says: several words where the tokenizer reads them as one."""
+    quoted = token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
+    return [token.text] if quoted else token.text.upper().split()
+
+
 def _actions(tokens: list[Token]) -> list[_Action]:
     found: list[_Action] = []
     taken: list[Token] = []
@@ -94,9 +100,7 @@ def _actions(tokens: list[Token]) -> list[_Action]:
             continue
         taken.append(token)
         if not depth:
-            quoted = kind in (TokenType.IDENTIFIER, TokenType.STRING)
-            words = [token.text] if quoted else token.text.upper().split()
-            said += [_BRACKETS] if kind == TokenType.L_PAREN else words
+            said += [_BRACKETS] if kind == TokenType.L_PAREN else _words(token)
         depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
     return [*found, _Action(taken, tuple(said))]
 
@@ -226,15 +230,7 @@ _NAMED = {
 
 def named(tokens: list[Token]) -> str | None:
     """What of Postgres's grammar a statement has that nobody here can read."""
-    said = [
-        word
-        for token in tokens
-        for word in (
-            [token.text]
-            if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
-            else token.text.upper().split()
-        )
-    ]
+    said = [word for token in tokens for word in _words(token)]
     for what, form in _NAMED.items():
         for start in range(len(said) - len(form) + 1):
             if _fits(tuple(said[start : start + len(form)]), form, whole=True):
