@@ -205,6 +205,9 @@ class Constraints:
                 known = aside
         if known is not None and (table := known.find(name)) is not None:
             _complete(error, known, table)
+        if error.sqlstate == "0A000" and self._session.references.sees_all:
+            error.sqlstate, error.hint = "40001", "The transaction might succeed if retried."
+            error.message = "could not serialize access due to concurrent update"
 
     async def _read_aside(self, name: Name, referring: bool) -> Known:
         """By another connection: the session's own may be in a transaction that has failed."""

@@ -68,6 +68,9 @@ class References:
         ] = {}  # of columns to change
         self._late: Ran = []  # what was run after a DELETE that has not been noted yet
         self._made: frozenset[str] = frozenset()  # the tables that it has made again
+        self.sees_all = False
+        """Whether what refers to the rows of the last statement, as its snapshot has them, was seen to:
+        what DuckDB finds then is another transaction's."""
 
     async def open_block(self, plan: Statement, block: Block) -> None:
         """Before a DELETE that is a transaction of its own: what it sets off is to be in the same."""
@@ -110,7 +113,7 @@ class References:
 
     def change(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
         """Blocks. As `follow`, before an UPDATE."""
-        session = self._session
+        session, self.sees_all = self._session, False
         if session.transaction.block is Block.NONE:
             return
         if not self._look_at_columns(session.duck, plan):
@@ -120,10 +123,11 @@ class References:
         if isinstance(tree, exp.Update) and meant is not None:
             changes = KeyChanges(session, meant, tree, values)
             self._following = changes if changes.before() else None
+            self.sees_all = True
 
     def follow(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
         """Blocks. Does what a DELETE in a block sets off, just before it. sql: DuckDB's, as it will run."""
-        session = self._session
+        session, self.sees_all = self._session, False
         if session.transaction.block is Block.NONE:
             return
         if self._look(session.duck, plan.deletes) is None:
@@ -142,7 +146,7 @@ class References:
                     "a DELETE whose condition reads what goes along with its rows is not supported",
                     hint="Name the rows by their own columns.",
                 )
-            self._following = following
+            self._following, self.sees_all = following, following.sees_all
 
     def finish(self) -> None:
         """Blocks. Does what comes after a DELETE that was followed."""
@@ -209,6 +213,7 @@ class _Following:
     def __init__(self, session: Session, values: Sequence[tuple[int, Any]]) -> None:
         self._session, self._duck, self._values = session, session.duck, values
         self._freed: dict[str, tuple[Meant, list[Constraint]]] = {}  # made without their own keys
+        self.sees_all = True
 
     def count(self, query: str) -> int:
         """Blocks. What a query of one number gives; 0 for none."""
@@ -295,6 +300,7 @@ class _Following:
             tables = [Table(self._duck, one) for one in referring_tables(self._duck, meant)]
             aside, back = put_aside(tables)
         except SqlError:  # one that cannot be made again: DuckDB looks into the index that there is
+            self.sees_all = False
             return
         self._note([(sql, run_out(self._duck, sql)) for sql in (*aside, *back)])
         self._session.transaction.renewed(table.name for table in tables)

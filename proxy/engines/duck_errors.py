@@ -134,6 +134,7 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Invalid Input", "division by zero", "22012"),
     ("Invalid Input", "Division by zero", "22012"),
     ("TransactionContext", "onflict", "40001"),
+    ("TransactionContext", "another transaction has", "40001"),
     ("TransactionContext", "Could not commit", "40001"),  # what another has made depends on it
     ("TransactionContext", "read-only mode", "25006"),
     ("TransactionContext", "Current transaction is aborted", "25P02"),

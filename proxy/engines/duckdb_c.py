@@ -150,12 +150,12 @@ class Connection:
             api.destroy_extracted(c.byref(extracted))
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Runs our own small statement and gives its rows as Python values; not for results of clients."""
-        prepared = self.prepare(sql)
-        try:
-            return prepared.rows()
-        finally:
-            prepared.close()
+        """Runs our own small statement and gives its rows as Python values; not for results of clients.
+
+        It is bound and run in one transaction: `pragma_table_info` holds the table's entry from the
+        one to the other, and DuckDB frees what another session has dropped in between.
+        """
+        return self._query(sql).values()
 
     def listed(self, sql: str, names: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         """As `run`, of a query that comes again and whose plan rests on nothing in the database.
@@ -171,12 +171,16 @@ class Connection:
 
     def run_script(self, script: str) -> None:
         """Runs statements of our own, as many as there are, for no result; never a client's text."""
-        result = ResultStruct()
-        failed = api.query(self._handle, script.encode(), c.byref(result))
-        message = text(api.result_error(c.byref(result))) if failed else ""
-        api.destroy_result(c.byref(result))
-        if failed:
+        self._query(script).close()
+
+    def _query(self, sql: str) -> Result:
+        """All of it, in memory. Raises `DuckError`."""
+        struct = ResultStruct()
+        if api.query(self._handle, sql.encode(), c.byref(struct)):
+            message = text(api.result_error(c.byref(struct)))
+            api.destroy_result(c.byref(struct))
             raise failure(message)
+        return Result(struct, Prepared(ptr()))
 
     def entry(self, database: str, schema: str, name: str) -> tuple[str, str] | None:
         """The name as stored and the kind ('r' table, 'v' view, 'S' sequence) of what has a name.
@@ -285,11 +289,7 @@ class Prepared:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Runs it; its rows as Python values. Raises `DuckError`. Blocks."""
-        result = self.execute()
-        try:
-            return [tuple(row.values()) for batch in result for row in batch.to_pylist()]
-        finally:
-            result.close()
+        return self.execute().values()
 
     def pend(self) -> Pending:
         """Readies it on the snapshot that it will run on. Raises `DuckError`. Blocks."""
@@ -484,6 +484,13 @@ class Result:
         if message := api.result_error(c.byref(self._result)):
             raise failure(text(message))
         return None
+
+    def values(self) -> list[tuple[Any, ...]]:
+        """All rows as Python values; closes it. Raises `DuckError`. Blocks."""
+        try:
+            return [tuple(row.values()) for batch in self for row in batch.to_pylist()]
+        finally:
+            self.close()
 
     def batch(self, chunk: Chunk) -> pa.RecordBatch:
         """The chunk's rows in Arrow's form; closes it."""

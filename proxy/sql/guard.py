@@ -30,6 +30,10 @@ _DATABASES = name_set(
 )
 _HIDDEN_SQL = frozenset({"query", "query_table", "json_execute_serialized_sql"})
 _SECRETS = frozenset({"getenv", "duckdb_secrets", "which_secret", "load_aws_credentials"})
+_INSIDES = name_set(
+    "pragma_table_info pragma_storage_info pragma_rtree_index_info pragma_hnsw_index_info "
+    "duckdb_table_sample"
+)
 _SWITCHES = name_set("enable_logging disable_logging truncate_duckdb_logs enable_profiling")
 
 _REASONS: tuple[tuple[frozenset[str], str], ...] = (
@@ -37,6 +41,8 @@ _REASONS: tuple[tuple[frozenset[str], str], ...] = (
     (_DATABASES, "other databases are out of a client's reach"),
     (_HIDDEN_SQL, "send the statement itself, so that it can be routed and checked"),
     (_SECRETS, "the server's environment and secrets are out of a client's reach"),
+    # Their plans hold on to a table without saying so: DuckDB would run them when it is gone.
+    (_INSIDES, "DESCRIBE and information_schema.columns say what a table has"),
     (_SWITCHES, "the engine's switches belong to the server"),
 )
 

@@ -239,6 +239,30 @@ def test_a_table_that_refers_to_itself_is_altered(tree: psycopg.Connection, chan
     assert tree.execute(f"SELECT {number} FROM {table}".encode()).fetchall() == [(4,)]
 
 
+def test_what_another_lets_refer_meanwhile_is_a_conflict(
+    tree: psycopg.Connection, two: Two
+) -> None:
+    """Its row is in DuckDB's index, and not in the snapshot in which rows go along."""
+    _, other = two
+    with pytest.raises(errors.SerializationFailure) as caught, tree.transaction():
+        tree.execute("SELECT * FROM tree")
+        other.execute("INSERT INTO tree VALUES (5, 4, 0)")
+        tree.execute("DELETE FROM tree WHERE id = 4")
+    assert caught.value.diag.message_primary.startswith("could not serialize access")
+    assert tree.execute("DELETE FROM tree WHERE id = 4").rowcount == 1
+    assert tree.execute("SELECT id FROM tree ORDER BY id").fetchall() == [(1,), (2,), (3,)]
+
+
+def test_a_table_made_again_by_another_meanwhile_is_a_conflict(
+    tree: psycopg.Connection, two: Two
+) -> None:
+    _, other = two
+    with pytest.raises(errors.SerializationFailure), tree.transaction():
+        tree.execute("INSERT INTO tree VALUES (5, 4, 0)")
+        other.execute("DELETE FROM tree WHERE id = 1")
+    assert tree.execute("SELECT id FROM tree").fetchall() == [(4,)]
+
+
 def test_of_two_who_delete_and_insert_none_leaves_an_orphan(
     tree: psycopg.Connection, two: Two, server: Any
 ) -> None:
