@@ -5,6 +5,7 @@ Why it exists: DuckDB passes over such a statement in silence, and does not know
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proxy.errors import SqlError
@@ -12,6 +13,7 @@ from proxy.sql.existence import Existence, existence
 from proxy.sql.statement import Statement
 
 if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
     from proxy.session import Session
 
 _NEEDS_ITS_OBJECT = ("COMMENT", "TRUNCATE TABLE")  # DuckDB's have no IF EXISTS
@@ -49,5 +51,11 @@ async def _idle(session: Session, plan: Statement) -> Existence | None:
     about = existence(plan.text, session.dialect.name) if judged else None
     if about is None:
         return None
-    there = await session.on_duck(session.duck.has, about.kind, about.name)
+    kinds = ("TABLE", "VIEW") if about.creates and about.kind == "TABLE" else (about.kind,)
+    there = await session.on_duck(_has, session.duck, kinds, about.name)
     return about if there == about.creates else None
+
+
+def _has(duck: DuckSession, kinds: Sequence[str], name: tuple[str, ...]) -> bool:
+    """Blocks."""
+    return any(duck.has(kind, name) for kind in kinds)

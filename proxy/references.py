@@ -73,10 +73,13 @@ class References:
         what DuckDB finds then is another transaction's."""
 
     async def open_block(self, plan: Statement, block: Block) -> None:
-        """Before a DELETE that is a transaction of its own: what it sets off is to be in the same."""
+        """Before a statement that is a transaction of its own: what it sets off is to be in the same."""
         session = self._session
         if session.transaction.block is not Block.NONE:
             return
+        for name in _replaced(plan):
+            if await session.on_duck(_has_keys, session.duck, name):
+                session.transaction.open(block)
         if plan.updates and await self._may_change_key(plan):
             session.transaction.open(block)
         if not plan.deletes:
@@ -175,6 +178,23 @@ class References:
             )
             known[name] = acts if meant is not None else None
         return known[name]
+
+
+def _replaced(plan: Statement) -> list[tuple[str, ...]]:
+    """The table that CREATE OR REPLACE may take the place of."""
+    if plan.kind not in ("CREATE TABLE", "CREATE TABLE AS"):
+        return []
+    named = [(one.schema, one.name) for one in plan.touched if one.views]
+    return [tuple(part for part in name if part) for name in named]
+
+
+def _has_keys(duck: DuckSession, name: tuple[str, ...]) -> bool:
+    """Blocks. Whether it is a table that refers to others: these have to forget it before it is replaced."""
+    meant = duck.means(name)
+    if meant is None or meant.kind != "r":
+        return False
+    told = duck.told(meant.schema, meant.name, meant.database)
+    return any(kind == "FOREIGN KEY" for kind, *_ in told.constraints)
 
 
 def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant | None:

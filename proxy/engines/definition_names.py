@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlglot.tokens import Token, TokenType
 
+DATABASE = "hatidata"
+"""DuckDB's name of the database that is kept: its file's."""
+
 TEMPORARY = "temp"
 """DuckDB's name of the database in which each session has its temporary relations, in a schema `main`."""
 

@@ -16,8 +16,8 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.engines import duckdb_c
 from proxy.engines.declarations import PECULIAR, Declared, Known, Made
-from proxy.engines.definition_names import TEMPORARY, name_at, parts_at
-from proxy.sql.quoting import literal
+from proxy.engines.definition_names import DATABASE, TEMPORARY, name_at, parts_at
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 
 
@@ -30,6 +30,7 @@ class Change:
     creates: bool = False
     drops: bool = False
     unless: bool = False  # there is one
+    replaces: bool = False  # the one that there is
     renames: bool = False  # the first of the names to the second
     temporary: bool = False
     adds: str = ""  # a constraint, as the text says it
@@ -48,7 +49,7 @@ def read(sql: str) -> Change:
 
 def _created(tokens: list[Token], words: list[str], sql: str) -> Change:
     at = 1
-    temporary = False
+    temporary, replaces = False, words[1:3] == ["OR", "REPLACE"]
     while words[at : at + 1] and words[at] in ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE"):
         temporary = temporary or words[at].startswith("TEMP")
         at += 1
@@ -63,9 +64,11 @@ def _created(tokens: list[Token], words: list[str], sql: str) -> Change:
         return _ANYTHING
     plain = after < len(tokens) and tokens[after].token_type == TokenType.ALIAS
     if temporary or name[0] == TEMPORARY:
-        return Change((name[1:],), temporary=True, creates=not plain)
+        return Change(
+            (name[1:],), temporary=True, creates=not plain, unless=exists, replaces=replaces
+        )
     made: Known = Declared() if plain else Made(sql)
-    return Change((name[1:],), lambda _: made, creates=True, unless=exists)
+    return Change((name[1:],), lambda _: made, creates=True, unless=exists, replaces=replaces)
 
 
 def _dropped(tokens: list[Token], words: list[str], sql: str) -> Change:
@@ -250,14 +253,30 @@ def changed_listings(sql: str) -> frozenset[str]:
     return _LISTED.get(kind, LISTINGS)
 
 
-def is_there(sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> bool:
-    """Whether there is what CREATE TABLE IF NOT EXISTS would make."""
-    tokens = DUCKDB.own_tokens(sql)
-    at = next(i for i, token in enumerate(tokens) if token.text.upper() == "EXISTS") + 1
-    end = parts_at(tokens, at)[1]
-    name = sql[tokens[at].start : tokens[end - 1].end + 1]
+def is_there(place: tuple[str, str, str], run: Callable[[str], list[tuple[Any, ...]]]) -> bool:
+    """Whether there is a table or a view. place: its database, schema and name."""
     try:
-        run(f"SELECT 1 FROM pragma_table_info({literal(name)}) LIMIT 1")
+        run(f"SELECT 1 FROM pragma_table_info({literal(quoted(*place))}) LIMIT 1")
     except duckdb_c.DuckError:
         return False
     return True
+
+
+def has_keys(
+    place: tuple[str, str, str],
+    of: Callable[[str, str], Declared | None],
+    run: Callable[[str], list[tuple[Any, ...]]],
+) -> bool:
+    """Whether there is a table with foreign keys. place: its database, schema and name. of: as
+    `SessionTables.of`."""
+    database, schema, name = place
+    known = of(schema, name) if database == DATABASE else None
+    if known is not None:
+        return any(kind == "FOREIGN KEY" for kind, *_ in known.constraints)
+    asked = (
+        "SELECT 1 FROM duckdb_constraints() WHERE constraint_type = 'FOREIGN KEY' AND"
+        f" database_name = {literal(database)} AND lower(schema_name) = lower({literal(schema)})"
+    )
+    return is_there(place, run) and bool(
+        run(f"{asked} AND lower(table_name) = lower({literal(name)})")
+    )

@@ -15,16 +15,12 @@ from typing import Any, NamedTuple
 from proxy.engines import duckdb_c
 from proxy.engines.declarations import Declared as Told
 from proxy.engines.declarations import Key, read_told, referring
-from proxy.engines.definition_names import TEMPORARY
+from proxy.engines.definition_names import DATABASE, TEMPORARY
 from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.freshness import Stamp, Watch
 from proxy.sql.lengths import Declared
 from proxy.sql.quoting import literal, quoted
-
-DATABASE = "hatidata"
-"""DuckDB's name of the database that is kept: its file's."""
-
 
 _RELATIONS = {"TABLE": "r", "VIEW": "v", "SEQUENCE": "S"}
 _CATALOG = {

@@ -71,7 +71,7 @@ class DuckPortal:
         self.piece_rows = _FIRST_ROWS  # the most that the next piece will have
         self.columns = statement.columns
         self.done = result is None
-        self.returns_rows = True
+        self.returns_rows = not statement.changes
         self.rows_changed = 0
         if result is None:
             return
@@ -230,6 +230,8 @@ class DuckPortal:
 
     def finish(self) -> None:
         """Blocks. Runs a statement without rows to its end; `CREATE TABLE AS` counts its rows too."""
+        if self.done:
+            return
         for batch in self._result:
             if batch.schema.names == ["Count"]:
                 self.rows_changed = batch.column(0)[0].as_py()

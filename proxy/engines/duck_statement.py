@@ -63,7 +63,9 @@ class DuckStatement:
         """Blocks. See `DuckSession.start`, the way to call it. just_made: in the same breath."""
         if self.changes != "definitions":
             return self._start(values, just_made, accept)
-        self._watch.define(self.sql, self._connection.run)
+        if self._watch.define(self.sql, self._connection.run):
+            # DuckDB would tell the tables that it refers to of keys that are not made.
+            return DuckPortal(None, self)
         try:
             return self._start(values, just_made, accept)
         except BaseException:

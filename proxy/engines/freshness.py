@@ -214,14 +214,17 @@ class Watch:
         for eye in self._all:
             eye.begin()
 
-    def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
+    def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> bool:
         """A statement of this text is about to change a definition: before `change`. run: asks DuckDB.
 
+        Returns whether it is to be passed over, since IF NOT EXISTS asks for a table that is there.
         Raises SqlError 40001 where it must not be made now.
         """
         self._crossings.define(sql)
-        self.tables.define(sql, run)
+        if self.tables.define(sql, run):
+            return True
         self._changing = changed_listings(sql)
+        return False
 
     def failed(self) -> None:
         """What was about to be defined, or committed, was not; `over` follows."""

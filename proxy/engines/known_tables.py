@@ -27,7 +27,10 @@ from proxy.engines.declarations import (
     referenced,
     referring,
 )
-from proxy.engines.definition_texts import Change, is_there, read
+from proxy.engines.definition_names import DATABASE, TEMPORARY
+from proxy.engines.definition_texts import Change, has_keys, is_there, read
+from proxy.errors import SqlError
+from proxy.sql.quoting import quoted
 
 Announced = list[tuple[int, tuple[str, ...] | None]]
 """Changes: their numbers, and the names of tables, or None for any."""
@@ -242,9 +245,42 @@ class SessionTables:
     def begin(self) -> None:
         self._since = self._tables.number()
 
-    def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> None:
-        """A definition is about to be made by this text. run: asks the engine."""
+    def define(self, sql: str, run: Callable[[str], list[tuple[Any, ...]]]) -> bool:
+        """A definition is about to be made by this text. run: asks the engine.
+
+        Returns whether there is a table already where IF NOT EXISTS asks for none.
+        """
         change = read(sql)
+        if change.unless and is_there(self._new(change), run):
+            return True
+        if change.replaces and has_keys(self._new(change), self.of, run):
+            self._take_away(self._new(change), run)
+        self._define(change, sql, run)
+        return False
+
+    def _take_away(
+        self, place: tuple[str, str, str], run: Callable[[str], list[tuple[Any, ...]]]
+    ) -> None:
+        """What a table that is to be replaced refers to forgets it: DuckDB would look for it there."""
+        if self._since is None:
+            raise SqlError(
+                "0A000",
+                f'replacing "{place[2]}", which has foreign keys, is not supported here',
+                hint="Drop the table first.",
+            )
+        run(f"DROP TABLE {quoted(*place)}")
+
+    def _new(self, change: Change) -> tuple[str, str, str]:
+        """Where the table is made that a text creates."""
+        assert change.names is not None
+        ((schema, name),) = change.names
+        if change.temporary:
+            return TEMPORARY, "main", name
+        return DATABASE, schema or self.schema, name
+
+    def _define(
+        self, change: Change, sql: str, run: Callable[[str], list[tuple[Any, ...]]]
+    ) -> None:
         names = None if change.names is None else tuple(name for _, name in change.names)
         if change.temporary or not self._temporary.isdisjoint(names or ()):
             self._temporary.update(names or ())  # it may be one of them that gets another name
@@ -261,10 +297,6 @@ class SessionTables:
             return self._drop(change, before)
         if change.names is None or change.does is None:
             return self._forget(names)
-        if change.unless and is_there(sql, run):
-            return self._own.update(
-                {key: known for key, known in before.items() if key not in self._own}
-            )
         if change.renames:
             return self._rename(change, before)
         for schema, name in change.names:
