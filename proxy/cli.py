@@ -112,11 +112,14 @@ def _run(settings: config.Settings) -> int:
     except StartError as error:
         print(f"hatidata: {error}", file=sys.stderr)
         return 1
+    port = server.port
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(server.serve(lambda url: print(f"ready {url}", flush=True)))
     finally:
         server.close()
+    if server.failed:  # in a process that holds nothing of the old one
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], "--port", str(port)])
     return 0
 
 

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     )
     memory_limit: str | None = Field(
         None,
-        description="DuckDB's memory limit, e.g. `4GB`. Default: DuckDB's, 80 % of the machine.",
+        description="DuckDB's memory limit, e.g. `4GB`. Default: 60 % of the machine's.",
     )
     tls_cert: Path | None = Field(
         None,

@@ -38,7 +38,7 @@ from proxy.link import ClientLink
 from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
 from proxy.services import Services
-from proxy.session import Session
+from proxy.session import RECOVERY, SHUTDOWN, Session
 from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts
@@ -72,6 +72,10 @@ class Server:
         self._live: set[Session] = set()
         self._pids = itertools.count(1)
         self._logins: dict[str, Login] = {}
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None  # while it serves
+        self.failed = False
+        """Whether it went down because DuckDB has to be opened anew."""
 
     # --- start --------------------------------------------------------------------------------
 
@@ -127,6 +131,7 @@ class Server:
                     functions=VECTORISED,
                     table_functions=[stand_ins.register],
                     memory_limit=self._settings.memory_limit,
+                    failed=self._fail,
                 )
             except SqlError as error:
                 raise StartError(
@@ -176,18 +181,20 @@ class Server:
         return own_database(postgres.conninfo)
 
     async def serve(self, ready: Callable[[str], None]) -> None:
-        """Accepts clients until SIGTERM or SIGINT. ready: told the connection URL."""
-        loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
+        """Accepts clients until SIGTERM or SIGINT, or until an engine has `failed`.
+
+        ready: told the connection URL.
+        """
+        loop = self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload_tls)
         listener = await loop.create_server(
             lambda: ClientLink(self._accept, self._tls), sock=self._socket, backlog=1024
         )
         housekeeping = self._start_housekeeping(loop)
         ready(self._url())
-        await stopping.wait()
+        await self._stopping.wait()
         log.info("stopping", connections=len(self._tasks))
         listener.close()
         if housekeeping is not None:
@@ -196,6 +203,18 @@ class Server:
         self._long_texts.close()
         self._pools.close()
         await self._mirror.stop()
+
+    def _stop(self) -> None:
+        self._loop, self.failed = None, False
+        self._stopping.set()
+
+    def _fail(self) -> None:
+        """On any thread. DuckDB says that it has to be opened anew: as Postgres after a crash, all of it is."""
+        loop = self._loop
+        if not self.failed and loop is not None:
+            self.failed = True
+            log.critical("the analytical engine failed; the server starts anew")
+            loop.call_soon_threadsafe(self._stopping.set)
 
     def _start_housekeeping(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         interval = self._settings.housekeeping_interval
@@ -212,6 +231,11 @@ class Server:
     def close(self) -> None:
         """Stops both engines; blocks."""
         self._cleanup.close()
+
+    @property
+    def port(self) -> int:
+        """That it listens on."""
+        return int(self._socket.getsockname()[1])
 
     def _url(self) -> str:
         host, port = self._socket.getsockname()[:2]
@@ -281,7 +305,7 @@ class Server:
     async def _drain(self) -> None:
         """Lets running statements end, then ends every session."""
         for session in list(self._live):
-            session.stop()
+            session.stop(RECOVERY if self.failed else SHUTDOWN)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE)
         for session in list(self._live):

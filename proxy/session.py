@@ -68,8 +68,14 @@ _ANSWERED_BY_READY = (b"Q", b"S")  # an error in one of these skips nothing
 _IDLE_TOO_LONG = SqlError(
     "25P03", "terminating connection due to idle-in-transaction timeout", severity="FATAL"
 )
-_SHUTDOWN = SqlError(
+SHUTDOWN = SqlError(
     "57P01", "terminating connection due to administrator command", severity="FATAL"
+)
+RECOVERY = SqlError(
+    "57P02",
+    "terminating connection because the analytical engine failed",
+    hint="In a moment you should be able to reconnect and repeat your command.",
+    severity="FATAL",
 )
 
 
@@ -125,7 +131,8 @@ class Session:
         self._timed_out = False
         self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
-        self.busy = self._stopping = self._closing = False
+        self.busy = self._closing = False
+        self._stopping: SqlError | None = None  # why it is to end
         link.on_lost = self.abandon
         link.on_pause, link.on_resume = self.relay.pause, self.relay.resume
 
@@ -168,8 +175,8 @@ class Session:
             self.busy = False
             alone = kind in _ANSWERED_BY_READY or step is not None
             if not protocol.buffered:
-                if self._stopping:
-                    raise _SHUTDOWN
+                if self._stopping is not None:
+                    raise self._stopping.with_traceback(None)
             elif alone:
                 self.link.flush()
                 await asyncio.sleep(0)  # others have their turn, whatever was sent at once
@@ -211,19 +218,19 @@ class Session:
     @property
     def unhurried(self) -> bool:
         """No timeout of the session's is running, and it is not asked to end."""
-        return not self.in_step.timeouts and not self._stopping
+        return not self.in_step.timeouts and self._stopping is None
 
     def shortcut_ended(self) -> None:
-        if self._stopping and not self.link.protocol.buffered:
-            self.link.write(m.error_response(_SHUTDOWN))
+        if self._stopping is not None and not self.link.protocol.buffered:
+            self.link.write(m.error_response(self._stopping))
             self.abandon()
 
-    def stop(self) -> None:
+    def stop(self, error: SqlError = SHUTDOWN) -> None:
         """The server goes down: an idle session ends now, a busy one after what it does."""
-        self._stopping = True
+        self._stopping = error
         self.shortcut.unfold()
         if not self.busy:
-            self.link.write(m.error_response(_SHUTDOWN))
+            self.link.write(m.error_response(error))
             self.abandon()
 
     def abandon(self) -> None:

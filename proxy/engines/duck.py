@@ -24,7 +24,7 @@ from proxy.engines.crossings import Crossings, SessionCrossings
 from proxy.engines.declarations import Grammar
 from proxy.engines.definition_texts import LISTINGS
 from proxy.engines.duck_appender import Appender
-from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_errors import is_fatal, sql_error
 from proxy.engines.duck_functions import Body
 from proxy.engines.duck_names import DuckNames
 from proxy.engines.duck_opening import Furniture, opened
@@ -74,12 +74,14 @@ class DuckEngine:
         functions: Iterable[tuple[str, tuple[str, ...], str, Body, bool]] = (),
         table_functions: Iterable[Callable[[duckdb_c.Connection], None]] = (),
         memory_limit: str | None = None,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
         macros: SQL scripts that fill the attached in-memory database `_sf`.
         functions: what `Functions.register` takes, for each function that the macros call.
         table_functions: what adds one to the database.
+        failed: told, on any thread, that an error has made the database useless until it is opened anew.
         """
         # Only from that format on may macros of one name differ in their parameters' types; a file
         # that is there keeps its own.
@@ -99,12 +101,15 @@ class DuckEngine:
                 self._functions = furniture.put_into(self._calling, connection)
                 for script in _INSTANCE_SETTINGS:
                     connection.run_script(script)
+                if not memory_limit:
+                    _leave_memory(connection)
                 threads = connection.run("SELECT current_setting('threads')")[0][0]
                 connection.run_script(f"SET GLOBAL external_threads = {threads}")
             finally:
                 connection.close()
         except duckdb_c.DuckError as error:
             raise sql_error(error) from error
+        self._failed = failed
         self._workers = Workers("duck")
         self._crew = Crew(self._database, threads - 1)
         self._rows, self._definitions = Changes(), Changes()
@@ -116,7 +121,7 @@ class DuckEngine:
         tables = SessionTables(self._tables, self._grammar)
         crossings = SessionCrossings(self._crossings)
         watch = Watch(self._rows, self._definitions, tables, crossings, self._listings)
-        return DuckSession(self._database.connect(), self._workers, self._crew, watch)
+        return DuckSession(self._database.connect(), self._workers, self._crew, watch, self._failed)
 
     def close(self) -> None:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
@@ -125,6 +130,13 @@ class DuckEngine:
         self._grammar.close()
         self._calling.close()
         self._database.close()
+
+
+def _leave_memory(connection: duckdb_c.Connection) -> None:
+    """DuckDB takes 80 % of the machine for itself alone; Postgres and what reads results need theirs."""
+    ((limit,),) = connection.run("SELECT current_setting('memory_limit')")
+    number, unit = limit.split()
+    connection.run(f"SET GLOBAL memory_limit = '{float(number) * 0.75:.2f} {unit}'")
 
 
 class _Told(Enum):
@@ -139,9 +151,14 @@ class DuckSession(DuckNames):
     """One client's connection to the engine. Its blocking methods are for `call` alone."""
 
     def __init__(
-        self, connection: duckdb_c.Connection, workers: Workers, crew: Crew, watch: Watch
+        self,
+        connection: duckdb_c.Connection,
+        workers: Workers,
+        crew: Crew,
+        watch: Watch,
+        failed: Callable[[], None],
     ) -> None:
-        self._connection = connection
+        self._connection, self._failed = connection, failed
         self._workers = workers
         self._crew = crew
         self._watch = watch
@@ -270,11 +287,12 @@ class DuckSession(DuckNames):
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    @staticmethod
-    def _translate(function: Callable[..., T], *arguments: Any) -> T:
+    def _translate(self, function: Callable[..., T], *arguments: Any) -> T:
         try:
             return function(*arguments)
         except duckdb_c.DuckFailure as error:
+            if is_fatal(error):
+                self._failed()
             raise sql_error(error) from error
         except pa.ArrowMemoryError as error:
             raise SqlError("53200", "out of memory") from error

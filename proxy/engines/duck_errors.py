@@ -135,6 +135,10 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Invalid Input", "Division by zero", "22012"),
     ("TransactionContext", "onflict", "40001"),
     ("TransactionContext", "another transaction has", "40001"),
+    ("TransactionContext", "No space left on device", "53100"),
+    ("TransactionContext", "Could not write file", "58030"),
+    ("IO", "No space left on device", "53100"),
+    ("FATAL", "No space left on device", "53100"),
     ("TransactionContext", "Could not commit", "40001"),  # what another has made depends on it
     ("TransactionContext", "read-only mode", "25006"),
     ("TransactionContext", "Current transaction is aborted", "25P02"),
@@ -189,6 +193,11 @@ def sql_error(error: DuckFailure) -> EngineError:
     if (offset := error.fields.get("position", "")).isdigit():
         told.offset = int(offset)
     return told
+
+
+def is_fatal(error: DuckFailure) -> bool:
+    """Whether the database gives nothing but this error until it is opened anew."""
+    return error.kind == "FATAL"
 
 
 def _sqlstate(error: DuckFailure) -> str:
