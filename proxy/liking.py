@@ -18,7 +18,7 @@ from proxy.rebuilding import Table
 from proxy.sql.identities import MARKS, Numbering, kind_of, numbered, start_of
 from proxy.sql.liking import Like, Likes
 from proxy.sql.quoting import literal, quoted
-from proxy.table_parts import Constraint, definition_of, is_length
+from proxy.table_parts import Column, Constraint, definition_of, is_length
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -95,16 +95,9 @@ def _taken(
     table: Table, wanted: frozenset[str], name: str, target: str, identities: Collection[str]
 ) -> tuple[list[str], list[str]]:
     """What stands in the list, and the statements that follow it. identities: columns."""
-    if table.peculiar:
-        raise SqlError("0A000", "LIKE of a table with collations or generated columns")
-    parts = [
-        definition_of(
-            column
-            if "DEFAULTS" in wanted and column.name not in identities
-            else replace(column, default=None)
-        )
-        for column in table.columns
-    ]
+    if "COLLATE" in table.peculiar:
+        raise SqlError("0A000", "LIKE of a table with collations is not supported")
+    parts = [definition_of(_wanted(one, wanted, identities)) for one in table.columns]
     for constraint in table.constraints:
         if _is_wanted(constraint, wanted):
             parts += _as_copied(table, constraint).statements()
@@ -125,6 +118,14 @@ def _taken(
                 named = f"{target}.{quoted(column.name)}"
                 after.append(f"COMMENT ON COLUMN {named} IS {literal(column.comment)}")
     return parts, after
+
+
+def _wanted(column: Column, wanted: frozenset[str], identities: Collection[str]) -> Column:
+    """A column as it is copied."""
+    if "GENERATED" not in wanted:
+        column = replace(column, generated="")
+    has_default = "DEFAULTS" in wanted and column.name not in identities
+    return column if has_default else replace(column, default=None)
 
 
 def _is_wanted(constraint: Constraint, wanted: frozenset[str]) -> bool:

@@ -160,7 +160,8 @@ def written_columns(duck: DuckSession, relation: inference.Relation) -> inferenc
     kinds = {name.lower(): kind.id for name, kind in columns}
     digits = digits_kept(duck, relation, columns)
     whole = not _WHOLE.isdisjoint(kinds.values())
-    if not digits and not whole:
+    computed = duck.generated(tuple(relation))
+    if not digits and not whole and not computed:
         return columns
     try:
         rows = duck.run(
@@ -175,7 +176,9 @@ def written_columns(duck: DuckSession, relation: inference.Relation) -> inferenc
         kept = digits.get(folded)
         counts = default is not None and default.startswith("nextval(")
         always = counts and _is_always(duck, default)
-        if kept is not None or always:
+        if folded in computed:
+            declared[folded] = Declaration(name, computed=True)
+        elif kept is not None or always:
             kind = wire_type(DuckType(kinds[folded])).oid
             declared[folded] = Declaration(name, always, kept, BY_OID[kind].name, default)
     if not declared:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_texts import CONSTRAINT, called_sequence, held_key, plain_name
@@ -56,6 +56,13 @@ FROM pragma_table_info({name})
 """
 
 
+def _column(row: tuple[Any, ...], comment: str | None, computed: bool) -> Column:
+    name, kind, default, not_null = row
+    if computed:
+        return Column(name, kind, None, False, comment, generated=default)
+    return Column(name, kind, default, not_null, comment)
+
+
 class Table:
     """A table as it is, and as the edits make it."""
 
@@ -66,8 +73,8 @@ class Table:
         self.comment, self.peculiar = told.comment, told.peculiar
         place = literal(quoted(self.database, self.schema, self.name))
         self.columns = [
-            Column(name, kind, default, not_null, told.comments.get(name.lower()))
-            for name, kind, default, not_null in duck.run(_COLUMNS.format(name=place))
+            _column(row, told.comments.get(row[0].lower()), row[0].lower() in told.generated)
+            for row in duck.run(_COLUMNS.format(name=place))
         ]
         self.old = [column.name for column in self.columns]
         names, rules = given_names(told.constraints), given_rules(told.constraints)
@@ -361,10 +368,22 @@ class Table:
         if edit.exists and not self._has(edit.name):
             return
         column = self.column(edit.name)
+        for other in self._computed_from(column):
+            raise SqlError(
+                "2BP01",
+                f"cannot drop column {column.name} of table {self.name} because other objects depend on it",
+                detail=f"column {other.name} of table {self.name} depends on column {column.name}",
+                hint="Drop that column first.",
+            )
         self.anew = True
         self.columns.remove(column)
         self.constraints = [one for one in self.constraints if not self.is_about(one, column.name)]
         self.indexes = [one for one in self.indexes if not reads(one.expressions, column.name)]
+
+    def _computed_from(self, column: Column) -> list[Column]:
+        """The generated columns that read it."""
+        others = (one for one in self.columns if one is not column and one.generated)
+        return [one for one in others if reads([one.generated], column.name)]
 
     def is_about(self, constraint: Constraint, column: str) -> bool:
         return column.lower() in (name.lower() for name in key_in(constraint)[2])
@@ -389,6 +408,8 @@ class Table:
             column = self.column(old)
             if column.sql:
                 raise unable("renaming a column that the same statement adds")
+            for other in self._computed_from(column):
+                other.generated = renamed_in(other.generated, old, edit.new)
             column.name, column.value = edit.new, column.value or quoted(old)
             for constraint in self.constraints:
                 constraint.rename(old, edit.new)
@@ -404,6 +425,12 @@ class Table:
         column = self.column(edit.name)
         if column.sql:
             raise unable("changing the type of a column that the same statement adds")
+        for other in self._computed_from(column):
+            raise SqlError(
+                "0A000",
+                "cannot alter type of a column used by a generated column",
+                detail=f'Column "{column.name}" is used by generated column "{other.name}".',
+            )
         self.anew = True
         column.kind, column.value = edit.kind, edit.value
         if column.default is not None and called_sequence(column.default) is None:
@@ -478,7 +505,7 @@ class Table:
 
     def brought_back(self, where: str) -> list[str]:
         """What makes it again, as it is by now, with the rows of that table."""
-        columns = ", ".join(quoted(column.name) for column in self.columns)
+        columns = ", ".join(quoted(column.name) for column in self.columns if not column.generated)
         return [
             f"CREATE TABLE {self.target} ({', '.join(self._parts())})",
             *self._filled(where, columns, columns),
@@ -499,9 +526,8 @@ class Table:
 
     def _parts(self) -> list[str]:
         """The list of its CREATE TABLE."""
-        for word, what in (("COLLATE", "a collation"), ("GENERATED", "a generated column")):
-            if word in self.peculiar:
-                raise unable(f"changing a table that has {what}")
+        if "COLLATE" in self.peculiar:
+            raise unable("changing a table that has a collation")
         parts = [column.sql or definition_of(column) for column in self.columns]
         own = {"other": self.new, "schema": "" if self.temporary else self.new_schema}
         constraints = [
@@ -512,7 +538,7 @@ class Table:
 
     def _made_anew(self, directly: bool) -> list[str]:
         other = f"{self.name}_{secrets.token_hex(4)}"
-        kept = [column for column in self.columns if not column.sql or column.value]
+        kept = [one for one in self.columns if not one.generated and (not one.sql or one.value)]
         into = ", ".join(quoted(column.name) for column in kept)
         values = ", ".join(column.value or quoted(column.name) for column in kept)
         temporary = "TEMPORARY " if self.temporary else ""

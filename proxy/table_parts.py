@@ -41,6 +41,7 @@ class Column:
     comment: str | None
     value: str = ""  # what it is in terms of the old table's columns, where that is not itself
     sql: str = ""  # its whole definition, for a new one
+    generated: str = ""  # the expression that it always is
 
 
 @dataclass(slots=True)
@@ -116,6 +117,8 @@ def unable(what: str) -> SqlError:
 
 def definition_of(column: Column) -> str:
     parts = [quoted(column.name), column.kind]
+    if column.generated:
+        return " ".join([*parts, f"GENERATED ALWAYS AS ({column.generated})"])
     if column.default is not None:
         parts.append(f"DEFAULT ({column.default})")
     return " ".join([*parts, "NOT NULL"] if column.not_null else parts)

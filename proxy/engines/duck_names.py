@@ -74,6 +74,7 @@ class DuckNames:
     _watch: Watch
     _declared: Declared | None = None
     _declared_at: Stamp
+    _generated: tuple[Stamp, dict[tuple[str, ...], frozenset[str]]] | None = None
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         raise NotImplementedError
@@ -145,6 +146,18 @@ class DuckNames:
         if database == DATABASE:
             self._watch.tables.listed(found)
         return found.get((schema.lower(), name.lower()), Told())
+
+    def generated(self, name: tuple[str, ...]) -> frozenset[str]:
+        """Blocks. The generated columns of a table, folded; none where there is no table."""
+        if self._generated is None or not self.same_definitions(self._generated[0]):
+            self._generated = self.definitions(), {}
+        known = self._generated[1]
+        if name not in known:
+            meant = self.means(name)
+            table = meant if meant is not None and meant.kind == "r" else None
+            found = self.told(table.schema, table.name, table.database) if table else Told()
+            known[name] = found.generated
+        return known[name]
 
     def all_told(self) -> dict[Key, Told]:
         """Blocks. As `told`, of all tables, and by one look at the catalog. In a transaction only."""

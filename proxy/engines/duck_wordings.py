@@ -40,6 +40,9 @@ def _rule(kind: str, pattern: str, wording: Callable[[re.Match[str]], Wording]) 
 
 
 # (exception type, the whole message) -> what is told of it; the first that fits.
+_NO_VIEW = "Write to the table that it reads."
+_NO_COLUMN = "Drop those columns first."
+
 _RULES: tuple[_Rule, ...] = (
     _rule(
         "Catalog",
@@ -355,6 +358,38 @@ _RULES: tuple[_Rule, ...] = (
                 'WITH query name "{name}" specified more than once',
             ),
         )
+    ),
+    _rule(
+        "TransactionContext",
+        r"Cannot CHECKPOINT: there are other write transactions active.*",
+        plain("55006", "cannot checkpoint while other transactions write", "Repeat it afterwards."),
+    ),
+    _rule(
+        "Catalog",
+        r'"?(?P<name>.*?)"? is not an table',
+        plain("0A000", 'cannot insert into view "{name}"', _NO_VIEW),
+    ),
+    *(
+        _rule("Binder", rf"Can only {word} base table!?", plain("0A000", told, _NO_VIEW))
+        for word, told in (
+            ("update", "updating a view is not supported"),
+            ("delete from", "deleting from a view is not supported"),
+        )
+    ),
+    _rule(
+        "Binder",
+        r'This column is referenced by the generated column "(?P<name>.*)", so its type can not be changed',
+        plain("0A000", 'cannot alter type of a column used by generated column "{name}"'),
+    ),
+    _rule(
+        "Catalog",
+        r"Cannot drop column: column is a dependency of 1 or more generated column\(s\)",
+        plain("2BP01", "cannot drop the column because generated columns depend on it", _NO_COLUMN),
+    ),
+    _rule(
+        "Constraint",
+        r"Data contains duplicates on indexed column\(s\)",
+        plain("23505", "could not create unique index", "Rows of the table have the same key."),
     ),
     _rule("Out of Range", r"Overflow in \w+ of (?P<type>\w+) .*", beyond),
     _rule("Out of Range", r"Date out of range", plain("22008", "date out of range")),

@@ -15,8 +15,8 @@ from proxy.errors import SqlError
 from proxy.sql.identities import folded, places
 from proxy.sql.reading import position_of, write_duckdb
 
-_ALL = frozenset({"DEFAULTS", "CONSTRAINTS", "INDEXES", "COMMENTS", "IDENTITY"})
-_NOTHING_HERE = frozenset({"STORAGE", "COMPRESSION", "STATISTICS", "GENERATED"})
+_ALL = frozenset({"DEFAULTS", "CONSTRAINTS", "INDEXES", "COMMENTS", "IDENTITY", "GENERATED"})
+_NOTHING_HERE = frozenset({"STORAGE", "COMPRESSION", "STATISTICS"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """What is written into columns of which more is declared than a type: identities, digits of a second.
 
-Why it exists: DuckDB takes any value for a column that GENERATED ALWAYS numbers, and none with more
-digits than a timestamp(3) keeps (`proxy.sql.digits`). Once it is known which columns a statement writes
-into, the one is refused as Postgres does, and the other is rounded: values where they stand, rows of a
-query around it, and defaults where they will be taken.
+Why it exists: DuckDB takes any value for a column that GENERATED ALWAYS numbers, none with more
+digits than a timestamp(3) keeps (`proxy.sql.digits`), and passes generated columns over where values have
+no names. Once it is known which columns a statement writes into, what Postgres refuses is refused, the
+digits are rounded - values where they stand, rows of a query around it, and defaults where they will be
+taken - and DEFAULT for a generated column is left out.
 
 Promises: only INSERT, UPDATE and MERGE are changed, and only for such columns.
 """
@@ -28,6 +29,7 @@ class Declaration:
     """Of one column. name: as it is stored. always: it is GENERATED ALWAYS AS IDENTITY.
 
     digits: of a second, None for all. kind: Postgres's name of its type. default: DuckDB's SQL, None for none.
+    computed: it is GENERATED ALWAYS AS an expression.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Declaration:
     digits: int | None = None
     kind: str = ""
     default: str | None = None
+    computed: bool = False
 
 
 class Columns(list[tuple[str, object]]):
@@ -90,7 +93,7 @@ def put_around(
     if isinstance(tree, exp.Insert):
         writing.insert(tree, given, width)
     elif isinstance(tree, exp.Update):
-        writing.assignments(tree.expressions)
+        writing.update(tree)
     else:
         writing.merge(tree)
     return writing.changed
@@ -141,7 +144,7 @@ class _Writing:
         elif tree.args.get("default"):
             self._defaults_only(tree)
         if (conflict := tree.args.get("conflict")) is not None:
-            self.assignments(conflict.expressions)
+            self.update(conflict)
 
     def _rows(self, tree: exp.Insert, rows: exp.Values, into: Sequence[str], given: bool) -> None:
         tuples = [one for one in rows.expressions if isinstance(one, exp.Tuple)]
@@ -150,22 +153,30 @@ class _Writing:
         width = max(len(one.expressions) for one in tuples)
         into = into[:width]
         for name, *items in zip(into, *(one.expressions for one in tuples), strict=False):
-            if not given and not all(map(is_default, items)):
-                self._check_generated(name)
+            if not all(map(is_default, items)):
+                self._check_generated(name, given)
         for one in tuples:
             for index, (name, item) in enumerate(zip(into, one.expressions, strict=False)):
                 if (made := self._value(name, item)) is not None:
                     one.set("expressions", made, index=index)
+        computed = [index for index, name in enumerate(into) if self._is_computed(name)]
+        for one in tuples if computed else ():
+            kept = [item for n, item in enumerate(one.expressions) if n not in computed]
+            one.set("expressions", kept)
+        into = [name for n, name in enumerate(into) if n not in computed]
+        if computed and not into:
+            into = [self._any()]
+            for one in tuples:
+                one.set("expressions", [exp.Var(this="DEFAULT")])
         left = self._left_out(into)
         for one in tuples if left else ():
             for _, value in left:
                 one.append("expressions", value.copy())
-        self._name(tree, into, left)
+        self._name(tree, into, left, anew=bool(computed))
 
     def _query(self, tree: exp.Insert, rows: exp.Query, into: Sequence[str], given: bool) -> None:
         for name in into:
-            if not given:
-                self._check_generated(name)
+            self._check_generated(name, given)
         left = self._left_out(into)
         if not left and not any(self._rounds(name) for name in into):
             return
@@ -192,9 +203,14 @@ class _Writing:
         ]
 
     def _name(
-        self, tree: exp.Insert, into: Sequence[str], left: Sequence[tuple[str, exp.Expr]]
+        self,
+        tree: exp.Insert,
+        into: Sequence[str],
+        left: Sequence[tuple[str, exp.Expr]],
+        *,
+        anew: bool = False,
     ) -> None:
-        if not left:
+        if not left and not anew:
             return
         table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
         names = [exp.to_identifier(name, quoted=True) for name in (*into, *(n for n, _ in left))]
@@ -202,6 +218,23 @@ class _Writing:
         self.changed = True
 
     # --- UPDATE, MERGE --------------------------------------------------------------------------
+
+    def update(self, tree: exp.Update | exp.OnConflict) -> None:
+        self.assignments(tree.expressions)
+        kept = [one for one in tree.expressions if not self._leaves(one)]
+        if len(kept) < len(tree.expressions):
+            self.changed = True
+            name = exp.column(self._any(), quoted=True)
+            tree.set("expressions", kept or [exp.EQ(this=name, expression=name.copy())])
+
+    def _leaves(self, one: exp.Expr) -> bool:
+        """Whether it says DEFAULT of a generated column, which is that anyway."""
+        assigned = isinstance(one, exp.EQ) and isinstance(one.this, exp.Column)
+        return assigned and self._is_computed(one.this.name.lower()) and is_default(one.expression)
+
+    def _any(self) -> str:
+        """A column that is not generated."""
+        return next(name for name in self._names if not self._is_computed(name))
 
     def assignments(self, assigned: Sequence[exp.Expr]) -> None:
         for one in assigned:
@@ -243,7 +276,7 @@ class _Writing:
         into = into[: len(row.expressions)]
         for index, (name, item) in enumerate(zip(into, row.expressions, strict=False)):
             if not is_default(item):
-                self._check_generated(name)
+                self._check_generated(name, given=False)
             if (made := self._value(name, item)) is not None:
                 row.set("expressions", made, index=index)
         left = self._left_out(into)
@@ -291,8 +324,12 @@ class _Writing:
         assert declared.digits is not None
         return rounded_as(value, declared.kind, declared.digits)
 
-    def _check_generated(self, name: str) -> None:
-        if self._always(name):
+    def _check_generated(self, name: str, given: bool) -> None:
+        if self._is_computed(name):
+            raise _computed(
+                'cannot insert a non-DEFAULT value into column "{}"', self._declared[name]
+            )
+        if not given and self._always(name):
             name = self._declared[name].name
             raise SqlError(
                 "428C9",
@@ -302,14 +339,25 @@ class _Writing:
             )
 
     def _check_updated(self, name: str) -> None:
+        if self._is_computed(name):
+            raise _computed('column "{}" can only be updated to DEFAULT', self._declared[name])
         if self._always(name):
             name = self._declared[name].name
             message = f'column "{name}" can only be updated to DEFAULT'
             raise SqlError("428C9", message, detail=_ALWAYS.format(name))
 
+    def _is_computed(self, name: str) -> bool:
+        found = self._declared.get(name)
+        return self._checks and found is not None and found.computed
+
     def _always(self, name: str) -> bool:
         found = self._declared.get(name)
         return self._checks and found is not None and found.always
+
+
+def _computed(message: str, column: Declaration) -> SqlError:
+    detail = f'Column "{column.name}" is a generated column.'
+    return SqlError("428C9", message.format(column.name), detail=detail)
 
 
 _ALWAYS = 'Column "{}" is an identity column defined as GENERATED ALWAYS.'

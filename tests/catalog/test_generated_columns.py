@@ -107,13 +107,86 @@ def test_what_postgres_cannot_read_is_shown_as_text(connection: psycopg.Connecti
         ("CREATE TABLE x (a int, b int GENERATED ALWAYS AS (a) STORED PRIMARY KEY)", "0A000"),
         ("CREATE TABLE x (a int, b int GENERATED ALWAYS AS (a) STORED, UNIQUE (b))", "0A000"),
         ("CREATE TABLE x (a int, b varchar(3) GENERATED ALWAYS AS (a::text) STORED)", "0A000"),
-        ("ALTER TABLE g ADD COLUMN c int GENERATED ALWAYS AS (a) STORED", "0A000"),
+        ("INSERT INTO g VALUES (1, 2)", "428C9"),
+        ("INSERT INTO g SELECT 1, 2", "428C9"),
+        ("INSERT INTO g (a) VALUES (1) ON CONFLICT DO NOTHING; UPDATE g SET twice = a", "428C9"),
+        ("ALTER TABLE g ALTER COLUMN a TYPE bigint", "0A000"),
+        ("ALTER TABLE g ALTER COLUMN a TYPE bigint, ADD CHECK (a > 0)", "0A000"),
+        ("ALTER TABLE g DROP COLUMN a", "2BP01"),
+        ("ALTER TABLE g DROP COLUMN a, ADD CHECK (name > 'a')", "2BP01"),
     ],
 )
 def test_what_cannot_be_is_refused(connection: psycopg.Connection, sql: str, sqlstate: str) -> None:
     with pytest.raises(errors.Error) as error:
         connection.execute(sql.encode())
     assert error.value.sqlstate == sqlstate
+
+
+WRITTEN = [
+    ("INSERT INTO g VALUES (1, DEFAULT, 'n', DEFAULT, DEFAULT)", (1, 2, "n", "N!")),
+    ("INSERT INTO g (twice, a) VALUES (DEFAULT, 1), (DEFAULT, 1)", (1, 2, "q", "Q!")),
+    ("INSERT INTO g VALUES (1)", (1, 2, "q", "Q!")),
+    ("INSERT INTO g SELECT 1", (1, 2, "q", "Q!")),
+    ("INSERT INTO g (loud, twice) VALUES (DEFAULT, DEFAULT)", (None, None, "q", "Q!")),
+    ("INSERT INTO g (a) VALUES (3); UPDATE g SET twice = DEFAULT", (3, 6, "q", "Q!")),
+    ("INSERT INTO g (a) VALUES (3); UPDATE g SET twice = DEFAULT, a = 4", (4, 8, "q", "Q!")),
+]
+
+
+@pytest.mark.parametrize(("sql", "row"), WRITTEN)
+def test_default_is_what_they_are(
+    connection: psycopg.Connection, sql: str, row: tuple[object, ...]
+) -> None:
+    connection.execute(sql.encode())
+    found = connection.execute("SELECT DISTINCT a, twice, name, loud FROM g").fetchall()
+    assert found == [row]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ADD COLUMN more int NOT NULL DEFAULT 5",
+        "ADD COLUMN more int GENERATED ALWAYS AS (a - 1) STORED",
+        "ADD CHECK (a > 0)",
+        "ADD UNIQUE (a), ADD PRIMARY KEY (a)",
+        "DROP COLUMN price",
+        "DROP COLUMN price, ADD CHECK (a > 0)",
+        "ALTER COLUMN name SET NOT NULL",
+        "RENAME COLUMN a TO b",
+        "RENAME TO h",
+    ],
+)
+def test_their_table_is_altered(connection: psycopg.Connection, change: str) -> None:
+    connection.execute("INSERT INTO g (a) VALUES (1), (2)")
+    connection.execute("ALTER TABLE g ADD PRIMARY KEY (a)" if "ADD" not in change else "SELECT 1")
+    connection.execute(f"ALTER TABLE g {change}".encode())
+    table, column = ("h" if "RENAME TO" in change else "g"), ("b" if "TO b" in change else "a")
+    connection.execute(f"INSERT INTO {table} ({column}) VALUES (3)".encode())
+    found = connection.execute(f"SELECT twice, loud FROM {table} ORDER BY {column}".encode())
+    assert found.fetchall() == [(2, "Q!"), (4, "Q!"), (6, "Q!")]
+    assert dict(generated(connection, f"scratch.{table}"))["twice"] == "s"
+    if "more int GENERATED" in change:
+        assert connection.execute("SELECT more FROM g ORDER BY a").fetchall() == [(0,), (1,), (2,)]
+
+
+def test_their_table_is_made_again_for_another(connection: psycopg.Connection) -> None:
+    for statement in (
+        "INSERT INTO g (a) VALUES (1), (2)",
+        "ALTER TABLE g ADD PRIMARY KEY (a)",
+        "CREATE TABLE of_g (a int REFERENCES g ON DELETE CASCADE, twice int GENERATED ALWAYS AS (a * 2) STORED)",
+        "INSERT INTO of_g VALUES (1), (2)",
+        "ALTER TABLE g ADD CHECK (a > 0)",
+        "DELETE FROM g WHERE a = 1",
+    ):
+        connection.execute(statement.encode())
+    assert connection.execute("SELECT * FROM of_g").fetchall() == [(2, 4)]
+    assert generated(connection, "scratch.of_g") == [("a", ""), ("twice", "s")]
+
+
+@pytest.mark.parametrize(("options", "mark"), [("INCLUDING ALL", "s"), ("", "")])
+def test_a_table_like_theirs(connection: psycopg.Connection, options: str, mark: str) -> None:
+    connection.execute(f"CREATE TABLE other (LIKE g {options})".encode())
+    assert dict(generated(connection, "scratch.other"))["twice"] == mark
 
 
 def test_snowflakes_are_shown_too(connection: psycopg.Connection) -> None:
