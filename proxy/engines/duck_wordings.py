@@ -360,6 +360,21 @@ _RULES: tuple[_Rule, ...] = (
         )
     ),
     _rule(
+        "Binder",
+        r'Failed to create foreign key: incompatible types between column "(?P<key>.*?)" \(".*"\) and column '
+        r'"(?P<name>.*?)" \(".*"\)',
+        plain(
+            "0A000",
+            'a foreign key of columns "{name}" and "{key}", which are of different types, is not supported',
+            "Give both columns the same type.",
+        ),
+    ),
+    _rule(
+        "TransactionContext",
+        r"Cannot CHECKPOINT: the current transaction .*",
+        plain("25001", "CHECKPOINT cannot run in a transaction that has written"),
+    ),
+    _rule(
         "TransactionContext",
         r"Cannot CHECKPOINT: there are other write transactions active.*",
         plain("55006", "cannot checkpoint while other transactions write", "Repeat it afterwards."),
