@@ -48,8 +48,11 @@ def test_refusals(connection: psycopg.Connection, sql: str, sqlstate: str, said:
 def test_a_checkpoint_in_a_transaction_that_has_written(
     connection: psycopg.Connection, server: Any
 ) -> None:
-    with server.connect(options=POSTGRES) as other:
-        with pytest.raises(psycopg.errors.ActiveSqlTransaction), other.transaction():
-            other.execute("INSERT INTO t VALUES (3, 3)")
-            other.execute("CHECKPOINT")
+    with (
+        server.connect(options=POSTGRES) as other,
+        pytest.raises(psycopg.errors.ActiveSqlTransaction),
+        other.transaction(),
+    ):
+        other.execute("INSERT INTO t VALUES (3, 3)")
+        other.execute("CHECKPOINT")
     assert connection.execute("CHECKPOINT").statusmessage == "CHECKPOINT"
