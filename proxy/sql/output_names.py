@@ -163,9 +163,6 @@ def _keyword(word: str) -> Callable[[exp.Expr, str], Named]:
 
 
 def _bracket(node: exp.Expr, text: str) -> Named | None:
-    keys = node.expressions
-    if len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string:
-        return keys[0].this, 2
     return _figure(node.this, text)
 
 

@@ -23,6 +23,7 @@ from proxy.sql.merging import raise_on_second_match
 from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres_generated import generated
 from proxy.sql.postgres_references import reference
+from proxy.sql.postgres_variadic import variadic
 from proxy.sql.reading import position_of
 from proxy.sql.rows_among import among_rows
 
@@ -245,6 +246,7 @@ RULES: dict[type, Rule] = {
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
     exp.Anonymous: _anonymous,
+    exp.ArrayToString: on_values.array_to_string,
     exp.Alter: on_values.altered,
     exp.Any: any_of,
     exp.BitString: on_values.no_bits,
@@ -253,6 +255,7 @@ RULES: dict[type, Rule] = {
     exp.Column: public_is_main,
     exp.ColumnDef: on_values.column_definition,
     exp.Concat: on_values.concat,
+    exp.ConcatWs: on_values.concat,
     exp.Create: create,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
@@ -297,6 +300,7 @@ RULES: dict[type, Rule] = {
     exp.TimestampTrunc: functions.date_trunc,
     exp.Unnest: _unnest,
     exp.Values: values,
+    exp.Variadic: variadic,
 }
 _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_main}
 

@@ -12,9 +12,11 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import literal_array
 from proxy.sql.postgres_routines import rows
-from proxy.sql.postgres_values import call, duck, is_text, refused
+from proxy.sql.postgres_values import call, duck, is_text, refused, unwrapped
+from proxy.sql.reading import position_of
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
@@ -74,6 +76,12 @@ def _texts(items: list[exp.Expr]) -> exp.Expr:
     return _as_texts(exp.Array(expressions=items))
 
 
+def _steps(names: list[exp.Expr]) -> exp.Expr:
+    """The path of jsonb_extract_path, whose names may come in an array."""
+    one = names[0] if len(names) == 1 else None
+    return _path(one.this) if isinstance(one, exp.Variadic) else _texts(names)
+
+
 def _as_texts(items: exp.Expr) -> exp.Expr:
     text = exp.DataType(this=exp.DType.TEXT)
     to = exp.DataType(this=exp.DType.ARRAY, nested=True, expressions=[text])
@@ -101,9 +109,22 @@ def _path(path: exp.Expr) -> exp.Expr:
     return _as_texts(made if made is not None else path)
 
 
+_INSTEAD = "Use ->, ->>, #>> and the functions of jsonb."
+
+
 def _refusal(name: str) -> Function:
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
-        raise refused(f"function {name}", arguments[0] if arguments else exp.Null())
+        at = arguments[0] if arguments else exp.Null()
+        raise refused(f"function {name}", at, _INSTEAD)
+
+    return rule
+
+
+def _standard(what: str) -> Callable[[exp.Expr], exp.Expr | None]:
+    """What is SQL/JSON of the standard: DuckDB has it not, or otherwise under the same name."""
+
+    def rule(node: exp.Expr) -> exp.Expr | None:
+        raise refused(what, node, _INSTEAD)
 
     return rule
 
@@ -117,8 +138,8 @@ FUNCTIONS: dict[str, Function] = {
     "object": lambda arguments: call("pg_json_object_", *map(_path, arguments)),
     "build_object": _build_object,
     "build_array": _build_array,
-    "extract_path": lambda given: duck("json_path_", given[0], _texts(given[1:])),
-    "extract_path_text": lambda given: duck("json_path_text_", given[0], _texts(given[1:])),
+    "extract_path": lambda given: duck("json_path_", given[0], _steps(given[1:])),
+    "extract_path_text": lambda given: duck("json_path_text_", given[0], _steps(given[1:])),
     **{
         name: _refusal(f"jsonb_{name}")
         for name in (
@@ -140,6 +161,13 @@ FUNCTIONS |= {
     "jsonb_insert": _of_path("jsonb_insert_"),
     "jsonb_strip_nulls": lambda arguments: duck("jsonb_strip_nulls_", *arguments),
     "jsonb_pretty": lambda arguments: duck("jsonb_pretty_", *arguments),
+    **{
+        name: _refusal(name)
+        for name in (
+            *("json_array", "json_arrayagg", "json_exists", "json_query", "json_scalar"),
+            *("json_serialize", "json"),
+        )
+    },
 }
 
 _EACH = {
@@ -236,7 +264,8 @@ def delete_path(node: exp.Binary) -> exp.Expr:
 
 
 def subscript(node: exp.Bracket) -> exp.Expr | None:
-    """`doc['a'][0]`: a subscript that is a text is a jsonb's, and so are those behind it.
+    """`doc['a'][0]`: a subscript that is a text is a jsonb's, and so is one of what the tree shows to be
+    one; that a column is one shows only with its type (`proxy.sql.postgres_typing`).
 
     An array's first element is number 1 for both; the writer would add what the reader took off.
     """
@@ -244,16 +273,36 @@ def subscript(node: exp.Bracket) -> exp.Expr | None:
     if len(node.expressions) != 1:
         return None
     (key,) = node.expressions
-    inner = node.this
-    within = isinstance(inner, exp.Anonymous) and inner.this == "json_member_"
-    if not within and not is_text(key):
-        if isinstance(key, exp.Slice) or (isinstance(key, exp.Literal) and not key.is_string):
-            return None
-        # Below 1 there is nothing; DuckDB counts from the end there.
-        place = [exp.Greatest(this=key, expressions=[exp.Literal.number(0)], ignore_nulls=True)]
-        node.set("expressions", place)
+    if is_text(key) or _is_document(node.this):
+        return duck("json_path_", node.this, path_of_subscript(key))
+    if isinstance(key, exp.Slice) or (isinstance(key, exp.Literal) and not key.is_string):
         return None
-    return duck("json_member_", inner, key)
+    # Below 1 there is nothing; DuckDB counts from the end there.
+    place = [exp.Greatest(this=key, expressions=[exp.Literal.number(0)], ignore_nulls=True)]
+    node.set("expressions", place)
+    return None
+
+
+_OF_DOCUMENTS = frozenset(("json_path_", "json_member_", "jsonb_set_", "jsonb_insert_"))
+
+
+def _is_document(value: exp.Expr) -> bool:
+    inner = unwrapped(value)
+    if isinstance(inner, exp.Cast):
+        return isinstance(inner.to, exp.DataType) and inner.to.this == exp.DType.JSONB
+    return isinstance(inner, exp.Anonymous) and inner.this in _OF_DOCUMENTS
+
+
+def path_of_subscript(key: exp.Expr) -> exp.Expr:
+    """The path of one step that a subscript of a jsonb stands for. Raises 42804 for a slice."""
+    if isinstance(key, exp.Slice):
+        message = "jsonb subscript does not support slices"
+        raise SqlError("42804", message, position=position_of(key))
+    step = _as_name(key)
+    if step is key and not is_text(key):
+        step = exp.Cast(this=key, to=exp.DataType(this=exp.DType.TEXT))
+        step.meta["plain"] = True
+    return _texts([step])
 
 
 def _filtered(node: exp.Expr, list_: exp.Expr, around: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
@@ -326,6 +375,10 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONBExtractScalar: text_at_path,
     exp.JSONBDeleteAtPath: delete_path,
     exp.JSONArrayAgg: aggregate_list,
+    exp.JSONKeyValue: _standard("SQL/JSON's key and value"),
+    exp.JSON: _standard("IS JSON"),
+    exp.JSONValue: _standard("function json_value"),
+    exp.JSONTable: _standard("JSON_TABLE"),
     exp.JSONObjectAgg: aggregate_object,
     exp.JSONBObjectAgg: aggregate_object,
     exp.Filter: filter_,

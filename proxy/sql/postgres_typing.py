@@ -28,6 +28,7 @@ from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
 from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out
+from proxy.sql.postgres_json import path_of_subscript
 from proxy.sql.postgres_literals import is_read, literal_of
 from proxy.sql.postgres_retyping import (
     as_written,
@@ -112,7 +113,7 @@ _TYPED = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
 
 _DECIDING = (
-    *(exp.Func, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe),
+    *(exp.Func, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Bracket),
     *(exp.Insert, exp.Update, exp.Merge, exp.Predicate),
     *(exp.Ordered, exp.Group, exp.Distinct, exp.SetOperation, exp.Window, exp.Join),
 )
@@ -147,6 +148,7 @@ class Typing(Documents):
         self._series: list[exp.Table] = []
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
         self._from_floats: list[tuple[exp.Cast, Type]] = []
+        self._to_whole: list[exp.Cast] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._rows: list[WholeRow] = []
         self._names: Sequence[str] = ()
@@ -202,6 +204,11 @@ class Typing(Documents):
             model = exp.Literal.string("%.15g" if kind == "float8" else "%.6g")
             made.set("this", exp.Anonymous(this="printf", expressions=[model, made.this]))
             changed = True
+        for made in self._to_whole:
+            # DuckDB looks at the range before it rounds.
+            digits = [made.this, exp.Literal.number(0)]
+            made.set("this", exp.Anonymous(this="round_even", expressions=digits))
+            changed = True
         for average in self._averages:
             make_exact(average)
             changed = True
@@ -234,8 +241,15 @@ class Typing(Documents):
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
+            elif isinstance(node, exp.Cast) and kind in INTEGERS:
+                if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                    self._to_whole.append(node)
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)
+            elif isinstance(node, exp.Bracket) and self._known(node.this) == "jsonb":
+                kind = self._kinds[id(node)] = "jsonb"
+                path = path_of_subscript(_subscript(node))
+                self._added.append((node, "json_path_", [node.this, path]))
             elif isinstance(node, exp.ArrayContainsAll) and element_of(self._known(node.this)):
                 # DuckDB's looks past the NULLs among what is looked for.
                 self._added.append((node, "pg_array_contains_", [node.this, node.expression]))
@@ -447,6 +461,12 @@ def _operation(side: exp.Expr) -> exp.Expr | None:
         if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot)
         else node
     )
+
+
+def _subscript(node: exp.Bracket) -> exp.Expr:
+    """A subscript as it was written: of an array's element, what is below 1 has been taken away."""
+    (key,) = node.expressions
+    return key.this if isinstance(key, exp.Greatest) else key
 
 
 def _is_zero(value: exp.Expr) -> bool:

@@ -474,13 +474,36 @@ def _says_text(side: exp.Expr) -> bool:
     return is_text(inner) or _gives_text(inner)
 
 
-def concat(node: exp.Concat | exp.ConcatWs) -> None:
+def concat(node: exp.Concat | exp.ConcatWs) -> exp.Expr | None:
     """concat() prints truth values as t and f."""
     plain = (exp.Literal, exp.Null)
+    if (made := joined(node)) is not None:
+        return made
     node.set(
         "expressions",
         [v if isinstance(v, plain) else call("pg_printed_", v) for v in node.expressions],
     )
+    return None
+
+
+def joined(node: exp.Concat | exp.ConcatWs) -> exp.Expr | None:
+    """concat(VARIADIC a) and concat_ws(',', VARIADIC a); None where no VARIADIC is in it."""
+    last = node.expressions[-1] if node.expressions else None
+    if not isinstance(last, exp.Variadic):
+        return None
+    between: exp.Expr = exp.Literal.string("")
+    if isinstance(node, exp.ConcatWs) and len(node.expressions) == 2:
+        between = node.expressions[0]
+    elif len(node.expressions) > 1:
+        raise refused("VARIADIC behind other arguments", last)
+    return call("pg_array_to_string_", last.this, between)
+
+
+def array_to_string(node: exp.ArrayToString) -> exp.Expr | None:
+    """Its elements are printed as Postgres prints them, and NULL between them makes it NULL."""
+    if node.args.get("null") is not None:
+        return None
+    return call("pg_array_to_string_", node.this, node.expression)
 
 
 def like(node: exp.Like | exp.ILike) -> exp.Expr | None:

@@ -152,6 +152,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_pipe_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.pg_printed_(x) AS
   CASE typeof(x) WHEN 'BOOLEAN' THEN left(CAST(x AS VARCHAR), 1) ELSE _sf.main.pg_text_(x) END;
 
+CREATE OR REPLACE MACRO _sf.main.pg_array_to_string_(xs, d) AS
+  CASE WHEN d IS NULL THEN NULL
+       ELSE array_to_string(list_transform(xs, lambda e: _sf.main.pg_printed_(e)), d) END;
+
 -- x::bytea, of a text in hex format or without any backslash.
 CREATE OR REPLACE MACRO _sf.main.pg_bytea_
   (x BLOB) AS x,
