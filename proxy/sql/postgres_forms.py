@@ -6,6 +6,8 @@ has to be written otherwise. Here is how, without any knowledge of how it was fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from proxy.sql.inference.names import Scope
@@ -33,25 +35,42 @@ def make_narrow(table: exp.Table) -> None:
 
 def make_exact(average: exp.Avg) -> None:
     """avg of whole or numeric values is their sum divided by their count: DuckDB's is a float."""
-    outermost: exp.Expr = average
+    parts = [lambda value: exp.Sum(this=value), lambda value: exp.Count(this=value)]
+    _replace_aggregate(average, "pg_average_", parts)
+
+
+def add_intervals(total: exp.Sum) -> None:
+    """sum of intervals is that of their months, of their days and of their microseconds."""
+
+    def of(part: str) -> Callable[[exp.Expr], exp.Expr]:
+        return lambda value: exp.Sum(this=call(f"pg_{part}_of_", value))
+
+    _replace_aggregate(total, "pg_interval_of_", [of("months"), of("days"), of("micros")])
+
+
+def _replace_aggregate(
+    node: exp.AggFunc, macro: str, parts: list[Callable[[exp.Expr], exp.Expr]]
+) -> None:
+    """A macro over several aggregates in the place of one, each with its FILTER and its OVER."""
+    outermost: exp.Expr = node
     while isinstance(outermost.parent, exp.Filter | exp.Window):
         if outermost.arg_key != "this":
             break
         outermost = outermost.parent
     parent, key, index = outermost.parent, outermost.arg_key, outermost.index
-    parts = []
-    for kind in (exp.Sum, exp.Count):
+    made = []
+    for part in parts:
         whole = outermost.copy()
-        place = whole if isinstance(whole, exp.Avg) else whole.find(exp.Avg)
+        place = whole if isinstance(whole, type(node)) else whole.find(type(node))
         assert place is not None
-        made = kind(this=place.this)
+        one = part(place.this)
         if place is whole:
-            whole = made
+            whole = one
         else:
-            place.replace(made)
-        parts.append(whole)
+            place.replace(one)
+        made.append(whole)
     if parent is not None and key is not None:
-        parent.set(key, call("pg_average_", *parts), index=index)
+        parent.set(key, call(macro, *made), index=index)
 
 
 def spell_out(star: exp.Star, scope: Scope) -> bool:

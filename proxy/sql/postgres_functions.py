@@ -98,6 +98,23 @@ def _is_date(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.CurrentDate)
 
 
+def _read_series(arguments: list[exp.Expr]) -> exp.Expr:
+    """A quoted step beside moments is an interval, of as many units as it says."""
+    if len(arguments) > 3:
+        return exp.Anonymous(this="generate_series", expressions=arguments)
+    numbers = any(isinstance(one, exp.Literal) and not one.is_string for one in arguments)
+    if len(arguments) == 3 and is_text(arguments[2]) and not numbers:
+        arguments = [*arguments[:2], exp.Interval(this=arguments[2])]
+    return exp.ExplodingGenerateSeries.from_arg_list(arguments)
+
+
+Postgres.Parser.FUNCTIONS["GENERATE_SERIES"] = _read_series
+
+
+def _series_in_zone(arguments: list[exp.Expr]) -> exp.Expr:
+    raise refused("generate_series with a time zone", arguments[-1])
+
+
 _SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries)
 
 
@@ -315,6 +332,7 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     },
     "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
     "to_number": _no_counterpart("to_number"),
+    "generate_series": _series_in_zone,
     **postgres_json.FUNCTIONS,
     **postgres_routines.FUNCTIONS,
 }

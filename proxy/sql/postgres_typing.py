@@ -27,7 +27,7 @@ from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, 
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
-from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out
+from proxy.sql.postgres_forms import add_intervals, make_exact, make_narrow, spell_out
 from proxy.sql.postgres_json import path_of_subscript
 from proxy.sql.postgres_literals import is_read, literal_of
 from proxy.sql.postgres_retyping import (
@@ -144,6 +144,7 @@ class Typing(Documents):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
+        self._totals: list[exp.Sum] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
@@ -212,6 +213,9 @@ class Typing(Documents):
         for average in self._averages:
             make_exact(average)
             changed = True
+        for total in self._totals:
+            add_intervals(total)
+            changed = True
         for table in self._series:
             make_narrow(table)
             changed = True
@@ -238,6 +242,9 @@ class Typing(Documents):
                     self._rows.append(row)
             elif isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
+            elif isinstance(node, exp.Sum) and kind == "interval":
+                if not isinstance(node.this, exp.Distinct):
+                    self._totals.append(node)
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
@@ -287,9 +294,21 @@ class Typing(Documents):
             return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
             self._element_added(_operation(left), left, right)
+        kinds = self._known(left), self._known(right)
+        if operator in "+-" and set(kinds) == {"timestamptz", "interval"}:
+            self._moved(left, right, operator) if kinds[1] == "interval" else self._moved(right, left)
         if operator in _OPERATORS and (node := _operation(left)) is not None:
             self._operations[id(node)] = node, left, right, result
         return result
+
+    def _moved(self, moment: exp.Expr, by: exp.Expr, operator: str = "+") -> None:
+        """timestamptz + interval: months first, then days, then the time. DuckDB goes the other way where
+        one of them is negative, as all are that are subtracted."""
+        node, inner = _operation(by), bare(by)
+        if node is None or (isinstance(inner, exp.Cast) and _has_one_unit(inner.this)):
+            return
+        way = exp.Neg(this=exp.Paren(this=by)) if operator == "-" else by
+        self._added.append((node, "pg_moved_", [moment, way]))
 
     def _element_added(self, node: exp.Expr | None, left: exp.Expr, right: exp.Expr) -> None:
         """`array || element`: DuckDB's || takes two arrays. NULL beside one is an array."""
@@ -467,6 +486,12 @@ def _subscript(node: exp.Bracket) -> exp.Expr:
     """A subscript as it was written: of an array's element, what is below 1 has been taken away."""
     (key,) = node.expressions
     return key.this if isinstance(key, exp.Greatest) else key
+
+
+def _has_one_unit(written: exp.Expr) -> bool:
+    """Whether an interval that is read here, `0 months 1 days 0 microseconds`, has no more than one."""
+    words = written.this.split() if isinstance(written, exp.Literal) else ()
+    return len(words) == 6 and words[::2].count("0") > 1
 
 
 def _is_zero(value: exp.Expr) -> bool:

@@ -173,7 +173,7 @@ def _timestamptz_text(time_zone: str) -> Write:
     offsets = place.offsets.tolist()
 
     def write(micros: int) -> bytes:
-        span = int(place.spans(np.array([micros])))
+        span = int(np.max(place.spans(np.array([micros]))))
         return _moment(micros + offsets[span] * MICROS) + suffixes[span]
 
     return write

@@ -132,3 +132,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_cat_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.pg_array_contains_(a, b) AS
   CASE WHEN len(b) = list_count(b) THEN list_has_all(a, b)
        WHEN a IS NOT NULL AND b IS NOT NULL THEN false END;
+-- timestamptz + interval, in Postgres's order.
+CREATE OR REPLACE MACRO _sf.main.pg_moved_(x, i) AS
+  x + to_months(CAST(_sf.main.pg_months_of_(i) AS INTEGER)) + to_days(CAST(_sf.main.pg_days_of_(i) AS INTEGER))
+    + to_microseconds(CAST(_sf.main.pg_micros_of_(i) AS BIGINT));
