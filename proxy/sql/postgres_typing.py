@@ -466,6 +466,9 @@ class Typing(Documents):
         if kind == "numeric" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
             node.expression.set("this", "pg_exact_quotient_")
             changed = True
+        if kind == "interval" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
+            node.expression.set("this", "pg_interval_part_")
+            changed = True
         if kind in _FLOATS and not is_checked(node) and may_be_doubled(node):
             changed = True
             check(node)

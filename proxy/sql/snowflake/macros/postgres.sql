@@ -13,24 +13,26 @@ CREATE OR REPLACE MACRO _sf.main.pg_quotient_(a, b) AS
 
 -- DuckDB's // divides integers and rounds towards zero; of zero it makes NULL.
 CREATE OR REPLACE MACRO _sf.main.pg_div_
-  (a INTEGER, b INTEGER) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END,
-  (a BIGINT, b BIGINT) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END,
-  (a HUGEINT, b HUGEINT) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END,
-  (a INTERVAL, b DOUBLE) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a / b END,
-  (a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
+  (a INTEGER, b INTEGER) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a // b END,
+  (a BIGINT, b BIGINT) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a // b END,
+  (a HUGEINT, b HUGEINT) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a // b END,
+  (a INTERVAL, b DOUBLE) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a / b END,
+  (a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
 CREATE OR REPLACE MACRO _sf.main.pg_exact_quotient_(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
+  CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE _sf.main.pg_quotient_(a, b) END;
 CREATE OR REPLACE MACRO _sf.main.pg_div_of_aggregates_(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE a // b END;
+  CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a // b END;
+CREATE OR REPLACE MACRO _sf.main.pg_interval_part_(a, b) AS
+  CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a / CAST(b AS DOUBLE) END;
 -- div(a, b)
 CREATE OR REPLACE MACRO _sf.main.pg_whole_quotient_(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero')
+  CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero')
     ELSE CAST(_sf.main.pg_quotient_(a - a % b, b) AS DECIMAL(38, 0)) END;
 -- avg of whole and numeric values: their sum by their number.
 CREATE OR REPLACE MACRO _sf.main.pg_average_(total, n) AS
   CASE WHEN n = 0 THEN NULL ELSE _sf.main.pg_quotient_(total, n) END;
 CREATE OR REPLACE MACRO _sf.main.pg_mod_(a, b) AS
-  CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END;
+  CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a % b END;
 
 -- round(x): a float half to even, others half away from zero.
 CREATE OR REPLACE MACRO _sf.main.pg_round_(x) AS
