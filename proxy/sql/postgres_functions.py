@@ -14,6 +14,7 @@ from sqlglot import exp
 from sqlglot.dialects import Postgres
 
 from proxy.sql import postgres_json, postgres_routines
+from proxy.sql.number_pictures import is_picture, picture
 from proxy.sql.postgres_models import model, written_as
 from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refused
 
@@ -31,8 +32,11 @@ for _name in _AS_WRITTEN:
 
 def _to_char(arguments: list[exp.Expr]) -> exp.Expr:
     value, written = arguments
-    if is_text(written) and not any(mark in written.this.upper() for mark in "YMDHSIQWJC"):
-        raise refused("to_char of a number", written)
+    if is_text(written) and is_picture(written.this):
+        picture(written.this)
+        return call("pg_char_number_", value, written)
+    if is_text(written) and not written.this:
+        return exp.cast(exp.Null(), _D.TEXT)
     return written_as(value, written)
 
 

@@ -122,7 +122,7 @@ def written_as(value: exp.Expr, written: exp.Expr) -> exp.Expr:
 def _pieces(written: exp.Expr, what: str) -> list[str | Computed]:
     if not is_text(written):
         raise refused(f"{what} with a format that is no literal", written)
-    source = written.this
+    source, reads = written.this, what != "to_char"
     made: list[str | Computed] = []
     at = 0
     while at < len(source):
@@ -153,7 +153,7 @@ def _pieces(written: exp.Expr, what: str) -> list[str | Computed]:
             if source[at : at + 2].upper() in _FOLLOWED:
                 raise refused(f'{what} with the format "{source}"', written)
             made.append((computed[1], source[start:at], short))
-        elif source[at].isalnum() or source[at] == "\\":
+        elif source[at] == "\\" or (source[at].isalnum() if reads else source[at].isalpha()):
             raise refused(f'{what} with the format "{source}"', written)
         else:
             made.append("%%" if source[at] == "%" else source[at])

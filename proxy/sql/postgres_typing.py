@@ -296,7 +296,9 @@ class Typing(Documents):
             self._element_added(_operation(left), left, right)
         kinds = self._known(left), self._known(right)
         if operator in "+-" and set(kinds) == {"timestamptz", "interval"}:
-            self._moved(left, right, operator) if kinds[1] == "interval" else self._moved(right, left)
+            self._moved(left, right, operator) if kinds[1] == "interval" else self._moved(
+                right, left
+            )
         if operator in _OPERATORS and (node := _operation(left)) is not None:
             self._operations[id(node)] = node, left, right, result
         return result
@@ -486,8 +488,14 @@ def _operation(side: exp.Expr) -> exp.Expr | None:
 
 
 def _subscript(node: exp.Bracket) -> exp.Expr:
-    """A subscript as it was written: of an array's element, what is below 1 has been taken away."""
+    """A subscript as it was written: of an array's element, what is below 1 has been taken away, and
+    DuckDB's reader counts a literal from 0."""
     (key,) = node.expressions
+    inner = key.this if isinstance(key, exp.Neg) else key
+    if isinstance(inner, exp.Literal) and inner.is_int:
+        number = int(inner.this) * (1 if inner is key else -1) + 1
+        made = exp.Literal.number(abs(number))
+        return exp.Neg(this=made) if number < 0 else made
     return key.this if isinstance(key, exp.Greatest) else key
 
 

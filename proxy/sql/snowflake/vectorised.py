@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from proxy.sql import number_pictures
 from proxy.sql.snowflake import (
     cells,
     ciphers,
@@ -45,6 +46,8 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("sha384_", (_BYTES,), _BYTES, digests.sha384),
     Vectorised("sha512_", (_BYTES,), _BYTES, digests.sha512),
     Vectorised("parsed_json_", (_TEXT,), _TEXT, documents.parsed),
+    # value, DuckDB's name of its type, Postgres's picture
+    Vectorised("number_picture_", (_TEXT, _TEXT, _TEXT), _TEXT, number_pictures.shown),
     Vectorised("try_parsed_json_", (_TEXT,), _TEXT, documents.tried),
     # program, which symbols each row of a partition may be
     Vectorised("match_rows_", (_TEXT, "BIGINT[]"), row_matching.RESULT, row_matching.matched),

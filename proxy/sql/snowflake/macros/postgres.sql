@@ -158,6 +158,12 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_to_string_(xs, d) AS
   CASE WHEN d IS NULL THEN NULL
        ELSE array_to_string(list_transform(xs, lambda e: _sf.main.pg_printed_(e)), d) END;
 
+-- to_char(x, '9,999.00')
+CREATE OR REPLACE MACRO _sf.main.pg_char_number_(x, picture) AS
+  CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT') OR typeof(x) LIKE 'DECIMAL(%'
+    THEN number_picture_(CAST(x AS VARCHAR), typeof(x), picture)
+    ELSE error('to_char with the format "' || picture || '" is not supported') END;
+
 -- x::bytea, of a text in hex format or without any backslash.
 CREATE OR REPLACE MACRO _sf.main.pg_bytea_
   (x BLOB) AS x,
