@@ -19,6 +19,14 @@ _MESSAGE = "MERGE command cannot affect row a second time"
 
 def raise_on_second_match(merge: exp.Merge) -> None:
     """Guard a MERGE in place. Raises 0A000 where the target or the source has no name."""
+    for when in merge.args["whens"].expressions:
+        then = when.args.get("then")
+        if isinstance(then, exp.Insert) and _is_of_defaults(then):
+            raise SqlError(
+                "0A000",
+                "INSERT DEFAULT VALUES in MERGE is not supported on analytical tables",
+                hint="Name a column: INSERT (a) VALUES (DEFAULT).",
+            )
     condition = _changing(merge)
     if condition is None:
         return
@@ -48,6 +56,12 @@ def raise_on_second_match(merge: exp.Merge) -> None:
         expressions=[exp.Star()], from_=exp.From(this=source), where=exp.Where(this=once)
     )
     merge.set("using", guarded.subquery(source.alias_or_name, copy=False))
+
+
+def _is_of_defaults(insert: exp.Insert) -> bool:
+    """INSERT DEFAULT VALUES, of which the parser makes a column without values."""
+    columns = insert.this.expressions if isinstance(insert.this, exp.Tuple) else ()
+    return insert.expression is None and len(columns) == 1 and columns[0].name.upper() == "DEFAULT"
 
 
 def _changing(merge: exp.Merge) -> exp.Expr | bool | None:

@@ -150,7 +150,7 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         if statement is not None:
             return statement
         words = Words(text, piece.tokens)
-    if of_postgres and phrase == "DROP SCHEMA" and "," in piece.said:
+    if of_postgres and phrase in ("DROP SCHEMA", "DROP INDEX") and "," in piece.said:
         return in_session(text, piece, each_dropped(text, piece, phrase))
     drops = of_postgres and phrase in ("DROP FUNCTION", "DROP PROCEDURE") and "(" in piece.said
     routine = _ROUTINES.get(phrase) if is_snowflake(dialect) or drops else None

@@ -236,7 +236,15 @@ def overlaps(node: exp.Overlaps) -> exp.Expr:
     sides = (node.this, node.expression)
     if not all(isinstance(side, exp.Tuple) and len(side.expressions) == 2 for side in sides):
         raise refused("OVERLAPS of anything but two pairs", node)
-    return call("pg_overlaps_", *(part for side in sides for part in side.expressions))
+    return call("pg_overlaps_", *(part for side in sides for part in _from_and_to(side)))
+
+
+def _from_and_to(side: exp.Expr) -> list[exp.Expr]:
+    """A pair of two moments, of which the second may be how long after the first it is."""
+    start, end = side.expressions
+    if not isinstance(end, exp.Cast) or end.to.this != exp.DType.INTERVAL:
+        return [start, end]
+    return [start, exp.Paren(this=exp.Add(this=start.copy(), expression=end))]
 
 
 def array_length(node: exp.ArraySize) -> exp.Expr:

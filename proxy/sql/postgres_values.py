@@ -456,6 +456,8 @@ def concatenation(pipe: exp.DPipe) -> exp.Expr | None:
     if any(isinstance(side, (exp.Array, exp.Bracket)) for side in bare):
         return element_added(*bare)
     # A column beside a parameter may be an array, to which another is added.
+    if pipe.find_ancestor(exp.Index) is not None:
+        return None  # what may raise cannot be indexed
     known = any(isinstance(side, (exp.Placeholder, exp.Parameter)) for side in bare)
     known = known and not any(isinstance(side, exp.Column) for side in bare)
     if not known and not any(_says_text(side) for side in sides):

@@ -17,7 +17,7 @@ _KEPT_AS = {
 }
 _COLLATIONS = frozenset({"C", "POSIX", "default", "ucs_basic"})
 """Those that sort by bytes, as DuckDB does."""
-_OF_VIEWS = name_set("security_barrier security_invoker")
+_OF_VIEWS = name_set("SECURITY_BARRIER SECURITY_INVOKER")
 
 
 def without_upkeep(tokens: list[Token]) -> list[Token]:
@@ -26,6 +26,10 @@ def without_upkeep(tokens: list[Token]) -> list[Token]:
     if words[:3] == ["DROP", "INDEX", "CONCURRENTLY"]:
         return [*tokens[:2], *tokens[3:]]
     left_out = set(_options_of_view(words))
+    if words[0] == "CREATE" and "INDEX" in words[1:3]:
+        for at in range(3, len(tokens) - 1):
+            if words[at : at + 2] == ["NULLS", "DISTINCT"]:  # as they are without a word
+                left_out |= {at, at + 1}
     for at in range(2, len(tokens) - 1):
         collates = words[0] == "ALTER" and words[at] == "COLLATE"
         if (collates and tokens[at + 1].text in _COLLATIONS) or (
