@@ -200,6 +200,7 @@ _FIGURES: dict[type, _Figure | None] = {
     exp.Trim: _trim,
     exp.Tuple: _keyword("row"),
     exp.Bracket: _bracket,
+    exp.Overlaps: _keyword("overlaps"),
     exp.Dot: _dot,
     exp.Identifier: _identifier,
 }

@@ -42,19 +42,41 @@ def literal_array(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     """`'{1,2}'` as what is cast to an array; DuckDB writes lists in other brackets."""
     while isinstance(value, exp.Paren):
         value = value.this
-    if not isinstance(value, exp.Literal) or not value.is_string:
-        return None
     element = to
     while element.this == exp.DType.ARRAY and element.expressions:
         element = element.expressions[0]
+    if not isinstance(value, exp.Literal) or not value.is_string:
+        _deepen(to, element, _dimensions(value))
+        return None
     made = _read(value, element)
-    within = element  # Postgres's type does not say how many dimensions there are
-    for _ in range(_depth(made) - 1):
-        within = exp.DataType(this=exp.DType.ARRAY, expressions=[within], nested=True)
-    to.set("expressions", [within])
+    _deepen(to, element, _depth(made))
     if element.this == exp.DType.DECIMAL and not element.expressions:
         _hold_digits(made, element)
     return made
+
+
+def _deepen(to: exp.DataType, element: exp.DataType, dimensions: int) -> None:
+    """Gives a type as many dimensions as its values have: Postgres's does not say how many there are."""
+    if not dimensions:
+        return
+    within = element
+    for _ in range(dimensions - 1):
+        within = exp.DataType(this=exp.DType.ARRAY, expressions=[within], nested=True)
+    to.set("expressions", [within])
+
+
+def _dimensions(value: exp.Expr) -> int:
+    """How many dimensions an array has that is written out, or cast to it; 0 where that is not known."""
+    while isinstance(value, exp.Paren):
+        value = value.this
+    if isinstance(value, exp.Array):
+        return _depth(value)
+    if not isinstance(value, exp.Cast):
+        return 0
+    kind, found = value.to, 0
+    while isinstance(kind, exp.DataType) and kind.this == exp.DType.ARRAY and kind.expressions:
+        kind, found = kind.expressions[0], found + 1
+    return found if found > 1 else 0
 
 
 def _depth(array: exp.Array) -> int:

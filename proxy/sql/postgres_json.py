@@ -109,6 +109,22 @@ def _path(path: exp.Expr) -> exp.Expr:
     return _as_texts(made if made is not None else path)
 
 
+def _names_and_values(arrays: list[exp.Expr]) -> list[exp.Expr]:
+    """What json_object takes: an array of names and values, one of pairs of them, or two arrays."""
+    made = [_path(array) for array in arrays]
+    for one in made:
+        array = one.this if isinstance(one, exp.Cast) else one
+        items = array.expressions if isinstance(array, exp.Array) else []
+        if not any(isinstance(item, exp.Array) for item in items):
+            continue
+        if len(made) > 1 or any(isinstance(x, exp.Array) for i in items for x in i.expressions):
+            raise SqlError("2202E", "wrong number of array subscripts")
+        if any(len(item.expressions) != 2 for item in items):
+            raise SqlError("2202E", "array must have two columns")
+        return [_texts([part for item in items for part in item.expressions])]
+    return made
+
+
 _INSTEAD = "Use ->, ->>, #>> and the functions of jsonb."
 
 
@@ -135,7 +151,7 @@ FUNCTIONS: dict[str, Function] = {
     "array_elements": lambda given: rows(duck("json_elements_", *given), "value"),
     "array_elements_text": lambda given: rows(duck("json_element_texts_", *given), "value"),
     "object_keys": _rows("pg_json_keys_", ""),
-    "object": lambda arguments: call("pg_json_object_", *map(_path, arguments)),
+    "object": lambda arguments: call("pg_json_object_", *_names_and_values(arguments)),
     "build_object": _build_object,
     "build_array": _build_array,
     "extract_path": lambda given: duck("json_path_", given[0], _steps(given[1:])),
@@ -185,7 +201,10 @@ def by_place(node: exp.Anonymous) -> exp.Expr | None:
         return None
     if not isinstance(node.parent, (exp.Table, exp.Lateral)):
         raise refused(f"{node.this} outside FROM", node)
-    return call(macro, *node.expressions)
+    given = node.expressions
+    if str(node.this).lower().startswith("jsonb") and given and is_text(given[0]):
+        given = [as_jsonb(given[0])]
+    return call(macro, *given)
 
 
 def contained(node: exp.Binary) -> exp.Expr:

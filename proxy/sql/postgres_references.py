@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from proxy.errors import SqlError
+
 AT_ONCE = "constraints of analytical tables are checked at once: DEFERRABLE has no effect"
 _DATABASE = "hatidata"
 ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT")
@@ -37,6 +39,14 @@ def reference(node: exp.Reference) -> None:
     if isinstance(table, exp.Table) and table.catalog == _DATABASE:
         table.set("catalog", None)
     options = node.args.get("options") or ()
+    key = node.parent
+    several = isinstance(key, exp.ForeignKey) and len(key.expressions) > 1
+    if several and any(str(option).upper() == "MATCH FULL" for option in options):
+        raise SqlError(
+            "0A000",
+            "MATCH FULL of several columns is not supported on analytical tables",
+            hint="Add a CHECK that all of them are NULL or none is.",
+        )
     if any(map(_writes, options)):
         node.set("options", [one for one in options if not _writes(one)] or None)
 

@@ -282,6 +282,19 @@ _ERAS = ("BC", "AD")
 _SPECIAL_DATES = frozenset({"infinity", "-infinity", "epoch"})
 
 
+def _to_array(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """To DuckDB an array within an array that is cast to text[] is a text."""
+    made = literal_array(value, to)
+    inner = unwrapped(value)
+    parts = inner.find_all(exp.Array) if isinstance(inner, exp.Array) else ()
+    items = [item for part in parts for item in part.expressions] or [inner]
+    known = (exp.Literal, exp.Array, exp.Cast, exp.Null, exp.Placeholder, exp.Parameter)
+    plain = all(isinstance(item, known) for item in items)
+    if made is not None or plain or to.expressions[0].this not in TEXTS:
+        return made
+    return call("pg_flat_", value)
+
+
 def _to_bits(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     """bit(n) cuts and fills; DuckDB's BIT is as long as its value."""
     length = int(to.expressions[0].name) if to.expressions else None
@@ -310,7 +323,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.VARBINARY: _to_bytes,
     _D.BINARY: _to_bytes,
     _D.DECIMAL: _to_numeric,
-    _D.ARRAY: literal_array,
+    _D.ARRAY: _to_array,
     **dict.fromkeys(MOMENTS, _moment),
     _D.TIME: to_time,
     _D.BIT: _to_bits,

@@ -310,6 +310,7 @@ pg_make_interval_: int4 int4 int4 int4 int4 int4 float8 -> interval
 pg_array_replace_ pg_trim_array_: _ -> =
 pg_array_dims_: _ -> text
 pg_array_to_string_: _ text -> text
+pg_flat_: _ -> =
 pg_char_number_: _ text -> text
 pg_moved_: timestamptz interval -> timestamptz
 jsonextractscalar json_extract_string: _ text -> text

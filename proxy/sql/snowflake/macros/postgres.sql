@@ -154,6 +154,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_pipe_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.pg_printed_(x) AS
   CASE typeof(x) WHEN 'BOOLEAN' THEN left(CAST(x AS VARCHAR), 1) ELSE _sf.main.pg_text_(x) END;
 
+-- What text[] can be made of.
+CREATE OR REPLACE MACRO _sf.main.pg_flat_(xs) AS
+  CASE WHEN typeof(xs) LIKE '%][]' THEN error('a cast of an array of arrays to text[] is not supported')
+       ELSE xs END;
 CREATE OR REPLACE MACRO _sf.main.pg_array_to_string_(xs, d) AS
   CASE WHEN d IS NULL THEN NULL
        ELSE array_to_string(list_transform(xs, lambda e: _sf.main.pg_printed_(e)), d) END;
