@@ -14,7 +14,8 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_portal import DuckPortal
 from proxy.engines.duck_scroll import ScrollRows
 from proxy.errors import SqlError
-from proxy.portal import Portal, PreparedStatement
+from proxy.if_exists import existence_notice
+from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.sql import session_actions as act
 from proxy.sql.compound import CompoundAction, WithWrites
 from proxy.sql.statement import Route, Statement
@@ -108,6 +109,19 @@ class Named:
         made = PreparedStatement("", plan)
         await self._session.preparation.prepare(made, plan, found.parameter_oids)
         return Rows(await self._bound(made, action.execute))
+
+    async def create_until_commit(self, action: act.CreateUntilCommit) -> Rows | Outcome:
+        """CREATE TEMP TABLE ... ON COMMIT DROP"""
+        session = self._session
+        plan = self.one(action.statement)
+        if await existence_notice(session, plan):
+            return Outcome(plan.kind)
+        session.transaction.open(Block.MESSAGE)
+        made = PreparedStatement("", plan)
+        await session.preparation.prepare(made, plan, ())
+        session.transaction.drop_at_commit(action.name)
+        session.mirror.temporary.gone_at_end(action.name)
+        return Rows(Portal(made))
 
     async def _evaluate(self, arguments: tuple[str, ...]) -> tuple[bytes | None, ...]:
         """The arguments' values, as the texts that Bind would carry."""

@@ -450,6 +450,7 @@ _STEPS: dict[type, Callable[[SessionStatements, Any], Awaitable[Outcome | Rows |
     act.Prepare: lambda own, action: own.named.prepare(action),
     act.Execute: lambda own, action: own.named.execute(action),
     act.CreateAsExecute: lambda own, action: own.named.create_as_execute(action),
+    act.CreateUntilCommit: lambda own, action: own.named.create_until_commit(action),
     act.Fetch: lambda own, action: own.named.fetch(action),
     act.Move: lambda own, action: own.named.move(action),
     act.CloseCursor: lambda own, action: own.named.close_cursor(action),

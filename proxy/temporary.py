@@ -36,6 +36,7 @@ class TemporaryRelations:
         self._known: dict[str, str] = {}  # all that there may be, by their names in lower case
         self._pending: dict[str, bool] = {}  # those to look at, and whether deeply
         self._renamed: list[Document] = []
+        self._going: list[str] = []
         self._look = False  # which there are is not known
         self._backend: Backend | None = None  # which has what is not pending
         self._in_block = False  # something was mirrored in the block that is open
@@ -80,8 +81,15 @@ class TemporaryRelations:
         self._pending |= dict.fromkeys(self._known, True)
         self._renamed.clear()
 
+    def gone_at_end(self, name: str) -> None:
+        """The block's end drops it (ON COMMIT DROP)."""
+        self._going.append(name.strip('"'))
+
     def ended(self, committed: bool) -> None:
         """The block is over."""
+        for name in self._going:
+            self._note(name, deep=True)
+        self._going.clear()
         if self._in_block and not committed:
             self.look_at_all()
         self._in_block = False

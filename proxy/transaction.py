@@ -62,6 +62,9 @@ class Transaction:
         self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
         self._modes = Begin()
         self._savepoints: list[Savepoint] = []
+        self._going: list[
+            tuple[str, int]
+        ] = []  # what COMMIT drops, and how many writes were before it
         self._log = WriteLog()
 
     @property
@@ -159,6 +162,10 @@ class Transaction:
             return False
         used_postgres = self._relay.in_transaction
         try:
+            for name, _ in self._going if self.duck_open else ():
+                await self._duck.call(
+                    self._duck.run_privately, f"DROP TABLE IF EXISTS temp.main.{name}"
+                )
             await self._relay.end("COMMIT")
         except (SqlError, Told):
             await self.rollback()
@@ -224,6 +231,7 @@ class Transaction:
         self.failed = False
         self._modes = Begin()
         self._savepoints.clear()
+        self._going.clear()
         self._log = WriteLog()
         self._renewed.clear()
 
@@ -245,6 +253,10 @@ class Transaction:
     def renewed(self, tables: Iterable[str]) -> None:
         """The block has just made these tables again: what it changed before counts no more."""
         self._renewed |= dict.fromkeys(tables, len(self._log))
+
+    def drop_at_commit(self, name: str) -> None:
+        """A temporary table of this name, as it is written in SQL, is about to be made until COMMIT."""
+        self._going.append((name, len(self._log)))
 
     def wrote_once(self, what: str) -> None:
         """... and cannot be repeated."""
@@ -277,6 +289,7 @@ class Transaction:
         if self._relay.in_transaction:
             await self._relay.execute(f"ROLLBACK TO SAVEPOINT {quoted(name)}")
         del self._savepoints[index + 1 :]
+        self._going = [one for one in self._going if one[1] < (mark.writes or 0)]
         self._settings.rollback_to(mark.settings)
         self.failed = False
         self.went_back()

@@ -51,6 +51,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Catalog",
+        r'Index with name "?(?P<name>.*?)"? does not exist!.*',
+        plain("42704", 'index "{name}" does not exist'),
+    ),
+    _rule(
+        "Catalog",
         r'Type with name "?(?P<name>.*?)"? is not in the catalog, but it exists in the .*',
         plain("0A000", 'type "{name}" is not supported', "A column of text holds its values."),
     ),

@@ -12,7 +12,7 @@ from sqlglot.tokens import TokenType
 from proxy.errors import SqlError
 from proxy.sql.classify import Slice
 from proxy.sql.reading import position_of
-from proxy.sql.session_actions import CreateAsExecute, Execute
+from proxy.sql.session_actions import CreateAsExecute, CreateUntilCommit, Execute
 from proxy.sql.utility import PARSERS, Utility
 from proxy.sql.words import Words
 
@@ -30,6 +30,27 @@ def of_select_into(tree: exp.Expr) -> exp.Expr:
     if into.args.get("temporary"):
         made.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
     return made
+
+
+_TEMPORARY = frozenset(("TEMP", "TEMPORARY"))
+
+
+def until_commit(text: str, piece: Slice) -> Utility | None:
+    """`CREATE TEMP TABLE ... ON COMMIT DROP`; None for everything else."""
+    tokens = piece.tokens
+    words = [
+        "" if token.token_type == TokenType.IDENTIFIER else token.text.upper() for token in tokens
+    ]
+    at = next((i for i in range(len(words)) if words[i : i + 3] == ["ON", "COMMIT", "DROP"]), None)
+    if at is None or "TABLE" not in words[2:4] or _TEMPORARY.isdisjoint(words[1:3]):
+        return None
+    named = words.index("TABLE") + 1
+    named += 3 if words[named : named + 3] == ["IF", "NOT", "EXISTS"] else 0
+    while named + 2 < at and tokens[named + 1].token_type == TokenType.DOT:
+        named += 2
+    name = text[tokens[named].start : tokens[named].end + 1]
+    before, after = text[piece.start : tokens[at].start], text[tokens[at + 2].end + 1 : piece.end]
+    return Utility("CREATE TABLE", action=CreateUntilCommit(before + after, name))
 
 
 def keep_rows_on_commit(tree: exp.Create) -> None:

@@ -29,6 +29,7 @@ from proxy.sql.classify import Slice, split
 from proxy.sql.compound import Chain, WithWrites
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
+from proxy.sql.create_as import until_commit
 from proxy.sql.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
 from proxy.sql.reading import (
@@ -153,6 +154,10 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
     if of_postgres and phrase in ("DROP SCHEMA", "DROP INDEX") and "," in piece.said:
         return in_session(text, piece, each_dropped(text, piece, phrase))
     drops = of_postgres and phrase in ("DROP FUNCTION", "DROP PROCEDURE") and "(" in piece.said
+    if of_postgres and first == "CREATE" and "COMMIT" in piece.said:
+        until = until_commit(text, piece)
+        if until is not None:
+            return in_session(text, piece, until)
     routine = _ROUTINES.get(phrase) if is_snowflake(dialect) or drops else None
     if routine is not None:
         statement = by_words.of_routine(text, piece, routine, words)

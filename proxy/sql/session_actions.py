@@ -175,6 +175,14 @@ class CreateAsExecute:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateUntilCommit:
+    """`CREATE TEMP TABLE ... ON COMMIT DROP`: the statement without these words, and the table's name."""
+
+    statement: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropSeveral:
     """`DROP TABLE a, b`: a statement for each, all or none of which happen."""
 
@@ -301,6 +309,7 @@ SessionAction = (
     | Prepare
     | Execute
     | CreateAsExecute
+    | CreateUntilCommit
     | DropSeveral
     | RunDo
     | Deallocate

@@ -18,3 +18,17 @@ create view v as select * from p;
 alter table p drop column id;
 alter table p drop column id cascade;
 select * from c;
+
+-- indexes over joined texts, of several, and with NULLS DISTINCT
+create table ix (a int, b text, c text);
+create unique index ix_a on ix (a) nulls distinct;
+create index ix_bc on ix ((b || c));
+create index ix_bac on ix ((b || ' ' || c), a);
+insert into ix values (1, 'x', 'y'), (null, 'x', null), (null, null, 'z');
+select * from ix where b || c = 'xy';
+drop index ix_a, ix_bc;
+drop index if exists ix_bac, ix_a;
+drop index ix_bac;
+create view ix_v with (security_invoker = true) as select a from ix;
+create or replace view ix_v with (security_barrier) as select a from ix;
+drop table ix cascade;
