@@ -30,6 +30,7 @@ from proxy.dependents import (
 )
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import held_key
+from proxy.engines.duck_wording_parts import pg_name
 from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
 from proxy.rebuilding import Table
@@ -121,11 +122,42 @@ def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[V
     for edit in plan.edits:
         if isinstance(edit, edits.SetType):
             check_type(duck, meant, edit.name)
+            _check_cast(duck, meant, edit)
         elif isinstance(edit, edits.DropColumn) and edit.cascades:
             found += [one for one in views_over(duck, meant, edit.name) if one not in found]
         elif isinstance(edit, edits.DropColumn):
             check_free(duck, meant, keys_to(duck, meant, edit.name), edit.name)
     return found
+
+
+_FAMILIES = (
+    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "FLOAT", "DOUBLE"),
+    ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+    ("TIME", "TIME WITH TIME ZONE", "INTERVAL"),
+    ("JSON", "JSONB"),
+)
+_FAMILY = {kind: family for family in _FAMILIES for kind in family}
+_TIMES_OF_DAY = frozenset(("TIME", "TIME WITH TIME ZONE"))
+
+
+def _check_cast(duck: DuckSession, meant: Meant, edit: edits.SetType) -> None:
+    """Raises SqlError 42804 where Postgres has no cast that it would make unasked."""
+    column = next((one for one in Table(duck, meant).columns if one.name.lower() == edit.name), None)
+    if edit.using or column is None:
+        return
+    [(whole,)] = duck.run(f"SELECT typeof(CAST(NULL AS {edit.kind}))")
+    old, new = (kind.partition("(")[0] for kind in (column.kind, whole))
+    akin = _FAMILY.get(old, old) == _FAMILY.get(new, new) or new == "VARCHAR"
+    if akin or (old.startswith("TIMESTAMP") and new in _TIMES_OF_DAY):
+        return
+    if old.endswith("[]") or new.endswith("[]"):
+        return
+    kind = edit.kind if new == "ENUM" else pg_name(whole)
+    raise SqlError(
+        "42804",
+        f'column "{edit.name}" cannot be cast automatically to type {kind}',
+        hint=f'You might need to specify "USING {name_as_needed(edit.name)}::{kind}".',
+    )
 
 
 def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Altering | None:

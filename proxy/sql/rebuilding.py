@@ -148,12 +148,14 @@ class RenameColumn:
 
 @dataclass(frozen=True, slots=True)
 class SetType:
-    """kind: DuckDB's type. checks: of its length. value: what the column's value becomes."""
+    """kind: DuckDB's type. checks: of its length. value: what the column's value becomes; using: as the
+    statement says."""
 
     name: str
     kind: str
     checks: tuple[str, ...]
     value: str
+    using: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +430,8 @@ class _Reading:
                 value = write_duckdb(rounded(current, made.args["kind"].copy(), digits))
             elif not isinstance(using, exp.Expr):
                 value = f"CAST({value} AS {kind})"
-            return [SetType(name, kind, tuple(map(write_duckdb, checks)), value)]
+            told = isinstance(using, exp.Expr)
+            return [SetType(name, kind, tuple(map(write_duckdb, checks)), value, told)]
         if said.get("allow_null") is not None:
             return [SetNull(name, bool(said["allow_null"]))]
         if said.get("default") is not None:

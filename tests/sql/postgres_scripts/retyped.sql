@@ -1,0 +1,23 @@
+-- a column gets another type unasked only where a value would be assigned to it
+create table retyped (id int primary key, b bigint, t text, f boolean, d date, ts timestamptz, n numeric(10, 2), iv interval, ti time, e text check (length(e) < 9));
+insert into retyped values (1, 2, '3', true, '2024-01-01', '2024-01-01 10:00+00', 1.5, '1 day', '10:00', '5');
+alter table retyped alter column b type boolean;
+alter table retyped alter column t type integer;
+alter table retyped alter column f type integer;
+alter table retyped alter column d type integer;
+alter table retyped alter column ts type boolean;
+alter table retyped alter column n type date;
+alter table retyped alter column e type integer;
+alter table retyped alter column t type jsonb;
+alter table retyped alter column t type uuid;
+alter table retyped alter column b type integer;
+alter table retyped alter column d type timestamp;
+alter table retyped alter column d type text;
+alter table retyped alter column n type integer;
+alter table retyped alter column n type double precision;
+alter table retyped alter column f type text;
+alter table retyped alter column b type varchar(5);
+alter table retyped alter column ts type date;
+alter table retyped alter column t type integer using t::integer;
+alter table retyped alter column "e" type integer using e::int;
+select * from retyped;
