@@ -142,7 +142,9 @@ _TIMES_OF_DAY = frozenset(("TIME", "TIME WITH TIME ZONE"))
 
 def _check_cast(duck: DuckSession, meant: Meant, edit: edits.SetType) -> None:
     """Raises SqlError 42804 where Postgres has no cast that it would make unasked."""
-    column = next((one for one in Table(duck, meant).columns if one.name.lower() == edit.name), None)
+    column = next(
+        (one for one in Table(duck, meant).columns if one.name.lower() == edit.name), None
+    )
     if edit.using or column is None:
         return
     [(whole,)] = duck.run(f"SELECT typeof(CAST(NULL AS {edit.kind}))")

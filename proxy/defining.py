@@ -30,6 +30,7 @@ from proxy.made_tables import bound
 from proxy.made_views import bound_view, check_columns
 from proxy.materialized import check_table, check_target
 from proxy.mirroring import schemas_named
+from proxy.renamed_indexes import index_renamed
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE
@@ -43,6 +44,7 @@ from proxy.sql.statement import (
     Drops,
     MakesView,
     Owns,
+    RenamesIndex,
     Restarts,
     Statement,
     Truncates,
@@ -365,6 +367,12 @@ def _owned(duck: DuckSession, plan: Statement) -> None:
             raise SqlError("42P01", f'relation "{name[-1]}" does not exist')
 
 
+def _index_renamed(duck: DuckSession, plan: Statement) -> list[str]:
+    """Blocks. What makes an index again under another name."""
+    assert isinstance(plan.copies, RenamesIndex)
+    return index_renamed(duck, plan.copies)
+
+
 _READERS = {
     Owns: _owned,
     Likes: _liked,
@@ -375,4 +383,5 @@ _READERS = {
     MakesView: _view_made,
     Truncates: _truncated,
     Restarts: _restarted,
+    RenamesIndex: _index_renamed,
 }

@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.classify import Slice
-from proxy.sql.definitions import Touched
+from proxy.sql.definitions import EVERYTHING, Touched
 from proxy.sql.identity_options import numbering
 from proxy.sql.rebuilding import (
     AddIdentity,
@@ -22,8 +22,9 @@ from proxy.sql.rebuilding import (
     SetSchema,
     UseIndex,
     ValidateConstraint,
+    folded,
 )
-from proxy.sql.statement import Owns, Restarts, Route, Statement
+from proxy.sql.statement import Owns, RenamesIndex, Restarts, Route, Statement
 
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
@@ -135,7 +136,7 @@ def _read_when_it_runs(
     kind: str,
     text: str,
     piece: Slice,
-    copies: Rebuilds | Restarts | Owns,
+    copies: Rebuilds | Restarts | Owns | RenamesIndex,
     touched: tuple[Touched, ...] = (),
 ) -> Statement:
     """The plan of a statement that becomes others once it runs."""
@@ -186,6 +187,22 @@ def _owned(text: str, piece: Slice) -> Statement | None:
     if sequence[-1].rstrip("0123456789") != f"{table[-1]}_{name}_seq":
         return None
     return _read_when_it_runs("ALTER SEQUENCE", text, piece, Owns(sequence, tuple(table)))
+
+
+def renamed_index(text: str, piece: Slice, tree: exp.Alter) -> Statement | None:
+    """The plan of ALTER INDEX ... RENAME TO; None for every other ALTER."""
+    actions = tree.args.get("actions") or ()
+    if str(tree.args.get("kind")).upper() != "INDEX" or len(actions) != 1:
+        return None
+    (action,) = actions
+    if not isinstance(action, exp.AlterRename) or not isinstance(tree.this, exp.Table):
+        return None
+    *places, name = (folded(part) for part in tree.this.parts)
+    if places and places[-1] in _NOT_ANALYTICAL:
+        return None
+    index = (*("main" if place == "public" else place for place in places), name)
+    renames = RenamesIndex(index, bool(tree.args.get("exists")), folded(action.this.this))
+    return _read_when_it_runs("ALTER INDEX", text, piece, renames, EVERYTHING)
 
 
 def _altered(tokens: list[Token]) -> Rebuilds | None:

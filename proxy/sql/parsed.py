@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql import grammars, postgres, postgres_upkeep, traces
-from proxy.sql.alter_forms import edited_by_words, with_named_check, without_its_name
+from proxy.sql.alter_forms import edited_by_words, renamed_index, with_named_check, without_its_name
 from proxy.sql.altering import truncates
 from proxy.sql.by_words import in_session
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
@@ -96,6 +96,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         if ".*" in source:
             shorten_stars(tree)
     if isinstance(tree, exp.Alter):
+        if (renamed := renamed_index(text, piece, tree)) is not None:
+            return renamed
         name_renamed_column(tree)
     if isinstance(tree, exp.Create) and (executed := executed_in(text, piece, tree)) is not None:
         return in_session(text, piece, executed)

@@ -88,6 +88,15 @@ class Restarts:
 
 
 @dataclass(frozen=True, slots=True)
+class RenamesIndex:
+    """ALTER INDEX ... RENAME TO. index: the parts of its name, as DuckDB has them."""
+
+    index: tuple[str, ...]
+    exists: bool
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Truncates:
     """TRUNCATE in Postgres's dialect. tables: the parts of each name, as DuckDB has them.
 
@@ -113,7 +122,18 @@ class MakesView:
     replaces: bool
 
 
-Deferred = Copies | Alters | Rebuilds | Drops | Likes | Owns | Restarts | MakesView | Truncates
+Deferred = (
+    Copies
+    | Alters
+    | Rebuilds
+    | Drops
+    | Likes
+    | Owns
+    | Restarts
+    | MakesView
+    | RenamesIndex
+    | Truncates
+)
 """What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.defining`)."""
 
 

@@ -1,0 +1,20 @@
+-- an index gets another name, and stays what it is
+create table rt (a int primary key, b int, c text);
+create index ri on rt (b);
+create unique index ru on rt (b, c);
+create unique index rp on rt (b) where c is not null;
+insert into rt values (1, 1, 'x');
+alter index ri rename to "R I";
+alter index ru rename to ru2;
+alter index rp rename to rp2;
+alter index ru2 rename to rt;
+alter index ru2 rename to rp2;
+select indexname from pg_indexes where tablename = 'rt' order by 1;
+begin;
+alter index ru2 rename to ru3;
+select indexname from pg_indexes where tablename = 'rt' order by 1;
+rollback;
+select indexname from pg_indexes where tablename = 'rt' order by 1;
+insert into rt values (2, 1, null);
+drop index ru2;
+drop index "R I";
