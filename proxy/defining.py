@@ -20,14 +20,21 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
-from proxy.dependents import check_free, is_materialized, notice, views_over, views_renamed
+from proxy.dependents import (
+    check_free,
+    is_materialized,
+    notice,
+    views_over,
+    views_renamed,
+    views_without_columns,
+)
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
 from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
 from proxy.made_tables import bound
-from proxy.made_views import bound_view, check_columns
+from proxy.made_views import added_columns, bound_view
 from proxy.materialized import check_table, check_target
 from proxy.mirroring import schemas_named
 from proxy.renamed_indexes import index_renamed
@@ -328,15 +335,18 @@ def tell_cascaded(session: Session, plan: Statement) -> None:
         session.notice(notice(plan.cascaded), "NOTICE")
 
 
-def _view_made(duck: DuckSession, plan: Statement) -> list[str] | None:
-    """Blocks. The view with what it reads bound; None where it is as it is written.
+def _view_made(duck: DuckSession, plan: Statement) -> Altering | list[str] | None:
+    """Blocks. The view with what it reads bound, and the views that keep the columns that they have of
+    it; None where it is as it is written.
 
     Raises SqlError 42P16 for a view that would lose a column, or get others.
     """
     assert isinstance(plan.copies, MakesView)
     bound = bound_view(duck, plan.copies, plan.sql)
-    if plan.copies.replaces:
-        check_columns(duck, plan.copies)
+    if plan.copies.replaces and (added := added_columns(duck, plan.copies)) is not None:
+        staying = views_without_columns(duck, *added) if added[1] else []
+        if staying:
+            return Altering([bound or plan.sql], following=tuple(staying))
     return None if bound is None else [bound]
 
 

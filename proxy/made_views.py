@@ -26,6 +26,7 @@ from proxy.wire.types import BY_OID, DuckType, wire_type
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
+    from proxy.engines.duck_names import Meant
     from proxy.sql.statement import MakesView
 
 _RENAMING = "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."
@@ -61,16 +62,19 @@ def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
         return None
 
 
-def check_columns(duck: DuckSession, plan: MakesView) -> None:
-    """Blocks. Raises SqlError where a view is there that would lose or change a column."""
+def added_columns(duck: DuckSession, plan: MakesView) -> tuple[Meant, list[str]] | None:
+    """Blocks. A view that is there, and the columns that it gets; None where there is none.
+
+    Raises SqlError where it would lose or change a column.
+    """
     meant = duck.means(plan.view)
     if meant is None or meant.kind != "v" or (meant.database == "temp") != plan.temporary:
-        return
+        return None
     try:
         before = columns_of(duck, f"SELECT * FROM {quoted(*meant[:3])} LIMIT 0")
         after = columns_of(duck, plan.query)
     except DuckError:
-        return  # a view that fails may become any; what the new one lacks DuckDB says
+        return None  # a view that fails may become any; what the new one lacks DuckDB says
     names = [*plan.columns, *(name for name, _ in after[len(plan.columns) :])]
     if len(after) < len(before):
         raise SqlError("42P16", "cannot drop columns from view")
@@ -81,6 +85,7 @@ def check_columns(duck: DuckSession, plan: MakesView) -> None:
         if (was := _called(kind)) != (becomes := _called(other)):
             message = f'cannot change data type of view column "{old}" from {was} to {becomes}'
             raise SqlError("42P16", message)
+    return meant, names[len(before) :]
 
 
 def _called(kind: DuckType) -> str:

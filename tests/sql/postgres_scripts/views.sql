@@ -56,3 +56,19 @@ select * from v order by 1, 2;
 drop table w;
 drop view v;
 drop table w;
+
+-- * in a view stands for the columns of a view that there were
+create table wide (id int, stuff text);
+insert into wide values (23, 'skidoo');
+create view narrow as select id, stuff from wide;
+create view over_it as select * from narrow;
+create view over_both as select o.*, n.* from over_it o, (select id as other from narrow) n;
+create or replace view narrow as select id, stuff, 2 + 2 as more from wide;
+select * from narrow;
+select * from over_it;
+select * from over_both;
+create or replace view narrow as select id, stuff, 2 + 3 as more, 1 as again from wide;
+select * from over_it;
+select * from narrow;
+drop view over_both, over_it, narrow;
+drop table wide;
