@@ -249,9 +249,9 @@ def regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
 
 def string_to_array(node: exp.StringToArray) -> exp.Expr:
     """Of an empty text it is empty, and NULL separates every character."""
-    if node.args.get("null") is not None:
-        raise refused("string_to_array with a text for NULL", node)
-    return call("pg_string_to_array_", node.this, node.expression)
+    null = node.args.get("null")
+    given = [node.this, node.expression] + ([null] if null is not None else [])
+    return call("pg_string_to_array_", *given)
 
 
 def _encode(arguments: list[exp.Expr]) -> exp.Expr:

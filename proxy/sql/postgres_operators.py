@@ -7,6 +7,7 @@ SET column = DEFAULT have another form in DuckDB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ from sqlglot import exp
 from sqlglot.dialects import Postgres
 from sqlglot.tokens import TokenType
 
-from proxy.sql.postgres_values import call, refused
+from proxy.errors import SqlError
+from proxy.sql.postgres_values import call, is_text, refused
 from proxy.sql.written_columns import is_default
 
 
@@ -91,12 +93,38 @@ _UNITS = ("year", "month", "week", "day", "hour", "minute", "second")
 
 
 def make_interval(node: exp.MakeInterval) -> exp.Expr:
-    """make_interval(days => n), by name or by place."""
-    parts = []
+    """make_interval(days => n), by name or by place; behind := the parser goes by place alone."""
+    parts: dict[str, exp.Expr] = {}
     for unit in _UNITS:
         value = node.args.get(unit)
-        parts.append(value.expression if isinstance(value, exp.Kwarg) else value)
-    return call("pg_make_interval_", *(part or exp.Literal.number(0) for part in parts))
+        if isinstance(value, exp.Kwarg | exp.PropertyEQ):
+            unit, value = _NAMED_UNITS.get(value.this.name.lower(), ""), value.expression
+        if value is not None:
+            parts[unit] = value
+    if "" in parts:
+        raise SqlError("42883", "function make_interval with this argument does not exist")
+    given = (parts.get(unit, exp.Literal.number(0)) for unit in _UNITS)
+    return call("pg_make_interval_", *given)
+
+
+_NAMED_UNITS = {
+    **{f"{unit}s": unit for unit in ("year", "month", "week", "day", "hour")},
+    "mins": "minute",
+    "secs": "second",
+}
+
+
+_OFFSET = re.compile(r"([+-])0?(\d{1,2})(:?00)?")
+
+
+def at_time_zone(node: exp.AtTimeZone) -> None:
+    """`AT TIME ZONE '+2'` is west of Greenwich, as POSIX has it; DuckDB knows such zones by name."""
+    zone = node.args.get("zone")
+    found = _OFFSET.fullmatch(zone.this.strip()) if is_text(zone) else None
+    if found is not None:
+        hours = int(found[2])
+        if hours <= (12 if found[1] == "+" else 14):
+            node.set("zone", exp.Literal.string(f"Etc/GMT{found[1]}{hours}"))
 
 
 def array_remove(node: exp.ArrayRemove) -> exp.Expr:
@@ -132,6 +160,7 @@ RULES: dict[type, Callable[[Any], exp.Expr | None]] = {
     exp.JustifyDays: _justified("pg_justify_days_"),
     exp.JustifyHours: _justified("pg_justify_hours_"),
     exp.JustifyInterval: _justified("pg_justify_interval_"),
+    exp.AtTimeZone: at_time_zone,
     exp.MakeInterval: make_interval,
     exp.Overlay: overlay,
     exp.Sign: sign,

@@ -150,6 +150,7 @@ class Typing(Documents):
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
         self._from_floats: list[tuple[exp.Cast, Type]] = []
         self._to_whole: list[exp.Cast] = []
+        self._of_documents: list[exp.Cast] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._rows: list[WholeRow] = []
         self._names: Sequence[str] = ()
@@ -210,6 +211,11 @@ class Typing(Documents):
             digits = [made.this, exp.Literal.number(0)]
             made.set("this", exp.Anonymous(this="round_even", expressions=digits))
             changed = True
+        for made in self._of_documents:
+            inner = made.this.expression if isinstance(made.this, exp.Dot) else made.this
+            if isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_whole_":
+                made.set("this", call("pg_whole_of_document_", *inner.expressions))
+                changed = True
         for average in self._averages:
             make_exact(average)
             changed = True
@@ -249,7 +255,9 @@ class Typing(Documents):
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
             elif isinstance(node, exp.Cast) and kind in INTEGERS:
-                if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                if self._known(node.this) in ("json", "jsonb"):
+                    self._of_documents.append(node)
+                elif self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._to_whole.append(node)
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)

@@ -46,6 +46,13 @@ CREATE OR REPLACE MACRO _sf.main.pg_whole_
     ELSE error('invalid input syntax for type integer: "' || x || '"') END,
   (x) AS x;
 
+-- ... and of a number in a jsonb, which is rounded.
+CREATE OR REPLACE MACRO _sf.main.pg_whole_of_document_(x) AS
+  CASE WHEN x IS NULL OR regexp_full_match(x, '-?[0-9]+') THEN x WHEN x = 'null' THEN NULL
+    WHEN regexp_full_match(x, '-?[0-9.eE+-]+')
+      THEN CAST(round(CAST(x AS DECIMAL(38, 16))) AS VARCHAR)
+    ELSE error('cannot cast jsonb to an integer') END;
+
 -- A float that overflows raises; infinity stays infinite.
 CREATE OR REPLACE MACRO _sf.main.pg_float_
   (x VARCHAR) AS CASE WHEN isinf(TRY_CAST(x AS DOUBLE)) AND NOT contains(lower(x), 'inf')
@@ -180,9 +187,12 @@ CREATE OR REPLACE MACRO _sf.main.pg_substring_
   (s, a) AS substring(s, greatest(a, 1)),
   (s, a, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed')
     ELSE substring(s, greatest(a, 1), greatest(n + least(a - 1, 0), 0)) END;
-CREATE OR REPLACE MACRO _sf.main.pg_string_to_array_(s, d) AS
+CREATE OR REPLACE MACRO _sf.main.pg_split_(s, d) AS
   CASE WHEN s IS NULL THEN NULL WHEN s = '' THEN [] WHEN d IS NULL THEN string_split(s, '')
        WHEN d = '' THEN [s] ELSE string_split(s, d) END;
+CREATE OR REPLACE MACRO _sf.main.pg_string_to_array_
+  (s, d) AS _sf.main.pg_split_(s, d),
+  (s, d, n) AS list_transform(_sf.main.pg_split_(s, d), lambda e: nullif(e, n));
 
 -- Parts of a time with their fractions; DuckDB's 'microsecond' holds the seconds too.
 CREATE OR REPLACE MACRO _sf.main.pg_seconds_(x) AS date_part('microsecond', x) * 0.000001;
