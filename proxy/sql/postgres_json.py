@@ -289,6 +289,9 @@ def subscript(node: exp.Bracket) -> exp.Expr | None:
     An array's first element is number 1 for both; the writer would add what the reader took off.
     """
     node.set("offset", 1)
+    if _is_target(node):
+        hint = "Set the whole value: jsonb_set(j, '{a}', v), or an array made of its parts."
+        raise refused("SET of an element", node, hint)
     if len(node.expressions) != 1:
         return None
     (key,) = node.expressions
@@ -300,6 +303,13 @@ def subscript(node: exp.Bracket) -> exp.Expr | None:
     place = [exp.Greatest(this=key, expressions=[exp.Literal.number(0)], ignore_nulls=True)]
     node.set("expressions", place)
     return None
+
+
+def _is_target(node: exp.Bracket) -> bool:
+    """Whether it is what UPDATE sets."""
+    one = node.parent
+    sets = isinstance(one, exp.EQ) and node.arg_key == "this" and one.arg_key == "expressions"
+    return sets and isinstance(one.parent, exp.Update | exp.OnConflict)
 
 
 _OF_DOCUMENTS = frozenset(("json_path_", "json_member_", "jsonb_set_", "jsonb_insert_"))

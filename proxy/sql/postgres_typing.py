@@ -150,6 +150,7 @@ class Typing(Documents):
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
         self._from_floats: list[tuple[exp.Cast, Type]] = []
         self._to_whole: list[exp.Cast] = []
+        self._whole_parts: list[exp.Cast] = []
         self._of_documents: list[exp.Cast] = []
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._rows: list[WholeRow] = []
@@ -211,6 +212,10 @@ class Typing(Documents):
             digits = [made.this, exp.Literal.number(0)]
             made.set("this", exp.Anonymous(this="round_even", expressions=digits))
             changed = True
+        for part in self._whole_parts:
+            sizes = (exp.DataTypeParam(this=exp.Literal.number(size)) for size in (20, 0))
+            part.to.set("expressions", list(sizes))
+            changed = True
         for made in self._of_documents:
             inner = made.this.expression if isinstance(made.this, exp.Dot) else made.this
             if isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_whole_":
@@ -251,6 +256,10 @@ class Typing(Documents):
             elif isinstance(node, exp.Sum) and kind == "interval":
                 if not isinstance(node.this, exp.Distinct):
                     self._totals.append(node)
+            elif isinstance(node, exp.Cast) and kind == "numeric" and _is_part_of_date(node.this):
+                unit, of = _date_part(node.this)
+                if self._known(of) == "date" and unit in ("epoch", "julian"):
+                    self._whole_parts.append(node)
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
@@ -522,6 +531,14 @@ def _is_part_of_date(value: exp.Expr) -> bool:
     inner = bare(value)
     inner = inner.expression if isinstance(inner, exp.Dot) else inner
     return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
+
+
+def _date_part(value: exp.Expr) -> tuple[str, exp.Expr | None]:
+    """The unit and the operand of what `extract` is made of."""
+    inner = bare(value)
+    inner = inner.expression if isinstance(inner, exp.Dot) else inner
+    unit, of = [*inner.expressions, None, None][:2] if inner is not None else (None, None)
+    return (unit.name if isinstance(unit, exp.Literal) else "", of)
 
 
 def _is_piped(inner: exp.Expr | None) -> bool:
