@@ -83,7 +83,7 @@ class TemporaryRelations:
 
     def gone_at_end(self, name: str) -> None:
         """The block's end drops it (ON COMMIT DROP)."""
-        self._going.append(name.strip('"'))
+        self._going.append(name)
 
     def ended(self, committed: bool) -> None:
         """The block is over."""

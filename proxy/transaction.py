@@ -163,9 +163,8 @@ class Transaction:
         used_postgres = self._relay.in_transaction
         try:
             for name, _ in self._going if self.duck_open else ():
-                await self._duck.call(
-                    self._duck.run_privately, f"DROP TABLE IF EXISTS temp.main.{name}"
-                )
+                dropped = f"DROP TABLE IF EXISTS {quoted('temp', 'main', name)}"
+                await self._duck.call(self._duck.run_privately, dropped)
             await self._relay.end("COMMIT")
         except (SqlError, Told):
             await self.rollback()
@@ -255,7 +254,7 @@ class Transaction:
         self._renewed |= dict.fromkeys(tables, len(self._log))
 
     def drop_at_commit(self, name: str) -> None:
-        """A temporary table of this name, as it is written in SQL, is about to be made until COMMIT."""
+        """A temporary table of this name is about to be made until COMMIT."""
         self._going.append((name, len(self._log)))
 
     def wrote_once(self, what: str) -> None:

@@ -48,9 +48,8 @@ def until_commit(text: str, piece: Slice) -> Utility | None:
     named += 3 if words[named : named + 3] == ["IF", "NOT", "EXISTS"] else 0
     while named + 2 < at and tokens[named + 1].token_type == TokenType.DOT:
         named += 2
-    name = text[tokens[named].start : tokens[named].end + 1]
     before, after = text[piece.start : tokens[at].start], text[tokens[at + 2].end + 1 : piece.end]
-    return Utility("CREATE TABLE", action=CreateUntilCommit(before + after, name))
+    return Utility("CREATE TABLE", action=CreateUntilCommit(before + after, tokens[named].text))
 
 
 def keep_rows_on_commit(tree: exp.Create) -> None:
