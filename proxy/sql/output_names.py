@@ -162,7 +162,14 @@ def _keyword(word: str) -> Callable[[exp.Expr, str], Named]:
     return named
 
 
+_SUBSCRIPT = "subscript"
+"""Key of `node.meta`: a subscript of Postgres's, which names nothing; Snowflake's is a path's last step."""
+
+
 def _bracket(node: exp.Expr, text: str) -> Named | None:
+    keys, subscript = node.expressions, node._meta and _SUBSCRIPT in node._meta
+    if len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string and not subscript:
+        return keys[0].this, 2
     return _figure(node.this, text)
 
 
@@ -287,6 +294,10 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
         return
     used: dict[str, list[exp.Column]] | None = None
     projections = select.expressions
+    if postgres and "[" in text:
+        for one in projections:
+            for bracket in one.find_all(exp.Bracket):
+                bracket.meta[_SUBSCRIPT] = True
     for index, projection in enumerate(projections):
         kind = projection.__class__
         if kind in _ALREADY or projection.is_star:
