@@ -14,7 +14,15 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
-from proxy.sql import postgres_json, postgres_operators, postgres_routines, unifying
+from proxy.sql import (
+    postgres_aggregates,
+    postgres_json,
+    postgres_operators,
+    postgres_routines,
+    postgres_row_comparisons,
+    postgres_set,
+    unifying,
+)
 from proxy.sql import postgres_values as on_values
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.indexing import plain_index
@@ -241,6 +249,9 @@ RULES: dict[type, Rule] = {
     **unifying.RULES,
     **postgres_json.RULES,
     **postgres_operators.RULES,
+    **postgres_row_comparisons.RULES,
+    **postgres_set.RULES,
+    **postgres_aggregates.RULES,
     **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,

@@ -54,6 +54,12 @@ def make_exact(average: exp.Avg) -> None:
         parent.set(key, call("pg_average_", *parts), index=index)
 
 
+def unite_with_default(shifted: exp.Lag | exp.Lead) -> None:
+    """lag(x, n, y) is of the type of both: DuckDB would cast y to that of x."""
+    other = shifted.args["default"].copy()
+    shifted.set("this", exp.Case(ifs=[exp.If(this=exp.true(), true=shifted.this)], default=other))
+
+
 def spell_out(star: exp.Star, scope: Scope) -> bool:
     """`*` over JOIN ... USING begins with the columns that are one; DuckDB leaves them in place."""
     select = star.parent

@@ -27,7 +27,7 @@ from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, 
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
-from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out
+from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out, unite_with_default
 from proxy.sql.postgres_literals import is_read, literal_of
 from proxy.sql.postgres_retyping import (
     as_written,
@@ -143,6 +143,7 @@ class Typing(Documents):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
+        self._shifts: list[exp.Lag | exp.Lead] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
@@ -202,6 +203,9 @@ class Typing(Documents):
             model = exp.Literal.string("%.15g" if kind == "float8" else "%.6g")
             made.set("this", exp.Anonymous(this="printf", expressions=[model, made.this]))
             changed = True
+        for shifted in self._shifts:
+            unite_with_default(shifted)
+            changed = True
         for average in self._averages:
             make_exact(average)
             changed = True
@@ -231,6 +235,10 @@ class Typing(Documents):
                     self._rows.append(row)
             elif isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
+            elif isinstance(node, (exp.Lag, exp.Lead)):
+                own, default = self._known(node.this), self._known(node.args.get("default"))
+                if default not in (None, UNKNOWN, own) and own != kind:
+                    self._shifts.append(node)
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))

@@ -20,6 +20,7 @@ from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array
 from proxy.sql.postgres_literals import NAMES, literal_of, read_literal
+from proxy.sql.postgres_row_comparisons import compared
 from proxy.sql.reading import position_of
 
 _D = exp.DType
@@ -563,18 +564,11 @@ def _with_exponent(node: exp.Literal) -> exp.Expr | None:
 
 
 def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
-    """Rows are compared value by value, so that NULL is equal to nothing; documents are not."""
-    sides = [unwrapped(node.this), unwrapped(node.expression)]
-    assigned = isinstance(node.parent, (exp.Update, exp.OnConflict))  # SET (a, b) = (1, 2)
-    if not assigned and all(isinstance(side, exp.Tuple) for side in sides):
-        left, right = (side.expressions for side in sides)
-        if len(left) == len(right):
-            pairs = [type(node)(this=a, expression=b) for a, b in zip(left, right, strict=True)]
-            joined = exp.and_ if isinstance(node, exp.EQ) else exp.or_
-            return exp.Paren(this=joined(*pairs, copy=False))
-    if not assigned:
+    """Rows are compared value by value; documents are not."""
+    made = compared(node)
+    if made is None and not isinstance(node.parent, (exp.Update, exp.OnConflict)):
         _refuse_documents(node)
-    return None
+    return made
 
 
 def _refuse_documents(node: exp.EQ | exp.NEQ) -> None:

@@ -269,7 +269,7 @@ ntile: int4 -> int4
 percentrank cumedist: -> float8
 min max: text -> =
 anyvalue first last firstvalue lastvalue mode: _ -> =
-lag lead: _ int4 _ -> =
+lag lead: _ int4 -> =
 nthvalue: _ int4 -> =
 arrayagg: _ -> array
 logicaland logicalor: bool -> bool

@@ -15,6 +15,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
 CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
   CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
        ELSE list_slice(a, 1, len(a) - n) END;
+CREATE OR REPLACE MACRO _sf.main.pg_with_element_(a, n, x) AS
+  CASE WHEN n IS NULL THEN error('array subscript in assignment must not be null')
+       WHEN n < 1 THEN error('an element before the first is not supported')
+       ELSE list_concat(list_resize(coalesce(a, []), n - 1), [x], coalesce(list_slice(a, n + 1, len(a)), [])) END;
 CREATE OR REPLACE MACRO _sf.main.pg_quote_ident_(x) AS
   CASE WHEN x IS NULL THEN NULL WHEN regexp_full_match(CAST(x AS VARCHAR), '[a-z_][a-z0-9_]*')
          AND NOT list_contains(['all', 'and', 'any', 'array', 'as', 'asc', 'both', 'case', 'cast', 'check',
