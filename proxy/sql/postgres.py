@@ -225,10 +225,22 @@ def _table(table: exp.Table) -> None:
     functions.function_in_from(table)
 
 
+_CALLED_TYPES = {
+    "BOOL": exp.DType.BOOLEAN,
+    "FLOAT4": exp.DType.FLOAT,
+    "FLOAT8": exp.DType.DOUBLE,
+    "TEXT": exp.DType.TEXT,
+}
+"""Types whose names call a cast, and nothing that DuckDB knows."""
+
+
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
-    name = node.this
-    if isinstance(name, str) and name.upper() == "ALL":
+    name = node.this.upper() if isinstance(node.this, str) else ""
+    if name == "ALL":
         return all_of(node.expressions)
+    if (kind := _CALLED_TYPES.get(name)) is not None and len(node.expressions) == 1:
+        made = exp.Cast(this=node.expressions[0], to=exp.DataType(this=kind))
+        return _cast(made) or made
     return functions.anonymous(node)
 
 
@@ -264,6 +276,7 @@ RULES: dict[type, Rule] = {
     exp.Column: public_is_main,
     exp.ColumnDef: on_values.column_definition,
     exp.Concat: on_values.concat,
+    exp.ConcatWs: on_values.concat,
     exp.Create: create,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
@@ -292,15 +305,19 @@ RULES: dict[type, Rule] = {
     exp.Mod: on_values.remainder,
     exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.equality,
+    exp.Pad: functions.pad,
     exp.Pow: floats.power,
     exp.Reference: reference,
     exp.ComputedColumnConstraint: generated,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
+    exp.RegexpInstr: functions.regexp_instr,
     exp.RegexpReplace: functions.regexp_replace,
+    exp.RegexpSubstr: functions.regexp_substr,
     exp.Round: functions.round_,
     exp.Select: _select,
     exp.SimilarTo: on_values.similar,
+    exp.SplitPart: functions.split_part,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
     exp.Substring: functions.substring,

@@ -15,7 +15,7 @@ from sqlglot.dialects import Postgres
 
 from proxy.sql import postgres_json, postgres_routines
 from proxy.sql.postgres_models import model, written_as
-from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refused
+from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_text, refused
 
 _D = exp.DType
 
@@ -194,6 +194,8 @@ def _plain_number(node: exp.Expr | None, least: int) -> bool:
 def substring(node: exp.Substring) -> exp.Expr | None:
     """Positions before the first character exist; DuckDB counts them from the end."""
     start, length = node.args.get("start"), node.args.get("length")
+    if is_text(start) and length is not None:
+        raise refused("substring by a pattern of SIMILAR TO", node, "Use substring(text from regex).")
     if is_text(start):
         return postgres_routines.substring_of_pattern(node.this, start)
     if start is not None and not _plain_number(start, 1):
@@ -226,6 +228,49 @@ def regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
     return duck("regexp_replace", *arguments, exp.Literal.string(letters + "s"))
 
 
+def regexp_substr(node: exp.RegexpSubstr) -> exp.Expr:
+    """What matches first."""
+    if any(node.args.get(key) for key in node.args if key not in ("this", "expression")):
+        raise refused("regexp_substr with a position", node)
+    return postgres_routines.matching_part(node.this, node.expression)
+
+
+def regexp_instr(node: exp.RegexpInstr) -> exp.Expr:
+    """Where the first match begins."""
+    if any(node.args.get(key) for key in node.args if key not in ("this", "expression")):
+        raise refused("regexp_instr with a position", node)
+    options = exp.Literal.string("s")
+    text, pattern = node.this, node.expression
+    before = duck("list_extract", duck("string_split_regex", text, pattern, options), _number(1))
+    place = exp.Add(this=duck("length", before), expression=_number(1))
+    found = duck("regexp_matches", text.copy(), pattern.copy(), options.copy())
+    none = exp.Case(ifs=[exp.If(this=exp.Not(this=found.copy()), true=_number(0))])
+    made = exp.Case(ifs=[exp.If(this=found, true=place)], default=none)
+    whole = exp.Cast(this=made, to=exp.DataType(this=_D.INT))
+    whole.meta["plain"] = True
+    return whole
+
+
+def _number(value: int) -> exp.Literal:
+    return exp.Literal.number(value)
+
+
+def split_part(node: exp.SplitPart) -> exp.Expr | None:
+    """Without anything between them the whole text is the one part; there is none of number 0."""
+    between, place = node.args.get("delimiter"), node.args.get("part_index")
+    plain = is_text(between) and between.this and _plain_number(place, 1)
+    return None if plain else call("pg_split_part_", node.this, between, place)
+
+
+def pad(node: exp.Pad) -> exp.Expr | None:
+    """Filled with nothing, a text is only cut."""
+    fill = node.args.get("fill_pattern")
+    if fill is None or (is_text(fill) and fill.this):
+        return None
+    side = "pg_lpad_" if node.args.get("is_left") else "pg_rpad_"
+    return call(side, node.this, node.expression, fill)
+
+
 def string_to_array(node: exp.StringToArray) -> exp.Expr:
     """Of an empty text it is empty, and NULL separates every character."""
     if node.args.get("null") is not None:
@@ -236,6 +281,8 @@ def string_to_array(node: exp.StringToArray) -> exp.Expr:
 def _encode(arguments: list[exp.Expr]) -> exp.Expr:
     value, form = arguments
     named = form.this.lower() if is_text(form) else ""
+    if is_text(value):
+        value = duck("unhex", exp.Literal.string(bytes_of(value).hex()))
     if named == "hex":
         return exp.Lower(this=duck("hex", value))
     if named == "base64":

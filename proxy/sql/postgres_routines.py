@@ -111,7 +111,11 @@ def _split(arguments: list[exp.Expr]) -> exp.Expr:
 
 def substring_of_pattern(text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
     """substring(text from 'pattern'): the first group, or all that matches."""
-    group = min(_groups(pattern, "substring"), 1)
+    return matching_part(text, pattern, min(_groups(pattern, "substring"), 1))
+
+
+def matching_part(text: exp.Expr, pattern: exp.Expr, group: int = 0) -> exp.Expr:
+    """What matches a pattern first, or a group of it; NULL where nothing does."""
     options = exp.Literal.string("s")
     found = duck("regexp_extract", text, pattern, exp.Literal.number(group), options)
     whether = duck("regexp_matches", text.copy(), pattern.copy(), options.copy())

@@ -28,7 +28,7 @@ from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
 from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out, unite_with_default
-from proxy.sql.postgres_literals import is_read, literal_of
+from proxy.sql.postgres_literals import cast, is_read, literal_of
 from proxy.sql.postgres_retyping import (
     as_written,
     branches,
@@ -39,7 +39,7 @@ from proxy.sql.postgres_retyping import (
     stands_in,
     widen,
 )
-from proxy.sql.postgres_values import call
+from proxy.sql.postgres_values import call, refused
 from proxy.sql.postgres_whole_rows import WholeRow, whole_row
 from proxy.sql.reading import position_of, write_duckdb
 from proxy.sql.written_columns import put_around
@@ -93,6 +93,8 @@ _SPELLED: dict[type, str] = {
 }
 # The types that an output is cast to, whatever DuckDB's own function gave.
 _GIVEN = frozenset((*INTEGERS, *_FLOATS, "date", "timestamptz"))
+# Whose texts are Postgres's where DuckDB's own cast writes them.
+_AS_DUCKDB_PRINTS = frozenset((*INTEGERS, *_STRINGS, "bool", "uuid"))
 # An array's type does not say how many dimensions it has: only of these it is sure.
 _FLAT_ARRAYS = (exp.ArrayAgg,)
 
@@ -143,6 +145,7 @@ class Typing(Documents):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
+        self._printed: list[exp.Dot] = []
         self._shifts: list[exp.Lag | exp.Lead] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
@@ -203,6 +206,9 @@ class Typing(Documents):
             model = exp.Literal.string("%.15g" if kind == "float8" else "%.6g")
             made.set("this", exp.Anonymous(this="printf", expressions=[model, made.this]))
             changed = True
+        for printed in self._printed:  # plain casts are equal to each other, in DISTINCT and ORDER BY
+            printed.replace(cast(printed.expression.expressions[0], "text"))
+            changed = True
         for shifted in self._shifts:
             unite_with_default(shifted)
             changed = True
@@ -239,6 +245,11 @@ class Typing(Documents):
                 own, default = self._known(node.this), self._known(node.args.get("default"))
                 if default not in (None, UNKNOWN, own) and own != kind:
                     self._shifts.append(node)
+            elif isinstance(node, exp.Dot) and node.expression.name.lower() == "pg_text_":
+                if self._known(node.expression.expressions[0]) in _AS_DUCKDB_PRINTS:
+                    self._printed.append(node)
+            elif isinstance(node, exp.GroupConcat) and self._known(node.this) == "bytea":
+                raise refused("string_agg of bytea", node.this)
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))

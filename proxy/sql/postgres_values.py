@@ -77,6 +77,9 @@ def _invalid(kind: str, value: exp.Expr) -> SqlError:
     return SqlError("22P02", message, position=position_of(value))
 
 
+_MAY_BE_TEXTS = (exp.Column, exp.Anonymous, exp.Cast)
+
+
 def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if is_text(value):
         if not _WHOLE_TEXT.fullmatch(value.this):
@@ -84,15 +87,16 @@ def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             raise _invalid(names.get(to.this, "bigint"), value)
         return None
     inner = unwrapped(value)
-    texts = (exp.Column, exp.Anonymous, exp.Cast)
-    if isinstance(inner, texts) and not holds_aggregate(inner):
+    if isinstance(inner, _MAY_BE_TEXTS) and not holds_aggregate(inner):
         return call("pg_whole_", value)
     return None
 
 
 def _to_truth(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if not is_text(value):
-        return None
+        inner = unwrapped(value)
+        texts = isinstance(inner, _MAY_BE_TEXTS) and not holds_aggregate(inner)
+        return call("pg_truth_", value) if texts else None
     word = value.this.strip().lower()
     found = {truth for name, truth in _TRUTHS.items() if word and name.startswith(word)}
     if len(found) != 1 or word == "o":
@@ -146,7 +150,7 @@ def _to_text(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     return None if made is value else made
 
 
-def _bytes_of(value: exp.Expr) -> bytes:
+def bytes_of(value: exp.Expr) -> bytes:
     """What a bytea literal means, in Postgres's hex or escape format."""
     spelled = value.this
     if spelled.startswith("\\x"):
@@ -176,7 +180,7 @@ def _bytes_of(value: exp.Expr) -> bytes:
 
 def _to_bytes(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if is_text(value):
-        return duck("unhex", exp.Literal.string(_bytes_of(value).hex()))
+        return duck("unhex", exp.Literal.string(bytes_of(value).hex()))
     if isinstance(unwrapped(value), (exp.Placeholder, exp.Parameter, exp.Null)):
         return None
     return call("pg_bytea_", value)
@@ -475,13 +479,18 @@ def _says_text(side: exp.Expr) -> bool:
     return is_text(inner) or _gives_text(inner)
 
 
-def concat(node: exp.Concat | exp.ConcatWs) -> None:
-    """concat() prints truth values as t and f."""
+def concat(node: exp.Concat | exp.ConcatWs) -> exp.Expr | None:
+    """concat() and concat_ws() print truth values as t and f; VARIADIC gives them an array's elements."""
+    values = node.expressions
+    if values and isinstance(values[-1], exp.Variadic):
+        apart = exp.Literal.string("") if type(node) is exp.Concat else values[0]
+        if len(values) > (1 if type(node) is exp.Concat else 2):
+            raise refused("VARIADIC behind other values", values[-1])
+        return call("pg_joined_elements_", values[-1].this, apart)
     plain = (exp.Literal, exp.Null)
-    node.set(
-        "expressions",
-        [v if isinstance(v, plain) else call("pg_printed_", v) for v in node.expressions],
-    )
+    made = [v if isinstance(v, plain) else call("pg_printed_", v) for v in values]
+    node.set("expressions", made)
+    return None
 
 
 def like(node: exp.Like | exp.ILike) -> exp.Expr | None:

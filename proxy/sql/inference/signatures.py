@@ -309,6 +309,10 @@ pg_justify_hours_ pg_justify_days_ pg_justify_interval_: interval -> interval
 pg_make_interval_: int4 int4 int4 int4 int4 int4 float8 -> interval
 pg_array_replace_ pg_trim_array_: _ -> =
 pg_array_dims_: _ -> text
+pg_joined_elements_: _ text -> text
+pg_split_part_: text text int4 -> text
+pg_lpad_ pg_rpad_: text int4 text -> text
+pg_truth_: _ -> =
 jsonextractscalar json_extract_string: _ text -> text
 pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
 pg_substring_: text int4 int4 -> text

@@ -15,6 +15,24 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
 CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
   CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
        ELSE list_slice(a, 1, len(a) - n) END;
+-- concat_ws() of an array's elements.
+CREATE OR REPLACE MACRO _sf.main.pg_joined_elements_(a, mark) AS
+  array_to_string(list_transform(a, lambda e: _sf.main.pg_printed_(e)), mark);
+CREATE OR REPLACE MACRO _sf.main.pg_split_part_(s, mark, n) AS
+  CASE WHEN n = 0 THEN error('field position must not be zero')
+       WHEN mark = '' THEN CASE WHEN abs(n) = 1 THEN s ELSE CASE WHEN s IS NOT NULL THEN '' END END
+       ELSE split_part(s, mark, n) END;
+CREATE OR REPLACE MACRO _sf.main.pg_lpad_(s, n, fill) AS
+  CASE WHEN fill = '' THEN left(s, greatest(n, 0)) ELSE lpad(s, n, fill) END;
+CREATE OR REPLACE MACRO _sf.main.pg_rpad_(s, n, fill) AS
+  CASE WHEN fill = '' THEN left(s, greatest(n, 0)) ELSE rpad(s, n, fill) END;
+-- What x::boolean takes of a text; other types are left as they are.
+CREATE OR REPLACE MACRO _sf.main.pg_truth_
+  (x VARCHAR) AS CASE
+    WHEN lower(trim(x)) IN ('t', 'tr', 'tru', 'true', 'y', 'ye', 'yes', 'on', '1') THEN true
+    WHEN lower(trim(x)) IN ('f', 'fa', 'fal', 'fals', 'false', 'n', 'no', 'of', 'off', '0') THEN false
+    WHEN x IS NOT NULL THEN error('invalid input syntax for type boolean: "' || x || '"') END,
+  (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_with_element_(a, n, x) AS
   CASE WHEN n IS NULL THEN error('array subscript in assignment must not be null')
        WHEN n < 1 THEN error('an element before the first is not supported')
