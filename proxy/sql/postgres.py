@@ -12,17 +12,19 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import postgres_floats as floats
-from proxy.sql import postgres_functions as functions
 from proxy.sql import (
     postgres_aggregates,
     postgres_json,
     postgres_operators,
+    postgres_returning,
     postgres_routines,
     postgres_row_comparisons,
+    postgres_row_functions,
     postgres_set,
     unifying,
 )
+from proxy.sql import postgres_floats as floats
+from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_values as on_values
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.indexing import plain_index
@@ -261,6 +263,7 @@ RULES: dict[type, Rule] = {
     **unifying.RULES,
     **postgres_json.RULES,
     **postgres_operators.RULES,
+    **postgres_returning.RULES,
     **postgres_row_comparisons.RULES,
     **postgres_set.RULES,
     **postgres_aggregates.RULES,
@@ -341,7 +344,11 @@ def names_public(nodes: Listing) -> bool:
 def rewrite(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """The tree for DuckDB, changed in place; `nodes` are its nodes."""
     functions.name_functions(nodes.of(exp.Table))
-    return apply(tree, nodes, RULES)
+    gives_rows = postgres_row_functions.may_hold(nodes)
+    tree = apply(tree, nodes, RULES)
+    if gives_rows:
+        postgres_row_functions.settle(tree)
+    return tree
 
 
 def rewrite_public(tree: exp.Expr, nodes: Listing) -> exp.Expr:

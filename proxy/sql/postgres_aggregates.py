@@ -12,20 +12,24 @@ from typing import Any
 
 from sqlglot import exp
 
+from proxy.sql.postgres_json import filtered_document
 from proxy.sql.postgres_literals import literal_of
 from proxy.sql.postgres_values import is_text
 
 _NEVER_RAISES = (exp.Column, exp.Literal, exp.Star, exp.Distinct, exp.Order, exp.Placeholder)
 
 
-def filtered(node: exp.Filter) -> None:
+def filtered(node: exp.Filter) -> exp.Expr | None:
     """The argument is computed of those rows alone that FILTER takes."""
+    if (made := filtered_document(node)) is not None:
+        return made
     aggregate, condition = node.this, node.expression
     value = aggregate.this if isinstance(aggregate, exp.AggFunc) else None
     if not isinstance(value, exp.Expr) or isinstance(value, _NEVER_RAISES):
-        return
+        return None
     chosen = exp.If(this=condition.this.copy(), true=value)
     aggregate.set("this", exp.Case(ifs=[chosen]))
+    return None
 
 
 def frame(node: exp.WindowSpec) -> None:

@@ -195,7 +195,9 @@ def substring(node: exp.Substring) -> exp.Expr | None:
     """Positions before the first character exist; DuckDB counts them from the end."""
     start, length = node.args.get("start"), node.args.get("length")
     if is_text(start) and length is not None:
-        raise refused("substring by a pattern of SIMILAR TO", node, "Use substring(text from regex).")
+        raise refused(
+            "substring by a pattern of SIMILAR TO", node, "Use substring(text from regex)."
+        )
     if is_text(start):
         return postgres_routines.substring_of_pattern(node.this, start)
     if start is not None and not _plain_number(start, 1):

@@ -269,7 +269,8 @@ def _filtered(node: exp.Expr, list_: exp.Expr, around: Callable[[exp.Expr], exp.
     return around(list_)
 
 
-def filter_(node: exp.Filter) -> exp.Expr | None:
+def filtered_document(node: exp.Filter) -> exp.Expr | None:
+    """What stands in the place of a document's aggregate with FILTER; None for another's."""
     return node.meta.get("around") if node._meta else None
 
 
@@ -328,5 +329,4 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONArrayAgg: aggregate_list,
     exp.JSONObjectAgg: aggregate_object,
     exp.JSONBObjectAgg: aggregate_object,
-    exp.Filter: filter_,
 }

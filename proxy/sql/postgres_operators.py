@@ -41,7 +41,10 @@ def without_columns(select: exp.Select) -> None:
     """A SELECT that gives rows without columns; within a query only their number matters."""
     if select.expressions or select.args.get("kind"):
         return
-    if select.parent is None or isinstance(select.parent, exp.Insert | exp.Create | exp.Copy):
+    around = select.parent
+    while isinstance(around, exp.SetOperation):
+        around = around.parent
+    if around is None or isinstance(around, exp.Insert | exp.Create | exp.Copy):
         raise refused("a SELECT without columns", select)
     select.set("expressions", [exp.Literal.number(1)])
 

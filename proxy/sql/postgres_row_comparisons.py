@@ -2,7 +2,7 @@
 
 Why it exists: DuckDB compares rows as a whole: NULL is equal to NULL there, and greater than any other
 value. In Postgres `(1, 2) < (1, NULL)` is NULL, and `(1, 2) < (2, NULL)` is true: the first values that
-differ decide, unless one is NULL before. The other side may be a query that gives one row.
+differ decide, unless one is NULL before. The right side may be a query that gives one row.
 """
 
 from __future__ import annotations
@@ -45,31 +45,30 @@ def row_of(node: exp.Expr) -> list[exp.Expr] | None:
 def compared(node: exp.Binary) -> exp.Expr | None:
     """A comparison of rows, taken apart; None for any other, and for SET (a, b) = (1, 2)."""
     left, right = row_of(node.this), row_of(node.expression)
-    if (left is None and right is None) or isinstance(node.parent, _ASSIGNING):
+    if left is None or isinstance(node.parent, _ASSIGNING):
         return None
-    if left is not None and right is not None:
-        if len(left) != len(right):
-            raise SqlError("42601", "unequal number of entries in row expressions")
-        return _by_value(type(node), list(zip(left, right, strict=True)))
-    row, query = (left, node.expression) if left is not None else (right, node.this)
+    if right is None:
+        return _with_query(type(node), left, node.expression)
+    if len(left) != len(right):
+        raise SqlError("42601", "unequal number of entries in row expressions")
+    return _by_value(type(node), list(zip(left, right, strict=True)))
+
+
+def _with_query(kind: type[exp.Expr], row: list[exp.Expr], query: exp.Expr) -> exp.Expr | None:
     asked = query.this if isinstance(query, exp.Subquery) else None
-    if row is None or not isinstance(asked, exp.Query) or not row:
-        return None
-    if any(value.find(*ONCE) is not None for value in row):
+    if not isinstance(asked, exp.Query) or any(value.find(*ONCE) is not None for value in row):
         return None
     names = [exp.to_identifier(f"{ROWS}_{number}") for number in range(len(row))]
-    columns: list[exp.Expr] = [exp.column(name.copy()) for name in names]
-    sides = (row, columns) if left is not None else (columns, row)
-    holds = _by_value(type(node), list(zip(*sides, strict=True)))
+    pairs = [(value, exp.column(name.copy())) for value, name in zip(row, names, strict=True)]
     alias = exp.TableAlias(this=exp.to_identifier(ROWS), columns=names)
     rows = exp.From(this=exp.Subquery(this=asked, alias=alias))
-    return exp.Subquery(this=exp.Select(expressions=[holds], from_=rows))
+    return exp.Subquery(this=exp.Select(expressions=[_by_value(kind, pairs)], from_=rows))
 
 
 def _by_value(kind: type[exp.Expr], pairs: Sequence[Pair]) -> exp.Expr:
     joined = _EITHER_WAY.get(kind)
     if joined is not None:
-        return exp.Paren(this=joined(*(_one(kind, *pair) for pair in pairs), copy=False))
+        return exp.Paren(this=joined(*(kind(this=a, expression=b) for a, b in pairs), copy=False))
     return exp.Paren(this=_ordered(kind, pairs))
 
 
@@ -77,16 +76,11 @@ def _ordered(kind: type[exp.Expr], pairs: Sequence[Pair]) -> exp.Expr:
     """a <= x AND (a < x OR ...): unknown where a or x is NULL, whatever follows."""
     (left, right), *others = pairs
     if not others:
-        return _one(kind, left, right)
+        return kind(this=left, expression=right)
     strict, loose = _ORDERS[kind]
-    decided = _one(strict, left.copy(), right.copy())
+    decided = strict(this=left.copy(), expression=right.copy())
     rest = exp.Paren(this=exp.or_(decided, _ordered(kind, others), copy=False))
-    return exp.and_(_one(loose, left, right), rest, copy=False)
-
-
-def _one(kind: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> exp.Expr:
-    made = kind(this=left, expression=right)
-    return compared(made) or made
+    return exp.and_(loose(this=left, expression=right), rest, copy=False)
 
 
 RULES = dict.fromkeys((exp.NullSafeEQ, exp.NullSafeNEQ, *_ORDERS), compared)

@@ -206,7 +206,9 @@ class Typing(Documents):
             model = exp.Literal.string("%.15g" if kind == "float8" else "%.6g")
             made.set("this", exp.Anonymous(this="printf", expressions=[model, made.this]))
             changed = True
-        for printed in self._printed:  # plain casts are equal to each other, in DISTINCT and ORDER BY
+        for (
+            printed
+        ) in self._printed:  # plain casts are equal to each other, in DISTINCT and ORDER BY
             printed.replace(cast(printed.expression.expressions[0], "text"))
             changed = True
         for shifted in self._shifts:

@@ -229,10 +229,16 @@ class _Upsert:
     def _compare_rows(self, where: exp.Where) -> None:
         """`t.* IS DISTINCT FROM excluded.*`, column by column."""
         for node in list(where.find_all(*_COMPARISONS)):
-            rows = [side.this if isinstance(side, exp.Paren) else side for side in node.unnest_operands()]
+            rows = [
+                side.this if isinstance(side, exp.Paren) else side
+                for side in node.unnest_operands()
+            ]
             if all(isinstance(row, exp.Column) and row.is_star for row in rows):
                 sides = [row.args["table"] for row in rows]
-                pairs = ([exp.column(name, side, quoted=True) for side in sides] for name in self._columns)
+                pairs = (
+                    [exp.column(name, side, quoted=True) for side in sides]
+                    for name in self._columns
+                )
                 each = [type(node)(this=one, expression=other) for one, other in pairs]
                 joined = exp.and_ if isinstance(node, (exp.EQ, exp.NullSafeEQ)) else exp.or_
                 node.replace(exp.Paren(this=joined(*each, copy=False)))

@@ -35,7 +35,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_truth_
   (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_with_element_(a, n, x) AS
   CASE WHEN n IS NULL THEN error('array subscript in assignment must not be null')
-       WHEN n < 1 THEN error('an element before the first is not supported')
+       WHEN n < 1 OR (n > 1 AND coalesce(len(a), 0) = 0)
+         THEN error('an array that does not begin with its first element is not supported')
        ELSE list_concat(list_resize(coalesce(a, []), n - 1), [x], coalesce(list_slice(a, n + 1, len(a)), [])) END;
 CREATE OR REPLACE MACRO _sf.main.pg_quote_ident_(x) AS
   CASE WHEN x IS NULL THEN NULL WHEN regexp_full_match(CAST(x AS VARCHAR), '[a-z_][a-z0-9_]*')
