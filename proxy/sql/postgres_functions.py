@@ -15,6 +15,7 @@ from sqlglot.dialects import Postgres
 
 from proxy.sql import postgres_json, postgres_routines
 from proxy.sql.postgres_models import model, written_as
+from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_text, refused
 
 _D = exp.DType
@@ -226,7 +227,8 @@ def regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
         letters = modifiers.this
     if is_text(replacement):
         replacement = exp.Literal.string(replacement.this.replace("\\&", "\\0"))
-    arguments = [node.this, node.expression, replacement or exp.Literal.string("")]
+    pattern = for_re2(node.expression)
+    arguments = [node.this, pattern, replacement or exp.Literal.string("")]
     return duck("regexp_replace", *arguments, exp.Literal.string(letters + "s"))
 
 
@@ -242,7 +244,7 @@ def regexp_instr(node: exp.RegexpInstr) -> exp.Expr:
     if any(node.args.get(key) for key in node.args if key not in ("this", "expression")):
         raise refused("regexp_instr with a position", node)
     options = exp.Literal.string("s")
-    text, pattern = node.this, node.expression
+    text, pattern = node.this, for_re2(node.expression)
     before = duck("list_extract", duck("string_split_regex", text, pattern, options), _number(1))
     place = exp.Add(this=duck("length", before), expression=_number(1))
     found = duck("regexp_matches", text.copy(), pattern.copy(), options.copy())

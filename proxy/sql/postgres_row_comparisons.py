@@ -49,6 +49,8 @@ def compared(node: exp.Binary) -> exp.Expr | None:
         return None
     if right is None:
         return _with_query(type(node), left, node.expression)
+    if not left and not right:
+        raise SqlError("0A000", "cannot compare rows of zero length")
     if len(left) != len(right):
         raise SqlError("42601", "unequal number of entries in row expressions")
     return _by_value(type(node), list(zip(left, right, strict=True)))

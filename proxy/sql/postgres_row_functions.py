@@ -1,8 +1,8 @@
 """Functions that give rows in a select list, where DuckDB takes or orders them otherwise.
 
 Why it exists: `SELECT unnest(tags), count(*) ... GROUP BY 1` groups what the function gives, which DuckDB
-cannot: it becomes an item of FROM. DISTINCT ON and ORDER BY that do not name such a function come before
-it in Postgres, so that the rows of one row stay together and in their order: they go into a query below.
+cannot: it becomes an item of FROM. ORDER BY that does not name such a function, and DISTINCT ON with it, come
+before it in Postgres, so that the rows of one row stay together and in their order: they go into a query below.
 
 Promise: a query without such a function is not looked at.
 """
@@ -43,7 +43,7 @@ def settle(tree: exp.Expr) -> None:
             continue
         if select.args.get("group") is not None:
             _group(select)
-        if select.args.get("order") is not None or _is_distinct_on(select):
+        if select.args.get("order") is not None:
             _order(select)
 
 
@@ -85,13 +85,13 @@ def _group(select: exp.Select) -> None:
     columns = [exp.to_identifier(f"{ROWS}_{number}") for number in range(len(found))]
     given = exp.Select(expressions=[one.copy() for one in found])
     alias = exp.TableAlias(this=exp.to_identifier(ROWS), columns=columns)
-    rows = exp.Subquery(this=given, alias=alias)
+    rows = exp.Lateral(this=exp.Subquery(this=given), alias=alias)
     for part in [*select.expressions, select.args["group"], select.args.get("order")]:
         for one in list(_functions(part)) if part is not None else ():
             if one in found:
                 one.replace(exp.column(columns[found.index(one)].copy(), ROWS))
     if select.args.get("from_") is None:
-        select.set("from_", exp.From(this=rows))
+        select.set("from_", exp.From(this=exp.Subquery(this=given, alias=alias)))
     else:
         select.append("joins", exp.Join(this=rows))
 
@@ -103,7 +103,7 @@ def _order(select: exp.Select) -> None:
     distinct, order = select.args.get("distinct"), select.args.get("order")
     if distinct is not None and not _is_distinct_on(select):
         return
-    keys = [one.this for one in order.expressions] if order is not None else []
+    keys = [one.this for one in order.expressions]
     if distinct is not None:
         on = distinct.args["on"]
         keys += on.expressions if isinstance(on, exp.Tuple) else [on]

@@ -22,7 +22,8 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
-from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
+from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, Source, type_in
+from proxy.sql.inference.neighbours import is_shut_off, meant
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
@@ -35,8 +36,14 @@ from proxy.sql.postgres_retyping import (
     check,
     give_type,
     is_checked,
+    is_part_of_date,
+    is_piped,
+    is_quotient_of_aggregates,
+    is_zero,
     of_enum,
+    operation,
     stands_in,
+    unprinted,
     widen,
 )
 from proxy.sql.postgres_values import call, refused
@@ -145,6 +152,8 @@ class Typing(Documents):
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
+        self._unseen: list[Scope] = []
+        self._renamed: list[tuple[exp.Column, str]] = []
         self._printed: list[exp.Dot] = []
         self._shifts: list[exp.Lag | exp.Lead] = []
         self._moments: list[exp.Cast] = []
@@ -183,6 +192,9 @@ class Typing(Documents):
             own = name.startswith("pg_")
             made = call(name, *sides) if own else exp.Anonymous(this=name, expressions=sides)
             node.replace(made)
+            changed = True
+        for column, table in self._renamed:
+            column.set("table", exp.to_identifier(table, quoted=True))
             changed = True
         for row in self._rows:
             changed = row.apply() or changed
@@ -238,6 +250,9 @@ class Typing(Documents):
         kind = super().kind_of(node, scope)
         if node is not None:
             self._kinds[id(node)] = kind
+            if self._unseen and (source := meant(node, scope, self._unseen)) is not None:
+                self._renamed.append((node, source.name))
+                self._kinds[id(node)] = kind = source.find(node.name.lower())[0]
             if isinstance(node, exp.Column) and kind is None:
                 if (row := whole_row(node, scope)) is not None:
                     self._rows.append(row)
@@ -253,7 +268,7 @@ class Typing(Documents):
             elif isinstance(node, exp.GroupConcat) and self._known(node.this) == "bytea":
                 raise refused("string_agg of bytea", node.this)
             elif isinstance(node, exp.Cast) and kind == "numeric":
-                if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                if self._known(node.this) in _FLOATS and not is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)
@@ -287,14 +302,14 @@ class Typing(Documents):
     def _calculate(self, operator: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
         if operator == "||" and (inner := self._unprinted(left, right, scope)) is not None:
             result = super()._calculate(operator, *inner, scope)
-            self._element_added(_operation(left), *inner)
+            self._element_added(operation(left), *inner)
             return result
         result = super()._calculate(operator, left, right, scope)
-        if operator == "+" and _is_zero(right) and self._known(left) == "float4":
+        if operator == "+" and is_zero(right) and self._known(left) == "float4":
             return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
-            self._element_added(_operation(left), left, right)
-        if operator in _OPERATORS and (node := _operation(left)) is not None:
+            self._element_added(operation(left), left, right)
+        if operator in _OPERATORS and (node := operation(left)) is not None:
             self._operations[id(node)] = node, left, right, result
         return result
 
@@ -319,7 +334,7 @@ class Typing(Documents):
     ) -> tuple[exp.Expr, exp.Expr] | None:
         """The sides of || without what makes them texts, where a jsonb stands beside a literal, or an
         array beside anything."""
-        sides = [_joined(side) for side in (left, right)]
+        sides = [unprinted(side) for side in (left, right)]
         kinds = [self.kind_of(side, scope) for side in sides]
         documents = "jsonb" in kinds and all(kind in ("jsonb", UNKNOWN) for kind in kinds)
         if not documents and not any(element_of(kind) is not None for kind in kinds):
@@ -406,7 +421,7 @@ class Typing(Documents):
         for index, projection in enumerate(node.expressions):
             kind = self._known(projection)
             inner = bare(projection)
-            text = kind == "text" and (isinstance(inner, exp.DPipe) or _is_piped(inner))
+            text = kind == "text" and (isinstance(inner, exp.DPipe) or is_piped(inner))
             flat = isinstance(inner, _FLAT_ARRAYS) and element_of(kind) in _GIVEN
             if kind is not None and (kind in _GIVEN or text or flat):
                 self._outputs.append((node, index, kind))
@@ -419,6 +434,15 @@ class Typing(Documents):
             kind = self._known(output)
             if kind in _GIVEN:
                 self._outputs.append((returning, index, kind))
+
+    def _source(self, node: exp.Expr, scope: Scope) -> Source:
+        if not is_shut_off(node, scope):
+            return super()._source(node, scope)
+        self._unseen.append(scope)
+        try:
+            return super()._source(node, scope)
+        finally:
+            self._unseen.pop()
 
     def _table(self, node: exp.Table, scope: Scope) -> list[Output] | None:
         columns = super()._table(node, scope)
@@ -451,50 +475,13 @@ class Typing(Documents):
             for side, own in zip((left, right), kinds, strict=True):
                 if own == "int2":
                     changed = widen(side, kind) or changed
-        if kind == "numeric" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
+        if kind == "numeric" and isinstance(node, exp.Dot) and is_quotient_of_aggregates(node):
             node.expression.set("this", "pg_exact_quotient_")
             changed = True
         if kind in _FLOATS and not is_checked(node) and may_be_doubled(node):
             changed = True
             check(node)
         return changed
-
-
-def _operation(side: exp.Expr) -> exp.Expr | None:
-    """What a value is a side of: a node of its own, or a call of a macro."""
-    node = side.parent
-    return (
-        node.parent
-        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot)
-        else node
-    )
-
-
-def _is_zero(value: exp.Expr) -> bool:
-    return isinstance(value, exp.Literal) and not value.is_string and not value.this.strip("0.")
-
-
-def _is_part_of_date(value: exp.Expr) -> bool:
-    """Whether a value is what `extract` is made of, whose cast nobody wrote."""
-    inner = bare(value)
-    inner = inner.expression if isinstance(inner, exp.Dot) else inner
-    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
-
-
-def _is_piped(inner: exp.Expr | None) -> bool:
-    return isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_pipe_"
-
-
-def _joined(side: exp.Expr) -> exp.Expr:
-    """What is made a text because it stands beside one."""
-    inner = bare(side)
-    if isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_joined_":
-        return inner.expression.expressions[0]
-    return side
-
-
-def _is_quotient_of_aggregates(node: exp.Dot) -> bool:
-    return node.expression.name.lower() == "pg_div_of_aggregates_"
 
 
 def _akin(one: str, other: str) -> bool:

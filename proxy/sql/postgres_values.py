@@ -20,6 +20,7 @@ from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array
 from proxy.sql.postgres_literals import NAMES, literal_of, read_literal
+from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_row_comparisons import compared
 from proxy.sql.reading import position_of
 
@@ -523,6 +524,7 @@ def _options(letters: str) -> exp.Literal:
 
 def matches(node: exp.RegexpLike) -> exp.Expr:
     """In Postgres's regular expressions the dot matches a newline too."""
+    pattern = for_re2(node.expression)
     letters = "is" if isinstance(node, exp.RegexpILike) else "s"
     flags = node.args.get("flag")
     if flags is not None:
@@ -530,7 +532,7 @@ def matches(node: exp.RegexpLike) -> exp.Expr:
             raise refused("regexp_like with these flags", node)
         # The last of them counts.
         letters = "".join(["i" if flags.this.rfind("i") > flags.this.rfind("c") else "", "s"])
-    return duck("regexp_matches", node.this, node.expression, _options(letters))
+    return duck("regexp_matches", node.this, pattern, _options(letters))
 
 
 def no_bits(node: exp.BitString | exp.HexString) -> None:

@@ -24,3 +24,4 @@ select distinct on (n) n, id, unnest(a) x from t order by n, id desc;
 select distinct unnest(a) as x from t order by x;
 select distinct on (unnest(a)) unnest(a) x, id from t order by unnest(a), id;
 select id, unnest(a) x from t order by x desc, id limit 3;
+select count(*) from (select distinct on (n) n, unnest(a) x from t) q;
