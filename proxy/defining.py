@@ -334,7 +334,7 @@ def _view_made(duck: DuckSession, plan: Statement) -> list[str] | None:
     assert isinstance(plan.copies, MakesView)
     bound = bound_view(duck, plan.copies, plan.sql)
     if plan.copies.replaces:
-        check_columns(duck, plan.copies)
+        check_columns(duck, plan.copies, plan.sql)
     return None if bound is None else [bound]
 
 

@@ -33,13 +33,21 @@ def filtered(node: exp.Filter) -> exp.Expr | None:
 
 
 def frame(node: exp.WindowSpec) -> None:
-    """An offset in quotes is an interval: of rows and groups it is a number."""
+    """An offset in quotes is an interval, if it is no number; that of rows and groups is one."""
     if str(node.args.get("kind")).upper() != "RANGE":
         return
     for side in ("start", "end"):
         offset = node.args.get(side)
-        if is_text(offset):
+        if is_text(offset) and not _is_number(offset.this):
             node.set(side, literal_of(offset, "interval"))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 RULES: dict[type, Callable[[Any], exp.Expr | None]] = {

@@ -300,7 +300,7 @@ def _decode(arguments: list[exp.Expr]) -> exp.Expr:
     if named == "hex":
         return duck("unhex", value)
     if named == "base64":
-        return duck("from_base64", value)
+        return call("pg_from_base64_", value)
     raise refused("decode with this format", form)
 
 

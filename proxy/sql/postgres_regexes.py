@@ -14,7 +14,8 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.reading import position_of
 
-_WORD = r"\((?:\?:)?\w+(?:\|\w+)*\)|(?<!\\)\w|\\[wd]|(?<!\\)\[[\w-]+\]"
+_LETTERS = r"(?:\w|\\[wd]\+?)+"
+_WORD = rf"\((?:\?:)?{_LETTERS}(?:\|{_LETTERS})*\)|(?<!\\)\w|\\[wd]|(?<!\\)\[[\w-]+\]"
 _BEGINS = re.compile(rf"(?:{_WORD})(?![*?{{])")
 _ENDS = re.compile(rf"(?:{_WORD})\+?$")
 _PLAIN = {"y": r"\b", "Y": r"\B"}

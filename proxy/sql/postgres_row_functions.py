@@ -39,9 +39,11 @@ def may_hold(nodes: Listing) -> bool:
 def settle(tree: exp.Expr) -> None:
     """Puts such functions where they belong, in a tree whose other parts are DuckDB's already."""
     for select in list(tree.find_all(exp.Select)):
-        if not any(True for one in select.expressions for _ in _functions(one)):
+        group = select.args.get("group")
+        parts = [*select.expressions, *([] if group is None else [group])]
+        if not any(True for one in parts for _ in _functions(one)):
             continue
-        if select.args.get("group") is not None:
+        if group is not None:
             _group(select)
         if select.args.get("order") is not None:
             _order(select)

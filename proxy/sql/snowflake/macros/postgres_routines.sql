@@ -15,6 +15,9 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
 CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
   CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
        ELSE list_slice(a, 1, len(a) - n) END;
+-- decode(x, 'base64'), which is in lines.
+CREATE OR REPLACE MACRO _sf.main.pg_from_base64_(x) AS
+  from_base64(translate(x, chr(9) || chr(10) || chr(13) || ' ', ''));
 -- concat_ws() of an array's elements.
 CREATE OR REPLACE MACRO _sf.main.pg_joined_elements_(a, mark) AS
   array_to_string(list_transform(a, lambda e: _sf.main.pg_printed_(e)), mark);
