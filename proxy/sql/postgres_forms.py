@@ -54,6 +54,13 @@ def make_exact(average: exp.Avg) -> None:
         parent.set(key, call("pg_average_", *parts), index=index)
 
 
+def interpolate(percentile: exp.PercentileCont) -> None:
+    """percentile_cont of numerics is a float: DuckDB's has as many digits as they have."""
+    percentile.set("this", cast(percentile.this, "float8"))
+    for ordered in percentile.find_all(exp.Ordered):
+        ordered.set("this", cast(ordered.this, "float8"))
+
+
 def unite_with_default(shifted: exp.Lag | exp.Lead) -> None:
     """lag(x, n, y) is of the type of both: DuckDB would cast y to that of x."""
     other = shifted.args["default"].copy()

@@ -28,7 +28,7 @@ from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, 
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
-from proxy.sql.postgres_forms import make_exact, make_narrow, spell_out, unite_with_default
+from proxy.sql.postgres_forms import interpolate, make_exact, make_narrow, spell_out, unite_with_default
 from proxy.sql.postgres_literals import cast, is_read, literal_of
 from proxy.sql.postgres_retyping import (
     as_written,
@@ -155,6 +155,7 @@ class Typing(Documents):
         self._unseen: list[Scope] = []
         self._renamed: list[tuple[exp.Column, str]] = []
         self._printed: list[exp.Dot] = []
+        self._percentiles: list[exp.PercentileCont] = []
         self._shifts: list[exp.Lag | exp.Lead] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
@@ -226,6 +227,9 @@ class Typing(Documents):
         for shifted in self._shifts:
             unite_with_default(shifted)
             changed = True
+        for percentile in self._percentiles:
+            interpolate(percentile)
+            changed = True
         for average in self._averages:
             make_exact(average)
             changed = True
@@ -258,6 +262,8 @@ class Typing(Documents):
                     self._rows.append(row)
             elif isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
+            elif isinstance(node, exp.PercentileCont) and self._known(node.this) == "numeric":
+                self._percentiles.append(node)
             elif isinstance(node, (exp.Lag, exp.Lead)):
                 own, default = self._known(node.this), self._known(node.args.get("default"))
                 if default not in (None, UNKNOWN, own) and own != kind:

@@ -27,3 +27,9 @@ create table t (a int, b int);
 insert into t values (1, 2), (2, null), (1, 1);
 select * from t order by a using >, b using < nulls first;
 select row_number() over (order by a using >, b using <) as n, a, b from t order by b using >;
+-- percentiles of numerics are not rounded to their digits
+create table t (g int, n numeric(10, 1), i int, f float8);
+insert into t values (1, 1.1, 1, 1.1), (1, 1.2, 2, 1.2), (2, 5, 5, 5);
+select percentile_cont(0.5) within group (order by n), percentile_cont(0.25) within group (order by n desc), percentile_cont(array[0.25, 0.5]) within group (order by n) from t;
+select g, percentile_cont(0.5) within group (order by n) as a, percentile_cont(0.5) within group (order by i) as b, percentile_cont(0.5) within group (order by f) as c, percentile_disc(0.5) within group (order by n) as d from t group by g order by g;
+select percentile_cont(0.5) within group (order by n + i) filter (where g = 1) from t;
