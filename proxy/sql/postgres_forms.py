@@ -33,25 +33,39 @@ def make_narrow(table: exp.Table) -> None:
 
 def make_exact(average: exp.Avg) -> None:
     """avg of whole or numeric values is their sum divided by their count: DuckDB's is a float."""
-    outermost: exp.Expr = average
+    value = average.this
+    _made_of(average, "pg_average_", [exp.Sum(this=value), exp.Count(this=value)])
+
+
+def sum_parts(total: exp.Sum) -> None:
+    """sum of intervals, which DuckDB lacks: of their months, their days and the rest."""
+    parts = (exp.Sum(this=call(part, total.this)) for part in _PARTS_OF_INTERVALS)
+    _made_of(total, "pg_interval_of_sums_", list(parts))
+
+
+_PARTS_OF_INTERVALS = ("pg_months_of_", "pg_days_of_", "pg_microseconds_of_")
+
+
+def _made_of(aggregate: exp.AggFunc, macro: str, parts: list[exp.AggFunc]) -> None:
+    """Puts a macro of other aggregates into an aggregate's place; each has its FILTER and its window."""
+    outermost: exp.Expr = aggregate
     while isinstance(outermost.parent, exp.Filter | exp.Window):
         if outermost.arg_key != "this":
             break
         outermost = outermost.parent
     parent, key, index = outermost.parent, outermost.arg_key, outermost.index
-    parts = []
-    for kind in (exp.Sum, exp.Count):
-        whole = outermost.copy()
-        place = whole if isinstance(whole, exp.Avg) else whole.find(exp.Avg)
+    whole = []
+    for part in parts:
+        if outermost is aggregate:
+            whole.append(part.copy())
+            continue
+        around = outermost.copy()
+        place = around.find(type(aggregate))
         assert place is not None
-        made = kind(this=place.this)
-        if place is whole:
-            whole = made
-        else:
-            place.replace(made)
-        parts.append(whole)
+        place.replace(part.copy())
+        whole.append(around)
     if parent is not None and key is not None:
-        parent.set(key, call("pg_average_", *parts), index=index)
+        parent.set(key, call(macro, *whole), index=index)
 
 
 def interpolate(percentile: exp.PercentileCont) -> None:

@@ -14,6 +14,7 @@ from sqlglot import exp
 from sqlglot.dialects import Postgres
 
 from proxy.sql import postgres_json, postgres_routines
+from proxy.sql.postgres_literals import literal_of
 from proxy.sql.postgres_models import model, written_as
 from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_text, refused
@@ -21,7 +22,7 @@ from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_
 _D = exp.DType
 
 _AS_WRITTEN = ("TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_NUMBER", "ENCODE", "DECODE", "FORMAT")
-_AS_WRITTEN += ("JSON_OBJECT",)
+_AS_WRITTEN += ("JSON_OBJECT", "DATE_BIN")
 for _name in _AS_WRITTEN:
     Postgres.Parser.FUNCTIONS.pop(_name, None)
     Postgres.Parser.FUNCTION_PARSERS.pop(_name, None)
@@ -79,6 +80,13 @@ def _date_part(arguments: list[exp.Expr]) -> exp.Expr:
     """date_part(part, x) is a float; DuckDB's of a part that is known only later has no fraction."""
     part, value = arguments
     return call("pg_date_part_", part, value)
+
+
+def _date_bin(arguments: list[exp.Expr]) -> exp.Expr:
+    stride, value, origin = arguments
+    if is_text(stride):
+        stride = literal_of(stride, "interval")
+    return call("pg_date_bin_", stride, value, origin)
 
 
 def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
@@ -345,6 +353,7 @@ def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
 
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     DATE_PART: _date_part,
+    "date_bin": _date_bin,
     "to_char": _to_char,
     "to_date": lambda arguments: _read("to_date", _D.DATE, arguments),
     "to_timestamp": _to_timestamp,

@@ -15,6 +15,7 @@ from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import EnumType
 from proxy.sql.postgres_floats import finite
 from proxy.sql.postgres_literals import cast, duck_type
+from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of
 
 _PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
@@ -26,6 +27,15 @@ def widen(side: exp.Expr, kind: str) -> bool:
     if parent is None or key is None:
         return False
     parent.set(key, cast(side, kind), index=index)
+    return True
+
+
+def put_into(value: exp.Expr, macro: str) -> bool:
+    """Puts a call of a macro around a value; whether it could."""
+    parent, key, index = value.parent, value.arg_key, value.index
+    if parent is None or key is None:
+        return False
+    parent.set(key, call(macro, value), index=index)
     return True
 
 

@@ -25,7 +25,12 @@ def update(node: exp.Update | exp.OnConflict) -> None:
     """The assignments, as DuckDB takes them."""
     made = [each for one in node.expressions for each in _plain(one)]
     node.set("expressions", made)
-    for one in made:
+    name_defaults(made)
+
+
+def name_defaults(assignments: list[exp.Expr]) -> None:
+    """DEFAULT is a word, and no column of that name."""
+    for one in assignments:
         value = one.expression if isinstance(one, exp.EQ) else None
         for item in value.expressions if isinstance(value, exp.Tuple) else [value]:
             if isinstance(item, exp.Column) and is_default(item):

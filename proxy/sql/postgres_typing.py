@@ -28,7 +28,14 @@ from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, 
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
-from proxy.sql.postgres_forms import interpolate, make_exact, make_narrow, spell_out, unite_with_default
+from proxy.sql.postgres_forms import (
+    interpolate,
+    make_exact,
+    make_narrow,
+    spell_out,
+    sum_parts,
+    unite_with_default,
+)
 from proxy.sql.postgres_literals import cast, is_read, literal_of
 from proxy.sql.postgres_retyping import (
     as_written,
@@ -42,6 +49,7 @@ from proxy.sql.postgres_retyping import (
     is_zero,
     of_enum,
     operation,
+    put_into,
     stands_in,
     unprinted,
     widen,
@@ -102,6 +110,8 @@ _SPELLED: dict[type, str] = {
 _GIVEN = frozenset((*INTEGERS, *_FLOATS, "date", "timestamptz"))
 # Whose texts are Postgres's where DuckDB's own cast writes them.
 _AS_DUCKDB_PRINTS = frozenset((*INTEGERS, *_STRINGS, "bool", "uuid"))
+# Whose texts are others where DuckDB's || writes them.
+_SPELLED_OTHERWISE = frozenset((*_FLOATS, "interval", "bytea"))
 # An array's type does not say how many dimensions it has: only of these it is sure.
 _FLAT_ARRAYS = (exp.ArrayAgg,)
 
@@ -155,6 +165,9 @@ class Typing(Documents):
         self._unseen: list[Scope] = []
         self._renamed: list[tuple[exp.Column, str]] = []
         self._printed: list[exp.Dot] = []
+        self._sums: list[exp.Sum] = []
+        self._dates: list[exp.Expr] = []
+        self._beside_texts: list[exp.Expr] = []
         self._percentiles: list[exp.PercentileCont] = []
         self._shifts: list[exp.Lag | exp.Lead] = []
         self._moments: list[exp.Cast] = []
@@ -227,6 +240,13 @@ class Typing(Documents):
         for shifted in self._shifts:
             unite_with_default(shifted)
             changed = True
+        for value in self._beside_texts:
+            changed = put_into(value, "pg_text_") or changed
+        for date in self._dates:
+            changed = widen(date, "timestamptz") or changed
+        for total in self._sums:
+            sum_parts(total)
+            changed = True
         for percentile in self._percentiles:
             interpolate(percentile)
             changed = True
@@ -262,8 +282,16 @@ class Typing(Documents):
                     self._rows.append(row)
             elif isinstance(node, exp.Avg) and kind == "numeric":
                 self._averages.append(node)
-            elif isinstance(node, exp.PercentileCont) and self._known(node.this) == "numeric":
-                self._percentiles.append(node)
+            elif isinstance(node, exp.PercentileCont):
+                if self._known(node.this) in ("numeric", "float4"):
+                    self._percentiles.append(node)
+            elif isinstance(node, exp.Sum) and self._known(node.this) == "interval":
+                self._sums.append(node)
+            elif isinstance(node, exp.AtTimeZone) and self._known(node.this) == "date":
+                self._dates.append(node.this)
+            elif isinstance(node, exp.Mode):
+                if any(self._known(one.this) == "jsonb" for one in node.find_all(exp.Ordered)):
+                    raise refused("mode() of jsonb", node)
             elif isinstance(node, (exp.Lag, exp.Lead)):
                 own, default = self._known(node.this), self._known(node.args.get("default"))
                 if default not in (None, UNKNOWN, own) and own != kind:
@@ -315,6 +343,10 @@ class Typing(Documents):
             return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
             self._element_added(operation(left), left, right)
+            kinds = self._known(left), self._known(right)
+            for side, own, other in zip((left, right), kinds, reversed(kinds), strict=True):
+                if own in _SPELLED_OTHERWISE and other in _STRINGS:
+                    self._beside_texts.append(side)
         if operator in _OPERATORS and (node := operation(left)) is not None:
             self._operations[id(node)] = node, left, right, result
         return result

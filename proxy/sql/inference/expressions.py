@@ -462,7 +462,10 @@ class Expressions(ABC):
         kind, zone = self.kind_of(node.this, scope), node.args["zone"]
         self.kind_of(zone, scope)
         self.coerce(zone, "text")
-        return {"timestamp": "timestamptz", "timestamptz": "timestamp"}.get(kind or "")
+        return _IN_ZONE.get(kind or "")
+
+
+_IN_ZONE = {"timestamp": "timestamptz", "timestamptz": "timestamp", "date": "timestamp"}
 
 
 def _number(node: exp.Placeholder) -> int:

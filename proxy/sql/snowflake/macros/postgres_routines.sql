@@ -15,6 +15,21 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
 CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
   CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
        ELSE list_slice(a, 1, len(a) - n) END;
+CREATE OR REPLACE MACRO _sf.main.pg_stride_(a) AS
+  CASE WHEN date_part('year', a) <> 0 OR date_part('month', a) <> 0
+       THEN error('timestamps cannot be binned into intervals containing months or years')
+       WHEN a <= INTERVAL 0 SECOND THEN error('stride must be greater than zero') ELSE a END;
+CREATE OR REPLACE MACRO _sf.main.pg_date_bin_
+  (a, x TIMESTAMPTZ, origin) AS timezone('UTC', time_bucket(
+    _sf.main.pg_stride_(a), timezone('UTC', x), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
+  (a, x TIMESTAMP, origin) AS time_bucket(_sf.main.pg_stride_(a), x, CAST(origin AS TIMESTAMP));
+-- sum() of intervals, from the sums of their parts.
+CREATE OR REPLACE MACRO _sf.main.pg_months_of_(x) AS CAST(date_part('year', x) * 12 + date_part('month', x) AS BIGINT);
+CREATE OR REPLACE MACRO _sf.main.pg_days_of_(x) AS CAST(date_part('day', x) AS BIGINT);
+CREATE OR REPLACE MACRO _sf.main.pg_microseconds_of_(x) AS
+  CAST(date_part('hour', x) * 3600000000 + date_part('minute', x) * 60000000 + date_part('microsecond', x) AS BIGINT);
+CREATE OR REPLACE MACRO _sf.main.pg_interval_of_sums_(months, days, microseconds) AS
+  to_months(CAST(months AS INTEGER)) + to_days(CAST(days AS INTEGER)) + to_microseconds(CAST(microseconds AS BIGINT));
 -- decode(x, 'base64'), which is in lines.
 CREATE OR REPLACE MACRO _sf.main.pg_from_base64_(x) AS
   from_base64(translate(x, chr(9) || chr(10) || chr(13) || ' ', ''));
