@@ -40,10 +40,10 @@ def make_exact(average: exp.Avg) -> None:
 def sum_parts(total: exp.Sum) -> None:
     """sum of intervals, which DuckDB lacks: of their months, their days and the rest."""
     parts = (exp.Sum(this=call(part, total.this)) for part in _PARTS_OF_INTERVALS)
-    _made_of(total, "pg_interval_of_sums_", list(parts))
+    _made_of(total, "pg_interval_of_", list(parts))
 
 
-_PARTS_OF_INTERVALS = ("pg_months_of_", "pg_days_of_", "pg_microseconds_of_")
+_PARTS_OF_INTERVALS = ("pg_months_of_", "pg_days_of_", "pg_micros_of_")
 
 
 def _made_of(aggregate: exp.AggFunc, macro: str, parts: list[exp.AggFunc]) -> None:

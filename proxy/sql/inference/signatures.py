@@ -314,7 +314,7 @@ pg_split_part_: text text int4 -> text
 pg_lpad_ pg_rpad_: text int4 text -> text
 pg_truth_: _ -> =
 pg_date_bin_: interval _ timestamptz -> = 2
-pg_interval_of_sums_: _ _ _ -> interval
+pg_interval_of_: _ _ _ -> interval
 jsonextractscalar json_extract_string: _ text -> text
 pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
 pg_substring_: text int4 int4 -> text

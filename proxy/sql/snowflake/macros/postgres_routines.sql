@@ -20,16 +20,11 @@ CREATE OR REPLACE MACRO _sf.main.pg_stride_(a) AS
        THEN error('timestamps cannot be binned into intervals containing months or years')
        WHEN a <= INTERVAL 0 SECOND THEN error('stride must be greater than zero') ELSE a END;
 CREATE OR REPLACE MACRO _sf.main.pg_date_bin_
-  (a, x TIMESTAMPTZ, origin) AS timezone('UTC', time_bucket(
-    _sf.main.pg_stride_(a), timezone('UTC', x), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
+  (a, x DATE, origin) AS timezone('UTC', time_bucket(_sf.main.pg_stride_(a),
+    timezone('UTC', CAST(x AS TIMESTAMPTZ)), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
+  (a, x TIMESTAMPTZ, origin) AS timezone('UTC', time_bucket(_sf.main.pg_stride_(a),
+    timezone('UTC', x), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
   (a, x TIMESTAMP, origin) AS time_bucket(_sf.main.pg_stride_(a), x, CAST(origin AS TIMESTAMP));
--- sum() of intervals, from the sums of their parts.
-CREATE OR REPLACE MACRO _sf.main.pg_months_of_(x) AS CAST(date_part('year', x) * 12 + date_part('month', x) AS BIGINT);
-CREATE OR REPLACE MACRO _sf.main.pg_days_of_(x) AS CAST(date_part('day', x) AS BIGINT);
-CREATE OR REPLACE MACRO _sf.main.pg_microseconds_of_(x) AS
-  CAST(date_part('hour', x) * 3600000000 + date_part('minute', x) * 60000000 + date_part('microsecond', x) AS BIGINT);
-CREATE OR REPLACE MACRO _sf.main.pg_interval_of_sums_(months, days, microseconds) AS
-  to_months(CAST(months AS INTEGER)) + to_days(CAST(days AS INTEGER)) + to_microseconds(CAST(microseconds AS BIGINT));
 -- decode(x, 'base64'), which is in lines.
 CREATE OR REPLACE MACRO _sf.main.pg_from_base64_(x) AS
   from_base64(translate(x, chr(9) || chr(10) || chr(13) || ' ', ''));
