@@ -16,6 +16,7 @@ from sqlglot.dialects import Postgres
 from proxy.sql import postgres_json, postgres_routines
 from proxy.sql.postgres_literals import literal_of
 from proxy.sql.postgres_models import model, written_as
+from proxy.sql.postgres_number_models import is_number_model, model_of
 from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_text, refused
 
@@ -33,8 +34,9 @@ for _name in _AS_WRITTEN:
 
 def _to_char(arguments: list[exp.Expr]) -> exp.Expr:
     value, written = arguments
-    if is_text(written) and not any(mark in written.this.upper() for mark in "YMDHSIQWJC"):
-        raise refused("to_char of a number", written)
+    if is_text(written) and is_number_model(written.this):
+        model_of(written.this)  # which raises what is not understood
+        return call("pg_number_written_", value, written)
     return written_as(value, written)
 
 

@@ -313,6 +313,7 @@ pg_joined_elements_: _ text -> text
 pg_split_part_: text text int4 -> text
 pg_lpad_ pg_rpad_: text int4 text -> text
 pg_truth_: _ -> =
+pg_number_written_: numeric text -> text
 pg_date_bin_: interval _ timestamptz -> = 2
 pg_interval_of_: _ _ _ -> interval
 jsonextractscalar json_extract_string: _ text -> text

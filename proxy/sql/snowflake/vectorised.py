@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from proxy.sql import postgres_number_models
 from proxy.sql.snowflake import (
     cells,
     ciphers,
@@ -74,6 +75,8 @@ VECTORISED: tuple[Vectorised, ...] = (
         _BYTES,
         ciphers.try_opened_raw,
     ),
+    # number as a text, model, digits that a float is sure of
+    Vectorised("number_written_", (_TEXT, _TEXT, _WHOLE), _TEXT, postgres_number_models.written),
     Vectorised("packed_", (_BYTES, _TEXT), _BYTES, compression.packed),
     Vectorised("unpacked_", (_BYTES, _TEXT), _BYTES, compression.unpacked),
     # text; whether numbers and truth values stay texts

@@ -16,3 +16,9 @@ insert into t values (1, 'foo bar'), (2, 'foobar'), (3, 'a foo'), (4, null);
 select s ~ '\mfoo\M', s ~ '\yfoo\y', s ~ '\m(foo|bar)\M', s ~ '\Yb', s ~* '\mBAR$', s !~ 'oo\M' from t order by id;
 select regexp_replace(s, '\mfoo\M', '<\&>'), substring(s from '\m\w+$'), regexp_match(s, '(\w+)\M') from t order by id;
 select s from t where s similar to '%(bar|foo)' order by id;
+-- numbers as a model says
+create table t (id int, n numeric(12, 3), f float8, i int);
+insert into t values (1, 1234.5, 0.125, 7), (2, -0.004, -1e3, -12345), (3, 0, 0, 0), (4, null, null, null), (5, 999999.999, 2.5, 100);
+select to_char(n, '999,999.99') as a, to_char(n, 'FM999,999,990.00') as b, to_char(n, '0009.9') as c, to_char(n, 'S9,999') as d, to_char(n, 'FM9.99') as e, to_char(n, '$99,990.00MI') as f from t order by id;
+select to_char(f, '9990.99') as a, to_char(f, 'FM990.099') as b, to_char(f, '999S') as c from t order by id;
+select to_char(i, '99999') as a, to_char(i, '9,999') as b, to_char(i, 'FM000000') as c, to_char(i, '"no. "999') as d, to_char(i, '9G999D9') as e from t order by id;

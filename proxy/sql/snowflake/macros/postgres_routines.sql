@@ -25,6 +25,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_date_bin_
   (a, x TIMESTAMPTZ, origin) AS timezone('UTC', time_bucket(_sf.main.pg_stride_(a),
     timezone('UTC', x), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
   (a, x TIMESTAMP, origin) AS time_bucket(_sf.main.pg_stride_(a), x, CAST(origin AS TIMESTAMP));
+CREATE OR REPLACE MACRO _sf.main.pg_number_written_(x, model) AS
+  number_written_(CAST(x AS VARCHAR), model, CASE typeof(x) WHEN 'DOUBLE' THEN 15 WHEN 'FLOAT' THEN 6 ELSE 0 END);
 -- decode(x, 'base64'), which is in lines.
 CREATE OR REPLACE MACRO _sf.main.pg_from_base64_(x) AS
   from_base64(translate(x, chr(9) || chr(10) || chr(13) || ' ', ''));
