@@ -37,6 +37,8 @@ def _to_char(arguments: list[exp.Expr]) -> exp.Expr:
     if is_text(written) and is_number_model(written.this):
         model_of(written.this)  # which raises what is not understood
         return call("pg_number_written_", value, written)
+    if is_text(written) and not any(mark in written.this.upper() for mark in "YMDHSIQWJC"):
+        raise refused("to_char with this model", written)
     return written_as(value, written)
 
 

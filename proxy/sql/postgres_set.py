@@ -76,9 +76,9 @@ def _from_query(query: exp.Query, names: list[exp.Expr]) -> Iterator[exp.Expr]:
     select = query if isinstance(query, exp.Select) else None
     if select is not None and not select.is_star:
         _same_number(names, select.expressions, query)
-    for called in query.find_all(exp.Anonymous, exp.Func):
-        name = called.name if isinstance(called, exp.Anonymous) else called.sql_name()
-        if name.casefold() in VOLATILE:
+    for called in query.find_all(exp.Func):
+        names = [called.name] if isinstance(called, exp.Anonymous) else called.sql_names()
+        if any(name.casefold() in VOLATILE for name in names):
             hint = "Call it in a query of FROM."
             raise refused("SET (...) = (SELECT ...) that calls a volatile function", query, hint)
     if any(query.args.get(key) for key in _CHOOSING) or query.args.get("distinct"):

@@ -148,6 +148,7 @@ class Typing(Documents):
 
     integer = "int4"  # the type of a whole literal that fits it
     given = False  # whether an INSERT says OVERRIDING SYSTEM VALUE
+    postgres = True  # whether names and aggregates mean what they mean in Postgres
 
     def __init__(
         self,
@@ -289,7 +290,7 @@ class Typing(Documents):
                 self._sums.append(node)
             elif isinstance(node, exp.AtTimeZone) and self._known(node.this) == "date":
                 self._dates.append(node.this)
-            elif isinstance(node, exp.Mode):
+            elif isinstance(node, exp.Mode) and self.postgres:
                 if any(self._known(one.this) == "jsonb" for one in node.find_all(exp.Ordered)):
                     raise refused("mode() of jsonb", node)
             elif isinstance(node, (exp.Lag, exp.Lead)):
@@ -299,8 +300,9 @@ class Typing(Documents):
             elif isinstance(node, exp.Dot) and node.expression.name.lower() == "pg_text_":
                 if self._known(node.expression.expressions[0]) in _AS_DUCKDB_PRINTS:
                     self._printed.append(node)
-            elif isinstance(node, exp.GroupConcat) and self._known(node.this) == "bytea":
-                raise refused("string_agg of bytea", node.this)
+            elif isinstance(node, exp.GroupConcat) and self.postgres:
+                if self._known(node.this) == "bytea":
+                    raise refused("string_agg of bytea", node.this)
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
@@ -474,7 +476,7 @@ class Typing(Documents):
                 self._outputs.append((returning, index, kind))
 
     def _source(self, node: exp.Expr, scope: Scope) -> Source:
-        if not is_shut_off(node, scope):
+        if not self.postgres or not is_shut_off(node, scope):
             return super()._source(node, scope)
         self._unseen.append(scope)
         try:
