@@ -77,8 +77,8 @@ def _from_query(query: exp.Query, names: list[exp.Expr]) -> Iterator[exp.Expr]:
     if select is not None and not select.is_star:
         _same_number(names, select.expressions, query)
     for called in query.find_all(exp.Func):
-        names = [called.name] if isinstance(called, exp.Anonymous) else called.sql_names()
-        if any(name.casefold() in VOLATILE for name in names):
+        spelled = [called.name] if isinstance(called, exp.Anonymous) else called.sql_names()
+        if any(one.casefold() in VOLATILE for one in spelled):
             hint = "Call it in a query of FROM."
             raise refused("SET (...) = (SELECT ...) that calls a volatile function", query, hint)
     if any(query.args.get(key) for key in _CHOOSING) or query.args.get("distinct"):
