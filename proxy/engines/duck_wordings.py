@@ -39,8 +39,6 @@ def _rule(kind: str, pattern: str, wording: Callable[[re.Match[str]], Wording]) 
     return kind, re.compile(pattern, re.S), wording
 
 
-_OF_VIEWS = "Change the table that it reads."
-
 # (exception type, the whole message) -> what is told of it; the first that fits.
 _NO_VIEW = "Write to the table that it reads."
 _NO_COLUMN = "Drop those columns first."
@@ -122,16 +120,6 @@ _RULES: tuple[_Rule, ...] = (
         r'Existing object "?(?P<name>.*?)"? is of type (?P<is>\w+), trying to \w+ (with )?type '
         r"(?P<wanted>\w+).*",
         wrong_kind,
-    ),
-    _rule(
-        "Catalog",
-        r'"?(?P<name>.*?)"? is not an table',
-        plain("0A000", 'INSERT into view "{name}" is not supported', _OF_VIEWS),
-    ),
-    _rule(
-        "Binder",
-        r"Can only (?P<verb>update|delete from) base table.*",
-        plain("0A000", "changing rows of a view is not supported", _OF_VIEWS),
     ),
     _rule(
         "Catalog",
