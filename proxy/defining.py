@@ -343,7 +343,7 @@ def _view_made(duck: DuckSession, plan: Statement) -> Altering | list[str] | Non
     """
     assert isinstance(plan.copies, MakesView)
     bound = bound_view(duck, plan.copies, plan.sql)
-    if plan.copies.replaces and (added := added_columns(duck, plan.copies)) is not None:
+    if plan.copies.replaces and (added := added_columns(duck, plan.copies, plan.sql)) is not None:
         staying = views_without_columns(duck, *added) if added[1] else []
         if staying:
             return Altering([bound or plan.sql], following=tuple(staying))

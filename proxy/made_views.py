@@ -21,7 +21,7 @@ from proxy.errors import SqlError
 from proxy.parameter_types import columns_of
 from proxy.sql.postgres_typing import LONG_NAMES
 from proxy.sql.quoting import quoted
-from proxy.sql.view_reads import with_schemas, with_types
+from proxy.sql.view_reads import query_of_view, with_schemas, with_types
 from proxy.wire.types import BY_OID, DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -62,17 +62,21 @@ def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
         return None
 
 
-def added_columns(duck: DuckSession, plan: MakesView) -> tuple[Meant, list[str]] | None:
+def added_columns(duck: DuckSession, plan: MakesView, sql: str) -> tuple[Meant, list[str]] | None:
     """Blocks. A view that is there, and the columns that it gets; None where there is none.
 
-    Raises SqlError where it would lose or change a column.
+    sql: DuckDB's of the statement, in which the view's columns have their types. Raises SqlError where
+    it would lose or change a column.
     """
     meant = duck.means(plan.view)
     if meant is None or meant.kind != "v" or (meant.database == "temp") != plan.temporary:
         return None
+    query = query_of_view(sql)
+    if query is None:
+        return None
     try:
         before = columns_of(duck, f"SELECT * FROM {quoted(*meant[:3])} LIMIT 0")
-        after = columns_of(duck, plan.query)
+        after = columns_of(duck, query)
     except DuckError:
         return None  # a view that fails may become any; what the new one lacks DuckDB says
     names = [*plan.columns, *(name for name, _ in after[len(plan.columns) :])]

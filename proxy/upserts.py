@@ -136,7 +136,7 @@ def _arbiters(
     """
     if not said.keys:
         return (*_keys(duck, meant), *indexes) if indexes else None
-    looked = said.updates and not said.single  # DuckDB would change a row twice
+    looked = said.updates and not said.simple  # DuckDB would change a row twice
     if said.plain and not indexes and not looked:
         return None
     wanted, (where,) = set(_forms(duck, said.keys)), _forms(duck, [said.where or "true"])

@@ -75,7 +75,7 @@ def makes_view(tree: exp.Expr) -> MakesView | None:
     columns = tuple(folded(one.this if isinstance(one, exp.ColumnDef) else one) for one in named)
     name = tuple(part.name for part in table.parts if part.name)
     temporary = tree.find(exp.TemporaryProperty) is not None
-    return MakesView(name, columns, write_duckdb(tree.expression), temporary, replaces)
+    return MakesView(name, columns, temporary, replaces)
 
 
 def truncates(tree: exp.TruncateTable) -> Truncates | None:

@@ -27,7 +27,7 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
     """The tokens with those changed that sqlglot's grammar of Postgres would mix up.
 
     It makes an EXTRACT of date_part, reads one number of what is in an interval's quotes, the options
-    of an identity in one order, and knows no LOCAL TEMPORARY, no NOT DEFERRABLE, no OVERRIDING SYSTEM
+    of an identity in one order, and knows no ORDER BY ... USING <, no LOCAL TEMPORARY, no NOT DEFERRABLE, no OVERRIDING SYSTEM
     VALUE and no arrays of regtype.
     """
     if reader is not POSTGRES:
@@ -46,7 +46,15 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
             continue
         if inserts and _is_overriding(tokens, index) is not None:
             continue  # `overriding` tells
-        if _is_call_of_date_part(tokens, index):
+        if token.token_type == TokenType.USING and (order := _direction(tokens, index)):
+            made.append(_like(token, order, order.name))
+        elif (
+            index
+            and tokens[index - 1].token_type == TokenType.USING
+            and _direction(tokens, index - 1)
+        ):
+            continue
+        elif _is_call_of_date_part(tokens, index):
             made.append(_like(token, TokenType.VAR, DATE_PART))
         elif _is_array_of_objects(tokens, index):
             continue
@@ -59,6 +67,14 @@ def own_functions(tokens: list[Token], reader: Reader) -> list[Token]:
         else:
             made.append(token)
     return made
+
+
+_DIRECTIONS = {TokenType.LT: TokenType.ASC, TokenType.GT: TokenType.DESC}
+
+
+def _direction(tokens: list[Token], at: int) -> TokenType | None:
+    """ASC or DESC, which ORDER BY may say with an operator: USING < or USING >."""
+    return _DIRECTIONS.get(tokens[at + 1].token_type) if at + 1 < len(tokens) else None
 
 
 _DEFINING = frozenset({TokenType.CREATE, TokenType.ALTER, TokenType.DROP})

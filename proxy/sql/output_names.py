@@ -11,8 +11,8 @@ and in Postgres's dialect unnamed columns are named as Postgres names them:
 - a scalar subquery: the name of its column; EXISTS, ARRAY and a few more: their keyword;
 - everything else: `?column?`.
 
-Only the outermost query is named, that of a view or a table made of one, or what RETURNING gives, and only the first branch of a UNION. The
-name is added as an alias. Where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name, they must
+The outermost query is named, that of a view or a table made of one, or what RETURNING gives, in Postgres's
+dialect also those in FROM and WITH, and of a UNION only the first branch. The name is added as an alias. Where ORDER BY, GROUP BY, HAVING or QUALIFY of the same query use that very name, they must
 go on meaning the column it names: it is qualified by the query's one source, and if there are
 several, the output column keeps DuckDB's name. (Postgres's ORDER BY means the output column.)
 """
@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlglot import exp
+
+from proxy.sql.listing import Listing
 
 UNNAMED = "?column?"
 
@@ -290,8 +292,28 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Query):
         tree = tree.expression  # of a view, or of a table that is made of it
     select = outermost_select(tree)
-    if select is None:
-        return
+    if select is not None:
+        _name_select(select, text, postgres)
+
+
+def name_inner_columns(nodes: Listing, text: str) -> bool:
+    """As `name_columns`, of the queries in FROM and in WITH, whose columns other parts may name.
+
+    nodes: of a tree in Postgres's dialect. Whether any was named.
+    """
+    named = False
+    for node in (*nodes.of(exp.Subquery), *nodes.of(exp.CTE)):
+        if node.__class__ is exp.CTE or isinstance(node.parent, _IN_FROM):
+            select = outermost_select(node.this)
+            named = (select is not None and _name_select(select, text, True)) or named
+    return named
+
+
+_IN_FROM = (exp.From, exp.Join, exp.Lateral)
+
+
+def _name_select(select: exp.Select, text: str, postgres: bool) -> bool:
+    named = False
     used: dict[str, list[exp.Column]] | None = None
     projections = select.expressions
     if postgres and "[" in text:
@@ -322,6 +344,8 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
             del used[name.lower()]
         alias = exp.Alias(this=projection, alias=exp.Identifier(this=name, quoted=True))
         select.set("expressions", alias, index=index)
+        named = True
+    return named
 
 
 def _name_returned(returning: exp.Returning, text: str) -> None:

@@ -33,7 +33,7 @@ from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_s
 from proxy.sql.for_postgres import catalog_question, escaped
 from proxy.sql.inserting import upserts
 from proxy.sql.listing import listed, take_apart
-from proxy.sql.output_names import name_columns
+from proxy.sql.output_names import name_columns, name_inner_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
@@ -120,6 +120,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
             leave_storage_out(tree)
             tag = kind if without_rows(tree) else tag
         nodes = listed(tree)
+        if rewritten and not is_snowflakes and name_inner_columns(nodes, text):
+            nodes = listed(tree)
         if rewritten and exp.Null in nodes.kinds and nulls_are_text(tree):
             nodes = listed(tree)
         if exp.Anonymous in nodes.kinds and (

@@ -12,9 +12,19 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql import (
+    postgres_aggregates,
+    postgres_json,
+    postgres_operators,
+    postgres_returning,
+    postgres_routines,
+    postgres_row_comparisons,
+    postgres_row_functions,
+    postgres_set,
+    unifying,
+)
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
-from proxy.sql import postgres_json, postgres_operators, postgres_routines, unifying
 from proxy.sql import postgres_values as on_values
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.indexing import plain_index
@@ -218,10 +228,22 @@ def _table(table: exp.Table) -> None:
     functions.function_in_from(table)
 
 
+_CALLED_TYPES = {
+    "BOOL": exp.DType.BOOLEAN,
+    "FLOAT4": exp.DType.FLOAT,
+    "FLOAT8": exp.DType.DOUBLE,
+    "TEXT": exp.DType.TEXT,
+}
+"""Types whose names call a cast, and nothing that DuckDB knows."""
+
+
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
-    name = node.this
-    if isinstance(name, str) and name.upper() == "ALL":
+    name = node.this.upper() if isinstance(node.this, str) else ""
+    if name == "ALL":
         return all_of(node.expressions)
+    if (kind := _CALLED_TYPES.get(name)) is not None and len(node.expressions) == 1:
+        made = exp.Cast(this=node.expressions[0], to=exp.DataType(this=kind))
+        return _cast(made) or made
     return functions.anonymous(node)
 
 
@@ -242,6 +264,10 @@ RULES: dict[type, Rule] = {
     **unifying.RULES,
     **postgres_json.RULES,
     **postgres_operators.RULES,
+    **postgres_returning.RULES,
+    **postgres_row_comparisons.RULES,
+    **postgres_set.RULES,
+    **postgres_aggregates.RULES,
     **postgres_routines.RULES,
     exp.Add: floats.float_arithmetic,
     exp.Alias: on_values.alias,
@@ -284,15 +310,19 @@ RULES: dict[type, Rule] = {
     exp.Mod: on_values.remainder,
     exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.equality,
+    exp.Pad: functions.pad,
     exp.Pow: floats.power,
     exp.Reference: reference,
     exp.ComputedColumnConstraint: generated,
     exp.RegexpILike: on_values.matches,
     exp.RegexpLike: on_values.matches,
+    exp.RegexpInstr: functions.regexp_instr,
     exp.RegexpReplace: functions.regexp_replace,
+    exp.RegexpSubstr: functions.regexp_substr,
     exp.Round: functions.round_,
     exp.Select: _select,
     exp.SimilarTo: on_values.similar,
+    exp.SplitPart: functions.split_part,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
     exp.Substring: functions.substring,
@@ -317,7 +347,11 @@ def names_public(nodes: Listing) -> bool:
 def rewrite(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """The tree for DuckDB, changed in place; `nodes` are its nodes."""
     functions.name_functions(nodes.of(exp.Table))
-    return apply(tree, nodes, RULES)
+    gives_rows = postgres_row_functions.may_hold(nodes)
+    tree = apply(tree, nodes, RULES)
+    if gives_rows:
+        postgres_row_functions.settle(tree)
+    return tree
 
 
 def rewrite_public(tree: exp.Expr, nodes: Listing) -> exp.Expr:

@@ -73,6 +73,19 @@ def _replace_aggregate(
         parent.set(key, call(macro, *made), index=index)
 
 
+def interpolate(percentile: exp.PercentileCont) -> None:
+    """percentile_cont of numerics is a float: DuckDB's has as many digits as they have."""
+    percentile.set("this", cast(percentile.this, "float8"))
+    for ordered in percentile.find_all(exp.Ordered):
+        ordered.set("this", cast(ordered.this, "float8"))
+
+
+def unite_with_default(shifted: exp.Lag | exp.Lead) -> None:
+    """lag(x, n, y) is of the type of both: DuckDB would cast y to that of x."""
+    other = shifted.args["default"].copy()
+    shifted.set("this", exp.Case(ifs=[exp.If(this=exp.true(), true=shifted.this)], default=other))
+
+
 def spell_out(star: exp.Star, scope: Scope) -> bool:
     """`*` over JOIN ... USING begins with the columns that are one; DuckDB leaves them in place."""
     select = star.parent

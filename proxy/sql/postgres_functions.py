@@ -15,13 +15,15 @@ from sqlglot.dialects import Postgres
 
 from proxy.sql import postgres_json, postgres_routines
 from proxy.sql.number_pictures import is_picture, picture
+from proxy.sql.postgres_literals import literal_of
 from proxy.sql.postgres_models import model, written_as
-from proxy.sql.postgres_values import call, duck, holds_aggregate, is_text, refused
+from proxy.sql.postgres_regexes import for_re2
+from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_text, refused
 
 _D = exp.DType
 
 _AS_WRITTEN = ("TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_NUMBER", "ENCODE", "DECODE", "FORMAT")
-_AS_WRITTEN += ("JSON_OBJECT",)
+_AS_WRITTEN += ("JSON_OBJECT", "DATE_BIN")
 for _name in _AS_WRITTEN:
     Postgres.Parser.FUNCTIONS.pop(_name, None)
     Postgres.Parser.FUNCTION_PARSERS.pop(_name, None)
@@ -82,6 +84,13 @@ def _date_part(arguments: list[exp.Expr]) -> exp.Expr:
     """date_part(part, x) is a float; DuckDB's of a part that is known only later has no fraction."""
     part, value = arguments
     return call("pg_date_part_", part, value)
+
+
+def _date_bin(arguments: list[exp.Expr]) -> exp.Expr:
+    stride, value, origin = arguments
+    if is_text(stride):
+        stride = literal_of(stride, "interval")
+    return call("pg_date_bin_", stride, value, origin)
 
 
 def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
@@ -215,6 +224,10 @@ def _plain_number(node: exp.Expr | None, least: int) -> bool:
 def substring(node: exp.Substring) -> exp.Expr | None:
     """Positions before the first character exist; DuckDB counts them from the end."""
     start, length = node.args.get("start"), node.args.get("length")
+    if is_text(start) and length is not None:
+        raise refused(
+            "substring by a pattern of SIMILAR TO", node, "Use substring(text from regex)."
+        )
     if is_text(start):
         return postgres_routines.substring_of_pattern(node.this, start)
     if start is not None and not _plain_number(start, 1):
@@ -243,8 +256,52 @@ def regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
         letters = modifiers.this
     if is_text(replacement):
         replacement = exp.Literal.string(replacement.this.replace("\\&", "\\0"))
-    arguments = [node.this, node.expression, replacement or exp.Literal.string("")]
+    pattern = for_re2(node.expression)
+    arguments = [node.this, pattern, replacement or exp.Literal.string("")]
     return duck("regexp_replace", *arguments, exp.Literal.string(letters + "s"))
+
+
+def regexp_substr(node: exp.RegexpSubstr) -> exp.Expr:
+    """What matches first."""
+    if any(node.args.get(key) for key in node.args if key not in ("this", "expression")):
+        raise refused("regexp_substr with a position", node)
+    return postgres_routines.matching_part(node.this, node.expression)
+
+
+def regexp_instr(node: exp.RegexpInstr) -> exp.Expr:
+    """Where the first match begins."""
+    if any(node.args.get(key) for key in node.args if key not in ("this", "expression")):
+        raise refused("regexp_instr with a position", node)
+    options = exp.Literal.string("s")
+    text, pattern = node.this, for_re2(node.expression)
+    before = duck("list_extract", duck("string_split_regex", text, pattern, options), _number(1))
+    place = exp.Add(this=duck("length", before), expression=_number(1))
+    found = duck("regexp_matches", text.copy(), pattern.copy(), options.copy())
+    none = exp.Case(ifs=[exp.If(this=exp.Not(this=found.copy()), true=_number(0))])
+    made = exp.Case(ifs=[exp.If(this=found, true=place)], default=none)
+    whole = exp.Cast(this=made, to=exp.DataType(this=_D.INT))
+    whole.meta["plain"] = True
+    return whole
+
+
+def _number(value: int) -> exp.Literal:
+    return exp.Literal.number(value)
+
+
+def split_part(node: exp.SplitPart) -> exp.Expr | None:
+    """Without anything between them the whole text is the one part; there is none of number 0."""
+    between, place = node.args.get("delimiter"), node.args.get("part_index")
+    plain = is_text(between) and between.this and _plain_number(place, 1)
+    return None if plain else call("pg_split_part_", node.this, between, place)
+
+
+def pad(node: exp.Pad) -> exp.Expr | None:
+    """Filled with nothing, a text is only cut."""
+    fill = node.args.get("fill_pattern")
+    if fill is None or (is_text(fill) and fill.this):
+        return None
+    side = "pg_lpad_" if node.args.get("is_left") else "pg_rpad_"
+    return call(side, node.this, node.expression, fill)
 
 
 def string_to_array(node: exp.StringToArray) -> exp.Expr:
@@ -257,6 +314,8 @@ def string_to_array(node: exp.StringToArray) -> exp.Expr:
 def _encode(arguments: list[exp.Expr]) -> exp.Expr:
     value, form = arguments
     named = form.this.lower() if is_text(form) else ""
+    if is_text(value):
+        value = duck("unhex", exp.Literal.string(bytes_of(value).hex()))
     if named == "hex":
         return exp.Lower(this=duck("hex", value))
     if named == "base64":
@@ -270,7 +329,7 @@ def _decode(arguments: list[exp.Expr]) -> exp.Expr:
     if named == "hex":
         return duck("unhex", value)
     if named == "base64":
-        return duck("from_base64", value)
+        return call("pg_from_base64_", value)
     raise refused("decode with this format", form)
 
 
@@ -315,6 +374,7 @@ def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
 
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     DATE_PART: _date_part,
+    "date_bin": _date_bin,
     "to_char": _to_char,
     "to_date": lambda arguments: _read("to_date", _D.DATE, arguments),
     "to_timestamp": _to_timestamp,

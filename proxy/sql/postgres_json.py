@@ -289,9 +289,6 @@ def subscript(node: exp.Bracket) -> exp.Expr | None:
     An array's first element is number 1 for both; the writer would add what the reader took off.
     """
     node.set("offset", 1)
-    if _is_target(node):
-        hint = "Set the whole value: jsonb_set(j, '{a}', v), or an array made of its parts."
-        raise refused("SET of an element", node, hint)
     if len(node.expressions) != 1:
         return None
     (key,) = node.expressions
@@ -303,13 +300,6 @@ def subscript(node: exp.Bracket) -> exp.Expr | None:
     place = [exp.Greatest(this=key, expressions=[exp.Literal.number(0)], ignore_nulls=True)]
     node.set("expressions", place)
     return None
-
-
-def _is_target(node: exp.Bracket) -> bool:
-    """Whether it is what UPDATE sets."""
-    one = node.parent
-    sets = isinstance(one, exp.EQ) and node.arg_key == "this" and one.arg_key == "expressions"
-    return sets and isinstance(one.parent, exp.Update | exp.OnConflict)
 
 
 _OF_DOCUMENTS = frozenset(("json_path_", "json_member_", "jsonb_set_", "jsonb_insert_"))
@@ -347,7 +337,8 @@ def _filtered(node: exp.Expr, list_: exp.Expr, around: Callable[[exp.Expr], exp.
     return around(list_)
 
 
-def filter_(node: exp.Filter) -> exp.Expr | None:
+def filtered_document(node: exp.Filter) -> exp.Expr | None:
+    """What stands in the place of a document's aggregate with FILTER; None for another's."""
     return node.meta.get("around") if node._meta else None
 
 
@@ -410,5 +401,4 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONTable: _standard("JSON_TABLE"),
     exp.JSONObjectAgg: aggregate_object,
     exp.JSONBObjectAgg: aggregate_object,
-    exp.Filter: filter_,
 }

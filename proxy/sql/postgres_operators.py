@@ -1,8 +1,8 @@
 """Postgres's prefix operators, and clauses of SELECT that the parser reads otherwise.
 
 Why it exists: `@ x` is read as a parameter's name; `|/ x + 1` is the root of x + 1, since an operator
-of this kind binds more weakly than `+`; a SELECT may give no columns at all; FETCH ... WITH TIES and
-SET column = DEFAULT have another form in DuckDB.
+of this kind binds more weakly than `+`; a SELECT may give no columns at all; FETCH ... WITH TIES
+has another form in DuckDB.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.postgres_values import call, is_text, refused
-from proxy.sql.written_columns import is_default
 
 
 def _of_term(kind: type[exp.Expr]) -> Callable[[Any], exp.Expr]:
@@ -44,7 +43,10 @@ def without_columns(select: exp.Select) -> None:
     """A SELECT that gives rows without columns; within a query only their number matters."""
     if select.expressions or select.args.get("kind"):
         return
-    if select.parent is None or isinstance(select.parent, exp.Insert | exp.Create | exp.Copy):
+    around = select.parent
+    while isinstance(around, exp.SetOperation):
+        around = around.parent
+    if around is None or isinstance(around, exp.Insert | exp.Create | exp.Copy):
         raise refused("a SELECT without columns", select)
     select.set("expressions", [exp.Literal.number(1)])
 
@@ -70,15 +72,6 @@ def with_ties(select: exp.Select) -> None:
     limit = exp.LTE(this=rank, expression=count or exp.Literal.number(1))
     select.set("qualify", exp.Qualify(this=limit))
     select.set("limit", None)
-
-
-def update(node: exp.Update | exp.OnConflict) -> None:
-    """SET column = DEFAULT, which is read as a column of that name."""
-    for one in node.expressions:
-        value = one.expression if isinstance(one, exp.EQ) else None
-        for item in value.expressions if isinstance(value, exp.Tuple) else [value]:
-            if isinstance(item, exp.Column) and is_default(item):
-                item.replace(exp.Var(this="DEFAULT"))
 
 
 def overlay(node: exp.Overlay) -> exp.Expr:
@@ -164,6 +157,4 @@ RULES: dict[type, Callable[[Any], exp.Expr | None]] = {
     exp.MakeInterval: make_interval,
     exp.Overlay: overlay,
     exp.Sign: sign,
-    exp.Update: update,
-    exp.OnConflict: update,
 }

@@ -15,6 +15,7 @@ from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import EnumType
 from proxy.sql.postgres_floats import finite
 from proxy.sql.postgres_literals import cast, duck_type
+from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of
 
 _PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
@@ -26,6 +27,15 @@ def widen(side: exp.Expr, kind: str) -> bool:
     if parent is None or key is None:
         return False
     parent.set(key, cast(side, kind), index=index)
+    return True
+
+
+def put_into(value: exp.Expr, macro: str) -> bool:
+    """Puts a call of a macro around a value; whether it could."""
+    parent, key, index = value.parent, value.arg_key, value.index
+    if parent is None or key is None:
+        return False
+    parent.set(key, call(macro, value), index=index)
     return True
 
 
@@ -119,3 +129,40 @@ def stands_in(node: exp.Expr) -> exp.Expr | None:
     while isinstance(outer, exp.Paren):
         outer = outer.parent
     return outer
+
+
+def operation(side: exp.Expr) -> exp.Expr | None:
+    """What a value is a side of: a node of its own, or a call of a macro."""
+    node = side.parent
+    return (
+        node.parent
+        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot)
+        else node
+    )
+
+
+def is_zero(value: exp.Expr) -> bool:
+    return isinstance(value, exp.Literal) and not value.is_string and not value.this.strip("0.")
+
+
+def is_part_of_date(value: exp.Expr) -> bool:
+    """Whether a value is what `extract` is made of, whose cast nobody wrote."""
+    inner = bare(value)
+    inner = inner.expression if isinstance(inner, exp.Dot) else inner
+    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
+
+
+def is_piped(inner: exp.Expr | None) -> bool:
+    return isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_pipe_"
+
+
+def unprinted(side: exp.Expr) -> exp.Expr:
+    """What is made a text because it stands beside one."""
+    inner = bare(side)
+    if isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_joined_":
+        return inner.expression.expressions[0]
+    return side
+
+
+def is_quotient_of_aggregates(node: exp.Dot) -> bool:
+    return node.expression.name.lower() == "pg_div_of_aggregates_"

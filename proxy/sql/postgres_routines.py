@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
+from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_values import call, duck, is_text, refused
 from proxy.sql.reading import position_of
 
@@ -63,7 +64,7 @@ def _flags(arguments: list[exp.Expr], at: int, what: str, allowed: str) -> str:
 
 def _matched(arguments: list[exp.Expr], what: str) -> tuple[exp.Expr, exp.Expr]:
     """Whether it matches, and the groups of the first match as a list."""
-    text, pattern = arguments[:2]
+    text, pattern = arguments[0], for_re2(arguments[1])
     letters = _flags(arguments, 2, what, "gi").replace("g", "") + "s"
     options = exp.Literal.string(letters)
     count = _groups(pattern, what)
@@ -95,7 +96,8 @@ def _regexp_matches(arguments: list[exp.Expr]) -> exp.Expr:
         if _groups(arguments[1], what):
             raise refused("regexp_matches with groups and the flag g", arguments[1])
         letters = exp.Literal.string(arguments[2].this.replace("g", "") + "s")
-        all_ = duck("regexp_extract_all", *arguments[:2], exp.Literal.number(0), letters)
+        text, pattern = arguments[0], for_re2(arguments[1])
+        all_ = duck("regexp_extract_all", text, pattern, exp.Literal.number(0), letters)
         return rows(call("pg_each_alone_", all_))
     whether, groups = _matched(arguments, what)
     return rows(exp.Case(ifs=[exp.If(this=whether, true=duck("list_value", groups))]))
@@ -106,13 +108,17 @@ def _split(arguments: list[exp.Expr]) -> exp.Expr:
     if not is_text(pattern) or pattern.this.endswith(("*", "?")) or pattern.this == "":
         raise refused("splitting by a pattern that may be empty", pattern)
     letters = _flags(arguments, 2, "regexp_split", "i") + "s"
-    return duck("string_split_regex", *arguments[:2], exp.Literal.string(letters))
+    return duck("string_split_regex", arguments[0], for_re2(pattern), exp.Literal.string(letters))
 
 
 def substring_of_pattern(text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
     """substring(text from 'pattern'): the first group, or all that matches."""
-    group = min(_groups(pattern, "substring"), 1)
-    options = exp.Literal.string("s")
+    return matching_part(text, pattern, min(_groups(pattern, "substring"), 1))
+
+
+def matching_part(text: exp.Expr, pattern: exp.Expr, group: int = 0) -> exp.Expr:
+    """What matches a pattern first, or a group of it; NULL where nothing does."""
+    options, pattern = exp.Literal.string("s"), for_re2(pattern)
     found = duck("regexp_extract", text, pattern, exp.Literal.number(group), options)
     whether = duck("regexp_matches", text.copy(), pattern.copy(), options.copy())
     return exp.Case(ifs=[exp.If(this=whether, true=found)])

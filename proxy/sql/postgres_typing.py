@@ -22,25 +22,40 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
-from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, type_in
+from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, Source, type_in
+from proxy.sql.inference.neighbours import is_shut_off, meant
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
-from proxy.sql.postgres_forms import add_intervals, make_exact, make_narrow, spell_out
+from proxy.sql.postgres_forms import (
+    add_intervals,
+    interpolate,
+    make_exact,
+    make_narrow,
+    spell_out,
+    unite_with_default,
+)
 from proxy.sql.postgres_json import path_of_subscript
-from proxy.sql.postgres_literals import is_read, literal_of
+from proxy.sql.postgres_literals import cast, is_read, literal_of
 from proxy.sql.postgres_retyping import (
     as_written,
     branches,
     check,
     give_type,
     is_checked,
+    is_part_of_date,
+    is_piped,
+    is_quotient_of_aggregates,
+    is_zero,
     of_enum,
+    operation,
+    put_into,
     stands_in,
+    unprinted,
     widen,
 )
-from proxy.sql.postgres_values import call
+from proxy.sql.postgres_values import call, refused
 from proxy.sql.postgres_whole_rows import WholeRow, whole_row
 from proxy.sql.reading import position_of, write_duckdb
 from proxy.sql.written_columns import put_around
@@ -94,6 +109,10 @@ _SPELLED: dict[type, str] = {
 }
 # The types that an output is cast to, whatever DuckDB's own function gave.
 _GIVEN = frozenset((*INTEGERS, *_FLOATS, "date", "timestamptz"))
+# Whose texts are Postgres's where DuckDB's own cast writes them.
+_AS_DUCKDB_PRINTS = frozenset((*INTEGERS, *_STRINGS, "bool", "uuid"))
+# Whose texts are others where DuckDB's || writes them.
+_SPELLED_OTHERWISE = frozenset((*_FLOATS, "interval", "bytea"))
 # An array's type does not say how many dimensions it has: only of these it is sure.
 _FLAT_ARRAYS = (exp.ArrayAgg,)
 
@@ -130,6 +149,7 @@ class Typing(Documents):
 
     integer = "int4"  # the type of a whole literal that fits it
     given = False  # whether an INSERT says OVERRIDING SYSTEM VALUE
+    postgres = True  # whether names and aggregates mean what they mean in Postgres
 
     def __init__(
         self,
@@ -145,6 +165,13 @@ class Typing(Documents):
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
         self._totals: list[exp.Sum] = []
+        self._unseen: list[Scope] = []
+        self._renamed: list[tuple[exp.Column, str]] = []
+        self._printed: list[exp.Dot] = []
+        self._dates: list[exp.Expr] = []
+        self._beside_texts: list[exp.Expr] = []
+        self._percentiles: list[exp.PercentileCont] = []
+        self._shifts: list[exp.Lag | exp.Lead] = []
         self._moments: list[exp.Cast] = []
         self._series: list[exp.Table] = []
         self._joined_stars: list[tuple[exp.Star, Scope]] = []
@@ -185,6 +212,9 @@ class Typing(Documents):
             made = call(name, *sides) if own else exp.Anonymous(this=name, expressions=sides)
             node.replace(made)
             changed = True
+        for column, table in self._renamed:
+            column.set("table", exp.to_identifier(table, quoted=True))
+            changed = True
         for row in self._rows:
             changed = row.apply() or changed
         changed = self.compare_documents() or changed
@@ -221,6 +251,21 @@ class Typing(Documents):
             if isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_whole_":
                 made.set("this", call("pg_whole_of_document_", *inner.expressions))
                 changed = True
+        for (
+            printed
+        ) in self._printed:  # plain casts are equal to each other, in DISTINCT and ORDER BY
+            printed.replace(cast(printed.expression.expressions[0], "text"))
+            changed = True
+        for shifted in self._shifts:
+            unite_with_default(shifted)
+            changed = True
+        for value in self._beside_texts:
+            changed = put_into(value, "pg_text_") or changed
+        for date in self._dates:
+            changed = widen(date, "timestamptz") or changed
+        for percentile in self._percentiles:
+            interpolate(percentile)
+            changed = True
         for average in self._averages:
             make_exact(average)
             changed = True
@@ -248,6 +293,9 @@ class Typing(Documents):
         kind = super().kind_of(node, scope)
         if node is not None:
             self._kinds[id(node)] = kind
+            if self._unseen and (source := meant(node, scope, self._unseen)) is not None:
+                self._renamed.append((node, source.name))
+                self._kinds[id(node)] = kind = source.find(node.name.lower())[0]
             if isinstance(node, exp.Column) and kind is None:
                 if (row := whole_row(node, scope)) is not None:
                     self._rows.append(row)
@@ -256,17 +304,35 @@ class Typing(Documents):
             elif isinstance(node, exp.Sum) and kind == "interval":
                 if not isinstance(node.this, exp.Distinct):
                     self._totals.append(node)
-            elif isinstance(node, exp.Cast) and kind == "numeric" and _is_part_of_date(node.this):
+            elif isinstance(node, exp.Cast) and kind == "numeric" and is_part_of_date(node.this):
                 unit, of = _date_part(node.this)
                 if self._known(of) == "date" and unit in ("epoch", "julian"):
                     self._whole_parts.append(node)
+            elif isinstance(node, exp.PercentileCont):
+                if self._known(node.this) in ("numeric", "float4"):
+                    self._percentiles.append(node)
+            elif isinstance(node, exp.AtTimeZone) and self._known(node.this) == "date":
+                self._dates.append(node.this)
+            elif isinstance(node, exp.Mode) and self.postgres:
+                if any(self._known(one.this) == "jsonb" for one in node.find_all(exp.Ordered)):
+                    raise refused("mode() of jsonb", node)
+            elif isinstance(node, (exp.Lag, exp.Lead)):
+                own, default = self._known(node.this), self._known(node.args.get("default"))
+                if default not in (None, UNKNOWN, own) and own != kind:
+                    self._shifts.append(node)
+            elif isinstance(node, exp.Dot) and node.expression.name.lower() == "pg_text_":
+                if self._known(node.expression.expressions[0]) in _AS_DUCKDB_PRINTS:
+                    self._printed.append(node)
+            elif isinstance(node, exp.GroupConcat) and self.postgres:
+                if self._known(node.this) == "bytea":
+                    raise refused("string_agg of bytea", node.this)
             elif isinstance(node, exp.Cast) and kind == "numeric":
-                if self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                if self._known(node.this) in _FLOATS and not is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
             elif isinstance(node, exp.Cast) and kind in INTEGERS:
                 if self._known(node.this) in ("json", "jsonb"):
                     self._of_documents.append(node)
-                elif self._known(node.this) in _FLOATS and not _is_part_of_date(node.this):
+                elif self._known(node.this) in _FLOATS and not is_part_of_date(node.this):
                     self._to_whole.append(node)
             elif isinstance(node, exp.Cast) and kind == "timestamptz":
                 self._moments.append(node)
@@ -304,26 +370,30 @@ class Typing(Documents):
     def _calculate(self, operator: str, left: exp.Expr, right: exp.Expr, scope: Scope) -> Type:
         if operator == "||" and (inner := self._unprinted(left, right, scope)) is not None:
             result = super()._calculate(operator, *inner, scope)
-            self._element_added(_operation(left), *inner)
+            self._element_added(operation(left), *inner)
             return result
         result = super()._calculate(operator, left, right, scope)
-        if operator == "+" and _is_zero(right) and self._known(left) == "float4":
+        if operator == "+" and is_zero(right) and self._known(left) == "float4":
             return "float4"  # what `proxy.sql.unifying` adds to a branch
         if operator == "||":
-            self._element_added(_operation(left), left, right)
+            self._element_added(operation(left), left, right)
         kinds = self._known(left), self._known(right)
+        if operator == "||":
+            for side, own, other in zip((left, right), kinds, reversed(kinds), strict=True):
+                if own in _SPELLED_OTHERWISE and other in _STRINGS:
+                    self._beside_texts.append(side)
         if operator in "+-" and set(kinds) == {"timestamptz", "interval"}:
             self._moved(left, right, operator) if kinds[1] == "interval" else self._moved(
                 right, left
             )
-        if operator in _OPERATORS and (node := _operation(left)) is not None:
+        if operator in _OPERATORS and (node := operation(left)) is not None:
             self._operations[id(node)] = node, left, right, result
         return result
 
     def _moved(self, moment: exp.Expr, by: exp.Expr, operator: str = "+") -> None:
         """timestamptz + interval: months first, then days, then the time. DuckDB goes the other way where
         one of them is negative, as all are that are subtracted."""
-        node, inner = _operation(by), bare(by)
+        node, inner = operation(by), bare(by)
         if node is None or (isinstance(inner, exp.Cast) and _has_one_unit(inner.this)):
             return
         way = exp.Neg(this=exp.Paren(this=by)) if operator == "-" else by
@@ -350,7 +420,7 @@ class Typing(Documents):
     ) -> tuple[exp.Expr, exp.Expr] | None:
         """The sides of || without what makes them texts, where a jsonb stands beside a literal, or an
         array beside anything."""
-        sides = [_joined(side) for side in (left, right)]
+        sides = [unprinted(side) for side in (left, right)]
         kinds = [self.kind_of(side, scope) for side in sides]
         documents = "jsonb" in kinds and all(kind in ("jsonb", UNKNOWN) for kind in kinds)
         if not documents and not any(element_of(kind) is not None for kind in kinds):
@@ -437,7 +507,7 @@ class Typing(Documents):
         for index, projection in enumerate(node.expressions):
             kind = self._known(projection)
             inner = bare(projection)
-            text = kind == "text" and (isinstance(inner, exp.DPipe) or _is_piped(inner))
+            text = kind == "text" and (isinstance(inner, exp.DPipe) or is_piped(inner))
             flat = isinstance(inner, _FLAT_ARRAYS) and element_of(kind) in _GIVEN
             if kind is not None and (kind in _GIVEN or text or flat):
                 self._outputs.append((node, index, kind))
@@ -450,6 +520,15 @@ class Typing(Documents):
             kind = self._known(output)
             if kind in _GIVEN:
                 self._outputs.append((returning, index, kind))
+
+    def _source(self, node: exp.Expr, scope: Scope) -> Source:
+        if not self.postgres or not is_shut_off(node, scope):
+            return super()._source(node, scope)
+        self._unseen.append(scope)
+        try:
+            return super()._source(node, scope)
+        finally:
+            self._unseen.pop()
 
     def _table(self, node: exp.Table, scope: Scope) -> list[Output] | None:
         columns = super()._table(node, scope)
@@ -482,26 +561,16 @@ class Typing(Documents):
             for side, own in zip((left, right), kinds, strict=True):
                 if own == "int2":
                     changed = widen(side, kind) or changed
-        if kind == "numeric" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
+        if kind == "numeric" and isinstance(node, exp.Dot) and is_quotient_of_aggregates(node):
             node.expression.set("this", "pg_exact_quotient_")
             changed = True
-        if kind == "interval" and isinstance(node, exp.Dot) and _is_quotient_of_aggregates(node):
+        if kind == "interval" and isinstance(node, exp.Dot) and is_quotient_of_aggregates(node):
             node.expression.set("this", "pg_interval_part_")
             changed = True
         if kind in _FLOATS and not is_checked(node) and may_be_doubled(node):
             changed = True
             check(node)
         return changed
-
-
-def _operation(side: exp.Expr) -> exp.Expr | None:
-    """What a value is a side of: a node of its own, or a call of a macro."""
-    node = side.parent
-    return (
-        node.parent
-        if isinstance(node, exp.Anonymous) and isinstance(node.parent, exp.Dot)
-        else node
-    )
 
 
 def _subscript(node: exp.Bracket) -> exp.Expr:
@@ -522,39 +591,12 @@ def _has_one_unit(written: exp.Expr) -> bool:
     return len(words) == 6 and words[::2].count("0") > 1
 
 
-def _is_zero(value: exp.Expr) -> bool:
-    return isinstance(value, exp.Literal) and not value.is_string and not value.this.strip("0.")
-
-
-def _is_part_of_date(value: exp.Expr) -> bool:
-    """Whether a value is what `extract` is made of, whose cast nobody wrote."""
-    inner = bare(value)
-    inner = inner.expression if isinstance(inner, exp.Dot) else inner
-    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
-
-
 def _date_part(value: exp.Expr) -> tuple[str, exp.Expr | None]:
     """The unit and the operand of what `extract` is made of."""
     inner = bare(value)
     inner = inner.expression if isinstance(inner, exp.Dot) else inner
     unit, of = [*inner.expressions, None, None][:2] if inner is not None else (None, None)
     return (unit.name if isinstance(unit, exp.Literal) else "", of)
-
-
-def _is_piped(inner: exp.Expr | None) -> bool:
-    return isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_pipe_"
-
-
-def _joined(side: exp.Expr) -> exp.Expr:
-    """What is made a text because it stands beside one."""
-    inner = bare(side)
-    if isinstance(inner, exp.Dot) and inner.expression.name.lower() == "pg_joined_":
-        return inner.expression.expressions[0]
-    return side
-
-
-def _is_quotient_of_aggregates(node: exp.Dot) -> bool:
-    return node.expression.name.lower() == "pg_div_of_aggregates_"
 
 
 def _akin(one: str, other: str) -> bool:

@@ -20,6 +20,8 @@ from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array
 from proxy.sql.postgres_literals import NAMES, literal_of, read_literal
+from proxy.sql.postgres_regexes import for_re2
+from proxy.sql.postgres_row_comparisons import compared
 from proxy.sql.reading import position_of
 
 _D = exp.DType
@@ -76,6 +78,9 @@ def _invalid(kind: str, value: exp.Expr) -> SqlError:
     return SqlError("22P02", message, position=position_of(value))
 
 
+_MAY_BE_TEXTS = (exp.Column, exp.Anonymous, exp.Cast)
+
+
 def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if is_text(value):
         if not _WHOLE_TEXT.fullmatch(value.this):
@@ -83,15 +88,16 @@ def _to_whole(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
             raise _invalid(names.get(to.this, "bigint"), value)
         return None
     inner = unwrapped(value)
-    texts = (exp.Column, exp.Anonymous, exp.Cast)
-    if isinstance(inner, texts) and not holds_aggregate(inner):
+    if isinstance(inner, _MAY_BE_TEXTS) and not holds_aggregate(inner):
         return call("pg_whole_", value)
     return None
 
 
 def _to_truth(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if not is_text(value):
-        return None
+        inner = unwrapped(value)
+        texts = isinstance(inner, _MAY_BE_TEXTS) and not holds_aggregate(inner)
+        return call("pg_truth_", value) if texts else None
     word = value.this.strip().lower()
     found = {truth for name, truth in _TRUTHS.items() if word and name.startswith(word)}
     if len(found) != 1 or word == "o":
@@ -145,7 +151,7 @@ def _to_text(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     return None if made is value else made
 
 
-def _bytes_of(value: exp.Expr) -> bytes:
+def bytes_of(value: exp.Expr) -> bytes:
     """What a bytea literal means, in Postgres's hex or escape format."""
     spelled = value.this
     if spelled.startswith("\\x"):
@@ -175,7 +181,7 @@ def _bytes_of(value: exp.Expr) -> bytes:
 
 def _to_bytes(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if is_text(value):
-        return duck("unhex", exp.Literal.string(_bytes_of(value).hex()))
+        return duck("unhex", exp.Literal.string(bytes_of(value).hex()))
     if isinstance(unwrapped(value), (exp.Placeholder, exp.Parameter, exp.Null)):
         return None
     return call("pg_bytea_", value)
@@ -551,6 +557,7 @@ def _options(letters: str) -> exp.Literal:
 
 def matches(node: exp.RegexpLike) -> exp.Expr:
     """In Postgres's regular expressions the dot matches a newline too."""
+    pattern = for_re2(node.expression)
     letters = "is" if isinstance(node, exp.RegexpILike) else "s"
     flags = node.args.get("flag")
     if flags is not None:
@@ -558,7 +565,7 @@ def matches(node: exp.RegexpLike) -> exp.Expr:
             raise refused("regexp_like with these flags", node)
         # The last of them counts.
         letters = "".join(["i" if flags.this.rfind("i") > flags.this.rfind("c") else "", "s"])
-    return duck("regexp_matches", node.this, node.expression, _options(letters))
+    return duck("regexp_matches", node.this, pattern, _options(letters))
 
 
 def no_bits(node: exp.BitString | exp.HexString) -> None:
@@ -601,18 +608,11 @@ def _with_exponent(node: exp.Literal) -> exp.Expr | None:
 
 
 def equality(node: exp.EQ | exp.NEQ) -> exp.Expr | None:
-    """Rows are compared value by value, so that NULL is equal to nothing; documents are not."""
-    sides = [unwrapped(node.this), unwrapped(node.expression)]
-    assigned = isinstance(node.parent, (exp.Update, exp.OnConflict))  # SET (a, b) = (1, 2)
-    if not assigned and all(isinstance(side, exp.Tuple) for side in sides):
-        left, right = (side.expressions for side in sides)
-        if len(left) == len(right):
-            pairs = [type(node)(this=a, expression=b) for a, b in zip(left, right, strict=True)]
-            joined = exp.and_ if isinstance(node, exp.EQ) else exp.or_
-            return exp.Paren(this=joined(*pairs, copy=False))
-    if not assigned:
+    """Rows are compared value by value; documents are not."""
+    made = compared(node)
+    if made is None and not isinstance(node.parent, (exp.Update, exp.OnConflict)):
         _refuse_documents(node)
-    return None
+    return made
 
 
 def _refuse_documents(node: exp.EQ | exp.NEQ) -> None:

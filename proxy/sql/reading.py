@@ -254,6 +254,8 @@ class _WrittenDuckDB(DuckDB):
 _generator = _WrittenDuckDB().generator(comments=False)
 # A type of ours, which sqlglot would write as JSON. Its compiled generator has no heirs.
 _generator.TYPE_MAPPING[exp.DType.JSONB] = "JSONB"
+# Unquoted it is no name, but what SET takes for a value.
+_generator.RESERVED_KEYWORDS.discard("default")
 _transformed = _generator._dispatch[exp.Select]
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-_ROWS = "_hd_rows"
-_ONCE = (exp.AggFunc, exp.Window, exp.Query)  # what cannot stand within the subqueries
+ROWS = "_hd_rows"
+ONCE = (exp.AggFunc, exp.Window, exp.Query)  # what cannot stand within the subqueries
 _CONDITIONS = (exp.Where, exp.Having, exp.Qualify, exp.Join)
 
 
@@ -40,14 +40,14 @@ def found_among(row: exp.Expr, query: exp.Expr, meant: Meant = bool) -> exp.Expr
     asked = query.this if isinstance(query, exp.Subquery) else query
     if not isinstance(row, exp.Tuple) or not isinstance(asked, exp.Query):
         return None
-    if row.find(*_ONCE) is not None:
+    if row.find(*ONCE) is not None:
         return None
-    names = [f"{_ROWS}_{number}" for number in range(len(row.expressions))]
+    names = [f"{ROWS}_{number}" for number in range(len(row.expressions))]
     columns: list[exp.Expr] = [exp.column(name) for name in names]
 
     def one(*conditions: exp.Expr) -> exp.Exists:
         named = [exp.to_identifier(name) for name in names]
-        alias = exp.TableAlias(this=exp.to_identifier(_ROWS), columns=named)
+        alias = exp.TableAlias(this=exp.to_identifier(ROWS), columns=named)
         rows = exp.Subquery(this=asked.copy(), alias=alias)
         where = exp.Where(this=exp.and_(*conditions, copy=False))
         number = exp.Literal.number(1)

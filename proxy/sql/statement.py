@@ -112,12 +112,11 @@ class Truncates:
 class MakesView:
     """CREATE [OR REPLACE] VIEW in Postgres's dialect. view: the parts of its name, as DuckDB has them.
 
-    columns: the names that it says. query: DuckDB's SQL.
+    columns: the names that it says.
     """
 
     view: tuple[str, ...]
     columns: tuple[str, ...]
-    query: str
     temporary: bool
     replaces: bool
 

@@ -23,6 +23,7 @@ from proxy.sql.written_columns import is_default
 
 _TWICE = "ON CONFLICT DO UPDATE command cannot affect row a second time"
 _ENTANGLED = "ON CONFLICT DO NOTHING of rows that conflict only with rows left out is not supported"
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _NUMBER, _AGAIN, _THERE, _GIVEN = '"_number"', '"_again"', "_there", "_given"
 
 
@@ -30,6 +31,7 @@ _NUMBER, _AGAIN, _THERE, _GIVEN = '"_number"', '"_again"', "_there", "_given"
 class Asked:
     """What an INSERT says of conflicts, in DuckDB's SQL. keys, where: what it names, each expression's text.
 
+    simple: it proposes one row, and DuckDB's own DO UPDATE takes what is to be done, without a query in it.
     query: whose rows it proposes, where it is not VALUES that say how many columns there are.
     """
 
@@ -37,7 +39,7 @@ class Asked:
     where: str
     plain: bool
     updates: bool
-    single: bool
+    simple: bool
     query: str
 
 
@@ -62,14 +64,21 @@ def asked(sql: str) -> Asked | None:
     keys = [_key(one) for one in clause.args.get("conflict_keys") or ()]
     where, rows = clause.args.get("index_predicate"), tree.expression
     values = isinstance(rows, exp.Values)
+    one = tree.args.get("default") is True or (values and len(rows.expressions) == 1)
     return Asked(
         tuple(map(write_duckdb, keys)),
         write_duckdb(where.this) if where is not None else "",
         where is None and all(isinstance(key, exp.Column) for key in keys),
         clause.args["action"].name.upper() == "DO UPDATE",
-        tree.args.get("default") is True or (values and len(rows.expressions) == 1),
+        one and not _asks(clause),
         "" if values or rows is None else _with(tree) + write_duckdb(rows),
     )
+
+
+def _asks(clause: exp.OnConflict) -> bool:
+    """Whether what is to be done about a conflict has a query in it, or whole rows."""
+    parts = [*clause.expressions, clause.args.get("where")]
+    return any(part is not None and part.find(exp.Query, exp.Star) is not None for part in parts)
 
 
 def _key(key: exp.Expr) -> exp.Expr:
@@ -217,6 +226,23 @@ class _Upsert:
         elif is_default(value):
             value.replace(DUCKDB.dialect.parse(self._item(self._own(self._columns, to), value))[0])
 
+    def _compare_rows(self, where: exp.Where) -> None:
+        """`t.* IS DISTINCT FROM excluded.*`, column by column."""
+        for node in list(where.find_all(*_COMPARISONS)):
+            rows = [
+                side.this if isinstance(side, exp.Paren) else side
+                for side in node.unnest_operands()
+            ]
+            if all(isinstance(row, exp.Column) and row.is_star for row in rows):
+                sides = [row.args["table"] for row in rows]
+                pairs = (
+                    [exp.column(name, side, quoted=True) for side in sides]
+                    for name in self._columns
+                )
+                each = [type(node)(this=one, expression=other) for one, other in pairs]
+                joined = exp.and_ if isinstance(node, (exp.EQ, exp.NullSafeEQ)) else exp.or_
+                node.replace(exp.Paren(this=joined(*each, copy=False)))
+
     # --- statements -----------------------------------------------------------------------------
 
     def insert(self) -> str:
@@ -259,6 +285,8 @@ class _Upsert:
             source = f"(SELECT *, {marked} FROM {source}) AS excluded"
             again = f"CASE WHEN excluded.{_AGAIN} THEN error({literal(_TWICE)}) ELSE true END"
         where = clause.args.get("where")
+        if where is not None:
+            self._compare_rows(where)
         holds = again
         if where is not None:
             holds = f"CASE WHEN {write_duckdb(where.this)} THEN {again} ELSE false END"

@@ -22,7 +22,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.tokens import TokenType
 
 from proxy.sql.quoting import quoted
-from proxy.sql.reading import DUCKDB
+from proxy.sql.reading import DUCKDB, write_duckdb
 
 Parts = tuple[str, ...]
 """A relation's name, as it is written."""
@@ -107,6 +107,16 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
             written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
             found[place["start"]] = (place["end"] + 1, written)
     return _edited(sql, found)
+
+
+def query_of_view(sql: str) -> str | None:
+    """The query of a CREATE VIEW of DuckDB's; None where it cannot be read."""
+    try:
+        tree = DUCKDB.dialect.parse(sql)[0]
+    except (SqlglotError, RecursionError):
+        return None
+    query = tree.expression if isinstance(tree, exp.Create) else None
+    return write_duckdb(query) if isinstance(query, exp.Query) else None
 
 
 def with_schemas(sql: str, schema_of: Callable[[str], str | None]) -> str | None:

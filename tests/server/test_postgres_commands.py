@@ -39,7 +39,7 @@ CREATE TABLE e (a int UNIQUE NULLS NOT DISTINCT) | UNIQUE NULLS NOT DISTINCT
 CREATE TABLE e (a int) PARTITION BY RANGE (a) | PARTITION BY
 CREATE TYPE e AS (a int, b text) | CREATE TYPE ... AS (...)
 CREATE OPERATOR === (leftarg = int, rightarg = int, function = int4eq) | CREATE OPERATOR
-UPDATE t SET (n, s) = (SELECT 1, 'y') | SET (...) = (SELECT ...)
+UPDATE t SET (n, s) = (SELECT random(), 'y') | SET (...) = (SELECT ...) that calls a volatile function
 UPDATE t SET n = 1 WHERE CURRENT OF c | WHERE CURRENT OF
 SELECT n FROM t GROUP BY DISTINCT n | GROUP BY DISTINCT
 """

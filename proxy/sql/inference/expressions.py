@@ -62,6 +62,8 @@ _MACROS: dict[str, tuple[str, Type]] = {
 
 _OF_ONE_TYPE = frozenset({"pg_array_cat_"})
 """Macros whose arguments and result are of one type."""
+_WITH_AN_ELEMENT = "pg_with_element_"
+"""The macro of an array, a place in it and what is put there."""
 _OF_AN_ELEMENT = frozenset({"pg_array_remove_"})
 """Macros of an array and of what may be one of its elements."""
 
@@ -320,6 +322,14 @@ class Expressions(ABC):
     def _coalesce(self, node: exp.Func, scope: Scope) -> Type:
         return self.siblings([node.this, *node.expressions], scope)
 
+    def _shifted(self, node: exp.Lag | exp.Lead, scope: Scope) -> Type:
+        """A row's value before or behind, or else the default: both are of one type."""
+        if (offset := node.args.get("offset")) is not None:
+            self.kind_of(offset, scope)
+            self.coerce(offset, "int4")
+        default = node.args.get("default")
+        return self.siblings([node.this, *([] if default is None else [default])], scope)
+
     def _nullif(self, node: exp.Nullif, scope: Scope) -> Type:
         kind = self.kind_of(node.this, scope)
         self._compare(node.this, kind, node.expression, scope)
@@ -417,6 +427,11 @@ class Expressions(ABC):
             return self.siblings(node.expressions, scope)
         if name in _OF_AN_ELEMENT:
             return self._element(*node.expressions, scope)
+        if name == _WITH_AN_ELEMENT:
+            array, place, value = node.expressions
+            self.kind_of(place, scope)
+            self.coerce(place, "int4")
+            return self._element(array, value, scope)
         if name in _MACROS and len(node.expressions) == 2:
             operator, whole = _MACROS[name]
             kind = self._calculate(operator, *node.expressions, scope)
@@ -447,7 +462,10 @@ class Expressions(ABC):
         kind, zone = self.kind_of(node.this, scope), node.args["zone"]
         self.kind_of(zone, scope)
         self.coerce(zone, "text")
-        return {"timestamp": "timestamptz", "timestamptz": "timestamp"}.get(kind or "")
+        return _IN_ZONE.get(kind or "")
+
+
+_IN_ZONE = {"timestamp": "timestamptz", "timestamptz": "timestamp", "date": "timestamp"}
 
 
 def _number(node: exp.Placeholder) -> int:
@@ -523,6 +541,7 @@ _VISITS: dict[type, Callable[..., Type]] = {
         (Expressions._between, (exp.Between,)),
         (Expressions._in, (exp.In,)),
         (Expressions._coalesce, (exp.Coalesce, exp.Greatest, exp.Least)),
+        (Expressions._shifted, (exp.Lag, exp.Lead)),
         (Expressions._nullif, (exp.Nullif,)),
         (Expressions._case, (exp.Case,)),
         (Expressions._distinct, (exp.Distinct,)),

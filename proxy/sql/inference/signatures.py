@@ -269,7 +269,7 @@ ntile: int4 -> int4
 percentrank cumedist: -> float8
 min max: text -> =
 anyvalue first last firstvalue lastvalue mode: _ -> =
-lag lead: _ int4 _ -> =
+lag lead: _ int4 -> =
 nthvalue: _ int4 -> =
 arrayagg: _ -> array
 logicaland logicalor: bool -> bool
@@ -313,6 +313,11 @@ pg_array_to_string_: _ text -> text
 pg_flat_: _ -> =
 pg_char_number_: _ text -> text
 pg_moved_: timestamptz interval -> timestamptz
+pg_split_part_: text text int4 -> text
+pg_lpad_ pg_rpad_: text int4 text -> text
+pg_truth_: _ -> =
+pg_date_bin_: interval _ timestamptz -> = 2
+pg_interval_of_: _ _ _ -> interval
 jsonextractscalar json_extract_string: _ text -> text
 pg_text_ pg_joined_ pg_printed_ to_varchar_: text -> text
 pg_substring_: text int4 int4 -> text

@@ -53,6 +53,7 @@ class Assigning(Coercions):
     """As `Typing`, for VARIANTs and for what is written alone; nothing is refused for its type."""
 
     integer = "int8"
+    postgres = False
 
     def look(self) -> bool:
         self._written: list[tuple[exp.Expr, str]] = []

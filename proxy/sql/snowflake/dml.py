@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql import postgres_operators
+from proxy.sql.postgres_set import name_defaults
 from proxy.sql.snowflake.registry import node, unsupported
 from proxy.sql.written_columns import is_default
 
@@ -24,7 +24,7 @@ def _unqualify(assignments: list[exp.Expr]) -> None:
 @node(exp.Update)
 def _update(update: exp.Update) -> None:
     _unqualify(update.expressions)
-    postgres_operators.update(update)
+    name_defaults(update.expressions)
 
 
 @node(exp.When)

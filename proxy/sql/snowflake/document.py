@@ -260,7 +260,10 @@ POSTGRES: tuple[tuple[str, str], ...] = (
     ),
     ("rows", "`row(1, 'a')` and `SELECT t FROM t` are shown as JSON"),
     ("alternatives in regexp_replace", "the first that fits wins, not the longest"),
-    ("to_char of numbers, to_number, SIMILAR TO with brackets", "are refused"),
+    (
+        "to_char of numbers in words or exponents, to_number, SIMILAR TO with brackets",
+        "are refused",
+    ),
     ("jsonb_set, jsonb_path_..., #-, || of documents", "are refused: documents are not changed"),
     ("@>", "of documents nested deeper than four levels raises"),
     ("WITH of a statement that changes data", "is refused"),

@@ -72,3 +72,14 @@ select * from over_it;
 select * from narrow;
 drop view over_both, over_it, narrow;
 drop table wide;
+-- a view that is replaced by one of the same columns, whatever their types rest on
+create table t (a int, b smallint, n numeric(10, 2), s varchar(10), d date);
+insert into t values (1, 2, 3, 'x', '2020-01-01');
+create view v as select a, sum(a) as s, count(*) as c, max(n) as m, min(d) as d, a + 1 as p, sum(b) over (partition by a) as w from t group by a, b, s;
+create or replace view v as select a, sum(a) as s, count(*) as c, max(n) as m, min(d) as d, a + 1 as p, sum(b) over (partition by a) as w from t where a > 0 group by a, b, s;
+select * from v;
+create or replace view v as select a, sum(a + 0.5) as s, count(*) as c, max(n) as m, min(d) as d, a + 1 as p, sum(b) over (partition by a) as w from t group by a, b, s;
+create view g as select i, sum(i) over (order by i) as s from generate_series(1, 3) i;
+create or replace view g as select i, sum(i) over (order by i desc) as s, 'x' as more from generate_series(1, 3) i;
+select * from g order by i;
+create or replace view g as select i, sum(i) over (order by i)::int as s, 'x' as more from generate_series(1, 3) i;

@@ -184,9 +184,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_bytea_
     ELSE encode(x) END;
 
 CREATE OR REPLACE MACRO _sf.main.pg_substring_
-  (s, a) AS substring(s, greatest(a, 1)),
+  (s, a) AS substring(s, CASE WHEN a < 1 THEN 1 ELSE a END),
   (s, a, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed')
-    ELSE substring(s, greatest(a, 1), greatest(n + least(a - 1, 0), 0)) END;
+    WHEN a < 1 THEN substring(s, 1, CASE WHEN n + a < 1 THEN 0 ELSE n + a - 1 END)
+    ELSE substring(s, a, n) END;
 CREATE OR REPLACE MACRO _sf.main.pg_split_(s, d) AS
   CASE WHEN s IS NULL THEN NULL WHEN s = '' THEN [] WHEN d IS NULL THEN string_split(s, '')
        WHEN d = '' THEN [s] ELSE string_split(s, d) END;

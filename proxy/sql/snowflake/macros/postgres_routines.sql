@@ -15,6 +15,39 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_positions_(a, x) AS
 CREATE OR REPLACE MACRO _sf.main.pg_trim_array_(a, n) AS
   CASE WHEN n < 0 OR n > len(a) THEN error('number of elements to trim must be between 0 and ' || len(a))
        ELSE list_slice(a, 1, len(a) - n) END;
+CREATE OR REPLACE MACRO _sf.main.pg_stride_(a) AS
+  CASE WHEN date_part('year', a) <> 0 OR date_part('month', a) <> 0
+       THEN error('timestamps cannot be binned into intervals containing months or years')
+       WHEN a <= INTERVAL 0 SECOND THEN error('stride must be greater than zero') ELSE a END;
+CREATE OR REPLACE MACRO _sf.main.pg_date_bin_
+  (a, x DATE, origin) AS timezone('UTC', time_bucket(_sf.main.pg_stride_(a),
+    timezone('UTC', CAST(x AS TIMESTAMPTZ)), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
+  (a, x TIMESTAMPTZ, origin) AS timezone('UTC', time_bucket(_sf.main.pg_stride_(a),
+    timezone('UTC', x), timezone('UTC', CAST(origin AS TIMESTAMPTZ)))),
+  (a, x TIMESTAMP, origin) AS time_bucket(_sf.main.pg_stride_(a), x, CAST(origin AS TIMESTAMP));
+-- decode(x, 'base64'), which is in lines.
+CREATE OR REPLACE MACRO _sf.main.pg_from_base64_(x) AS
+  from_base64(translate(x, chr(9) || chr(10) || chr(13) || ' ', ''));
+CREATE OR REPLACE MACRO _sf.main.pg_split_part_(s, mark, n) AS
+  CASE WHEN n = 0 THEN error('field position must not be zero')
+       WHEN mark = '' THEN CASE WHEN abs(n) = 1 THEN s ELSE CASE WHEN s IS NOT NULL THEN '' END END
+       ELSE split_part(s, mark, n) END;
+CREATE OR REPLACE MACRO _sf.main.pg_lpad_(s, n, fill) AS
+  CASE WHEN fill = '' THEN left(s, greatest(n, 0)) ELSE lpad(s, n, fill) END;
+CREATE OR REPLACE MACRO _sf.main.pg_rpad_(s, n, fill) AS
+  CASE WHEN fill = '' THEN left(s, greatest(n, 0)) ELSE rpad(s, n, fill) END;
+-- What x::boolean takes of a text; other types are left as they are.
+CREATE OR REPLACE MACRO _sf.main.pg_truth_
+  (x VARCHAR) AS CASE
+    WHEN lower(trim(x)) IN ('t', 'tr', 'tru', 'true', 'y', 'ye', 'yes', 'on', '1') THEN true
+    WHEN lower(trim(x)) IN ('f', 'fa', 'fal', 'fals', 'false', 'n', 'no', 'of', 'off', '0') THEN false
+    WHEN x IS NOT NULL THEN error('invalid input syntax for type boolean: "' || x || '"') END,
+  (x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_with_element_(a, n, x) AS
+  CASE WHEN n IS NULL THEN error('array subscript in assignment must not be null')
+       WHEN n < 1 OR (n > 1 AND coalesce(len(a), 0) = 0)
+         THEN error('an array that does not begin with its first element is not supported')
+       ELSE list_concat(list_resize(coalesce(a, []), n - 1), [x], coalesce(list_slice(a, n + 1, len(a)), [])) END;
 CREATE OR REPLACE MACRO _sf.main.pg_quote_ident_(x) AS
   CASE WHEN x IS NULL THEN NULL WHEN regexp_full_match(CAST(x AS VARCHAR), '[a-z_][a-z0-9_]*')
          AND NOT list_contains(['all', 'and', 'any', 'array', 'as', 'asc', 'both', 'case', 'cast', 'check',
