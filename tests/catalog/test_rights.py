@@ -100,11 +100,11 @@ def test_a_table_is_handed_over(connection: psycopg.Connection, schema: str) -> 
     connection.execute("CREATE TABLE t (a INT)")
     connection.execute("ALTER TABLE scratch.t OWNER TO hd_agent")
     assert connection.execute(
-        "SELECT tableowner FROM pg_tables WHERE tablename = 't'"
+        "SELECT tableowner FROM pg_tables WHERE schemaname = 'scratch' AND tablename = 't'"
     ).fetchone() == ("hd_agent",)
     connection.execute("GRANT OWNERSHIP ON TABLE t TO ROLE hatidata_users")
     assert connection.execute(
-        "SELECT tableowner FROM pg_tables WHERE tablename = 't'"
+        "SELECT tableowner FROM pg_tables WHERE schemaname = 'scratch' AND tablename = 't'"
     ).fetchone() == ("tester",)
     connection.execute("ALTER TABLE t ADD COLUMN b INT")
     assert names(connection, "t") == ["a", "b"]
