@@ -74,11 +74,18 @@ class DuckStatement:
             raise
 
     def _start(self, values: Sequence[Any], just_made: bool, accept: Accept | None) -> DuckPortal:
+        changes_block = self.changes and self._watch.in_block
+        if changes_block:
+            # What is readied may be run by another thread at once, and its changes stay in the
+            # transaction: so it is never dropped, but looked at once there is a snapshot.
+            self._connection.take_snapshot()
         if not just_made and not self._fresh():
             self._renew(accept)
             just_made = True
         pending = self._pend(values)
-        if not just_made and not self._fresh():  # now that it has its snapshot
+        if (
+            not changes_block and not just_made and not self._fresh()
+        ):  # now that it has its snapshot
             pending.close()
             self._renew(accept)
             pending = self._pend(values)

@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from proxy.engines import duck_values
+from proxy.engines.definition_names import DATABASE
 from proxy.engines.duckdb_api import (
     TYPE_NAMES,
     VERSION,
@@ -182,6 +183,10 @@ class Connection:
             raise failure(message)
         return Result(struct, Prepared(ptr()))
 
+    def take_snapshot(self) -> None:
+        """What others commit from here on is not seen. In a transaction only."""
+        self.entry(DATABASE, "main", "")
+
     def entry(self, database: str, schema: str, name: str) -> tuple[str, str] | None:
         """The name as stored and the kind ('r' table, 'v' view, 'S' sequence) of what has a name.
 
@@ -292,7 +297,10 @@ class Prepared:
         return self.execute().values()
 
     def pend(self) -> Pending:
-        """Readies it on the snapshot that it will run on. Raises `DuckError`. Blocks."""
+        """Readies it on the snapshot that it will run on. Raises `DuckError`. Blocks.
+
+        From here on the engine's other threads may run it, too.
+        """
         pending = ptr()
         if api.pending_prepared_streaming(self._handle, c.byref(pending)):
             try:
@@ -376,7 +384,7 @@ class Prepared:
 
 
 class Pending:
-    """A statement about to run: its snapshot is taken, nothing has changed."""
+    """A statement about to run, or run by other threads already: its snapshot is taken."""
 
     def __init__(self, prepared: Prepared, handle: c.c_void_p) -> None:
         self._prepared, self._handle = prepared, handle
@@ -394,7 +402,7 @@ class Pending:
         return Result(result, self._prepared)
 
     def close(self) -> None:
-        """Blocks. Without `execute`, it does not run."""
+        """Blocks. Without `execute`, what it has changed is rolled back, but within a transaction."""
         if self._handle:
             api.destroy_pending(c.byref(self._handle))
 
