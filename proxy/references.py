@@ -193,8 +193,7 @@ def _has_keys(duck: DuckSession, name: tuple[str, ...]) -> bool:
     meant = duck.means(name)
     if meant is None or meant.kind != "r":
         return False
-    told = duck.told(meant.schema, meant.name, meant.database)
-    return any(kind == "FOREIGN KEY" for kind, *_ in told.constraints)
+    return duck.told(meant.schema, meant.name, meant.database).refers
 
 
 def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant | None:

@@ -46,6 +46,11 @@ class Declared:
     peculiar: frozenset[str] = frozenset()
     generated: frozenset[str] = frozenset()
 
+    @property
+    def refers(self) -> bool:
+        """Whether there are foreign keys among the constraints."""
+        return any(kind == "FOREIGN KEY" for kind, *_ in self.constraints)
+
 
 @dataclass(frozen=True, slots=True)
 class Made:

@@ -272,7 +272,7 @@ def has_keys(
     database, schema, name = place
     known = of(schema, name) if database == DATABASE else None
     if known is not None:
-        return any(kind == "FOREIGN KEY" for kind, *_ in known.constraints)
+        return known.refers
     asked = (
         "SELECT 1 FROM duckdb_constraints() WHERE constraint_type = 'FOREIGN KEY' AND"
         f" database_name = {literal(database)} AND lower(schema_name) = lower({literal(schema)})"

@@ -83,9 +83,8 @@ class DuckStatement:
             self._renew(accept)
             just_made = True
         pending = self._pend(values)
-        if (
-            not changes_block and not just_made and not self._fresh()
-        ):  # now that it has its snapshot
+        looked = just_made or changes_block
+        if not looked and not self._fresh():  # now that it has its snapshot
             pending.close()
             self._renew(accept)
             pending = self._pend(values)

@@ -39,10 +39,10 @@ def _rule(kind: str, pattern: str, wording: Callable[[re.Match[str]], Wording]) 
     return kind, re.compile(pattern, re.S), wording
 
 
-# (exception type, the whole message) -> what is told of it; the first that fits.
 _NO_VIEW = "Write to the table that it reads."
 _NO_COLUMN = "Drop those columns first."
 
+# (exception type, the whole message) -> what is told of it; the first that fits.
 _RULES: tuple[_Rule, ...] = (
     _rule(
         "Catalog",

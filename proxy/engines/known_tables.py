@@ -251,10 +251,12 @@ class SessionTables:
         Returns whether there is a table already where IF NOT EXISTS asks for none.
         """
         change = read(sql)
-        if change.unless and is_there(self._new(change), run):
-            return True
-        if change.replaces and has_keys(self._new(change), self.of, run):
-            self._take_away(self._new(change), run)
+        if change.unless or change.replaces:
+            place = self._new(change)
+            if change.unless and is_there(place, run):
+                return True
+            if change.replaces and has_keys(place, self.of, run):
+                self._take_away(place, run)
         self._define(change, sql, run)
         return False
 

@@ -6,7 +6,7 @@ does one change, where its caller has found that Postgres's meaning wants it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
@@ -23,19 +23,20 @@ _PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
 
 def widen(side: exp.Expr, kind: str) -> bool:
     """Casts a side of an operator; whether it could."""
-    parent, key, index = side.parent, side.arg_key, side.index
-    if parent is None or key is None:
-        return False
-    parent.set(key, cast(side, kind), index=index)
-    return True
+    return _put(side, lambda: cast(side, kind))
 
 
 def put_into(value: exp.Expr, macro: str) -> bool:
     """Puts a call of a macro around a value; whether it could."""
-    parent, key, index = value.parent, value.arg_key, value.index
+    return _put(value, lambda: call(macro, value))
+
+
+def _put(node: exp.Expr, make: Callable[[], exp.Expr]) -> bool:
+    """Puts what is made of a node into its place; whether it has one. Making it may move the node."""
+    parent, key, index = node.parent, node.arg_key, node.index
     if parent is None or key is None:
         return False
-    parent.set(key, call(macro, value), index=index)
+    parent.set(key, make(), index=index)
     return True
 
 
@@ -47,14 +48,11 @@ def is_checked(node: exp.Expr) -> bool:
 
 def check(node: exp.Expr) -> None:
     """Has an overflow raise that a calculation may end in."""
-    parent, key, index = node.parent, node.arg_key, node.index
     inner = node.expression if isinstance(node, exp.Dot) else node
     sides = (
         inner.expressions if isinstance(inner, exp.Anonymous) else [inner.this, inner.expression]
     )
-    made = finite(node, list(sides))
-    if parent is not None and key is not None:
-        parent.set(key, made, index=index)
+    _put(node, lambda: finite(node, list(sides)))
 
 
 def as_written(literal: exp.Literal) -> exp.Literal:

@@ -251,9 +251,8 @@ class Typing(Documents):
             if isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_whole_":
                 made.set("this", call("pg_whole_of_document_", *inner.expressions))
                 changed = True
-        for (
-            printed
-        ) in self._printed:  # plain casts are equal to each other, in DISTINCT and ORDER BY
+        for printed in self._printed:
+            # Plain casts are equal to each other, in DISTINCT and ORDER BY.
             printed.replace(cast(printed.expression.expressions[0], "text"))
             changed = True
         for shifted in self._shifts:
@@ -375,22 +374,20 @@ class Typing(Documents):
         result = super()._calculate(operator, left, right, scope)
         if operator == "+" and is_zero(right) and self._known(left) == "float4":
             return "float4"  # what `proxy.sql.unifying` adds to a branch
-        if operator == "||":
-            self._element_added(operation(left), left, right)
         kinds = self._known(left), self._known(right)
         if operator == "||":
+            self._element_added(operation(left), left, right)
             for side, own, other in zip((left, right), kinds, reversed(kinds), strict=True):
                 if own in _SPELLED_OTHERWISE and other in _STRINGS:
                     self._beside_texts.append(side)
         if operator in "+-" and set(kinds) == {"timestamptz", "interval"}:
-            self._moved(left, right, operator) if kinds[1] == "interval" else self._moved(
-                right, left
-            )
+            moment, by = (left, right) if kinds[1] == "interval" else (right, left)
+            self._moved(moment, by, operator)
         if operator in _OPERATORS and (node := operation(left)) is not None:
             self._operations[id(node)] = node, left, right, result
         return result
 
-    def _moved(self, moment: exp.Expr, by: exp.Expr, operator: str = "+") -> None:
+    def _moved(self, moment: exp.Expr, by: exp.Expr, operator: str) -> None:
         """timestamptz + interval: months first, then days, then the time. DuckDB goes the other way where
         one of them is negative, as all are that are subtracted."""
         node, inner = operation(by), bare(by)

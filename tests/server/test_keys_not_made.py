@@ -81,17 +81,6 @@ def test_if_not_exists_makes_what_another_schema_or_session_has(
     assert parents.execute("SELECT own FROM only_kept").fetchall() == []
 
 
-def test_temporary_tables_are_no_other(parents: psycopg.Connection) -> None:
-    for statement in (
-        "CREATE TEMP TABLE tp (id INT PRIMARY KEY)",
-        "CREATE TEMP TABLE tc (pid INT)",
-        "CREATE TEMP TABLE IF NOT EXISTS tc (pid INT REFERENCES tp)",
-        "INSERT INTO tp VALUES (1)",
-    ):
-        parents.execute(statement.encode())
-    assert parents.execute("DELETE FROM tp").rowcount == 1
-
-
 @pytest.mark.parametrize("prepare", [False, True])
 @pytest.mark.parametrize("block", [False, True])
 @pytest.mark.parametrize("dialect", ["snowflake", "postgres"])
@@ -132,12 +121,16 @@ def test_what_could_not_be_replaced_keeps_its_key(parents: psycopg.Connection) -
     assert parents.execute("SELECT * FROM c").fetchall() == [(1, 1)]
 
 
-def test_a_replaced_temporary_table_leaves_no_key(parents: psycopg.Connection) -> None:
-    for statement in (
-        "CREATE TEMP TABLE tp (id INT PRIMARY KEY)",
-        "CREATE TEMP TABLE tc (pid INT REFERENCES tp)",
-        "CREATE OR REPLACE TEMP TABLE tc (pid INT)",
-        "INSERT INTO tp VALUES (1)",
-    ):
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "CREATE TEMP TABLE tc (pid INT); CREATE TEMP TABLE IF NOT EXISTS tc (pid INT REFERENCES tp)",
+        "CREATE TEMP TABLE tc (pid INT REFERENCES tp); CREATE OR REPLACE TEMP TABLE tc (pid INT)",
+    ],
+)
+def test_nor_do_temporary_tables(parents: psycopg.Connection, statements: str) -> None:
+    parents.execute("CREATE TEMP TABLE tp (id INT PRIMARY KEY)")
+    for statement in statements.split(";"):
         parents.execute(statement.encode())
+    parents.execute("INSERT INTO tp VALUES (1)")
     assert parents.execute("DELETE FROM tp").rowcount == 1
