@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hd_runtime._lease_lost(attempt_id uuid, lease_token text) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = hd_runtime, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_attempt hd_runtime.task_attempts;

@@ -272,3 +272,42 @@ def test_a_definer_cannot_be_fooled_by_a_search_path(rt, login):
     agent.execute("SET search_path = pg_temp, hd_runtime")
     assert rt.call("create_task", rt.default_project, "b", "code", conn=agent)
     assert rt.call("claim_next_task", "a", conn=agent)
+
+
+def test_what_does_not_pin_its_search_path_cannot_be_fooled_by_one(rt, login):
+    """heartbeat says the schema of each name: another's operators and functions are not called."""
+    functions = rt.rows(
+        "SELECT p.proname AS name, pg_get_function_identity_arguments(p.oid) AS arguments,"
+        " p.prorettype::regtype::text AS result, NULL AS operator FROM pg_proc p"
+        " WHERE p.pronamespace = 'pg_catalog'::regnamespace"
+        " AND p.proname IN ('clock_timestamp', 'now', 'sha256', 'encode', 'convert_to')"
+        " UNION ALL SELECT 'operator_' || o.oid,"
+        " concat_ws(', ', o.oprleft::regtype, o.oprright::regtype), o.oprresult::regtype::text,"
+        " o.oprname FROM pg_operator o WHERE o.oprnamespace = 'pg_catalog'::regnamespace"
+        " AND o.oprname IN ('=', '<>', '<', '>', '<=', '>=', '+', '-', '||')"
+        " AND o.oprleft::regtype::text = ANY (%s) AND o.oprright::regtype::text = ANY (%s)",
+        *[["uuid", "text", "interval", "timestamp with time zone", "boolean", "bigint"]] * 2,
+    )
+    assert len([f for f in functions if f["operator"]]) > 20
+    rt.conn.execute("CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO public")
+    for function in functions:
+        rt.conn.execute(
+            f"CREATE FUNCTION evil.{function['name']}({function['arguments']})"
+            f" RETURNS {function['result']} LANGUAGE plpgsql AS $$"
+            f" BEGIN RAISE 'fooled by {function['name']} {function['operator'] or ''}'; END $$"
+        )
+        if function["operator"]:
+            left, right = function["arguments"].split(", ")
+            rt.conn.execute(
+                f"CREATE OPERATOR evil.{function['operator']} (LEFTARG = {left},"
+                f" RIGHTARG = {right}, FUNCTION = evil.{function['name']})"
+            )
+    lease = rt.claim_new()
+    agent = login("hd_agent")
+    agent.execute("SET search_path = evil, pg_catalog, hd_runtime")
+    with pytest.raises(psycopg.errors.RaiseException, match="fooled by operator_"):
+        agent.execute("SELECT 'a'::text || 'b'::text")
+    renewed = rt.call1("heartbeat", lease["attempt_id"], lease["lease_token"], conn=agent)
+    assert renewed["lease_expires"] > lease["lease_expires"]
+    with rt.refused("HD001"):
+        rt.call("heartbeat", lease["attempt_id"], "another", conn=agent)
