@@ -303,11 +303,11 @@ def _with_views(
     return drops.with_views(duck, views)
 
 
-def defines(session: Session, plan: Statement) -> None:
+async def defines(session: Session, plan: Statement) -> None:
     """To be called before a statement runs: what it defines is not what it was."""
     if not plan.touched:
         return
-    session.mirror.changing(plan.touched)
+    await session.mirror.changing(plan.touched)
     drawn = session.duck.drawn
     for one in plan.touched if drawn is not None and plan.kind in _NUMBERED else ():
         drawn.forget(one.name or "")

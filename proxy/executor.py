@@ -132,7 +132,7 @@ class Executor:
         if bound.running is None and statement.plan is not None:
             session.context.refresh(statement.plan.needs)
             follow = await session.compound.stages.ahead(statement.plan, Block.PIPELINE)
-            defines(session, statement.plan)
+            await defines(session, statement.plan)
             await ahead(session, statement.plan, Block.PIPELINE)
         try:
             if bound.running is None:

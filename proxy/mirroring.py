@@ -2,9 +2,10 @@
 
 Why it exists: a catalog question is answered by Postgres, so what CREATE, ALTER and DROP did must be
 there by then: at once for the author, inside the author's transaction for nobody else, and gone with
-its ROLLBACK. Outside a block the mirror is brought up to date before the statement is answered.
-Inside one the names are noted, and mirrored on the session's own backend, in its transaction, when
-the first question for Postgres comes; what has not been by COMMIT is mirrored after it.
+its ROLLBACK. What is committed in DuckDB is mirrored while the client goes on, several statements'
+definitions in one step where more than one waits; whoever asks about the catalog waits until what was
+committed by then is there. Inside a block the names are noted, and mirrored on the session's own
+backend, in its transaction, when the first question for Postgres comes.
 
 Promises: what goes wrong with the mirror never fails a client's statement. It is noted, and made good:
 a few names as soon as whoever holds them lets go, everything once Postgres is back. What sessions do
@@ -16,8 +17,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -32,6 +33,7 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
 from proxy.overlapping import Change, Changes
 from proxy.sql.definitions import Touched
+from proxy.sql.materialized import name_of_query
 from proxy.temporary import TemporaryRelations
 from proxy.transaction import Block
 
@@ -62,6 +64,15 @@ EVERYTHING = None
 Targets = Sequence[Target] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is committed in DuckDB and not mirrored yet. alone: it may concern more than it names."""
+
+    targets: Targets
+    change: Change
+    alone: bool
+
+
 def _have_met(failures: Sequence[dict[str, str]]) -> bool:
     return any(failure["sqlstate"] in _MET for failure in failures)
 
@@ -79,6 +90,9 @@ class Mirror:
         self.changes = Changes()
         # The folded names of materialized views seen so far. Replaced, never changed: threads read it.
         self.materialized: frozenset[str] = frozenset()
+        self._due: list[_Due] = []
+        self._following: list[_Due] = []  # ... of which somebody takes care just now
+        self._follower: asyncio.Task[None] | None = None  # who takes what is due, or took the last
         self._stale: list[tuple[Sequence[Target], Change]] = []
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
@@ -95,27 +109,67 @@ class Mirror:
         """
         self._in_transaction(self._reconcile)
 
-    async def sync(self, targets: Targets, change: Change) -> None:
-        """Mirrors what is committed of `targets`; what cannot be is made good later.
+    def follow(self, targets: Targets, change: Change, alone: bool) -> None:
+        """Mirrors, soon, what is committed of `targets`; what cannot be is made good later.
 
-        change: what they are of. It is ended here, once they are mirrored.
+        change: what they are of. It is ended here, once they are mirrored. alone: they may concern
+        more than they name.
         """
-        await self._to_the_end(self._alone(targets, change))
+        self._due.append(_Due(targets, change, alone))
+        if len(self._due) == 1:  # with more, somebody is about to come for them
+            self._follower = self._begun(self._follow())
 
-    async def _alone(self, targets: Targets, change: Change) -> None:
+    @property
+    def due(self) -> bool:
+        """Whether something is committed that is not mirrored yet."""
+        return bool(self._due or self._following)
+
+    def first(self, names: Set[str], alone: bool) -> bool:
+        """Whether something that is due has to be mirrored before a change of `names`, folded."""
+        return any(
+            alone or one.alone or not names.isdisjoint(one.change.names)
+            for one in (*self._due, *self._following)
+        )
+
+    async def followed(self) -> None:
+        """Returns once what is due now is mirrored, or known to be left for later."""
+        if self._follower is not None:
+            await asyncio.shield(self._follower)
+
+    async def _follow(self) -> None:
         async with self._lock:
-            await self._sync(targets, change)
+            self._following, self._due = self._due, []
+            try:
+                while self._following:
+                    together = self._together()
+                    targets = [t for one in together for t in one.targets or ()]
+                    everything = any(one.targets is EVERYTHING for one in together)
+                    change = together[0].change
+                    if len(together) > 1:
+                        change = self.changes.merged(one.change for one in together)
+                    await self._sync(EVERYTHING if everything else targets, change)
+                    del self._following[: len(together)]
+            finally:
+                self._following = []
 
-    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Whatever becomes of the session that waits: what it did to DuckDB is done."""
+    def _together(self) -> list[_Due]:
+        """The next that one look will do for: of what met another's, all is looked at by itself."""
+        count = 1
+        if not self._following[0].change.mixed:
+            while count < len(self._following) and not self._following[count].change.mixed:
+                count += 1
+        return self._following[:count]
+
+    def _begun(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Goes on whatever becomes of the session that waits: what it did to DuckDB is done."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        return task
 
     async def settle(self) -> None:
         """Looks again at what a block, now committed, could not mirror on its own backend."""
-        await self._to_the_end(self._settle())
+        await asyncio.shield(self._begun(self._settle()))
 
     async def _settle(self) -> None:
         async with self._lock:
@@ -281,20 +335,26 @@ class SessionMirror:
         self._everything = False
         self._change: Change | None = None  # the block's, or the statement's that runs
         self._begun: list[Target] | None = []  # what that statement is about to change; None: all
+        self._alone = False  # ... and may concern more than it names
         self.temporary = TemporaryRelations(session)
 
-    def changing(self, touched: Sequence[Touched]) -> None:
+    async def changing(self, touched: Sequence[Touched]) -> None:
         """A statement of DuckDB's is about to run that may change definitions."""
         touched = [item for item in touched if not item.temporary]
         if not touched or self._mirror is None:
             return
+        names = {n.casefold() for item in touched for n in (item.name, item.renamed) if n}
+        alone = any(map(_is_alone, touched))
+        if self._mirror.due and self._mirror.first(names, alone):
+            await self._mirror.followed()
         if self._session.transaction.block is Block.NONE:
             self.failed()
         if self._change is None:
             self._change = self._mirror.changes.begin()
         if any(item.everything or item.name is None for item in touched):
             self._change.add(None)
-        self._change.add({n for item in touched for n in (item.name, item.renamed) if n})
+        self._change.add(names)
+        self._alone |= alone
         self._begun = self._meant(touched)
 
     async def changed(self, touched: Sequence[Touched]) -> None:
@@ -308,16 +368,19 @@ class SessionMirror:
         targets = self._meant(touched)
         self._begun = []
         if self._session.transaction.block is Block.NONE:
-            await self._sync(targets)
+            await self._committed(targets)
         elif targets is EVERYTHING:
             self._everything = True
         else:
             self._pending += targets
 
-    async def _sync(self, targets: Targets) -> None:
+    async def _committed(self, targets: Targets) -> None:
         assert self._mirror is not None
         change, self._change = self._change or self._mirror.changes.begin(), None
-        await self._mirror.sync(targets, change)
+        alone, self._alone = self._alone, False
+        self._mirror.follow(targets, change, alone or targets is EVERYTHING)
+        if any(name_of_query(target.name or "") is not None for target in targets or ()):
+            await self._mirror.followed()  # a materialized view: then writes to it are refused
 
     def has_touched(self, name: str) -> bool:
         """Whether the open block has defined something of this name."""
@@ -337,6 +400,7 @@ class SessionMirror:
         if self._change is not None:
             self._change.end()
             self._change = None
+        self._alone = False
 
     async def close(self) -> None:
         """The session is over, amid whatever it did: that may be committed and not mirrored yet."""
@@ -346,22 +410,25 @@ class SessionMirror:
         everything = self._everything or begun is EVERYTHING
         left = _again([*self._pending, *self._mirrored, *(begun or ())])
         if everything or left:
-            await self._sync(EVERYTHING if everything else left)
+            await self._committed(EVERYTHING if everything else left)
         self._end()
 
     @property
     def quiet(self) -> bool:
         """Outside a block: `before_question` has nothing to do."""
-        return self._mirror is None or not (self._mirror.stale or self.temporary.due)
+        mirror = self._mirror
+        return mirror is None or not (mirror.stale or mirror.due or self.temporary.due)
 
     async def before_question(self, catalog: bool = True) -> None:
         """Something is about to be asked of Postgres: what the client did must be there.
 
-        catalog: the question may be about the session's temporary relations.
+        catalog: the question may be about what the catalog tells of.
         """
         mirror, session = self._mirror, self._session
         if mirror is None:
             return
+        if mirror.due and (catalog or self._pending or self._everything):
+            await mirror.followed()
         if mirror.stale:
             await mirror.catch_up()
         begin = session.transaction.postgres_begin()
@@ -414,7 +481,7 @@ class SessionMirror:
         if mirrored and (half or (committed and mixed)):
             pending += _again(mirrored)  # others may have looked at what was not final
         if (committed or half) and (pending or everything):
-            await self._sync(EVERYTHING if everything else pending)
+            await self._committed(EVERYTHING if everything else pending)
         elif self._begun == [] or not committed:  # no statement that is still to be mirrored
             self._end()
         if committed and mirrored:
@@ -452,6 +519,12 @@ class SessionMirror:
                     commented=item.comment is not None and len(schemas) > 1,
                     types=item.types,
                 )
+
+
+def _is_alone(item: Touched) -> bool:
+    """Whether what a statement changes may concern relations that it does not name."""
+    plain = item.name is not None and item.renamed is None
+    return not plain or item.everything or item.views or item.index
 
 
 def _looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:

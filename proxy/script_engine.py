@@ -229,7 +229,7 @@ class Evaluation:
         assert plan is not None
         follow = await self._compound.stages.ahead(plan, None)
         if plan.touched:
-            self._session.mirror.changing(plan.touched)
+            await self._session.mirror.changing(plan.touched)
         if plan.then:
             async with self._compound.one_transaction():
                 rows = await self._compound.execute(plan.sql)

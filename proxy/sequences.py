@@ -60,7 +60,7 @@ async def alter(session: Session, action: AlterSequence) -> Outcome:
         f"MAXVALUE {most} START WITH {start}{cycle}"
     )
     touched = tuple(Touched(*one) for one in {(schema, name), place})
-    session.mirror.changing(touched)
+    await session.mirror.changing(touched)
     async with session.compound.one_transaction():
         if action.increment is not None or action.rename:
             try:

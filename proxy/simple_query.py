@@ -157,7 +157,7 @@ class SimpleQuery:
             return
         plan = replace(plan, then=()) if nothing_to_do else await copied(session, plan)
         follow = await session.compound.stages.ahead(plan, Block.MESSAGE)
-        defines(session, plan)
+        await defines(session, plan)
         try:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)

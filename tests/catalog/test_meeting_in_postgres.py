@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,6 +33,11 @@ def conninfo() -> Iterator[str]:
 @pytest.fixture
 def secret(conninfo: str) -> str:
     return install(conninfo, own_server=True)
+
+
+async def mirrored(mirror: Mirror, targets: Sequence[Target], change: Change) -> None:
+    mirror.follow(targets, change, False)
+    await mirror.followed()
 
 
 def table(name: str, *indexes: str, **more: Any) -> Document:
@@ -124,7 +129,7 @@ def synced(mirror: Mirror, *targets: Target) -> Change:
     """As a session has it done that nobody else has met."""
     change = mirror.changes.begin()
     change.add([name for t in targets for name in (t.name, t.renamed) if name])
-    asyncio.run(mirror.sync(targets, change))
+    asyncio.run(mirrored(mirror, targets, change))
     return change
 
 
@@ -157,7 +162,7 @@ def test_a_table_is_renamed_while_another_holds_its_old_name(
         async def renamed() -> None:
             change = mirror.changes.begin()
             change.add(["t", "u"])
-            await mirror.sync([Target("main", "t", kept=True, renamed="u")], change)
+            await mirrored(mirror, [Target("main", "t", kept=True, renamed="u")], change)
             assert mirror.stale
             with psycopg.connect(conninfo) as connection:  # no half of it is shown
                 found = connection.execute("SELECT to_regclass('u'), to_regclass('t')").fetchone()

@@ -45,6 +45,11 @@ def begun(mirror: Mirror, *names: str) -> Change:
     return change
 
 
+async def mirrored(mirror: Mirror, targets: list[Target], change: Change) -> None:
+    mirror.follow(targets, change, False)
+    await mirror.followed()
+
+
 def constraints(conninfo: str, table: str) -> list[str]:
     with psycopg.connect(conninfo) as connection:
         found = connection.execute(
@@ -65,8 +70,8 @@ def test_a_table_that_is_renamed_before_its_author_has_mirrored_it(
     define(duck, "ALTER TABLE t RENAME TO u")
 
     async def in_the_other_order() -> None:
-        await mirror.sync([Target("main", "t", kept=True, renamed="u")], renamed)
-        await mirror.sync([Target("main", "t", constrained=True)], made)
+        await mirrored(mirror, [Target("main", "t", kept=True, renamed="u")], renamed)
+        await mirrored(mirror, [Target("main", "t", constrained=True)], made)
 
     asyncio.run(in_the_other_order())
     assert constraints(conninfo, "u") == ["CHECK ((n > 0))", "PRIMARY KEY (id)"]
@@ -84,8 +89,8 @@ def test_what_a_later_statement_added_is_not_taken_away(
     define(duck, "COMMENT ON TABLE t IS 'mine'")
 
     async def in_the_other_order() -> None:
-        await mirror.sync([Target("main", "t", comment=(None, "mine"))], commented)
-        await mirror.sync([Target("main", "t")], made)
+        await mirrored(mirror, [Target("main", "t", comment=(None, "mine"))], commented)
+        await mirrored(mirror, [Target("main", "t")], made)
 
     asyncio.run(in_the_other_order())
     with psycopg.connect(conninfo) as connection:
@@ -104,8 +109,8 @@ def test_the_text_of_a_view_is_the_last_authors(
     define(duck, "CREATE OR REPLACE VIEW v AS SELECT 2 AS a")
 
     async def in_the_other_order() -> None:
-        await mirror.sync([Target("main", "v", source="select 2 as a")], second)
-        await mirror.sync([Target("main", "v", source="select 1 as a")], first)
+        await mirrored(mirror, [Target("main", "v", source="select 2 as a")], second)
+        await mirrored(mirror, [Target("main", "v", source="select 1 as a")], first)
 
     asyncio.run(in_the_other_order())
     with psycopg.connect(conninfo) as connection:

@@ -1,0 +1,54 @@
+"""Definitions are mirrored while their author goes on: who asks the catalog waits, nobody else does."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+
+from tests.relay.pooled import Pooled, stopped, wait_until
+
+MIRROR = "SELECT pid FROM pg_stat_activity WHERE application_name = 'hatidata mirror'"
+TABLES = "SELECT relname FROM pg_class WHERE relname LIKE 'behind%' AND relkind IN ('r', 'v')"
+
+
+def test_only_a_catalog_question_waits_for_the_mirror(pool: Pooled) -> None:
+    with pool.connect() as author, pool.connect() as other, ThreadPoolExecutor() as threads:
+        author.execute("CREATE TABLE first_of_all (n int)")  # the mirror has its connection
+        ((mirror,),) = wait_until(lambda: pool.as_admin(MIRROR), "the mirror's backend")
+        with stopped(mirror):
+            author.execute("CREATE TABLE behind (n int PRIMARY KEY)")
+            author.execute("CREATE TABLE behind_it (n int REFERENCES behind)")
+            author.execute("CREATE VIEW behind_both AS SELECT count(*) AS how_many FROM behind")
+            author.execute("INSERT INTO behind VALUES (1)")
+            author.execute("INSERT INTO behind_it VALUES (1)")
+            assert author.execute("SELECT * FROM behind_both").fetchall() == [(1,)]
+            assert other.execute("SELECT note FROM hd_runtime.notes WHERE id = 1").fetchone()
+            assert pool.as_admin(TABLES) == []
+            asked = threads.submit(lambda: other.execute(TABLES).fetchall())
+        assert sorted(asked.result()) == [("behind",), ("behind_both",), ("behind_it",)]
+        keys = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass"
+        assert author.execute(keys + " AND contype = 'f'", ["behind_it"]).fetchall() == [
+            ("FOREIGN KEY (n) REFERENCES behind(n)",)
+        ]
+        author.execute("DROP VIEW behind_both; DROP TABLE behind_it; DROP TABLE behind")
+        assert other.execute(TABLES).fetchall() == []
+        author.execute("DROP TABLE first_of_all")
+
+
+def test_a_block_sees_what_was_defined_before_it(pool: Pooled) -> None:
+    """What the block defines is mirrored by its own backend, over what another is about to mirror."""
+    with pool.connect() as author:
+        for round_ in range(20):
+            author.execute(f"CREATE TABLE behind_{round_} (n int PRIMARY KEY)")
+            with author.transaction():
+                author.execute(f"CREATE TABLE behind_it (n int REFERENCES behind_{round_})")
+                found = author.execute(
+                    "SELECT confrelid::regclass::text FROM pg_constraint"
+                    " WHERE conrelid = 'behind_it'::regclass AND contype = 'f'"
+                ).fetchall()
+                assert found == [(f"behind_{round_}",)]
+                raise psycopg.Rollback
+        for round_ in range(20):
+            author.execute(f"DROP TABLE behind_{round_}")
+        assert author.execute(TABLES).fetchall() == []
