@@ -36,8 +36,8 @@ from proxy.liking import made_like
 from proxy.made_tables import bound
 from proxy.made_views import added_columns, bound_view
 from proxy.materialized import check_table, check_target
-from proxy.mirroring import schemas_named
 from proxy.renamed_indexes import index_renamed
+from proxy.session_mirror import schemas_named
 from proxy.set_sequences import restarted_with
 from proxy.sql.definitions import Touched
 from proxy.sql.identities import FREE, SCHEMA, UNIQUE

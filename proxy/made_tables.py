@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.engines.duck_names import DATABASE
-from proxy.mirroring import schemas_named
+from proxy.session_mirror import schemas_named
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 

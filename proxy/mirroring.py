@@ -4,8 +4,7 @@ Why it exists: a catalog question is answered by Postgres, so what CREATE, ALTER
 there by then: at once for the author, inside the author's transaction for nobody else, and gone with
 its ROLLBACK. What is committed in DuckDB is mirrored while the client goes on, several statements'
 definitions in one step where more than one waits; whoever asks about the catalog waits until what was
-committed by then is there. Inside a block the names are noted, and mirrored on the session's own
-backend, in its transaction, when the first question for Postgres comes.
+committed by then is there. What an open block defines is its author's (`session_mirror`).
 
 Promises: what goes wrong with the mirror never fails a client's statement. It is noted, and made good:
 a few names as soon as whoever holds them lets go, everything once Postgres is back. What sessions do
@@ -16,29 +15,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
 
-from catalog.mirror import APPLY, Document, MirrorConnection
+from catalog.mirror import Document, MirrorConnection
 from proxy.engines import duck_catalog
 from proxy.engines.catalog_reading import own_schema
-from proxy.engines.duck import DuckEngine, DuckSession
+from proxy.engines.duck import DuckEngine
 from proxy.engines.duck_catalog import Target
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
-from proxy.overlapping import Change, Changes
-from proxy.sql.definitions import Touched
-from proxy.sql.materialized import name_of_query
-from proxy.temporary import TemporaryRelations
-from proxy.transaction import Block
-
-if TYPE_CHECKING:
-    from proxy.session import Session
+from proxy.overlapping import EVERYWHERE, Change, Changes, Reach
 
 log = structlog.get_logger()
 
@@ -66,11 +57,11 @@ Targets = Sequence[Target] | None
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What is committed in DuckDB and not mirrored yet. alone: it may concern more than it names."""
+    """What is committed in DuckDB and not mirrored yet."""
 
     targets: Targets
     change: Change
-    alone: bool
+    reach: Reach
 
 
 def _have_met(failures: Sequence[dict[str, str]]) -> bool:
@@ -109,13 +100,12 @@ class Mirror:
         """
         self._in_transaction(self._reconcile)
 
-    def follow(self, targets: Targets, change: Change, alone: bool) -> None:
+    def follow(self, targets: Targets, change: Change, reach: Reach = EVERYWHERE) -> None:
         """Mirrors, soon, what is committed of `targets`; what cannot be is made good later.
 
-        change: what they are of. It is ended here, once they are mirrored. alone: they may concern
-        more than they name.
+        change: what they are of. It is ended here, once they are mirrored.
         """
-        self._due.append(_Due(targets, change, alone))
+        self._due.append(_Due(targets, change, reach))
         if len(self._due) == 1:  # with more, somebody is about to come for them
             self._follower = self._begun(self._follow())
 
@@ -124,12 +114,9 @@ class Mirror:
         """Whether something is committed that is not mirrored yet."""
         return bool(self._due or self._following)
 
-    def first(self, names: Set[str], alone: bool) -> bool:
-        """Whether something that is due has to be mirrored before a change of `names`, folded."""
-        return any(
-            alone or one.alone or not names.isdisjoint(one.change.names)
-            for one in (*self._due, *self._following)
-        )
+    def comes_first(self, reach: Reach) -> bool:
+        """Whether something that is due has to be mirrored before what `reach` is of may happen."""
+        return any(one.reach.meets(reach) for one in (*self._due, *self._following))
 
     async def followed(self) -> None:
         """Returns once what is due now is mirrored, or known to be left for later."""
@@ -184,9 +171,7 @@ class Mirror:
                     None if any(name is None for _, name in left) else (n for _, n in left if n)
                 )
                 targets = [
-                    target
-                    for schema, name in left
-                    for target in _whatever(own_schema(schema), name)
+                    target for schema, name in left for target in whatever(own_schema(schema), name)
                 ]
                 await self._sync(targets, change)
 
@@ -259,7 +244,7 @@ class Mirror:
         return self._reported(failures)
 
     def _look(self, targets: Sequence[Target], change: Change) -> list[Document]:
-        return duck_catalog.changes(self._duck, _looked_at(targets, change))
+        return duck_catalog.changes(self._duck, looked_at(targets, change))
 
     def _seen(self, targets: Sequence[Target], change: Change) -> list[Document]:
         for _ in range(_LOOKS):  # DuckDB may lose sight of what is just being altered
@@ -325,209 +310,7 @@ class Mirror:
                     return
 
 
-class SessionMirror:
-    """One session's part: what its open block has touched, and its author's view of that."""
-
-    def __init__(self, session: Session, mirror: Mirror | None) -> None:
-        self._session, self._mirror = session, mirror
-        self._pending: list[Target] = []  # touched in the block, and not mirrored in it
-        self._mirrored: list[Target] = []  # ... and mirrored, on the session's own backend
-        self._everything = False
-        self._change: Change | None = None  # the block's, or the statement's that runs
-        self._begun: list[Target] | None = []  # what that statement is about to change; None: all
-        self._alone = False  # ... and may concern more than it names
-        self.temporary = TemporaryRelations(session)
-
-    async def changing(self, touched: Sequence[Touched]) -> None:
-        """A statement of DuckDB's is about to run that may change definitions."""
-        touched = [item for item in touched if not item.temporary]
-        if not touched or self._mirror is None:
-            return
-        names = {n.casefold() for item in touched for n in (item.name, item.renamed) if n}
-        alone = any(map(_is_alone, touched))
-        if self._mirror.due and self._mirror.first(names, alone):
-            await self._mirror.followed()
-        if self._session.transaction.block is Block.NONE:
-            self.failed()
-        if self._change is None:
-            self._change = self._mirror.changes.begin()
-        if any(item.everything or item.name is None for item in touched):
-            self._change.add(None)
-        self._change.add(names)
-        self._alone |= alone
-        self._begun = self._meant(touched)
-
-    async def changed(self, touched: Sequence[Touched]) -> None:
-        """... has run, after `changing`."""
-        if not touched or self._mirror is None:
-            return
-        self.temporary.touched(touched)
-        touched = [item for item in touched if not item.temporary]
-        if not touched:
-            return
-        targets = self._meant(touched)
-        self._begun = []
-        if self._session.transaction.block is Block.NONE:
-            await self._committed(targets)
-        elif targets is EVERYTHING:
-            self._everything = True
-        else:
-            self._pending += targets
-
-    async def _committed(self, targets: Targets) -> None:
-        assert self._mirror is not None
-        change, self._change = self._change or self._mirror.changes.begin(), None
-        alone, self._alone = self._alone, False
-        self._mirror.follow(targets, change, alone or targets is EVERYTHING)
-        if any(name_of_query(target.name or "") is not None for target in targets or ()):
-            await self._mirror.followed()  # a materialized view: then writes to it are refused
-
-    def has_touched(self, name: str) -> bool:
-        """Whether the open block has defined something of this name."""
-        folded = name.casefold()
-        return any(
-            folded in (one.casefold() for one in (target.name, target.renamed) if one)
-            for target in (*self._pending, *self._mirrored)
-        )
-
-    def failed(self) -> None:
-        """A statement has failed: what it was about to change does not come."""
-        self._begun = []
-        if self._session.transaction.block is Block.NONE:
-            self._end()
-
-    def _end(self) -> None:
-        if self._change is not None:
-            self._change.end()
-            self._change = None
-        self._alone = False
-
-    async def close(self) -> None:
-        """The session is over, amid whatever it did: that may be committed and not mirrored yet."""
-        begun, self._begun = self._begun, []
-        if self._mirror is None or self._change is None:
-            return
-        everything = self._everything or begun is EVERYTHING
-        left = _again([*self._pending, *self._mirrored, *(begun or ())])
-        if everything or left:
-            await self._committed(EVERYTHING if everything else left)
-        self._end()
-
-    @property
-    def quiet(self) -> bool:
-        """Outside a block: `before_question` has nothing to do."""
-        mirror = self._mirror
-        return mirror is None or not (mirror.stale or mirror.due or self.temporary.due)
-
-    async def before_question(self, catalog: bool = True) -> None:
-        """Something is about to be asked of Postgres: what the client did must be there.
-
-        catalog: the question may be about what the catalog tells of.
-        """
-        mirror, session = self._mirror, self._session
-        if mirror is None:
-            return
-        if mirror.due and (catalog or self._pending or self._everything):
-            await mirror.followed()
-        if mirror.stale:
-            await mirror.catch_up()
-        begin = session.transaction.postgres_begin()
-        if (self._pending or self._everything) and begin is not None:
-            await self._follow(mirror, begin)
-        if catalog and self.temporary.due:
-            await self.temporary.follow(mirror.secret, begin)
-
-    async def _follow(self, mirror: Mirror, begin: str) -> None:
-        """Mirrors in the session's transaction what its open block has touched."""
-        session, change = self._session, self._change
-        pending = self._pending if change is None else _looked_at(self._pending, change)
-        documents = await session.on_duck(
-            self._look, session.duck, EVERYTHING if self._everything else pending
-        )
-        mirror.note(documents)
-        self._mirrored += self._pending
-        self._mirrored += [  # those that columns count by are nobody's target
-            Target(own_schema(document["schema"]), document["name"], deep=True)
-            for document in documents
-            if document["kind"] == "S"
-        ]
-        self._pending = []
-        await session.relay.call(APPLY, [mirror.secret, json.dumps(documents), "true"], begin)
-
-    def went_back(self) -> None:
-        """To a savepoint: what was mirrored since is undone, and to be looked at again."""
-        self._pending += _again(self._mirrored)
-        self._mirrored = []
-        self.temporary.look_at_all()
-
-    @staticmethod
-    def _look(duck: DuckSession, targets: Targets) -> list[Document]:
-        """Blocks."""
-        if targets is not EVERYTHING:
-            return duck_catalog.changes(duck, targets)
-        documents, schemas = duck_catalog.everything(duck)
-        made = [{"kind": "schema", "name": name} for name in schemas]
-        return [*made, *duck_catalog.types(duck), *documents]
-
-    async def ended(self, committed: bool, half: bool) -> None:
-        """The block is over. half: Postgres committed it and DuckDB did not."""
-        self.temporary.ended(committed)
-        pending, self._pending = self._pending, []
-        mirrored, self._mirrored = self._mirrored, []
-        everything, self._everything = self._everything, False
-        if self._mirror is None:
-            return
-        mixed = self._change is not None and self._change.mixed
-        if mirrored and (half or (committed and mixed)):
-            pending += _again(mirrored)  # others may have looked at what was not final
-        if (committed or half) and (pending or everything):
-            await self._committed(EVERYTHING if everything else pending)
-        elif self._begun == [] or not committed:  # no statement that is still to be mirrored
-            self._end()
-        if committed and mirrored:
-            await self._mirror.settle()
-
-    def _meant(self, touched: Sequence[Touched]) -> list[Target] | None:
-        everything = any(item.everything for item in touched)
-        return EVERYTHING if everything else list(self._targets(touched))
-
-    def _targets(self, touched: Iterable[Touched]) -> Iterable[Target]:
-        path = None
-        for item in touched:
-            if item.schema is not None:
-                schemas = ["main" if item.schema == "public" else item.schema]
-            elif item.name is None and not item.types:
-                continue
-            else:
-                path = path or schemas_of(self._session.settings.get("search_path"))
-                schemas = path
-            for schema in schemas:
-                yield Target(
-                    schema,
-                    item.name,
-                    deep=item.deep,
-                    kept=item.kept,
-                    views=item.views,
-                    rows=item.rows,
-                    renamed=item.renamed,
-                    source=item.source,
-                    native=self._session.dialect.name == "postgres",
-                    index=item.index,
-                    indexed=item.indexed,
-                    constrained=item.constrained,
-                    comment=item.comment if len(schemas) == 1 else None,
-                    commented=item.comment is not None and len(schemas) > 1,
-                    types=item.types,
-                )
-
-
-def _is_alone(item: Touched) -> bool:
-    """Whether what a statement changes may concern relations that it does not name."""
-    plain = item.name is not None and item.renamed is None
-    return not plain or item.everything or item.views or item.index
-
-
-def _looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
+def looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
     """`targets` of a change, with all that is to be looked at of them."""
     if not change.mixed:
         return targets
@@ -546,33 +329,8 @@ def _looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
     ]
 
 
-def _again(targets: Sequence[Target]) -> list[Target]:
-    """The names of `targets`, whatever was done to them."""
-    names = {(t.schema, name) for t in targets for name in (t.name, t.renamed or t.name)}
-    return [target for name in names for target in _whatever(*name)]
-
-
-def _whatever(schema: str, name: str | None) -> list[Target]:
+def whatever(schema: str, name: str | None) -> list[Target]:
     """All that a name may be, of a relation or an index; None: the schema."""
     if name is None:
         return [Target(schema)]
     return [Target(schema, name, index=True), Target(schema, name, deep=True)]
-
-
-def schemas_of(search_path: str) -> list[str]:
-    """DuckDB's schemas in which a name without one may be."""
-    return list(dict.fromkeys([*schemas_named(search_path), "main"]))
-
-
-def schemas_named(search_path: str) -> list[str]:
-    """DuckDB's names of the schemas that a search_path names."""
-    names = [name.strip().strip('"') for name in search_path.split(",")]
-    return ["main" if name == "public" else name for name in names if name and name != "$user"]
-
-
-def in_postgres(name: str, value: str) -> str:
-    """A setting's value as Postgres is given it: there, `main` is called `public`."""
-    if name != "search_path":
-        return value
-    names = [part.strip() for part in value.split(",")]
-    return ", ".join("public" if part in ("main", '"main"') else part for part in names)

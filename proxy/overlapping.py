@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from proxy.sql.definitions import Touched
 
 
 class Change:
@@ -81,3 +84,40 @@ class Changes:
 
 def _all(one: Change, other: Change) -> bool:
     return one.everything and (other.everything or bool(other.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What statements may concern. names: folded. all: more than they name. readers: views of what they
+    name; view: they make one."""
+
+    names: frozenset[str] = frozenset()
+    all: bool = False
+    readers: bool = False
+    view: bool = False
+
+    def __or__(self, other: Reach) -> Reach:
+        return Reach(
+            self.names | other.names,
+            self.all or other.all,
+            self.readers or other.readers,
+            self.view or other.view,
+        )
+
+    def meets(self, other: Reach) -> bool:
+        """Whether one has to be mirrored before the other may happen."""
+        if self.all or other.all or not self.names.isdisjoint(other.names):
+            return True
+        return (self.readers and other.view) or (self.view and other.readers)
+
+
+def reach_of(touched: Iterable[Touched]) -> Reach:
+    reach = Reach()
+    for item in touched:
+        names = frozenset(name.casefold() for name in (item.name, item.renamed) if name)
+        everything = item.everything or item.name is None or item.index
+        reach |= Reach(names, everything, item.views, item.source is not None)
+    return reach
+
+
+EVERYWHERE = Reach(all=True)

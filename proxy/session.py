@@ -37,12 +37,12 @@ from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
-from proxy.mirroring import SessionMirror
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
 from proxy.references import References
 from proxy.services import Services
 from proxy.session_context import SessionContext
+from proxy.session_mirror import SessionMirror
 from proxy.session_plans import SessionPlans
 from proxy.session_settings import SessionSettings
 from proxy.session_statements import SessionStatements

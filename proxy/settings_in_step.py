@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.mirroring import in_postgres
+from proxy.session_mirror import in_postgres
 from proxy.session_settings import Scope, Setting, in_milliseconds, is_custom, known
 from proxy.sql.statement import Dialect
 from proxy.wire import messages as m

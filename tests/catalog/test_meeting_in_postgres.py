@@ -36,7 +36,7 @@ def secret(conninfo: str) -> str:
 
 
 async def mirrored(mirror: Mirror, targets: Sequence[Target], change: Change) -> None:
-    mirror.follow(targets, change, False)
+    mirror.follow(targets, change)
     await mirror.followed()
 
 

@@ -46,7 +46,7 @@ def begun(mirror: Mirror, *names: str) -> Change:
 
 
 async def mirrored(mirror: Mirror, targets: list[Target], change: Change) -> None:
-    mirror.follow(targets, change, False)
+    mirror.follow(targets, change)
     await mirror.followed()
 
 
