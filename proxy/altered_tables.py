@@ -185,13 +185,26 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
         else:
             _EDITORS[type(edit)](table, edit)
     table.anew = table.anew or written
-    if table.anew and referring_tables(duck, meant):
+    referring = referring_tables(duck, meant) if table.anew else []
+    _check_no_circle(table, plan, referring)
+    if referring:
         made = table.statements(directly=True)
         around = _around(duck, meant, made, meant.name, table.columns_renamed, going)
         own = [f"constraint {name} on {described(duck, of)}" for name, of in going if of == meant]
         return replace(around, gone=(*own, *around.gone))
     own_gone = tuple(f"constraint {name} on {described(duck, meant)}" for name, _ in going)
     return Altering(table.statements() or ["SELECT 1 LIMIT 0"], gone=own_gone)
+
+
+def _check_no_circle(table: Table, plan: Rebuilds, referring: Sequence[Meant]) -> None:
+    """DuckDB makes a foreign key with its table alone, so that what it refers to has to be there first."""
+    added = [edit for edit in plan.edits if isinstance(edit, edits.AddConstraint)]
+    refers = {name.lower() for edit in added if not edit.recorded for name in edit.refers}
+    for other in referring:
+        if other.name.lower() in refers:
+            message = f'foreign keys of "{table.name}" and "{other.name}" to each other are not supported'
+            hint = "Leave one of them out, or keep its columns in a table of their own."
+            raise SqlError("0A000", message, hint=hint)
 
 
 def _keys_that_go(

@@ -51,13 +51,15 @@ class AddColumn:
 class AddConstraint:
     """sql: as in CREATE TABLE. primary: it is a primary key. names: what it says that it is called.
 
-    recorded: it is a key that is written down alone (`proxy.sql.snowflake.recorded_keys`).
+    recorded: it is a key that is written down alone (`proxy.sql.snowflake.recorded_keys`). refers: to
+    tables of these names.
     """
 
     sql: tuple[str, ...]
     primary: bool
     names: tuple[str, ...] = ()
     recorded: bool = False
+    refers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +365,8 @@ class _Reading:
             AddColumn(name, sql, exists, plain, tuple(counter), tuple(more), names, value)
         ]
         if keys:
-            edits.append(AddConstraint(tuple(map(write_duckdb, keys)), False))
+            refers = _referred(column)
+            edits.append(AddConstraint(tuple(map(write_duckdb, keys)), False, refers=refers))
         for one in unique:
             called = folded(one.this) if isinstance(one.this, exp.Identifier) else ""
             edits.append(AddUnique(called, (name,)))
@@ -389,7 +392,7 @@ class _Reading:
             primary = isinstance(part, exp.PrimaryKey)
             names = (folded(item.this),) if isinstance(item.this, exp.Identifier) else ()
             sql = tuple(map(write_duckdb, made))
-            edits.append(AddConstraint(sql, primary, names, self.records))
+            edits.append(AddConstraint(sql, primary, names, self.records, _referred(item)))
         return edits
 
     def drop(self, action: exp.Drop) -> list[Edit] | None:
@@ -450,6 +453,12 @@ _READERS: dict[type, Callable[[_Reading, exp.Expr], list[Edit] | None]] = {
     exp.RenameColumn: _Reading.rename_column,
     exp.AlterColumn: _Reading.alter_column,
 }
+
+
+def _referred(tree: exp.Expr) -> tuple[str, ...]:
+    """The names of the tables that its foreign keys refer to."""
+    tables = (one.find(exp.Table) for one in tree.find_all(exp.Reference))
+    return tuple(folded(table.this) for table in tables if table is not None)
 
 
 def _rounded_default(column: exp.Expr) -> str:

@@ -300,3 +300,18 @@ def test_an_indexed_column_of_a_row_that_is_referred_to_is_not_changed_by_an_ups
         connection.execute("UPDATE parents SET id = 7 WHERE id = 1")
     with pytest.raises(errors.ForeignKeyViolation):
         connection.execute("DELETE FROM parents WHERE id = 1")
+
+
+@pytest.mark.parametrize("between", ["parents", "children"])
+def test_tables_that_would_refer_to_each_other_are_refused_by_name(
+    connection: psycopg.Connection, schema: str, between: str
+) -> None:
+    """In a circle of two, and of three."""
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE parents (id INT PRIMARY KEY, last INT)")
+    connection.execute("CREATE TABLE children (id INT PRIMARY KEY, of INT REFERENCES parents)")
+    connection.execute(f"CREATE TABLE others (id INT PRIMARY KEY, of INT REFERENCES {between})")
+    with pytest.raises(errors.FeatureNotSupported, match='"parents" and "others" to each other'):
+        connection.execute("ALTER TABLE parents ADD FOREIGN KEY (last) REFERENCES others (id)")
+    connection.execute("ALTER TABLE others ADD self INT REFERENCES others (id)")
+    connection.execute("INSERT INTO parents VALUES (1, 1)")
