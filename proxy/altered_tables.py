@@ -202,7 +202,9 @@ def _check_no_circle(table: Table, plan: Rebuilds, referring: Sequence[Meant]) -
     refers = {name.lower() for edit in added if not edit.recorded for name in edit.refers}
     for other in referring:
         if other.name.lower() in refers:
-            message = f'foreign keys of "{table.name}" and "{other.name}" to each other are not supported'
+            message = (
+                f'foreign keys of "{table.name}" and "{other.name}" to each other are not supported'
+            )
             hint = "Leave one of them out, or keep its columns in a table of their own."
             raise SqlError("0A000", message, hint=hint)
 
