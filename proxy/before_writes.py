@@ -27,6 +27,7 @@ def just_before(
 ) -> None:
     """Blocks. sql, values: as DuckDB is about to run it."""
     session.constraints.look(session.duck, plan)
+    session.references.sees_all = False
     if plan.upserts:
         session.upserts.check(session.duck, plan)
     if plan.locks is not None:

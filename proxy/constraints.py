@@ -88,11 +88,11 @@ def read(duck: DuckSession, tables: Iterable[Meant], *, referring: bool = False)
     known = Known((("temp", "main"), *((database, schema) for schema in schemas)))
     wanted = list(tables)
     if referring:
-        names = {(table.schema.lower(), table.name) for table in wanted}
+        names = {(table.schema.lower(), table.name.lower()) for table in wanted}
         wanted += [
             meant
             for (schema, name), told in duck.all_told().items()
-            if any((schema, row[4]) in names for row in told.constraints)
+            if any((schema, (row[4] or "").lower()) in names for row in told.constraints)
             and (meant := duck.means((DATABASE, schema, name))) is not None
         ]
     for meant in wanted:
@@ -345,7 +345,9 @@ def _referenced(error: EngineError, known: Known, table: tuple[str, str, str]) -
         (path, one, values)
         for path, constraints in known.tables.items()
         for one in constraints
-        if one.kind == "FOREIGN KEY" and one.other == table[2] and path[:2] == table[:2]
+        if one.kind == "FOREIGN KEY"
+        and one.other.lower() == table[2].lower()
+        and path[:2] == table[:2]
         if (values := _values(error.key, one.columns)) is not None
     ]
     if not found:

@@ -24,9 +24,10 @@ from proxy.levels import OwnKey, Ran, check_met, counted, run_out, violated
 from proxy.rebuilding import Table
 from proxy.savepoints import Write
 from proxy.sql.changed_rows import changed_by
+from proxy.sql.parameters import part_with
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
-from proxy.sql.written_columns import is_default
+from proxy.sql.written_columns import EVERY, is_default
 from proxy.table_parts import reads
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _ACTING = frozenset((*_SETS, "CASCADE", _RESTRICT))
 
 def may_matter(duck: DuckSession, meant: Meant, columns: frozenset[str]) -> bool:
     """Blocks. Whether DuckDB may refuse to change these columns, folded, of a table that others refer to."""
+    if EVERY in columns:
+        return True
     table = Table(duck, meant)
     indexed = {
         name.lower()
@@ -153,9 +156,9 @@ class KeyChanges:
         except SqlError as error:
             raise _refused("an UPDATE of a referenced column to a volatile value") from error
         moved = quoted(*self._meant[:2], f"{self._meant.name}_{secrets.token_hex(4)}")
-        made = f"CREATE TABLE {moved} AS {rows}"
-        count = run_out(self._duck, made, self._values)
-        self._session.transaction.wrote(made, self._values, count)
+        made, values = part_with(f"CREATE TABLE {moved} AS {rows}", self._values)
+        count = run_out(self._duck, made, values)
+        self._session.transaction.wrote(made, values, count)
         return replace(one, moved=moved)
 
     def _check_depth(self, one: _Key) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
+from proxy.sql.parameters import part_with
 from proxy.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def run_out(duck: DuckSession, sql: str, values: Sequence[tuple[int, Any]] = ())
 
 
 def counted(duck: DuckSession, query: str, values: Sequence[tuple[int, Any]] = ()) -> int:
-    """Blocks. What a query of one number gives. values: of its parameters."""
+    """Blocks. What a query of one number gives. values: of the statement's parameters that it is made of."""
+    query, values = part_with(query, values)
     running = duck.start(duck.prepare(f"SELECT ({query})::VARCHAR"), values)
     running.owns(running.statement)
     return int(running.column_texts(0)[0])

@@ -86,7 +86,7 @@ class Table:
                 expression or "",
                 names.get(place, ""),
                 list(columns),
-                other or "",
+                (other or "") if self.temporary else duck.stored(self.schema, other or ""),
                 list(theirs),
                 rules.get(place, ()),
                 "" if self.temporary else self.schema,

@@ -168,11 +168,13 @@ def as_row(row: tuple[Any, ...]) -> Row:
 
 
 def referring(told: Mapping[Key, Declared], schema: str, name: str) -> list[str]:
-    """The names of the tables whose foreign keys refer to a table of their schema."""
+    """The folded names of the tables whose foreign keys refer to a table of their schema."""
+    folded = name.lower()
     return [
         table
         for (place, table), declared in told.items()
-        if place == schema.lower() and any(row[4] == name for row in declared.constraints)
+        if place == schema.lower()
+        and any((row[4] or "").lower() == folded for row in declared.constraints)
     ]
 
 

@@ -160,7 +160,9 @@ def _with_column_renamed(tokens: list[Token], at: int) -> Callable[[Declared | N
 
 def _renamed_to(old: str) -> Callable[[Declared | None], Known | None]:
     def does(known: Declared | None) -> Known | None:
-        refers = known is not None and any(row[4] == old for row in known.constraints)
+        refers = known is not None and any(
+            (row[4] or "").lower() == old.lower() for row in known.constraints
+        )
         return None if refers else known
 
     return does

@@ -207,7 +207,12 @@ class DuckNames:
             told = read_told(self.run, DATABASE)
             self._watch.tables.listed(told)
             found = referring(told, schema, name)
-        return found
+        return [self.stored(schema, other) for other in found]
+
+    def stored(self, schema: str, name: str) -> str:
+        """Blocks. The name of a table of the database that is kept, as it is stored."""
+        entry = self.entry(schema, name) if name else None
+        return name if entry is None else entry.name
 
     def current_schema(self) -> str:
         """Blocks. The schema that what has no other is made in."""

@@ -107,6 +107,15 @@ def _is_temporary(table: exp.Expr) -> None:
         create.set("properties", properties)
 
 
+def data_type(kind: exp.DataType) -> exp.Expr | None:
+    """A type of a schema is in the one that DuckDB calls otherwise."""
+    spelled = kind.args.get("kind")
+    if isinstance(spelled, exp.Dot) and isinstance(schema := spelled.this, exp.Identifier):
+        schema.set("this", _SCHEMAS.get(schema.this.lower(), schema.this))
+        return None
+    return float_of(kind)
+
+
 def float_of(kind: exp.DataType) -> exp.Expr | None:
     """FLOAT(p): real up to 24 bits, double precision up to 53."""
     if kind.this not in (exp.DType.FLOAT, exp.DType.DOUBLE) or not kind.expressions:
@@ -286,7 +295,7 @@ RULES: dict[type, Rule] = {
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
     exp.DPipe: on_values.concatenation,
-    exp.DataType: float_of,
+    exp.DataType: data_type,
     exp.Div: on_values.division,
     exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,

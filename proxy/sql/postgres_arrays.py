@@ -20,7 +20,7 @@ def any_of(node: exp.Any) -> None:
     if isinstance(node.parent, _COMPARISONS) and isinstance(brackets, exp.Paren):
         array = brackets.this
         if isinstance(array, exp.Literal) and array.is_string and isinstance(node.parent, exp.EQ):
-            _among(node.parent, _read(array, None))
+            _among(node.parent, read_array(array, None))
         else:
             brackets.set("this", _null_in_array(array))
 
@@ -48,7 +48,7 @@ def literal_array(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     if not isinstance(value, exp.Literal) or not value.is_string:
         _deepen(to, element, _dimensions(value))
         return None
-    made = _read(value, element)
+    made = read_array(value, element)
     _deepen(to, element, _depth(made))
     if element.this == exp.DType.DECIMAL and not element.expressions:
         _hold_digits(made, element)
@@ -97,7 +97,7 @@ def _hold_digits(array: exp.Array, element: exp.DataType) -> None:
         kind.set("expressions", [exp.DataTypeParam(this=size) for size in sizes])
 
 
-def _read(value: exp.Literal, element: exp.DataType | None) -> exp.Expr:
+def read_array(value: exp.Literal, element: exp.DataType | None) -> exp.Expr:
     """Raises 22P02 for what is no array literal, 0A000 for one with bounds of its own."""
     text = value.this.strip()
     if text.startswith("["):

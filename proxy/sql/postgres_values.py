@@ -18,7 +18,7 @@ from proxy.errors import SqlError
 from proxy.sql.default_literals import typed
 from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
-from proxy.sql.postgres_arrays import element_added, literal_array
+from proxy.sql.postgres_arrays import element_added, literal_array, read_array
 from proxy.sql.postgres_literals import NAMES, literal_of, read_literal
 from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_row_comparisons import compared
@@ -532,11 +532,29 @@ def like(node: exp.Like | exp.ILike) -> exp.Expr | None:
     if isinstance(node.parent, exp.Escape):
         return None
     pattern = node.expression
-    if isinstance(pattern, (exp.Any, exp.All, exp.Tuple)) or (
+    if isinstance(pattern, (exp.Any, exp.All)):
+        return _like_several(node, pattern)
+    if isinstance(pattern, exp.Tuple) or (
         isinstance(pattern, exp.Literal) and "\\" not in pattern.this
     ):
         return None
     return exp.Escape(this=node, expression=exp.Literal.string("\\"))
+
+
+def _like_several(node: exp.Like | exp.ILike, patterns: exp.Any | exp.All) -> exp.Expr:
+    """`x LIKE ANY (array)`. Raises SqlError 0A000 for a query's patterns."""
+    array = patterns.this.this if isinstance(patterns.this, exp.Paren) else patterns.this
+    any_ = isinstance(patterns, exp.Any)
+    if isinstance(array, (exp.Query, exp.Subquery)):
+        what = f"{'I' if isinstance(node, exp.ILike) else ''}LIKE {'ANY' if any_ else 'ALL'} of a query"
+        raise refused(what, node, "Give the patterns in an array: ARRAY(SELECT ...).")
+    if isinstance(array, exp.Literal):
+        array = read_array(array, None)
+    texts = exp.Cast(this=array, to=exp.DataType.build("VARCHAR[]", dialect="duckdb"))
+    each = call("pg_ilikes_" if isinstance(node, exp.ILike) else "pg_likes_", node.this, texts)
+    negated = bool(node.args.get("negate"))
+    found = call("pg_some_" if any_ != negated else "pg_every_", each)
+    return exp.Not(this=found) if negated else found
 
 
 _SIMILAR = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\\$"}

@@ -162,7 +162,7 @@ class Statement:
     numbers: it asks for what was drawn from sequences, or draws.
     upserts: the table into which it inserts ON CONFLICT; computed: the unique indexes over expressions that it was
     made for. locks: whose rows it locks. deletes: the table that it deletes rows of. updates: the table whose rows it
-    changes; changes: in these columns, folded.
+    changes; changes: in these columns, folded; `EVERY` among them where whole rows are written.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.

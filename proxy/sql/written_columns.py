@@ -60,12 +60,15 @@ def path_of(table: exp.Table) -> Path:
     return tuple(part.name for key in ("catalog", "db", "this") if (part := table.args.get(key)))
 
 
+EVERY = "*"
+"""Among the columns that an UPDATE sets: DuckDB writes whole rows where some of them are returned."""
+
+
 def columns_set(tree: exp.Update | exp.OnConflict) -> frozenset[str]:
     """The columns, folded, that SET names."""
     targets = [one.this if isinstance(one, exp.EQ) else one for one in tree.expressions]
-    return frozenset(
-        name.name.casefold() for target in targets for name in target.find_all(exp.Identifier)
-    )
+    names = (name.name.casefold() for target in targets for name in target.find_all(exp.Identifier))
+    return frozenset(names) | ({EVERY} if tree.args.get("returning") else frozenset())
 
 
 def put_around(

@@ -161,6 +161,14 @@ CREATE OR REPLACE MACRO _sf.main.pg_pipe_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.pg_printed_(x) AS
   CASE typeof(x) WHEN 'BOOLEAN' THEN left(CAST(x AS VARCHAR), 1) ELSE _sf.main.pg_text_(x) END;
 
+-- x LIKE ANY (patterns), x LIKE ALL (patterns)
+CREATE OR REPLACE MACRO _sf.main.pg_likes_(x, ps) AS list_transform(ps, lambda p: x LIKE p ESCAPE '\');
+CREATE OR REPLACE MACRO _sf.main.pg_ilikes_(x, ps) AS list_transform(ps, lambda p: x ILIKE p ESCAPE '\');
+CREATE OR REPLACE MACRO _sf.main.pg_some_(xs) AS
+  CASE WHEN list_contains(xs, true) THEN true WHEN list_count(xs) = len(xs) THEN false END;
+CREATE OR REPLACE MACRO _sf.main.pg_every_(xs) AS
+  CASE WHEN list_contains(xs, false) THEN false WHEN list_count(xs) = len(xs) THEN true END;
+
 -- What text[] can be made of.
 CREATE OR REPLACE MACRO _sf.main.pg_flat_(xs) AS
   CASE WHEN typeof(xs) LIKE '%][]' THEN error('a cast of an array of arrays to text[] is not supported')
