@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from proxy.altered_tables import referring_tables
-from proxy.before_writes import ahead, just_before
+from proxy.before_writes import ahead, just_after, just_before
 from proxy.dependents import views_over
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_errors import EngineError
@@ -207,6 +207,7 @@ class WithParts:
                 writer = writer or pa.ipc.new_stream(waiting, batch.schema)
                 writer.write_batch(batch)
                 count += batch.num_rows
+            just_after(session, plan)
             if writer is None:
                 return 0
             writer.close()
