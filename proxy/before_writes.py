@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from proxy.set_sequences import set_all
-from proxy.table_locks import check_tables, hold
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
 
 async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
-    if plan.locks is not None and plan.kind != "SELECT":
+    if plan.locks is not None and (plan.kind != "SELECT" or plan.locks.skips):
         session.transaction.open(block)  # for its rows are those that it changes
-    await hold(session, plan)
     await session.references.open_block(plan, block)
 
 
@@ -29,8 +27,6 @@ def just_before(
     session.constraints.look(session.duck, plan)
     if plan.upserts:
         session.upserts.check(session.duck, plan)
-    if plan.locks is not None:
-        check_tables(session.duck, plan.locks)
     if plan.deletes:
         session.references.follow(plan, sql, values)
     if plan.updates:

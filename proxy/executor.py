@@ -137,6 +137,7 @@ class Executor:
         try:
             if bound.running is None:
                 await self._bring(bound)
+                await self.lock(bound)
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
@@ -204,6 +205,13 @@ class Executor:
         if plan is not None and plan.federated:
             sql = bound.sql or bound.statement.sql
             await self._session.federation.open(plan, sql, bound.values)
+
+    async def lock(self, bound: Portal) -> None:
+        """Locks the rows of the portal's statement, if it does."""
+        plan, sql = bound.statement.plan, bound.sql or bound.statement.sql
+        if plan is not None and plan.locks is not None:
+            locked = await self._session.locking.lock(plan, sql, bound.values)
+            bound.sql = bound.sql if locked == sql else locked
 
     def _at_once(self, bound: Portal) -> bool:
         """Whether the portal's statement costs less than the way to another thread."""

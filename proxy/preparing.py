@@ -37,7 +37,6 @@ from proxy.sql.parameters import (
 )
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Route, Statement
-from proxy.table_locks import hold
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ class Preparation:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
-        await hold(self._session, plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
         if await without_its_object(self._session, plan):

@@ -158,6 +158,8 @@ class SimpleQuery:
         plan = replace(plan, then=()) if nothing_to_do else await copied(session, plan)
         follow = await session.compound.stages.ahead(plan, Block.MESSAGE)
         await defines(session, plan)
+        if plan.locks is not None:
+            plan = replace(plan, sql=await session.locking.lock(plan, plan.sql))
         try:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)

@@ -257,6 +257,18 @@ class Transaction:
         """A temporary table of this name is about to be made until COMMIT."""
         self._going.append((name, len(self._log)))
 
+    async def look_again(self) -> bool:
+        """Whether DuckDB's next statement has a new snapshot, as each has in READ COMMITTED: the old one is
+        given up, if there is one and nothing was written in it."""
+        if not self.duck_open:
+            return True
+        weak = self.isolation in ("read committed", "read uncommitted")
+        if not weak or len(self._log) or self._log.refusal is not None:
+            return False
+        self.duck_open = False
+        await self._duck.call(self._duck.rollback)
+        return True
+
     def wrote_once(self, what: str) -> None:
         """... and cannot be repeated."""
         if self.block is not Block.NONE:
