@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 
 async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
-    if plan.locks is not None and (plan.kind != "SELECT" or plan.locks.skips):
-        session.transaction.open(block)  # for its rows are those that it changes
+    if plan.locks is not None:
+        session.transaction.open(block)  # its locks are there as long as it runs
     await session.references.open_block(plan, block)
+
+
+async def as_it_runs(
+    session: Session, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()
+) -> str:
+    """What it is made into, once it is known what it is about to meet. sql, values: as DuckDB would run it."""
+    if plan.locks is not None:
+        sql = await session.locking.lock(plan, sql, values)
+    if plan.inserts:
+        sql = await session.own_inserts.in_levels(plan, sql, values)
+    return sql
 
 
 def just_before(

@@ -9,8 +9,8 @@ the transaction has ended on both engines.
 Promises: no row is given to two at once, nor one whose lock another has given back, committed, since the
 snapshot in which it is seen. Who meets a locked row waits, fails or does without, as the query says, and has a
 new snapshot behind the wait, where the transaction is READ COMMITTED and has written nothing; else it fails with
-40001, as in Postgres's REPEATABLE READ. Who does not lock is not kept waiting; outside a transaction block a lock
-would end with its statement, and only SKIP LOCKED looks at others'. Deadlocks are found as they come about (40P01).
+40001, as in Postgres's REPEATABLE READ. Who does not lock is not kept waiting. Deadlocks are found as they come
+about (40P01).
 
 Waiting is done on the event loop; rows are chosen in the engine's threads.
 """
@@ -37,6 +37,7 @@ from proxy.parameter_types import relation_columns
 from proxy.session_settings import in_milliseconds
 from proxy.sql import inference
 from proxy.sql.changed_rows import ROW
+from proxy.sql.parameters import part_with
 from proxy.sql.reading import write_duckdb
 from proxy.sql.row_locks import (
     CONFLICT,
@@ -48,7 +49,6 @@ from proxy.sql.row_locks import (
     rows_asked,
 )
 from proxy.sql.written_columns import Path
-from proxy.transaction import Block
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -284,9 +284,6 @@ class Locking:
         session, locks = self._session, plan.locks
         if locks is None or plan.kind == "EXPLAIN":
             return sql
-        if session.transaction.block is Block.NONE:
-            await session.on_duck(self._look, locks)
-            return sql
         limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000 or None
         while True:
             renewed = await self._look_again()
@@ -379,7 +376,8 @@ class Locking:
         if not aliases:
             return {}
         try:
-            running = self._duck.start_once(rows_asked(query, aliases, skipped), values)
+            asked = part_with(rows_asked(query, aliases, skipped), values)
+            running = self._duck.start_once(*asked)
         except DuckFailure as error:
             if sql_error(error).sqlstate not in _WITHOUT_COLUMN:
                 raise

@@ -37,6 +37,7 @@ from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
+from proxy.own_inserts import OwnInserts
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
 from proxy.references import References
@@ -115,6 +116,7 @@ class Session:
         self.executor = Executor(self)
         self.references = References(self)
         self.locking = Locking(self)
+        self.own_inserts = OwnInserts(self)
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)

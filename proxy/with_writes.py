@@ -169,7 +169,7 @@ class WithParts:
             return
         session.context.refresh(plan.needs)
         await ahead(session, plan, Block.PIPELINE)
-        await session.executor.lock(bound)
+        await session.executor.reword(bound)
         try:
             rows = await session.on_duck(self._rows_into_table, bound, step.number)
         except EngineError as error:

@@ -17,10 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from sqlglot.tokens import TokenType
 
 from proxy.sql.reading import DUCKDB
+
+T = TypeVar("T")
 
 
 def cast_parameters(sql: str, types: Mapping[int, str], hidden: Container[int] = ()) -> str:
@@ -102,6 +105,12 @@ def _returning(sql: str) -> int | None:
 def renumber_parameters(sql: str, numbers: Sequence[int]) -> str:
     """`sql` with `$n` written `$k` for the k-th (from 1) of `numbers`: DuckDB counts without gaps."""
     return _replaced(sql, {n: f"${k}" for k, n in enumerate(numbers, start=1)})
+
+
+def part_with(sql: str, values: Sequence[T]) -> tuple[str, list[T]]:
+    """A part of a statement as one of its own, and the values of its parameters. values: the statement's."""
+    numbers = sorted({n for n, _ in parameter_places(sql)})
+    return renumber_parameters(sql, numbers), [values[n - 1] for n in numbers]
 
 
 def parameter_places(sql: str) -> list[tuple[int, int]]:

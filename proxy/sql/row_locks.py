@@ -64,10 +64,6 @@ class Locks:
     def __iter__(self) -> Iterator[Lock]:
         return (lock for query in self.queries for lock in query)
 
-    @property
-    def skips(self) -> bool:
-        return any(lock.wait is Wait.SKIPS for lock in self)
-
 
 def taken(tree: exp.Expr, nodes: Listing) -> Locks | None:
     """The locks of a statement's queries, which are taken off them. Raises SqlError 0A000, 42P01."""

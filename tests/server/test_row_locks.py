@@ -97,10 +97,13 @@ def test_who_does_not_wait_is_told(two: Two) -> None:
     with pytest.raises(errors.QueryCanceled, match="statement timeout"):
         other.execute(LOCK)
     other.execute("ROLLBACK")
-    # Neither another table's rows nor a statement of its own are kept waiting.
+    # Another table's rows are not waited for, and who waits does so in a statement of its own, too.
     other.execute("BEGIN")
     other.execute("SELECT n FROM u FOR UPDATE")
     other.execute("COMMIT")
+    with pytest.raises(errors.LockNotAvailable):
+        other.execute(f"{LOCK} NOWAIT")
+    one.execute("COMMIT")
     assert other.execute(LOCK).fetchone() == (10,)
 
 
