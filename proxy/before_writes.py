@@ -17,6 +17,8 @@ async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
     if plan.locks is not None:
         session.transaction.open(block)  # its locks are there as long as it runs
+    if plan.writes and session.transaction.on_commit.empties:
+        session.transaction.open(block)  # whose end empties what it wrote
     await session.references.open_block(plan, block)
 
 

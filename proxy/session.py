@@ -480,6 +480,8 @@ class Session:
                 self.transaction.wrote(part, (), 0)
             if plan.deletes or plan.updates:
                 self.references.wrote()
+            if plan.touched:
+                self.transaction.defined(plan.kind, plan.touched)
 
     async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""
