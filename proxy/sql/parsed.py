@@ -243,10 +243,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 over = (*over, path)
             more["typed_over"], more["typed_by"] = over, signs
         if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):
-            more["overriding"] = True
-            if given == "USER" and refused is None:
-                message = "OVERRIDING USER VALUE is not supported on analytical tables"
-                refused = SqlError("0A000", message, hint="Leave the column out.")
+            more["overriding"] = given
     if ddl:
         more["ddl"] = True
     if definition is not None:

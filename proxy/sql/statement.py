@@ -167,7 +167,7 @@ class Statement:
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
-    overriding: it says OVERRIDING SYSTEM VALUE. setting: DuckDB's query of what setval is called with, to be
+    overriding: SYSTEM or USER, where it says OVERRIDING ... VALUE. setting: DuckDB's query of what setval is called with, to be
     done just before (`proxy.sequences`).
     """
 
@@ -199,7 +199,7 @@ class Statement:
     typed_over: tuple[tuple[str, ...], ...] = ()
     typed_by: Signs | None = None
     portable: bool = False
-    overriding: bool = False
+    overriding: str = ""
     setting: str = ""
     numbers: bool = False
     upserts: tuple[str, ...] = ()
