@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from proxy.set_sequences import set_all
+from proxy.view_writes import check
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -40,6 +41,8 @@ def just_before(
     session.constraints.look(session.duck, plan)
     if plan.upserts:
         session.upserts.check(session.duck, plan)
+    if plan.through:
+        check(session.duck, plan)
     if plan.deletes:
         session.references.follow(plan, sql, values)
     if plan.updates:

@@ -49,7 +49,8 @@ def on_its_table(duck: DuckSession, plan: Statement) -> Statement | None:
     meant = duck.means(path_of(target)) if isinstance(target, exp.Table) else None
     if meant is None or meant.kind != "v":
         return None
-    shown = _shown(duck, meant, _VERBS[type(tree)], meant.name)
+    texts: dict[tuple[str, ...], str] = {}
+    shown = _shown(duck, meant, _VERBS[type(tree)], meant.name, texts)
     changes, rows = written_through(tree, shown)
     if rows is not None:
         asked = write_duckdb(rows)
@@ -60,16 +61,33 @@ def on_its_table(duck: DuckSession, plan: Statement) -> Statement | None:
         "updates": path if isinstance(tree, exp.Update) else (),
         "deletes": path if isinstance(tree, exp.Delete) else (),
         "inserts": path if plan.inserts else (),
+        "through": tuple(texts.items()),
     }
     return replace(
         plan, sql=write_duckdb(tree), changes=changes, typed=True, typed_over=(), **flags
     )
 
 
-def _shown(duck: DuckSession, meant: Meant, verb: str, view: str) -> Shown:
+def still_so(duck: DuckSession, plan: Statement) -> bool:
+    """Blocks. Whether the views by which it writes are what they were."""
+    return all(duck.listed(_TEXT, *path) == [(text,)] for path, text in plan.through)
+
+
+def check(duck: DuckSession, plan: Statement) -> None:
+    """Blocks. Raises SqlError 40001 where they are not."""
+    if not still_so(duck, plan):
+        message = "could not write through a view: another transaction has changed it"
+        raise SqlError("40001", message, hint="Retry the transaction.")
+
+
+def _shown(
+    duck: DuckSession, meant: Meant, verb: str, view: str, texts: dict[tuple[str, ...], str]
+) -> Shown:
+    """texts: gets those of the views."""
     if meant.database != DATABASE:
         raise SqlError("0A000", f'{verb} of temporary view "{view}" is not supported')
     ((text,),) = duck.listed(_TEXT, *meant[:3])
+    texts[meant[:3]] = text
     written = query_of_view(text)
     query = inference.read(written) if written is not None else None
     if (reason := not_updatable(query)) or not isinstance(query, exp.Select):
@@ -79,7 +97,7 @@ def _shown(duck: DuckSession, meant: Meant, verb: str, view: str) -> Shown:
     below = below or duck.means(path)
     if below is None or below.kind not in ("r", "v") or below.database != DATABASE:
         raise refused(verb, view, "Views that do not select from a single table or view")
-    inner = _shown(duck, below, verb, view) if below.kind == "v" else None
+    inner = _shown(duck, below, verb, view, texts) if below.kind == "v" else None
     columns = (
         list(inner.columns) if inner else [n for n, _ in relation_columns(duck, below[:3]) or []]
     )

@@ -398,6 +398,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Binder",
+        r"Can only merge into base tables!?",
+        plain("0A000", "MERGE INTO a view is not supported", "Write to the table that it reads."),
+    ),
+    _rule(
+        "Binder",
         r'This column is referenced by the generated column "(?P<name>.*)", so its type can not be changed',
         plain("0A000", 'cannot alter type of a column used by generated column "{name}"'),
     ),

@@ -163,6 +163,7 @@ class Statement:
     upserts: the table into which it inserts ON CONFLICT; computed: the unique indexes over expressions that it was
     made for. locks: whose rows it locks. deletes: the table that it deletes rows of. updates: the table whose rows it
     changes; changes: in these columns, folded. inserts: the table into which it inserts what may be several rows.
+    through: the views by which it writes a table, and their texts, as they were when it was made so.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
@@ -209,6 +210,7 @@ class Statement:
     updates: tuple[str, ...] = ()
     changes: frozenset[str] = frozenset()
     inserts: tuple[str, ...] = ()
+    through: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is
