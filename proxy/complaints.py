@@ -17,6 +17,7 @@ from proxy import savepoints
 from proxy.constraints import read_named
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_wordings import NO_VIEW
 from proxy.errors import SqlError
 from proxy.long_texts import SessionTexts
 from proxy.parameter_types import columns_of
@@ -35,6 +36,7 @@ from proxy.sql.reading import POSTGRES, SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
 from proxy.sql.texts_as_values import TOO_MANY_FORMS, bound_late, with_values
+from proxy.view_writes import on_its_table
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -106,6 +108,8 @@ async def put_otherwise(session: Session, plan: Statement, error: EngineError) -
     if error.sqlstate == "42803":
         sql = await _with_settled_columns(session, plan.sql)
         return None if sql is None else replace(plan, sql=sql)
+    if error.hint == NO_VIEW:
+        return await session.on_duck(on_its_table, session.duck, plan)
     if plan.kind != "INSERT":
         return None
     texts = session.texts

@@ -11,11 +11,11 @@ from proxy.engines.pool import Login, Pools
 from proxy.following import Claims
 from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
+from proxy.row_locks import RowLocks
 from proxy.shortcut import KnownTexts
 from proxy.sql.plan import PlanCache
 from proxy.sql.statement import Dialect
 from proxy.staging.service import StageService
-from proxy.table_locks import TableLocks
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -41,4 +41,4 @@ class Services:
     stages: StageService
     dialect: str  # that sessions begin with
     claims: Claims = field(default_factory=Claims)
-    table_locks: TableLocks = field(default_factory=TableLocks)
+    row_locks: RowLocks = field(default_factory=RowLocks)

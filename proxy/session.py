@@ -37,9 +37,11 @@ from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
+from proxy.own_inserts import OwnInserts
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
 from proxy.references import References
+from proxy.row_locks import Locking
 from proxy.services import Services
 from proxy.session_context import SessionContext
 from proxy.session_mirror import SessionMirror
@@ -113,6 +115,8 @@ class Session:
         self.preparation = Preparation(self)
         self.executor = Executor(self)
         self.references = References(self)
+        self.locking = Locking(self)
+        self.own_inserts = OwnInserts(self)
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)
@@ -210,7 +214,7 @@ class Session:
         self.copying.cancel()
         self.compound.cancel()
         self.federation.time_out()
-        self.services.table_locks.cancel(self)
+        self.services.row_locks.cancel(self)
         self.duck.interrupt()
         if self.relay.waiting:
             self.relay.cancel()
@@ -249,7 +253,7 @@ class Session:
         try:
             await self.duck.call(self.duck.close)
         finally:
-            self.services.table_locks.release(self, False)
+            self.services.row_locks.release(self, False)
         await self.services.claims.release(self)
         await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
@@ -335,7 +339,7 @@ class Session:
         await self.relay.abort_pipeline()
         await self.transaction.fail()
         if self.transaction.given_up:
-            self.services.table_locks.release(self, False)
+            self.services.row_locks.release(self, False)
         self.mirror.failed()
         if self.transaction.block is Block.NONE:
             await self.extended.close_portals()
@@ -369,7 +373,7 @@ class Session:
         self.copying.cancel()
         self.compound.cancel()
         self.federation.cancel()
-        self.services.table_locks.cancel(self)
+        self.services.row_locks.cancel(self)
         self.duck.interrupt()
         if self.shortcut.cancel():
             return
@@ -452,7 +456,7 @@ class Session:
         self.draws = self.draws or plan.writes or plan.numbers
 
     async def _block_ended(self, committed: bool, half: bool) -> None:
-        self.services.table_locks.release(self, committed)
+        self.services.row_locks.release(self, committed)
         await self.services.claims.release(self)
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
@@ -476,6 +480,8 @@ class Session:
                 self.transaction.wrote(part, (), 0)
             if plan.deletes or plan.updates:
                 self.references.wrote()
+            if plan.touched:
+                self.transaction.defined(plan.kind, plan.touched)
 
     async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""

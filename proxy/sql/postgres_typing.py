@@ -148,7 +148,7 @@ class Typing(Documents):
     """
 
     integer = "int4"  # the type of a whole literal that fits it
-    given = False  # whether an INSERT says OVERRIDING SYSTEM VALUE
+    given = ""  # SYSTEM or USER, where an INSERT says OVERRIDING ... VALUE
     postgres = True  # whether names and aggregates mean what they mean in Postgres
 
     def __init__(
@@ -279,7 +279,7 @@ class Typing(Documents):
         changed = self.write_columns(given=self.given, checks=True) or changed
         return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
 
-    def write_columns(self, *, given: bool, checks: bool) -> bool:
+    def write_columns(self, *, given: str, checks: bool) -> bool:
         """As `put_around` in `written_columns`."""
         columns_of, width = self._columns_of, self.width
         return put_around(self._tree, columns_of, given=given, checks=checks, width=width)

@@ -162,12 +162,14 @@ class Statement:
     numbers: it asks for what was drawn from sequences, or draws.
     upserts: the table into which it inserts ON CONFLICT; computed: the unique indexes over expressions that it was
     made for. locks: whose rows it locks. deletes: the table that it deletes rows of. updates: the table whose rows it
-    changes; changes: in these columns, folded; `EVERY` among them where whole rows are written.
+    changes; changes: in these columns, folded; `EVERY` among them where whole rows are written. inserts: the
+    table into which it inserts what may be several rows. through: the views by which it writes a table, and
+    their texts, as they were when it was made so.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
-    overriding: it says OVERRIDING SYSTEM VALUE. setting: DuckDB's query of what setval is called with, to be
+    overriding: SYSTEM or USER, where it says OVERRIDING ... VALUE. setting: DuckDB's query of what setval is called with, to be
     done just before (`proxy.sequences`).
     """
 
@@ -199,7 +201,7 @@ class Statement:
     typed_over: tuple[tuple[str, ...], ...] = ()
     typed_by: Signs | None = None
     portable: bool = False
-    overriding: bool = False
+    overriding: str = ""
     setting: str = ""
     numbers: bool = False
     upserts: tuple[str, ...] = ()
@@ -208,6 +210,8 @@ class Statement:
     deletes: tuple[str, ...] = ()
     updates: tuple[str, ...] = ()
     changes: frozenset[str] = frozenset()
+    inserts: tuple[str, ...] = ()
+    through: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is
