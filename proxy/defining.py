@@ -30,6 +30,7 @@ from proxy.dependents import (
 )
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
+from proxy.enumerated import enumeration_altered, enumeration_made, type_dropped
 from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
@@ -47,8 +48,11 @@ from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.statement import (
     Alters,
+    AltersEnumeration,
     Copies,
     Drops,
+    DropsType,
+    MakesEnumeration,
     MakesView,
     Owns,
     RenamesIndex,
@@ -315,9 +319,10 @@ async def defines(session: Session, plan: Statement) -> None:
 
 def has_rows(plan: Statement) -> bool:
     """Whether a statement may read or write rows, so that it may take long; a definition alone does not."""
-    return plan.kind not in _WITHOUT_ROWS or isinstance(plan.copies, Copies | Rebuilds | Truncates)
+    return plan.kind not in _WITHOUT_ROWS or isinstance(plan.copies, _WITH_ROWS)
 
 
+_WITH_ROWS = Copies | Rebuilds | Truncates | DropsType
 _WITHOUT_ROWS = frozenset(
     f"{does} {what}"
     for does in ("CREATE", "DROP")
@@ -383,7 +388,20 @@ def _index_renamed(duck: DuckSession, plan: Statement) -> list[str]:
     return index_renamed(duck, plan.copies)
 
 
+def _enumeration(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
+    """Blocks. What makes, alters or drops a type."""
+    if isinstance(plan.copies, MakesEnumeration):
+        return enumeration_made(duck, plan.copies)
+    if isinstance(plan.copies, AltersEnumeration):
+        return enumeration_altered(duck, plan.copies)
+    assert isinstance(plan.copies, DropsType)
+    return type_dropped(duck, plan.copies, plan.sql)
+
+
 _READERS = {
+    MakesEnumeration: _enumeration,
+    AltersEnumeration: _enumeration,
+    DropsType: _enumeration,
     Owns: _owned,
     Likes: _liked,
     Drops: _dropped,

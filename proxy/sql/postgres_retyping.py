@@ -17,6 +17,7 @@ from proxy.sql.postgres_floats import finite
 from proxy.sql.postgres_literals import cast, duck_type
 from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of
+from proxy.wire.enumerations import labels_of, name_of
 
 _PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
 
@@ -67,8 +68,9 @@ def as_written(literal: exp.Literal) -> exp.Literal:
 
 def of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
     """A text beside an enum is one of its values: DuckDB would compare the two as texts."""
-    if literal.this not in kind.values:
-        message = f'invalid input value for enum: "{literal.this}"'
+    if literal.this not in labels_of(kind.values):
+        name = f" {name_of(kind.values)}".rstrip()
+        message = f'invalid input value for enum{name}: "{literal.this}"'
         raise SqlError("22P02", message, position=position_of(literal))
     values = [exp.Literal.string(value) for value in kind.values]
     to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)

@@ -1,0 +1,303 @@
+"""CREATE, ALTER and DROP TYPE of enumerated types, in Postgres's dialect.
+
+Why it exists: DuckDB's cannot be altered, and its columns know their values alone. So a type is made with
+a last value that tells it from others (`proxy.wire.enumerations`), and altered by making it, and the tables with
+columns of it, anew: the order of values is that in which the type has them. Views, defaults and checks
+follow (`proxy.sql.enumerated`).
+
+Promises: all statements are for one transaction. A value that is renamed and stands in a text without a cast is
+refused (0A000). Temporary tables of other sessions stay as they are, of a type that has no name any more.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from proxy.altered_tables import Altering, made_anew
+from proxy.dependents import described, refusal, views_made_over, views_over
+from proxy.engines.duck_names import DATABASE, Meant
+from proxy.errors import SqlError
+from proxy.rebuilding import Table
+from proxy.sql import rebuilding as edits
+from proxy.sql.enumerated import Altered, written
+from proxy.sql.quoting import literal, name_as_needed, quoted
+from proxy.sql.statement import (
+    AddsValue,
+    AltersEnumeration,
+    DropsType,
+    MakesEnumeration,
+    RenamesValue,
+)
+from proxy.table_parts import Constraint
+from proxy.wire.enumerations import LONGEST, identity, labels_of, number_of
+
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
+
+_NOTHING = Altering(["SELECT 1 LIMIT 0"])
+_FOUND = f"""
+SELECT schema_name, type_name, labels FROM duckdb_types()
+WHERE database_name = '{DATABASE}' AND NOT internal AND logical_type = 'ENUM' AND lower(type_name) = lower($1)
+"""
+_COLUMNS = """
+SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
+WHERE NOT internal AND contains(data_type, $1) ORDER BY table_oid, column_index
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    schema: str
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def number(self) -> str:
+        return number_of(self.values)
+
+
+def enumeration_made(duck: DuckSession, plan: MakesEnumeration) -> list[str]:
+    """Blocks. DuckDB's statement. Raises SqlError for labels that are none."""
+    seen: set[str] = set()
+    for label in plan.labels:
+        _check_label(label)
+        if label in seen:
+            raise SqlError("42710", f'enum label "{label}" used more than once')
+        seen.add(label)
+    last = identity(secrets.token_hex(32), plan.type[-1])
+    return [f"CREATE TYPE {quoted(*plan.type)} AS {written((*plan.labels, last))}"]
+
+
+def enumeration_altered(duck: DuckSession, plan: AltersEnumeration) -> Altering:
+    """Blocks. What alters it, and all that is of it. Raises SqlError as Postgres does."""
+    old = _meant(duck, plan.type)
+    labels = list(labels_of(old.values))
+    schema, name = old.schema, old.name
+    renamed = None
+    match plan.change:
+        case AddsValue() as adds:
+            if not _add(duck, labels, adds):
+                return _NOTHING
+        case RenamesValue() as renames:
+            _rename(labels, renames)
+            renamed = (renames.old, renames.new)
+        case (place,):
+            if place != schema and not duck.has("SCHEMA", (place,)):
+                raise SqlError("3F000", f'schema "{place}" does not exist')
+            if place == schema:
+                return _NOTHING
+            schema = place
+            _check_free(duck, schema, name, f' in schema "{schema}"')
+        case str(new):
+            name = new
+            _check_free(duck, schema, name, "")
+    number = old.number or secrets.token_hex(32)
+    values = (*labels, identity(number, name))
+
+    def is_it(parts: tuple[str, ...]) -> bool:
+        found = _found(duck, parts)
+        return found is not None and (found.schema, found.name) == (old.schema, old.name)
+
+    altered = Altered(old.values, values, is_it, (schema, name), renamed)
+    texts = {(place, view): sql for place, view, sql in duck.views()}
+    made = Altering(
+        [
+            f"DROP TYPE {quoted(old.schema, old.name)}",
+            f"CREATE TYPE {quoted(schema, name)} AS {written(values)}",
+        ]
+    )
+    for table, columns in _tables(duck, old):
+        made = _with_table(duck, made, table, columns, altered)
+        for view in _views_of(duck, table, columns) if renamed is not None else ():
+            _check_named(altered, texts[view.schema, view.name], described(duck, view))
+    return made.followed(views_made_over(duck, lambda sql: _followed(sql, altered)))
+
+
+def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | None:
+    """Blocks. What drops a type, with CASCADE after the columns that are of it; None where DuckDB's
+    own statement will do. Raises SqlError 2BP01 where there are any, without."""
+    old = _found(duck, plan.type)
+    if old is None or not old.number:
+        return None
+    tables = list(_tables(duck, old))
+    if not tables:
+        return None
+    what = f"type {name_as_needed(old.name)}"
+    if not plan.cascades:
+        lines = [
+            f"{described(duck, table, column)} depends on {what}"
+            for table, columns in tables
+            for column in columns
+        ]
+        raise refusal(what, lines)
+    made = Altering([f"DROP TYPE {quoted(old.schema, old.name)}"])
+    for meant, columns in tables:
+        table = Table(duck, meant)
+        views = [one for name in columns for one in views_over(duck, meant, name)]
+        for column in columns:
+            table.drop_column(edits.DropColumn(column, exists=False, cascades=True))
+        if not table.columns:
+            raise SqlError(
+                "0A000", f"dropping all columns of {described(duck, meant)} is not supported"
+            )
+        going = tuple(described(duck, meant, column) for column in columns)
+        done = made_anew(duck, meant, table)
+        done = replace(done, gone=(*going, *done.gone)).with_views(duck, list(dict.fromkeys(views)))
+        made = _joined(made, done, meant)
+    return made
+
+
+def _meant(duck: DuckSession, name: tuple[str, ...]) -> _Type:
+    found = _found(duck, name)
+    if found is None:
+        said = ".".join("public" if part == "main" else part for part in name)
+        raise SqlError("42704", f'type "{said}" does not exist')
+    return found
+
+
+def _found(duck: DuckSession, name: tuple[str, ...]) -> _Type | None:
+    schema = name[-2] if len(name) > 1 else duck.type_schema(name[-1])
+    for its, own, values in duck.listed(_FOUND, name[-1]):
+        if schema is not None and its.lower() == schema.lower():
+            return _Type(its, own, tuple(values))
+    return None
+
+
+def _check_free(duck: DuckSession, schema: str, name: str, where: str) -> None:
+    if duck.has("TYPE", (schema, name)):
+        raise SqlError("42710", f'type "{name}" already exists{where}')
+
+
+def _check_label(label: str) -> None:
+    if len(label.encode()) > LONGEST:
+        detail = f"Labels must be {LONGEST} bytes or less."
+        raise SqlError("42602", f'invalid enum label "{label}"', detail=detail)
+
+
+def _add(duck: DuckSession, labels: list[str], adds: AddsValue) -> bool:
+    """Whether the value is new; it is put into its place."""
+    _check_label(adds.label)
+    if adds.label in labels:
+        message = f'enum label "{adds.label}" already exists'
+        if not adds.exists:
+            raise SqlError("42710", message)
+        return False
+    if adds.neighbour is not None and adds.neighbour not in labels:
+        raise SqlError("22023", f'"{adds.neighbour}" is not an existing enum label')
+    at = len(labels)
+    if adds.neighbour is not None:
+        at = labels.index(adds.neighbour) + (not adds.before)
+    labels.insert(at, adds.label)
+    return True
+
+
+def _rename(labels: list[str], renames: RenamesValue) -> None:
+    _check_label(renames.new)
+    if renames.old not in labels:
+        raise SqlError("22023", f'"{renames.old}" is not an existing enum label')
+    if renames.new in labels:
+        raise SqlError("42710", f'enum label "{renames.new}" already exists')
+    labels[labels.index(renames.old)] = renames.new
+
+
+def _tables(duck: DuckSession, of: _Type) -> Iterator[tuple[Meant, list[str]]]:
+    """The tables that have columns of a type, or of arrays of it. Raises SqlError 0A000 for others."""
+    kind = written(of.values)
+    found: dict[Meant, list[str]] = {}
+    for database, schema, relation, column, its in duck.listed(_COLUMNS, kind):
+        meant = duck.means((database, schema, relation))
+        if meant is None or meant.kind != "r":
+            continue
+        if its.rstrip("[]") != kind.rstrip("[]"):
+            what = f"altering a type within the {described(duck, meant, column)}"
+            raise SqlError("0A000", f"{what} is not supported on analytical tables")
+        found.setdefault(meant, []).append(column)
+    yield from found.items()
+
+
+def _views_of(duck: DuckSession, meant: Meant, columns: list[str]) -> list[Meant]:
+    """The views that read them."""
+    return [one.view for name in columns for one in views_over(duck, meant, name)]
+
+
+def _with_table(
+    duck: DuckSession, made: Altering, meant: Meant, columns: list[str], altered: Altered
+) -> Altering:
+    """... after a table was made anew with the type as it is then."""
+    table = Table(duck, meant)
+    old, new = written(altered.old), written(altered.new)
+    for column in table.columns:
+        for text in filter(None, (column.default or "", column.generated)):
+            _check_named(altered, text, f"a default of {described(duck, meant)}")
+        if column.default is not None:
+            column.default = altered.followed(column.default)
+        if column.generated:
+            column.generated = altered.followed(column.generated)
+        if column.name in columns:
+            depth = (len(column.kind) - len(old)) // len("[]")
+            column.kind = new + "[]" * depth
+            column.value = _value(quoted(column.name), column.kind, depth, altered.renamed)
+    for constraint in table.constraints:
+        _follow_constraint(duck, meant, constraint, altered)
+    for index in table.indexes:
+        for text in index.expressions:
+            _check_named(altered, text, f"an index of {described(duck, meant)}")
+        index.expressions = [altered.followed(text) for text in index.expressions]
+    table.anew = True
+    return _joined(made, made_anew(duck, meant, table), meant)
+
+
+def _follow_constraint(
+    duck: DuckSession, meant: Meant, constraint: Constraint, altered: Altered
+) -> None:
+    if constraint.kind != "CHECK":
+        return
+    _check_named(altered, constraint.expression, f"a constraint of {described(duck, meant)}")
+    constraint.expression = altered.followed(constraint.expression)
+    constraint.sql = f"CHECK ({constraint.expression})"
+
+
+def _value(column: str, kind: str, depth: int, renamed: tuple[str, str] | None) -> str:
+    """What a column's value becomes."""
+    if renamed is None:
+        return f"CAST({column} AS {kind})"
+    old, new = map(literal, renamed)
+    value = "CASE CAST({0} AS VARCHAR) WHEN {1} THEN {2} ELSE CAST({0} AS VARCHAR) END"
+    made, inner = value.format("x", old, new), "x"
+    if not depth:
+        made = value.format(column, old, new)
+    for level in range(depth):
+        inner = column if level == depth - 1 else f"x{level}"
+        made = f"list_transform({inner}, lambda {'x' if not level else f'x{level - 1}'}: {made})"
+    return f"CAST({made} AS {kind})"
+
+
+def _followed(sql: str, altered: Altered) -> str | None:
+    """A view's text that follows; None for one that says nothing of the type."""
+    text = altered.followed(sql)
+    if text == sql:
+        return None
+    _check_named(altered, sql, "a view")
+    return text
+
+
+def _check_named(altered: Altered, sql: str, where: str) -> None:
+    if altered.renamed is not None and altered.is_named_in(sql):
+        what = f'ALTER TYPE ... RENAME VALUE of "{altered.renamed[0]}", which {where} names,'
+        raise SqlError(
+            "0A000",
+            f"{what} is not supported on analytical tables",
+            hint="Drop what names it, rename the value, and make that again.",
+        )
+
+
+def _joined(made: Altering, first: Altering, meant: Meant) -> Altering:
+    return replace(
+        made,
+        statements=[*first.statements, *made.statements],
+        beside=(*first.beside, (meant.schema, meant.name), *made.beside),
+        gone=(*made.gone, *first.gone),
+    )

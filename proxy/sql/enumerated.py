@@ -1,0 +1,87 @@
+"""What a text of DuckDB's says of an enumerated type, after that was altered: in views, defaults and checks.
+
+Why it exists: DuckDB has no such type but as the values that were written out, or as a name that is looked
+up anew. In Postgres a view, a default or a check knows the type and its values by their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlglot.tokens import Token, TokenType
+
+from proxy.sql.quoting import literal, quoted
+from proxy.sql.reading import DUCKDB
+from proxy.sql.view_reads import edited, in_types
+
+
+def written(values: Sequence[str]) -> str:
+    """A type, by its values."""
+    return f"ENUM({', '.join(map(literal, values))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """old, new: the type's values. is_it: whether a name in a text means it. path: the name that it has.
+
+    renamed: one of its values, and what that is now.
+    """
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    is_it: Callable[[tuple[str, ...]], bool]
+    path: tuple[str, ...]
+    renamed: tuple[str, str] | None = None
+
+    def followed(self, sql: str) -> str:
+        """The text, as it means the same."""
+        return self._read(sql)[0]
+
+    def is_named_in(self, sql: str) -> bool:
+        """Whether the renamed value stands in the text where nothing says of which type it is."""
+        return self._read(sql)[1]
+
+    def _read(self, sql: str) -> tuple[str, bool]:
+        tokens = DUCKDB.own_tokens(sql)
+        found: dict[int, tuple[int, str]] = {}
+        settled: set[int] = set()
+        types: list[int] = []
+        for at in range(len(tokens)):
+            end = self._written_out(tokens, at)
+            if end:
+                found[tokens[at].start] = (tokens[end].end + 1, written(self.new))
+                settled.update(range(at, end))
+                types.append(at)
+        for at in in_types(tokens):
+            end = at
+            while tokens[end + 1].token_type == TokenType.DOT:
+                end += 2
+            if self.is_it(tuple(token.text for token in tokens[at : end + 1 : 2])):
+                found[tokens[at].start] = (tokens[end].end + 1, quoted(*self.path))
+                types.append(at)
+        if self.renamed is None:
+            return edited(sql, found), False
+        old, new = self.renamed
+        for at in types:
+            before = tokens[max(at - 3, 0) : at]
+            if [one.token_type for one in before] == _CAST_OF_TEXT and before[1].text == old:
+                found[before[1].start] = (before[1].end + 1, literal(new))
+                settled.add(at - 2)
+        left = any(
+            token.token_type == TokenType.STRING and token.text == old and at not in settled
+            for at, token in enumerate(tokens)
+        )
+        return edited(sql, found), left
+
+    def _written_out(self, tokens: Sequence[Token], at: int) -> int:
+        """Where the type ends, if it begins here with ENUM; 0 if it does not."""
+        if tokens[at].text.upper() != "ENUM":
+            return 0
+        end = at + 2 * len(self.old) + 1
+        values = tuple(token.text for token in tokens[at + 2 : end : 2])
+        closed = len(tokens) > end and tokens[end].token_type == TokenType.R_PAREN
+        return end if closed and values == self.old else 0
+
+
+_CAST_OF_TEXT = [TokenType.L_PAREN, TokenType.STRING, TokenType.ALIAS]
