@@ -371,6 +371,14 @@ _OF_DEPENDED_ON = (
 )  # DuckDB refuses them where another table refers
 
 
+def alters_alone(
+    duck: DuckSession, meant: Meant, table: Table, changes: tuple[edits.Edit, ...]
+) -> bool:
+    """Blocks. Whether DuckDB can alter a table itself, with nothing aside."""
+    free = not table.indexes and not referring_tables(duck, meant)
+    return free and not _is_constrained(table, changes)
+
+
 def _is_constrained(table: Table, changes: tuple[edits.Edit, ...]) -> bool:
     """Whether DuckDB would refuse an edit over the column's constraints."""
     own = {name.lower() for key in table.own_keys() for name in key.theirs}

@@ -141,7 +141,13 @@ async def copied(session: Session, plan: Statement) -> Statement:
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
         await session.services.claims.wait(session)
-    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan, helped=False)
+    made: list[str] | Altering | None
+    if isinstance(plan.copies, AltersEnumeration):
+        changed = session.transaction.has_changed_rows
+        given = (enumeration_altered, session.duck, plan.copies, changed)
+        made = await session.on_duck(*given, helped=False)
+    else:
+        made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan, helped=False)
     if made is None:
         return plan
     if isinstance(made, Altering):
@@ -333,9 +339,10 @@ _NUMBERED = frozenset({"CREATE TABLE", "DROP TABLE", "CREATE SEQUENCE", "DROP SE
 
 def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
-    if isinstance(plan.copies, Truncates):
+    if isinstance(plan.copies, Truncates | AltersEnumeration):
+        sqlstate = "00000" if isinstance(plan.copies, Truncates) else "42710"
         for what in plan.cascaded:
-            session.notice(SqlError("00000", what), "NOTICE")
+            session.notice(SqlError(sqlstate, what), "NOTICE")
     elif plan.cascaded:
         session.notice(notice(plan.cascaded), "NOTICE")
 
@@ -389,18 +396,15 @@ def _index_renamed(duck: DuckSession, plan: Statement) -> list[str]:
 
 
 def _enumeration(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
-    """Blocks. What makes, alters or drops a type."""
+    """Blocks. What makes or drops a type."""
     if isinstance(plan.copies, MakesEnumeration):
         return enumeration_made(duck, plan.copies)
-    if isinstance(plan.copies, AltersEnumeration):
-        return enumeration_altered(duck, plan.copies)
     assert isinstance(plan.copies, DropsType)
     return type_dropped(duck, plan.copies, plan.sql)
 
 
 _READERS = {
     MakesEnumeration: _enumeration,
-    AltersEnumeration: _enumeration,
     DropsType: _enumeration,
     Owns: _owned,
     Likes: _liked,

@@ -12,17 +12,18 @@ refused (0A000). Temporary tables of other sessions stay as they are, of a type 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxy.altered_tables import Altering, made_anew
-from proxy.dependents import described, refusal, views_made_over, views_over
+from proxy.altered_tables import Altering, alters_alone, made_anew
+from proxy.dependents import View, described, refusal, views_made_over, views_over
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
-from proxy.sql.enumerated import Altered, written
+from proxy.sql.enumerated import Altered
+from proxy.sql.enumerated import written as _written_out
 from proxy.sql.quoting import literal, name_as_needed, quoted
 from proxy.sql.statement import (
     AddsValue,
@@ -31,7 +32,7 @@ from proxy.sql.statement import (
     MakesEnumeration,
     RenamesValue,
 )
-from proxy.table_parts import Constraint
+from proxy.table_parts import Column
 from proxy.wire.enumerations import LONGEST, identity, labels_of, number_of
 
 if TYPE_CHECKING:
@@ -68,19 +69,25 @@ def enumeration_made(duck: DuckSession, plan: MakesEnumeration) -> list[str]:
             raise SqlError("42710", f'enum label "{label}" used more than once')
         seen.add(label)
     last = identity(secrets.token_hex(32), plan.type[-1])
-    return [f"CREATE TYPE {quoted(*plan.type)} AS {written((*plan.labels, last))}"]
+    return [f"CREATE TYPE {quoted(*plan.type)} AS {_written_out((*plan.labels, last))}"]
 
 
-def enumeration_altered(duck: DuckSession, plan: AltersEnumeration) -> Altering:
-    """Blocks. What alters it, and all that is of it. Raises SqlError as Postgres does."""
+def enumeration_altered(
+    duck: DuckSession, plan: AltersEnumeration, written: Callable[[str], bool]
+) -> Altering:
+    """Blocks. What alters it, and all that is of it. Raises SqlError as Postgres does.
+
+    written: whether the transaction has changed rows of a table of this name.
+    """
     old = _meant(duck, plan.type)
     labels = list(labels_of(old.values))
     schema, name = old.schema, old.name
     renamed = None
     match plan.change:
         case AddsValue() as adds:
-            if not _add(duck, labels, adds):
-                return _NOTHING
+            if not _add(labels, adds):
+                said = f'enum label "{adds.label}" already exists, skipping'
+                return replace(_NOTHING, gone=(said,))
         case RenamesValue() as renames:
             _rename(labels, renames)
             renamed = (renames.old, renames.new)
@@ -98,19 +105,23 @@ def enumeration_altered(duck: DuckSession, plan: AltersEnumeration) -> Altering:
     values = (*labels, identity(number, name))
 
     def is_it(parts: tuple[str, ...]) -> bool:
+        if parts[-1].lower() != old.name.lower():
+            return False
         found = _found(duck, parts)
         return found is not None and (found.schema, found.name) == (old.schema, old.name)
 
-    altered = Altered(old.values, values, is_it, (schema, name), renamed)
+    moved = schema != old.schema
+    altered = Altered(old.values, values, is_it, (schema, name), moved, renamed)
     texts = {(place, view): sql for place, view, sql in duck.views()}
     made = Altering(
         [
             f"DROP TYPE {quoted(old.schema, old.name)}",
-            f"CREATE TYPE {quoted(schema, name)} AS {written(values)}",
+            f"CREATE TYPE {quoted(schema, name)} AS {_written_out(values)}",
         ]
     )
     for table, columns in _tables(duck, old):
-        made = _with_table(duck, made, table, columns, altered)
+        done = _with_table(duck, table, columns, altered, written(table.name))
+        made = _joined(made, done, table)
         for view in _views_of(duck, table, columns) if renamed is not None else ():
             _check_named(altered, texts[view.schema, view.name], described(duck, view))
     return made.followed(views_made_over(duck, lambda sql: _followed(sql, altered)))
@@ -125,7 +136,7 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
     tables = list(_tables(duck, old))
     if not tables:
         return None
-    what = f"type {name_as_needed(old.name)}"
+    what = _described(duck, old)
     if not plan.cascades:
         lines = [
             f"{described(duck, table, column)} depends on {what}"
@@ -134,9 +145,12 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
         ]
         raise refusal(what, lines)
     made = Altering([f"DROP TYPE {quoted(old.schema, old.name)}"])
+    dropped: list[View] = []
     for meant, columns in tables:
         table = Table(duck, meant)
-        views = [one for name in columns for one in views_over(duck, meant, name)]
+        over = [one for name in columns for one in views_over(duck, meant, name)]
+        views = [one for one in over if one.view not in (other.view for other in dropped)]
+        dropped += views
         for column in columns:
             table.drop_column(edits.DropColumn(column, exists=False, cascades=True))
         if not table.columns:
@@ -145,7 +159,7 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
             )
         going = tuple(described(duck, meant, column) for column in columns)
         done = made_anew(duck, meant, table)
-        done = replace(done, gone=(*going, *done.gone)).with_views(duck, list(dict.fromkeys(views)))
+        done = replace(done, gone=(*going, *done.gone)).with_views(duck, views)
         made = _joined(made, done, meant)
     return made
 
@@ -166,6 +180,15 @@ def _found(duck: DuckSession, name: tuple[str, ...]) -> _Type | None:
     return None
 
 
+def _described(duck: DuckSession, kind: _Type) -> str:
+    """As Postgres describes it: with its schema where its name alone does not mean it."""
+    name = name_as_needed(kind.name)
+    if duck.type_schema(kind.name) == kind.schema:
+        return f"type {name}"
+    schema = "public" if kind.schema == "main" else kind.schema
+    return f"type {name_as_needed(schema)}.{name}"
+
+
 def _check_free(duck: DuckSession, schema: str, name: str, where: str) -> None:
     if duck.has("TYPE", (schema, name)):
         raise SqlError("42710", f'type "{name}" already exists{where}')
@@ -177,7 +200,7 @@ def _check_label(label: str) -> None:
         raise SqlError("42602", f'invalid enum label "{label}"', detail=detail)
 
 
-def _add(duck: DuckSession, labels: list[str], adds: AddsValue) -> bool:
+def _add(labels: list[str], adds: AddsValue) -> bool:
     """Whether the value is new; it is put into its place."""
     _check_label(adds.label)
     if adds.label in labels:
@@ -205,7 +228,7 @@ def _rename(labels: list[str], renames: RenamesValue) -> None:
 
 def _tables(duck: DuckSession, of: _Type) -> Iterator[tuple[Meant, list[str]]]:
     """The tables that have columns of a type, or of arrays of it. Raises SqlError 0A000 for others."""
-    kind = written(of.values)
+    kind = _written_out(of.values)
     found: dict[Meant, list[str]] = {}
     for database, schema, relation, column, its in duck.listed(_COLUMNS, kind):
         meant = duck.means((database, schema, relation))
@@ -224,55 +247,75 @@ def _views_of(duck: DuckSession, meant: Meant, columns: list[str]) -> list[Meant
 
 
 def _with_table(
-    duck: DuckSession, made: Altering, meant: Meant, columns: list[str], altered: Altered
+    duck: DuckSession, meant: Meant, columns: list[str], altered: Altered, written: bool
 ) -> Altering:
-    """... after a table was made anew with the type as it is then."""
+    """What alters a table's columns, which are of the type; by DuckDB itself, where it can and a restart can."""
     table = Table(duck, meant)
-    old, new = written(altered.old), written(altered.new)
+    old = _written_out(altered.old)
+    plain = _follow(duck, meant, table, altered)
     for column in table.columns:
-        for text in filter(None, (column.default or "", column.generated)):
-            _check_named(altered, text, f"a default of {described(duck, meant)}")
-        if column.default is not None:
-            column.default = altered.followed(column.default)
-        if column.generated:
-            column.generated = altered.followed(column.generated)
         if column.name in columns:
             depth = (len(column.kind) - len(old)) // len("[]")
-            column.kind = new + "[]" * depth
-            column.value = _value(quoted(column.name), column.kind, depth, altered.renamed)
+            plain = plain and not depth
+            column.value = _value(quoted(column.name), depth, altered.renamed)
+            column.kind = _written_out(altered.new) + "[]" * depth
+    changes = tuple(edits.SetType(name, "", (), "", using=True) for name in columns)
+    if plain and not written and alters_alone(duck, meant, table, changes):
+        return Altering([sql for one in table.columns for sql in _natively(table, one, columns)])
+    table.anew = True
+    return made_anew(duck, meant, table)
+
+
+def _natively(table: Table, column: Column, columns: list[str]) -> Iterator[str]:
+    if column.name not in columns:
+        return
+    # Without a cast to the type: to replay it, a restart would look for it in no database.
+    alters = f"ALTER TABLE {table.target} ALTER COLUMN {quoted(column.name)}"
+    yield f"{alters} TYPE {column.kind} USING {column.value}"
+    if column.default is not None:
+        yield f"{alters} SET DEFAULT {column.default}"
+
+
+def _follow(duck: DuckSession, meant: Meant, table: Table, altered: Altered) -> bool:
+    """Defaults, checks and indexes follow; whether they are what they were, but for defaults of columns
+    of the type."""
+    same = True
+    its = described(duck, meant)
+    old_text, new_text = map(literal, altered.renamed or ("", ""))
+    for column in table.columns:
+        of_type = column.kind == _written_out(altered.old)
+        if altered.renamed and of_type and column.default == old_text:
+            column.default = new_text
+        for text in filter(None, (column.default or "", column.generated)):
+            _check_named(altered, text, f"a default of {its}")
+            same = same and (altered.followed(text) == text or of_type)
+        if column.default is not None:
+            column.default = altered.followed(column.default)
+        column.generated = altered.followed(column.generated) if column.generated else ""
     for constraint in table.constraints:
-        _follow_constraint(duck, meant, constraint, altered)
+        if constraint.kind == "CHECK":
+            _check_named(altered, constraint.expression, f"a constraint of {its}")
+            text = altered.followed(constraint.expression)
+            same = same and text == constraint.expression
+            constraint.expression, constraint.sql = text, f"CHECK ({text})"
     for index in table.indexes:
         for text in index.expressions:
-            _check_named(altered, text, f"an index of {described(duck, meant)}")
+            _check_named(altered, text, f"an index of {its}")
         index.expressions = [altered.followed(text) for text in index.expressions]
-    table.anew = True
-    return _joined(made, made_anew(duck, meant, table), meant)
+    return same
 
 
-def _follow_constraint(
-    duck: DuckSession, meant: Meant, constraint: Constraint, altered: Altered
-) -> None:
-    if constraint.kind != "CHECK":
-        return
-    _check_named(altered, constraint.expression, f"a constraint of {described(duck, meant)}")
-    constraint.expression = altered.followed(constraint.expression)
-    constraint.sql = f"CHECK ({constraint.expression})"
-
-
-def _value(column: str, kind: str, depth: int, renamed: tuple[str, str] | None) -> str:
-    """What a column's value becomes."""
+def _value(column: str, depth: int, renamed: tuple[str, str] | None) -> str:
+    """What a column's value becomes, as texts."""
     if renamed is None:
-        return f"CAST({column} AS {kind})"
+        return f"CAST({column} AS VARCHAR{'[]' * depth})"
     old, new = map(literal, renamed)
     value = "CASE CAST({0} AS VARCHAR) WHEN {1} THEN {2} ELSE CAST({0} AS VARCHAR) END"
-    made, inner = value.format("x", old, new), "x"
-    if not depth:
-        made = value.format(column, old, new)
+    made = value.format("x0" if depth else column, old, new)
     for level in range(depth):
-        inner = column if level == depth - 1 else f"x{level}"
-        made = f"list_transform({inner}, lambda {'x' if not level else f'x{level - 1}'}: {made})"
-    return f"CAST({made} AS {kind})"
+        inner = column if level == depth - 1 else f"x{level + 1}"
+        made = f"list_transform({inner}, lambda x{level}: {made})"
+    return made
 
 
 def _followed(sql: str, altered: Altered) -> str | None:

@@ -1,5 +1,4 @@
--- Enumerated types. One that changes is altered, so that columns of it and what was granted on it stay; one
--- that has gone leaves its columns as texts, which they are on the wire.
+-- Enumerated types. One that changes is altered, so that columns of it and what was granted on it stay.
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._labels(p_type oid) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -48,6 +47,7 @@ EXCEPTION WHEN duplicate_object OR invalid_parameter_value THEN
 END
 $$;
 
+-- With the columns that are of it: in DuckDB they are gone.
 CREATE OR REPLACE FUNCTION hatidata_catalog._forget_type(p_type oid) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -55,12 +55,11 @@ DECLARE
     v_views oid[] := '{}';
 BEGIN
     FOR v_column IN
-        SELECT a.attrelid, a.attname, a.atttypid = p_type AS plain FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        SELECT a.attrelid, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         WHERE a.atttypid IN (p_type, (SELECT typarray FROM pg_type WHERE oid = p_type)) AND NOT a.attisdropped AND c.relkind = 'r'
     LOOP
         v_views := v_views || hatidata_catalog._let_go(v_column.attrelid);
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE %s USING NULL', v_column.attrelid::regclass,
-                       v_column.attname, v_column.attname, CASE WHEN v_column.plain THEN 'text' ELSE 'text[]' END);
+        EXECUTE format('ALTER TABLE %s DROP COLUMN %I CASCADE', v_column.attrelid::regclass, v_column.attname);
         UPDATE hatidata_catalog.relations SET digest = '' WHERE relid = v_column.attrelid;
     END LOOP;
     EXECUTE format('DROP TYPE %s CASCADE', p_type::regtype);

@@ -33,6 +33,7 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
+from proxy.sql.enumerated import with_names
 from proxy.sql.identities import kind_of
 from proxy.sql.indexing import partial_index
 from proxy.sql.lengths import checked_length, modifier_of
@@ -290,7 +291,7 @@ class Reading:
             kind = token.token_type
             depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
             if kind == TokenType.ALIAS and not depth:
-                return sql[token.end + 1 :].strip()
+                return with_names(sql[token.end + 1 :].strip())
         return sql
 
     def _tell(

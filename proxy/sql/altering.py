@@ -85,15 +85,19 @@ def makes_view(tree: exp.Expr) -> MakesView | None:
     return MakesView(name, columns, temporary, replaces)
 
 
-def of_type(tree: exp.Expr) -> MakesEnumeration | DropsType | None:
-    """CREATE TYPE ... AS ENUM or DROP TYPE of Postgres's; None for all others. tree: as for `alters`."""
-    if str(tree.args.get("kind") or "").upper() != "TYPE" or not isinstance(tree.this, exp.Table):
+def of_type(tree: exp.Expr, of_postgres: bool) -> MakesEnumeration | DropsType | None:
+    """DROP TYPE, or CREATE TYPE ... AS ENUM of Postgres's; None for all others. tree: as for `alters`."""
+    if str(tree.args.get("kind") or "").upper() != "TYPE":
         return None
-    name = tuple(part.name for part in tree.this.parts)
+    named = tree.args.get("tables") or ()
+    this = named[0] if tree.this is None and len(named) == 1 else tree.this
+    if not isinstance(this, exp.Table):
+        return None
+    name = tuple(part.name for part in this.parts)
     if isinstance(tree, exp.Drop):
         return DropsType(name, bool(tree.args.get("cascade")))
     kind = tree.expression
-    if not isinstance(kind, exp.DataType) or kind.this != exp.DType.ENUM:
+    if not of_postgres or not isinstance(kind, exp.DataType) or kind.this != exp.DType.ENUM:
         return None
     if not all(isinstance(one, exp.Literal) for one in kind.expressions):
         return None

@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.view_reads import edited, in_types
+from proxy.wire.enumerations import name_of
 
 
 def written(values: Sequence[str]) -> str:
@@ -21,9 +22,29 @@ def written(values: Sequence[str]) -> str:
     return f"ENUM({', '.join(map(literal, values))})"
 
 
+def with_names(sql: str) -> str:
+    """A text in which types that are written out, and have a name, are named."""
+    if _WRITTEN_OUT not in sql:
+        return sql
+    tokens = DUCKDB.own_tokens(sql)
+    found: dict[int, tuple[int, str]] = {}
+    for at, token in enumerate(tokens):
+        if token.text.upper() != "ENUM":
+            continue
+        ends = (n for n in range(at, len(tokens)) if tokens[n].token_type == TokenType.R_PAREN)
+        end = next(ends, at)
+        if name := name_of([tokens[end - 1].text]):
+            found[token.start] = (tokens[end].end + 1, quoted(name))
+    return edited(sql, found)
+
+
+_WRITTEN_OUT = '"ENUM"('  # as in DuckDB's texts of views
+
+
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """old, new: the type's values. is_it: whether a name in a text means it. path: the name that it has.
+    """old, new: the type's values. is_it: whether a name in a text means it. path: its schema and name;
+    moved: that is another schema.
 
     renamed: one of its values, and what that is now.
     """
@@ -31,7 +52,8 @@ class Altered:
     old: tuple[str, ...]
     new: tuple[str, ...]
     is_it: Callable[[tuple[str, ...]], bool]
-    path: tuple[str, ...]
+    path: tuple[str, str]
+    moved: bool = False
     renamed: tuple[str, str] | None = None
 
     def followed(self, sql: str) -> str:
@@ -58,7 +80,9 @@ class Altered:
             while tokens[end + 1].token_type == TokenType.DOT:
                 end += 2
             if self.is_it(tuple(token.text for token in tokens[at : end + 1 : 2])):
-                found[tokens[at].start] = (tokens[end].end + 1, quoted(*self.path))
+                start = at if self.moved else end
+                path = self.path if self.moved else self.path[-1:]
+                found[tokens[start].start] = (tokens[end].end + 1, quoted(*path))
                 types.append(at)
         if self.renamed is None:
             return edited(sql, found), False

@@ -113,7 +113,8 @@ def define(
         or made_like
         or anew
         or (alters(tree, of_postgres) or drops(tree, of_postgres) if sql else None)
-        or (makes_view(tree) or of_type(tree) if of_postgres else None),
+        or (makes_view(tree) if of_postgres else None)
+        or of_type(tree, of_postgres),
         divided.tag if divided is not None else "",
         notice or of_keys,
         deep=bool(copies) or (bool(then) and not counts),
