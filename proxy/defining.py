@@ -86,17 +86,18 @@ FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {sche
 """
 
 
-def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
-    """Blocks. Runs what comes after the first part of a definition of several; gives what was run."""
+def run_rest(duck: DuckSession, plan: Statement) -> list[tuple[str, int]]:
+    """Blocks. Runs what comes after the first part of a definition of several.
+
+    Gives what was run, and how many rows each part changed or gave.
+    """
     if not plan.then:
         return []
     schema = duck.current_schema().replace('"', '""')
     word = secrets.token_hex(4)
     rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
     rest = _freely_numbered(duck, rest)
-    for sql in rest:
-        duck.start_text(sql).finish()
-    return rest
+    return [(sql, duck.start_text(sql).run_out()) for sql in rest]
 
 
 def _freely_numbered(duck: DuckSession, statements: list[str]) -> list[str]:

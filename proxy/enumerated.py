@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.altered_tables import Altering, alters_alone, made_anew
-from proxy.dependents import View, described, refusal, views_made_over, views_over
+from proxy.dependents import View, depends, described, refusal, views_made_over, views_over
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
@@ -138,12 +138,7 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
         return None
     what = _described(duck, old)
     if not plan.cascades:
-        lines = [
-            f"{described(duck, table, column)} depends on {what}"
-            for table, columns in tables
-            for column in columns
-        ]
-        raise refusal(what, lines)
+        raise refusal(what, list(dict.fromkeys(_dependents(duck, tables, what))))
     made = Altering([f"DROP TYPE {quoted(old.schema, old.name)}"])
     dropped: list[View] = []
     for meant, columns in tables:
@@ -162,6 +157,18 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
         done = replace(done, gone=(*going, *done.gone)).with_views(duck, views)
         made = _joined(made, done, meant)
     return made
+
+
+def _dependents(
+    duck: DuckSession, tables: list[tuple[Meant, list[str]]], what: str
+) -> Iterator[str]:
+    """What the refusal says of columns of a type, and of the views that read them."""
+    for meant, columns in reversed(tables):
+        arrays = {one.name for one in Table(duck, meant).columns if one.kind.endswith("[]")}
+        for column in columns:
+            kind = f"{what}[]" if column in arrays else what
+            yield f"{described(duck, meant, column)} depends on {kind}"
+            yield from (depends(duck, one) for one in views_over(duck, meant, column))
 
 
 def _meant(duck: DuckSession, name: tuple[str, ...]) -> _Type:
