@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.view_reads import edited, in_types
-from proxy.wire.enumerations import name_of
+from proxy.wire.enumerations import labels_of, name_of
 
 
 def written(values: Sequence[str]) -> str:
@@ -36,6 +38,26 @@ def with_names(sql: str) -> str:
         if name := name_of([tokens[end - 1].text]):
             found[token.start] = (tokens[end].end + 1, quoted(name))
     return edited(sql, found)
+
+
+def only_type(sql: str, message: str) -> str | None:
+    """The name of the one type that a statement of DuckDB's casts to and that may be what an error is about.
+
+    None where there are none, or several.
+    """
+    try:
+        tree = DUCKDB.dialect.parse(sql)[0]
+    except (SqlglotError, RecursionError):
+        return None
+    names = set()
+    for kind in tree.find_all(exp.DataType) if tree is not None else ():
+        if kind.this == exp.DType.USERDEFINED:
+            names.add(str(kind.args.get("kind") or "").strip('"'))
+        elif kind.this == exp.DType.ENUM:
+            values = [one.name for one in kind.expressions]
+            if not any(message.endswith(f' "{label}"') for label in labels_of(values)):
+                names.add(name_of(values))
+    return names.pop() if len(names) == 1 else None
 
 
 _WRITTEN_OUT = '"ENUM"('  # as in DuckDB's texts of views
