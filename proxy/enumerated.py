@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.altered_tables import Altering, alters_alone, made_anew
-from proxy.dependents import View, depends, described, refusal, views_made_over, views_over
+from proxy.dependents import depends, described, refusal, views_made_over, views_over
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
 
 _NOTHING = Altering(["SELECT 1 LIMIT 0"])
-_FOUND = f"""
+_ALL = f"""
 SELECT schema_name, type_name, labels FROM duckdb_types()
-WHERE database_name = '{DATABASE}' AND NOT internal AND logical_type = 'ENUM' AND lower(type_name) = lower($1)
-"""
+WHERE database_name = '{DATABASE}' AND NOT internal AND logical_type = 'ENUM'"""
+_FOUND = f"{_ALL} AND lower(type_name) = lower($1)"
 _COLUMNS = """
 SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
 WHERE NOT internal AND contains(data_type, $1) ORDER BY table_oid, column_index
@@ -139,24 +139,49 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
     what = _described(duck, old)
     if not plan.cascades:
         raise refusal(what, list(dict.fromkeys(_dependents(duck, tables, what))))
-    made = Altering([f"DROP TYPE {quoted(old.schema, old.name)}"])
-    dropped: list[View] = []
+    return _without(duck, Altering([f"DROP TYPE {quoted(old.schema, old.name)}"]), tables)
+
+
+def _without(duck: DuckSession, made: Altering, tables: list[tuple[Meant, list[str]]]) -> Altering:
+    """... after these columns of tables, and the views that read them, have been dropped."""
+    dropped: list[Meant] = []
     for meant, columns in tables:
         table = Table(duck, meant)
         over = [one for name in columns for one in views_over(duck, meant, name)]
-        views = [one for one in over if one.view not in (other.view for other in dropped)]
-        dropped += views
+        views = [one for one in over if one.view not in dropped]
+        dropped += [one.view for one in views]
         for column in columns:
             table.drop_column(edits.DropColumn(column, exists=False, cascades=True))
         if not table.columns:
-            raise SqlError(
-                "0A000", f"dropping all columns of {described(duck, meant)} is not supported"
-            )
+            what = f"dropping all columns of {described(duck, meant)}"
+            raise SqlError("0A000", f"{what} is not supported on analytical tables")
         going = tuple(described(duck, meant, column) for column in columns)
         done = made_anew(duck, meant, table)
         done = replace(done, gone=(*going, *done.gone)).with_views(duck, views)
         made = _joined(made, done, meant)
     return made
+
+
+def types_in(duck: DuckSession, schema: str) -> list[str]:
+    """Blocks. The enumerated types of a schema, each as Postgres describes it."""
+    return [_described(duck, one) for one in _all_in(duck, schema)]
+
+
+def without_types_in(duck: DuckSession, schema: str, made: Altering) -> Altering:
+    """Blocks. ... after the columns of other schemas' tables that are of types in this one."""
+    tables = [
+        (meant, columns)
+        for one in _all_in(duck, schema)
+        if one.number
+        for meant, columns in _tables(duck, one)
+        if meant.schema != schema
+    ]
+    return _without(duck, made, tables)
+
+
+def _all_in(duck: DuckSession, schema: str) -> list[_Type]:
+    rows = duck.run(f"{_ALL} AND schema_name = {literal(schema)} ORDER BY type_oid")
+    return [_Type(its, name, tuple(values)) for its, name, values in rows]
 
 
 def _dependents(

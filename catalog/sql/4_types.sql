@@ -5,11 +5,18 @@ LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(enumlabel ORDER BY enumsortorder), '[]') FROM pg_enum WHERE enumtypid = p_type
 $$;
 
+-- Not a type that is Postgres's alone. It may have got another owner.
+CREATE OR REPLACE FUNCTION hatidata_catalog._is_mirrored(p_type pg_type) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT p_type.typowner = 'hatidata_users'::regrole
+        OR EXISTS (SELECT FROM hatidata_catalog.enumerations WHERE typid = p_type.oid)
+$$;
+
 -- The type by its number, else the one of its name that has none.
 CREATE OR REPLACE FUNCTION hatidata_catalog._known_type(p_schema text, p_name text, p_number text) RETURNS oid
 LANGUAGE sql STABLE AS $$
     SELECT t.oid FROM pg_type t LEFT JOIN hatidata_catalog.enumerations e ON e.typid = t.oid
-    WHERE t.typtype = 'e' AND t.typowner = 'hatidata_users'::regrole
+    WHERE t.typtype = 'e' AND hatidata_catalog._is_mirrored(t)
       AND (p_number <> '' AND e.number = p_number
            OR t.typname = p_name AND t.typnamespace = to_regnamespace(quote_ident(p_schema)) AND coalesce(e.number, '') = '')
     ORDER BY e.number = p_number DESC NULLS LAST LIMIT 1
@@ -80,6 +87,7 @@ BEGIN
     IF to_regnamespace(quote_ident(p_schema)) IS NULL THEN
         RETURN;
     END IF;
+    DELETE FROM hatidata_catalog.enumerations e WHERE NOT EXISTS (SELECT FROM pg_type WHERE oid = e.typid);
     FOR v_type IN SELECT n.name, n.said ->> 'number' AS number, n.said -> 'labels' AS labels FROM jsonb_each(p_types) AS n (name, said) LOOP
         v_known := hatidata_catalog._known_type(p_schema, v_type.name, v_type.number);
         IF v_known IS NOT NULL AND NOT hatidata_catalog._set_labels(v_known, v_type.labels) THEN
@@ -89,7 +97,7 @@ BEGIN
         -- What else has the name has gone.
         PERFORM hatidata_catalog._forget_type(t.oid) FROM pg_type t
         WHERE t.typname = v_type.name AND t.typnamespace = to_regnamespace(quote_ident(p_schema)) AND t.typtype = 'e'
-          AND t.typowner = 'hatidata_users'::regrole AND t.oid IS DISTINCT FROM v_known;
+          AND hatidata_catalog._is_mirrored(t) AND t.oid IS DISTINCT FROM v_known;
         IF v_known IS NULL THEN
             EXECUTE format('CREATE TYPE %I.%I AS ENUM (%s)', p_schema, v_type.name,
                 (SELECT string_agg(quote_literal(l.v), ', ' ORDER BY l.place)
@@ -108,6 +116,6 @@ BEGIN
     END LOOP;
     PERFORM hatidata_catalog._forget_type(t.oid) FROM pg_type t
     WHERE t.typnamespace = to_regnamespace(quote_ident(p_schema)) AND t.typtype = 'e'
-      AND t.typowner = 'hatidata_users'::regrole AND NOT p_types ? t.typname::text;
+      AND hatidata_catalog._is_mirrored(t) AND NOT p_types ? t.typname::text;
 END
 $$;

@@ -85,6 +85,16 @@ drop type mood cascade;
 select * from one;
 select * from reading;
 
+-- a schema goes with the columns that are of its types
+create schema of_types;
+create type of_types.mood as enum ('a', 'b');
+create table people (id int, state of_types.mood);
+create view glad as select id, state from people;
+insert into people values (1, 'a');
+drop schema of_types cascade;
+select * from people;
+select * from glad;
+
 -- two types of the same values are two types
 create type one as enum ('a', 'b');
 create type two as enum ('a', 'b');
