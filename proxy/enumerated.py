@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.altered_tables import Altering, alters_alone, made_anew
-from proxy.dependents import depends, described, refusal, views_made_over, views_over
+from proxy.dependents import View, depends, described, refusal, views_made_over, views_over
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.errors import SqlError
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
-from proxy.sql.enumerated import Altered
+from proxy.sql.enumerated import Altered, Enumeration
 from proxy.sql.enumerated import written as _written_out
 from proxy.sql.quoting import literal, name_as_needed, quoted
 from proxy.sql.statement import (
@@ -104,14 +104,8 @@ def enumeration_altered(
     number = old.number or secrets.token_hex(32)
     values = (*labels, identity(number, name))
 
-    def is_it(parts: tuple[str, ...]) -> bool:
-        if parts[-1].lower() != old.name.lower():
-            return False
-        found = _found(duck, parts)
-        return found is not None and (found.schema, found.name) == (old.schema, old.name)
-
     moved = schema != old.schema
-    altered = Altered(old.values, values, is_it, (schema, name), moved, renamed)
+    altered = Altered(_in_texts(duck, old), values, (schema, name), moved, renamed)
     texts = {(place, view): sql for place, view, sql in duck.views()}
     made = Altering(
         [
@@ -134,12 +128,43 @@ def type_dropped(duck: DuckSession, plan: DropsType, sql: str) -> Altering | Non
     if old is None or not old.number:
         return None
     tables = list(_tables(duck, old))
-    if not tables:
-        return None
     what = _described(duck, old)
+    casting = _views_that_cast(duck, old, what)
+    if not tables and not casting:
+        return None
     if not plan.cascades:
-        raise refusal(what, list(dict.fromkeys(_dependents(duck, tables, what))))
-    return _without(duck, Altering([f"DROP TYPE {quoted(old.schema, old.name)}"]), tables)
+        lines = [*_dependents(duck, tables, what), *(depends(duck, one) for one in casting)]
+        seen: dict[str, str] = {}  # each is told of once
+        for line in lines:
+            seen.setdefault(line.partition(" depends on ")[0], line)
+        raise refusal(what, list(seen.values()))
+    dropped = Altering([f"DROP TYPE {quoted(old.schema, old.name)}"])
+    of_columns = [view for meant, columns in tables for view in _views_of(duck, meant, columns)]
+    casting = [one for one in casting if one.view not in of_columns]
+    return _without(duck, dropped, tables).with_views(duck, casting)
+
+
+def _in_texts(duck: DuckSession, of: _Type) -> Enumeration:
+    def is_it(parts: tuple[str, ...]) -> bool:
+        if parts[-1].lower() != of.name.lower():
+            return False
+        found = _found(duck, parts)
+        return found is not None and (found.schema, found.name) == (of.schema, of.name)
+
+    return Enumeration(of.values, is_it)
+
+
+def _views_that_cast(duck: DuckSession, of: _Type, what: str) -> list[View]:
+    """The views whose texts cast to a type, and those that read them, each after what it reads."""
+    its = _in_texts(duck, of)
+    found: dict[Meant, View] = {}
+    for schema, name, sql in duck.views():
+        if its.is_in(sql):
+            view = Meant(DATABASE, schema, name, "v")
+            found.setdefault(view, View(view, what))
+            for one in views_over(duck, view):
+                found.setdefault(one.view, one)
+    return list(found.values())
 
 
 def _without(duck: DuckSession, made: Altering, tables: list[tuple[Meant, list[str]]]) -> Altering:
@@ -283,14 +308,14 @@ def _with_table(
 ) -> Altering:
     """What alters a table's columns, which are of the type; by DuckDB itself, where it can and a restart can."""
     table = Table(duck, meant)
-    old = _written_out(altered.old)
+    old = _written_out(altered.old.values)
     plain = _follow(duck, meant, table, altered)
     for column in table.columns:
         if column.name in columns:
             depth = (len(column.kind) - len(old)) // len("[]")
             plain = plain and not depth
             column.value = _value(quoted(column.name), depth, altered.renamed)
-            column.kind = _written_out(altered.new) + "[]" * depth
+            column.kind = _written_out(altered.values) + "[]" * depth
     changes = tuple(edits.SetType(name, "", (), "", using=True) for name in columns)
     if plain and not written and alters_alone(duck, meant, table, changes):
         return Altering([sql for one in table.columns for sql in _natively(table, one, columns)])
@@ -315,7 +340,7 @@ def _follow(duck: DuckSession, meant: Meant, table: Table, altered: Altered) -> 
     its = described(duck, meant)
     old_text, new_text = map(literal, altered.renamed or ("", ""))
     for column in table.columns:
-        of_type = column.kind == _written_out(altered.old)
+        of_type = column.kind == _written_out(altered.old.values)
         if altered.renamed and of_type and column.default == old_text:
             column.default = new_text
         for text in filter(None, (column.default or "", column.generated)):

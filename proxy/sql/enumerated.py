@@ -6,7 +6,7 @@ up anew. In Postgres a view, a default or a check knows the type and its values 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -64,16 +64,47 @@ _WRITTEN_OUT = '"ENUM"('  # as in DuckDB's texts of views
 
 
 @dataclass(frozen=True, slots=True)
+class Enumeration:
+    """A type. values: with the one that tells it from others. is_it: whether a name in a text means it."""
+
+    values: tuple[str, ...]
+    is_it: Callable[[tuple[str, ...]], bool]
+
+    def is_in(self, sql: str) -> bool:
+        """Whether a text casts to it."""
+        return next(self.places(DUCKDB.own_tokens(sql)), None) is not None
+
+    def places(self, tokens: Sequence[Token]) -> Iterator[tuple[int, int, bool]]:
+        """Where it begins and ends, and whether it is named there and not written out."""
+        for at in range(len(tokens)):
+            if end := self._written_out(tokens, at):
+                yield at, end, False
+        for at in in_types(tokens):
+            end = at
+            while tokens[end + 1].token_type == TokenType.DOT:
+                end += 2
+            if self.is_it(tuple(token.text for token in tokens[at : end + 1 : 2])):
+                yield at, end, True
+
+    def _written_out(self, tokens: Sequence[Token], at: int) -> int:
+        """Where it ends, if it begins here with ENUM; 0 if it does not."""
+        if tokens[at].text.upper() != "ENUM":
+            return 0
+        end = at + 2 * len(self.values) + 1
+        values = tuple(token.text for token in tokens[at + 2 : end : 2])
+        closed = len(tokens) > end and tokens[end].token_type == TokenType.R_PAREN
+        return end if closed and values == self.values else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Altered:
-    """old, new: the type's values. is_it: whether a name in a text means it. path: its schema and name;
-    moved: that is another schema.
+    """old: the type as it was. values: it has now. path: its schema and name; moved: that is another schema.
 
     renamed: one of its values, and what that is now.
     """
 
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-    is_it: Callable[[tuple[str, ...]], bool]
+    old: Enumeration
+    values: tuple[str, ...]
     path: tuple[str, str]
     moved: bool = False
     renamed: tuple[str, str] | None = None
@@ -90,44 +121,23 @@ class Altered:
         tokens = DUCKDB.own_tokens(sql)
         found: dict[int, tuple[int, str]] = {}
         settled: set[int] = set()
-        types: list[int] = []
-        for at in range(len(tokens)):
-            end = self._written_out(tokens, at)
-            if end:
-                found[tokens[at].start] = (tokens[end].end + 1, written(self.new))
-                settled.update(range(at, end))
-                types.append(at)
-        for at in in_types(tokens):
-            end = at
-            while tokens[end + 1].token_type == TokenType.DOT:
-                end += 2
-            if self.is_it(tuple(token.text for token in tokens[at : end + 1 : 2])):
-                start = at if self.moved else end
-                path = self.path if self.moved else self.path[-1:]
-                found[tokens[start].start] = (tokens[end].end + 1, quoted(*path))
-                types.append(at)
-        if self.renamed is None:
-            return edited(sql, found), False
-        old, new = self.renamed
-        for at in types:
+        old, new = self.renamed or ("", "")
+        for at, end, named in self.old.places(tokens):
+            path = self.path if self.moved else self.path[-1:]
+            start = end if named and not self.moved else at
+            text = quoted(*path) if named else written(self.values)
+            found[tokens[start].start] = (tokens[end].end + 1, text)
+            settled.update(range(at, end))
             before = tokens[max(at - 3, 0) : at]
-            if [one.token_type for one in before] == _CAST_OF_TEXT and before[1].text == old:
-                found[before[1].start] = (before[1].end + 1, literal(new))
+            if [one.token_type for one in before] == _CAST_OF_TEXT:
                 settled.add(at - 2)
-        left = any(
+                if self.renamed is not None and before[1].text == old:
+                    found[before[1].start] = (before[1].end + 1, literal(new))
+        left = self.renamed is not None and any(
             token.token_type == TokenType.STRING and token.text == old and at not in settled
             for at, token in enumerate(tokens)
         )
         return edited(sql, found), left
-
-    def _written_out(self, tokens: Sequence[Token], at: int) -> int:
-        """Where the type ends, if it begins here with ENUM; 0 if it does not."""
-        if tokens[at].text.upper() != "ENUM":
-            return 0
-        end = at + 2 * len(self.old) + 1
-        values = tuple(token.text for token in tokens[at + 2 : end : 2])
-        closed = len(tokens) > end and tokens[end].token_type == TokenType.R_PAREN
-        return end if closed and values == self.old else 0
 
 
 _CAST_OF_TEXT = [TokenType.L_PAREN, TokenType.STRING, TokenType.ALIAS]

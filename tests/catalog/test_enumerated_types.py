@@ -96,6 +96,8 @@ def test_a_server_that_begins_anew_knows_them() -> None:
                         connection.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
                         connection.execute("CREATE TABLE t (id INT PRIMARY KEY, m mood, l mood[])")
                         connection.execute("INSERT INTO t VALUES (0, 'ok', '{sad}')")
+                        connection.execute("CREATE TABLE plain (id INT PRIMARY KEY, m mood)")
+                        connection.execute("INSERT INTO plain VALUES (0, 'ok')")
                         connection.execute("CREATE VIEW v AS SELECT m FROM t WHERE m > 'sad'")
                     declared = connection.execute(
                         "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
@@ -106,6 +108,11 @@ def test_a_server_that_begins_anew_knows_them() -> None:
                         f"ALTER TYPE mood ADD VALUE 'new {turn}' AFTER 'sad'".encode()
                     )
                     connection.execute("INSERT INTO t VALUES (%s, %s)", [turn + 1, f"new {turn}"])
+                    connection.execute(
+                        "INSERT INTO plain SELECT id, m FROM t WHERE id > %s", [turn]
+                    )
+                    plain = connection.execute("SELECT id FROM plain WHERE m < 'ok' ORDER BY m")
+                    assert plain.fetchall() == [(n + 1,) for n in reversed(range(turn + 1))]
                     found = connection.execute("SELECT m::text FROM v ORDER BY v.m").fetchall()
                     assert found == [*((f"new {n}",) for n in reversed(range(turn + 1))), ("ok",)]
                 if turn == 1:

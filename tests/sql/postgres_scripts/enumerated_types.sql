@@ -77,6 +77,8 @@ create type mood as enum ('sad');
 create table one (id int, state mood);
 create table other (id int, states mood[]);
 create view reading as select state from one;
+create view casting as select 'sad'::mood as s;
+create view over_it as select s from casting;
 drop type mood;
 drop type if exists nothing;
 drop type nothing;
