@@ -105,8 +105,12 @@ class MirrorConnection:
         Raises psycopg.Error when Postgres cannot be asked.
         """
         failures: list[dict[str, str]] = []
-        for start in range(0, len(documents), _BATCH):
-            text = json.dumps(documents[start : start + _BATCH])
+        # A default cannot be a value that its type was given in the same transaction.
+        types = [one for one in documents if "types" in one]
+        rest = [one for one in documents if "types" not in one]
+        batches = [rest[start : start + _BATCH] for start in range(0, len(rest), _BATCH)]
+        for batch in filter(None, [types, *batches]):
+            text = json.dumps(batch)
             cursor = self._connected().execute(
                 f"SELECT {_OWN}.apply(%s, %s, false)", [self._secret, text], prepare=True
             )

@@ -200,7 +200,8 @@ BEGIN
     END IF;
     BEGIN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT (%s)', p_table, p_column, hatidata_catalog._readable(p_default));
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation
+        OR unsafe_new_enum_value_usage THEN
         RAISE;
     WHEN OTHERS THEN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT hatidata_catalog.duckdb(%L)::%s',

@@ -85,6 +85,23 @@ def test_columns_are_of_them(author: psycopg.Connection, connection: psycopg.Con
     assert connection.execute(LABELS).fetchall() == []
 
 
+def test_a_default_may_be_a_new_value(
+    author: psycopg.Connection, connection: psycopg.Connection
+) -> None:
+    """Which Postgres takes only in another transaction than the one that adds it."""
+    author.execute("CREATE TYPE mood AS ENUM ('sad')")
+    author.execute("CREATE TABLE people (state mood)")
+    author.execute("ALTER TYPE mood ADD VALUE 'ok'")
+    author.execute("ALTER TABLE people ALTER COLUMN state SET DEFAULT 'ok'")
+    assert [row[-1] for row in connection.execute(_DECLARED)] == ["'ok'::mood"]
+    author.execute("BEGIN")
+    author.execute("ALTER TYPE mood ADD VALUE 'fair'")
+    author.execute("ALTER TABLE people ALTER COLUMN state SET DEFAULT 'fair'")
+    author.execute(LABELS)
+    author.execute("COMMIT")
+    assert [row[-1] for row in connection.execute(_DECLARED)] == ["'fair'::mood"]
+
+
 def test_a_server_that_begins_anew_knows_them() -> None:
     """After its end, and after a crash."""
     with tempfile.TemporaryDirectory(prefix="hd") as directory:
