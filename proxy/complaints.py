@@ -22,6 +22,7 @@ from proxy.errors import SqlError
 from proxy.long_texts import SessionTexts
 from proxy.parameter_types import columns_of
 from proxy.sql import control_plane, inference
+from proxy.sql.enumerated import only_type
 from proxy.sql.grouping import grouped_tables, with_settled_columns
 from proxy.sql.inserting import (
     conflict_constraint,
@@ -68,6 +69,10 @@ async def located(
         error.hint = control_plane.hint_for_missing(error.message)
     elif error.sqlstate == "42601" and dialect == "postgres":
         _name(error, plan)
+    elif error.message.startswith(_NO_LABEL):
+        name = await texts.of(sql, only_type, error.message)
+        of_it = f" {name}:" if name is not None else ":"
+        error.message = f"{_NO_LABEL[:-1]}{of_it}{error.message.removeprefix(_NO_LABEL)}"
     if error.offset is not None and error.position is None:
         place = await texts.of(sql, source_position, error.offset, plan.text, dialect)
         error.position = place + plan.start if place is not None else None
@@ -85,6 +90,7 @@ def _name(error: EngineError, plan: Statement) -> None:
         error.message = f"{construct} is not supported on analytical tables"
 
 
+_NO_LABEL = "invalid input value for enum:"
 _ONE_COLUMN = "subquery must return only one column"
 _NO_KEY = "There are no UNIQUE/PRIMARY KEY constraints that refer to this table"
 _TOO_FEW = re.compile(

@@ -123,7 +123,8 @@ class Session:
         self.draws = False  # it may draw numbers from DuckDB's sequences
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
-        self.rest: list[str] = []  # the parts of the last definition of several
+        # The parts of the last definition of several, and how many rows each changed.
+        self.rest: list[tuple[str, int]] = []
         self.copying = Copying(self)
         self.compound = Compound(self)
         self.federation = Federation(self)
@@ -476,8 +477,8 @@ class Session:
             self.transaction.wrote_once("a statement that reads from Postgres too")
         elif plan.writes and (plan.locks is None or plan.kind != "SELECT"):
             self.transaction.wrote(sql, values, rows)
-            for part in self.rest if plan.then else ():
-                self.transaction.wrote(part, (), 0)
+            for part, changed in self.rest if plan.then else ():
+                self.transaction.wrote(part, (), changed)
             if plan.deletes or plan.updates:
                 self.references.wrote()
             if plan.touched:

@@ -97,6 +97,46 @@ class RenamesIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class MakesEnumeration:
+    """CREATE TYPE ... AS ENUM in Postgres's dialect. type: the parts of its name, as DuckDB has them."""
+
+    type: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddsValue:
+    """ADD VALUE. neighbour: the one BEFORE or AFTER which it stands; None at the end."""
+
+    label: str
+    exists: bool
+    neighbour: str | None = None
+    before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenamesValue:
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class AltersEnumeration:
+    """ALTER TYPE. change: a str is the name that it gets, a tuple its schema's."""
+
+    type: tuple[str, ...]
+    change: AddsValue | RenamesValue | str | tuple[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DropsType:
+    """DROP TYPE in Postgres's dialect. cascades: columns of the type go, too."""
+
+    type: tuple[str, ...]
+    cascades: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Truncates:
     """TRUNCATE in Postgres's dialect. tables: the parts of each name, as DuckDB has them.
 
@@ -132,6 +172,9 @@ Deferred = (
     | MakesView
     | RenamesIndex
     | Truncates
+    | MakesEnumeration
+    | AltersEnumeration
+    | DropsType
 )
 """What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.defining`)."""
 
