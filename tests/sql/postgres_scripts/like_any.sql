@@ -7,4 +7,3 @@ select x from texts where x ilike any (array['A%', '%C']) order by x;
 select x from texts where not x like any ('{a%}') order by x;
 select x from texts where x not like all ('{a%,x%}') order by x;
 select x from texts where x like any (array(select 'x%')) order by x;
-select x from texts where x like any ('{a%');
