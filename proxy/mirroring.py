@@ -221,6 +221,7 @@ class Mirror:
         if _have_met(failures):
             failures = connection.apply(connection.differences(documents, schemas))
         connection.apply(duck_catalog.types(self._duck))
+        connection.apply(duck_catalog.functions(self._duck))
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported(failures)
 

@@ -113,6 +113,8 @@ class Preparation:
         Every place of a parameter is cast to one type, also where DuckDB would infer it: it would
         infer place by place, and run a plan in which the places disagree.
         """
+        if plan.calls:
+            plan = await self._session.calls.of(plan, dict(enumerate(oids, start=1)))
         plan, numbers = await parameter_types.numbered(self._session, plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
         said = await parameter_types.read_as_cast(self._session, plan, said)

@@ -31,6 +31,7 @@ from proxy.engines.loan import Told
 from proxy.engines.pool import Login
 from proxy.engines.relay import Relay
 from proxy.errors import SqlError
+from proxy.function_calls import FunctionCalls
 from proxy.exchange import Exchange, Step
 from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
@@ -122,6 +123,7 @@ class Session:
         self.rest: list[str] = []  # the parts of the last definition of several
         self.copying = Copying(self)
         self.compound = Compound(self)
+        self.calls = FunctionCalls(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
         self.exchange = Exchange(self)

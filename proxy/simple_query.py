@@ -95,6 +95,8 @@ class SimpleQuery:
             await self._in_duck(plan)
 
     async def _in_postgres(self, plan: Statement) -> None:
+        if plan.calls:
+            await self._session.calls.check(plan)
         self._session.compound.lost()
         # Leading blanks keep the positions in Postgres's errors true to the client's text.
         sql = " " * plan.start + (plan.relayed or plan.text)
@@ -120,6 +122,8 @@ class SimpleQuery:
             try:
                 await self._in_duck_typed(plan)
             except SqlError as error:
+                if await self._session.calls.concern(plan):
+                    raise
                 await self._in_postgres(handed_over(plan, error))
         else:
             await self._in_duck_typed(plan)

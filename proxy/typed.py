@@ -60,6 +60,8 @@ class Typed:
 
         Raises SqlError for a literal that is none of its type, with its place in the message.
         """
+        if plan.calls:
+            plan = await self._session.calls.of(plan, oids)
         plan = await self._by_types(plan, oids)
         return await self._session.upserts.of(plan) if plan.upserts else plan
 

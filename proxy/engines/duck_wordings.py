@@ -102,7 +102,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Catalog",
-        r'(Scalar |Aggregate |Table )?Function with name "?(?P<name>.*?)"? does not exist!.*',
+        r'(Scalar |Aggregate |Table |Table Macro |Macro )?Function with name "?(?P<name>.*?)"? does not exist!.*',
         plain("42883", "function {name} does not exist", NO_FUNCTION),
     ),
     _rule(

@@ -225,6 +225,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = catalog_question(piece.tokens, text, escapes=escapes)
             elif escapes and not settled.reworded:
                 more["relayed"] = escaped(piece.tokens, text)
+    if facts.others:
+        more["calls"] = tuple(facts.others)
     if locks is not None:
         more["writes"], more["locks"] = True, locks
     if isinstance(tree, exp.Delete) and isinstance(tree.this, exp.Table):
