@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.engines.duck_wording_parts import pg_name
 from proxy.errors import SqlError
-from proxy.parameter_types import planned_as
+from proxy.parameter_types import planned_as, relation_columns
 from proxy.portal import Outcome
 from proxy.routines import Overloads
 from proxy.savepoints import using
@@ -189,9 +189,10 @@ class ClientFunctions:
             bound = await self._bound(f"SELECT {_cast(f'({text})', casts[0])} AS v", oids)
             macro = macros.of_query(bound.sql, given, strict, name=action.name[-1])
         said = {
-            "kind": _kind(action.returns) if not action.rows else "TABLE",
+            "kind": action.returns if action.rows else _kind(action.returns),
             "rows": action.rows,
             "table": action.columns is not None,
+            "named": columns is not None and not _is_one(action, columns),
             "returns": action.returns,
             "standard": action.standard,
             "traits": traits,
@@ -281,11 +282,9 @@ class ClientFunctions:
             meant = await self._session.on_duck(self._session.duck.means, path)
             if meant is None:
                 raise
-            raise SqlError(
-                "0A000",
-                f"a function of rows of the type {action.returns} is not supported",
-                hint="Name its columns with RETURNS TABLE.",
-            ) from None
+            duck = self._session.duck
+            columns = await self._session.on_duck(relation_columns, duck, path) or ()
+            return tuple(act.Parameter(name, pg_type(kind).name) for name, kind in columns)
         return (act.Parameter(action.name[-1], action.returns),)
 
     def _check_result(
@@ -411,6 +410,11 @@ class ClientFunctions:
         await self._keep(there, others)
         await self._keep(target, [*target.forms, altered])
         return tag
+
+
+def _is_one(action: fa.DefineFunction, columns: tuple[act.Parameter, ...]) -> bool:
+    """Whether a set is of values of one type, which has no columns of its own."""
+    return action.columns is None and columns == (act.Parameter(action.name[-1], action.returns),)
 
 
 def _check_plan(plan: Statement) -> None:

@@ -21,12 +21,14 @@ from proxy.savepoints import using
 from proxy.sql import compound as act
 from proxy.sql import inference
 from proxy.sql.client_functions import type_of
+from proxy.sql.function_choice import chosen, spelled
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.postgres_literals import is_read, literal_of
 from proxy.sql.quoting import literal
 from proxy.sql.reading import write_duckdb
 from proxy.sql.spelled_aliases import VOLATILE
 from proxy.sql.statement import Statement
+from proxy.wire.types import DuckType, pg_type
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -37,6 +39,9 @@ _NAMES = (
     f"AND starts_with(function_name, {literal('function ')})"
 )
 _TEXTS = frozenset({"text", "varchar", "bpchar"})
+_NO_CHOICE = (
+    "Could not choose a best candidate function. You might need to add explicit type casts."
+)
 
 
 class FunctionNames:
@@ -110,11 +115,14 @@ class FunctionCalls:
         fitting = [one for one in forms if _takes(one, len(given), tuple(named))]
         if not fitting:
             return False  # DuckDB says of which types there is none
-        before = call.expressions
-        if len(fitting) > 1:
-            fitting = await self._chosen(tree, call, fitting, oids)
-        (form,) = fitting[:1]
-        _put(call, form, given, named)
+        before, form = call.expressions, fitting[0]
+        several = len([one for one in forms if one.made is not None]) > 1
+        if several:
+            one = await self._chosen(tree, call, fitting, oids)
+            if one is None:
+                return False
+            form = one
+        _put(call, form, given, named, cast=several)
         self._check_place(call, form)
         changed = before != call.expressions or len(before) != len(call.expressions)
         return _in_from(call, form) or changed
@@ -125,39 +133,46 @@ class FunctionCalls:
         call: exp.Anonymous,
         fitting: list[act.CreateFunction],
         oids: Mapping[int, int],
-    ) -> list[act.CreateFunction]:
-        """Those of the functions that take the arguments: of several, those to which a literal is a text."""
+    ) -> act.CreateFunction | None:
+        """The one that Postgres would choose; None for none. Raises SqlError 42725."""
+        kinds = await self._kinds(call, oids)
+        found = chosen(fitting, *kinds)
+        if len(found) > 1:
+            message = f"function {_shown(call, kinds)} is not unique"
+            raise SqlError("42725", message, hint=_NO_CHOICE)
+        return found[0] if found else None
+
+    async def _kinds(
+        self, call: exp.Anonymous, oids: Mapping[int, int]
+    ) -> tuple[list[str | None], dict[str, str | None]]:
+        """The types of a call's arguments as they are known without the function, None for unknown."""
         given, named = _arguments(call)
-        unknown = [n for n, one in enumerate(given) if _is_unknown(one)]
-        if not unknown and not named:
-            return fitting[:1] if _same(fitting) else [_as_they_are(fitting[0], given)]
-        before = [one.copy() for one in call.expressions]
-        found = []
-        for form in fitting:
-            _put(call, form, [one.copy() for one in given], {k: v.copy() for k, v in named.items()})
-            types = {n: planned_as(oid) for n, oid in oids.items()}
-            sql = cast_parameters(write_duckdb(tree), types)
-            try:
-                statement = await self._session.on_duck(self._session.duck.prepare, sql)
-                statement.close()
-                found.append(form)
-            except EngineError as error:
-                if error.sqlstate not in ("42883", "22P02", "22007"):
-                    found.append(form)
-        call.set("expressions", before)
-        if len(found) > 1:
-            texts = [
-                one
-                for one in found
-                if any(_kinds(one)[n] in _TEXTS for n in unknown if n < len(one.parameters))
-            ]
-            found = texts if len(texts) == 1 else found
-        if len(found) > 1:
-            shown = ", ".join(["unknown" if _is_unknown(one) else "?" for one in given])
-            hint = "Could not choose a best candidate function. You might need to add explicit type casts."
-            message = f"function {call.name.lower()}({shown}) is not unique"
-            raise SqlError("42725", message, hint=hint)
-        return found or fitting
+        values = [*given, *named.values()]
+        sql = write_duckdb(_selected(call, values))
+        types = {n: planned_as(oid) for n, oid in oids.items() if oid}
+        try:
+            session = self._session
+            statement = await session.on_duck(session.duck.prepare, cast_parameters(sql, types))
+        except SqlError:
+            columns = [DuckType("SQLNULL")] * len(values)
+        else:
+            columns = [kind for _, kind in statement.columns]
+            statement.close()
+        kinds = [
+            None if _is_unknown(one) or kind.id in ("SQLNULL", "INVALID") else pg_type(kind).name
+            for one, kind in zip(values, columns, strict=True)
+        ]
+        return kinds[: len(given)], dict(zip(named, kinds[len(given) :], strict=True))
+
+    async def tell(self, plan: Statement, error: EngineError) -> None:
+        """Puts the arguments' types into the complaint about a call that fits no function."""
+        name = error.message.removeprefix("function ").removesuffix(" does not exist")
+        tree = inference.read(plan.sql)
+        for call in tree.find_all(exp.Anonymous) if tree is not None else ():
+            if call.name.lower() == name.lower() and _source(call) is None:
+                kinds = await self._kinds(call, {})
+                error.message = f"function {_shown(call, kinds)} does not exist"
+                return
 
     def _check_place(self, call: exp.Anonymous, form: act.CreateFunction) -> None:
         said = form.said or {}
@@ -175,10 +190,6 @@ class FunctionCalls:
                             f"{name.lower()}() as an argument of {form.name[-1]}, which reads rows,"
                         )
                         raise SqlError("0A000", f"{message} is not supported")
-
-
-def _kinds(form: act.CreateFunction) -> list[str]:
-    return [one.kind or one.type for one in form.parameters]
 
 
 def _path(call: exp.Anonymous) -> tuple[str, ...]:
@@ -224,14 +235,34 @@ def _is_unknown(node: exp.Expr) -> bool:
     )
 
 
-def _same(forms: list[act.CreateFunction]) -> bool:
-    return len(forms) == 1
+def _selected(call: exp.Anonymous, values: list[exp.Expr]) -> exp.Select:
+    """A query of what the arguments are, where the call is."""
+    around = call.find_ancestor(exp.Select)
+    made = exp.Select() if around is None or _source(call) is not None else around.copy()
+    for key in ("group", "having", "order", "distinct", "limit", "offset", "qualify", "where"):
+        made.set(key, None)
+    made.set("expressions", [one.copy() for one in values])
+    node = around.parent if around is not None else None
+    while node is not None:
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            own = made.args.get("with_")
+            made.set("with_", with_.copy())
+            for cte in own.expressions if own is not None else ():
+                made.args["with_"].append("expressions", cte)
+        node = node.parent
+    return made
 
 
-def _as_they_are(form: act.CreateFunction, given: list[exp.Expr]) -> act.CreateFunction:
-    """A form for arguments that have types: DuckDB chooses, and is given them as they are."""
-    parameters = tuple(replace(one, type="", kind="") for one in form.parameters[: len(given)])
-    return replace(form, parameters=parameters)
+def _shown(call: exp.Anonymous, kinds: tuple[list[str | None], dict[str, str | None]]) -> str:
+    given, named = kinds
+    types = [_spelled(kind) for kind in given]
+    types += [f"{name} => {_spelled(kind)}" for name, kind in named.items()]
+    return f"{call.name.lower()}({', '.join(types)})"
+
+
+def _spelled(kind: str | None) -> str:
+    return "unknown" if kind is None else spelled(kind)
 
 
 def _put(
@@ -239,8 +270,13 @@ def _put(
     form: act.CreateFunction,
     given: list[exp.Expr],
     named: Mapping[str, exp.Expr],
+    *,
+    cast: bool,
 ) -> None:
-    """The arguments in the order of the parameters, up to the last that is said; literals of their types."""
+    """The arguments in the order of the parameters, up to the last that is said; literals of their types.
+
+    cast: the others too.
+    """
     said: list[exp.Expr] = []
     defaults = (form.said or {}).get("defaults", [])
     last = max((n for n, one in enumerate(form.parameters) if one.name in named), default=-1)
@@ -253,8 +289,8 @@ def _put(
             value = exp.maybe_parse(defaults[n], dialect="duckdb")
         else:
             break
-        if _is_unknown(value) and parameter.kind:
-            value = _of_type(value, parameter.kind)
+        if _is_unknown(value) or (cast and n < len(given) and parameter.kind != "numeric"):
+            value = _of_type(value, parameter.kind or "text")
         said.append(value)
     call.set("expressions", said)
 
@@ -284,7 +320,7 @@ def _in_from(call: exp.Anonymous, form: act.CreateFunction) -> bool:
     alias = table.args.get("alias")
     name = alias.name if alias is not None and alias.name else form.name[-1]
     columns = list(alias.columns) if alias is not None else []
-    if not said.get("table") and not columns:
+    if not said.get("named") and not columns:
         columns = [exp.to_identifier(name, quoted=True)]
     own = exp.TableAlias(this=exp.to_identifier(name, quoted=True), columns=columns or None)
     if said.get("rows"):

@@ -31,11 +31,11 @@ from proxy.engines.loan import Told
 from proxy.engines.pool import Login
 from proxy.engines.relay import Relay
 from proxy.errors import SqlError
-from proxy.function_calls import FunctionCalls
 from proxy.exchange import Exchange, Step
 from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
+from proxy.function_calls import FunctionCalls
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
 from proxy.portal import Outcome

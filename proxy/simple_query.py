@@ -95,8 +95,6 @@ class SimpleQuery:
             await self._in_duck(plan)
 
     async def _in_postgres(self, plan: Statement) -> None:
-        if plan.calls:
-            await self._session.calls.check(plan)
         self._session.compound.lost()
         # Leading blanks keep the positions in Postgres's errors true to the client's text.
         sql = " " * plan.start + (plan.relayed or plan.text)

@@ -23,9 +23,9 @@ from proxy.engines.catalog_reading import (
     double,
     mirrored_schema,
 )
+from proxy.engines.declared_functions import declared
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
-from proxy.engines.declared_functions import declared
 from proxy.engines.duck_names import DATABASE
 from proxy.sql.materialized import name_of_query
 

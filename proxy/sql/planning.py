@@ -128,9 +128,9 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         return parsed.plan(text, piece, dialect, reader)
     words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
     first, phrase = administration.leading_words(words)
-    if of_postgres and phrase in client_functions.READERS:
-        if (function := by_words.of_function(text, piece, phrase)) is not None:
-            return function
+    defines = of_postgres and phrase in client_functions.READERS
+    if defines and (function := by_words.of_function(text, piece, phrase)) is not None:
+        return function
     if is_snowflake(dialect):
         if (decided := accepted.read(words)) is not None:
             return by_words.of_accepted(text, piece, decided)

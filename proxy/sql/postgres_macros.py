@@ -9,7 +9,8 @@ has, `$1`, `$2`; calls are put in their order (`proxy.sql.function_calls`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -63,22 +64,10 @@ def body_of(action: DefineFunction) -> Body:
         raise _refused(f"a function that is a {first}")
     if first == "TABLE":
         text = text[: piece.tokens[0].start] + "SELECT * FROM" + text[piece.tokens[0].end + 1 :]
-        return body_of(
-            DefineFunction(
-                action.name,
-                action.parameters,
-                action.returns,
-                action.columns,
-                action.rows,
-                text,
-                "",
-                action.replace,
-                action.traits,
-            )
-        )
+        return body_of(replace(action, body=text, standard=""))
     text = text[piece.start : piece.end]
     tree = read(text)
-    if not isinstance(tree, exp.Query):
+    if not isinstance(tree, (exp.Query, exp.Values)):
         raise _refused("a function that is no query")
     while isinstance(tree, exp.Subquery) and tree.alias == "" and not tree.args.get("with_"):
         tree = tree.this
@@ -283,14 +272,11 @@ def of_query(
     return f"{_head(given)} AS {'TABLE ' if table else ''}({inner})"
 
 
-_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
-
-
 def names_called(sql: str, names: frozenset[str]) -> set[str]:
     """Which of these names stand in DuckDB's SQL before a bracket."""
     tokens: list[Token] = DUCKDB.tokenize(sql)
     return {
         one.text.lower()
-        for one, after in zip(tokens, tokens[1:], strict=False)
+        for one, after in pairwise(tokens)
         if after.token_type == TokenType.L_PAREN and one.text.lower() in names
     }

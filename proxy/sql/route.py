@@ -258,7 +258,12 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
 
 def _anonymous(node: exp.Anonymous, facts: Facts) -> None:
     name = folded(node.this)
-    facts.others.append(name.lower())
+    if not (
+        name in _NOTED
+        or name in control_plane.RUNTIME_FUNCTIONS
+        or name.startswith(control_plane.SYSTEM_PREFIXES)
+    ):
+        facts.others.append(name.lower())
     _function(node, facts, name)
 
 
