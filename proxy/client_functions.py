@@ -22,14 +22,14 @@ from proxy.savepoints import using
 from proxy.sql import compound as act
 from proxy.sql import function_actions as fa
 from proxy.sql import postgres_macros as macros
-from proxy.sql.client_functions import type_of
+from proxy.sql.client_functions import as_listed, type_of
 from proxy.sql.definitions import Touched
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.postgres_macros import Body, Given, Place
 from proxy.sql.reading import DUCKDB
 from proxy.sql.spelled_aliases import VOLATILE
 from proxy.sql.statement import Route, Statement
-from proxy.wire.types import BY_NAME, DuckType, pg_type
+from proxy.wire.types import DuckType, pg_type, pg_type_named
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -88,7 +88,6 @@ class ClientFunctions:
     async def run(self, action: fa.FunctionAction) -> Outcome:
         """Carries one out, in one transaction. Raises SqlError."""
         session = self._session
-        session.transaction.wrote_once("a change of functions")
         async with session.compound.one_transaction():
             if isinstance(action, fa.DefineFunction):
                 return await self._create(action)
@@ -158,13 +157,11 @@ class ClientFunctions:
             result = [(action.name[-1], action.returns)]
         else:
             result = [(one.name, one.type) for one in columns]
-        self._check_result(action, body, found, result)
+        self._check_result(action, found, result)
         kinds = [pg_type(kind).name for _, kind in found.columns]
         casts = [
-            None if _kind(want) == has and not unknown else want
-            for (_, want), has, unknown in zip(
-                result, kinds, body.unknown or (False,) * len(kinds), strict=False
-            )
+            None if _kind(want) == has else want
+            for (_, want), has in zip(result, kinds, strict=True)
         ]
         if columns is not None:
             names = [f"_c{n}" for n in range(len(result))]
@@ -243,6 +240,9 @@ class ClientFunctions:
             raise
         columns = list(statement.columns)
         statement.close()
+        if any(kind.id == "INVALID" for _, kind in columns):  # they hang on the parameters' values
+            known = [oids.get(n, 25) for n in range(1, max(oids, default=0) + 1)]
+            columns = await session.preparation.columns_with(plan, known)
         return _Bound(plan.sql, columns)
 
     async def _parameters_in(
@@ -290,11 +290,10 @@ class ClientFunctions:
     def _check_result(
         self,
         action: fa.DefineFunction,
-        body: Body,
         found: _Bound,
         result: list[tuple[str, str]],
     ) -> None:
-        declared = _shown(action.returns) if action.columns is None else "record"
+        declared = _shown_name(action.returns) if action.columns is None else "record"
         message = f"return type mismatch in function declared to return {declared}"
         if len(found.columns) != len(result):
             if action.columns is None:
@@ -305,8 +304,7 @@ class ClientFunctions:
             raise SqlError("42P13", message, detail=detail)
         for n, ((_, want), (_, kind)) in enumerate(zip(result, found.columns, strict=True)):
             has, wanted = pg_type(kind).name, _kind(want)
-            unknown = n < len(body.unknown) and body.unknown[n]
-            if has == wanted or unknown or wanted in _TEXTS or wanted in _ASSIGNED.get(has, ()):
+            if has == wanted or wanted in _TEXTS or wanted in _ASSIGNED.get(has, ()):
                 continue
             actual = _shown_name(has)
             if action.columns is None:
@@ -347,7 +345,7 @@ class ClientFunctions:
             if not action.if_exists or error.sqlstate not in ("42883", "42704"):
                 raise
             written = ".".join(signature.name)
-            shown = ",".join(_shown_name(kind) for kind in signature.types or ())
+            shown = ",".join(map(as_listed, signature.types or ()))
             message = f"function {written}({shown}) does not exist, skipping"
             session.notice(SqlError("00000", message), "NOTICE")
             return
@@ -381,14 +379,23 @@ class ClientFunctions:
         others = [one for one in there.forms if one is not altered]
         tag = Outcome("COMMENT" if action.commented else "ALTER FUNCTION")
         if not (action.rename or action.schema):
-            said = {**(altered.said or {})}
-            said["traits"] = {**said.get("traits", {}), **dict(action.traits)}
-            strict = said["traits"].get("strict", False)
-            if bool(strict) != altered.strict:
-                message = "ALTER FUNCTION that changes what NULL arguments give is not supported"
-                raise SqlError("0A000", message, hint="Write CREATE OR REPLACE FUNCTION.")
-            comment = action.comment if action.commented else altered.comment
-            made = replace(altered, said=said, comment=comment)
+            made = altered
+            if action.traits:
+                said: dict[str, Any] = altered.said or {}
+                again = fa.DefineFunction(
+                    (there.schema[-1], there.name),
+                    altered.parameters,
+                    altered.returns,
+                    altered.columns if said["table"] else None,
+                    said["rows"],
+                    altered.body,
+                    said["standard"],
+                    True,
+                    tuple({**said["traits"], **dict(action.traits)}.items()),
+                )
+                made = replace(await self._made(again), comment=altered.comment)
+            if action.commented:
+                made = replace(made, comment=action.comment)
             await self._keep(there, [made if one is altered else one for one in there.forms])
             return tag
         name = action.rename or there.name
@@ -456,4 +463,4 @@ def _doubled(name: str) -> str:
 
 def _shown_name(name: str) -> str:
     """As `_shown`, of what may be no type."""
-    return _shown(name) if name in BY_NAME else name
+    return _shown(name) if pg_type_named(name) is not None else name

@@ -25,7 +25,7 @@ from proxy.sql.function_choice import chosen, spelled
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.postgres_literals import is_read, literal_of
 from proxy.sql.quoting import literal
-from proxy.sql.reading import write_duckdb
+from proxy.sql.reading import position_of, write_duckdb
 from proxy.sql.spelled_aliases import VOLATILE
 from proxy.sql.statement import Statement
 from proxy.wire.types import DuckType, pg_type
@@ -97,7 +97,10 @@ class FunctionCalls:
         for call in reversed(list(tree.find_all(exp.Anonymous))):  # those within others first
             forms = await self._forms(_path(call))
             if any(one.made is not None for one in forms):
-                changed |= await self._settle(tree, call, forms, oids or {})
+                try:
+                    changed |= await self._settle(tree, call, forms, oids or {})
+                except SqlError as error:
+                    raise await self._session.typed.placed(error, plan) from None
         done = replace(plan, calls=())
         return replace(done, sql=write_duckdb(tree), typed=True) if changed else done
 
@@ -139,7 +142,7 @@ class FunctionCalls:
         found = chosen(fitting, *kinds)
         if len(found) > 1:
             message = f"function {_shown(call, kinds)} is not unique"
-            raise SqlError("42725", message, hint=_NO_CHOICE)
+            raise SqlError("42725", message, hint=_NO_CHOICE, position=position_of(call))
         return found[0] if found else None
 
     async def _kinds(
@@ -210,10 +213,12 @@ def _arguments(call: exp.Anonymous) -> tuple[list[exp.Expr], dict[str, exp.Expr]
         if isinstance(one, (exp.Kwarg, exp.PropertyEQ)):
             name = one.this.name
             if name in named:
-                raise SqlError("42601", f'argument name "{name}" used more than once')
+                message = f'argument name "{name}" used more than once'
+                raise SqlError("42601", message, position=position_of(one.this))
             named[name] = one.expression
         elif named:
-            raise SqlError("42601", "positional argument cannot follow named argument")
+            message = "positional argument cannot follow named argument"
+            raise SqlError("42601", message, position=position_of(one))
         else:
             given.append(one)
     return given, named
@@ -304,36 +309,39 @@ def _of_type(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.Cast(this=value, to=exp.DataType.build(name, dialect="duckdb", udt=True))
 
 
-def _source(call: exp.Anonymous) -> exp.Table | None:
+def _source(call: exp.Anonymous) -> exp.Table | exp.Lateral | None:
     """What it stands in FROM as."""
     parent = call.parent
-    if isinstance(parent, exp.Lateral):
-        return None
-    return parent if isinstance(parent, exp.Table) and parent.this is call else None
+    if isinstance(parent, exp.Dot) and isinstance(parent.parent, exp.Lateral):
+        return parent.parent
+    sourced = isinstance(parent, (exp.Table, exp.Lateral)) and parent.this is call
+    return parent if sourced else None
 
 
 def _in_from(call: exp.Anonymous, form: act.CreateFunction) -> bool:
     """A function in FROM: the columns of its alias, and a row where it gives a value."""
-    table, said = _source(call), form.said or {}
-    if table is None:
+    source, said = _source(call), form.said or {}
+    if source is None:
         return False
-    alias = table.args.get("alias")
+    alias = source.args.get("alias")
     name = alias.name if alias is not None and alias.name else form.name[-1]
     columns = list(alias.columns) if alias is not None else []
     if not said.get("named") and not columns:
         columns = [exp.to_identifier(name, quoted=True)]
     own = exp.TableAlias(this=exp.to_identifier(name, quoted=True), columns=columns or None)
     if said.get("rows"):
-        table.set("alias", own)
+        source.set("alias", own)
         return True
-    table.args.pop("alias", None)
-    path = table.args.get("db")
-    value: exp.Expr = call.copy()
-    if path is not None:
-        value = exp.Dot(this=path.copy(), expression=value)
-    made = exp.Subquery(this=exp.Select(expressions=[value]), alias=own)
-    for key in ("joins",):
-        if table.args.get(key):
-            made.set(key, table.args[key])
-    table.replace(made)
+    value: exp.Expr = source.this.copy()
+    if (schema := source.args.get("db")) is not None:
+        value = exp.Dot(this=schema.copy(), expression=value)
+    query = exp.Subquery(this=exp.Select(expressions=[value]))
+    if isinstance(source, exp.Lateral):
+        source.set("this", query)
+        source.set("alias", own)
+        return True
+    query.set("alias", own)
+    if source.args.get("joins"):
+        query.set("joins", source.args["joins"])
+    source.replace(query)
     return True

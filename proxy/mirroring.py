@@ -333,5 +333,5 @@ def looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
 def whatever(schema: str, name: str | None) -> list[Target]:
     """All that a name may be, of a relation or an index; None: the schema."""
     if name is None:
-        return [Target(schema)]
+        return [Target(schema, types=True)]
     return [Target(schema, name, index=True), Target(schema, name, deep=True)]

@@ -145,8 +145,9 @@ class Routines:
         self._session = session
 
     async def _execute(self, sql: str) -> int:
-        self._session.transaction.wrote_once("a change of functions")
-        return await self._session.compound.execute(sql)
+        done = await self._session.compound.execute(sql)
+        self._session.transaction.wrote(sql, (), 0, settled=True)
+        return done
 
     async def _rows(self, sql: str) -> list[tuple[str, ...]]:
         return await self._session.on_duck(self._session.duck.run, sql)

@@ -47,6 +47,23 @@ def _refused(words: Words, what: str, hint: str | None = _ONE_QUERY) -> SqlError
 
 # --- types ----------------------------------------------------------------------------------------
 
+_GRAMMARS_OWN = frozenset(
+    {
+        *("int", "integer", "smallint", "bigint", "real", "float", "double precision", "decimal"),
+        *("dec", "numeric", "boolean", "char", "character", "varchar", "character varying"),
+        *("timestamp", "timestamp with time zone", "timestamp without time zone", "time"),
+        *("time with time zone", "time without time zone", "interval", "bit", "bit varying"),
+    }
+)
+
+
+def as_listed(name: str) -> str:
+    """A type as a notice lists it, which knows the grammar's own types by their names in the catalog."""
+    element = name.removesuffix("[]")
+    found = pg_type_named(element) if element in _GRAMMARS_OWN else None
+    return name if found is None else f"pg_catalog.{found.name}{name.removeprefix(element)}"
+
+
 _OF_ANY_TYPE = frozenset(
     {
         *("anyelement", "anyarray", "anynonarray", "anyenum", "anyrange", "anymultirange"),
@@ -111,7 +128,10 @@ def _parameters(words: Words, *, named: bool = False) -> tuple[Parameter, ...]:
     if words.accept(")"):
         return ()
     while True:
-        found.append(_parameter(words, named))
+        start = words.token
+        one = _parameter(words, named)
+        _check_parameter(one, found, start)
+        found.append(one)
         if words.accept(")"):
             return tuple(found)
         words.expect(",")
@@ -142,6 +162,17 @@ def _parameter(words: Words, named: bool) -> Parameter:
         error.position = start.start + 1 if start is not None else None
         raise
     return Parameter(name, kind, default)
+
+
+def _check_parameter(one: Parameter, before: list[Parameter], start: Token | None) -> None:
+    """Raises SqlError 42P13."""
+    message = ""
+    if one.name and one.name in {other.name for other in before}:
+        message = f'parameter name "{one.name}" used more than once'
+    elif one.default is None and any(other.default is not None for other in before):
+        message = "input parameters after one with a default value must also have defaults"
+    if message:
+        raise SqlError("42P13", message, position=start.start + 1 if start is not None else None)
 
 
 def _folded(token: Token) -> str:
@@ -183,7 +214,6 @@ def create_function(words: Words) -> Read:
     words.expect("FUNCTION")
     name = words.dotted()
     parameters = _parameters(words)
-    _check_parameters(parameters)
     returns, columns, rows = _returned(words)
     traits, language, body, standard = _clauses(words)
     if language == "" and not standard:
@@ -214,17 +244,6 @@ def create_function(words: Words) -> Read:
             tuple(sorted(traits.items())),
         ),
     )
-
-
-def _check_parameters(parameters: tuple[Parameter, ...]) -> None:
-    names = [one.name for one in parameters if one.name]
-    for name in names:
-        if names.count(name) > 1:
-            raise SqlError("42P13", f'parameter name "{name}" used more than once')
-    defaults = [one.default is not None for one in parameters]
-    if True in defaults and not all(defaults[defaults.index(True) :]):
-        message = "input parameters after one with a default value must also have defaults"
-        raise SqlError("42P13", message)
 
 
 def _returned(words: Words) -> tuple[str | None, tuple[Parameter, ...] | None, bool]:

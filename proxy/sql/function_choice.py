@@ -24,6 +24,11 @@ _IMPLICIT: dict[str, frozenset[str]] = {
 }
 _PREFERRED = frozenset({"float8", "text", "timestamptz", "interval", "bool"})
 _TEXTS = frozenset({"text", "varchar", "bpchar"})
+_CATEGORIES = (
+    frozenset(_NUMBERS),
+    frozenset({"date", "time", "timetz", "timestamp", "timestamptz"}),
+    _TEXTS,
+)
 
 Pairs = list[tuple[str | None, str]]
 
@@ -55,8 +60,20 @@ def chosen(
         if len(left) > 1:
             best = max(rank(pairs) for _, pairs in left)
             left = [one for one in left if rank(one[1]) == best]
+    if len(left) > 1:
+        left = _by_categories(left)
     fewest = min((len(form.parameters) for form, _ in left), default=0)
     return [form for form, _ in left if len(form.parameters) == fewest]
+
+
+def _by_categories(left: list[tuple[CreateFunction, Pairs]]) -> list[tuple[CreateFunction, Pairs]]:
+    """Where all that is left is of one category for an argument of no type, the preferred type of that."""
+    for place, (has, _) in enumerate(left[0][1]):
+        wanted = {pairs[place][1] for _, pairs in left}
+        if has is None and any(wanted <= category for category in _CATEGORIES):
+            best = [one for one in left if one[1][place][1] in _PREFERRED]
+            left = best or left
+    return left
 
 
 def _exact(pairs: Pairs) -> int:

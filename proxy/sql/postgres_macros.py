@@ -34,14 +34,11 @@ ONE_SELECT = "A function is one SELECT in SQL here."
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """text: of the one query. alone: its one value, where it is an expression over no rows. unknown: which of
-    its columns are literals, of no type yet."""
+    """text: of the one query. alone: it is an expression over no rows."""
 
     text: str
     tree: exp.Expr
     alone: bool
-    unknown: tuple[bool, ...]
-    width: int | None
 
 
 def _refused(what: str) -> SqlError:
@@ -78,13 +75,7 @@ def body_of(action: DefineFunction) -> Body:
         text,
         tree,
         select is not None and len(given) == 1 and not stars and _is_alone(select),
-        tuple(isinstance(one.unalias(), exp.Null) or _is_text(one.unalias()) for one in given),
-        None if select is None or stars else len(given),
     )
-
-
-def _is_text(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and node.is_string
 
 
 _NOT_ALONE = (
