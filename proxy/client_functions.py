@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from proxy.engines.duck_names import DATABASE
 from proxy.engines.duck_wording_parts import pg_name
 from proxy.errors import SqlError
 from proxy.parameter_types import planned_as, relation_columns
@@ -27,6 +28,7 @@ from proxy.sql.definitions import Touched
 from proxy.sql.parameters import cast_parameters
 from proxy.sql.postgres_macros import Body, Given, Place
 from proxy.sql.reading import DUCKDB
+from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.spelled_aliases import VOLATILE
 from proxy.sql.statement import Route, Statement
 from proxy.wire.types import DuckType, pg_type, pg_type_named
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
 _NUMERIC = 1700
 _MISSING = frozenset({"42703", "42P01"})
 _TRAITS: dict[str, str | bool] = {"volatility": "VOLATILE", "strict": False}
+
+_OURS = f"WHERE NOT internal AND database_name = '{DATABASE}' AND sql IS NOT NULL"
+_TABLES = f"SELECT table_name, sql FROM duckdb_tables() {_OURS}"
+_INDEXES = (
+    "SELECT index_name, sql FROM duckdb_indexes() "
+    f"WHERE database_name = '{DATABASE}' AND sql IS NOT NULL"
+)
 
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
 _NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
@@ -77,6 +86,11 @@ def _kind(name: str) -> str:
 
 def _kinds(function: act.CreateFunction) -> tuple[str, ...]:
     return tuple(one.kind or one.type for one in function.parameters)
+
+
+def _snowflakes(function: act.CreateFunction) -> tuple[str, ...]:
+    """Of a function in Snowflake's dialect."""
+    return tuple(kind_of(one.type) for one in function.parameters)
 
 
 class ClientFunctions:
@@ -331,7 +345,10 @@ class ClientFunctions:
             return there, there.forms[0]
         kinds = tuple(map(_kind, signature.types))
         for one in there.forms:
-            if one.made is not None and _kinds(one) == kinds:
+            of_snowflake = one.made is None
+            if of_snowflake and _snowflakes(one) == tuple(map(kind_of, signature.types)):
+                return there, one
+            if not of_snowflake and _kinds(one) == kinds:
                 return there, one
         shown = ", ".join(map(_shown, kinds))
         written = ".".join(signature.name)
@@ -349,13 +366,13 @@ class ClientFunctions:
             message = f"function {written}({shown}) does not exist, skipping"
             session.notice(SqlError("00000", message), "NOTICE")
             return
-        users = await session.on_duck(self._views_that_call, there)
+        users = await session.on_duck(self._users, there)
         if users:
             called = _signature(there.name, _kinds(dropped))
-            detail = "\n".join(f"view {one} depends on function {called}" for one in users)
+            detail = "\n".join(f"{one} depends on function {called}" for one in users)
             if action.cascade:
-                message = "DROP FUNCTION ... CASCADE of a function that views call is not supported"
-                raise SqlError("0A000", message, detail=detail, hint="Drop the views first.")
+                message = "DROP FUNCTION ... CASCADE of a function in use is not supported"
+                raise SqlError("0A000", message, detail=detail, hint="Drop what uses it first.")
             raise SqlError(
                 "2BP01",
                 f"cannot drop function {called} because other objects depend on it",
@@ -364,18 +381,24 @@ class ClientFunctions:
             )
         await self._keep(there, [one for one in there.forms if one is not dropped])
 
-    def _views_that_call(self, there: Overloads) -> list[str]:
-        """Blocks."""
-        wanted = frozenset({there.name.lower()})
+    def _users(self, there: Overloads) -> list[str]:
+        """Blocks. The views that call it, and the tables by their defaults, checks and indexes."""
+        duck, wanted = self._session.duck, frozenset({there.name.lower()})
+        defined = [(f"view {name}", sql) for _, name, sql in duck.views()]
+        defined += [(f"table {name}", sql) for name, sql in duck.run(_TABLES)]
+        defined += [(f"index {name}", sql) for name, sql in duck.run(_INDEXES)]
         return [
             name
-            for _, name, sql in self._session.duck.views()
+            for name, sql in defined
             if there.name.lower() in sql.lower() and macros.names_called(sql, wanted)
         ]
 
     async def _alter(self, action: fa.AlterClientFunction) -> Outcome:
         session = self._session
         there, altered = await self._one(action.function)
+        if altered.made is None:
+            message = "ALTER FUNCTION of one in Snowflake's dialect is not supported"
+            raise SqlError("0A000", message, hint="Change it in that dialect.")
         others = [one for one in there.forms if one is not altered]
         tag = Outcome("COMMENT" if action.commented else "ALTER FUNCTION")
         if not (action.rename or action.schema):
@@ -404,9 +427,9 @@ class ClientFunctions:
             macros.check_name(name, len(altered.parameters))
             await session.compound.routines.check_name(name)
         schema = await session.on_duck(self._schema, place)
-        if await session.on_duck(self._views_that_call, there):
-            message = "ALTER FUNCTION of one that views call is not supported"
-            raise SqlError("0A000", message, hint="Drop the views first.")
+        if await session.on_duck(self._users, there):
+            message = "ALTER FUNCTION of one in use is not supported"
+            raise SqlError("0A000", message, hint="Drop what uses it first.")
         target = await session.compound.routines.functions((schema, name))
         if (target.schema, target.name) == (there.schema, there.name):
             return tag

@@ -254,8 +254,9 @@ def _returned(words: Words) -> tuple[str | None, tuple[Parameter, ...] | None, b
     if words.accept("TABLE"):
         return "record", _parameters(words, named=True), True
     rows = words.accept("SETOF")
-    name = type_name(_until(words, *_STARTS))
-    return name, None, rows
+    first = [words.step()]  # whatever it is called
+    more = _until(words, *_STARTS) if words.token and words.word not in _STARTS else []
+    return type_name(first + more), None, rows
 
 
 def _clauses(words: Words) -> tuple[Traits, str, str | None, str]:

@@ -69,12 +69,23 @@ def extract(node: exp.Extract) -> exp.Expr:
     exact = _EXACT_PARTS.get(part)
     if exact is not None:
         return call(exact, node.expression)
-    value = duck("date_part", exp.Literal.string(part), node.expression)
+    name, moment = exp.Literal.string(part), node.expression
+    alone = not holds_aggregate(moment)
+    if alone and part in _OF_YEARS:
+        value = call("pg_long_part_", name, moment)
+    else:
+        if alone and part in _ENDLESS:
+            moment = call("pg_finite_moment_", name.copy(), moment)
+        value = duck("date_part", name, moment)
     sizes = [exp.DataTypeParam(this=exp.Literal.number(n)) for n in _WIDTHS.get(part, (18, 0))]
     made = exp.Cast(this=value, to=exp.DataType(this=_D.DECIMAL, expressions=sizes))
     made.meta["plain"] = True
     return made
 
+
+_OF_YEARS = frozenset({"year", "years", "decade", "decades", "isoyear"})
+_ENDLESS = frozenset({"century", "centuries", "millennium", "millennia", "epoch", "julian"})
+"""Parts of an infinite moment that are infinite."""
 
 # Digits of the parts of a time that are not whole numbers of few digits.
 _WIDTHS = {"epoch": (20, 6), "julian": (24, 12)}

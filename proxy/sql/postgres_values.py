@@ -334,6 +334,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.TIME: to_time,
     _D.BIT: _to_bits,
     _D.JSONB: _to_jsonb,
+    _D.JSON: lambda value, to: None if isinstance(value, exp.Null) else call("pg_json_of_", value),
 }
 
 
