@@ -328,6 +328,7 @@ RULES: dict[type, Rule] = {
     exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.equality,
     exp.Pad: functions.pad,
+    exp.ParseJSON: on_values.json_literal,
     exp.Pow: floats.power,
     exp.Reference: reference,
     exp.ComputedColumnConstraint: generated,

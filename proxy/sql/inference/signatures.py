@@ -301,7 +301,7 @@ jsonb_set_ jsonb_insert_: jsonb _text jsonb bool -> jsonb
 jsonb_delete_path_: jsonb _text -> jsonb
 jsonb_strip_nulls_: jsonb -> jsonb
 jsonb_pretty_: jsonb -> text
-pg_json_of_: _ -> json
+pg_json_of_ pg_json_read_: _ -> json
 pg_sign_: float8 -> rounded
 pg_octet_length_ pg_array_ndims_ pg_scale_ pg_min_scale_: _ -> int4
 pg_overlay_: text text int4 int4 -> text

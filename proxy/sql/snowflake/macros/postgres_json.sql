@@ -1,7 +1,7 @@
 -- json and jsonb of Postgres's, for the postgres dialect.
 
 -- A text as a json, which DuckDB also makes of what no JSON is: NaN, Infinity, a comma at the end.
-CREATE OR REPLACE MACRO _sf.main.pg_json_of_
+CREATE OR REPLACE MACRO _sf.main.pg_json_read_
   (x VARCHAR) AS CASE WHEN regexp_matches(x, '(?i:nan|inf)|,\s*[\]}]') AND CAST(x AS JSONB) IS NULL THEN NULL
     ELSE CAST(x AS JSON) END,
   (x) AS CAST(x AS JSON);
