@@ -75,7 +75,7 @@ def extract(node: exp.Extract) -> exp.Expr:
         value = call("pg_long_part_", name, moment)
     else:
         if alone and part in _ENDLESS:
-            moment = call("pg_finite_moment_", name.copy(), moment)
+            moment = call("pg_finite_moment_", moment, name.copy())
         value = duck("date_part", name, moment)
     sizes = [exp.DataTypeParam(this=exp.Literal.number(n)) for n in _WIDTHS.get(part, (18, 0))]
     made = exp.Cast(this=value, to=exp.DataType(this=_D.DECIMAL, expressions=sizes))

@@ -20,12 +20,13 @@ from proxy.sql.words import Words
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Of the query `name`. kind: DEPTH, BREADTH or CYCLE; by: its columns, folded; column: what is SET, or the
+    """Of the query `name`. kind: DEPTH, BREADTH or CYCLE; by: its columns, folded; at: its position; column: what is SET, or the
     path; mark: the column that says whether it is a cycle; to, default: the tokens' texts of what that is."""
 
     name: str
     kind: str
     by: tuple[str, ...]
+    at: int
     column: str
     mark: str = ""
     to: str = ""
@@ -79,14 +80,14 @@ def _query_name(tokens: list[Token], bracket: int) -> str:
 def _clause(text: str, tokens: list[Token], at: int, name: str, found: list[Clause]) -> int:
     """How many tokens a clause there has, 0 where there is none."""
     words = Words(text, tokens[at:])
-    before = len(words.tokens)
+    before, place = len(words.tokens), tokens[at].start + 1 if at < len(tokens) else 0
     if words.word == "SEARCH" and words.word_at(1) in ("DEPTH", "BREADTH"):
         words.step()
         kind = words.step().text.upper()
         words.expect("FIRST", "BY")
         by = _names(words)
         words.expect("SET")
-        found.append(Clause(name, kind, by, words.name()))
+        found.append(Clause(name, kind, by, place, words.name()))
     elif words.word == "CYCLE" and words.word_at(1) not in ("", ")", ","):
         words.step()
         by = _names(words)
@@ -98,7 +99,7 @@ def _clause(text: str, tokens: list[Token], at: int, name: str, found: list[Clau
             words.expect("DEFAULT")
             default = _constant(words)
         words.expect("USING")
-        found.append(Clause(name, "CYCLE", by, words.name(), mark, to, default))
+        found.append(Clause(name, "CYCLE", by, place, words.name(), mark, to, default))
     else:
         return 0
     left = words.token
@@ -169,15 +170,9 @@ def _carry(cte: exp.CTE, clause: Clause) -> None:
         if name not in names:
             what = "cycle" if clause.kind == "CYCLE" else "search"
             message = f'{what} column "{name}" not in WITH query column list'
-            raise SqlError("42601", message)
+            raise SqlError("42601", message, position=clause.at)
         places.append(names.index(name))
-    own = [
-        one
-        for one in again.find_all(exp.Table)
-        if isinstance(one.this, exp.Identifier)
-        and _folded(one.this) == clause.name
-        and one.args.get("db") is None
-    ]
+    own = [one for one in again.find_all(exp.Table) if _is_named(one, cte)]
     if len(own) != 1 or own[0].parent_select is not again:
         raise _refused(clause, cte)
     source = own[0].args["alias"].this if own[0].alias else own[0].this
@@ -233,10 +228,19 @@ def _called(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
+def _is_named(table: exp.Table, cte: exp.CTE) -> bool:
+    name = table.this
+    plain = isinstance(name, exp.Identifier) and table.args.get("db") is None
+    return plain and _folded(name) == _folded(cte.args["alias"].this)
+
+
 def _check_outputs(tree: exp.Expr, cte: exp.CTE, column: str) -> None:
     """Raises 0A000 where rows as values would be given to the client."""
     for select in tree.find_all(exp.Select):
-        if select.find_ancestor(exp.CTE) is cte or select.args.get("from_") is None:
+        sources = [select.args.get("from_"), *(select.args.get("joins") or ())]
+        tables = [one.this for one in sources if one is not None]
+        own = [one for one in tables if isinstance(one, exp.Table) and _is_named(one, cte)]
+        if not own or select.find_ancestor(exp.CTE) is cte:
             continue
         for one in select.expressions:
             named = any(

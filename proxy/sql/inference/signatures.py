@@ -280,6 +280,7 @@ strtotime: text text -> timestamp
 unixtotime: float8 -> timestamptz
 extract: _ -> numeric
 date_part pg_date_part_: _ -> float8
+pg_long_part_: _ -> int8
 pg_average_: _ _ -> numeric
 regexpcount regexp_count regexpinstr regexp_instr: text text -> int4
 json_array_length jsonarraylength array_length array_position array_upper array_lower: _ _ -> int4
@@ -294,6 +295,7 @@ uuid gen_random_uuid: -> uuid
 jsonextract json_extract variant_path_: _ text -> json
 variant_text_: _ text -> text
 json_member_: _ text -> =
+pg_finite_moment_: _ text -> =
 json_member_text_: _ text -> text
 json_path_: _ _text -> =
 json_path_text_: _ _text -> text

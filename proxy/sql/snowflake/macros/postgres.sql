@@ -66,7 +66,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_is_infinite_(x) AS coalesce(isinf(TRY_CAST(x
 -- What power(x, y) is computed of.
 CREATE OR REPLACE MACRO _sf.main.pg_base_(x, y) AS CASE
   WHEN x = 0 AND y < 0 THEN error('zero raised to a negative power is undefined')
-  WHEN x < 0 AND y <> trunc(y) AND NOT _sf.main.pg_is_infinite_(x) AND NOT _sf.main.pg_is_infinite_(y)
+  WHEN x < 0 AND y <> trunc(y)
   THEN error('a negative number raised to a non-integer power yields a complex result') ELSE x END;
 CREATE OR REPLACE MACRO _sf.main.pg_finite_(made, allowed) AS
   CASE WHEN isinf(TRY_CAST(made AS DOUBLE)) AND NOT allowed
@@ -222,10 +222,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_long_part_
   (part, x TIMESTAMPTZ) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE _sf.main.pg_year_part_(part, x) END,
   (part, x) AS date_part(part, x);
 CREATE OR REPLACE MACRO _sf.main.pg_finite_moment_
-  (part, x DATE) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
-  (part, x TIMESTAMP) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
-  (part, x TIMESTAMPTZ) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
-  (part, x) AS x;
+  (x DATE, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
+  (x TIMESTAMP, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
+  (x TIMESTAMPTZ, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
+  (x, part) AS x;
 
 -- Parts of a time with their fractions; DuckDB's 'microsecond' holds the seconds too.
 CREATE OR REPLACE MACRO _sf.main.pg_seconds_(x) AS date_part('microsecond', x) * 0.000001;
