@@ -150,7 +150,7 @@ class ClientFunctions:
     async def _keep(self, there: Overloads, forms: list[act.CreateFunction]) -> None:
         session = self._session
         touched = (Touched(there.schema[-1], types=True),)
-        session.mirror.changing(touched)
+        await session.mirror.changing(touched)
         await session.compound.routines.keep(there, forms)
         session.services.functions.add(there.name)
         await session.mirror.changed(touched)
