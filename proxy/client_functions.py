@@ -183,7 +183,7 @@ class ClientFunctions:
                 f'{_cast(f"_rows.{own}", want)} AS "{_doubled(name)}"'
                 for own, want, (name, _) in zip(names, casts, result, strict=True)
             )
-            text = f"SELECT {outputs} FROM ({text}) AS _rows({', '.join(names)})"
+            text = f"SELECT {outputs} FROM ({text}\n) AS _rows({', '.join(names)})"
             bound = await self._bound(text, oids)
             macro = macros.of_query(bound.sql, given, strict, name=action.name[-1], table=True)
         elif body.alone:
@@ -196,8 +196,9 @@ class ClientFunctions:
                 message = f"a function whose query calls {named} is not supported"
                 raise SqlError("0A000", message, hint="Declare it to return a set.")
             if not macros.gives_one_row(body):
-                text = f"SELECT * FROM ({text}) AS _rows LIMIT 1"
-            bound = await self._bound(f"SELECT {_cast(f'({text})', casts[0])} AS v", oids)
+                text = f"SELECT * FROM ({text}\n) AS _rows LIMIT 1"
+            value = _cast(f"({text}\n)", casts[0])
+            bound = await self._bound(f"SELECT {value} AS v", oids)
             macro = macros.of_query(bound.sql, given, strict, name=action.name[-1])
         said = {
             "kind": action.returns if action.rows else _kind(action.returns),
@@ -231,7 +232,7 @@ class ClientFunctions:
         oid = type_of(parameter.type).oid
         default = None
         if parameter.default is not None:
-            text = f"SELECT CAST(({parameter.default}) AS {parameter.type}) AS v"
+            text = f"SELECT CAST(({parameter.default}\n) AS {parameter.type}) AS v"
             bound = await self._bound(text, {})
             tree = DUCKDB.parse(bound.sql, DUCKDB.tokenize(bound.sql))
             default = macros.write_duckdb(tree.expressions[0].unalias())

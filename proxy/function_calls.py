@@ -49,14 +49,16 @@ class FunctionNames:
 
     def __init__(self) -> None:
         self.known: frozenset[str] | None = None  # None until someone asks. Replaced, never changed
+        self._made: frozenset[str] = frozenset()  # since then, committed or not
 
     def add(self, name: str) -> None:
+        self._made = self._made | {name.lower()}
         if self.known is not None:
-            self.known = self.known | {name.lower()}
+            self.known = self.known | self._made
 
     def look(self, duck: DuckSession) -> None:
         """Blocks. What there is from before."""
-        self.known = frozenset(name for (name,) in duck.run(_NAMES))
+        self.known = frozenset(name for (name,) in duck.run(_NAMES)) | self._made
 
 
 class FunctionCalls:

@@ -51,6 +51,9 @@ def _parameter(one: dict[str, Any]) -> Document:
     return made
 
 
+_ENDING = (";", "--", "/*")
+"""What could end a statement, or hide the rest of it, to someone who reads it otherwise."""
+
 _NOT_WRITTEN = (exp.ByteString, exp.RawString, exp.Heredoc, exp.Command)
 
 
@@ -64,4 +67,5 @@ def _written(text: str) -> str | None:
         return None
     if not isinstance(tree, exp.Query) or tree.find(*_NOT_WRITTEN) is not None:
         return None
-    return tree.sql("postgres", comments=False)
+    written = tree.sql("postgres", comments=False)
+    return None if any(mark in written for mark in _ENDING) else written

@@ -215,6 +215,9 @@ def create_function(words: Words) -> Read:
     name = words.dotted()
     parameters = _parameters(words)
     returns, columns, rows = _returned(words)
+    for column in columns or ():
+        if column.name in {one.name for one in parameters}:
+            raise SqlError("42P13", f'parameter name "{column.name}" used more than once')
     traits, language, body, standard = _clauses(words)
     if language == "" and not standard:
         raise SqlError("42P13", "no language specified")

@@ -61,6 +61,7 @@ _CAST_BY_RULES = frozenset(
     (
         "date_part",
         "pg_long_part_",
+        "pg_part_",
         "pg_whole_quotient_",
         "pg_seconds_",
         "pg_milliseconds_",

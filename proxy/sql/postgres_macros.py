@@ -156,7 +156,7 @@ def with_cast(text: str, kind: str) -> str:
         place = position_of(value.args["alias"])
         tokens = [t for t in POSTGRES.tokenize(text) if place is None or t.start < place - 1]
         end = tokens[-1].start if tokens[-1].text.upper() == "AS" else tokens[-1].end + 1
-    return f"SELECT CAST(({text[start:end]}) AS {kind}) AS v"
+    return f"SELECT CAST(({text[start:end]}\n) AS {kind}) AS v"
 
 
 def check_name(name: str, arguments: int) -> None:

@@ -281,6 +281,7 @@ unixtotime: float8 -> timestamptz
 extract: _ -> numeric
 date_part pg_date_part_: _ -> float8
 pg_long_part_: _ -> int8
+pg_part_: _ -> =
 pg_average_: _ _ -> numeric
 regexpcount regexp_count regexpinstr regexp_instr: text text -> int4
 json_array_length jsonarraylength array_length array_position array_upper array_lower: _ _ -> int4

@@ -8,6 +8,8 @@ select power(f, k) from t order by k;
 select f ^ 2, power(2, k), power(f - 1, 3) from t order by k;
 select power('-infinity'::float8, 0.5), power('nan'::float8, 2), power(null, 2), power(2, 10);
 select power(f, 'nan'::float8) from t where k = 2;
+select power(max(k), 2), power(2, min(k)) from t;
+select power(min(f), 0.5) from t;
 -- texts that are no json
 create table t (x text);
 insert into t values ('[1,2,]'), ('{"a":1,}'), ('NaN'), ('[Infinity]'), ('{"a":"nan,]"}'), (' [1, 2] ');
@@ -24,3 +26,5 @@ select date_part('year', d), date_part('epoch', ts), date_part('century', tz), d
 select extract(month from d), extract(hour from ts) from t where not isfinite(d);
 select extract(year from interval '-5 years 3 months'), extract(decade from interval '25 years'), extract(hour from time '10:11'), date_part('year', interval '5 years');
 select extract(year from date 'infinity'), extract(epoch from timestamp '-infinity');
+select extract(year from max(d)), extract(century from min(d)), date_part('year', min(d)), date_part('decade', max(ts)) from t where isfinite(d);
+select extract(year from d), extract(year from max(d) over ()), date_part('month', max(d)) from t where isfinite(d) group by d;

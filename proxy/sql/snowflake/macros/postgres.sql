@@ -214,6 +214,7 @@ CREATE OR REPLACE MACRO _sf.main.pg_part_of_year_(part, y) AS CASE
   ELSE CASE WHEN y > 0 THEN y ELSE y - 1 END END;
 CREATE OR REPLACE MACRO _sf.main.pg_year_part_(part, x) AS
   _sf.main.pg_part_of_year_(part, date_part(CASE part WHEN 'isoyear' THEN part ELSE 'year' END, x));
+CREATE OR REPLACE MACRO _sf.main.pg_part_(x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_no_end_(part) AS
   error('extract(' || part || ') of an infinite moment is not supported');
 CREATE OR REPLACE MACRO _sf.main.pg_long_part_
