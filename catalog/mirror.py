@@ -25,12 +25,12 @@ Document = dict[str, Any]
 """What is to be, one of (`schema` is Postgres's name of it, `public` for DuckDB's `main`, `pg_temp`
 for what is temporary and so the asking session's alone):
 
-- kind 'schema': name; gone: true when it is no more; types: the labels of its enumerated types by their
-  names, where those are to be told.
+- kind 'schema': name; gone: true when it is no more; types: its enumerated types by their names, each
+  with labels and number ('' for none), where those are to be told.
 - kind 'r', 'v', 'm', 'S' (table, view, materialized view, sequence): schema, name, comment; columns, each with name, oid,
   modifier and, where there is one, not_null, default, comment, owns (the sequence of the default,
   where that goes with the table), identity (kind as pg_attribute's, sequence and its numbering in
-  place of a default). A table's constraints and indexes; a
+  place of a default), enumeration (the number of its type, or of its elements', in place of the oid). A table's constraints and indexes; a
   view's query, reads (schema, name and columns of what it reads) and, where known, source (its
   author's text) and native (that is Postgres's SQL); a sequence's start, minimum, maximum,
   increment, cycle. kept: what of 'comments', 'constraints' and 'indexes' is as it was.
@@ -108,8 +108,12 @@ class MirrorConnection:
         Raises psycopg.Error when Postgres cannot be asked.
         """
         failures: list[dict[str, str]] = []
-        for start in range(0, len(documents), _BATCH):
-            text = json.dumps(documents[start : start + _BATCH])
+        # A default cannot be a value that its type was given in the same transaction.
+        types = [one for one in documents if "types" in one]
+        rest = [one for one in documents if "types" not in one]
+        batches = [rest[start : start + _BATCH] for start in range(0, len(rest), _BATCH)]
+        for batch in filter(None, [types, *batches]):
+            text = json.dumps(batch)
             cursor = self._connected().execute(
                 f"SELECT {_OWN}.apply(%s, %s, false)", [self._secret, text], prepare=True
             )

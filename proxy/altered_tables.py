@@ -187,7 +187,14 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
     table.anew = table.anew or written
     referring = referring_tables(duck, meant) if table.anew else []
     _check_no_circle(table, plan, referring)
-    if referring:
+    return made_anew(duck, meant, table, going)
+
+
+def made_anew(
+    duck: DuckSession, meant: Meant, table: Table, going: Sequence[tuple[str, Meant]] = ()
+) -> Altering:
+    """Blocks. What makes a table as `table` is by now. going: foreign keys that go, and whose they are."""
+    if table.anew and referring_tables(duck, meant):
         made = table.statements(directly=True)
         around = _around(duck, meant, made, meant.name, table.columns_renamed, going)
         own = [f"constraint {name} on {described(duck, of)}" for name, of in going if of == meant]
@@ -362,6 +369,14 @@ _OF_DEPENDED_ON = (
     *_OF_CONSTRAINED,
     edits.SetNull,
 )  # DuckDB refuses them where another table refers
+
+
+def alters_alone(
+    duck: DuckSession, meant: Meant, table: Table, changes: tuple[edits.Edit, ...]
+) -> bool:
+    """Blocks. Whether DuckDB can alter a table itself, with nothing aside."""
+    free = not table.indexes and not referring_tables(duck, meant)
+    return free and not _is_constrained(table, changes)
 
 
 def _is_constrained(table: Table, changes: tuple[edits.Edit, ...]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from proxy.set_sequences import set_all
-from proxy.table_locks import check_tables, hold
+from proxy.view_writes import check
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -16,10 +16,22 @@ if TYPE_CHECKING:
 
 async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
-    if plan.locks is not None and plan.kind != "SELECT":
-        session.transaction.open(block)  # for its rows are those that it changes
-    await hold(session, plan)
+    if plan.locks is not None:
+        session.transaction.open(block)  # its locks are there as long as it runs
+    if plan.writes and session.transaction.on_commit.empties:
+        session.transaction.open(block)  # whose end empties what it wrote
     await session.references.open_block(plan, block)
+
+
+async def as_it_runs(
+    session: Session, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()
+) -> str:
+    """What it is made into, once it is known what it is about to meet. sql, values: as DuckDB would run it."""
+    if plan.locks is not None:
+        sql = await session.locking.lock(plan, sql, values)
+    if plan.inserts:
+        sql = await session.own_inserts.in_levels(plan, sql, values)
+    return sql
 
 
 def just_before(
@@ -30,8 +42,8 @@ def just_before(
     session.references.sees_all = False
     if plan.upserts:
         session.upserts.check(session.duck, plan)
-    if plan.locks is not None:
-        check_tables(session.duck, plan.locks)
+    if plan.through:
+        check(session.duck, plan)
     if plan.deletes:
         session.references.follow(plan, sql, values)
     if plan.updates:

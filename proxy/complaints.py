@@ -17,10 +17,12 @@ from proxy import savepoints
 from proxy.constraints import read_named
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_errors import EngineError
+from proxy.engines.duck_wordings import NO_VIEW
 from proxy.errors import SqlError
 from proxy.long_texts import SessionTexts
 from proxy.parameter_types import columns_of
 from proxy.sql import control_plane, inference
+from proxy.sql.enumerated import only_type
 from proxy.sql.grouping import grouped_tables, with_settled_columns
 from proxy.sql.inserting import (
     conflict_constraint,
@@ -35,6 +37,7 @@ from proxy.sql.reading import POSTGRES, SyntaxFailure
 from proxy.sql.spelled_aliases import VOLATILE, complained_of, spelled_out
 from proxy.sql.statement import Statement
 from proxy.sql.texts_as_values import TOO_MANY_FORMS, bound_late, with_values
+from proxy.view_writes import on_its_table
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -66,6 +69,10 @@ async def located(
         error.hint = control_plane.hint_for_missing(error.message)
     elif error.sqlstate == "42601" and dialect == "postgres":
         _name(error, plan)
+    elif error.message.startswith(_NO_LABEL):
+        name = await texts.of(sql, only_type, error.message)
+        of_it = f" {name}:" if name is not None else ":"
+        error.message = f"{_NO_LABEL[:-1]}{of_it}{error.message.removeprefix(_NO_LABEL)}"
     if error.offset is not None and error.position is None:
         place = await texts.of(sql, source_position, error.offset, plan.text, dialect)
         error.position = place + plan.start if place is not None else None
@@ -83,6 +90,7 @@ def _name(error: EngineError, plan: Statement) -> None:
         error.message = f"{construct} is not supported on analytical tables"
 
 
+_NO_LABEL = "invalid input value for enum:"
 _ONE_COLUMN = "subquery must return only one column"
 _NO_KEY = "There are no UNIQUE/PRIMARY KEY constraints that refer to this table"
 _TOO_FEW = re.compile(
@@ -108,6 +116,8 @@ async def put_otherwise(session: Session, plan: Statement, error: EngineError) -
     if error.sqlstate == "42803":
         sql = await _with_settled_columns(session, plan.sql)
         return None if sql is None else replace(plan, sql=sql)
+    if error.hint == NO_VIEW:
+        return await session.on_duck(on_its_table, session.duck, plan)
     if plan.kind != "INSERT":
         return None
     texts = session.texts

@@ -30,6 +30,7 @@ from proxy.dependents import (
 )
 from proxy.dropped_schemas import schema_dropped
 from proxy.engines.duck_names import Meant
+from proxy.enumerated import enumeration_altered, enumeration_made, type_dropped
 from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
@@ -47,8 +48,11 @@ from proxy.sql.reading import DUCKDB
 from proxy.sql.rebuilding import Rebuilds
 from proxy.sql.statement import (
     Alters,
+    AltersEnumeration,
     Copies,
     Drops,
+    DropsType,
+    MakesEnumeration,
     MakesView,
     Owns,
     RenamesIndex,
@@ -82,17 +86,18 @@ FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {sche
 """
 
 
-def run_rest(duck: DuckSession, plan: Statement) -> list[str]:
-    """Blocks. Runs what comes after the first part of a definition of several; gives what was run."""
+def run_rest(duck: DuckSession, plan: Statement) -> list[tuple[str, int]]:
+    """Blocks. Runs what comes after the first part of a definition of several.
+
+    Gives what was run, and how many rows each part changed or gave.
+    """
     if not plan.then:
         return []
     schema = duck.current_schema().replace('"', '""')
     word = secrets.token_hex(4)
     rest = [sql.replace(UNIQUE, word).replace(SCHEMA, schema) for sql in plan.then]
     rest = _freely_numbered(duck, rest)
-    for sql in rest:
-        duck.start_text(sql).finish()
-    return rest
+    return [(sql, duck.start_text(sql).run_out()) for sql in rest]
 
 
 def _freely_numbered(duck: DuckSession, statements: list[str]) -> list[str]:
@@ -137,7 +142,13 @@ async def copied(session: Session, plan: Statement) -> Statement:
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
         await session.services.claims.wait(session)
-    made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan, helped=False)
+    made: list[str] | Altering | None
+    if isinstance(plan.copies, AltersEnumeration):
+        changed = session.transaction.has_changed_rows
+        given = (enumeration_altered, session.duck, plan.copies, changed)
+        made = await session.on_duck(*given, helped=False)
+    else:
+        made = await session.on_duck(_READERS[type(plan.copies)], session.duck, plan, helped=False)
     if made is None:
         return plan
     if isinstance(made, Altering):
@@ -315,9 +326,10 @@ async def defines(session: Session, plan: Statement) -> None:
 
 def has_rows(plan: Statement) -> bool:
     """Whether a statement may read or write rows, so that it may take long; a definition alone does not."""
-    return plan.kind not in _WITHOUT_ROWS or isinstance(plan.copies, Copies | Rebuilds | Truncates)
+    return plan.kind not in _WITHOUT_ROWS or isinstance(plan.copies, _WITH_ROWS)
 
 
+_WITH_ROWS = Copies | Rebuilds | Truncates | DropsType
 _WITHOUT_ROWS = frozenset(
     f"{does} {what}"
     for does in ("CREATE", "DROP")
@@ -328,9 +340,10 @@ _NUMBERED = frozenset({"CREATE TABLE", "DROP TABLE", "CREATE SEQUENCE", "DROP SE
 
 def tell_cascaded(session: Session, plan: Statement) -> None:
     """What a DROP that has run took along."""
-    if isinstance(plan.copies, Truncates):
+    if isinstance(plan.copies, Truncates | AltersEnumeration):
+        sqlstate = "00000" if isinstance(plan.copies, Truncates) else "42710"
         for what in plan.cascaded:
-            session.notice(SqlError("00000", what), "NOTICE")
+            session.notice(SqlError(sqlstate, what), "NOTICE")
     elif plan.cascaded:
         session.notice(notice(plan.cascaded), "NOTICE")
 
@@ -383,7 +396,17 @@ def _index_renamed(duck: DuckSession, plan: Statement) -> list[str]:
     return index_renamed(duck, plan.copies)
 
 
+def _enumeration(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
+    """Blocks. What makes or drops a type."""
+    if isinstance(plan.copies, MakesEnumeration):
+        return enumeration_made(duck, plan.copies)
+    assert isinstance(plan.copies, DropsType)
+    return type_dropped(duck, plan.copies, plan.sql)
+
+
 _READERS = {
+    MakesEnumeration: _enumeration,
+    DropsType: _enumeration,
     Owns: _owned,
     Likes: _liked,
     Drops: _dropped,

@@ -10,7 +10,7 @@ DuckDB does, in the view's own schema and then in `main`; a text that cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,19 @@ def views_without_columns(
         )
         if text is not None:
             made.append((view, _made_again(duck, view, text)))
+    return made
+
+
+def views_made_over(
+    duck: DuckSession, change: Callable[[str], str | None]
+) -> list[tuple[Meant, list[str]]]:
+    """Blocks. As `views_renamed`, of all views whose texts are to be others. change: None for the same."""
+    made = []
+    for schema, name, sql in duck.views():
+        if (text := change(sql)) is not None:
+            again = f"CREATE OR REPLACE {text.partition('CREATE ')[2]}"
+            view = Meant(DATABASE, schema, name, "v")
+            made.append((view, _made_again(duck, view, again)))
     return made
 
 

@@ -15,6 +15,7 @@ from proxy.altered_tables import Altering
 from proxy.dependents import Look, View, depends, described, refusal
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import called_sequence, is_own
+from proxy.enumerated import types_in, without_types_in
 from proxy.sql.materialized import name_of_query
 from proxy.sql.quoting import literal, name_as_needed
 
@@ -57,7 +58,8 @@ def schema_dropped(duck: DuckSession, name: str, sql: str, *, cascades: bool) ->
         for kind, one in duck.run(_CONTENTS.format(schema=place))
         if (kind != "S" or one not in own) and (kind != "v" or name_of_query(one) is None)
     ]
-    if not contents:
+    types = types_in(duck, schema)
+    if not contents and not types:
         return None
     look = Look(duck)
     views: dict[Meant, View] = {}
@@ -68,10 +70,12 @@ def schema_dropped(duck: DuckSession, name: str, sql: str, *, cascades: bool) ->
     if not cascades:
         what = f"schema {name_as_needed(schema)}"
         lines = [f"{described(duck, one)} depends on {what}" for one in contents]
+        lines += [f"{one} depends on {what}" for one in types]
         lines += [depends(duck, one) for one in elsewhere]
         raise refusal(what, lines)
-    gone = tuple(described(duck, one) for one in contents)
-    return Altering([sql], gone=gone).with_views(duck, elsewhere)
+    gone = (*(described(duck, one) for one in contents), *types)
+    dropped = Altering([sql], gone=gone).with_views(duck, elsewhere)
+    return without_types_in(duck, schema, dropped) if types else dropped
 
 
 def _own_sequences(duck: DuckSession, schema: str) -> set[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
-from proxy.before_writes import ahead, just_after, just_before
+from proxy.before_writes import ahead, as_it_runs, just_after, just_before
 from proxy.defining import defines, has_rows, run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck_errors import EngineError
@@ -137,6 +137,7 @@ class Executor:
         try:
             if bound.running is None:
                 await self._bring(bound)
+                await self.reword(bound)
             if bound.running is None and self._at_once(bound):
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
@@ -204,6 +205,13 @@ class Executor:
         if plan is not None and plan.federated:
             sql = bound.sql or bound.statement.sql
             await self._session.federation.open(plan, sql, bound.values)
+
+    async def reword(self, bound: Portal) -> None:
+        """Puts the portal's statement in other words, where it has to know what it is about to meet."""
+        plan, sql = bound.statement.plan, bound.sql or bound.statement.sql
+        if plan is not None and plan.writes:
+            made = await as_it_runs(self._session, plan, sql, bound.values)
+            bound.sql = bound.sql if made is sql else made
 
     def _at_once(self, bound: Portal) -> bool:
         """Whether the portal's statement costs less than the way to another thread."""

@@ -31,6 +31,7 @@ from proxy.sql.written_columns import Path, path_of, target_of
 
 _FIRST = 36028797018960000  # the first row that a transaction adds: DuckDB's MAX_ROW_ID
 _MOST = 10_000  # rows of one table
+_MOST_OWN = 500  # ... which refers to itself: one by one
 
 
 def inserts_into(sql: str) -> Path | None:
@@ -50,7 +51,7 @@ def inserts_into(sql: str) -> Path | None:
 class _Table:
     """query: its rows from a number on, each with its place, whether its texts give it again, and these.
 
-    defaults: those of its columns.
+    defaults: those of its columns. own: it refers to itself, so that one row may have to be there before another.
     """
 
     meant: Meant
@@ -59,6 +60,7 @@ class _Table:
     names: str
     width: int
     defaults: tuple[str, ...]
+    own: bool
 
 
 class AddedRows:
@@ -85,7 +87,7 @@ def as_inserted(duck: DuckSession, table: _Table, before: int, counts: Sequence[
     before: how many rows it had added before these. None at all where they are others than the rows that
     there are, or do not come back.
     """
-    if sum(counts) > _MOST:
+    if sum(counts) > (_MOST_OWN if table.own else _MOST):
         return []
     with contextlib.suppress(SqlError, DuckFailure):
         rows = sorted(duck.run(table.query.format(first=_FIRST + before)), key=itemgetter(0))
@@ -118,11 +120,13 @@ def _table(duck: DuckSession, meant: Meant) -> _Table:
         names,
         len(kinds),
         tuple(default for *_, default in listed if default is not None),
+        meant.name in duck.referring(meant.schema, meant.name),
     )
 
 
 def _insert(table: _Table, rows: Sequence[Sequence[Any]]) -> str:
-    tuples = ", ".join(map(_tuple, rows)) or f"({', '.join(['NULL'] * table.width)})"
+    between = " UNION ALL VALUES " if table.own else ", "
+    tuples = between.join(map(_tuple, rows)) or f"({', '.join(['NULL'] * table.width)})"
     return f"{table.insert}{tuples}) AS _rows ({table.names}){'' if rows else ' WHERE false'}"
 
 

@@ -217,13 +217,13 @@ class Mirror:
         documents, schemas = duck_catalog.everything(self._duck)
         self.note(documents)
         connection = self._connection
+        untyped = connection.apply(duck_catalog.types(self._duck))  # before columns of them
         failures = connection.apply(connection.differences(documents, schemas))
         if _have_met(failures):
             failures = connection.apply(connection.differences(documents, schemas))
-        connection.apply(duck_catalog.types(self._duck))
         connection.apply(duck_catalog.functions(self._duck))
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
-        return self._reported(failures)
+        return self._reported([*untyped, *failures])
 
     def _look_and_apply(self, targets: Sequence[Target], change: Change) -> list[dict[str, str]]:
         if over := {name.casefold() for _, name in duck_catalog.views_on(self._duck, targets)}:

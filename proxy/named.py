@@ -111,7 +111,7 @@ class Named:
         return Rows(await self._bound(made, action.execute))
 
     async def create_until_commit(self, action: act.CreateUntilCommit) -> Rows | Outcome:
-        """CREATE TEMP TABLE ... ON COMMIT DROP"""
+        """CREATE TEMP TABLE ... ON COMMIT DROP, ON COMMIT DELETE ROWS"""
         session = self._session
         plan = self.one(action.statement)
         if await existence_notice(session, plan):
@@ -119,8 +119,9 @@ class Named:
         session.transaction.open(Block.MESSAGE)
         made = PreparedStatement("", plan)
         await session.preparation.prepare(made, plan, ())
-        session.transaction.drop_at_commit(action.name)
-        session.mirror.temporary.gone_at_end(action.name)
+        session.transaction.at_commit(action.name, drops=action.drops)
+        if action.drops:
+            session.mirror.temporary.gone_at_end(action.name)
         return Rows(Portal(made))
 
     async def _evaluate(self, arguments: tuple[str, ...]) -> tuple[bytes | None, ...]:

@@ -23,7 +23,7 @@ from proxy.errors import SqlError
 from proxy.long_texts import is_long
 from proxy.sql import inference
 from proxy.sql.digits import MOMENTS, MOST
-from proxy.sql.identities import ALWAYS
+from proxy.sql.identities import kind_of
 from proxy.sql.inference.names import Called
 from proxy.sql.lengths import OWN, length_of, modifier_of, moment_of
 from proxy.sql.of_texts import inferred, only_cast
@@ -175,12 +175,13 @@ def written_columns(duck: DuckSession, relation: inference.Relation) -> inferenc
         folded = name.lower()
         kept = digits.get(folded)
         counts = default is not None and default.startswith("nextval(")
-        always = counts and _is_always(duck, default)
+        numbers = _identity(duck, default) if counts else None
         if folded in computed:
             declared[folded] = Declaration(name, computed=True)
-        elif kept is not None or always:
-            kind = wire_type(DuckType(kinds[folded])).oid
-            declared[folded] = Declaration(name, always, kept, BY_OID[kind].name, default)
+        elif kept is not None or numbers:
+            kind = BY_OID[wire_type(DuckType(kinds[folded])).oid].name
+            more = {"always": numbers == "a", "identity": numbers is not None}
+            declared[folded] = Declaration(name, digits=kept, kind=kind, default=default, **more)
     if not declared:
         return columns
     made = WrittenColumns(columns)
@@ -188,14 +189,15 @@ def written_columns(duck: DuckSession, relation: inference.Relation) -> inferenc
     return made
 
 
-def _is_always(duck: DuckSession, default: str) -> bool:
-    """Whether what numbers a column makes it GENERATED ALWAYS."""
+def _identity(duck: DuckSession, default: str) -> str | None:
+    """As `kind_of`, of what numbers a column."""
     called = called_sequence(default)
     if called is None:
-        return False
-    where = [f"sequence_name = {literal(called[-1])}", f"starts_with(comment, {literal(ALWAYS)})"]
+        return None
+    where = [f"sequence_name = {literal(called[-1])}"]
     where += [f"schema_name = {literal(schema)}" for schema in called[-2:-1]]
-    return bool(duck.run(f"SELECT 1 FROM duckdb_sequences() WHERE {' AND '.join(where)} LIMIT 1"))
+    found = duck.run(f"SELECT comment FROM duckdb_sequences() WHERE {' AND '.join(where)} LIMIT 1")
+    return kind_of(found[0][0]) if found else None
 
 
 def digits_kept(

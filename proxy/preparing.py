@@ -37,7 +37,7 @@ from proxy.sql.parameters import (
 )
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Route, Statement
-from proxy.table_locks import hold
+from proxy.view_writes import still_so
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Preparation:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
-        await hold(self._session, plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
         if await without_its_object(self._session, plan):
@@ -214,6 +213,8 @@ class Preparation:
         """Prepares again what was planned with variables, or for indexes, that have changed since."""
         now = await self._session.plans.now(plan) if plan.varies else statement.asked
         same = now == statement.asked and plan.copies is None
+        if same and plan.through:
+            same = await self._session.on_duck(still_so, self._session.duck, plan)
         if now is None or (
             same and (not plan.upserts or self._session.upserts.holds(statement.as_of))
         ):

@@ -12,11 +12,11 @@ from proxy.following import Claims
 from proxy.function_calls import FunctionNames
 from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
+from proxy.row_locks import RowLocks
 from proxy.shortcut import KnownTexts
 from proxy.sql.plan import PlanCache
 from proxy.sql.statement import Dialect
 from proxy.staging.service import StageService
-from proxy.table_locks import TableLocks
 
 if TYPE_CHECKING:
     from proxy.session import Session
@@ -42,5 +42,5 @@ class Services:
     stages: StageService
     dialect: str  # that sessions begin with
     claims: Claims = field(default_factory=Claims)
-    table_locks: TableLocks = field(default_factory=TableLocks)
+    row_locks: RowLocks = field(default_factory=RowLocks)
     functions: FunctionNames = field(default_factory=FunctionNames)

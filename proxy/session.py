@@ -38,9 +38,11 @@ from proxy.federation import Federation
 from proxy.function_calls import FunctionCalls
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
+from proxy.own_inserts import OwnInserts
 from proxy.portal import Outcome
 from proxy.preparing import Preparation
 from proxy.references import References
+from proxy.row_locks import Locking
 from proxy.services import Services
 from proxy.session_context import SessionContext
 from proxy.session_mirror import SessionMirror
@@ -114,13 +116,16 @@ class Session:
         self.preparation = Preparation(self)
         self.executor = Executor(self)
         self.references = References(self)
+        self.locking = Locking(self)
+        self.own_inserts = OwnInserts(self)
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)
         self.draws = False  # it may draw numbers from DuckDB's sequences
         self.own = SessionStatements(self)
         self.context = SessionContext(self)
-        self.rest: list[str] = []  # the parts of the last definition of several
+        # The parts of the last definition of several, and how many rows each changed.
+        self.rest: list[tuple[str, int]] = []
         self.copying = Copying(self)
         self.compound = Compound(self)
         self.calls = FunctionCalls(self)
@@ -212,7 +217,7 @@ class Session:
         self.copying.cancel()
         self.compound.cancel()
         self.federation.time_out()
-        self.services.table_locks.cancel(self)
+        self.services.row_locks.cancel(self)
         self.duck.interrupt()
         if self.relay.waiting:
             self.relay.cancel()
@@ -251,7 +256,7 @@ class Session:
         try:
             await self.duck.call(self.duck.close)
         finally:
-            self.services.table_locks.release(self, False)
+            self.services.row_locks.release(self, False)
         await self.services.claims.release(self)
         await self.mirror.close()
         await self.duck.compute(self.compound.stages.close)
@@ -337,7 +342,7 @@ class Session:
         await self.relay.abort_pipeline()
         await self.transaction.fail()
         if self.transaction.given_up:
-            self.services.table_locks.release(self, False)
+            self.services.row_locks.release(self, False)
         self.mirror.failed()
         if self.transaction.block is Block.NONE:
             await self.extended.close_portals()
@@ -371,7 +376,7 @@ class Session:
         self.copying.cancel()
         self.compound.cancel()
         self.federation.cancel()
-        self.services.table_locks.cancel(self)
+        self.services.row_locks.cancel(self)
         self.duck.interrupt()
         if self.shortcut.cancel():
             return
@@ -454,7 +459,7 @@ class Session:
         self.draws = self.draws or plan.writes or plan.numbers
 
     async def _block_ended(self, committed: bool, half: bool) -> None:
-        self.services.table_locks.release(self, committed)
+        self.services.row_locks.release(self, committed)
         await self.services.claims.release(self)
         await self.mirror.ended(committed, half)
         await self.compound.stages.ended(committed)
@@ -474,10 +479,12 @@ class Session:
             self.transaction.wrote_once("a statement that reads from Postgres too")
         elif plan.writes and (plan.locks is None or plan.kind != "SELECT"):
             self.transaction.wrote(sql, values, rows)
-            for part in self.rest if plan.then else ():
-                self.transaction.wrote(part, (), 0)
+            for part, changed in self.rest if plan.then else ():
+                self.transaction.wrote(part, (), changed)
             if plan.deletes or plan.updates:
                 self.references.wrote()
+            if plan.touched:
+                self.transaction.defined(plan.kind, plan.touched)
 
     async def located(self, error: EngineError, plan: Statement, sql: str) -> EngineError:
         """The error with what the client's own text adds to it."""

@@ -396,6 +396,7 @@ class SessionStatements:
         if action.what in ("ALL", "TEMP"):
             await session.on_duck(session.duck.drop_temporary)
             session.mirror.temporary.discarded()
+            session.transaction.on_commit.forget()
         if action.what in ("ALL", "PLANS", "SEQUENCES", "TEMP"):
             await session.relay.discard(f"DISCARD {action.what}")
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
-from proxy.before_writes import ahead, just_after, just_before
+from proxy.before_writes import ahead, as_it_runs, just_after, just_before
 from proxy.complaints import put_otherwise
 from proxy.defining import copied, defines, has_rows, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
@@ -160,6 +160,8 @@ class SimpleQuery:
         plan = replace(plan, then=()) if nothing_to_do else await copied(session, plan)
         follow = await session.compound.stages.ahead(plan, Block.MESSAGE)
         await defines(session, plan)
+        if (made := await as_it_runs(session, plan, plan.sql)) is not plan.sql:
+            plan = replace(plan, sql=made)
         try:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)

@@ -23,8 +23,10 @@ from proxy.engines.loan import Told
 from proxy.engines.relay import Relay
 from proxy.errors import SqlError
 from proxy.inserted_rows import AddedRows
+from proxy.on_commit import OnCommit
 from proxy.savepoints import WriteLog
 from proxy.session_settings import SessionSettings
+from proxy.sql.definitions import Touched
 from proxy.sql.quoting import quoted
 from proxy.sql.session_actions import Begin
 
@@ -62,9 +64,7 @@ class Transaction:
         self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
         self._modes = Begin()
         self._savepoints: list[Savepoint] = []
-        self._going: list[
-            tuple[str, int]
-        ] = []  # what COMMIT drops, and how many writes were before it
+        self.on_commit = OnCommit()
         self._log = WriteLog()
 
     @property
@@ -162,9 +162,8 @@ class Transaction:
             return False
         used_postgres = self._relay.in_transaction
         try:
-            for name, _ in self._going if self.duck_open else ():
-                dropped = f"DROP TABLE IF EXISTS {quoted('temp', 'main', name)}"
-                await self._duck.call(self._duck.run_privately, dropped)
+            for statement in self.on_commit.statements() if self._writes_duck else ():
+                await self._duck.call(self._duck.run_privately, statement)
             await self._relay.end("COMMIT")
         except (SqlError, Told):
             await self.rollback()
@@ -181,9 +180,13 @@ class Transaction:
                     raise _half_committed(error) from error
                 raise
         self._settings.commit()
-        self._close()
+        self._close(committed=True)
         await self.ended(True, False)
         return True
+
+    @property
+    def _writes_duck(self) -> bool:
+        return self.duck_open and not self.read_only
 
     async def rollback(self) -> None:
         """Ends the block and everything in it, on both engines."""
@@ -225,12 +228,12 @@ class Transaction:
             log.warning("rollback on postgres failed", error=str(error))
             self._relay.close()
 
-    def _close(self) -> None:
+    def _close(self, *, committed: bool = False) -> None:
         self.block = Block.NONE
         self.failed = False
         self._modes = Begin()
         self._savepoints.clear()
-        self._going.clear()
+        self.on_commit.ended(committed)
         self._log = WriteLog()
         self._renewed.clear()
 
@@ -253,9 +256,25 @@ class Transaction:
         """The block has just made these tables again: what it changed before counts no more."""
         self._renewed |= dict.fromkeys(tables, len(self._log))
 
-    def drop_at_commit(self, name: str) -> None:
-        """A temporary table of this name is about to be made until COMMIT."""
-        self._going.append((name, len(self._log)))
+    def at_commit(self, name: str, *, drops: bool) -> None:
+        """A temporary table of this name is about to be made, to be dropped or emptied then."""
+        self.on_commit.made(name, drops, len(self._log))
+
+    def defined(self, kind: str, touched: Iterable[Touched]) -> None:
+        """The statement that was noted last is a definition of this kind."""
+        self.on_commit.wrote(kind, touched, len(self._log))
+
+    async def look_again(self) -> bool:
+        """Whether DuckDB's next statement has a new snapshot, as each has in READ COMMITTED: the old one is
+        given up, if there is one and nothing was written in it."""
+        if not self.duck_open:
+            return True
+        weak = self.isolation in ("read committed", "read uncommitted")
+        if not weak or len(self._log) or self._log.refusal is not None:
+            return False
+        self.duck_open = False
+        await self._duck.call(self._duck.rollback)
+        return True
 
     def wrote_once(self, what: str) -> None:
         """... and cannot be repeated."""
@@ -288,7 +307,7 @@ class Transaction:
         if self._relay.in_transaction:
             await self._relay.execute(f"ROLLBACK TO SAVEPOINT {quoted(name)}")
         del self._savepoints[index + 1 :]
-        self._going = [one for one in self._going if one[1] < (mark.writes or 0)]
+        self.on_commit.back_to(mark.writes or 0)
         self._settings.rollback_to(mark.settings)
         self.failed = False
         self.went_back()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from proxy.altered_tables import referring_tables
-from proxy.before_writes import ahead, just_before
+from proxy.before_writes import ahead, just_after, just_before
 from proxy.dependents import views_over
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_errors import EngineError
@@ -123,6 +123,11 @@ class WithParts:
         assert answer is not None
         return Rows(answer)
 
+    @property
+    def has_tables(self) -> bool:
+        """Whether a statement has put something aside, which is gone with DuckDB's transaction."""
+        return bool(self._tables)
+
     async def ended(self) -> None:
         """The transaction is over: the rows of its steps are read by nobody any more."""
         if self._tables:
@@ -164,6 +169,7 @@ class WithParts:
             return
         session.context.refresh(plan.needs)
         await ahead(session, plan, Block.PIPELINE)
+        await session.executor.reword(bound)
         try:
             rows = await session.on_duck(self._rows_into_table, bound, step.number)
         except EngineError as error:
@@ -207,6 +213,7 @@ class WithParts:
                 writer = writer or pa.ipc.new_stream(waiting, batch.schema)
                 writer.write_batch(batch)
                 count += batch.num_rows
+            just_after(session, plan)
             if writer is None:
                 return 0
             writer.close()
@@ -255,7 +262,7 @@ class WithParts:
                 writers.setdefault(into, []).append(len(found))
                 changed.update(self._changed_by(step, into))
             found.append(_Turn(step, aside))
-        if len(shared) > 1:
+        if len(shared) > 1 or (shared and any(step.plan.locks for step in action.steps)):
             raise _changes_twice(*next((step, into) for into, step in shared.items()))
         for into, step in shared.items():
             told = _told_apart(found, writers[into])

@@ -66,6 +66,13 @@ COMMENT ON COLUMN hatidata_catalog.relations.document IS 'That state, as apply()
 COMMENT ON COLUMN hatidata_catalog.relations.source IS 'A view''s query, as its author wrote it where that is known.';
 COMMENT ON COLUMN hatidata_catalog.relations.native IS 'Whether that is in Postgres''s SQL.';
 
+CREATE TABLE IF NOT EXISTS hatidata_catalog.enumerations (
+    typid  oid PRIMARY KEY,
+    number text NOT NULL
+);
+COMMENT ON TABLE hatidata_catalog.enumerations IS 'The mirrored enumerated types that columns may be of.';
+COMMENT ON COLUMN hatidata_catalog.enumerations.number IS 'By which DuckDB''s columns know it, whatever its name and its labels are.';
+
 CREATE TABLE IF NOT EXISTS hatidata_catalog.unsettled (
     schema text NOT NULL,
     name   text

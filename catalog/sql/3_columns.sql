@@ -1,14 +1,24 @@
 -- Bringing one table of the mirror in line with its document, with as little change as will do: what
 -- is kept keeps its grants.
 
+-- The enumerated type of a column, or the array of it; NULL for another column. As long as a type is not
+-- there its columns are what they are on the wire: text.
+CREATE OR REPLACE FUNCTION hatidata_catalog._enumeration(p_column jsonb) RETURNS oid
+LANGUAGE sql STABLE AS $$
+    SELECT CASE p_column ->> 'oid' WHEN '1009' THEN t.typarray ELSE t.oid END
+    FROM hatidata_catalog.enumerations e JOIN pg_type t ON t.oid = e.typid
+    WHERE p_column ? 'enumeration' AND e.number = p_column ->> 'enumeration'
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._columns(p_document jsonb)
 RETURNS TABLE (place bigint, name text, type text, not_null boolean, default_value text, comment text, type_oid oid, modifier int)
 LANGUAGE sql STABLE AS $$
     SELECT c.place, c.v ->> 'name',
-           format_type((c.v ->> 'oid')::oid, nullif((c.v ->> 'modifier')::int, -1)),
+           format_type(t.oid, nullif((c.v ->> 'modifier')::int, -1)),
            coalesce((c.v ->> 'not_null')::boolean, false), c.v ->> 'default', c.v ->> 'comment',
-           (c.v ->> 'oid')::oid, (c.v ->> 'modifier')::int
+           t.oid, (c.v ->> 'modifier')::int
     FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS c (v, place)
+    CROSS JOIN LATERAL (SELECT coalesce(hatidata_catalog._enumeration(c.v), (c.v ->> 'oid')::oid)) AS t (oid)
 $$;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._attributes(p_relid oid)
@@ -190,7 +200,8 @@ BEGIN
     END IF;
     BEGIN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT (%s)', p_table, p_column, hatidata_catalog._readable(p_default));
-    EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation
+        OR unsafe_new_enum_value_usage THEN
         RAISE;
     WHEN OTHERS THEN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT hatidata_catalog.duckdb(%L)::%s',

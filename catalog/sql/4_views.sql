@@ -56,7 +56,7 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._as_it_is(p_view hatidata_catalog.relations) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT p_view.document || jsonb_build_object('source', p_view.source, 'native', p_view.native, 'columns', (
-        SELECT jsonb_agg(c.v || jsonb_build_object('oid', a.atttypid::bigint, 'modifier', a.atttypmod) ORDER BY c.place)
+        SELECT jsonb_agg(c.v - 'enumeration' || jsonb_build_object('oid', a.atttypid::bigint, 'modifier', a.atttypmod) ORDER BY c.place)
         FROM jsonb_array_elements(p_view.document -> 'columns') WITH ORDINALITY AS c (v, place)
         JOIN pg_attribute a ON a.attrelid = p_view.relid AND a.attname = c.v ->> 'name'))
 $$;

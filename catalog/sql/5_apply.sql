@@ -81,39 +81,6 @@ BEGIN
 END
 $$;
 
--- p_types: the labels of each enumerated type of the schema. Columns of them are text in the catalog, as on
--- the wire; the types are there for those who ask whether they have to make them.
-CREATE OR REPLACE FUNCTION hatidata_catalog._set_types(p_schema text, p_types jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_type record;
-BEGIN
-    IF to_regnamespace(quote_ident(p_schema)) IS NULL THEN
-        RETURN;
-    END IF;
-    FOR v_type IN
-        SELECT t.typname, (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder)
-                           FROM pg_enum e WHERE e.enumtypid = t.oid) AS labels
-        FROM pg_type t
-        WHERE t.typnamespace = to_regnamespace(quote_ident(p_schema)) AND t.typtype = 'e'
-          AND t.typowner = 'hatidata_users'::regrole
-    LOOP
-        IF v_type.labels IS DISTINCT FROM p_types -> v_type.typname THEN
-            EXECUTE format('DROP TYPE %I.%I', p_schema, v_type.typname);
-        END IF;
-    END LOOP;
-    FOR v_type IN SELECT * FROM jsonb_each(p_types) AS e (typname, labels) LOOP
-        IF NOT EXISTS (SELECT FROM pg_type t WHERE t.typname = v_type.typname
-                       AND t.typnamespace = to_regnamespace(quote_ident(p_schema))) THEN
-            EXECUTE format('CREATE TYPE %I.%I AS ENUM (%s)', p_schema, v_type.typname,
-                (SELECT string_agg(quote_literal(l.v), ', ' ORDER BY l.place)
-                 FROM jsonb_array_elements_text(v_type.labels) WITH ORDINALITY AS l (v, place)));
-            EXECUTE format('ALTER TYPE %I.%I OWNER TO hatidata_users', p_schema, v_type.typname);
-        END IF;
-    END LOOP;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION hatidata_catalog._with_what_was_kept(p_document jsonb, p_old jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
     SELECT p_document

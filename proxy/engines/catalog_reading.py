@@ -33,13 +33,15 @@ from proxy.engines.duck_texts import (
 )
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
+from proxy.sql.enumerated import with_names
 from proxy.sql.identities import kind_of
 from proxy.sql.indexing import partial_index
 from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal
 from proxy.sql.view_reads import reads_of
-from proxy.wire.types import BY_NAME, DuckType, plain_type, wire_type
+from proxy.wire.enumerations import number_of
+from proxy.wire.types import BY_NAME, DuckType, element_type, plain_type, wire_type
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class Reading:
     def __init__(self, duck: DuckSession, database: str = DATABASE) -> None:
         self._duck = duck
         self._database = database
-        self._types: dict[str, tuple[int, int]] = {}
+        self._types: dict[str, tuple[int, int, str]] = {}
         self._grammar = Grammar.get_or_raise("duckdb")
         self._views: list[tuple[str, str, str]] | None = None
         self._identities: dict[tuple[str, str], Document] = {}
@@ -289,7 +291,7 @@ class Reading:
             kind = token.token_type
             depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
             if kind == TokenType.ALIAS and not depth:
-                return sql[token.end + 1 :].strip()
+                return with_names(sql[token.end + 1 :].strip())
         return sql
 
     def _tell(
@@ -402,10 +404,12 @@ class Reading:
         for text, kind in kinds.items():
             assert kind is not None
             wire = wire_type(kind)
-            self._types[text] = (wire.oid, wire.modifier)
+            self._types[text] = (wire.oid, wire.modifier, number_of(element_type(kind).names))
         for document in documents:
             for column in document["columns"]:
-                column["oid"], column["modifier"] = self._types[column["oid"]]
+                column["oid"], column["modifier"], number = self._types[column["oid"]]
+                if number:
+                    column["enumeration"] = number
                 length = column.pop("length", 0)
                 if length > 0:
                     column["oid"], column["modifier"] = BY_NAME["varchar"].oid, length + 4

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from catalog.mirror import Document, has_references
 from proxy.engines.catalog_reading import (
@@ -28,6 +29,7 @@ from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_names import DATABASE
 from proxy.sql.materialized import name_of_query
+from proxy.wire.enumerations import labels_of, number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ def everything(duck: DuckSession) -> tuple[list[Document], list[str]]:
 
 def types(duck: DuckSession, schemas: Iterable[str] | None = None) -> list[Document]:
     """The enumerated types of these of DuckDB's schemas, or of all. Raises `SqlError`."""
-    found: dict[str, dict[str, list[str]]] = {
+    found: dict[str, dict[str, Any]] = {
         schema: {} for schema in duck.schemas().values() if schemas is None or schema in schemas
     }
-    for schema, name, labels in duck.run(_TYPES):
+    for schema, name, values in duck.run(_TYPES):
         if schema in found:
-            found[schema][name] = labels
+            found[schema][name] = {"labels": labels_of(values), "number": number_of(values)}
     return [
         {"kind": "schema", "name": mirrored_schema(schema), "types": its}
         for schema, its in found.items()

@@ -132,6 +132,8 @@ _WHOLE_TYPES = ("smallint", "integer", "bigint")
 
 def not_converted(found: re.Match[str]) -> Wording:
     """A text is no value of the type."""
+    if found["type"] in _POSITIONS:
+        return Wording("22P02", f'invalid input value for enum: "{found["value"]}"')
     value, kind = found["value"], pg_name(found["type"])
     if kind in _WHOLE_TYPES and _WHOLE.fullmatch(value):
         return Wording("22003", f'value "{value}" is out of range for type {kind}')
@@ -139,6 +141,9 @@ def not_converted(found: re.Match[str]) -> Wording:
         return Wording("22003", f'value "{value}" is out of range for type numeric')
     sqlstate = "22007" if kind == "interval" else "22P02"
     return Wording(sqlstate, f'invalid input syntax for type {kind}: "{value}"')
+
+
+_POSITIONS = frozenset({"UINT8", "UINT16", "UINT32"})  # as which DuckDB keeps values of enums
 
 
 def beyond(found: re.Match[str]) -> Wording:

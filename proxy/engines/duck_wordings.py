@@ -39,7 +39,7 @@ def _rule(kind: str, pattern: str, wording: Callable[[re.Match[str]], Wording]) 
     return kind, re.compile(pattern, re.S), wording
 
 
-_NO_VIEW = "Write to the table that it reads."
+NO_VIEW = "Write to the table that it reads."
 _NO_COLUMN = "Drop those columns first."
 
 # (exception type, the whole message) -> what is told of it; the first that fits.
@@ -392,14 +392,19 @@ _RULES: tuple[_Rule, ...] = (
     _rule(
         "Catalog",
         r'"?(?P<name>.*?)"? is not an table',
-        plain("0A000", 'cannot insert into view "{name}"', _NO_VIEW),
+        plain("0A000", 'cannot insert into view "{name}"', NO_VIEW),
     ),
     *(
-        _rule("Binder", rf"Can only {word} base table!?", plain("0A000", told, _NO_VIEW))
+        _rule("Binder", rf"Can only {word} base table!?", plain("0A000", told, NO_VIEW))
         for word, told in (
             ("update", "updating a view is not supported"),
             ("delete from", "deleting from a view is not supported"),
         )
+    ),
+    _rule(
+        "Binder",
+        r"Can only merge into base tables!?",
+        plain("0A000", "MERGE INTO a view is not supported", "Write to the table that it reads."),
     ),
     _rule(
         "Binder",

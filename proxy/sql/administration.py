@@ -419,6 +419,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ALTER FUNCTION": _owner,
     "ALTER SCHEMA": _owner,
     "ALTER SEQUENCE": _owner,
+    "ALTER TYPE": _owner,
     "CREATE EXTENSION": _extension,
     "CREATE ROLE": _to_postgres,
     "ALTER ROLE": _role,

@@ -24,7 +24,16 @@ from proxy.sql.rebuilding import (
     ValidateConstraint,
     folded,
 )
-from proxy.sql.statement import Owns, RenamesIndex, Restarts, Route, Statement
+from proxy.sql.statement import (
+    AddsValue,
+    AltersEnumeration,
+    Owns,
+    RenamesIndex,
+    RenamesValue,
+    Restarts,
+    Route,
+    Statement,
+)
 
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
@@ -94,6 +103,13 @@ class Reading:
         options, self._at = found
         return options
 
+    def text(self) -> str | None:
+        """What a string says."""
+        if self.ended or self._tokens[self._at].token_type != TokenType.STRING:
+            return None
+        self._at += 1
+        return self._tokens[self._at - 1].text
+
     def integer(self) -> int | None:
         sign = -1 if self.words("-") else 1
         if self.ended or not self._tokens[self._at].text.isdecimal():
@@ -110,7 +126,7 @@ def edited_by_words(text: str, piece: Slice) -> Statement | None:
     """The plan of a statement of one of the forms; None for all others."""
     edited = _altered(piece.tokens)
     if edited is None:
-        return _restarted(text, piece) or _owned(text, piece)
+        return _restarted(text, piece) or _owned(text, piece) or _enumeration_altered(text, piece)
     return _planned(text, piece, edited)
 
 
@@ -136,7 +152,7 @@ def _read_when_it_runs(
     kind: str,
     text: str,
     piece: Slice,
-    copies: Rebuilds | Restarts | Owns | RenamesIndex,
+    copies: Rebuilds | Restarts | Owns | RenamesIndex | AltersEnumeration,
     touched: tuple[Touched, ...] = (),
 ) -> Statement:
     """The plan of a statement that becomes others once it runs."""
@@ -187,6 +203,44 @@ def _owned(text: str, piece: Slice) -> Statement | None:
     if sequence[-1].rstrip("0123456789") != f"{table[-1]}_{name}_seq":
         return None
     return _read_when_it_runs("ALTER SEQUENCE", text, piece, Owns(sequence, tuple(table)))
+
+
+def _enumeration_altered(text: str, piece: Slice) -> Statement | None:
+    """ALTER TYPE ... ADD VALUE, RENAME VALUE, RENAME TO and SET SCHEMA."""
+    reading = Reading(piece.tokens)
+    name = reading.names() if reading.words("ALTER", "TYPE") else None
+    if name is None or (len(name) > 1 and name[-2] in _NOT_ANALYTICAL):
+        return None
+    change = _change_of_type(reading)
+    if change is None or not reading.ended:
+        return None
+    where = tuple("main" if part == "public" else part for part in name[:-1])
+    schemas: list[str | None] = [where[-1] if where else None]
+    schemas += change if isinstance(change, tuple) else ()
+    touched = tuple(Touched(schema, types=True) for schema in schemas)
+    alters = AltersEnumeration((*where, name[-1]), change)
+    return _read_when_it_runs("ALTER TYPE", text, piece, alters, touched)
+
+
+def _change_of_type(reading: Reading) -> AddsValue | RenamesValue | str | tuple[str] | None:
+    if reading.words("RENAME", "TO"):
+        return reading.name()
+    if reading.words("SET", "SCHEMA"):
+        name = reading.name()
+        return ("main" if name == "public" else name,) if name else None
+    if reading.words("RENAME", "VALUE"):
+        old = reading.text()
+        new = reading.text() if reading.words("TO") else None
+        return None if old is None or new is None else RenamesValue(old, new)
+    if not reading.words("ADD", "VALUE"):
+        return None
+    exists = reading.words("IF", "NOT", "EXISTS")
+    label = reading.text()
+    if label is None or reading.ended:
+        return None if label is None else AddsValue(label, exists)
+    before = reading.words("BEFORE")
+    neighbour = reading.text() if before or reading.words("AFTER") else None
+    return None if neighbour is None else AddsValue(label, exists, neighbour, before)
 
 
 def renamed_index(text: str, piece: Slice, tree: exp.Alter) -> Statement | None:

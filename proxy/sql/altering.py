@@ -11,7 +11,14 @@ from sqlglot import exp
 
 from proxy.sql.identities import folded
 from proxy.sql.reading import write_duckdb
-from proxy.sql.statement import Alters, Drops, MakesView, Truncates
+from proxy.sql.statement import (
+    Alters,
+    Drops,
+    DropsType,
+    MakesEnumeration,
+    MakesView,
+    Truncates,
+)
 
 
 def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
@@ -76,6 +83,25 @@ def makes_view(tree: exp.Expr) -> MakesView | None:
     name = tuple(part.name for part in table.parts if part.name)
     temporary = tree.find(exp.TemporaryProperty) is not None
     return MakesView(name, columns, temporary, replaces)
+
+
+def of_type(tree: exp.Expr, of_postgres: bool) -> MakesEnumeration | DropsType | None:
+    """DROP TYPE, or CREATE TYPE ... AS ENUM of Postgres's; None for all others. tree: as for `alters`."""
+    if str(tree.args.get("kind") or "").upper() != "TYPE":
+        return None
+    named = tree.args.get("tables") or ()
+    this = named[0] if tree.this is None and len(named) == 1 else tree.this
+    if not isinstance(this, exp.Table):
+        return None
+    name = tuple(part.name for part in this.parts)
+    if isinstance(tree, exp.Drop):
+        return DropsType(name, bool(tree.args.get("cascade")))
+    kind = tree.expression
+    if not of_postgres or not isinstance(kind, exp.DataType) or kind.this != exp.DType.ENUM:
+        return None
+    if not all(isinstance(one, exp.Literal) for one in kind.expressions):
+        return None
+    return MakesEnumeration(name, tuple(one.this for one in kind.expressions))
 
 
 def truncates(tree: exp.TruncateTable) -> Truncates | None:

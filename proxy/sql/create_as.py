@@ -36,26 +36,34 @@ _TEMPORARY = frozenset(("TEMP", "TEMPORARY"))
 
 
 def until_commit(text: str, piece: Slice) -> Utility | None:
-    """`CREATE TEMP TABLE ... ON COMMIT DROP`; None for everything else."""
+    """`CREATE TEMP TABLE ... ON COMMIT DROP`, or DELETE ROWS; None for everything else."""
     tokens = piece.tokens
     words = [
         "" if token.token_type == TokenType.IDENTIFIER else token.text.upper() for token in tokens
     ]
-    at = next((i for i in range(len(words)) if words[i : i + 3] == ["ON", "COMMIT", "DROP"]), None)
+    ends = [("ON", "COMMIT", "DROP"), ("ON", "COMMIT", "DELETE", "ROWS")]
+    found = (
+        (i, end) for i in range(len(words)) for end in ends if (*words[i : i + len(end)],) == end
+    )
+    at, end = next(found, (None, ()))
     if at is None or "TABLE" not in words[2:4] or _TEMPORARY.isdisjoint(words[1:3]):
         return None
     named = words.index("TABLE") + 1
     named += 3 if words[named : named + 3] == ["IF", "NOT", "EXISTS"] else 0
     while named + 2 < at and tokens[named + 1].token_type == TokenType.DOT:
         named += 2
-    before, after = text[piece.start : tokens[at].start], text[tokens[at + 2].end + 1 : piece.end]
-    return Utility("CREATE TABLE", action=CreateUntilCommit(before + after, tokens[named].text))
+    before, after = (
+        text[piece.start : tokens[at].start],
+        text[tokens[at + len(end) - 1].end + 1 : piece.end],
+    )
+    made = CreateUntilCommit(before + after, tokens[named].text, end[-1] == "DROP")
+    return Utility("CREATE TABLE", action=made)
 
 
 def keep_rows_on_commit(tree: exp.Create) -> None:
     """Takes ON COMMIT PRESERVE ROWS away, which is how temporary tables are here.
 
-    Raises 0A000 for DELETE ROWS: nothing empties a table when a transaction ends.
+    Raises 0A000 for DELETE ROWS, of a table that is not temporary.
     """
     properties = tree.args.get("properties")
     found = properties.find(exp.OnCommitProperty) if properties is not None else None

@@ -17,6 +17,7 @@ from proxy.sql.control_plane import name_set
 from proxy.sql.for_postgres import catalog_question
 from proxy.sql.identity_options import of_sequence, ordered
 from proxy.sql.postgres_functions import DATE_PART
+from proxy.sql.postgres_upkeep import named
 from proxy.sql.postgres_words import without_upkeep
 from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
 from proxy.sql.snowflake.definitions import hinted
@@ -311,7 +312,7 @@ def unknown(text: str, piece: Slice) -> Statement:
     said = [token.text.upper() for token in piece.tokens[:8]]
     kept = [word for word in said if word not in ("OR", "REPLACE")]
     kind = " ".join(kept[:2])
-    form = f"this form of {kind}"
+    form = named(piece.tokens) or f"this form of {kind}"
     if words[0] == "ALTER" and len(kept) > 3:
         form = f"{kind} ... {_change(piece.tokens)}"
     refused = SqlError("0A000", f"{form} is not supported", position=piece.start + 1)

@@ -49,6 +49,14 @@ def upserts(tree: exp.Insert) -> tuple[str, ...]:
     return () if clause is None or table is None else path_of(table)
 
 
+def several_rows(tree: exp.Insert) -> bool:
+    """Whether it may add more than one row."""
+    source = tree.expression
+    return isinstance(source, exp.Query) or (
+        isinstance(source, exp.Values) and len(source.expressions) > 1
+    )
+
+
 def conflict_constraint(sql: str) -> tuple[tuple[str, ...], str] | None:
     """The parts of the table's name and the constraint of ON CONFLICT ON CONSTRAINT; None without."""
     tree = read_insert(sql)

@@ -31,7 +31,7 @@ from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
-from proxy.sql.inserting import upserts
+from proxy.sql.inserting import several_rows, upserts
 from proxy.sql.listing import listed, take_apart
 from proxy.sql.output_names import name_columns, name_inner_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -245,6 +245,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["updates"], more["changes"] = path_of(tree.this), columns_set(tree)
     if isinstance(tree, exp.Insert) and (into := upserts(tree)):
         more["upserts"] = into
+    elif isinstance(tree, exp.Insert) and rewritten and not is_snowflakes and several_rows(tree):
+        more["inserts"] = path_of(target) if (target := target_of(tree)) is not None else ()
     if typed and engine != POSTGRES_ENGINE:
         more["typed"] = True
         if signs is not None:
@@ -253,10 +255,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 over = (*over, path)
             more["typed_over"], more["typed_by"] = over, signs
         if isinstance(tree, exp.Insert) and (given := grammars.overriding(piece.tokens)):
-            more["overriding"] = True
-            if given == "USER" and refused is None:
-                message = "OVERRIDING USER VALUE is not supported on analytical tables"
-                refused = SqlError("0A000", message, hint="Leave the column out.")
+            more["overriding"] = given
     if ddl:
         more["ddl"] = True
     if definition is not None:

@@ -155,7 +155,7 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         if statement is not None:
             return statement
         words = Words(text, piece.tokens)
-    if of_postgres and phrase in ("DROP SCHEMA", "DROP INDEX") and "," in piece.said:
+    if of_postgres and phrase in _ONE_BY_ONE and "," in piece.said:
         return in_session(text, piece, each_dropped(text, piece, phrase))
     drops = of_postgres and phrase == "DROP PROCEDURE" and "(" in piece.said
     if of_postgres and first == "CREATE" and "COMMIT" in piece.said:
@@ -200,6 +200,7 @@ def _judged(text: str, piece: Slice, judgement: administration.Judgement) -> Sta
     )
 
 
+_ONE_BY_ONE = frozenset({"DROP SCHEMA", "DROP INDEX", "DROP TYPE"})
 _ROUTINES = {**routines.READERS, "ALTER SEQUENCE": altered_sequences.alter_sequence}
 
 

@@ -12,11 +12,12 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
-from proxy.sql.inference.names import EnumType
+from proxy.sql.inference.signatures import EnumType
 from proxy.sql.postgres_floats import finite
-from proxy.sql.postgres_literals import cast, duck_type
+from proxy.sql.postgres_literals import cast, duck_type, literal_of
 from proxy.sql.postgres_values import call
 from proxy.sql.reading import position_of
+from proxy.wire.enumerations import labels_of, name_of
 
 _PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Star)
 
@@ -65,14 +66,29 @@ def as_written(literal: exp.Literal) -> exp.Literal:
     return made
 
 
-def of_enum(literal: exp.Literal, kind: EnumType) -> exp.Expr:
+def of_enum(literal: exp.Literal, kind: EnumType, zone: str) -> exp.Expr:
     """A text beside an enum is one of its values: DuckDB would compare the two as texts."""
-    if literal.this not in kind.values:
-        message = f'invalid input value for enum: "{literal.this}"'
-        raise SqlError("22P02", message, position=position_of(literal))
+    made = literal_of(literal, str(kind), zone) if kind.startswith("_") else literal.copy()
+    labels = labels_of(kind.values)
+    for one in made.find_all(exp.Literal):
+        if one.this not in labels:
+            name = f" {name_of(kind.values)}".rstrip()
+            message = f'invalid input value for enum{name}: "{one.this}"'
+            raise SqlError("22P02", message, position=position_of(literal))
+    return exp.Cast(this=made, to=_written_out(kind))
+
+
+def put_into_enum(parameter: exp.Placeholder, kind: EnumType) -> bool:
+    """A parameter beside an enum, likewise; whether it could."""
+    return _put(parameter, lambda: exp.Cast(this=parameter, to=_written_out(kind)))
+
+
+def _written_out(kind: EnumType) -> exp.DataType:
     values = [exp.Literal.string(value) for value in kind.values]
-    to = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
-    return exp.Cast(this=literal.copy(), to=to)
+    made = exp.DataType(this=exp.DType.ENUM, expressions=values, nested=False)
+    if not kind.startswith("_"):
+        return made
+    return exp.DataType(this=exp.DType.ARRAY, expressions=[made], nested=True)
 
 
 def branches(node: exp.Expr | None) -> Iterator[exp.Select]:

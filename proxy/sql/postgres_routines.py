@@ -14,6 +14,7 @@ from proxy.errors import SqlError
 from proxy.sql.postgres_regexes import for_re2
 from proxy.sql.postgres_values import call, duck, is_text, refused
 from proxy.sql.reading import position_of
+from proxy.wire.enumerations import LONGEST
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
@@ -187,6 +188,16 @@ def _counted(nulls: bool) -> Function:
     return rule
 
 
+def _enum_range(arguments: list[exp.Expr]) -> exp.Expr:
+    """The labels of an enumerated type. A longer value tells it from other types."""
+    known = "enum_range" if len(arguments) == 1 else "enum_range_boundary"
+    size = duck("strlen", exp.column("e"))
+    is_label = exp.LTE(this=size, expression=exp.Literal.number(LONGEST))
+    labels = exp.Lambda(this=is_label, expressions=[exp.to_identifier("e")])
+    return duck("list_filter", duck(known, *arguments), labels)
+
+
+_LAST = exp.Neg(this=exp.Literal.number(1))
 _IS_TRUE = exp.Lambda(this=exp.to_identifier("e"), expressions=[exp.to_identifier("e")])
 
 
@@ -220,6 +231,8 @@ FUNCTIONS: dict[str, Function] = {
     "num_nulls": _counted(True),
     "num_nonnulls": _counted(False),
     "pg_typeof": _macro("pg_typeof_"),
+    "enum_range": _enum_range,
+    "enum_last": lambda arguments: duck("list_extract", _enum_range(arguments), _LAST.copy()),
     "quote_ident": _macro("pg_quote_ident_"),
     "quote_literal": _macro("pg_quote_literal_"),
     "quote_nullable": _macro("pg_quote_nullable_"),

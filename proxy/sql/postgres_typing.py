@@ -22,9 +22,9 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
-from proxy.sql.inference.names import Columns, EnumType, Output, Relation, Scope, Source, type_in
+from proxy.sql.inference.names import Columns, Output, Relation, Scope, Source, type_in
 from proxy.sql.inference.neighbours import is_shut_off, meant
-from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type, element_of, name_of
+from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, EnumType, Type, element_of, name_of
 from proxy.sql.listing import Listing
 from proxy.sql.postgres_documents import Documents
 from proxy.sql.postgres_floats import may_be_doubled
@@ -51,6 +51,7 @@ from proxy.sql.postgres_retyping import (
     of_enum,
     operation,
     put_into,
+    put_into_enum,
     stands_in,
     unprinted,
     widen,
@@ -148,7 +149,7 @@ class Typing(Documents):
     """
 
     integer = "int4"  # the type of a whole literal that fits it
-    given = False  # whether an INSERT says OVERRIDING SYSTEM VALUE
+    given = ""  # SYSTEM or USER, where an INSERT says OVERRIDING ... VALUE
     postgres = True  # whether names and aggregates mean what they mean in Postgres
 
     def __init__(
@@ -162,6 +163,7 @@ class Typing(Documents):
         self._tree = tree
         self._kinds: dict[int, Type] = {}
         self._literals: dict[int, tuple[exp.Literal, str]] = {}
+        self._of_enums: dict[int, tuple[exp.Placeholder, EnumType]] = {}
         self._operations: dict[int, tuple[exp.Expr, exp.Expr, exp.Expr, Type]] = {}
         self._averages: list[exp.Avg] = []
         self._totals: list[exp.Sum] = []
@@ -220,11 +222,13 @@ class Typing(Documents):
         changed = self.compare_documents() or changed
         for literal, kind in self._literals.values():
             if isinstance(kind, EnumType):
-                literal.replace(of_enum(literal, kind))
+                literal.replace(of_enum(literal, kind, zone))
                 changed = True
             elif is_read(kind):
                 literal.replace(literal_of(literal, kind, zone))
                 changed = True
+        for node, enum in self._of_enums.values():
+            changed = put_into_enum(node, enum) or changed
         for moment in self._moments:
             if isinstance(moment.this, exp.Literal) and moment.this.is_string:
                 moment.set("this", literal_of(as_written(moment.this), "timestamptz", zone))
@@ -279,7 +283,7 @@ class Typing(Documents):
         changed = self.write_columns(given=self.given, checks=True) or changed
         return write_duckdb(self._tree.meta.get("made") or self._tree) if changed else None
 
-    def write_columns(self, *, given: bool, checks: bool) -> bool:
+    def write_columns(self, *, given: str, checks: bool) -> bool:
         """As `put_around` in `written_columns`."""
         columns_of, width = self._columns_of, self.width
         return put_around(self._tree, columns_of, given=given, checks=checks, width=width)
@@ -356,6 +360,10 @@ class Typing(Documents):
     def coerce(self, node: exp.Expr | None, kind: Type) -> None:
         super().coerce(node, kind)
         node = bare(node)
+        if isinstance(node, exp.Placeholder) and isinstance(kind, EnumType):
+            if not isinstance(stands_in(node), exp.Cast | exp.TryCast):
+                self._of_enums.setdefault(id(node), (node, kind))
+            return
         if not isinstance(node, exp.Literal) or not node.is_string or kind in (None, UNKNOWN):
             return
         if not isinstance(stands_in(node), exp.Cast | exp.TryCast):

@@ -13,6 +13,7 @@ dollar-quoting with a tag and RETURNING, which Postgres clients send without thi
 from __future__ import annotations
 
 import logging
+import threading
 from typing import ClassVar
 
 from sqlglot import exp
@@ -143,17 +144,24 @@ _UNTERMINATED = (
 )
 
 
+class _Own(threading.local):
+    """One thread's tokenizers and parser."""
+
+    def __init__(self, dialect: SqlglotDialect, untagged: SqlglotDialect) -> None:
+        self.tokenizer = dialect.tokenizer()
+        self.untagged = untagged.tokenizer()
+        self.parser = dialect.parser()
+
+
 class Reader:
     """One grammar: its tokenizer, its parser, their errors."""
 
-    __slots__ = ("_parser", "_tokenizer", "_untagged", "dialect", "name")
+    __slots__ = ("_own", "dialect", "name")
 
     def __init__(self, name: str, dialect: SqlglotDialect, untagged: SqlglotDialect) -> None:
         self.name = name
         self.dialect = dialect
-        self._tokenizer = dialect.tokenizer()
-        self._untagged = untagged.tokenizer()
-        self._parser = dialect.parser()
+        self._own = _Own(dialect, untagged)
 
     def own_tokens(self, text: str) -> list[Token]:
         """Tokens from a tokenizer made for this call: from any thread."""
@@ -177,7 +185,7 @@ class Reader:
 
     def _tokens(self, text: str) -> list[Token]:
         try:
-            found = self._tokenizer.tokenize(text)
+            found = self._own.tokenizer.tokenize(text)
         except TokenError:
             return self._tokens_untagged(text)
         if "$" not in text:
@@ -191,7 +199,7 @@ class Reader:
         return found
 
     def _tokens_untagged(self, text: str) -> list[Token]:
-        tokenizer = self._untagged
+        tokenizer = self._own.untagged
         try:
             return tokenizer.tokenize(text)
         except TokenError as error:
@@ -208,7 +216,7 @@ class Reader:
         Raises SyntaxFailure; `exp.Command`, the parser's way to give up, is returned for the
         caller to judge.
         """
-        parser = self._parser
+        parser = self._own.parser
         try:
             trees = parser.parse(found, text)
         except ParseError as error:
@@ -328,6 +336,15 @@ if compiled is not None:
     _write_ordinary_nodes(_generator)
 
 
+class _OwnGenerator(threading.local):
+    """One thread's: what it has written so far is its own."""
+
+    def __init__(self) -> None:
+        self.generator = _WrittenDuckDB().generator(comments=False)
+        self.generator._dispatch = _generator._dispatch
+
+
+_own = _OwnGenerator()
 _NAMED = {
     "partitionedbyproperty": "PARTITION BY",
     "partitionedofproperty": "PARTITION OF",
@@ -338,15 +355,16 @@ _NAMED = {
 
 def write_duckdb(tree: exp.Expr) -> str:
     """The tree as DuckDB's SQL. The tree is spent: the generator may change it."""
+    generator = _own.generator
     try:
-        written = _generator.generate(tree, copy=False)
+        written = generator.generate(tree, copy=False)
     except RecursionError as error:
         raise too_complex() from error
     except (SqlglotError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise SqlError("0A000", "this statement cannot be translated", detail=str(error)) from error
-    if _generator.unsupported_messages:
+    if generator.unsupported_messages:
         # The generator would leave out what it cannot write.
-        reason = "; ".join(_generator.unsupported_messages)
+        reason = "; ".join(generator.unsupported_messages)
         for part, written in _NAMED.items():
             if part in reason:
                 raise SqlError("0A000", f"{written} is not supported on analytical tables")

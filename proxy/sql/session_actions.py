@@ -176,10 +176,12 @@ class CreateAsExecute:
 
 @dataclass(frozen=True, slots=True)
 class CreateUntilCommit:
-    """`CREATE TEMP TABLE ... ON COMMIT DROP`: the statement without these words, and the table's name."""
+    """`CREATE TEMP TABLE ... ON COMMIT DROP`, or DELETE ROWS: the statement without these words, and the
+    table's name."""
 
     statement: str
     name: str
+    drops: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,46 @@ class RenamesIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class MakesEnumeration:
+    """CREATE TYPE ... AS ENUM in Postgres's dialect. type: the parts of its name, as DuckDB has them."""
+
+    type: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddsValue:
+    """ADD VALUE. neighbour: the one BEFORE or AFTER which it stands; None at the end."""
+
+    label: str
+    exists: bool
+    neighbour: str | None = None
+    before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenamesValue:
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class AltersEnumeration:
+    """ALTER TYPE. change: a str is the name that it gets, a tuple its schema's."""
+
+    type: tuple[str, ...]
+    change: AddsValue | RenamesValue | str | tuple[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DropsType:
+    """DROP TYPE in Postgres's dialect. cascades: columns of the type go, too."""
+
+    type: tuple[str, ...]
+    cascades: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Truncates:
     """TRUNCATE in Postgres's dialect. tables: the parts of each name, as DuckDB has them.
 
@@ -132,6 +172,9 @@ Deferred = (
     | MakesView
     | RenamesIndex
     | Truncates
+    | MakesEnumeration
+    | AltersEnumeration
+    | DropsType
 )
 """What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.defining`)."""
 
@@ -162,12 +205,14 @@ class Statement:
     numbers: it asks for what was drawn from sequences, or draws.
     upserts: the table into which it inserts ON CONFLICT; computed: the unique indexes over expressions that it was
     made for. locks: whose rows it locks. deletes: the table that it deletes rows of. updates: the table whose rows it
-    changes; changes: in these columns, folded; `EVERY` among them where whole rows are written.
+    changes; changes: in these columns, folded; `EVERY` among them where whole rows are written. inserts: the
+    table into which it inserts what may be several rows. through: the views by which it writes a table, and
+    their texts, as they were when it was made so.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
-    overriding: it says OVERRIDING SYSTEM VALUE. setting: DuckDB's query of what setval is called with, to be
+    overriding: SYSTEM or USER, where it says OVERRIDING ... VALUE. setting: DuckDB's query of what setval is called with, to be
     done just before (`proxy.sequences`). calls: functions that are not known here, in lower case, which a client may
     have made.
     """
@@ -200,7 +245,7 @@ class Statement:
     typed_over: tuple[tuple[str, ...], ...] = ()
     typed_by: Signs | None = None
     portable: bool = False
-    overriding: bool = False
+    overriding: str = ""
     setting: str = ""
     numbers: bool = False
     upserts: tuple[str, ...] = ()
@@ -209,6 +254,8 @@ class Statement:
     deletes: tuple[str, ...] = ()
     updates: tuple[str, ...] = ()
     changes: frozenset[str] = frozenset()
+    inserts: tuple[str, ...] = ()
+    through: tuple[tuple[tuple[str, ...], str], ...] = ()
     calls: tuple[str, ...] = ()
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:

@@ -12,14 +12,14 @@ that cannot be read reads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB, write_duckdb
@@ -106,7 +106,7 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
                 return None
             written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
             found[place["start"]] = (place["end"] + 1, written)
-    return _edited(sql, found)
+    return edited(sql, found)
 
 
 def query_of_view(sql: str) -> str | None:
@@ -131,13 +131,22 @@ def with_schemas(sql: str, schema_of: Callable[[str], str | None]) -> str | None
         if len(source.parts) == 1 and (schema := schema_of(source.name)) is not None:
             start = source.this.meta["start"]
             found[start] = (start, f"{quoted(schema)}.")
-    return _edited(sql, found) if found else None
+    return edited(sql, found) if found else None
 
 
 def with_types(sql: str, schema_of: Callable[[str], str | None]) -> str | None:
     """As `with_schemas`, of the types that casts name without one."""
     tokens = DUCKDB.own_tokens(sql)
     found: dict[int, tuple[int, str]] = {}
+    for at in in_types(tokens):
+        token, alone = tokens[at], tokens[at + 1].token_type != TokenType.DOT
+        if alone and (schema := schema_of(token.text)) is not None:
+            found[token.start] = (token.start, f"{quoted(schema)}.")
+    return edited(sql, found) if found else None
+
+
+def in_types(tokens: Sequence[Token]) -> Iterator[int]:
+    """Where in DuckDB's words the first part of a type's name may stand: in a cast, behind AS."""
     brackets: list[str] = []  # that are open: 'cast', then 'type' once that comes, '' for others
     for at, token in enumerate(tokens):
         kind, before = token.token_type, tokens[at - 1]
@@ -149,10 +158,7 @@ def with_types(sql: str, schema_of: Callable[[str], str | None]) -> str | None:
         elif kind == TokenType.ALIAS and brackets[-1:] == ["cast"]:
             brackets[-1] = "type"
         elif brackets[-1:] == ["type"] and before.token_type not in _NO_TYPE_AFTER:
-            alone = tokens[at + 1].token_type != TokenType.DOT
-            if alone and (schema := schema_of(token.text)) is not None:
-                found[token.start] = (token.start, f"{quoted(schema)}.")
-    return _edited(sql, found) if found else None
+            yield at
 
 
 _CASTS = frozenset({"CAST", "TRY_CAST"})
@@ -168,7 +174,7 @@ def _read(scopes: Iterable[Scope]) -> Iterator[exp.Table]:
                 yield source
 
 
-def _edited(sql: str, edits: dict[int, tuple[int, str]]) -> str:
+def edited(sql: str, edits: dict[int, tuple[int, str]]) -> str:
     """edits: by where each begins, where it ends and what is put there."""
     for start in sorted(edits, reverse=True):
         end, written = edits[start]

@@ -12,16 +12,16 @@ from functools import partial
 from sqlglot import exp
 
 from proxy.sql import postgres, snowflake
-from proxy.sql.altering import alters, drops, makes_view
+from proxy.sql.altering import alters, drops, makes_view, of_type
 from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
-from proxy.sql.liking import Likes, likes
+from proxy.sql.liking import likes
 from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_references import AT_ONCE, checked_at_once
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
 from proxy.sql.snowflake.definitions import Divided, divide
-from proxy.sql.statement import Alters, Copies, Dialect, Drops, MakesView
+from proxy.sql.statement import Deferred, Dialect
 
 
 def is_snowflake(dialect: Dialect) -> bool:
@@ -64,7 +64,7 @@ class Definition:
     sql: str
     nodes: Listing
     then: tuple[str, ...] = ()
-    copies: Copies | Alters | Rebuilds | Drops | Likes | MakesView | None = None
+    copies: Deferred | None = None
     tag: str = ""
     notice: str = ""
     deep: bool = False
@@ -113,7 +113,8 @@ def define(
         or made_like
         or anew
         or (alters(tree, of_postgres) or drops(tree, of_postgres) if sql else None)
-        or (makes_view(tree) if of_postgres else None),
+        or (makes_view(tree) if of_postgres else None)
+        or of_type(tree, of_postgres),
         divided.tag if divided is not None else "",
         notice or of_keys,
         deep=bool(copies) or (bool(then) and not counts),

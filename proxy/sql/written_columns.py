@@ -26,7 +26,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """Of one column. name: as it is stored. always: it is GENERATED ALWAYS AS IDENTITY.
+    """Of one column. name: as it is stored. always: it is GENERATED ALWAYS AS IDENTITY. identity: or BY DEFAULT.
 
     digits: of a second, None for all. kind: Postgres's name of its type. default: DuckDB's SQL, None for none.
     computed: it is GENERATED ALWAYS AS an expression.
@@ -38,6 +38,7 @@ class Declaration:
     kind: str = ""
     default: str | None = None
     computed: bool = False
+    identity: bool = False
 
 
 class Columns(list[tuple[str, object]]):
@@ -75,13 +76,13 @@ def put_around(
     tree: exp.Expr,
     columns_of: Callable[[Path], object],
     *,
-    given: bool,
+    given: str,
     checks: bool,
     width: int | None = None,
 ) -> bool:
     """Rounds what a statement of DuckDB's writes, in place; whether anything was changed.
 
-    columns_of: of the table, as `Columns` where more is declared. given: it says OVERRIDING SYSTEM VALUE.
+    columns_of: of the table, as `Columns` where more is declared. given: the word in OVERRIDING ... VALUE, ''.
     checks: identities are Postgres's. width: how many columns its query has, where its text alone does not
     show it. Raises SqlError 428C9 for a value that such a column does not take.
     """
@@ -111,7 +112,7 @@ def rounding(sql: str, columns_of: Callable[[Path], object]) -> str:
         tree = DUCKDB.dialect.parse(sql)[0]
     except (SqlglotError, RecursionError):
         return sql
-    changed = tree is not None and put_around(tree, columns_of, given=True, checks=False)
+    changed = tree is not None and put_around(tree, columns_of, given="SYSTEM", checks=False)
     return write_duckdb(tree) if tree is not None and changed else sql
 
 
@@ -135,7 +136,7 @@ class _Writing:
 
     # --- INSERT ---------------------------------------------------------------------------------
 
-    def insert(self, tree: exp.Insert, given: bool, width: int | None) -> None:
+    def insert(self, tree: exp.Insert, given: str, width: int | None) -> None:
         rows = tree.expression
         named = isinstance(tree.this, exp.Schema)
         into = [one.name.lower() for one in tree.this.expressions] if named else self._names
@@ -149,18 +150,21 @@ class _Writing:
         if (conflict := tree.args.get("conflict")) is not None:
             self.update(conflict)
 
-    def _rows(self, tree: exp.Insert, rows: exp.Values, into: Sequence[str], given: bool) -> None:
+    def _rows(self, tree: exp.Insert, rows: exp.Values, into: Sequence[str], given: str) -> None:
         tuples = [one for one in rows.expressions if isinstance(one, exp.Tuple)]
         if len(tuples) != len(rows.expressions) or not tuples:
             return
         width = max(len(one.expressions) for one in tuples)
         into = into[:width]
         for name, *items in zip(into, *(one.expressions for one in tuples), strict=False):
-            if not all(map(is_default, items)):
+            if not all(map(is_default, items)) and not self._passes_over(name, given):
                 self._check_generated(name, given)
         for one in tuples:
             for index, (name, item) in enumerate(zip(into, one.expressions, strict=False)):
-                if (made := self._value(name, item)) is not None:
+                if self._passes_over(name, given):
+                    one.set("expressions", exp.Var(this="DEFAULT"), index=index)
+                    self.changed = True
+                elif (made := self._value(name, item)) is not None:
                     one.set("expressions", made, index=index)
         computed = [index for index, name in enumerate(into) if self._is_computed(name)]
         for one in tuples if computed else ():
@@ -177,17 +181,23 @@ class _Writing:
                 one.append("expressions", value.copy())
         self._name(tree, into, left, anew=bool(computed))
 
-    def _query(self, tree: exp.Insert, rows: exp.Query, into: Sequence[str], given: bool) -> None:
-        for name in into:
-            self._check_generated(name, given)
+    def _query(self, tree: exp.Insert, rows: exp.Query, into: Sequence[str], given: str) -> None:
+        kept = [n for n, name in enumerate(into) if not self._passes_over(name, given)]
+        for n in kept:
+            self._check_generated(into[n], given)
         left = self._left_out(into)
-        if not left and not any(self._rounds(name) for name in into):
+        fewer = len(kept) < len(into)
+        if not left and not fewer and not any(self._rounds(name) for name in into):
             return
         made = query_around(rows, len(into), lambda n, c: self._value(into[n], c) or c)
-        made.set("expressions", [*made.expressions, *(value for _, value in left)])
+        values = [made.expressions[n] for n in kept] + [value for _, value in left]
+        if not values:
+            message = "OVERRIDING USER VALUE of a query that gives nothing else"
+            raise SqlError("0A000", f"{message} is not supported", hint="INSERT DEFAULT VALUES.")
+        made.set("expressions", values)
         tree.set("expression", made)
         self.changed = True
-        self._name(tree, into, left)
+        self._name(tree, [into[n] for n in kept], left, anew=fewer)
 
     def _defaults_only(self, tree: exp.Insert) -> None:
         left = self._left_out(())
@@ -327,7 +337,12 @@ class _Writing:
         assert declared.digits is not None
         return rounded_as(value, declared.kind, declared.digits)
 
-    def _check_generated(self, name: str, given: bool) -> None:
+    def _passes_over(self, name: str, given: str) -> bool:
+        """Whether the column numbers its rows whatever it is given."""
+        found = self._declared.get(name)
+        return given == "USER" and found is not None and found.identity
+
+    def _check_generated(self, name: str, given: str) -> None:
         if self._is_computed(name):
             raise _computed(
                 'cannot insert a non-DEFAULT value into column "{}"', self._declared[name]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,103 @@ def test_they_are_seen_as_their_block_has_them(
     connection.execute("DROP SCHEMA scratch CASCADE")
     assert connection.execute(LABELS).fetchall() == []
     connection.execute("CREATE SCHEMA scratch")
+
+
+def test_columns_are_of_them(author: psycopg.Connection, connection: psycopg.Connection) -> None:
+    author.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+    author.execute("CREATE TABLE people (name TEXT, state mood DEFAULT 'ok', past mood[])")
+    author.execute("CREATE VIEW glad AS SELECT state FROM people WHERE state > 'sad'")
+    declared = [
+        ("glad", "state", "USER-DEFINED", "mood", None),
+        ("people", "name", "text", "text", None),
+        ("people", "past", "ARRAY", "_mood", None),
+        ("people", "state", "USER-DEFINED", "mood", "'ok'::mood"),
+    ]
+    assert connection.execute(_DECLARED).fetchall() == declared
+    author.execute("ALTER TYPE mood ADD VALUE 'between' BEFORE 'ok'")
+    assert connection.execute(LABELS).fetchall() == [("scratch", "mood", ["sad", "between", "ok"])]
+    author.execute("ALTER TYPE mood RENAME VALUE 'ok' TO 'fair'")
+    author.execute("ALTER TYPE mood RENAME TO humour")
+    renamed = [
+        tuple(part and part.replace("mood", "humour").replace("ok", "fair") for part in row)
+        for row in declared
+    ]
+    assert connection.execute(_DECLARED).fetchall() == renamed
+    assert "'sad'::" in str(connection.execute("SELECT pg_get_viewdef('scratch.glad')").fetchone())
+    author.execute("DROP TYPE humour CASCADE")
+    assert connection.execute(_DECLARED).fetchall() == [declared[1]]
+    assert connection.execute(LABELS).fetchall() == []
+
+
+def test_a_default_may_be_a_new_value(
+    author: psycopg.Connection, connection: psycopg.Connection
+) -> None:
+    """Which Postgres takes only in another transaction than the one that adds it."""
+    author.execute("CREATE TYPE mood AS ENUM ('sad')")
+    author.execute("CREATE TABLE people (state mood)")
+    author.execute("ALTER TYPE mood ADD VALUE 'ok'")
+    author.execute("ALTER TABLE people ALTER COLUMN state SET DEFAULT 'ok'")
+    assert [row[-1] for row in connection.execute(_DECLARED)] == ["'ok'::mood"]
+    author.execute("BEGIN")
+    author.execute("ALTER TYPE mood ADD VALUE 'fair'")
+    author.execute("ALTER TABLE people ALTER COLUMN state SET DEFAULT 'fair'")
+    author.execute(LABELS)
+    author.execute("COMMIT")
+    assert [row[-1] for row in connection.execute(_DECLARED)] == ["'fair'::mood"]
+
+
+def test_a_server_that_begins_anew_knows_them() -> None:
+    """After its end, and after a crash."""
+    with tempfile.TemporaryDirectory(prefix="hd") as directory:
+        for turn in range(3):
+            with ServerProcess(Path(directory)) as process:
+                with psycopg.connect(process.url, user="ana", autocommit=True) as connection:
+                    connection.execute(POSTGRES)
+                    if not turn:
+                        connection.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+                        connection.execute("CREATE TABLE t (id INT PRIMARY KEY, m mood, l mood[])")
+                        connection.execute("INSERT INTO t VALUES (0, 'ok', '{sad}')")
+                        connection.execute("CREATE TABLE plain (id INT PRIMARY KEY, m mood)")
+                        connection.execute("INSERT INTO plain VALUES (0, 'ok')")
+                        connection.execute("CREATE VIEW v AS SELECT m FROM t WHERE m > 'sad'")
+                    declared = connection.execute(
+                        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                        "WHERE attrelid = 't'::regclass AND attnum > 1 ORDER BY attnum"
+                    ).fetchall()
+                    assert declared == [("mood",), ("mood[]",)]
+                    connection.execute(
+                        f"ALTER TYPE mood ADD VALUE 'new {turn}' AFTER 'sad'".encode()
+                    )
+                    connection.execute("INSERT INTO t VALUES (%s, %s)", [turn + 1, f"new {turn}"])
+                    connection.execute(
+                        "INSERT INTO plain SELECT id, m FROM t WHERE id > %s", [turn]
+                    )
+                    plain = connection.execute("SELECT id FROM plain WHERE m < 'ok' ORDER BY m")
+                    assert plain.fetchall() == [(n + 1,) for n in reversed(range(turn + 1))]
+                    found = connection.execute("SELECT m::text FROM v ORDER BY v.m").fetchall()
+                    assert found == [*((f"new {n}",) for n in reversed(range(turn + 1))), ("ok",)]
+                if turn == 1:
+                    os.kill(process.pid, signal.SIGKILL)
+                    process.wait()
+
+
+def test_sqlalchemy_reflects_them(author: psycopg.Connection, server: Any) -> None:
+    author.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+    author.execute("CREATE TABLE people (name TEXT, state mood, past mood[])")
+    engine = sa.create_engine("postgresql+psycopg://", creator=server.connect)
+    columns = {
+        one["name"]: one["type"] for one in sa.inspect(engine).get_columns("people", "scratch")
+    }
+    engine.dispose()
+    assert isinstance(columns["state"], sa.Enum)
+    assert columns["state"].enums == ["sad", "ok"]
+    assert isinstance(columns["past"].item_type, sa.Enum)
+
+
+_DECLARED = """
+    SELECT table_name, column_name, data_type, udt_name, column_default FROM information_schema.columns
+    WHERE table_schema = 'scratch' ORDER BY 1, 2
+"""
 
 
 def test_sqlalchemy_makes_them_once() -> None:

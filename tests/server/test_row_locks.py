@@ -1,4 +1,4 @@
-"""SELECT ... FOR UPDATE on analytical tables: those who lock rows take turns."""
+"""SELECT ... FOR UPDATE on analytical tables: those who lock a row take turns, or do without it."""
 
 from __future__ import annotations
 
@@ -97,10 +97,13 @@ def test_who_does_not_wait_is_told(two: Two) -> None:
     with pytest.raises(errors.QueryCanceled, match="statement timeout"):
         other.execute(LOCK)
     other.execute("ROLLBACK")
-    # Neither another table's rows nor a statement of its own are kept waiting.
+    # Another table's rows are not waited for, and who waits does so in a statement of its own, too.
     other.execute("BEGIN")
     other.execute("SELECT n FROM u FOR UPDATE")
     other.execute("COMMIT")
+    with pytest.raises(errors.LockNotAvailable):
+        other.execute(f"{LOCK} NOWAIT")
+    one.execute("COMMIT")
     assert other.execute(LOCK).fetchone() == (10,)
 
 
@@ -181,20 +184,162 @@ def test_a_deadlock_is_found(two: Two) -> None:
 
 
 def test_an_older_snapshot_is_told_of(two: Two) -> None:
+    """Where something has been written in it: otherwise there is a new one."""
+    one, other = two
+    for write in (False, True):
+        one.execute("BEGIN")
+        if write:
+            one.execute("UPDATE u SET n = 0")
+        assert one.execute("SELECT count(*) FROM t").fetchone() == (2,)
+        with other.transaction():
+            other.execute(LOCK)
+            other.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+        if not write:
+            assert one.execute(LOCK).fetchone() == (11,)
+            one.execute("ROLLBACK")
+            continue
+        assert one.execute(f"{LOCK} SKIP LOCKED").fetchall() == []
+        assert one.execute("SELECT n FROM t WHERE id = 2 FOR UPDATE").fetchone() == (20,)
+        with pytest.raises(errors.SerializationFailure):
+            one.execute(LOCK)
+
+
+def test_other_rows_are_not_waited_for(two: Two) -> None:
     one, other = two
     one.execute("BEGIN")
-    one.execute("SELECT count(*) FROM u")
+    one.execute(LOCK)
+    other.execute("BEGIN")
+    assert other.execute("SELECT n FROM t WHERE id = 2 FOR UPDATE NOWAIT").fetchone() == (20,)
+    with pytest.raises(errors.LockNotAvailable):
+        other.execute("SELECT n FROM t ORDER BY id FOR UPDATE NOWAIT")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "meet"),
+    [
+        ("KEY SHARE", "NO KEY UPDATE", False),
+        ("KEY SHARE", "UPDATE", True),
+        ("SHARE", "SHARE", False),
+        ("SHARE", "NO KEY UPDATE", True),
+        ("NO KEY UPDATE", "NO KEY UPDATE", True),
+        ("UPDATE", "KEY SHARE", True),
+    ],
+)
+def test_which_locks_meet(two: Two, first: str, second: str, meet: bool) -> None:
+    one, other = two
+    one.execute("BEGIN")
+    one.execute(f"SELECT n FROM t FOR {first}".encode())
     with other.transaction():
-        other.execute(LOCK)
-        other.execute("INSERT INTO u VALUES (3, 30, 'c')")
-    with pytest.raises(errors.SerializationFailure):
-        one.execute(LOCK)
+        skipping = f"SELECT n FROM t ORDER BY id FOR {second} SKIP LOCKED"
+        assert other.execute(skipping.encode()).fetchall() == ([] if meet else [(10,), (20,)])
+
+
+NEXT = "SELECT id FROM t ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+TAKE = {
+    "query": f"{NEXT}",
+    "subquery": f"UPDATE t SET n = 0 WHERE id = ({NEXT}) RETURNING id",
+    "among": f"UPDATE t SET n = 0 WHERE id IN ({NEXT}) RETURNING t.id",
+    "with": f"WITH x AS ({NEXT}) UPDATE t SET n = 0 FROM x WHERE x.id = t.id RETURNING t.id",
+    "with apart": f"WITH x AS MATERIALIZED ({NEXT}) DELETE FROM t USING x WHERE x.id = t.id RETURNING t.id",
+    "any": f"DELETE FROM t WHERE id = ANY (ARRAY({NEXT})) RETURNING id",
+    "using": f"DELETE FROM t USING ({NEXT}) AS x WHERE x.id = t.id RETURNING t.id",
+    "moved": f"WITH x AS (DELETE FROM t WHERE id = ({NEXT}) RETURNING id)"
+    " INSERT INTO u (id) SELECT id + 10 FROM x RETURNING id - 10",
+    "joined": "SELECT t.id FROM t LEFT JOIN u USING (n) ORDER BY 1 LIMIT 1 FOR UPDATE OF t SKIP LOCKED",
+    "offset": "SELECT id FROM (VALUES (0)) AS x(y), t ORDER BY id DESC LIMIT 1 OFFSET 1"
+    " FOR UPDATE OF t SKIP LOCKED",
+}
+
+
+@pytest.mark.parametrize("sql", TAKE.values(), ids=TAKE)
+@pytest.mark.parametrize("prepare", [False, True])
+def test_what_is_locked_is_skipped(two: Two, sql: str, prepare: bool) -> None:
+    """An idle worker is given the next one at once; what is rolled back is there again."""
+    one, other = two
+    if "OFFSET" in sql:  # which locks what it leaves out
+        one.execute("INSERT INTO t VALUES (3, 30, 'c'), (4, 40, 'd')")
+        given = [[(3,)], [(1,)]]
+    else:
+        given = [[(1,)], [(2,)]]
+    for connection, ids in zip(two, given, strict=True):
+        connection.execute("BEGIN")
+        assert connection.execute(sql.encode(), prepare=prepare).fetchall() == ids
+    if "OFFSET" not in sql:
+        third = other.execute("SELECT count(*) FROM t WHERE id > 100")
+        assert third.fetchone() == (0,)
+    one.execute("ROLLBACK")
+    other.execute("ROLLBACK")
+    with one.transaction():
+        assert one.execute(sql.encode(), prepare=prepare).fetchall() == given[0]
+
+
+def test_none_is_left(two: Two) -> None:
+    one, other = two
+    one.execute("BEGIN")
+    assert len(one.execute("SELECT id FROM t FOR UPDATE SKIP LOCKED").fetchall()) == 2
+    assert one.execute(NEXT).fetchall() == [(1,)]  # its own
+    assert other.execute(NEXT).fetchall() == []
+    assert other.execute("SELECT id FROM t FOR UPDATE SKIP LOCKED").fetchall() == []
+    assert other.execute(
+        "SELECT t.id FROM u JOIN t USING (id) FOR UPDATE OF u SKIP LOCKED"
+    ).fetchall()
+    one.execute("INSERT INTO t VALUES (3, 30, 'c')")
+    assert one.execute("SELECT id FROM t ORDER BY id DESC LIMIT 1 FOR UPDATE").fetchall() == [(3,)]
+    one.execute("COMMIT")
+    assert other.execute("SELECT count(*) FROM t").fetchone() == (3,)
+    assert len(other.execute("SELECT id FROM t FOR UPDATE SKIP LOCKED").fetchall()) == 3
+
+
+@pytest.mark.parametrize("way", ["update", "block", "delete"])
+def test_each_job_is_given_once(server: Any, two: Two, way: str) -> None:
+    """Eight workers; one in ten jobs is given back first."""
+    one, _ = two
+    one.execute("CREATE TABLE jobs (id INT PRIMARY KEY, state TEXT)")
+    one.execute("CREATE INDEX ON jobs (state)")
+    one.execute("INSERT INTO jobs SELECT n, 'new' FROM generate_series(1, 200) AS g(n)")
+    next_one = "SELECT id FROM jobs WHERE state = %s ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+
+    taking = {
+        "update": f"UPDATE jobs SET state = 'old' WHERE id = ({next_one}) RETURNING id",
+        "delete": f"DELETE FROM jobs USING ({next_one}) AS x WHERE x.id = jobs.id RETURNING jobs.id",
+    }
+    sql = taking.get(way, next_one)
+
+    def work(_: int) -> list[int]:
+        done, given_back = [], set[int]()
+        with server.connect() as connection:
+            connection.execute("SET hatidata.dialect = 'postgres'")
+            while True:
+                with connection.transaction():
+                    row = connection.execute(sql.encode(), ["new"]).fetchone()
+                    if row is None:
+                        return done
+                    kept = row[0] % 10 > 0 or row[0] in given_back
+                    if way == "block":
+                        connection.execute("UPDATE jobs SET state = 'old' WHERE id = %s", row)
+                    if not kept:
+                        raise psycopg.Rollback
+                if kept:
+                    done.append(row[0])
+                else:
+                    given_back.add(row[0])
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            taken = [one for done in pool.map(work, range(8)) for one in done]
+    finally:
+        one.execute("DROP TABLE jobs")
+    assert sorted(taken) == list(range(1, 201))
 
 
 @pytest.mark.parametrize(
     ("sql", "sqlstate"),
     [
-        ("SELECT n FROM t FOR UPDATE SKIP LOCKED", "0A000"),
+        (
+            "SELECT n FROM u WHERE n IN (SELECT n FROM t WHERE t.id = u.id FOR UPDATE SKIP LOCKED)",
+            "0A000",
+        ),
+        ("WITH RECURSIVE x AS (SELECT n FROM t FOR UPDATE SKIP LOCKED) SELECT * FROM x", "0A000"),
         ("SELECT count(*) FROM t FOR UPDATE", "0A000"),
         ("SELECT DISTINCT n FROM t FOR UPDATE", "0A000"),
         ("SELECT n FROM t GROUP BY n FOR UPDATE", "0A000"),

@@ -217,7 +217,6 @@ def test_files_extensions_secrets_and_hidden_sql_are_refused_in_every_dialect(
 @pytest.mark.parametrize(
     "text",
     [
-        "select a from orders for update skip locked",
         "lock table orders",
         "do $$ begin if true then delete from t; end if; end $$",
         "create extension x",

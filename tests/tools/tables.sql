@@ -22,6 +22,12 @@ CREATE TABLE tool.kinds (
     i VARCHAR(7), j DATE, k TIME, l TIMESTAMP, m TIMESTAMPTZ, n INTERVAL, o BOOLEAN, p BYTEA, q UUID,
     r JSON, s INTEGER[], t TEXT[], u BIGINT
 );
+CREATE TYPE tool.state AS ENUM ('new', 'done');
+CREATE TABLE tool.states (id INTEGER PRIMARY KEY, state tool.state NOT NULL DEFAULT 'new', past tool.state[]);
+CREATE VIEW tool.open AS SELECT id, state, past FROM tool.states WHERE state < 'done';
+ALTER TYPE tool.state ADD VALUE 'begun' BEFORE 'done';
+ALTER TYPE tool.state RENAME VALUE 'done' TO 'ended';
+INSERT INTO tool.states VALUES (1, 'begun', '{new,begun}'), (2, 'ended', NULL);
 CREATE INDEX orders_by_note ON tool.orders (note, paid);
 CREATE UNIQUE INDEX customers_by_code ON tool.customers (code);
 CREATE SEQUENCE tool.numbers;

@@ -29,6 +29,9 @@ _COMMANDS = r"""
 \d+ tool.lines
 \d+ tool.kinds
 \d tool.dear
+\d+ tool.states
+\d+ tool.open
+\dT tool.*
 \d+ tool.orders_by_note
 \d tool.customers_by_code
 \d tool.numbers

@@ -15,6 +15,7 @@ from proxy.sql.inference.names import Output, Scope
 from proxy.sql.inference.signatures import (
     INTEGERS,
     UNKNOWN,
+    EnumType,
     Type,
     array_of,
     calculated,
@@ -246,6 +247,9 @@ class Expressions(ABC):
 
     def _compare_with_array(self, left: exp.Expr, array: exp.Expr, scope: Scope) -> None:
         one, many = self.kind_of(left, scope), self.kind_of(array, scope)
+        if isinstance(one, EnumType) or isinstance(many, EnumType):
+            one, element = compared(one, element_of(many) or many)
+            many = array_of(element)
         if many == UNKNOWN:
             one, element = compared(one, UNKNOWN)
             many = array_of(element) if element != UNKNOWN else None

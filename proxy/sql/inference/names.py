@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.inference.signatures import Type, name_of
+from proxy.sql.inference.signatures import EnumType, Type, array_of, name_of
 from proxy.wire.types import DuckType, wire_type
 
 Columns = Sequence[tuple[str, DuckType]]
@@ -94,17 +94,6 @@ def columns_of(columns: Columns | None) -> list[Output] | None:
     return [Output(name.lower(), _type_of(kind)) for name, kind in columns]
 
 
-class EnumType(str):
-    """The type of an enum's column, on the wire a text. values: in order."""
-
-    values: tuple[str, ...]
-
-    def __new__(cls, values: tuple[str, ...]) -> EnumType:
-        made = super().__new__(cls, "text")
-        made.values = values
-        return made
-
-
 class Decimal(str):
     """A numeric whose digits are known. whole, scale: before and behind the point."""
 
@@ -120,6 +109,8 @@ class Decimal(str):
 def _type_of(kind: DuckType) -> Type:
     if kind.id == "ENUM" and kind.names:
         return EnumType(kind.names)
+    if kind.id == "LIST" and kind.children[0].id == "ENUM":
+        return array_of(EnumType(kind.children[0].names))
     if kind.id == "DECIMAL" and kind.width:
         return Decimal(kind.width - kind.scale, kind.scale)
     try:

@@ -38,16 +38,31 @@ _RANK: dict[str, tuple[int, int]] = {
 }
 
 
+class EnumType(str):
+    """The type of an enum, or of an array of it; on the wire a text. values: in order."""
+
+    values: tuple[str, ...]
+
+    def __new__(cls, values: tuple[str, ...], name: str = "text") -> EnumType:
+        made = super().__new__(cls, name)
+        made.values = values
+        return made
+
+
 def array_of(kind: Type) -> Type:
     """The type of an array of `kind`; Postgres's arrays have any number of dimensions."""
     if kind is None or kind.startswith("_"):
         return kind
+    if isinstance(kind, EnumType):
+        return EnumType(kind.values, "_text")
     return "_" + kind if "_" + kind in BY_NAME else None
 
 
 def element_of(kind: Type) -> Type:
     """The type of an array's elements, None for what is no array."""
-    return kind.removeprefix("_") if kind is not None and kind.startswith("_") else None
+    if kind is None or not kind.startswith("_"):
+        return None
+    return EnumType(kind.values) if isinstance(kind, EnumType) else kind.removeprefix("_")
 
 
 def name_of(oid: int) -> Type:
@@ -65,6 +80,8 @@ def common(kinds: Iterable[Type]) -> Type:
         if kind is None:
             return None
         if kind in (UNKNOWN, chosen):
+            if isinstance(kind, EnumType):
+                chosen = kind  # to which a parameter beside it, so far a text, is cast
             continue
         if chosen == UNKNOWN:
             chosen = kind
@@ -123,10 +140,16 @@ _RESULTS: dict[tuple[str, str, str], str] = {
 }
 
 
+def _is_enum(kind: Type) -> bool:
+    return isinstance(kind, EnumType)
+
+
 def compared(left: Type, right: Type) -> tuple[Type, Type]:
     """What the sides of a comparison become; text if neither has a type, or one cannot be compared."""
     if left is None or right is None:
         return left, right
+    if left == right and (enum := next(filter(_is_enum, (left, right)), None)):
+        return enum, enum
     if left == UNKNOWN:
         left = _BESIDE.get(right, right)
     return left, _BESIDE.get(left, left) if right == UNKNOWN else right

@@ -76,7 +76,7 @@ class Assigning(Coercions):
             value.replace(_text_of(value.copy()))
             made_over = True
         made_over = self.compare_documents() or made_over
-        made_over = self.write_columns(given=True, checks=False) or made_over
+        made_over = self.write_columns(given="SYSTEM", checks=False) or made_over
         if self._document_places is not None:
             self._tree.set("expression", _with_texts(self._tree.expression, *self._document_places))
             made_over = True

@@ -27,6 +27,7 @@ from proxy.wire.copying.columns import (
 from proxy.wire.decoders import documents, plain
 from proxy.wire.decoders.values import Bits, Uuid
 from proxy.wire.encoders.cells import binary_from, binary_parts, null_mask, padded
+from proxy.wire.enumerations import labels_of, name_of
 from proxy.wire.types import DuckType
 
 _VARCHAR = DuckType("VARCHAR")
@@ -79,12 +80,13 @@ def text(duck: DuckType) -> ColumnReader:
 
 
 def enum(duck: DuckType) -> ColumnReader:
-    members = pa.array(duck.names, pa.string())
-    known = frozenset(duck.names)
+    labels = labels_of(duck.names)
+    members = pa.array(labels, pa.string())
+    known = frozenset(labels)
 
     def checked(text: str) -> str:
         if text not in known:
-            raise SqlError("22P02", f'invalid input value for enum {duck.alias or ""}: "{text}"')
+            raise SqlError("22P02", f'invalid input value for enum {name_of(duck.names)}: "{text}"')
         return text
 
     def kernel(texts: pa.Array) -> tuple[pa.Array, Unusual]:

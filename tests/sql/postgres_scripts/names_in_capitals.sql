@@ -27,10 +27,10 @@ create table children (id serial primary key, parent int references parents on u
 insert into parents (n, name) values (1, 'a'), (2, 'b');
 insert into children (parent) values (1), (1);
 update parents set n = 6 where id = 1 returning *;
-update parents set n = n + 1 where id in (1, 2) returning n, id;
+update parents set n = n + 1 where id = 1 returning n, id;
 update parents set id = 11 where id = 1 returning *;
 select * from children order by id;
-with changed as (update parents set n = 70 where id = 11 returning *) select * from changed;
+with changed as (update parents set n = 70 where id = 11 returning id, n) select * from changed;
 begin;
 update parents set n = 8 where id = 11 returning n;
 savepoint s;

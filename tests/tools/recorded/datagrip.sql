@@ -195,7 +195,7 @@ select cls.xmin as sequence_state_number, sq.seqrelid as sequence_id, cls.relnam
        pg_catalog.pg_get_userbyid(cls.relowner) as "owner"
 from pg_catalog.pg_sequence sq join pg_class cls on sq.seqrelid = cls.oid
 where cls.relnamespace = $1::oid
---: types | parameters: schema
+--: types | parameters: schema | varying: owner
 select T.oid as type_id, T.xmin as type_state_number, T.typname as type_name,
        T.typtype as type_sub_kind, T.typcategory as type_category, T.typrelid as class_id,
        T.typbasetype as base_type_id,

@@ -29,7 +29,7 @@ SELECT string_agg(word, ',' ) from pg_catalog.pg_get_keywords() where word <> AL
 SELECT * FROM pg_catalog.pg_enum WHERE 1<>1 LIMIT 1
 --: are there types of rows
 SELECT reltype FROM pg_catalog.pg_class WHERE 1<>1 LIMIT 1
---: types | more
+--: types | varying: typowner | more
 SELECT t.oid,t.*,c.relkind,format_type(nullif(t.typbasetype, 0), t.typtypmod) as base_type_name, d.description
 FROM pg_catalog.pg_type t
 LEFT OUTER JOIN pg_catalog.pg_type et ON et.oid=t.typelem
@@ -37,7 +37,7 @@ LEFT OUTER JOIN pg_catalog.pg_class c ON c.oid=t.typrelid
 LEFT OUTER JOIN pg_catalog.pg_description d ON t.oid=d.objoid
 WHERE t.typname IS NOT NULL
 AND (c.relkind IS NULL OR c.relkind = 'c') AND (et.typcategory IS NULL OR et.typcategory <> 'C')
---: types of the schema | parameters: schema
+--: types of the schema | parameters: schema | varying: typowner
 SELECT t.oid,t.*,c.relkind,format_type(nullif(t.typbasetype, 0), t.typtypmod) as base_type_name, d.description
 FROM pg_catalog.pg_type t
 LEFT OUTER JOIN pg_catalog.pg_type et ON et.oid=t.typelem

@@ -80,7 +80,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_type_name_(t) AS
     WHEN 'TIMESTAMP' THEN 'timestamp without time zone' WHEN 'TIME' THEN 'time without time zone'
     WHEN 'DOUBLE' THEN 'double precision' WHEN 'FLOAT' THEN 'real' WHEN 'BLOB' THEN 'bytea'
     WHEN 'JSON' THEN 'json' WHEN 'JSONB' THEN 'jsonb' WHEN 'HUGEINT' THEN 'numeric' WHEN '"NULL"' THEN 'unknown'
-    ELSE lower(t) END END;
+    ELSE CASE WHEN t LIKE 'ENUM(%' THEN replace(regexp_extract(t, '''[0-9a-f]{64} ((?:[^'']|'''')*)''\)$', 1), '''''', '''')
+      ELSE lower(t) END END END;
 CREATE OR REPLACE MACRO _sf.main.pg_typeof_(x) AS
   _sf.main.pg_type_name_(regexp_replace(typeof(x), '(\[\])+$', ''))
     || CASE WHEN ends_with(typeof(x), '[]') THEN '[]' ELSE '' END;

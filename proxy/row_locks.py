@@ -1,0 +1,410 @@
+"""SELECT ... FOR UPDATE on analytical tables: who has locked which rows.
+
+Why it exists: DuckDB's transactions are optimistic. Of two that change one row the later one fails
+(40001), but of two that read a row so as to write elsewhere, neither does; who locks rows relies on
+their turn, and workers that take jobs from a table on never being given another's (SKIP LOCKED). So the rows
+that a query locks, by DuckDB's numbers of them, are asked for before it runs, and are its session's until
+the transaction has ended on both engines.
+
+Promises: no row is given to two at once, nor one whose lock another has given back, committed, since the
+snapshot in which it is seen. Who meets a locked row waits, fails or does without, as the query says, and has a
+new snapshot behind the wait, where the transaction is READ COMMITTED and has written nothing; else it fails with
+40001, as in Postgres's REPEATABLE READ. Who does not lock is not kept waiting. Deadlocks are found as they come
+about (40P01).
+
+Waiting is done on the event loop; rows are chosen in the engine's threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlglot import exp
+
+from proxy.engines.duck_errors import sql_error
+from proxy.engines.duck_names import DATABASE, Meant
+from proxy.engines.duckdb_c import DuckFailure
+from proxy.engines.freshness import Stamp
+from proxy.errors import SqlError
+from proxy.parameter_types import relation_columns
+from proxy.session_settings import in_milliseconds
+from proxy.sql import inference
+from proxy.sql.changed_rows import ROW
+from proxy.sql.parameters import part_with
+from proxy.sql.reading import write_duckdb
+from proxy.sql.row_locks import (
+    CONFLICT,
+    Lock,
+    Locks,
+    Wait,
+    locking_queries,
+    only_locked,
+    rows_asked,
+)
+from proxy.sql.written_columns import Path
+
+if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
+    from proxy.session import Session
+    from proxy.sql.statement import Statement
+
+_ADDED = 36028797018960000  # the first row that a transaction adds, which only it sees: DuckDB's MAX_ROW_ID
+_KEPT = 64
+_WITHOUT_COLUMN = frozenset({"42703", "42P01"})
+
+_Rows = dict[int, int]
+"""Rows by their numbers, with the strength of the lock of each."""
+
+
+class _Place(NamedTuple):
+    """A row that is waited for."""
+
+    table: Meant
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    """least: the strength of the locks of others that it waits for."""
+
+    session: Session
+    place: _Place
+    least: int
+    turn: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    lock: Lock
+    table: Meant
+    rows: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A row that cannot be had now. released: another one had it and has committed since."""
+
+    place: _Place
+    lock: Lock
+    released: bool = False
+
+
+class RowLocks:
+    """Of all sessions."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()  # of what follows, for moments
+        self._held: dict[Meant, dict[Session, _Rows]] = {}
+        self._of: dict[Session, set[Meant]] = {}
+        self._released: dict[Meant, deque[tuple[float, _Rows]]] = defaultdict(deque)  # and when
+        self._most: dict[Meant, int] = defaultdict(lambda: _KEPT)  # of these
+        self._choosing: dict[Meant, threading.Lock] = defaultdict(threading.Lock)
+        # On the loop alone:
+        self._queues: dict[_Place, deque[_Waiter]] = {}
+        self._waiters: dict[Session, _Waiter] = {}
+        self._woken: dict[Session, _Place] = {}
+
+    # --- in the engine's threads ----------------------------------------------------------------
+
+    def turn(self, table: Meant) -> threading.Lock:
+        """Held while rows are chosen that nobody has: who chooses at once would choose the same."""
+        with self._guard:
+            return self._choosing[table]
+
+    def skipped(self, session: Session, table: Meant, lock: Lock, since: float) -> set[int]:
+        """The rows that a session may not have, whose snapshot is that old."""
+        least = CONFLICT - lock.strength
+        with self._guard:
+            others = [*self._theirs(session, table), *self._since(table, since)]
+            return {row for rows in others for row, theirs in rows.items() if theirs >= least}
+
+    def take(self, session: Session, wanted: Sequence[_Wanted], since: float) -> _Met | None:
+        """Locks all of the rows, or none and says why."""
+        with self._guard:
+            for one in wanted:
+                least = CONFLICT - one.lock.strength
+                for rows in self._theirs(session, one.table):
+                    if (row := _common(one.rows, rows, least)) is not None:
+                        return _Met(_Place(one.table, row), one.lock)
+                for rows in self._since(one.table, since):
+                    if (row := _common(one.rows, rows, least)) is not None:
+                        return _Met(_Place(one.table, row), one.lock, released=True)
+            for one in wanted:
+                own = self._held.setdefault(one.table, {}).setdefault(session, {})
+                self._of.setdefault(session, set()).add(one.table)
+                for row in one.rows:
+                    own[row] = max(own.get(row, 0), one.lock.strength)
+        return None
+
+    def _theirs(self, session: Session, table: Meant) -> list[_Rows]:
+        held = self._held.get(table, {})
+        return [rows for other, rows in held.items() if other is not session]
+
+    def _since(self, table: Meant, since: float) -> list[_Rows]:
+        """What others had whose transactions have committed since."""
+        return [rows for when, rows in self._released.get(table, ()) if when >= since]
+
+    # --- on the loop ----------------------------------------------------------------------------
+
+    async def wait(self, session: Session, met: _Met, limit: float | None) -> None:
+        """Until it may be tried again. limit: seconds. Raises SqlError 40P01, 55P03, 57014."""
+        turn = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(session, met.place, CONFLICT - met.lock.strength, turn)
+        others = self._holders(waiter)
+        if not others:
+            return
+        if self._wait_for(others, session):
+            table = met.place.table.name
+            raise SqlError(
+                "40P01",
+                "deadlock detected",
+                detail=f'Another transaction has locked rows of "{table}", and waits for this one.',
+            )
+        queue = self._queues.setdefault(met.place, deque())
+        queue.append(waiter)
+        self._waiters[session] = waiter
+        try:
+            await asyncio.wait_for(turn, limit)
+        except TimeoutError:
+            raise SqlError("55P03", "canceling statement due to lock timeout") from None
+        finally:
+            self._waiters.pop(session, None)
+            if waiter in queue:
+                queue.remove(waiter)
+
+    def tried(self, session: Session) -> None:
+        """Whom it was woken for has locked the row, or has not: then the next one has its turn."""
+        place = self._woken.pop(session, None)
+        if place is not None:
+            self._wake(place)
+
+    def _wake(self, place: _Place) -> None:
+        """The one who waits longest for a row tries again, unless another has it."""
+        queue = self._queues.get(place)
+        while queue and not self._holders(queue[0]):
+            waiter = queue.popleft()
+            if not waiter.turn.done():
+                del self._waiters[waiter.session]  # it waits no more, also before it knows
+                self._woken[waiter.session] = place
+                waiter.turn.set_result(None)
+                break
+        if not queue:
+            self._queues.pop(place, None)
+
+    def _holders(self, waiter: _Waiter) -> list[Session]:
+        row = waiter.place.row
+        with self._guard:
+            held = self._held.get(waiter.place.table, {})
+            return [
+                other
+                for other, rows in held.items()
+                if other is not waiter.session and rows.get(row, -1) >= waiter.least
+            ]
+
+    def _wait_for(self, others: Sequence[Session], session: Session) -> bool:
+        """Whether one of them waits for what `session` holds, or for one that does."""
+        left = list(others)
+        seen: set[Session] = set()
+        while left:
+            other = left.pop()
+            if other is session:
+                return True
+            if other not in seen and (waiter := self._waiters.get(other)) is not None:
+                seen.add(other)
+                left += self._holders(waiter)
+        return False
+
+    def cancel(self, session: Session) -> None:
+        """Ends its waiting, if it waits."""
+        waiter = self._waiters.get(session)
+        if waiter is not None and not waiter.turn.done():
+            message = "canceling statement due to user request"
+            waiter.turn.set_exception(SqlError("57014", message))
+
+    def release(self, session: Session, committed: bool) -> None:
+        """Its transaction is over: those who wait longest have their turn."""
+        tables = self._of.pop(session, None)
+        if tables is None:
+            return
+        now = time.monotonic()
+        with self._guard:
+            for table in tables:
+                held = self._held[table]
+                rows = held.pop(session)
+                if not held:
+                    del self._held[table]
+                if committed and rows:
+                    self._released[table].append((now, rows))
+                    self._forget(session, table)
+        for place in [place for place in self._queues if place.table in tables]:
+            self._wake(place)
+
+    def _forget(self, session: Session, table: Meant) -> None:
+        """What was released before the oldest snapshot, nobody asks for any more."""
+        released = self._released[table]
+        if len(released) < self._most[table]:
+            return
+        others = [one.transaction for one in session.services.sessions()]
+        oldest = min((one.duck_since for one in others if one.duck_open), default=time.monotonic())
+        while released and released[0][0] < oldest:
+            released.popleft()
+        self._most[table] = max(_KEPT, 2 * len(released))
+
+
+def _common(rows: Collection[int], theirs: _Rows, least: int) -> int | None:
+    """One of the rows on which they have a lock as strong as that."""
+    if len(theirs) < len(rows):
+        return next(
+            (row for row, strength in theirs.items() if strength >= least and row in rows), None
+        )
+    return next((row for row in rows if theirs.get(row, -1) >= least), None)
+
+
+class Locking:
+    """One session's part."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._duck = session, session.duck
+        self._registry = session.services.row_locks
+        # What names mean, as of when; None: rows that nobody else sees.
+        self._known: tuple[Stamp, dict[Path, Meant | None]] | None = None
+
+    async def lock(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> str:
+        """Locks the rows that the queries of a statement lock; the statement with these rows alone.
+
+        sql, values: as DuckDB would run it. Raises SqlError 0A000, 40001, 40P01, 55P03, 57014.
+        """
+        session, locks = self._session, plan.locks
+        if locks is None or plan.kind == "EXPLAIN":
+            return sql
+        limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000 or None
+        while True:
+            renewed = await self._look_again()
+            try:
+                found = await session.on_duck(self._choose, locks, sql, values)
+            finally:
+                self._registry.tried(session)
+            if isinstance(found, str):
+                return found
+            if not found.released:
+                await self._registry.wait(session, found, limit)
+            elif not renewed:
+                table = found.place.table.name
+                raise SqlError(
+                    "40001",
+                    "could not serialize access due to concurrent update",
+                    detail=f'The transaction sees "{table}" as it was before another one locked its rows.',
+                    hint="Retry it, and lock the rows first.",
+                )
+
+    async def _look_again(self) -> bool:
+        """Whether what comes next has a snapshot of its own, as each statement has in READ COMMITTED."""
+        session = self._session
+        if session.dialect.name != "postgres" or session.compound.parts.has_tables:
+            return not session.transaction.duck_open
+        return await session.transaction.look_again()
+
+    # --- in the engine's thread -----------------------------------------------------------------
+
+    def _choose(self, locks: Locks, sql: str, values: Sequence[tuple[int, Any]]) -> str | _Met:
+        """The statement, when all of the rows are the session's."""
+        self._look(locks)
+        tree = inference.read(sql)
+        if tree is None:
+            raise SqlError("0A000", "locking rows in a statement of this form is not supported")
+        changed = False
+        for number, query in locking_queries(tree):
+            found = self._lock(query, locks.queries[number], values)
+            if isinstance(found, _Met):
+                return found
+            changed |= only_locked(query, *found)
+        return write_duckdb(tree) if changed else sql
+
+    def _look(self, locks: Locks) -> None:
+        """Raises SqlError 0A000 where a name is not that of a table whose rows can be locked."""
+        if self._known is None or not self._duck.same_definitions(self._known[0]):
+            self._known = self._duck.definitions(), {}
+        for lock in locks:
+            if lock.table not in self._known[1]:
+                self._known[1][lock.table] = _table(self._duck, lock.table)
+
+    def _lock(
+        self, query: exp.Select, locks: Sequence[Lock], values: Sequence[tuple[int, Any]]
+    ) -> tuple[dict[str, Collection[int]], dict[str, set[int]]] | _Met:
+        """The rows that the query has locked, and those that it did without, by the names of their tables."""
+        assert self._known is not None
+        session, since = self._session, self._session.transaction.duck_since
+        tables = {lock: meant for lock in locks if (meant := self._known[1][lock.table])}
+        skipping = [lock for lock in tables if lock.wait is Wait.SKIPS]
+        with ExitStack() as turns:
+            for table in sorted({tables[lock] for lock in skipping}):
+                turns.enter_context(self._registry.turn(table))
+            while True:
+                skipped = {
+                    lock.alias: self._registry.skipped(session, tables[lock], lock, since)
+                    for lock in skipping
+                }
+                rows = self._asked(query, [lock.alias for lock in tables], skipped, values)
+                wanted = [
+                    _Wanted(lock, table, [row for row in rows[lock.alias] if row < _ADDED])
+                    for lock, table in tables.items()
+                ]
+                met = self._registry.take(session, wanted, since)
+                if met is None:
+                    return rows, skipped
+                if met.lock.wait is Wait.FAILS and not met.released:
+                    message = f'could not obtain lock on row in relation "{met.place.table.name}"'
+                    raise SqlError("55P03", message)
+                if met.lock.wait is not Wait.SKIPS:
+                    return met
+
+    def _asked(
+        self,
+        query: exp.Select,
+        aliases: Sequence[str],
+        skipped: Mapping[str, set[int]],
+        values: Sequence[tuple[int, Any]],
+    ) -> dict[str, Collection[int]]:
+        """The numbers of the rows that it would lock."""
+        if not aliases:
+            return {}
+        try:
+            asked = part_with(rows_asked(query, aliases, skipped), values)
+            running = self._duck.start_once(*asked)
+        except DuckFailure as error:
+            if sql_error(error).sqlstate not in _WITHOUT_COLUMN:
+                raise
+            message = "locking rows in a subquery that reads from the query around it"
+            raise SqlError("0A000", f"{message} is not supported") from error
+        found: dict[str, dict[int, None]] = {alias: {} for alias in aliases}
+        more = True
+        while more:
+            batch, more = running.fetch_batch()
+            columns = batch.columns if batch is not None else ()
+            for rows, column in zip(found.values(), columns, strict=False):
+                rows.update(dict.fromkeys(column.to_pylist()))
+        for rows in found.values():
+            rows.pop(None, None)  # what an outer join added
+        return {alias: rows.keys() for alias, rows in found.items()}
+
+
+def _table(duck: DuckSession, path: Path) -> Meant | None:
+    """None: its rows are nobody else's. Raises SqlError 0A000."""
+    meant = duck.means(path)
+    if meant is not None and meant.kind == "v":
+        message = f'locking rows of view "{meant.name}" is not supported'
+        raise SqlError("0A000", message, hint="Lock those of the tables that it reads.")
+    if meant is None or meant.kind != "r" or meant.database != DATABASE:
+        return None
+    columns = relation_columns(duck, meant[:3]) or []
+    if any(name.lower() == ROW for name, _ in columns):
+        message = f'locking rows of a table with a column "{ROW}" is not supported'
+        raise SqlError("0A000", message)
+    return meant

@@ -1,0 +1,86 @@
+-- rows of one table
+create table t (id int primary key, n int, s varchar(5) default 'x', at timestamp(3));
+create view v as select id, n as m, s from t where n > 0;
+insert into v values (1, 10), (2, 20);
+insert into v (m, id) values (30, 3) returning *;
+insert into v (id, m, s) select 4, 40, 'four' returning id, m + 1 as next, v.s;
+insert into v values (5, 50, 'toolong');
+insert into v values (1, 10);
+insert into v as w values (-1, -1) returning w.id, w.m;
+select * from v order by id;
+update v set m = m + 1 where id < 3 returning id, m;
+update v as w set m = w.m * 2, s = default where w.id = 2 returning w.id, w.m;
+update v set m = 5 where id = -1;
+update v set (m, s) = (7, 'y') where id = 3;
+update v set m = (select max(m) from v) where id = 1;
+update v set m = u.m + 100 from v as u where u.id = v.id + 1 and v.id = 2 returning v.id, v.m;
+update v set id = 4 where id = 3;
+delete from v where m > 100 returning *;
+update v set m = '12', s = null where id = 4 returning m;
+delete from v using t where t.id = v.id and t.id = 1;
+select * from t order by id;
+delete from v;
+select * from t order by id;
+select is_updatable, is_insertable_into from information_schema.views where table_name = 'v';
+
+-- what refers to them, and what they are referred to by
+create table p (id int primary key, n int);
+create table c (id int, p int references p on delete cascade on update cascade);
+create view v as select id as key, n from p;
+insert into v values (1, 1), (2, 2);
+insert into c values (10, 1), (20, 2);
+delete from v where key = 1;
+update v set key = 3 where key = 2;
+select * from c order by id;
+select * from v order by key;
+
+-- views over views, names in quotes, in a transaction
+create schema other;
+create table other.t ("Id" int generated always as identity, "N n" int check ("N n" < 100), z int);
+create view other.a as select * from other.t where z is null;
+create view b as select "N n" as n, "Id" as "ID" from other.a where "N n" > 5;
+begin;
+insert into b (n) values (10), (20), (1);
+savepoint s;
+update b set n = n + 1 where "ID" = 1;
+insert into b (n, "ID") values (1, 1);
+rollback to s;
+delete from b where n = 20;
+update b x set n = 50 from (values (10)) as y(n) where x.n = y.n returning x.*;
+commit;
+select * from other.t order by 1;
+prepare q as update b set n = $2 where "ID" = $1 returning *;
+execute q (1, 51);
+execute q (2, 52);
+with x as (delete from b where n = 51 returning *) select * from x;
+select * from other.t order by 1;
+drop schema other cascade;
+
+-- those that cannot
+create table t (id int primary key, n int);
+create view computed as select id, n + 1 as m from t;
+insert into computed values (1, 2);
+insert into computed (id) values (1);
+update computed set m = 5;
+update computed set id = 2 where m is null;
+delete from computed where m is null;
+create view grouped as select n, count(*) as c from t group by n;
+insert into grouped values (1, 2);
+create view distinct_ones as select distinct n from t;
+update distinct_ones set n = 1;
+create view united as select n from t union all select n from t;
+delete from united;
+create view joined as select t.n from t join t as u using (id);
+delete from joined;
+create view limited as select n from t limit 5;
+update limited set n = 1;
+create view summed as select sum(n) as n from t;
+delete from summed;
+create view named as with x as (select * from t) select * from x;
+delete from named;
+create view ranked as select n, row_number() over () as r from t;
+delete from ranked;
+create view several as select n, generate_series(1, 2) as g from t;
+delete from several;
+create view constants as select 1 as one;
+insert into constants values (1);
