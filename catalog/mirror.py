@@ -39,6 +39,9 @@ for what is temporary and so the asking session's alone):
 - kind 'rename': schema, name, new.
 - kind 'gone': schema, name.
 - kind 'comment': schema, name, column (null: of the relation), comment (null: none any more).
+- kind 'functions': name of a schema, functions: all of it, each with name, signature (what tells it from others),
+  parameters (name, type, default), returns or columns, rows (it gives a set), traits, body, standard (the form
+  of a body without quotes), comment.
 - kind 'unindexed': schema, name of an index that is no more.
 """
 

@@ -111,6 +111,8 @@ async def put_otherwise(session: Session, plan: Statement, error: EngineError) -
         return None if sql is None else replace(plan, sql=sql)
     if dialect != "postgres":
         return None
+    if error.sqlstate == "42883" and error.message.startswith("function "):
+        await session.calls.tell(plan, error)
     if error.sqlstate == "42803":
         sql = await _with_settled_columns(session, plan.sql)
         return None if sql is None else replace(plan, sql=sql)

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy import savepoints, sequences
+from proxy.client_functions import ClientFunctions
 from proxy.engines.duck_portal import DuckPortal
 from proxy.errors import SqlError
 from proxy.materialized import MaterializedViews
@@ -29,6 +30,7 @@ from proxy.savepoints import Write
 from proxy.scope import PARAMETER
 from proxy.scripting import Script
 from proxy.sql import compound as act
+from proxy.sql.function_actions import FunctionAction
 from proxy.sql.materialized import MaterializedAction
 from proxy.sql.quoting import literal as text_literal
 from proxy.sql.quoting import quoted
@@ -76,6 +78,7 @@ class Compound:
         self.routines = Routines(session)
         self.stages = Stages(self)
         self.materialized = MaterializedViews(session)
+        self.functions = ClientFunctions(session)
         self.parts = WithParts(session)
         self._parameters = 0  # how many the next CALL has
         self.cancelled = False  # what runs for the client is to stop
@@ -94,6 +97,8 @@ class Compound:
             return await self.stages.run(action)
         if isinstance(action, MaterializedAction):
             return await self.materialized.run(action)
+        if isinstance(action, FunctionAction):
+            return await self.functions.run(action)
         return await _STEPS[type(action)](self, action)
 
     def cancel(self) -> None:

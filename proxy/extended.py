@@ -122,7 +122,11 @@ class ExtendedProtocol:
                 await self._session.preparation.prepare(statement, plan, message.parameter_oids)
                 return
             except SqlError as error:
+                if await session.calls.concern(plan):
+                    raise
                 statement.plan = plan = handed_over(plan, error)
+        if plan.calls:
+            await session.calls.check(plan)
         session.admit(plan)
         await session.mirror.before_question(plan.asks_catalog)
         body = session.body

@@ -221,6 +221,7 @@ class Mirror:
         failures = connection.apply(connection.differences(documents, schemas))
         if _have_met(failures):
             failures = connection.apply(connection.differences(documents, schemas))
+        connection.apply(duck_catalog.functions(self._duck))
         connection.apply(connection.miscounted(duck_catalog.rows(self._duck)))
         return self._reported([*untyped, *failures])
 
@@ -332,5 +333,5 @@ def looked_at(targets: Sequence[Target], change: Change) -> Sequence[Target]:
 def whatever(schema: str, name: str | None) -> list[Target]:
     """All that a name may be, of a relation or an index; None: the schema."""
     if name is None:
-        return [Target(schema)]
+        return [Target(schema, types=True)]
     return [Target(schema, name, index=True), Target(schema, name, deep=True)]

@@ -112,6 +112,8 @@ class Preparation:
         Every place of a parameter is cast to one type, also where DuckDB would infer it: it would
         infer place by place, and run a plan in which the places disagree.
         """
+        if plan.calls:
+            plan = await self._session.calls.of(plan, dict(enumerate(oids, start=1)))
         plan, numbers = await parameter_types.numbered(self._session, plan, oids)
         said = [oids[n - 1] if n <= len(oids) else 0 for n in numbers]
         said = await parameter_types.read_as_cast(self._session, plan, said)
@@ -159,9 +161,9 @@ class Preparation:
         rows = statement.row_types
         assert rows is not None
         if any(kind.id == "INVALID" for _, kind in rows):
-            rows = await self._columns_with(plan, oids)
+            rows = await self.columns_with(plan, oids)
             with suppress(EngineError):
-                nulls = await self._columns_with(plan, oids, ways=_CONSTANTS[1:])
+                nulls = await self.columns_with(plan, oids, ways=_CONSTANTS[1:])
                 statement.hides_nulls = nulls != rows
         numeric = not parameter_types.NUMERIC_OIDS.isdisjoint(oids)
         if numeric and any(parameter_types.without_digits(kind) != kind for _, kind in rows):
@@ -170,7 +172,7 @@ class Preparation:
             for digits in parameter_types.OTHER_DIGITS:
                 others: list[tuple[str, DuckType]] = []
                 with suppress(EngineError):  # so many do not fit
-                    others = await self._columns_with(plan, oids, digits)
+                    others = await self.columns_with(plan, oids, digits)
                 fixed &= set(enumerate(others))
             rows = [
                 (name, kind if (n, (name, kind)) in fixed else parameter_types.without_digits(kind))
@@ -178,7 +180,7 @@ class Preparation:
             ]
         statement.row_types = portals.shown(plan, rows)
 
-    async def _columns_with(
+    async def columns_with(
         self,
         plan: Statement,
         oids: Sequence[int],

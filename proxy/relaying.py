@@ -23,6 +23,9 @@ def relayed_text(sql: str, plans: tuple[Statement, ...]) -> str:
 
 async def relay_query(session: Session, sql: str, plans: Sequence[Statement]) -> None:
     """Sends a simple query to Postgres, whose answers go to the client as they come."""
+    for plan in plans:
+        if plan.calls:
+            await session.calls.check(plan)
     await session.mirror.before_question(any(plan.asks_catalog for plan in plans))
     trace = max(map(session.own.trace, plans))
     names = tuple(name for plan in plans for name in plan.sets if isinstance(name, str))

@@ -50,7 +50,7 @@ _FREE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Overloads:
+class Overloads:
     """The functions of one name in one schema. kept: whether there are any yet."""
 
     schema: tuple[str, ...]
@@ -60,7 +60,7 @@ class _Overloads:
 
 
 def _types(function: act.CreateFunction) -> tuple[str, ...]:
-    return tuple(kind_of(parameter.type) for parameter in function.parameters)
+    return tuple(one.kind or kind_of(one.type) for one in function.parameters)
 
 
 def _is_ambiguous(function: act.CreateFunction, among: list[act.CreateFunction]) -> bool:
@@ -75,12 +75,19 @@ def _is_ambiguous(function: act.CreateFunction, among: list[act.CreateFunction])
 
 
 def _shown(parameters: tuple[act.Parameter, ...]) -> list[dict[str, str | None]]:
-    return [asdict(p) | {"kind": kind_of(p.type)} for p in parameters]
+    return [asdict(p) | {"kind": p.kind or kind_of(p.type)} for p in parameters]
 
 
-def _parameters(listed: list[dict[str, Any]]) -> tuple[act.Parameter, ...]:
+def _parameters(listed: list[dict[str, Any]], kinds: bool = False) -> tuple[act.Parameter, ...]:
+    """kinds: whether they are a function's in Postgres's dialect."""
     return tuple(
-        act.Parameter(one["name"], one["type"], one["default"], one.get("out", False))
+        act.Parameter(
+            one["name"],
+            one["type"],
+            one["default"],
+            one.get("out", False),
+            one["kind"] if kinds else None,
+        )
         for one in listed
     )
 
@@ -92,7 +99,7 @@ def _written(function: act.CreateFunction) -> dict[str, Any]:
         del made[passing]
     made["parameters"] = _shown(function.parameters)
     if function.columns is None:
-        made["kind"] = kind_of(function.returns)
+        made["kind"] = function.said["kind"] if function.said else kind_of(function.returns)
     else:
         made["columns"] = _shown(function.columns)
     return made
@@ -105,7 +112,7 @@ def _read_function(name: tuple[str, ...], kept: dict[str, Any]) -> act.CreateFun
     columns = kept["columns"]
     return act.CreateFunction(
         name,
-        _parameters(kept["parameters"]),
+        _parameters(kept["parameters"], kinds="said" in kept and kept["said"] is not None),
         columns=None if columns is None else _parameters(columns),
         replace=True,
         if_not_exists=False,
@@ -138,8 +145,9 @@ class Routines:
         self._session = session
 
     async def _execute(self, sql: str) -> int:
-        self._session.transaction.wrote_once("a change of functions")
-        return await self._session.compound.execute(sql)
+        done = await self._session.compound.execute(sql)
+        self._session.transaction.wrote(sql, (), 0, settled=True)
+        return done
 
     async def _rows(self, sql: str) -> list[tuple[str, ...]]:
         return await self._session.on_duck(self._session.duck.run, sql)
@@ -155,10 +163,7 @@ class Routines:
     async def create_function(self, action: act.CreateFunction) -> Answer:
         name = action.name[-1]
         _, colliding = macros.macro(action)
-        builtin = "SELECT 1 FROM duckdb_functions() WHERE internal AND function_name = "
-        taken = f"{builtin}{literal(name.lower())} LIMIT 1"
-        if name.lower() not in _FREE and await self._rows(taken):
-            raise SqlError("0A000", f"a function of the name {name} is not supported")
+        await self.check_name(name)
         for query in colliding:
             try:
                 await self._session.on_duck(self._session.duck.prepare, query)
@@ -169,7 +174,11 @@ class Routines:
                 "a function whose argument has the name of a column that it reads is not supported",
                 hint="Give the argument another name.",
             )
-        there = await self._functions(action.name)
+        there = await self.functions(action.name)
+        if any(one.made for one in there.forms):
+            raise SqlError(
+                "0A000", f"a function of the name {name}, which is one of Postgres's dialect"
+            )
         types = tuple(kind_of(p.type) for p in action.parameters)
         same = next((one for one in there.forms if _types(one) == types), None)
         if same is not None and action.if_not_exists:
@@ -180,22 +189,29 @@ class Routines:
             )
         forms = [action if one is same else one for one in there.forms]
         async with self._session.compound.one_transaction():
-            await self._keep(there, forms if same is not None else [*forms, action])
+            await self.keep(there, forms if same is not None else [*forms, action])
         return Outcome("CREATE FUNCTION")
 
-    async def _functions(self, name: tuple[str, ...]) -> _Overloads:
+    async def check_name(self, name: str) -> None:
+        """Raises SqlError 0A000 for the name of one of DuckDB's own functions."""
+        builtin = "SELECT 1 FROM duckdb_functions() WHERE internal AND function_name = "
+        taken = f"{builtin}{literal(name.lower())} LIMIT 1"
+        if name.lower() not in _FREE and await self._rows(taken):
+            raise SqlError("0A000", f"a function of the name {name} is not supported")
+
+    async def functions(self, name: tuple[str, ...]) -> Overloads:
         """The functions of a name, in the first schema of the path that has any."""
         key = f"function {name[-1]}"
         found = [row for row in await self._find(name, key) if row[1].lower() == key.lower()]
         if not found:
-            return _Overloads(_schema(name), name[-1], (), kept=False)
+            return Overloads(_schema(name), name[-1], (), kept=False)
         schema, key = found[0]
         (value,) = (await self._rows(f"SELECT {quoted(schema, key)}()"))[0]
         spelled = key.removeprefix("function ")
         forms = tuple(_read_function((schema, spelled), one) for one in json.loads(value))
-        return _Overloads((schema,), spelled, forms, kept=True)
+        return Overloads((schema,), spelled, forms, kept=True)
 
-    async def _keep(self, there: _Overloads, forms: list[act.CreateFunction]) -> None:
+    async def keep(self, there: Overloads, forms: list[act.CreateFunction]) -> None:
         """Makes the macros of a name's functions anew, and writes down what they were made of."""
         kinds = {form.columns is None for form in forms}
         if len(kinds) > 1:
@@ -208,15 +224,17 @@ class Routines:
         if not forms:
             await self._execute(f"DROP MACRO {key}")
             return
-        written = [macros.macro(form, typed=_is_ambiguous(form, forms))[0] for form in forms]
+        written = [
+            form.made or macros.macro(form, typed=_is_ambiguous(form, forms))[0] for form in forms
+        ]
         await self._execute(f"CREATE MACRO {macro} {', '.join(written)}")
         value = literal(json.dumps([_written(form) for form in forms]))
         await self._execute(f"CREATE OR REPLACE MACRO {key}() AS {value}")
 
     async def _one(
         self, name: tuple[str, ...], types: tuple[str, ...]
-    ) -> tuple[_Overloads, act.CreateFunction | None]:
-        there = await self._functions(name)
+    ) -> tuple[Overloads, act.CreateFunction | None]:
+        there = await self.functions(name)
         wanted = tuple(map(kind_of, types))
         return there, next((one for one in there.forms if _types(one) == wanted), None)
 
@@ -227,7 +245,7 @@ class Routines:
                 return Outcome("DROP FUNCTION")
             raise SqlError("42883", f'function "{action.name[-1]}" does not exist')
         async with self._session.compound.one_transaction():
-            await self._keep(there, [one for one in there.forms if one is not dropped])
+            await self.keep(there, [one for one in there.forms if one is not dropped])
         return Outcome("DROP FUNCTION")
 
     async def alter_function(self, action: act.AlterFunction) -> Answer:
@@ -240,17 +258,17 @@ class Routines:
             made = replace(altered, **dict(action.changes))
             forms = [made if one is altered else one for one in there.forms]
             async with self._session.compound.one_transaction():
-                await self._keep(there, forms)
+                await self.keep(there, forms)
             return Outcome("ALTER FUNCTION")
         macros.check_name(action.rename[-1])
-        target = await self._functions(
+        target = await self.functions(
             (*(_schema(action.rename) or there.schema), action.rename[-1])
         )
         if any(_types(one) == _types(altered) for one in target.forms):
             raise SqlError("42723", f'function "{action.rename[-1]}" already exists')
         async with self._session.compound.one_transaction():
-            await self._keep(there, [one for one in there.forms if one is not altered])
-            await self._keep(target, [*target.forms, altered])
+            await self.keep(there, [one for one in there.forms if one is not altered])
+            await self.keep(target, [*target.forms, altered])
         return Outcome("ALTER FUNCTION")
 
     # --- procedures ---------------------------------------------------------------------------

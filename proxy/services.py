@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from proxy.engines.duck import DuckEngine
 from proxy.engines.pool import Login, Pools
 from proxy.following import Claims
+from proxy.function_calls import FunctionNames
 from proxy.long_texts import LongTexts
 from proxy.mirroring import Mirror
 from proxy.row_locks import RowLocks
@@ -42,3 +43,4 @@ class Services:
     dialect: str  # that sessions begin with
     claims: Claims = field(default_factory=Claims)
     row_locks: RowLocks = field(default_factory=RowLocks)
+    functions: FunctionNames = field(default_factory=FunctionNames)

@@ -35,6 +35,7 @@ from proxy.exchange import Exchange, Step
 from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
+from proxy.function_calls import FunctionCalls
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
 from proxy.own_inserts import OwnInserts
@@ -127,6 +128,7 @@ class Session:
         self.rest: list[tuple[str, int]] = []
         self.copying = Copying(self)
         self.compound = Compound(self)
+        self.calls = FunctionCalls(self)
         self.federation = Federation(self)
         self.shortcut = Shortcut(self)
         self.exchange = Exchange(self)

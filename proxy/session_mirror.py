@@ -168,7 +168,8 @@ class SessionMirror:
             return duck_catalog.changes(duck, targets)
         documents, schemas = duck_catalog.everything(duck)
         made = [{"kind": "schema", "name": name} for name in schemas]
-        return [*made, *duck_catalog.types(duck), *documents]
+        functions = duck_catalog.functions(duck)
+        return [*made, *duck_catalog.types(duck), *documents, *functions]
 
     async def ended(self, committed: bool, half: bool) -> None:
         """The block is over. half: Postgres committed it and DuckDB did not."""

@@ -45,6 +45,7 @@ def passes(plan: Statement) -> bool:
     """Whether a statement is Postgres's alone and leaves nothing on the backend."""
     return (
         plan.route is Route.POSTGRES
+        and not plan.calls
         and plan.trace is Trace.NOTHING
         and plan.refused is None
         and plan.action is None

@@ -120,6 +120,8 @@ class SimpleQuery:
             try:
                 await self._in_duck_typed(plan)
             except SqlError as error:
+                if await self._session.calls.concern(plan):
+                    raise
                 await self._in_postgres(handed_over(plan, error))
         else:
             await self._in_duck_typed(plan)

@@ -60,6 +60,8 @@ class Typed:
 
         Raises SqlError for a literal that is none of its type, with its place in the message.
         """
+        if plan.calls:
+            plan = await self._session.calls.of(plan, oids)
         plan = await self._by_types(plan, oids)
         return await self._session.upserts.of(plan) if plan.upserts else plan
 
@@ -85,7 +87,7 @@ class Typed:
         try:
             stamp, sql = await self._made(plan, tree, oids or {}, zone)
         except SqlError as error:
-            raise await self._placed(error, plan) from None
+            raise await self.placed(error, plan) from None
         if keeps and len(plan.sql) <= _KEPT_LENGTH:
             self._kept[key] = stamp, sql
             if len(self._kept) > _KEPT:
@@ -98,7 +100,7 @@ class Typed:
         try:
             sql = await session.texts.aside(meant, *given, ask=partial(ask_columns, session))
         except SqlError as error:
-            raise await self._placed(error, plan) from None
+            raise await self.placed(error, plan) from None
         return plan if sql is None else replace(plan, sql=sql)
 
     @property
@@ -141,7 +143,7 @@ class Typed:
         with planned_under(session.dialect.parameters), uncollected():
             return stamp, typing.apply(zone) or plan.sql
 
-    async def _placed(self, error: SqlError, plan: Statement) -> SqlError:
+    async def placed(self, error: SqlError, plan: Statement) -> SqlError:
         """The error with its place in the message instead of that in DuckDB's SQL."""
         if error.position is not None:
             offset = len(plan.sql[: error.position - 1].encode())

@@ -69,6 +69,7 @@ BEGIN
             DELETE FROM hatidata_catalog.schemas WHERE name = p_name;
         END IF;
         DELETE FROM hatidata_catalog.relations WHERE schema = p_name;
+        DELETE FROM hatidata_catalog.functions WHERE schema = p_name;
         IF v_views <> '{}' THEN
             PERFORM hatidata_catalog._hold(v_views);
         END IF;
@@ -270,6 +271,8 @@ BEGIN
         IF p_document ? 'types' THEN
             PERFORM hatidata_catalog._set_types(p_document ->> 'name', p_document -> 'types');
         END IF;
+    WHEN 'functions' THEN
+        PERFORM hatidata_catalog._set_functions(p_document ->> 'name', p_document -> 'functions');
     WHEN 'rename' THEN
         PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
     WHEN 'gone' THEN

@@ -11,6 +11,7 @@ Blocks, all of it: for a worker's thread. Types become Postgres's by `wire.types
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from proxy.engines.catalog_reading import (
     double,
     mirrored_schema,
 )
+from proxy.engines.declared_functions import declared
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_names import DATABASE
@@ -77,6 +79,22 @@ def types(duck: DuckSession, schemas: Iterable[str] | None = None) -> list[Docum
             found[schema][name] = {"labels": labels_of(values), "number": number_of(values)}
     return [
         {"kind": "schema", "name": mirrored_schema(schema), "types": its}
+        for schema, its in found.items()
+    ]
+
+
+def functions(duck: DuckSession, schemas: Iterable[str] | None = None) -> list[Document]:
+    """The functions of Postgres's dialect of these of DuckDB's schemas, or of all. Raises `SqlError`."""
+    found: dict[str, list[Document]] = {
+        schema: [] for schema in duck.schemas().values() if schemas is None or schema in schemas
+    }
+    for schema, key in duck.run(_FUNCTIONS):
+        if schema in found:
+            ((kept,),) = duck.run(f'SELECT "{double(schema)}"."{double(key)}"()')
+            name = key.removeprefix("function ")
+            found[schema] += [declared(name, one) for one in json.loads(kept) if one.get("made")]
+    return [
+        {"kind": "functions", "name": mirrored_schema(schema), "functions": its}
         for schema, its in found.items()
     ]
 
@@ -169,6 +187,8 @@ def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
         for schema, name, kind, _ in wanted
         if kind == "r" and name.casefold() in counted
     ]
+    if changed:
+        comments += functions(duck, changed)
     references = [d | {"kind": "references"} for d in documents if has_references(d)]
     return documents + references + comments
 
@@ -264,5 +284,9 @@ _ALL_TEMPORARY = (
 _TYPES = (
     "SELECT schema_name, type_name, labels FROM duckdb_types() "
     f"WHERE logical_type = 'ENUM' AND {_KEPT} AND NOT internal"
+)
+_FUNCTIONS = (
+    "SELECT DISTINCT schema_name, function_name FROM duckdb_functions() WHERE NOT internal "
+    f"AND {_KEPT} AND starts_with(function_name, 'function ')"
 )
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"

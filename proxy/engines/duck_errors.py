@@ -125,6 +125,7 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Invalid Input", "is not recognized", "22P02"),
     ("Invalid Input", "cannot affect row a second time", "21000"),
     ("Invalid Input", "negative substring length", "22011"),
+    ("Invalid Input", "raised to a", "2201F"),
     ("Invalid Input", "cannot cast type", "42846"),
     ("Invalid Input", "is not supported", "0A000"),
     ("Invalid Input", "needs a cast", "0A000"),

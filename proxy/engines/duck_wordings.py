@@ -101,8 +101,13 @@ _RULES: tuple[_Rule, ...] = (
         plain("3F000", 'schema "{name}" does not exist'),
     ),
     _rule(
+        "Binder",
+        r'Macro "?(?P<name>.*?)"?\(\) does not support the supplied arguments.*',
+        plain("42883", "function {name} does not exist", NO_FUNCTION),
+    ),
+    _rule(
         "Catalog",
-        r'(Scalar |Aggregate |Table )?Function with name "?(?P<name>.*?)"? does not exist!.*',
+        r'(Scalar |Aggregate |Table |Table Macro |Macro )?Function with name "?(?P<name>.*?)"? does not exist!.*',
         plain("42883", "function {name} does not exist", NO_FUNCTION),
     ),
     _rule(

@@ -416,6 +416,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "ALTER TABLE": _owner,
     "ALTER VIEW": _owner,
     "ALTER MATERIALIZED": _owner,
+    "ALTER FUNCTION": _owner,
     "ALTER SCHEMA": _owner,
     "ALTER SEQUENCE": _owner,
     "ALTER TYPE": _owner,

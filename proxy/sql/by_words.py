@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from proxy.errors import SqlError
-from proxy.sql import routines, traces
+from proxy.sql import client_functions, routines, traces
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.compound import RunBlock
 from proxy.sql.reading import at_or_near
@@ -90,6 +90,20 @@ def of_stage(
         return in_session(text, piece, Utility(piece.tokens[0].text.upper(), refused=error))
     statement = in_session(text, piece, Utility(found.kind, found.tag, found.action))
     return replace(statement, writes=found.writes)
+
+
+def of_function(text: str, piece: Slice, phrase: str) -> Statement | None:
+    """A statement about functions in Postgres's dialect; None where other readers are to judge."""
+    try:
+        found = client_functions.read(text, piece, phrase)
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        return in_session(text, piece, Utility(phrase, refused=error))
+    if found is None:
+        return None
+    statement = in_session(text, piece, Utility(found.kind, action=found.action))
+    return replace(statement, writes=True)
 
 
 def of_routine(

@@ -123,8 +123,15 @@ def _end_of_body(tokens: list[Token], start: int, semicolon: int) -> int:
     """The place behind the body that a semicolon is in, 0 if it is in none. start: of its statement."""
     if _word(tokens, start) != "CREATE":
         return 0
-    opening = next((at for at in range(start, semicolon) if _word(tokens, at) == "ATOMIC"), 0)
-    if not opening or _word(tokens, opening - 1) != "BEGIN":
+    opening = next(
+        (
+            at
+            for at in range(start + 1, semicolon)
+            if _word(tokens, at) == "ATOMIC" and _word(tokens, at - 1) == "BEGIN"
+        ),
+        0,
+    )
+    if not opening:
         return 0
     depth = 1
     for at in range(opening + 1, len(tokens)):

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from proxy.sql.function_actions import FunctionAction
 from proxy.sql.materialized import MaterializedAction
 from proxy.sql.script import Block
 from proxy.sql.snowflake.stage_actions import StageAction
@@ -66,13 +67,15 @@ class ExecuteImmediate:
 class Parameter:
     """Of a function or procedure: its name, its type as it was written, its default or None.
 
-    out: whether a procedure gives its value back to the caller's variable.
+    out: whether a procedure gives its value back to the caller's variable. kind: of a function in Postgres's
+    dialect, the name of its type there.
     """
 
     name: str
     type: str
     default: str | None = None
     out: bool = False
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ class CreateFunction:
     """A SQL function as a macro. columns: of RETURNS TABLE, None for a scalar function.
 
     body: the text between the quotes. strict: whether an argument that is NULL makes the result NULL.
-    secure, memoizable, volatility, comment: are shown again, and have no effect.
+    secure, memoizable, volatility, comment: are shown again, and have no effect. made: the macro's text, of a
+    function in Postgres's dialect; said: what else is kept of that (`proxy.client_functions`).
     """
 
     name: tuple[str, ...]
@@ -131,6 +135,8 @@ class CreateFunction:
     memoizable: bool = False
     volatility: str | None = None
     comment: str | None = None
+    made: str | None = None
+    said: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +242,14 @@ CompoundAction = (
     | ResultScan
     | StageAction
     | MaterializedAction
+    | FunctionAction
 )
 
 WITHOUT_ROWS = (
     *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
     AlterSequence,
     MaterializedAction,
+    FunctionAction,
     AlterProcedure,
 )
 """The actions that answer with a tag alone."""

@@ -58,7 +58,16 @@ UNBOUNDED = (38, 16)
 
 # What the rules of the dialects put into a cast that nobody wrote.
 _CAST_BY_RULES = frozenset(
-    ("date_part", "pg_whole_quotient_", "pg_seconds_", "pg_milliseconds_", "pg_numeric_", "round")
+    (
+        "date_part",
+        "pg_long_part_",
+        "pg_part_",
+        "pg_whole_quotient_",
+        "pg_seconds_",
+        "pg_milliseconds_",
+        "pg_numeric_",
+        "round",
+    )
 )
 
 

@@ -113,6 +113,11 @@ def part_with(sql: str, values: Sequence[T]) -> tuple[str, list[T]]:
     return renumber_parameters(sql, numbers), [values[n - 1] for n in numbers]
 
 
+def with_texts(sql: str, texts: Mapping[int, str]) -> str:
+    """`sql` with a text in place of each `$n` in `texts`."""
+    return _replaced(sql, texts)
+
+
 def parameter_places(sql: str) -> list[tuple[int, int]]:
     """(n, offset) of each `$n`, in the order of the text."""
     return [(number, start) for number, start, _ in _parameters(sql)]

@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import grammars, postgres, postgres_upkeep, traces
+from proxy.sql import grammars, postgres, postgres_upkeep, recursion, traces
 from proxy.sql.alter_forms import edited_by_words, renamed_index, with_named_check, without_its_name
 from proxy.sql.altering import truncates
 from proxy.sql.by_words import in_session
@@ -77,6 +77,9 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     source = text[piece.start : piece.end]
     if not piece.tokens or piece.tokens[0].text.upper() not in _PARSED_STARTS:
         raise at_or_near(text, piece.tokens[0] if piece.tokens else None)
+    searched: list[recursion.Clause] = []
+    if dialect.name == "postgres" and recursion.may_have(piece):
+        piece, searched = recursion.taken_out(text, piece)
     try:
         read = grammars.read(text, piece, reader)
     except SyntaxFailure:
@@ -111,6 +114,12 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     signs, target, sets = None, None, ""
     kind, tag = kind_and_tag(tree)
     try:
+        unsearched = None
+        if searched:
+            try:
+                recursion.put_in(tree, searched)
+            except SqlError as error:
+                unsearched = error
         if numbered:
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
@@ -147,6 +156,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         setting = calls_to_set(tree, nodes)
         facts = collect(nodes, numbered=grammar is DUCKDB, sets=bool(setting))
         engine, refused = decide(facts)
+        refused = refused or (unsearched if engine == DUCKDB_ENGINE else None)
     except RecursionError as error:
         raise too_complex() from error
     except SqlError as error:
@@ -225,6 +235,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
                 more["relayed"] = catalog_question(piece.tokens, text, escapes=escapes)
             elif escapes and not settled.reworded:
                 more["relayed"] = escaped(piece.tokens, text)
+    if facts.others:
+        more["calls"] = tuple(facts.others)
     if locks is not None:
         more["writes"], more["locks"] = True, locks
     if isinstance(tree, exp.Delete) and isinstance(tree.this, exp.Table):

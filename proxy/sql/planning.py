@@ -17,6 +17,7 @@ from proxy.sql import (
     administration,
     altered_sequences,
     by_words,
+    client_functions,
     materialized,
     parsed,
     postgres_upkeep,
@@ -127,6 +128,9 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         return parsed.plan(text, piece, dialect, reader)
     words = Words(text, piece.tokens, session_variables=is_snowflake(dialect))
     first, phrase = administration.leading_words(words)
+    defines = of_postgres and phrase in client_functions.READERS
+    if defines and (function := by_words.of_function(text, piece, phrase)) is not None:
+        return function
     if is_snowflake(dialect):
         if (decided := accepted.read(words)) is not None:
             return by_words.of_accepted(text, piece, decided)
@@ -153,7 +157,7 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         words = Words(text, piece.tokens)
     if of_postgres and phrase in _ONE_BY_ONE and "," in piece.said:
         return in_session(text, piece, each_dropped(text, piece, phrase))
-    drops = of_postgres and phrase in ("DROP FUNCTION", "DROP PROCEDURE") and "(" in piece.said
+    drops = of_postgres and phrase == "DROP PROCEDURE" and "(" in piece.said
     if of_postgres and first == "CREATE" and "COMMIT" in piece.said:
         until = until_commit(text, piece)
         if until is not None:

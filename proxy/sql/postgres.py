@@ -95,6 +95,13 @@ def public_is_main(node: exp.Table | exp.Column) -> None:
             _is_temporary(node)
 
 
+def called_in_public(node: exp.Dot) -> None:
+    """`public.f(...)` is `main.f(...)`."""
+    schema = node.this
+    if isinstance(node.expression, exp.Anonymous) and isinstance(schema, exp.Identifier):
+        schema.set("this", _SCHEMAS.get(schema.this.lower(), schema.this))
+
+
 def _is_temporary(table: exp.Expr) -> None:
     """CREATE TABLE pg_temp.t makes a temporary table; to DuckDB it has to be said."""
     target = table.parent if isinstance(table.parent, exp.Schema) else table
@@ -297,6 +304,7 @@ RULES: dict[type, Rule] = {
     exp.DPipe: on_values.concatenation,
     exp.DataType: data_type,
     exp.Div: on_values.division,
+    exp.Dot: called_in_public,
     exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,
@@ -320,6 +328,7 @@ RULES: dict[type, Rule] = {
     exp.Mul: floats.float_arithmetic,
     exp.NEQ: on_values.equality,
     exp.Pad: functions.pad,
+    exp.ParseJSON: on_values.json_literal,
     exp.Pow: floats.power,
     exp.Reference: reference,
     exp.ComputedColumnConstraint: generated,

@@ -115,7 +115,14 @@ _ONCE = (exp.Parameter, exp.Placeholder, exp.Query, exp.Interval, exp.Rand)
 
 def power(node: exp.Pow) -> exp.Expr | None:
     """x ^ y and power(x, y)"""
-    return None if _not_to_be_doubled(node) else finite(node, [node.this, node.expression])
+    if node.find(*_ONCE) is not None:
+        return None
+    sides = [node.this, node.expression]
+    made = exp.Pow(
+        this=call("pg_base_", node.this.copy(), node.expression.copy()),
+        expression=node.expression.copy(),
+    )
+    return made if holds_aggregate(node) else finite(made, sides)
 
 
 def exponential(node: exp.Exp) -> exp.Expr | None:

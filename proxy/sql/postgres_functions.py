@@ -69,12 +69,35 @@ def extract(node: exp.Extract) -> exp.Expr:
     exact = _EXACT_PARTS.get(part)
     if exact is not None:
         return call(exact, node.expression)
-    value = duck("date_part", exp.Literal.string(part), node.expression)
+    value = _typed(node.expression, lambda moment: _part(part, moment))
     sizes = [exp.DataTypeParam(this=exp.Literal.number(n)) for n in _WIDTHS.get(part, (18, 0))]
     made = exp.Cast(this=value, to=exp.DataType(this=_D.DECIMAL, expressions=sizes))
     made.meta["plain"] = True
     return made
 
+
+def _part(part: str, moment: exp.Expr) -> exp.Expr:
+    name = exp.Literal.string(part)
+    if part in _OF_YEARS:
+        return call("pg_long_part_", name, moment)
+    if part in _ENDLESS:
+        moment = call("pg_finite_moment_", moment, name.copy())
+    return duck("date_part", name, moment)
+
+
+def _typed(value: exp.Expr, made: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """What a macro of several forms makes of a value: one over an aggregate is given it in a lambda."""
+    if not holds_aggregate(value):
+        return made(value)
+    name = exp.to_identifier("_part")
+    within = exp.Lambda(this=made(name.copy()), expressions=[name])
+    found = duck("list_transform", duck("list_value", value), within)
+    return call("pg_part_", duck("list_extract", found, exp.Literal.number(1)))
+
+
+_OF_YEARS = frozenset({"year", "years", "decade", "decades", "isoyear"})
+_ENDLESS = frozenset({"century", "centuries", "millennium", "millennia", "epoch", "julian"})
+"""Parts of an infinite moment that are infinite."""
 
 # Digits of the parts of a time that are not whole numbers of few digits.
 _WIDTHS = {"epoch": (20, 6), "julian": (24, 12)}
@@ -83,7 +106,7 @@ _WIDTHS = {"epoch": (20, 6), "julian": (24, 12)}
 def _date_part(arguments: list[exp.Expr]) -> exp.Expr:
     """date_part(part, x) is a float; DuckDB's of a part that is known only later has no fraction."""
     part, value = arguments
-    return call("pg_date_part_", part, value)
+    return _typed(value, lambda moment: call("pg_date_part_", part, moment))
 
 
 def _date_bin(arguments: list[exp.Expr]) -> exp.Expr:

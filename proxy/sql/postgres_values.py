@@ -321,6 +321,18 @@ def _to_jsonb(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     return call("pg_document_", value)
 
 
+def _to_json(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
+    """DuckDB takes some texts that are no JSON."""
+    return None if isinstance(value, exp.Null) else call("pg_json_read_", value)
+
+
+def json_literal(node: exp.ParseJSON) -> exp.Expr:
+    """json '...'"""
+    made = exp.Cast(this=call("pg_json_read_", node.this), to=exp.DataType(this=_D.JSON))
+    made.meta["plain"] = True
+    return made
+
+
 _JSON = (_D.JSON, _D.JSONB)
 _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     **dict.fromkeys(WHOLE, _to_whole),
@@ -334,6 +346,7 @@ _CASTS: dict[exp.DType, Callable[[exp.Expr, exp.DataType], exp.Expr | None]] = {
     _D.TIME: to_time,
     _D.BIT: _to_bits,
     _D.JSONB: _to_jsonb,
+    _D.JSON: _to_json,
 }
 
 

@@ -32,7 +32,7 @@ class Facts:
 
     forbidden: whichever engine it is for. bound: the names of common table expressions, in lower case.
     numbers: it names functions of sequences. numbered: whether a placeholder may be a number.
-    sets: whether setval may be called.
+    sets: whether setval may be called. others: functions by names that the grammar does not know, in lower case.
     """
 
     catalog_types = False
@@ -54,6 +54,7 @@ class Facts:
         self.system: list[str] = []
         self.shared: list[str] = []
         self.runtime: list[str] = []
+        self.others: list[str] = []
 
     @property
     def asks_catalog(self) -> bool:
@@ -256,8 +257,14 @@ def _function(node: exp.Expr, facts: Facts, name: str) -> None:
 
 
 def _anonymous(node: exp.Anonymous, facts: Facts) -> None:
-    this = node.this
-    _function(node, facts, folded(this))
+    name = folded(node.this)
+    if not (
+        name in _NOTED
+        or name in control_plane.RUNTIME_FUNCTIONS
+        or name.startswith(control_plane.SYSTEM_PREFIXES)
+    ):
+        facts.others.append(name.lower())
+    _function(node, facts, name)
 
 
 def _known(name: str) -> Callable[[exp.Expr, Facts], None]:

@@ -213,7 +213,8 @@ class Statement:
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     overriding: SYSTEM or USER, where it says OVERRIDING ... VALUE. setting: DuckDB's query of what setval is called with, to be
-    done just before (`proxy.sequences`).
+    done just before (`proxy.sequences`). calls: functions that are not known here, in lower case, which a client may
+    have made.
     """
 
     route: Route
@@ -255,6 +256,7 @@ class Statement:
     changes: frozenset[str] = frozenset()
     inserts: tuple[str, ...] = ()
     through: tuple[tuple[tuple[str, ...], str], ...] = ()
+    calls: tuple[str, ...] = ()
 
     def __init__(self, route: Route, kind: str, text: str, start: int, **others: Any) -> None:
         # A frozen class's own __init__ sets each of the many fields by a call. What is not given is

@@ -271,3 +271,12 @@ def test_what_is_taken_out_of_a_jsonb_is_one(server: Running) -> None:
         assert connection.execute(grouped).fetchall() == [({"a": "x", "z": [1, 2]}, 1)]
         found = connection.execute("SELECT jsonb_typeof(doc -> 'b' -> 'z') FROM d").fetchone()
         assert found == ("array",)
+
+
+@pytest.mark.parametrize("text", ["[1,2,]", '{"a":1,}', "NaN", "[Infinity]", "[1,2,\n ]"])
+def test_a_text_that_is_no_json_is_not_cast_to_one(server: Running, text: str) -> None:
+    with _connect(server) as connection:
+        connection.execute("CREATE TEMP TABLE texts AS SELECT %s AS x", [text])
+        for asked in ("x::json FROM texts", f"'{text}'::json", f"json '{text}'"):
+            with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+                connection.execute(f"SELECT {asked}".encode())

@@ -303,6 +303,8 @@ strtotime: text text -> timestamp
 unixtotime: float8 -> timestamptz
 extract: _ -> numeric
 date_part pg_date_part_: _ -> float8
+pg_long_part_: _ -> int8
+pg_part_: _ -> =
 pg_average_: _ _ -> numeric
 regexpcount regexp_count regexpinstr regexp_instr: text text -> int4
 json_array_length jsonarraylength array_length array_position array_upper array_lower: _ _ -> int4
@@ -317,6 +319,7 @@ uuid gen_random_uuid: -> uuid
 jsonextract json_extract variant_path_: _ text -> json
 variant_text_: _ text -> text
 json_member_: _ text -> =
+pg_finite_moment_: _ text -> =
 json_member_text_: _ text -> text
 json_path_: _ _text -> =
 json_path_text_: _ _text -> text
@@ -324,7 +327,7 @@ jsonb_set_ jsonb_insert_: jsonb _text jsonb bool -> jsonb
 jsonb_delete_path_: jsonb _text -> jsonb
 jsonb_strip_nulls_: jsonb -> jsonb
 jsonb_pretty_: jsonb -> text
-pg_json_of_: _ -> json
+pg_json_of_ pg_json_read_: _ -> json
 pg_sign_: float8 -> rounded
 pg_octet_length_ pg_array_ndims_ pg_scale_ pg_min_scale_: _ -> int4
 pg_overlay_: text text int4 int4 -> text

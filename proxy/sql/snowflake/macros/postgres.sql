@@ -63,6 +63,11 @@ CREATE OR REPLACE MACRO _sf.main.pg_real_
     THEN error('"' || x || '" is out of range for type real') ELSE x END,
   (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_is_infinite_(x) AS coalesce(isinf(TRY_CAST(x AS DOUBLE)), false);
+-- What power(x, y) is computed of.
+CREATE OR REPLACE MACRO _sf.main.pg_base_(x, y) AS CASE
+  WHEN x = 0 AND y < 0 THEN error('zero raised to a negative power is undefined')
+  WHEN x < 0 AND y <> trunc(y)
+  THEN error('a negative number raised to a non-integer power yields a complex result') ELSE x END;
 CREATE OR REPLACE MACRO _sf.main.pg_finite_(made, allowed) AS
   CASE WHEN isinf(TRY_CAST(made AS DOUBLE)) AND NOT allowed
     THEN error('value out of range: overflow') ELSE made END;
@@ -203,13 +208,47 @@ CREATE OR REPLACE MACRO _sf.main.pg_string_to_array_
   (s, d) AS _sf.main.pg_split_(s, d),
   (s, d, n) AS list_transform(_sf.main.pg_split_(s, d), lambda e: nullif(e, n));
 
+-- Parts that grow without end. There is no year 0: y is DuckDB's, which counts on from 1 to 0 and -1.
+CREATE OR REPLACE MACRO _sf.main.pg_part_of_year_(part, y) AS CASE
+  WHEN part IN ('decade', 'decades') THEN CASE WHEN y >= 0 THEN y // 10 ELSE -((9 - y) // 10) END
+  ELSE CASE WHEN y > 0 THEN y ELSE y - 1 END END;
+CREATE OR REPLACE MACRO _sf.main.pg_year_part_(part, x) AS
+  _sf.main.pg_part_of_year_(part, date_part(CASE part WHEN 'isoyear' THEN part ELSE 'year' END, x));
+CREATE OR REPLACE MACRO _sf.main.pg_part_(x) AS x;
+CREATE OR REPLACE MACRO _sf.main.pg_no_end_(part) AS
+  error('extract(' || part || ') of an infinite moment is not supported');
+CREATE OR REPLACE MACRO _sf.main.pg_long_part_
+  (part, x DATE) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE _sf.main.pg_year_part_(part, x) END,
+  (part, x TIMESTAMP) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE _sf.main.pg_year_part_(part, x) END,
+  (part, x TIMESTAMPTZ) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE _sf.main.pg_year_part_(part, x) END,
+  (part, x) AS date_part(part, x);
+CREATE OR REPLACE MACRO _sf.main.pg_finite_moment_
+  (x DATE, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
+  (x TIMESTAMP, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
+  (x TIMESTAMPTZ, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
+  (x, part) AS x;
+
 -- Parts of a time with their fractions; DuckDB's 'microsecond' holds the seconds too.
 CREATE OR REPLACE MACRO _sf.main.pg_seconds_(x) AS date_part('microsecond', x) * 0.000001;
-CREATE OR REPLACE MACRO _sf.main.pg_date_part_(part, x) AS
-  CAST(CASE WHEN lower(part) IN ('second', 'seconds') THEN date_part('microsecond', x) / 1000000
-            WHEN lower(part) IN ('millisecond', 'milliseconds') THEN date_part('microsecond', x) / 1000
-            WHEN lower(part) = 'epoch' THEN date_part('epoch', x)
+CREATE OR REPLACE MACRO _sf.main.pg_plain_part_(part, x) AS
+  CAST(CASE WHEN part IN ('second', 'seconds') THEN date_part('microsecond', x) / 1000000
+            WHEN part IN ('millisecond', 'milliseconds') THEN date_part('microsecond', x) / 1000
+            WHEN part = 'epoch' THEN date_part('epoch', x)
             ELSE date_part(part, x) END AS DOUBLE);
+CREATE OR REPLACE MACRO _sf.main.pg_is_endless_(part) AS part IN
+  ('year', 'years', 'decade', 'decades', 'century', 'centuries', 'millennium', 'millennia', 'epoch', 'julian', 'isoyear');
+CREATE OR REPLACE MACRO _sf.main.pg_is_of_years_(part) AS part IN ('year', 'years', 'decade', 'decades', 'isoyear');
+CREATE OR REPLACE MACRO _sf.main.pg_date_part_
+  (part, x DATE) AS CASE WHEN isinf(x) AND _sf.main.pg_is_endless_(lower(part)) THEN CASE WHEN x > DATE '2000-01-01' THEN 'inf'::DOUBLE ELSE '-inf'::DOUBLE END
+    WHEN _sf.main.pg_is_of_years_(lower(part)) THEN CAST(_sf.main.pg_year_part_(lower(part), x) AS DOUBLE)
+    ELSE _sf.main.pg_plain_part_(lower(part), x) END,
+  (part, x TIMESTAMP) AS CASE WHEN isinf(x) AND _sf.main.pg_is_endless_(lower(part)) THEN CASE WHEN x > TIMESTAMP '2000-01-01' THEN 'inf'::DOUBLE ELSE '-inf'::DOUBLE END
+    WHEN _sf.main.pg_is_of_years_(lower(part)) THEN CAST(_sf.main.pg_year_part_(lower(part), x) AS DOUBLE)
+    ELSE _sf.main.pg_plain_part_(lower(part), x) END,
+  (part, x TIMESTAMPTZ) AS CASE WHEN isinf(x) AND _sf.main.pg_is_endless_(lower(part)) THEN CASE WHEN x > TIMESTAMPTZ '2000-01-01 00:00:00+00' THEN 'inf'::DOUBLE ELSE '-inf'::DOUBLE END
+    WHEN _sf.main.pg_is_of_years_(lower(part)) THEN CAST(_sf.main.pg_year_part_(lower(part), x) AS DOUBLE)
+    ELSE _sf.main.pg_plain_part_(lower(part), x) END,
+  (part, x) AS _sf.main.pg_plain_part_(lower(part), x);
 CREATE OR REPLACE MACRO _sf.main.pg_milliseconds_(x) AS date_part('microsecond', x) * 0.001;
 -- Elements of to_char that strftime has not.
 CREATE OR REPLACE MACRO _sf.main.pg_char_quarter_(x) AS CAST(date_part('quarter', x) AS VARCHAR);

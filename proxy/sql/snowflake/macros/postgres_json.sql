@@ -1,5 +1,10 @@
 -- json and jsonb of Postgres's, for the postgres dialect.
 
+-- A text as a json, which DuckDB also makes of what no JSON is: NaN, Infinity, a comma at the end.
+CREATE OR REPLACE MACRO _sf.main.pg_json_read_
+  (x VARCHAR) AS CASE WHEN regexp_matches(x, '(?i:nan|inf)|,\s*[\]}]') AND CAST(x AS JSONB) IS NULL THEN NULL
+    ELSE CAST(x AS JSON) END,
+  (x) AS CAST(x AS JSON);
 CREATE OR REPLACE MACRO _sf.main.pg_key_(k) AS
   '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"';
 -- A document: a text is read, a document is left as it is.
