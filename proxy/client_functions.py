@@ -2,7 +2,7 @@
 
 Why it exists: a function is kept as a DuckDB macro (`proxy.routines`), whose text is the body as any
 statement of the session's dialect is translated: with the parameters as `$n`, of the types that it
-declares. What Postgres shows of it is kept beside, and mirrored (`proxy.engines.duck_functions_made`).
+declares. What Postgres shows of it is kept beside, and mirrored (`proxy.engines.declared_functions`).
 
 Promises: raises SqlError as Postgres does; a body that cannot be given Postgres's meaning is refused by name.
 """
@@ -158,6 +158,8 @@ class ClientFunctions:
     async def _made(self, action: fa.DefineFunction) -> act.CreateFunction:
         """The function with its macro."""
         traits = {**_TRAITS, **dict(action.traits)}
+        if traits.get("leakproof"):
+            raise SqlError("42501", "only superuser can define a leakproof function")
         strict = bool(traits["strict"])
         given = [await self._given(one) for one in action.parameters]
         oids = {n: type_of(one.type).oid for n, one in enumerate(action.parameters, start=1)}

@@ -27,11 +27,11 @@ async def run(session: Session, action: RunDo) -> None:
     plans = [_planned(session, text) for text in action.statements]
     transaction = session.transaction
     alone = transaction.block is Block.NONE
-    within = transaction.block is Block.EXPLICIT and bool(action.ignored)
+    within = not alone and bool(action.ignored)
     if alone:
         transaction.open(Block.MESSAGE)
     elif within:
-        await transaction.savepoint(_MARK)
+        await transaction.savepoint(_MARK, own=True)
     try:
         for plan in plans:
             await _run_one(session, plan)
@@ -41,11 +41,11 @@ async def run(session: Session, action: RunDo) -> None:
         if alone:
             await transaction.rollback()
             return
-        await transaction.rollback_to(_MARK)
+        await transaction.rollback_to(_MARK, own=True)
     if alone:
         await transaction.commit()
     elif within:
-        await transaction.release(_MARK)
+        await transaction.release(_MARK, own=True)
 
 
 def _is_ignored(error: SqlError, action: RunDo) -> bool:

@@ -281,8 +281,9 @@ class Transaction:
         if self.block is not Block.NONE:
             self._log.add_unrepeatable(what)
 
-    async def savepoint(self, name: str) -> None:
-        self._in_block("SAVEPOINT")
+    async def savepoint(self, name: str, *, own: bool = False) -> None:
+        """own: of ours, which may stand in any block."""
+        self._in_block("SAVEPOINT", own)
         if self._relay.in_transaction:
             await self._relay.execute(f"SAVEPOINT {quoted(name)}")
         writes = len(self._log) if self.duck_open else None
@@ -290,16 +291,16 @@ class Transaction:
             await self._duck.call(savepoints.hold_rows, self._duck, self._log, self._added)
         self._savepoints.append(Savepoint(name, writes, self._settings.savepoint()))
 
-    async def release(self, name: str) -> None:
-        self._in_block("RELEASE SAVEPOINT")
+    async def release(self, name: str, *, own: bool = False) -> None:
+        self._in_block("RELEASE SAVEPOINT", own)
         index = self._find(name)
         if self._relay.in_transaction:
             await self._relay.execute(f"RELEASE SAVEPOINT {quoted(name)}")
         del self._savepoints[index:]
 
-    async def rollback_to(self, name: str) -> None:
+    async def rollback_to(self, name: str, *, own: bool = False) -> None:
         """Back to the savepoint on both engines. Raises 0A000, 40001 when DuckDB cannot go back."""
-        self._in_block("ROLLBACK TO SAVEPOINT")
+        self._in_block("ROLLBACK TO SAVEPOINT", own)
         index = self._find(name)
         mark = self._savepoints[index]
         if self.duck_open:
@@ -339,8 +340,8 @@ class Transaction:
                 return index
         raise SqlError("3B001", f'savepoint "{name}" does not exist')
 
-    def _in_block(self, what: str) -> None:
-        if self.block is not Block.EXPLICIT:
+    def _in_block(self, what: str, own: bool) -> None:
+        if self.block is not Block.EXPLICIT and not own:
             raise SqlError("25P01", f"{what} can only be used in transaction blocks")
 
 

@@ -33,7 +33,6 @@ LANGUAGE sql STABLE AS $$
         'LANGUAGE sql',
         CASE p_function #>> '{traits,volatility}' WHEN 'IMMUTABLE' THEN 'IMMUTABLE' WHEN 'STABLE' THEN 'STABLE' END,
         CASE WHEN p_function #>> '{traits,strict}' = 'true' THEN 'STRICT' END,
-        CASE WHEN p_function #>> '{traits,leakproof}' = 'true' THEN 'LEAKPROOF' END,
         CASE WHEN p_function #>> '{traits,definer}' = 'true' THEN 'SECURITY DEFINER' END,
         CASE p_function #>> '{traits,parallel}' WHEN 'SAFE' THEN 'PARALLEL SAFE' WHEN 'RESTRICTED' THEN 'PARALLEL RESTRICTED' END,
         'COST ' || (p_function #>> '{traits,cost}')::float4, 'ROWS ' || (p_function #>> '{traits,rows}')::float4,
@@ -65,6 +64,11 @@ BEGIN
         FROM jsonb_array_elements(p_function -> 'parameters') WITH ORDINALITY AS p (v, place)));
     EXECUTE hatidata_catalog._function_text(p_schema, p_function);
     v_oid := v_call::regprocedure;
+    -- Whatever the text says: what clients wrote is no more than a query.
+    IF NOT EXISTS (SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+                   WHERE p.oid = v_oid AND l.lanname = 'sql' AND NOT p.proleakproof) THEN
+        RAISE EXCEPTION 'not a function in SQL: %', v_call;
+    END IF;
     EXECUTE format('ALTER FUNCTION %s OWNER TO hatidata_users', v_call);
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', v_call, p_function ->> 'comment');
     INSERT INTO hatidata_catalog.functions VALUES (v_oid, p_schema, p_function ->> 'signature', p_function)

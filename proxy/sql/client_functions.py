@@ -271,6 +271,9 @@ def _clauses(words: Words) -> tuple[Traits, str, str | None, str]:
         trait = next((one for one in _TRAITS if words.accept(*one[0])), None)
         if trait is not None:
             traits[trait[1]] = trait[2]
+        elif words.accept("LANGUAGE", "SQL SECURITY"):  # MySQL's words, to who cuts the text
+            language, (_, trait, said) = "sql", _security(words)
+            traits[trait] = said
         elif words.accept("LANGUAGE"):
             language = words.string() if words.is_string() else words.name()
             language = language.lower()
@@ -292,6 +295,14 @@ def _clauses(words: Words) -> tuple[Traits, str, str | None, str]:
         else:
             raise words.fail()
     return traits, language, body, standard
+
+
+def _security(words: Words) -> tuple[tuple[str, ...], str, str | bool]:
+    """What follows SECURITY."""
+    for one in _TRAITS:
+        if one[0][0] == "SECURITY" and words.accept(one[0][1]):
+            return one
+    raise words.fail()
 
 
 def _rest(words: Words) -> list[Token]:

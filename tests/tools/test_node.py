@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 _SCRIPTS = Path(__file__).with_name("node")
-_MAPPERS = ("pg@8", "knex@3", "postgres@3", "typeorm@1")
+_MAPPERS = ("pg@8", "knex@3", "postgres@3", "typeorm@1", "sequelize@6")
 _PRISMA = ("@prisma/adapter-pg@7.10.1", "@prisma/schema-engine-wasm@7.10.0-7.561d7b42579a2459cc8edf3788918b626c640023")  # fmt: skip
 
 
@@ -114,6 +114,28 @@ def test_knex(project: Path, server: Any, schema: str) -> None:
 def test_typeorm(project: Path, server: Any, schema: str) -> None:
     found = ran(project, "typeorm.js", server.url)
     assert (found["name"], found["titles"]) == ("x", ["t"])
+
+
+def test_sequelize(project: Path, server: Any, schema: str) -> None:
+    assert ran(project, "sequelize.js", server.url) == {
+        "nested": [[1], [], []],
+        "changed": 2,
+        "upserted": "a",
+        "patterns": 2,
+        "overlapping": 1,
+        "locked": "9.00",
+        "columns": [
+            "id INTEGER",
+            "name CHARACTER VARYING(40)",
+            "role USER-DEFINED",
+            "meta JSONB",
+            "tags ARRAY",
+            "score NUMERIC",
+            "more INTEGER",
+        ],
+        "tables": ["PostTag", "Posts", "Tags", "Users"],
+        "left": [0, 1],
+    }
 
 
 def test_prisma(project: Path, server: Any, connection: psycopg.Connection, schema: str) -> None:

@@ -25,3 +25,11 @@ insert into p values (7, 7);
 DO $$ BEGIN INSERT INTO p VALUES (8, 8); INSERT INTO p VALUES (8, 8); EXCEPTION WHEN unique_violation THEN null; END $$;
 commit;
 select * from p order by id;
+
+-- an error that is ignored amid a message of several statements
+create type again as enum ('a');
+create table kept (n int);
+insert into kept values (1); do 'begin insert into kept values (2); create type again as enum (''b''); exception when duplicate_object then null; end'; insert into kept values (3);
+select * from kept order by n;
+insert into kept values (4); do 'begin create type again as enum (''b''); end'; insert into kept values (5);
+select * from kept order by n;

@@ -125,6 +125,9 @@ select f(1);
 create or replace function f(a int default 3) returns int language sql as 'select a + 20';
 select f(), f(1);
 create or replace function f(a int) returns int language sql as 'select a';
+create function behind(a int) returns int language sql security definer as 'select a';
+select behind(1);
+
 -- dropped, renamed, moved
 create schema others;
 create function f(a int) returns int language sql as 'select a';
