@@ -34,6 +34,7 @@ from proxy.sql.statement import (
     Route,
     Statement,
 )
+from proxy.sql.words import STRINGS
 
 _NOT_ANALYTICAL = frozenset({"hd_runtime", "hatidata_catalog", "pg_catalog", "information_schema"})
 
@@ -105,7 +106,7 @@ class Reading:
 
     def text(self) -> str | None:
         """What a string says."""
-        if self.ended or self._tokens[self._at].token_type != TokenType.STRING:
+        if self.ended or self._tokens[self._at].token_type not in STRINGS:
             return None
         self._at += 1
         return self._tokens[self._at - 1].text

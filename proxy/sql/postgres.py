@@ -36,6 +36,7 @@ from proxy.sql.postgres_references import reference
 from proxy.sql.postgres_variadic import variadic
 from proxy.sql.reading import position_of
 from proxy.sql.rows_among import among_rows
+from proxy.wire.types import pg_type_named
 
 Rule = Callable[[exp.Expr], exp.Expr | None]
 
@@ -115,12 +116,38 @@ def _is_temporary(table: exp.Expr) -> None:
 
 
 def data_type(kind: exp.DataType) -> exp.Expr | None:
-    """A type of a schema is in the one that DuckDB calls otherwise."""
+    """A type of a schema: one of Postgres's own, or in the one that DuckDB calls otherwise."""
     spelled = kind.args.get("kind")
-    if isinstance(spelled, exp.Dot) and isinstance(schema := spelled.this, exp.Identifier):
-        schema.set("this", _SCHEMAS.get(schema.this.lower(), schema.this))
-        return None
+    if spelled is not None:
+        schema = spelled.this if isinstance(spelled, exp.Dot) else None
+        name = spelled.expression if isinstance(spelled, exp.Dot) else spelled
+        if schema is None or schema.name == "pg_catalog":
+            _of_the_catalog(kind, name if isinstance(name, str) else name.name)
+        elif isinstance(schema, exp.Identifier):
+            schema.set("this", _SCHEMAS.get(schema.this.lower(), schema.this))
     return float_of(kind)
+
+
+def _of_the_catalog(kind: exp.DataType, name: str) -> None:
+    """`pg_catalog.int4`, and `_int4`, which is what the catalog calls its arrays."""
+    element = name.removeprefix("_")
+    if pg_type_named(element) is None:
+        return
+    made = exp.DataType.build(element, dialect="postgres")
+    if not isinstance(made, exp.DataType):
+        return
+    if kind.expressions and isinstance(
+        kind.parent, exp.ColumnDef
+    ):  # read before, as it was written
+        what = f"the type pg_catalog.{name} of a column with a length or digits"
+        raise on_values.refused(what, kind, f"Write {name} without the schema.")
+    if element != name:
+        made = exp.DataType(this=exp.DType.ARRAY, expressions=[made], nested=True)
+    kind.set("this", made.this)
+    kind.set("kind", None)
+    if made.expressions:
+        kind.set("expressions", made.expressions)
+        kind.set("nested", made.args.get("nested"))
 
 
 def float_of(kind: exp.DataType) -> exp.Expr | None:

@@ -11,7 +11,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql.reading import at_or_near
 
-_STRINGS = frozenset(
+STRINGS = frozenset(
     {
         TokenType.STRING,
         TokenType.RAW_STRING,
@@ -53,7 +53,7 @@ class Words:
         if index >= len(self.tokens):
             return ""
         token = self.tokens[index]
-        if token.token_type in _STRINGS or token.token_type == TokenType.IDENTIFIER:
+        if token.token_type in STRINGS or token.token_type == TokenType.IDENTIFIER:
             return ""
         return token.text.upper()
 
@@ -95,7 +95,7 @@ class Words:
 
     def is_string(self) -> bool:
         token = self.token
-        return token is not None and token.token_type in _STRINGS
+        return token is not None and token.token_type in STRINGS
 
     def string(self) -> str:
         if not self.is_string():
@@ -105,7 +105,7 @@ class Words:
     def name(self) -> str:
         """An identifier, folded as Postgres folds it."""
         token = self.token
-        if token is None or token.token_type in _STRINGS:
+        if token is None or token.token_type in STRINGS:
             raise self.fail()
         if token.token_type == TokenType.IDENTIFIER:
             self._at += 1

@@ -156,3 +156,9 @@ prepare of_them as select n from p where s > any($1) order by n;
 execute of_them('{m}');
 prepare chosen as select max(coalesce($1, s))::text from p;
 execute chosen('m');
+
+-- values in dollars, as node-pg-migrate writes them
+create type painted as enum ($pga$r$pga$, $pga$g$pga$);
+alter type painted add value $pga$b$pga$ after $pga$r$pga$;
+alter type painted rename value $$g$$ to 'green';
+select enum_range(null::painted)::text;
