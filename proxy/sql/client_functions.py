@@ -23,7 +23,7 @@ from proxy.sql.function_actions import (
     Signature,
 )
 from proxy.sql.session_actions import SessionAction
-from proxy.sql.words import Words
+from proxy.sql.words import CLOSING, OPENING, Words
 from proxy.wire.types import PgType, pg_type_named
 
 Traits = dict[str, str | bool]
@@ -35,8 +35,6 @@ class Read:
     action: SessionAction | FunctionAction
 
 
-_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
 _ONE_QUERY = "A function is one SELECT in SQL here."
 
 
@@ -79,10 +77,10 @@ def type_name(tokens: list[Token]) -> str:
     arrays, depth = "", 0
     for token in tokens:
         kind = token.token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
+        depth += (kind in OPENING) - (kind in CLOSING)
         if kind == TokenType.L_BRACKET or token.text.upper() == "ARRAY":
             arrays = "[]"
-        elif depth == 0 and kind not in _CLOSING:
+        elif depth == 0 and kind not in CLOSING:
             said.append(token.text if kind == TokenType.IDENTIFIER else token.text.lower())
     if said[:2] == ["pg_catalog", "."]:
         del said[:2]
@@ -100,21 +98,6 @@ def type_of(name: str) -> PgType:
 
 
 # --- parameters -----------------------------------------------------------------------------------
-
-
-def _until(words: Words, *ends: str) -> list[Token]:
-    """The tokens before one of `ends` outside brackets, or before the end."""
-    found: list[Token] = []
-    depth = 0
-    while words.token is not None and (depth or words.word not in ends):
-        kind = words.token.token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
-        if depth < 0:
-            break
-        found.append(words.step())
-    if not found:
-        raise words.fail()
-    return found
 
 
 def _text(words: Words, tokens: list[Token]) -> str:
@@ -144,7 +127,7 @@ def _parameter(words: Words, named: bool) -> Parameter:
     if words.word == "IN" and words.word_at(1) not in (",", ")"):
         words.step()
     start = words.token
-    tokens = _until(words, ",", ")", "DEFAULT", "=", ":=")
+    tokens = words.until(",", ")", "DEFAULT", "=", ":=")
     if named or (len(tokens) > 1 and pg_type_named(type_name(tokens)) is None):
         name_token, tokens = tokens[0], tokens[1:]
         if not tokens:
@@ -154,7 +137,7 @@ def _parameter(words: Words, named: bool) -> Parameter:
         name = ""
     default = None
     if words.accept("DEFAULT") or words.accept("=") or words.accept(":="):
-        default = _text(words, _until(words, ",", ")"))
+        default = _text(words, words.until(",", ")"))
     kind = type_name(tokens)
     try:
         type_of(kind)
@@ -258,7 +241,7 @@ def _returned(words: Words) -> tuple[str | None, tuple[Parameter, ...] | None, b
         return "record", _parameters(words, named=True), True
     rows = words.accept("SETOF")
     first = [words.step()]  # whatever it is called
-    more = _until(words, *_STARTS) if words.token and words.word not in _STARTS else []
+    more = words.until(*_STARTS) if words.token and words.word not in _STARTS else []
     return type_name(first + more), None, rows
 
 
@@ -306,7 +289,7 @@ def _security(words: Words) -> tuple[tuple[str, ...], str, str | bool]:
 
 
 def _rest(words: Words) -> list[Token]:
-    tokens = _until(words)
+    tokens = words.until()
     words.end()
     return tokens
 

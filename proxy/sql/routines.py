@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace as replace_of
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokens import Token
 
 from proxy.errors import SqlError
 from proxy.sql import control_plane
@@ -32,22 +32,9 @@ Read = tuple[str, CompoundAction] | None
 """The kind of the statement and what to do; None where another reader is to judge."""
 
 
-_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-
-
 def _until(words: Words, *ends: str) -> str:
     """The text before one of `ends` outside brackets, or before the end."""
-    tokens: list[Token] = []
-    depth = 0
-    while words.token is not None and (depth or words.word not in ends):
-        kind = words.token.token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
-        if depth < 0:
-            break
-        tokens.append(words.step())
-    if not tokens:
-        raise words.fail()
+    tokens = words.until(*ends)
     return words.text[tokens[0].start : tokens[-1].end + 1]
 
 

@@ -21,6 +21,8 @@ STRINGS = frozenset(
         TokenType.UNICODE_STRING,
     }
 )
+OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _PUNCTUATION = frozenset("(),.;=+-*/<>[]{}:%^!|&~#@?$")
 
 
@@ -92,6 +94,20 @@ class Words:
     def end(self) -> None:
         if self.token is not None:
             raise self.fail()
+
+    def until(self, *ends: str) -> list[Token]:
+        """The tokens before one of `ends` outside brackets, or before the end."""
+        found: list[Token] = []
+        depth = 0
+        while self.token is not None and (depth or self.word not in ends):
+            kind = self.token.token_type
+            depth += (kind in OPENING) - (kind in CLOSING)
+            if depth < 0:
+                break
+            found.append(self.step())
+        if not found:
+            raise self.fail()
+        return found
 
     def is_string(self) -> bool:
         token = self.token

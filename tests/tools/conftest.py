@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +70,18 @@ def sides(server: Any, real_postgres: Target) -> Iterator[dict[str, tuple[Side, 
             for table in ("lines", "orders", "customers"):
                 maker.execute(f"DROP TABLE tool.{table} CASCADE")
             maker.execute("DROP SCHEMA tool CASCADE")
+
+
+@contextmanager
+def defined_on(
+    sides: dict[str, tuple[Side, Side]], schema: str, statements: str
+) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
+    """Ours in Postgres's dialect, and the real one's, with what the statements define in a schema."""
+    (ours, _), (real, _) = sides["postgres"]
+    for one in (ours, real):
+        for statement in statements.split(";\n"):
+            one.execute(statement.encode())
+    yield ours, real
+    for one in (ours, real):
+        one.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+        one.execute("RESET search_path")

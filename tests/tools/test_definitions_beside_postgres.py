@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from .comparing import Recorded, ask, differences
-from .conftest import Side
+from .conftest import Side, defined_on
 
 _DEFINED = """
 CREATE SCHEMA defined;
@@ -68,14 +68,8 @@ _ASKED = (
 def defined(
     sides: dict[str, tuple[Side, Side]],
 ) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
-    (ours, _), (real, _) = sides["postgres"]
-    for one in (ours, real):
-        for statement in _DEFINED.split(";\n"):
-            one.execute(statement.encode())
-    yield ours, real
-    for one in (ours, real):
-        one.execute("DROP SCHEMA defined CASCADE")
-        one.execute("RESET search_path")
+    with defined_on(sides, "defined", _DEFINED) as both:
+        yield both
 
 
 @pytest.mark.parametrize("question", _ASKED)

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from ..protocol.targets import Target
 from .comparing import Recorded, ask, differences
-from .conftest import Side
+from .conftest import Side, defined_on
 from .test_dump_and_shells import _dump, _dumped, _without_keys, dumped
 
 _DEFINED = """
@@ -45,14 +45,8 @@ _ASKED = (
 def called(
     sides: dict[str, tuple[Side, Side]],
 ) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
-    (ours, _), (real, _) = sides["postgres"]
-    for one in (ours, real):
-        for statement in _DEFINED.split(";\n"):
-            one.execute(statement.encode())
-    yield ours, real
-    for one in (ours, real):
-        one.execute("DROP SCHEMA called CASCADE")
-        one.execute("RESET search_path")
+    with defined_on(sides, "called", _DEFINED) as both:
+        yield both
 
 
 @pytest.mark.parametrize("question", _ASKED)
