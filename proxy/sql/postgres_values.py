@@ -323,7 +323,11 @@ def _to_jsonb(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
 
 def _to_json(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     """DuckDB takes some texts that are no JSON."""
-    return None if isinstance(value, exp.Null) else call("pg_json_read_", value)
+    if isinstance(value, exp.Null):
+        return None
+    if isinstance(unwrapped(value), (exp.Placeholder, exp.Parameter)):
+        value = exp.Cast(this=value, to=to.copy())  # which says what it is
+    return call("pg_json_read_", value)
 
 
 def json_literal(node: exp.ParseJSON) -> exp.Expr:

@@ -109,7 +109,7 @@ class Decimal(str):
 def _type_of(kind: DuckType) -> Type:
     if kind.id == "ENUM" and kind.names:
         return EnumType(kind.names)
-    if kind.id == "LIST" and kind.children[0].id == "ENUM":
+    if kind.id == "LIST" and kind.children and kind.children[0].id == "ENUM":
         return array_of(EnumType(kind.children[0].names))
     if kind.id == "DECIMAL" and kind.width:
         return Decimal(kind.width - kind.scale, kind.scale)
