@@ -89,26 +89,31 @@ def _all(one: Change, other: Change) -> bool:
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What statements may concern. names: folded. all: more than they name. readers: views of what they
-    name; view: they make one."""
+    name. queries: of the views that they make, folded."""
 
     names: frozenset[str] = frozenset()
     all: bool = False
     readers: bool = False
-    view: bool = False
+    queries: frozenset[str] = frozenset()
 
     def __or__(self, other: Reach) -> Reach:
         return Reach(
             self.names | other.names,
             self.all or other.all,
             self.readers or other.readers,
-            self.view or other.view,
+            self.queries | other.queries,
         )
 
     def meets(self, other: Reach) -> bool:
         """Whether one has to be mirrored before the other may happen."""
         if self.all or other.all or not self.names.isdisjoint(other.names):
             return True
-        return (self.readers and other.view) or (self.view and other.readers)
+        return self._is_read_by(other) or other._is_read_by(self)
+
+    def _is_read_by(self, other: Reach) -> bool:
+        """Whether a view that the other makes may read what this changes for its readers. A name that only
+        looks so costs a wait."""
+        return self.readers and any(name in query for query in other.queries for name in self.names)
 
 
 def reach_of(touched: Iterable[Touched]) -> Reach:
@@ -116,7 +121,8 @@ def reach_of(touched: Iterable[Touched]) -> Reach:
     for item in touched:
         names = frozenset(name.casefold() for name in (item.name, item.renamed) if name)
         everything = item.everything or item.name is None or item.index
-        reach |= Reach(names, everything, item.views, item.source is not None)
+        queries = frozenset([item.source.casefold()] if item.source is not None else ())
+        reach |= Reach(names, everything, item.views, queries)
     return reach
 
 

@@ -52,3 +52,30 @@ def test_a_block_sees_what_was_defined_before_it(pool: Pooled) -> None:
         for round_ in range(20):
             author.execute(f"DROP TABLE behind_{round_}")
         assert author.execute(TABLES).fetchall() == []
+
+
+def test_views_made_in_one_go_are_shown_as_their_author_wrote_them(pool: Pooled) -> None:
+    """Also amid definitions that concern the views of a table."""
+    names = [f"behind_{word}" for word in ("one", "two", "three", "four", "five", "six")]
+    with pool.connect(options="-c hatidata.dialect=postgres") as author:
+        author.execute("CREATE TABLE behind (n int PRIMARY KEY)")
+        for turn in range(3):
+            for name in names:
+                query = f"SELECT n + {turn}   AS {name} FROM behind"
+                author.execute(f"CREATE OR REPLACE VIEW {name} AS {query}".encode())
+            author.execute(f"ALTER TABLE behind ADD COLUMN c{turn} int".encode())
+            author.execute("COMMENT ON VIEW behind_two IS 'the second'")
+        found = author.execute(
+            "SELECT c.relname, pg_get_viewdef(c.oid), obj_description(c.oid) FROM pg_class c"
+            " WHERE c.relname LIKE 'behind%' AND c.relkind = 'v'"
+        ).fetchall()
+        assert {name: text for name, text, _ in found} == {
+            name: f" SELECT (n + 2) AS {name}\n   FROM behind;" for name in names
+        }
+        assert [said for name, _, said in found if name == "behind_two"] == ["the second"]
+        columns = (
+            "SELECT count(*) FROM pg_attribute WHERE attrelid = 'behind'::regclass AND attnum > 0"
+        )
+        assert author.execute(columns).fetchone() == (4,)
+        author.execute(f"DROP VIEW {', '.join(names)}".encode())
+        author.execute("DROP TABLE behind")
