@@ -155,7 +155,7 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         if statement is not None:
             return statement
         words = Words(text, piece.tokens)
-    if of_postgres and phrase in _ONE_BY_ONE and "," in piece.said:
+    if of_postgres and phrase in _ONE_BY_ONE and _names_several(piece):
         return in_session(text, piece, each_dropped(text, piece, phrase))
     drops = of_postgres and phrase == "DROP PROCEDURE" and "(" in piece.said
     if of_postgres and first == "CREATE" and "COMMIT" in piece.said:
@@ -180,6 +180,10 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
         if judgement is not None:
             return _judged(text, piece, judgement)
     return parsed.plan(text, piece, dialect, reader)
+
+
+def _names_several(piece: Slice) -> bool:
+    return any(token.token_type == TokenType.COMMA for token in piece.tokens)
 
 
 def _judged(text: str, piece: Slice, judgement: administration.Judgement) -> Statement:

@@ -344,3 +344,16 @@ def _served(directory: str) -> Iterator[psycopg.Connection]:
     with ServerProcess(Path(directory)) as up, up.connect("tester") as connection:
         connection.autocommit = True
         yield connection
+
+
+def test_a_default_that_cannot_be_put_is_in_the_way_of_its_own_table_alone(
+    snow: psycopg.Connection,
+) -> None:
+    snow.execute("SET hatidata.dialect = 'duckdb'")
+    snow.execute("CREATE TABLE odd (a VARCHAR DEFAULT strftime(now(), '%Y'))")
+    snow.execute("SET hatidata.dialect = 'snowflake'")
+    snow.execute("CREATE TABLE even (a INT)")
+    (ddl,) = snow.execute("SELECT GET_DDL('TABLE', 'even')").fetchone() or ("",)
+    assert ddl == "create or replace TABLE even (\n\ta NUMBER(38,0)\n);"
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="GET_DDL of the DEFAULT strftime"):
+        snow.execute("SELECT GET_DDL('TABLE', 'odd')")

@@ -18,6 +18,7 @@ _SUITE = Path(__file__).parent / "dbt_adapter"
 _USERS = ("dbt_reader", "dbt_writer", "dbt_auditor")
 
 
+@pytest.mark.long
 def test_dbt_s_own_suite_passes(server: Any, tmp_path: Path) -> None:
     pytest.importorskip("dbt.tests.adapter.basic")
     for user in _USERS:

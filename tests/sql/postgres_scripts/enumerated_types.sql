@@ -162,3 +162,4 @@ create type painted as enum ($pga$r$pga$, $pga$g$pga$);
 alter type painted add value $pga$b$pga$ after $pga$r$pga$;
 alter type painted rename value $$g$$ to 'green';
 select enum_range(null::painted)::text;
+drop type ",";

@@ -9,7 +9,8 @@ CREATE OR REPLACE MACRO _sf.ddl_path_(schema, name, whole) AS
 CREATE OR REPLACE MACRO _sf.ddl_text_(s) AS '''' || replace(s, '''', '''''') || '''';
 CREATE OR REPLACE MACRO _sf.ddl_list_(names) AS
   list_aggregate(list_transform(names, lambda n: _sf.main.ddl_name_(n)), 'string_agg', ', ');
--- What DuckDB keeps of a DEFAULT is in its own words.
+-- What DuckDB keeps of a DEFAULT is in its own words. Of one that cannot be put in Snowflake's, a mark is left:
+-- the lines of all tables are written before one of them is chosen.
 CREATE OR REPLACE MACRO _sf.ddl_default_(d) AS CASE
   WHEN d IS NULL THEN ''
   WHEN regexp_full_match(d, 'CAST\(''([^'']|'''')*'' AS [A-Z ]+\)') THEN ' DEFAULT ' || regexp_extract(d, '''.*''')
@@ -18,7 +19,10 @@ CREATE OR REPLACE MACRO _sf.ddl_default_(d) AS CASE
   WHEN regexp_full_match(d, '(''([^'']|'''')*''|-?[0-9.eE+]+|true|false|NULL)') THEN ' DEFAULT ' || d
   WHEN regexp_full_match(d, '\(?nextval\(''[^'']*''\)\)?')
     THEN ' DEFAULT ' || replace(regexp_extract(d, '''([^'']*)''', 1), '"', '') || '.NEXTVAL'
-  ELSE error('GET_DDL of the DEFAULT ' || d || ' is not supported') END;
+  ELSE chr(1) || d || chr(1) END;
+CREATE OR REPLACE MACRO _sf.ddl_checked_(lines) AS
+  list_transform(lines, lambda l: CASE WHEN contains(l, chr(1))
+    THEN error('GET_DDL of the DEFAULT ' || split_part(l, chr(1), 2) || ' is not supported') ELSE l END);
 CREATE OR REPLACE MACRO _sf.ddl_comment_(c) AS
   CASE WHEN coalesce(c, '') = '' THEN '' ELSE ' COMMENT ' || _sf.main.ddl_text_(c) END;
 
@@ -53,7 +57,7 @@ WHERE r.kind <> 'VIEW' GROUP BY ALL;
 CREATE OR REPLACE MACRO _sf.ddl_table_(schema_name, name, kind, comment, lines, whole) AS
   'create or replace ' || CASE kind WHEN 'TEMPORARY' THEN 'TEMPORARY TABLE ' ELSE 'TABLE ' END
   || _sf.main.ddl_path_(schema_name, name, whole) || ' (' || chr(10)
-  || list_aggregate(lines, 'string_agg', ',' || chr(10)) || chr(10) || ')'
+  || list_aggregate(_sf.main.ddl_checked_(lines), 'string_agg', ',' || chr(10)) || chr(10) || ')'
   || CASE WHEN coalesce(comment, '') = '' THEN '' ELSE 'COMMENT=' || _sf.main.ddl_text_(comment) || chr(10) END
   || ';';
 CREATE OR REPLACE MACRO _sf.ddl_of_table_(place, table_, whole) AS coalesce((
