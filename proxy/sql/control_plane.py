@@ -99,6 +99,9 @@ SHARED_FUNCTIONS = name_set(
 )
 """Functions that both engines answer: Postgres's answer counts where no table is named."""
 
+CATALOG_FUNCTIONS = name_set("current_schema current_schemas pg_typeof")
+"""Those of them whose answer depends on what schemas and types there are."""
+
 HARMLESS = name_set(
     """
     abs array_length array_to_string cardinality ceil chr coalesce concat concat_ws count exists

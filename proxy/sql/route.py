@@ -59,12 +59,13 @@ class Facts:
     @property
     def asks_catalog(self) -> bool:
         """Whether of the control plane not the runtime's own relations and functions alone are named."""
-        if not self.control:
-            return bool(self.system) or self.catalog_types
+        if self.system or self.catalog_types:
+            return True
+        if not control_plane.CATALOG_FUNCTIONS.isdisjoint(self.shared):
+            return True
         tables = self.control_tables
         runtime = all(schema == control_plane.RUNTIME_SCHEMA for _, (schema, _) in tables)
-        alone = runtime and len(tables) == len(self.control)
-        return not alone or bool(self.system) or self.catalog_types
+        return not runtime or len(tables) != len(self.control)
 
     def forbid(self, error: SqlError) -> None:
         self.refuse(error)

@@ -115,7 +115,7 @@ def test_what_the_tables_and_views_say_stays_what_was_written(ask: Fetch) -> Non
     assert ask("SELECT n FROM drawing") == [(1,)]
     assert ask("SELECT lastval()") == [(1,)]
     [(view,)] = ask("SELECT sql FROM duckdb_views() WHERE view_name = 'drawing'")
-    [(table,)] = ask("SELECT sql FROM duckdb_tables() WHERE table_name = 'orders'")
+    [(table,)] = ask("SELECT sql FROM duckdb_tables() WHERE schema_name = 'scratch'")
     assert "drawn_" not in view + table
 
 

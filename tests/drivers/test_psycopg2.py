@@ -29,6 +29,8 @@ psycopg2.extras.register_uuid()
 def conn(libpq: dict[str, Any], table: str) -> Iterator[Connection]:
     """Closed before `table` is dropped: an open transaction would hold it."""
     conn = psycopg2.connect(**libpq)
+    psycopg2.extras.register_default_json(conn)  # Pony sets its own for the whole process
+    psycopg2.extras.register_default_jsonb(conn)
     yield conn
     conn.close()
 

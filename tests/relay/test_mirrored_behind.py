@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
+import pytest
 
 from tests.relay.pooled import Pooled, stopped, wait_until
 
@@ -34,6 +36,33 @@ def test_only_a_catalog_question_waits_for_the_mirror(pool: Pooled) -> None:
         author.execute("DROP VIEW behind_both; DROP TABLE behind_it; DROP TABLE behind")
         assert other.execute(TABLES).fetchall() == []
         author.execute("DROP TABLE first_of_all")
+
+
+@pytest.mark.parametrize(
+    ("definition", "question", "answer"),
+    [
+        ("SCHEMA behind", "SELECT current_schema", "behind"),
+        ("SCHEMA behind", "SELECT current_schemas(false)", ["behind", "public"]),
+        ("SCHEMA behind", "SELECT has_schema_privilege('behind', 'USAGE')", True),
+        ("TABLE behind (n int)", "SELECT 'behind'::regclass::text", "behind"),
+        ("TABLE behind (n int)", "SELECT to_regclass('behind')::text", "behind"),
+        ("TYPE behind AS ENUM ('a')", "SELECT to_regtype('behind')::text", "behind"),
+    ],
+)
+def test_functions_that_tell_of_the_catalog_wait(
+    pool: Pooled, definition: str, question: str, answer: Any
+) -> None:
+    with pool.connect(options="-c hatidata.dialect=postgres") as author, ThreadPoolExecutor() as on:
+        author.execute("SET search_path = behind, public")
+        author.execute("CREATE TABLE first_of_all (n int); DROP TABLE first_of_all")
+        ((mirror,),) = wait_until(lambda: pool.as_admin(MIRROR), "the mirror's backend")
+        with stopped(mirror):
+            author.execute(f"CREATE {definition}")
+            asked = on.submit(lambda: author.execute(question).fetchall())
+            with pytest.raises(TimeoutError):
+                asked.result(0.2)
+        assert asked.result() == [(answer,)]
+        author.execute(f"DROP {' '.join(definition.split()[:2])}")
 
 
 def test_a_block_sees_what_was_defined_before_it(pool: Pooled) -> None:
