@@ -181,7 +181,7 @@ _TRAITS: tuple[tuple[tuple[str, ...], str, str | bool], ...] = (
     (("PARALLEL", "RESTRICTED"), "parallel", "RESTRICTED"),
     (("PARALLEL", "UNSAFE"), "parallel", "UNSAFE"),
 )
-_TRUSTED = frozenset(
+_LANGUAGES = frozenset(
     {"plpgsql", "c", "internal", "plpython3u", "plperl", "plperlu", "pltcl", "plv8"}
 )
 _STARTS = (
@@ -205,7 +205,7 @@ def create_function(words: Words) -> Read:
     if language == "" and not standard:
         raise SqlError("42P13", "no language specified")
     if language not in ("", "sql"):
-        if language not in _TRUSTED:
+        if language not in _LANGUAGES:
             raise SqlError("42704", f'language "{language}" does not exist')
         raise SqlError(
             "0A000", f"CREATE FUNCTION ... LANGUAGE {language} is not supported", hint=_ONE_QUERY

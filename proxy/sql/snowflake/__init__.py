@@ -10,17 +10,12 @@ and INFORMATION_SCHEMA are views beside them, in `catalog/*.sql`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import resources
-from itertools import pairwise
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
 
 from proxy.sql import postgres
-from proxy.sql.classify import split
 from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres import apply
-from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake import (
     aggregate,
     collation,
@@ -41,6 +36,7 @@ from proxy.sql.snowflake import (
     recursion,
     regex,
     registry,
+    scripts,
     select,
     semistructured,
     stars,
@@ -79,140 +75,20 @@ def macro_scripts() -> list[str]:
 
     They name the database `_sf`: `ATTACH ':memory:' AS _sf` must come first.
     """
-    made = []
-    for place, written in enumerate(_scripts("macros")):
-        statement = _with_own_variables(written, place)
-        made.append(statement)
-        if (twin := _twin(statement)) is not None:
-            made.append(twin)
-    return [*made, *(part for view in _scripts("catalog") for part in _short(view))]
-
-
-def _short(statement: str) -> list[str]:
-    """A view's query is a macro's, so that its text is short: to tell the text of one view of a client's,
-    DuckDB writes those of all that there are."""
-    tokens = DUCKDB.tokenize(statement)
-    if tokens[3].text.upper() != "VIEW":
-        return [statement]
-    at = next(i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS)
-    name, query = (
-        statement[tokens[4].start : tokens[at - 1].end + 1],
-        statement[tokens[at + 1].start :],
-    )
-    return [
-        f"CREATE OR REPLACE MACRO {name}_of() AS TABLE {query}",
-        f"CREATE OR REPLACE VIEW {name} AS FROM {name}_of()",
-    ]
-
-
-def _scripts(folder_name: str) -> list[str]:
-    folder = resources.files(__package__) / folder_name
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    statements: list[str] = []
-    for file in files:
-        text = file.read_text("utf-8")
-        pieces = split(DUCKDB.tokenize(text), text, scripting=False)
-        statements.extend(text[piece.start : piece.end] for piece in pieces)
-    return statements
-
-
-def _forms(tokens: list[Token]) -> list[list[Token]]:
-    """The forms of a macro: what stands between them are the commas outside of brackets."""
-    depth = 0
-    forms: list[list[Token]] = [[]]
-    for token in tokens:
-        kind = token.token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
-        if kind == TokenType.COMMA and depth == 0:
-            forms.append([])
-        else:
-            forms[-1].append(token)
-    return forms
-
-
-def _twin(statement: str) -> str | None:
-    """The macro of the forms of another one that look at no types; None where there is no need.
-
-    DuckDB chooses a form by types, which columns in a definition do not have yet: what is called
-    there is the twin, whose name ends in one _ more.
-    """
-    tokens = DUCKDB.tokenize(statement)
-    forms = _forms(tokens[9:])
-    if len(forms) == 1:
-        return None
-    plain = [form for form in forms if not _typed(form)]
-    if not plain:
-        return None
-    texts = (statement[form[0].start : form[-1].end + 1] for form in plain)
-    return f"CREATE OR REPLACE MACRO _sf.main.{tokens[8].text}_ {', '.join(texts)}"
-
-
-def _with_own_variables(statement: str, place: int) -> str:
-    """A macro whose lambdas have variables that nobody else names.
-
-    DuckDB puts arguments into a macro's body as they are written: a column `e` would be the variable of
-    a `lambda e`, and `e.v` within one is a column of a table `e`. place: the macro's, among all.
-    """
-    tokens = DUCKDB.tokenize(statement)
-    renamed: set[int] = set()
-    for start, token in enumerate(tokens):
-        if token.token_type == TokenType.STRING or token.text.lower() != "lambda":
-            continue
-        body = next(i for i in range(start, len(tokens)) if tokens[i].token_type == TokenType.COLON)
-        names = {one.text for one in tokens[start + 1 : body] if one.token_type == TokenType.VAR}
-        for index in range(start + 1, _end_of(tokens, body + 1)):
-            one, before = tokens[index], tokens[index - 1].token_type
-            if one.token_type == TokenType.VAR and one.text in names and before != TokenType.DOT:
-                renamed.add(index)
-    pieces, end = [], 0
-    for index in sorted(renamed):
-        token = tokens[index]
-        pieces += [statement[end : token.start], f"_{place}_{token.text}"]
-        end = token.end + 1
-    return "".join([*pieces, statement[end:]])
-
-
-def _end_of(tokens: list[Token], start: int) -> int:
-    """Where a lambda's body ends, which begins at `start`."""
-    depth = 0
-    for index in range(start, len(tokens)):
-        kind = tokens[index].token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
-        if depth < 0 or (depth == 0 and kind == TokenType.COMMA):
-            return index
-    return len(tokens)
-
-
-def _typed(form: list[Token]) -> bool:
-    """Whether a form's parameters have types: two words between its commas."""
-    closing = next(i for i, token in enumerate(form) if token.token_type == TokenType.R_PAREN)
-    inner = form[1:closing]
-    return any(
-        TokenType.COMMA not in (before.token_type, after.token_type)
-        and ":=" not in (before.text, after.text)
-        for before, after in pairwise(inner)
-    )
-
-
-_OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
-_CLOSING = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
+    made = [statement for macro in scripts.macros() for statement in macro.statements]
+    return [*made, *scripts.catalog()]
 
 
 def _register_macros() -> None:
     """Every macro whose name does not end in _ is the Snowflake function of its name."""
-    names = set()
-    for statement in _scripts("macros"):
-        # CREATE OR REPLACE MACRO _sf . main . name
-        tokens = DUCKDB.tokenize(statement)
-        names.add(tokens[8].text)
-        forms = _forms(tokens[9:])
-        if len(forms) > 1:
-            registry.OVERLOADED.add(f"_sf.{tokens[8].text}")
-            if not all(map(_typed, forms)):
-                ddl.TWINS[f"_sf.{tokens[8].text}"] = f"_sf.{tokens[8].text}_"
-    for name in names:
-        if not name.endswith("_") and name.upper() not in registry.FUNCTIONS:
-            registry.renamed({name.upper(): f"_sf.{name}"})
+    for macro in scripts.macros():
+        name = f"_sf.{macro.name}"
+        if macro.overloaded:
+            registry.OVERLOADED.add(name)
+            if macro.has_twin:
+                ddl.TWINS[name] = f"{name}_"
+        if not macro.name.endswith("_") and macro.name.upper() not in registry.FUNCTIONS:
+            registry.renamed({macro.name.upper(): name})
 
 
 _register_macros()

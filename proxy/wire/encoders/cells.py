@@ -16,6 +16,7 @@ Two tricks carry most of the weight:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +73,7 @@ class Cells:
         offsets, data = binary_parts(array)
         lengths = offsets[1:] - offsets[:-1]
         if nulls is not None and (nulls & (lengths != 0)).any():
-            array = pc.if_else(pa.array(nulls), _EMPTY, binary_from(offsets, data))
+            array = pc.if_else(pa.array(nulls), _empty(), binary_from(offsets, data))
             offsets, data = binary_parts(array)
             lengths = offsets[1:] - offsets[:-1]
         return binary_from(offsets, data), lengths
@@ -81,7 +82,11 @@ class Cells:
 Encoder = Callable[[pa.Array], Cells]
 """One column of Arrow values (as DuckDB exports them) to its cells."""
 
-_EMPTY = pa.scalar(b"", pa.binary())
+
+@cache
+def _empty() -> pa.Scalar:
+    """Not made before it is needed: that imports pandas, where it is installed."""
+    return pa.scalar(b"", pa.binary())
 
 
 # --- reading Arrow -------------------------------------------------------------------------------
@@ -324,7 +329,7 @@ def side_by_side(n: int, run: Sequence[bytes | np.ndarray]) -> np.ndarray:
 def join(inputs: Sequence[pa.Array | pa.Scalar]) -> pa.Array:
     """Binary arrays (without NULLs) concatenated row by row."""
     try:
-        return pc.call_function("binary_join_element_wise", [*inputs, _EMPTY], _JOIN)
+        return pc.call_function("binary_join_element_wise", [*inputs, _empty()], _JOIN)
     except pa.ArrowCapacityError as error:
         raise TooManyBytes from error
 
