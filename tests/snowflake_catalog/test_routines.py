@@ -206,3 +206,17 @@ def test_a_function_may_have_the_name_of_one_of_the_engines(snow: psycopg.Connec
     assert snow.execute("SELECT multiply(3, 4), 3 * 4").fetchone() == (120, 12)
     with pytest.raises(psycopg.errors.FeatureNotSupported):
         snow.execute("CREATE FUNCTION printf(a number) RETURNS number AS 'a'")
+
+
+def test_calls_in_calls_are_bound_once(snow: psycopg.Connection) -> None:
+    """DuckDB puts arguments into macros wherever these name them: it would bind these for days."""
+    said = "t"
+    for _ in range(6):
+        said = f"to_varchar(to_date({said}, 'YYYY-MM-DD'), 'YYYY-MM-DD')"
+    snow.execute("CREATE TABLE days (t VARCHAR)")
+    snow.execute("INSERT INTO days VALUES ('2024-02-29'), ('2024-03-01'), ('2024-02-29')")
+    grouped = f"SELECT {said}, count(*) FROM days GROUP BY {said} ORDER BY 1"
+    assert snow.execute(grouped).fetchall() == [("2024-02-29", 2), ("2024-03-01", 1)]
+    body = f"upper({said}) || reverse({said}) || lpad({said}, 12, '*')"
+    snow.execute(f"CREATE FUNCTION thrice(t VARCHAR) RETURNS VARCHAR AS $$ {body} $$")
+    assert value(snow, "SELECT thrice('2024-02-29')") == "2024-02-2992-20-4202**2024-02-29"

@@ -31,6 +31,7 @@ from proxy.sql.snowflake import (
     higher_order,
     intervals,
     match_recognize,
+    nesting,
     overloads,
     pivoting,
     recursion,
@@ -49,6 +50,8 @@ core.STEPPED.append(intervals.stepped)
 
 MACRO_DATABASE = "_sf"
 """The attached in-memory database that holds the macros."""
+
+_LIGHT = 2  # bindings of a macro's argument that do not count
 
 _FAMILIES = (
     aggregate,
@@ -83,6 +86,8 @@ def _register_macros() -> None:
     """Every macro whose name does not end in _ is the Snowflake function of its name."""
     for macro in scripts.macros():
         name = f"_sf.{macro.name}"
+        if macro.weight > _LIGHT:
+            registry.WEIGHTS[name] = macro.weight
         if macro.overloaded:
             registry.OVERLOADED.add(name)
             if macro.has_twin:
@@ -119,12 +124,14 @@ def rewrite(tree: exp.Expr, nodes: list[exp.Expr]) -> exp.Expr:
         for query in nodes.of(exp.CTE):
             if query.parent.args.get("recursive"):
                 recursion.fit(query)
-    calls = registry.overloaded_calls
+    calls = registry.calls
     calls.clear()
     made = apply(tree, nodes, registry.NODES)
     if exp.Anonymous in kinds and tree.__class__ is exp.Select:
         semistructured.show_markup(made)
-    if calls and overloads.bind_too_late(calls, nodes):
+    if len(calls.heavy) > 1:
+        made = nesting.lightened(made, calls.heavy)
+    if calls.overloaded and overloads.bind_too_late(calls.overloaded, nodes):
         return overloads.bind_late(made, registry.OVERLOADED)
     return made
 

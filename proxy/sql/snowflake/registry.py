@@ -9,6 +9,7 @@ and shared by the process; a compiled parser cannot be subclassed.)
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -64,7 +65,9 @@ def _call(name: str) -> FunctionRule:
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
         made = exp.Anonymous(this=name, expressions=arguments)
         if name in OVERLOADED:
-            overloaded_calls.append(made)
+            calls.overloaded.append(made)
+        if name in WEIGHTS:
+            calls.heavy.append(made)
         return made
 
     return rule
@@ -73,8 +76,23 @@ def _call(name: str) -> FunctionRule:
 OVERLOADED: set[str] = set()
 """Macros of several forms, as rules call them: `_sf.` and the name."""
 
-overloaded_calls: list[exp.Anonymous] = []
-"""The calls of such macros that rules have made since the list was last cleared."""
+WEIGHTS: dict[str, int] = {}
+"""How often DuckDB binds an argument of a macro; of those that have it bound more than a few times."""
+
+
+class _Calls(threading.local):
+    """The calls of such macros that rules have made in a thread since these lists were last cleared."""
+
+    def __init__(self) -> None:
+        self.overloaded: list[exp.Anonymous] = []
+        self.heavy: list[exp.Anonymous] = []
+
+    def clear(self) -> None:
+        self.overloaded.clear()
+        self.heavy.clear()
+
+
+calls = _Calls()
 
 
 _BY_TYPE = frozenset(
@@ -100,7 +118,9 @@ def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     called = f"_sf.{name}"
     made = exp.Anonymous(this=called, expressions=given)
     if called in OVERLOADED:
-        overloaded_calls.append(made)
+        calls.overloaded.append(made)
+    if called in WEIGHTS:
+        calls.heavy.append(made)
     return made
 
 

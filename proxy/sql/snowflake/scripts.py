@@ -6,7 +6,7 @@ variables of lambdas names of their own, and a view's query is a macro's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -22,11 +22,16 @@ _NAME, _FORMS = 8, 9  # CREATE OR REPLACE MACRO _sf . main . name (...) AS ...
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    """statements: those that create it, and its twin. overloaded: it has several forms."""
+    """statements: those that create it, and its twin. overloaded: it has several forms.
+
+    weight: how often DuckDB binds an argument of it, which it puts wherever the body names the parameter;
+    0 for a macro that gives a table.
+    """
 
     name: str
     statements: tuple[str, ...]
     overloaded: bool
+    weight: int
 
     @property
     def has_twin(self) -> bool:
@@ -36,7 +41,9 @@ class Macro:
 @cache
 def macros() -> tuple[Macro, ...]:
     """In the order in which they are to be created."""
-    return tuple(_macro(*one, place) for place, one in enumerate(_statements("macros")))
+    found = list(_statements("macros"))
+    weigh = _weigher({_name(piece): _forms(piece.tokens[_FORMS:]) for _, piece in found})
+    return tuple(_macro(*one, place, weigh) for place, one in enumerate(found))
 
 
 def catalog() -> list[str]:
@@ -54,8 +61,12 @@ def _statements(folder_name: str) -> Iterator[tuple[str, Slice]]:
             yield text, piece
 
 
-def _macro(text: str, piece: Slice, place: int) -> Macro:
-    name, forms = piece.tokens[_NAME].text, _forms(piece.tokens[_FORMS:])
+def _name(piece: Slice) -> str:
+    return piece.tokens[_NAME].text
+
+
+def _macro(text: str, piece: Slice, place: int, weigh: Callable[[str], int]) -> Macro:
+    name, forms = _name(piece), _forms(piece.tokens[_FORMS:])
     renamed = _lambdas_variables(piece.tokens)
 
     def written(start: int, end: int) -> str:
@@ -73,7 +84,44 @@ def _macro(text: str, piece: Slice, place: int) -> Macro:
         # there is the twin, of the forms that look at no types, whose name ends in one _ more.
         parts = (written(form[0].start, form[-1].end + 1) for form in plain)
         statements.append(f"CREATE OR REPLACE MACRO _sf.main.{name}_ {', '.join(parts)}")
-    return Macro(name, tuple(statements), len(forms) > 1)
+    return Macro(name, tuple(statements), len(forms) > 1, weigh(name))
+
+
+def _weigher(forms_of: dict[str, list[list[Token]]]) -> Callable[[str], int]:
+    """What gives the weight of a macro. forms_of: the forms of each."""
+
+    @cache
+    def weigh(name: str) -> int:
+        forms = forms_of[name]
+        if forms[0][_closing(forms[0]) + 2].text.upper() == "TABLE":
+            return 0
+        # To choose one of several forms, arguments are bound once more, for their types.
+        return int(len(forms) > 1) + max(map(within, forms))
+
+    def within(form: list[Token]) -> int:
+        closing = _closing(form)
+        parameters = _parameters(form[1:closing])
+        weight, around = 0, [1]
+        for at in range(closing + 1, len(form)):
+            kind = form[at].token_type
+            if kind == TokenType.L_PAREN:
+                ours = form[at - 2].token_type == TokenType.DOT and form[at - 3].text == "main"
+                around.append(around[-1] * (weigh(form[at - 1].text) if ours else 1))
+            elif kind == TokenType.R_PAREN:
+                around.pop()
+            elif form[at].text in parameters and form[at - 1].token_type != TokenType.DOT:
+                weight += around[-1]
+        return weight
+
+    return weigh
+
+
+def _parameters(tokens: list[Token]) -> set[str]:
+    """Their names: the first words between the commas."""
+    starts = zip([None, *tokens], tokens, strict=False)
+    return {
+        one.text for before, one in starts if before is None or before.token_type == TokenType.COMMA
+    }
 
 
 def _short(text: str, piece: Slice) -> list[str]:
@@ -126,6 +174,16 @@ def _lambdas_variables(tokens: list[Token]) -> list[Token]:
     return [tokens[index] for index in sorted(found)]
 
 
+def _closing(form: list[Token]) -> int:
+    """Where a form's parameters end."""
+    depth = 0
+    for index, token in enumerate(form):
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth == 0:
+            return index
+    return len(form)
+
+
 def _end_of(tokens: list[Token], start: int) -> int:
     """Where a lambda's body ends, which begins at `start`."""
     depth = 0
@@ -139,8 +197,7 @@ def _end_of(tokens: list[Token], start: int) -> int:
 
 def _typed(form: list[Token]) -> bool:
     """Whether a form's parameters have types: two words between its commas."""
-    closing = next(i for i, token in enumerate(form) if token.token_type == TokenType.R_PAREN)
-    inner = form[1:closing]
+    inner = form[1 : _closing(form)]
     return any(
         TokenType.COMMA not in (before.token_type, after.token_type)
         and ":=" not in (before.text, after.text)
