@@ -136,11 +136,6 @@ def _of_the_catalog(kind: exp.DataType, name: str) -> None:
     made = exp.DataType.build(element, dialect="postgres")
     if not isinstance(made, exp.DataType):
         return
-    if kind.expressions and isinstance(
-        kind.parent, exp.ColumnDef
-    ):  # read before, as it was written
-        what = f"the type pg_catalog.{name} of a column with a length or digits"
-        raise on_values.refused(what, kind, f"Write {name} without the schema.")
     if element != name:
         made = exp.DataType(this=exp.DType.ARRAY, expressions=[made], nested=True)
     kind.set("this", made.this)
