@@ -23,6 +23,8 @@ def returning(node: exp.Returning) -> None:
         _of_insert(node, changing)
     elif isinstance(changing, (exp.Update, exp.Delete)) and _joins(changing):
         _of_joined(node, changing)
+    elif isinstance(changing, exp.Merge):
+        _of_merge(node, changing)
 
 
 def _joins(changing: exp.Update | exp.Delete) -> bool:
@@ -49,4 +51,19 @@ def _of_joined(node: exp.Returning, changing: exp.Update | exp.Delete) -> None:
                 raise refused(what, column)
 
 
+def _of_merge(node: exp.Returning, merge: exp.Merge) -> None:
+    """DuckDB gives the columns of the target, and what was done as one of them."""
+    name = merge.this.alias_or_name
+    for output in list(node.expressions):
+        if isinstance(output, exp.Star):
+            raise refused("RETURNING * of MERGE", merge, f"Name the target's columns: {name}.*.")
+        for column in output.find_all(exp.Column):
+            if column.table and column.table != name:
+                raise refused("RETURNING of what MERGE joins", column)
+        for called in list(output.find_all(exp.Anonymous)):
+            if called.name.lower() == _ACTION:
+                called.replace(exp.column(_ACTION))
+
+
+_ACTION = "merge_action"
 RULES = {exp.Returning: returning}
