@@ -16,6 +16,7 @@ from proxy.sql import (
     postgres_aggregates,
     postgres_json,
     postgres_operators,
+    postgres_records,
     postgres_returning,
     postgres_routines,
     postgres_row_comparisons,
@@ -101,6 +102,13 @@ def called_in_public(node: exp.Dot) -> None:
     schema = node.this
     if isinstance(node.expression, exp.Anonymous) and isinstance(schema, exp.Identifier):
         schema.set("this", _SCHEMAS.get(schema.this.lower(), schema.this))
+
+
+def _dot(node: exp.Dot) -> exp.Expr | None:
+    made = postgres_records.taken(node)
+    if made is None:
+        called_in_public(node)
+    return made
 
 
 def _is_temporary(table: exp.Expr) -> None:
@@ -326,7 +334,7 @@ RULES: dict[type, Rule] = {
     exp.DPipe: on_values.concatenation,
     exp.DataType: data_type,
     exp.Div: on_values.division,
-    exp.Dot: called_in_public,
+    exp.Dot: _dot,
     exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,
