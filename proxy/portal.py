@@ -156,7 +156,7 @@ _CHANGES_ROWS = frozenset(("INSERT 0", "UPDATE", "DELETE", "MERGE"))
 
 def row_types_of(plan: Statement, statement: DuckStatement) -> list[tuple[str, DuckType]] | None:
     """The result columns, or None for a statement that only reports a count or nothing."""
-    if plan.ddl or not statement.columns:
+    if plan.ddl or not (statement.columns or plan.tag == "SELECT"):
         return None
     return shown(plan, statement.columns)
 

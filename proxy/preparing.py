@@ -60,6 +60,7 @@ class Preparation:
     ) -> None:
         """Readies a statement that is not Postgres's; oids as Parse gives them, 0 where not said."""
         self._session.admit(plan)
+        plan = await self._session.compound.parts.as_one(plan)
         statement.plan = statement.asked = plan
         statement.oids = oids
         if await without_its_object(self._session, plan):

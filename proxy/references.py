@@ -117,12 +117,12 @@ class References:
     def change(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
         """Blocks. As `follow`, before an UPDATE."""
         session, self.sees_all = self._session, False
+        self._following, self._late = None, []  # of a statement that has failed
         if session.transaction.block is Block.NONE:
             return
         if not self._look_at_columns(session.duck, plan):
             return
         tree, meant = inference.read(sql), session.duck.means(plan.updates)
-        self._following, self._late = None, []
         if isinstance(tree, exp.Update) and meant is not None:
             changes = KeyChanges(session, meant, tree, values)
             self._following = changes if changes.before() else None
@@ -131,13 +131,13 @@ class References:
     def follow(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
         """Blocks. Does what a DELETE in a block sets off, just before it. sql: DuckDB's, as it will run."""
         session, self.sees_all = self._session, False
+        self._following, self._late = None, []  # of a statement that has failed
         if session.transaction.block is Block.NONE:
             return
         if self._look(session.duck, plan.deletes) is None:
             return
         tree, meant = inference.read(sql), session.duck.means(plan.deletes)
         if isinstance(tree, exp.Delete) and meant is not None:
-            self._following, self._late = None, []
             following = _Following(session, values)
             rows = _rows_of(tree)
             counted = _counted(tree) if tree.find(exp.Query) or tree.args.get("using") else ""

@@ -79,6 +79,7 @@ class SimpleQuery:
         session = self._session
         plan = session.resolve(await session.plans.now(plan))
         session.admit(plan)
+        plan = await session.compound.parts.as_one(plan)
         session.context.started(plan)
         if plan.route is Route.SESSION:
             answer = await session.own.run(plan)

@@ -12,6 +12,7 @@ table that another part changes as well, is refused where it cannot be found fir
 from __future__ import annotations
 
 import tempfile
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,23 +26,27 @@ from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_portal import DuckPortal
+from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
+from proxy.joined_returning import steps_of
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter, relation_columns
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql.changed_rows import ROW, only_those, rows_of
 from proxy.sql.compound import Path, Step, WithWrites
 from proxy.sql.parameters import parameter_places
-from proxy.sql.quoting import literal, quoted
+from proxy.sql.quoting import quoted
 from proxy.sql.with_writes import stand_in, with_others
 from proxy.transaction import Block
 from proxy.wire import messages as m
-from proxy.wire.types import SPELLED, DuckType
+from proxy.wire.types import DuckType, spelled
 
 if TYPE_CHECKING:
+    from proxy.engines.duck import DuckSession
     from proxy.session import Session
     from proxy.sql.statement import Statement
 
+_KEPT = 64
 _IN_MEMORY = 16 << 20  # bytes of rows; more of them wait in a file
 _NO_VALUES = m.Bind("", "", (), (), ())
 _TEXT = 25
@@ -71,6 +76,15 @@ class WithParts:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._tables: dict[str, None] = {}  # that are there
+        self._joined: OrderedDict[str, tuple[Stamp, tuple[Step, ...]]] = OrderedDict()
+
+    async def as_one(self, plan: Statement) -> Statement:
+        """The plan, as a statement of DuckDB's where what it returns has turned out to be its table's."""
+        action = plan.action
+        if isinstance(action, WithWrites) and action.joined is not None and not action.surely:
+            steps = await self._session.on_duck(self._steps_of, self._session.duck, action.joined)
+            return steps[0].plan if len(steps) == 1 else plan
+        return plan
 
     async def prepare(
         self, statement: PreparedStatement, action: WithWrites, oids: tuple[int, ...]
@@ -178,7 +192,7 @@ class WithParts:
 
     async def _make(self, step: Step, statement: PreparedStatement) -> None:
         cells = ", ".join(
-            f"{quoted(name)} {_declared(kind)}"
+            f"{quoted(name)} {spelled(kind)}"
             for name, kind in _with_names(statement.row_types or [])
         )
         await self._table(stand_in(step.number), f"({cells})")
@@ -242,8 +256,9 @@ class WithParts:
         writers: dict[Meant, list[int]] = {}
         found: list[_Turn] = []
         shared: dict[Meant, Step] = {}
-        own = self._own_functions() if any(step.calls for step in action.steps) else frozenset()
-        for step in action.steps:
+        steps = action.steps if action.joined is None else self._steps_of(duck, action.joined)
+        own = self._own_functions() if any(step.calls for step in steps) else frozenset()
+        for step in steps:
             if changed and (called := step.calls & own):
                 raise _calls_after(min(called))
             aside: dict[Path, str] = {}
@@ -262,7 +277,7 @@ class WithParts:
                 writers.setdefault(into, []).append(len(found))
                 changed.update(self._changed_by(step, into))
             found.append(_Turn(step, aside))
-        if len(shared) > 1 or (shared and any(step.plan.locks for step in action.steps)):
+        if len(shared) > 1 or (shared and any(step.plan.locks for step in steps)):
             raise _changes_twice(*next((step, into) for into, step in shared.items()))
         for into, step in shared.items():
             told = _told_apart(found, writers[into])
@@ -270,6 +285,15 @@ class WithParts:
                 raise _changes_twice(step, into)
             found = told
         return found
+
+    def _steps_of(self, duck: DuckSession, joined: Statement) -> tuple[Step, ...]:
+        """Blocks. As the function of that name; kept for as long as nothing is defined anew."""
+        found = self._joined.get(joined.sql)
+        if found is None or not duck.same_definitions(found[0]):
+            found = self._joined[joined.sql] = duck.definitions(), steps_of(duck, joined)
+            if len(self._joined) > _KEPT:
+                self._joined.popitem(last=False)
+        return found[1]
 
     def _own_functions(self) -> frozenset[str]:
         """Blocks. Names of clients' functions: what these read, they read when they are called."""
@@ -357,15 +381,6 @@ def _with_names(columns: Sequence[tuple[str, DuckType]]) -> list[tuple[str, Duck
         found.append((f"{name} {len(found)}" if folded in seen else name, kind))
         seen.add(folded)
     return found
-
-
-def _declared(kind: DuckType) -> str:
-    """A type as a table's definition says it."""
-    if kind.id == "ENUM":
-        return f"ENUM({', '.join(map(literal, kind.names))})"
-    if kind.id in ("LIST", "ARRAY"):
-        return f"{_declared(kind.children[0])}[]"
-    return SPELLED.get(kind.id) or str(kind)
 
 
 _NESTED = frozenset({"STRUCT", "MAP", "UNION", "ARRAY", "VARIANT"})

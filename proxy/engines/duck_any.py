@@ -4,43 +4,62 @@ Why it exists: DuckDB's own casts to text and to JSON write floats, intervals, a
 another way than Postgres does, and a DECIMAL in a document becomes a float there. The encoders of the
 wire know how Postgres writes each type; here they serve as functions, a chunk of rows at a time.
 
-- `text_of_(x, style)`: the text of a value that is no row. style: the session's zone, an IANA name, and
-  after a space its IntervalStyle, if it has set one.
+- `text_of_(x, style)`: the text of a value. style: the session's zone, an IANA name, and after a space its
+  IntervalStyle, if it has set one.
 - `json_of_(x, style)`: the document that to_json makes of it.
+- `record_members_(text, count)`, `array_elements_(text)`: what is in the text of a row, or of an array, as texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import pyarrow as pa
 
 from proxy.engines.duck_functions import Functions
 from proxy.errors import SqlError
+from proxy.wire.decoders.arrays import array_text
+from proxy.wire.decoders.records import members
 from proxy.wire.encoders import jsons
 from proxy.wire.encoders.cells import Encoder
-from proxy.wire.encoders.families import check_layout, encoder
+from proxy.wire.encoders.families import check_layout, encoder, printed
 from proxy.wire.encoders.style import TextStyle
-from proxy.wire.types import DuckType
-
-_ROWS = frozenset(("STRUCT", "MAP", "UNION", "VARIANT"))
+from proxy.wire.types import BY_NAME, DuckType
 
 
 def register(functions: Functions) -> None:
     """Makes the functions known to a database, once. Raises `DuckError`."""
     functions.register_of_any("text_of_", ("VARCHAR",), "VARCHAR", _of(_text_encoder))
     functions.register_of_any("json_of_", ("VARCHAR",), "VARCHAR", _of(_json_encoder))
+    texts = "VARCHAR[]"
+    functions.register("record_members_", ("VARCHAR", "BIGINT"), texts, _members, volatile=False)
+    functions.register("array_elements_", ("VARCHAR",), texts, _elements, volatile=False)
+
+
+def _members(texts: pa.Array, counts: pa.Array) -> pa.Array:
+    pairs = zip(texts.to_pylist(), counts.to_pylist(), strict=True)
+    return _texts(None if text is None else members(text, count) for text, count in pairs)
+
+
+def _elements(texts: pa.Array) -> pa.Array:
+    return _texts(None if text is None else _elements_of(text) for text in texts.to_pylist())
+
+
+def _texts(found: Iterable[list[str | None] | None]) -> pa.Array:
+    return pa.array(found, pa.list_(pa.string()))
+
+
+def _elements_of(text: str) -> list[str | None]:
+    read = array_text(BY_NAME["text"].oid, lambda item, zone: item, text, "")
+    if len(read.dims) > 1:
+        raise SqlError("0A000", "a cast of the text of an array of arrays is not supported")
+    return list(read.items)
 
 
 @lru_cache(maxsize=256)
 def _text_encoder(duck: DuckType, style: str) -> Encoder:
-    kind = duck
-    while kind.id in ("LIST", "ARRAY"):
-        kind = kind.children[0]
-    if kind.id in _ROWS:
-        raise SqlError("0A000", "the text of a row is not supported")
-    return encoder(duck, binary=False, style=_style(style))
+    return printed(duck, _style(style))
 
 
 @lru_cache(maxsize=256)

@@ -217,7 +217,7 @@ class Functions:
                 made = body(*(rows.field(n) for n in range(len(arguments))))
                 self._answer(made, converted, output)
             except Exception as error:
-                api.scalar_function_set_error(info, str(error).encode())
+                api.scalar_function_set_error(info, as_told(error).encode())
 
         return call
 

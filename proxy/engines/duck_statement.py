@@ -15,13 +15,14 @@ from proxy.engines.duck_portal import DuckPortal, Encoders, Piece
 from proxy.engines.duck_vectors import few_rows
 from proxy.engines.freshness import Stamp, Watch
 from proxy.wire.rows import RowEncoder, TextStyle
-from proxy.wire.types import DuckType
+from proxy.wire.types import NO_COLUMNS, DuckType
 
 Columns = list[tuple[str, DuckType]]
 Accept = Callable[[Columns], None]
 Look = Callable[[Columns], bool]
 """Is told a statement's columns; returns whether it has asked the engine anything."""
 
+_NO_COLUMNS = [(NO_COLUMNS, DuckType("INTEGER"))]
 _ENCODERS = 4  # of one statement, for other formats and styles
 
 
@@ -47,7 +48,7 @@ class DuckStatement:
         self._stamp = self._watch.stamp()
         self._prepared = prepared = self._connection.prepare(self.sql)
         self.changes = prepared.changes
-        self.columns: Columns = prepared.columns
+        self.columns: Columns = prepared.columns if prepared.columns != _NO_COLUMNS else []
         self.parameters: list[DuckType] = prepared.parameters
         self.unsure = any(kind.id == "INVALID" for _, kind in self.columns)
 

@@ -219,9 +219,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class WithWrites:
-    """WITH of statements that change data. steps: in their order, the main statement last."""
+    """WITH of statements that change data. steps: in their order, the main statement last.
 
-    steps: tuple[Step, ...]
+    joined: instead of them, a statement whose RETURNING names what it joins (`proxy.sql.joined_returning`);
+    surely: or may do so, by a column without a table's name.
+    """
+
+    steps: tuple[Step, ...] = ()
+    joined: Statement | None = None
+    surely: bool = True
 
 
 CompoundAction = (

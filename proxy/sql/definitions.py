@@ -110,7 +110,8 @@ def _has_length(tree: exp.Expr) -> bool:
     return any(kind.expressions and kind.this in _SIZED for kind in kinds)
 
 
-_SIZED = exp.DataType.TEXT_TYPES | exp.DataType.TEMPORAL_TYPES
+# One that is named with its schema, pg_catalog.varchar(5), is nobody's own to the parser.
+_SIZED = exp.DataType.TEXT_TYPES | exp.DataType.TEMPORAL_TYPES | {exp.DType.USERDEFINED}
 
 
 def _drop(tree: exp.Drop) -> Iterable[Touched]:

@@ -241,7 +241,9 @@ class _Query:
             self.add(from_.this)
         for join in node.args.get("joins") or ():
             self._stars = self._stars and not (
-                join.args.get("using") or join.args.get("method") or join.kind in ("SEMI", "ANTI")
+                join.args.get("using")
+                or join.method not in ("", "POSITIONAL")
+                or join.kind in ("SEMI", "ANTI")
             )
             self.add(join.this)
         if node.args.get("laterals"):

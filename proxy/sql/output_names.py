@@ -339,8 +339,9 @@ def _name_select(select: exp.Select, text: str, postgres: bool) -> bool:
             source = _one_source(select)
             if source is None or name.lower() in chosen:
                 continue
-            for column in places:
-                column.set("table", exp.Identifier(this=source, quoted=True))
+            if source.lower() != name.lower():  # a row's own name
+                for column in places:
+                    column.set("table", exp.Identifier(this=source, quoted=True))
             del used[name.lower()]
         alias = exp.Alias(this=projection, alias=exp.Identifier(this=name, quoted=True))
         select.set("expressions", alias, index=index)

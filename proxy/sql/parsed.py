@@ -32,6 +32,8 @@ from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
 from proxy.sql.inserting import several_rows, upserts
+from proxy.sql.joined_returning import in_steps, names_joined
+from proxy.sql.joined_returning import refused as refused_joined
 from proxy.sql.listing import listed, take_apart
 from proxy.sql.output_names import name_columns, name_inner_columns
 from proxy.sql.output_nulls import nulls_are_text
@@ -171,6 +173,11 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         several = several_dropped(text, piece, tree, kind)
         if several is not None:
             return in_session(text, piece, several)
+    apart = rewritten and engine != POSTGRES_ENGINE and names_joined(tree)
+    surely = apart and names_joined(tree, surely=True)
+    if apart and (is_snowflakes or engine != DUCKDB_ENGINE):
+        apart = False
+        refused = refused or (refused_joined("", tree) if surely else None)
     portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
     traced = traces.of_tree(nodes, facts.runtime) if portable else None
     definition: Definition | None = None
@@ -278,6 +285,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if not ddl:  # what is to be defined may be kept
         take_apart(tree)
     made = Statement(_ROUTES[engine], kind, source, piece.start, **more)
+    if apart:
+        return in_steps(made, surely)
     if portable and refused is not None:
         with suppress(SqlError):
             return handed_over(made, refused)

@@ -33,6 +33,7 @@ from proxy.sql.copying import read_copy
 from proxy.sql.create_as import until_commit
 from proxy.sql.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
+from proxy.sql.joined_returning import as_one
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
     POSTGRES,
@@ -235,7 +236,7 @@ def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Word
     if first is not None and first.text.upper() == "TABLE":
         inner = _table(text, bracketed, dialect, reader, words)
     else:
-        inner = parsed.plan(text, bracketed, dialect, reader)
+        inner = as_one(parsed.plan(text, bracketed, dialect, reader))
     if inner.route is Route.POSTGRES:
         return replace(
             statement,
@@ -316,9 +317,11 @@ def _explain(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: W
     if words.token is None:
         raise words.fail()
     rest = [token for token in piece.tokens if token.start >= words.token.start]
-    inner = _plan(text, replace(piece, tokens=rest, start=rest[0].start), dialect, reader)
+    inner = as_one(_plan(text, replace(piece, tokens=rest, start=rest[0].start), dialect, reader))
     if isinstance(inner.action, WithWrites):
-        message = "EXPLAIN of WITH that changes analytical tables is not supported"
+        joins = f"{inner.kind} whose RETURNING names what it joins"
+        what = "WITH that changes analytical tables" if inner.action.steps else joins
+        message = f"EXPLAIN of {what} is not supported"
         inner = replace(inner, refused=SqlError("0A000", message))
     whole = replace(
         inner,

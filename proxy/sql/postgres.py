@@ -16,6 +16,7 @@ from proxy.sql import (
     postgres_aggregates,
     postgres_json,
     postgres_operators,
+    postgres_records,
     postgres_returning,
     postgres_routines,
     postgres_row_comparisons,
@@ -103,6 +104,13 @@ def called_in_public(node: exp.Dot) -> None:
         schema.set("this", _SCHEMAS.get(schema.this.lower(), schema.this))
 
 
+def _dot(node: exp.Dot) -> exp.Expr | None:
+    made = postgres_records.taken(node)
+    if made is None:
+        called_in_public(node)
+    return made
+
+
 def _is_temporary(table: exp.Expr) -> None:
     """CREATE TABLE pg_temp.t makes a temporary table; to DuckDB it has to be said."""
     target = table.parent if isinstance(table.parent, exp.Schema) else table
@@ -136,11 +144,6 @@ def _of_the_catalog(kind: exp.DataType, name: str) -> None:
     made = exp.DataType.build(element, dialect="postgres")
     if not isinstance(made, exp.DataType):
         return
-    if kind.expressions and isinstance(
-        kind.parent, exp.ColumnDef
-    ):  # read before, as it was written
-        what = f"the type pg_catalog.{name} of a column with a length or digits"
-        raise on_values.refused(what, kind, f"Write {name} without the schema.")
     if element != name:
         made = exp.DataType(this=exp.DType.ARRAY, expressions=[made], nested=True)
     kind.set("this", made.this)
@@ -331,7 +334,7 @@ RULES: dict[type, Rule] = {
     exp.DPipe: on_values.concatenation,
     exp.DataType: data_type,
     exp.Div: on_values.division,
-    exp.Dot: called_in_public,
+    exp.Dot: _dot,
     exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,

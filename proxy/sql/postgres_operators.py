@@ -16,7 +16,10 @@ from sqlglot.dialects import Postgres
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.postgres_retyping import branches
 from proxy.sql.postgres_values import call, is_text, refused
+from proxy.sql.reading import position_of
+from proxy.wire.types import NO_COLUMNS
 
 
 def _of_term(kind: type[exp.Expr]) -> Callable[[Any], exp.Expr]:
@@ -40,15 +43,46 @@ Postgres.Parser.UNARY_PARSERS |= {
 
 
 def without_columns(select: exp.Select) -> None:
-    """A SELECT that gives rows without columns; within a query only their number matters."""
+    """A SELECT that gives rows without columns: to DuckDB they have one, which the client is not shown."""
     if select.expressions or select.args.get("kind"):
         return
-    around = select.parent
-    while isinstance(around, exp.SetOperation):
+    whole: exp.Expr = select
+    while isinstance(whole.parent, exp.SetOperation):
+        whole = whole.parent
+    others = [one for one in branches(whole) if one.expressions and not _is_empty(one)]
+    if others:
+        message = f"each {whole.key.upper()} query must have the same number of columns"
+        raise SqlError("42601", message, position=_on_the_right(others[0]))
+    if isinstance(whole.parent, exp.Insert | exp.Create | exp.Copy) or _is_listed(whole):
+        raise refused("a SELECT without columns here", select)
+    select.set("expressions", [exp.alias_(exp.Literal.number(1), NO_COLUMNS, quoted=True)])
+
+
+def _on_the_right(other: exp.Select) -> int | None:
+    """The place of the other's first column, where it is the right side of a set operation."""
+    union = other.parent
+    is_right = isinstance(union, exp.SetOperation) and union.expression is other
+    return position_of(other.expressions[0]) if is_right else None
+
+
+def _is_empty(select: exp.Select) -> bool:
+    return [one.alias for one in select.expressions] == [NO_COLUMNS]
+
+
+def _is_listed(query: exp.Expr) -> bool:
+    """Whether a query is a value, or the `*` of one around it means its columns."""
+    around = query.parent
+    while isinstance(around, exp.Subquery | exp.Paren | exp.Alias):
         around = around.parent
-    if around is None or isinstance(around, exp.Insert | exp.Create | exp.Copy):
-        raise refused("a SELECT without columns", select)
-    select.set("expressions", [exp.Literal.number(1)])
+    if around is None or isinstance(around, exp.Exists):
+        return False
+    if not isinstance(around, exp.From | exp.Join | exp.Lateral | exp.CTE):
+        return True
+    outer = around.parent.parent if isinstance(around, exp.CTE) else around.parent
+    if outer is None:
+        return False
+    stars = any(one.is_star for select in branches(outer) for one in select.expressions)
+    return stars or (outer.parent is not None and _is_listed(outer))
 
 
 _NO_TIES = ("distinct", "group", "having", "qualify", "offset", "windows")

@@ -38,6 +38,7 @@ from proxy.sql.postgres_forms import (
 )
 from proxy.sql.postgres_json import path_of_subscript
 from proxy.sql.postgres_literals import cast, is_read, literal_of
+from proxy.sql.postgres_records import put_members
 from proxy.sql.postgres_retyping import (
     as_written,
     branches,
@@ -184,6 +185,7 @@ class Typing(Documents):
         self._outputs: list[tuple[exp.Select | exp.Returning, int, str]] = []
         self._rows: list[WholeRow] = []
         self._names: Sequence[str] = ()
+        self._reads_rows = False
         self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
         self._added: list[tuple[exp.Expr, str, list[exp.Expr]]] = []
         self.begin()
@@ -194,6 +196,7 @@ class Typing(Documents):
         Raises 42883 for a comparison, 42804 for an assignment that Postgres does not know.
         """
         try:
+            self._reads_rows = self.postgres and put_members(self._tree, self._columns_of)
             self.statement(self._tree)
         except RecursionError:
             return False
@@ -205,7 +208,7 @@ class Typing(Documents):
         zone: the session's TimeZone. Raises what a literal raises; its position is one in the tree's
         own text. On the thread that the readers belong to.
         """
-        changed = False
+        changed = self._reads_rows
         for wrapper, inner in self._unjoined:
             wrapper.replace(inner)
             changed = True

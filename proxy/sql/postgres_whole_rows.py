@@ -29,6 +29,11 @@ class WholeRow:
 
     def apply(self) -> bool:
         """Writes it as it is meant; False where it is meant as it stands."""
+        if _is_in_row(self.node):
+            return self._spread()
+        around = self.node.find_ancestor(exp.Select, exp.Returning)
+        if isinstance(around, exp.Returning) and self.name not in self.columns:
+            return self._returned()
         select = self.node.find_ancestor(exp.Select)
         while select is not None and self.name not in (_name(one) for one, _ in _joined(select)):
             select = select.find_ancestor(exp.Select)
@@ -50,9 +55,36 @@ class WholeRow:
         self.node.replace(row)
         return True
 
-    def _all(self, is_null: bool) -> exp.Expr:
-        columns = [exp.column(name, self.name, quoted=True) for name in self.columns]
-        return exp.and_(*(_is_null(one, is_null) for one in columns), copy=False, wrap=False)
+    def _spread(self) -> bool:
+        """row(t.*, 1) is a row of the columns."""
+        row = self.node.parent
+        assert row is not None
+        items: list[exp.Expr] = []
+        for one in row.expressions:
+            items += self._each() if one is self.node else [one]
+        row.set("expressions", items)
+        return True
+
+    def _returned(self) -> bool:
+        """In RETURNING: INSERT knows its table by the table's own name."""
+        insert = self.node.find_ancestor(exp.Insert)
+        target = insert.find(exp.Table) if insert is not None else None
+        name = self.name if target is None else target.name
+        test, is_null = _tested(self.node)
+        if test is not None:
+            test.replace(exp.Paren(this=self._all(is_null, name)))
+            return True
+        if not isinstance(self.node.this, exp.Star) and name.lower() == self.name:
+            return False
+        self.node.replace(exp.column(exp.to_identifier(name, quoted=True)))
+        return True
+
+    def _each(self, table: str = "") -> list[exp.Expr]:
+        return [exp.column(name, table or self.name, quoted=True) for name in self.columns]
+
+    def _all(self, is_null: bool, table: str = "") -> exp.Expr:
+        tests = (_is_null(one, is_null) for one in self._each(table))
+        return exp.and_(*tests, copy=False, wrap=False)
 
     def _none(self) -> exp.Expr:
         return exp.Paren(this=self._all(True))
@@ -87,6 +119,13 @@ def _source(name: str, scope: Scope | None, star: bool) -> Source | None:
 def _is_listed(star: exp.Column) -> bool:
     """Whether it stands for columns: in a select list, in RETURNING, in a row of values."""
     return isinstance(star.parent, exp.Select | exp.Returning | exp.Tuple | exp.Alias)
+
+
+def _is_in_row(node: exp.Column) -> bool:
+    """Whether it is `t.*` in row(...)."""
+    row = node.parent
+    called = isinstance(row, exp.Anonymous) and row.name.lower() == "row"
+    return called and isinstance(node.this, exp.Star)
 
 
 def _is_of_output(node: exp.Column) -> bool:

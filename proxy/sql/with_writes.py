@@ -21,6 +21,7 @@ from proxy.sql import inference
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.common import is_common
 from proxy.sql.compound import Path, Step, WithWrites
+from proxy.sql.joined_returning import as_one
 from proxy.sql.reading import write_duckdb
 from proxy.sql.statement import Route, Statement
 from proxy.sql.written_columns import path_of, target_of
@@ -117,7 +118,7 @@ def plan(text: str, piece: Slice, planned: Callable[[str], Statement]) -> Statem
     refused: SqlError | None = None
     try:
         for number, written in parts.steps():
-            made = planned(written)
+            made = as_one(planned(written))
             steps.append(_step(made, number))
             refused = refused or made.refused or _refusal(made)
             if made.route is Route.POSTGRES and made.kind in _SAYS_IT:
@@ -145,6 +146,9 @@ def plan(text: str, piece: Slice, planned: Callable[[str], Statement]) -> Statem
 def _refusal(made: Statement) -> SqlError | None:
     if made.route is Route.DUCKDB and made.action is None and not made.federated:
         return None
+    if isinstance(made.action, WithWrites):
+        what = "RETURNING of what a part of WITH joins"
+        return SqlError("0A000", f"{what} is not supported", hint="Join in another part.")
     what = "WITH that changes analytical tables, over relations of the control plane,"
     hint = "Read what is needed of them first."
     return SqlError("0A000", f"{what} is not supported", hint=hint)

@@ -232,13 +232,15 @@ class _Writing:
 
     # --- UPDATE, MERGE --------------------------------------------------------------------------
 
-    def update(self, tree: exp.Update | exp.OnConflict) -> None:
+    def update(self, tree: exp.Update | exp.OnConflict, table: str | None = None) -> None:
+        """table: by what name its columns are known where others may have theirs."""
         self.assignments(tree.expressions)
         kept = [one for one in tree.expressions if not self._leaves(one)]
         if len(kept) < len(tree.expressions):
             self.changed = True
             name = exp.column(self._any(), quoted=True)
-            tree.set("expressions", kept or [exp.EQ(this=name, expression=name.copy())])
+            itself = exp.column(self._any(), table, quoted=True)
+            tree.set("expressions", kept or [exp.EQ(this=name, expression=itself)])
 
     def _leaves(self, one: exp.Expr) -> bool:
         """Whether it says DEFAULT of a generated column, which is that anyway."""
@@ -278,7 +280,7 @@ class _Writing:
         for when in whens.expressions if whens is not None else ():
             then = when.args.get("then")
             if isinstance(then, exp.Update):
-                self.assignments(then.expressions)
+                self.update(then, tree.this.alias_or_name)
             elif isinstance(then, exp.Insert) and isinstance(then.expression, exp.Tuple):
                 self._merged(then)
 
@@ -292,12 +294,14 @@ class _Writing:
                 self._check_generated(name, given=False)
             if (made := self._value(name, item)) is not None:
                 row.set("expressions", made, index=index)
+        values = list(zip(into, row.expressions, strict=False))
+        kept = [(name, item) for name, item in values if not self._is_computed(name)]
         left = self._left_out(into)
-        if left:
-            names = [exp.column(name, quoted=True) for name in (*into, *(n for n, _ in left))]
+        if (left or len(kept) < len(into)) and len(values) == len(row.expressions):
+            made = [*kept, *left] or [(self._any(), exp.Var(this="DEFAULT"))]
+            names = [exp.column(name, quoted=True) for name, _ in made]
             then.set("this", exp.Tuple(expressions=names))
-            for _, value in left:
-                row.append("expressions", value)
+            then.set("expression", exp.Tuple(expressions=[item for _, item in made]))
             self.changed = True
 
     # --- one value ------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ _PIECE_BYTES = 256 * 2**20
 
 # 'D', int32 length, int16 number of columns.
 _HEADER = 7
+_NOTHING = b"D\0\0\0\6\0\0"  # a row without columns
 
 
 class RowEncoder:
@@ -76,6 +77,8 @@ class RowEncoder:
 
         Raises SqlError where a value has no representation, and 54000 for a row of over 2 GiB.
         """
+        if not self._types:
+            return _NOTHING * batch.num_rows
         if not self._checked:
             for duck, column in zip(self._types, batch.columns, strict=True):
                 check_layout(duck, column.type)

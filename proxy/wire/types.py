@@ -30,6 +30,9 @@ from functools import lru_cache
 
 from proxy.errors import SqlError
 
+NO_COLUMNS = "_hd_no_columns"
+"""The name of the one column, a number, that the engine gives where the client's result has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class DuckType:
@@ -280,6 +283,16 @@ _MORE_TO_SAY = frozenset({"DECIMAL", "ENUM", "STRUCT", "MAP", "UNION", "SQLNULL"
 _DUCK_SPELLINGS = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ", "TIME WITH TIME ZONE": "TIME_TZ"}
 SPELLED = {name: written for written, name in _DUCK_SPELLINGS.items()}
 """What DuckDB's SQL calls types that have another name in its catalog."""
+
+
+def spelled(duck: DuckType) -> str:
+    """A type as a table's definition says it, in DuckDB's SQL."""
+    if duck.id == "ENUM":
+        values = ["'" + value.replace("'", "''") + "'" for value in duck.names]
+        return f"ENUM({', '.join(values)})"
+    if duck.id in LISTS:
+        return f"{spelled(duck.children[0])}[]"
+    return SPELLED.get(duck.id) or str(duck)
 
 
 def element_type(duck: DuckType) -> DuckType:

@@ -66,8 +66,8 @@ LEFT = {
     [
         ("DELETE FROM p WHERE id = 1", None),
         ("DELETE FROM p WHERE id = %s", [1]),
-        ("DELETE FROM followed.p AS x USING (SELECT %s AS n) AS q WHERE x.n = q.n", ["a"]),
-        ("WITH q AS (SELECT 'a' AS n) DELETE FROM p USING q WHERE p.n = q.n", None),
+        ("DELETE FROM followed.p AS x USING (SELECT %s AS k) AS q WHERE x.n = q.k", ["a"]),
+        ("WITH q AS (SELECT 'a' AS k) DELETE FROM p USING q WHERE p.n = q.k", None),
     ],
 )
 @pytest.mark.parametrize("block", [False, True])

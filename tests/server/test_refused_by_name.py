@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
+JOINED = "FROM (SELECT 1 AS k) s WHERE {}.id = s.k RETURNING s.k"
+MERGE = "MERGE INTO t USING (SELECT 1 AS k) s ON t.id = s.k WHEN MATCHED THEN UPDATE SET n = 2"
 POSTGRES = "-c hatidata.dialect=postgres -c search_path=refused"
 
 
@@ -20,6 +22,8 @@ def connection(server: Any) -> Iterator[psycopg.Connection]:
             connection.execute("CREATE TABLE t (id INT PRIMARY KEY, n INT)")
             connection.execute("INSERT INTO t VALUES (1, 1), (2, 1)")
             connection.execute("CREATE VIEW v AS SELECT * FROM t")
+            connection.execute("CREATE TABLE a (id INT, s TEXT, tags TEXT[][])")
+            connection.execute("INSERT INTO a VALUES (1, '(1,x,{{y}})', '{{y}}')")
             yield connection
     finally:
         with server.connect() as admin:
@@ -32,6 +36,18 @@ def connection(server: Any) -> Iterator[psycopg.Connection]:
         ("CREATE UNIQUE INDEX u ON t (n)", "23505", "could not create unique index"),
         ("CREATE TABLE c (tid BIGINT REFERENCES t)", "0A000", 'columns "tid" and "id"'),
         ("SELECT * FROM pragma_table_info('t')", "42501", "pragma_table_info is not allowed"),
+        (f"UPDATE v SET n = 2 {JOINED.format('v')}", "0A000", "UPDATE ... FROM joins with a view"),
+        (f"UPDATE t SET n = DEFAULT {JOINED.format('t')}, t.n", "0A000", "joins beside DEFAULT"),
+        (f"WITH w AS (UPDATE t SET n = 2 {JOINED.format('t')}) TABLE w", "0A000", "a part of WITH"),
+        (f"EXPLAIN UPDATE t SET n = 2 {JOINED.format('t')}", "0A000", "EXPLAIN of UPDATE"),
+        (f"{MERGE} RETURNING *", "0A000", "RETURNING * of MERGE"),
+        (f"{MERGE} RETURNING s.k", "0A000", "RETURNING of what MERGE joins"),
+        ("INSERT INTO t SELECT FROM t", "0A000", "a SELECT without columns here"),
+        ("SELECT * FROM (SELECT FROM t) s", "0A000", "a SELECT without columns here"),
+        ("SELECT id FROM t WHERE id IN (SELECT FROM t)", "0A000", "a SELECT without columns here"),
+        ("SELECT (n::text::a).id FROM t", "0A000", "a cast of other than a column"),
+        ("SELECT (s::a).id FROM a", "0A000", 'whose column "tags" is of type'),
+        ("SELECT map([s], [1])::text FROM a", "0A000", "the text of a MAP"),
     ],
 )
 def test_refusals(connection: psycopg.Connection, sql: str, sqlstate: str, said: str) -> None:

@@ -26,6 +26,12 @@ CASES: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("update told set i = 5 returning coalesce(t, %s), case when i > %s then 'b' else 's' end",
      ("zz", 1)),
     ("insert into told (i) values (1), (2) returning i * %s, array[i, %s]", (10, 3)),
+    ("update told set i = i + %s from (values (7, 'x')) v (k, w) where i = k returning i, w || %s",
+     (1, "!")),
+    ("update told set n = %s, t = %s from (values (7, 'x')) v (k, w) where i = k and w = %s returning *",
+     ("1.256", "q", "x")),
+    ("delete from told using (values (7, 'x')) v (k, w) where i = k returning told.*, %s::int, w",
+     (3,)),
     ("insert into told (i) values (%s) returning %s::int[], %s::timestamptz",
      (1, [1, 2], datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))),
 )  # fmt: skip

@@ -196,6 +196,7 @@ _OVER_POSTGRES = {
     **postgres.RULES,
     exp.Div: registry.NODES[exp.Div],
     exp.Column: _column_of_postgres,
+    exp.Dot: postgres.called_in_public,
 }
 
 

@@ -160,27 +160,38 @@ def join_lists(offsets: np.ndarray, texts: pa.Array, separator: bytes) -> pa.Arr
     return pc.binary_join(lists, pa.scalar(separator))
 
 
-# What array_out puts in quotes: its own punctuation and white space; and what it escapes there.
-_PUNCTUATION = np.zeros(256, bool)
-_PUNCTUATION[list(b'{}",\\ \t\n\r\v\f')] = True
-_ESCAPES = [b"\\" + bytes([c]) if c in b'"\\' else bytes([c]) for c in range(256)]
+def _table(marks: bytes) -> np.ndarray:
+    found = np.zeros(256, bool)
+    found[list(marks)] = True
+    return found
 
 
-def quoted(texts: pa.Array) -> pa.Array:
-    """Array elements in quotes where Postgres puts them."""
+# What array_out and record_out put in quotes: their own punctuation and white space; and what they
+# escape there, an array's with a backslash, a row's by itself.
+_WHITE = b" \t\n\r\v\f"
+_PUNCTUATION = _table(b'{}",\\' + _WHITE), _table(b'()",\\' + _WHITE)
+_EVERY = [bytes([c]) for c in range(256)]
+_ESCAPES = (
+    [b"\\" + one if one in b'"\\' else one for one in _EVERY],
+    [one + one if one in b'"\\' else one for one in _EVERY],
+)
+
+
+def quoted(texts: pa.Array, *, record: bool = False) -> pa.Array:
+    """Array elements, or a row's members, in quotes where Postgres puts them."""
     offsets, data = binary_parts(texts)
     lengths = np.diff(offsets)
     special = np.zeros(len(data) + 1, "i4")
-    np.cumsum(_PUNCTUATION[data], out=special[1:])
+    np.cumsum(_PUNCTUATION[record][data], out=special[1:])
     needs = (special[offsets[1:]] != special[offsets[:-1]]) | (lengths == 0)
     four = np.flatnonzero(lengths == 4)
-    if len(four):
+    if len(four) and not record:
         words = padded(texts.take(pa.array(four)), 4).view("u4")[:, 0] | np.uint32(0x20202020)
         needs[four] |= words == np.frombuffer(b"null", "u4")[0]
     if not needs.any():
         return texts
     mark = choice([b"", b'"'], needs.view("i1"))
-    return concat(len(texts), [mark, replaced_bytes(texts, _ESCAPES), mark])
+    return concat(len(texts), [mark, replaced_bytes(texts, _ESCAPES[record]), mark])
 
 
 # --- binary --------------------------------------------------------------------------------------

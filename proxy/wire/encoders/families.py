@@ -18,6 +18,7 @@ from proxy.wire.encoders import (
     jsons,
     numerics,
     plain,
+    records,
     times,
 )
 from proxy.wire.encoders.cells import Encoder
@@ -125,6 +126,22 @@ def _array_binary(duck: DuckType, style: TextStyle) -> Encoder:
     element, levels = _element(duck)
     inner = encoder(element, binary=True, style=style)
     return arrays.array_binary(inner, levels, wire_type(element).oid)
+
+
+def printed(duck: DuckType, style: TextStyle) -> Encoder:
+    """What a value is as a text: as `encoder`'s, but a row as record_out writes it, also in an array.
+
+    Raises SqlError 0A000 for what Postgres has not.
+    """
+    if duck.id in LISTS:
+        element, levels = _element(duck)
+        return arrays.array_text(printed(element, style), levels, quote=element.id not in _BARE)
+    if duck.id == "STRUCT":
+        members = [(printed(child, style), child.id not in _BARE) for child in duck.children]
+        return records.record_text(members)
+    if duck.id in _JSONB:
+        raise SqlError("0A000", f"the text of a {duck.id} is not supported")
+    return encoder(duck, binary=False, style=style)
 
 
 def _element(duck: DuckType) -> tuple[DuckType, int]:

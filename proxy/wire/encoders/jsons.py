@@ -206,7 +206,7 @@ def _struct(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
 
     def write(array: pa.Array) -> pa.Array:
         pieces: list[Piece] = []
-        for mark, member, column in zip(before, members, _members(array), strict=True):
+        for mark, member, column in zip(before, members, members_of(array), strict=True):
             pieces += [mark, member(column)]
         texts = concat(len(array), [*(pieces or [b"{"]), b"}"])
         return _nulls_in(Cells(ragged=texts, nulls=null_mask(array)))
@@ -214,7 +214,7 @@ def _struct(duck: DuckType, text_of: TextOf, form: Form) -> ToJson:
     return write
 
 
-def _members(array: pa.StructArray) -> list[pa.Array]:
+def members_of(array: pa.StructArray) -> list[pa.Array]:
     """The columns of a struct; where it is NULL, so are they, as far as they can be."""
     columns = [array.field(i) for i in range(array.type.num_fields)]
     # flatten() would hand the NULLs down to a union too, which has none, and ends the process.

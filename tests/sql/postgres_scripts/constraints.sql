@@ -32,3 +32,13 @@ drop index ix_bac;
 create view ix_v with (security_invoker = true) as select a from ix;
 create or replace view ix_v with (security_barrier) as select a from ix;
 drop table ix cascade;
+-- a change of a key that failed is not gone on with
+create table p (id int primary key, n int unique);
+create table c (id int primary key, p int references p (id) on delete cascade);
+insert into p values (1, 10), (2, 20);
+insert into c values (1, 1), (2, 2);
+update p set n = 20 where id = 1 returning n;
+drop table c;
+create table t (id int, n int);
+insert into t values (1, 1);
+update t set n = 5 returning *;

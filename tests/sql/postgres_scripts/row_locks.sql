@@ -54,3 +54,14 @@ select count(*) from t for update skip locked;
 select distinct n from t for update skip locked;
 select n from t for update of nobody skip locked;
 select n from t union select n from t for update skip locked;
+-- a queue whose takers are told what they have taken
+create table jobs (id int primary key, state text default 'new', prio int);
+insert into jobs (id, prio) values (1, 5), (2, 6), (3, 7), (4, 8);
+begin;
+update jobs set state = 'run' from (select id, prio from jobs where state = 'new' order by id limit 2 for update skip locked) p where jobs.id = p.id returning jobs.id, p.prio, state;
+@2 begin;
+@2 update jobs set state = 'run' from (select id, prio from jobs where state = 'new' order by id limit 1 for update skip locked) p where jobs.id = p.id returning jobs.id, p.prio, state;
+@2 delete from jobs using (select id from jobs where state = 'new' order by id limit 1 for update skip locked) p where jobs.id = p.id returning jobs.*, p.id as taken;
+@2 commit;
+commit;
+select * from jobs order by id;

@@ -148,9 +148,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_style_() AS
   current_setting('TimeZone') || coalesce(' ' || CAST(getvariable('hatidata_intervals') AS VARCHAR), '');
 CREATE OR REPLACE MACRO _sf.main.pg_text_(x) AS
   CASE
-    WHEN typeof(x) LIKE 'STRUCT%' OR typeof(x) LIKE 'MAP%' THEN error('the text of a row is not supported')
     WHEN typeof(x) IN ('DOUBLE', 'FLOAT', 'INTERVAL', 'BLOB', 'TIME WITH TIME ZONE', 'TIMESTAMP WITH TIME ZONE')
-         OR typeof(x) LIKE '%]'
+         OR typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT(%' OR typeof(x) LIKE 'MAP(%'
       THEN text_of_(x, _sf.main.pg_style_())
     WHEN typeof(x) IN ('DATE', 'TIMESTAMP') THEN _sf.main.pg_era_text_(CAST(x AS VARCHAR))
     ELSE CAST(x AS VARCHAR) END;

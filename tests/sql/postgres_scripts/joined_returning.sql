@@ -1,0 +1,64 @@
+-- an update gives what it has joined
+create table t (id int primary key, s text, n int);
+create table u (id int, v text, w numeric(6,2));
+insert into t values (1, 'a', 10), (2, 'b', 20), (3, 'c', 30);
+insert into u values (1, 'x', 1.5), (2, 'y', 2.25), (9, 'z', 3);
+update t set s = u.v from u where t.id = u.id and u.id = 1 returning t.id, t.s, u.v, u.w;
+update t set n = n + 1 from u where t.id = u.id and u.id = 2 returning *;
+update t as a set n = b.w, s = 'k' from u b where a.id = b.id and b.id = 2 returning b.*, a.n, a.s, a.n + b.w as both;
+update t set s = v from u where t.id = u.id and v = 'x' returning v, s, n;
+update t set n = 1 from u where t.id = u.id and t.id = 1 returning t.id, t.n;
+update t set n = 7 from u where false returning u.v;
+update t set s = null, n = null from u where t.id = u.id and u.id = 1 returning t.s, t.n, u.v;
+update t set n = '41' from u where t.id = u.id and u.id = 1 returning t.n, u.v;
+update t set n = 'x' from u where t.id = u.id returning u.v;
+select * from t order by id;
+-- several sources, queries and joins among them
+create table t (id int, s text);
+create table a (id int, x text);
+create table b (id int, y text);
+insert into t values (1, 'a'), (2, 'b');
+insert into a values (1, 'ax'), (2, 'bx');
+insert into b values (1, 'ay'), (2, 'by');
+update t set s = a.x || b.y from a, b where t.id = a.id and a.id = b.id and t.id = 1 returning t.*, a.x, b.y;
+update t set s = a.x from a join b on a.id = b.id where t.id = a.id and t.id = 2 returning t.s, b.*;
+update t set s = q.m from (select id, max(x) as m from a group by id) q where q.id = t.id and t.id = 1 returning q.m, t.s;
+update t set s = v.k from (values (1, 'one'), (2, 'two')) v (id, k) where v.id = t.id and v.id = 2 returning v.*, t.s;
+with w as (select id, y from b) update t set s = w.y from w where w.id = t.id and w.id = 1 returning w.*, t.*;
+update t set s = a.x from a left join b on b.id = a.id + 10 where t.id = a.id and t.id = 1 returning t.s, b.id, b.y;
+update t x set s = y.s from t y where x.id = 1 and y.id = 2 returning x.*, y.*;
+select * from t order by id;
+-- a delete gives what it has joined
+create table t (id int primary key, s text);
+create table u (id int, v text);
+insert into t values (1, 'a'), (2, 'b'), (3, 'c');
+insert into u values (1, 'x'), (2, 'y'), (2, 'y');
+delete from t using u where t.id = u.id and u.id = 1 returning t.*, u.v;
+delete from t using u where t.id = u.id returning *;
+delete from t as d using u where d.id = u.id returning u.v;
+insert into t values (4, 'd');
+delete from t as d using (select 4 as id, 'q' as q) k where d.id = k.id returning k.q, upper(d.s) as u, q;
+select * from t order by id;
+-- in a transaction, with keys and references
+create table p (id int primary key, n int unique);
+create table c (id int primary key, p int references p (id) on delete cascade);
+create table k (id int, v text);
+insert into p values (1, 10), (2, 20);
+insert into c values (1, 1), (2, 2);
+insert into k values (1, 'x'), (2, 'y');
+begin;
+update p set n = n + 100 from k where p.id = k.id returning p.id, p.n, k.v;
+delete from p using k where p.id = k.id and k.v = 'x' returning p.id, p.n, k.v;
+select * from c order by id;
+rollback;
+update p set n = 20 from k where p.id = k.id and k.id = 1 returning k.v;
+select p.*, c.id as c from p join c on c.p = p.id order by 1;
+-- by parameters
+create table t (id int, s text, n int);
+create table u (id int, v text);
+insert into t values (1, 'a', 1), (2, 'b', 2);
+insert into u values (1, 'x'), (2, 'y');
+prepare p (int, text, int) as update t set s = $2, n = n + $3 from u where t.id = u.id and u.id = $1 returning t.*, u.v, $2 as said;
+execute p (1, 'k', 5);
+execute p (2, null, 6);
+select * from t order by id;
