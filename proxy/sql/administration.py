@@ -17,7 +17,7 @@ from proxy.errors import SqlError
 from proxy.sql import control_plane, do_blocks, for_postgres
 from proxy.sql.control_plane import name_set
 from proxy.sql.definitions import EVERYTHING, Touched
-from proxy.sql.quoting import quoted
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import POSTGRES
 from proxy.sql.session_actions import RunDo
 from proxy.sql.words import Words
@@ -356,21 +356,24 @@ def _comment(words: Words) -> Judgement | None:
         named = what in _SAID_OF_THE_MIRROR
         relayed = for_postgres.named_main(tokens, words.text) if named else None
         return Judgement("COMMENT", "postgres", relayed=relayed)
-    if [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"] and what in _COMMENTED:
-        return _no_comment(words)
+    ends_in_null = [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"]
+    if what in _COMMENTED and (ends_in_null or tokens[-1].token_type == TokenType.BYTE_STRING):
+        return _comment_on_relation(words)
     return None
 
 
-_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX")  # of what Postgres alone can tell about
+_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX", "TYPE")  # of what Postgres alone can tell about
 _COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
 
 
-def _no_comment(words: Words) -> Judgement:
-    """COMMENT ON ... IS NULL, which the grammars do not know."""
+def _comment_on_relation(words: Words) -> Judgement:
+    """COMMENT ON ... IS NULL or E'...', which the grammars do not know."""
     words.expect("COMMENT", "ON")
     kind = words.step().text.upper()
     name = words.dotted()
-    words.expect("IS", "NULL")
+    words.expect("IS")
+    said = "NULL" if words.accept("NULL") else literal(words.string())
+    words.end()
     relation = name[:-1] if kind == "COLUMN" else name
     if not relation:
         raise SqlError("42601", "column name must be qualified")
@@ -379,7 +382,7 @@ def _no_comment(words: Words) -> Judgement:
     parts = ("main" if schema == "public" else schema,) if schema is not None else ()
     return Judgement(
         "COMMENT",
-        sql=f"COMMENT ON {kind} {quoted(*parts, relation[-1], *column)} IS NULL",
+        sql=f"COMMENT ON {kind} {quoted(*parts, relation[-1], *column)} IS {said}",
         touched=(Touched(schema, relation[-1], deep=True),),
     )
 

@@ -193,13 +193,14 @@ def _numeric_parameter(node: exp.Cast) -> exp.Expr | None:
 
 def values(values: exp.Values) -> exp.Expr | None:
     """The columns of VALUES are column1, column2, ..."""
-    if not isinstance(values.parent, (exp.From, exp.Join, exp.Subquery)) and values.parent:
+    parent = values.parent
+    if not (parent is None or isinstance(parent, (exp.From, exp.Join, *_OF_QUERIES))):
         return None
     rows = values.expressions
     width = len(rows[0].expressions) if rows and isinstance(rows[0], exp.Tuple) else 1
     names = [exp.Identifier(this=f"column{i}") for i in range(1, width + 1)]
     alias = values.args.get("alias")
-    if values.parent is None or isinstance(values.parent, exp.Subquery):
+    if parent is None or isinstance(parent, _OF_QUERIES):
         inner = exp.Values(
             expressions=rows,
             alias=exp.TableAlias(this=exp.Identifier(this="_values"), columns=names),
@@ -214,6 +215,9 @@ def values(values: exp.Values) -> exp.Expr | None:
     elif not alias.columns:
         alias.set("columns", names)
     return None
+
+
+_OF_QUERIES = (exp.Subquery, exp.SetOperation, exp.Create)
 
 
 def current_date(node: exp.CurrentDate) -> exp.Expr | None:
