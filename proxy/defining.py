@@ -60,6 +60,7 @@ from proxy.sql.statement import (
     Statement,
     Truncates,
 )
+from proxy.table_parts import unable
 from proxy.truncating import truncated
 
 if TYPE_CHECKING:
@@ -257,10 +258,15 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     meant = duck.means(alters.table)
     if meant is None or meant.kind == "S" or (alters.view and meant.kind != "v"):
         return None
+    database, schema = (to or its for to, its in zip(alters.place, meant, strict=False))
+    if database.lower() != meant.database.lower():
+        raise SqlError("3D000", f'database "{database}" does not exist')
     if meant.kind == "v":
+        if schema.lower() != meant.schema.lower():
+            raise unable("moving a view to another schema")
         made: Altering | None = Altering([alters.of_view])
     else:
-        made = renamed(duck, meant, alters.new, plan.sql)
+        made = renamed(duck, meant, alters.new, plan.sql, schema)
         if is_materialized(duck, meant):
             made = (made or Altering([plan.sql])).with_query(meant, alters.new)
     followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []

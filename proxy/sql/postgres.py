@@ -131,9 +131,15 @@ def data_type(kind: exp.DataType) -> exp.Expr | None:
 def _of_the_catalog(kind: exp.DataType, name: str) -> None:
     """`pg_catalog.int4`, and `_int4`, which is what the catalog calls its arrays."""
     element = name.removeprefix("_")
-    if pg_type_named(element) is None:
+    known = pg_type_named(element)
+    if known is None:
         return
-    made = exp.DataType.build(element, dialect="postgres")
+    if element in _ENGINES_ONLY and known.duck is not None and not kind.expressions:
+        made = exp.DataType.build(known.duck, dialect="duckdb")
+    elif element in _ENGINES_ONLY or known.duck is None:
+        raise on_values.refused(f"the type {element}", kind, "A column of text holds its values.")
+    else:
+        made = exp.DataType.build(element, dialect="postgres")
     if not isinstance(made, exp.DataType):
         return
     if kind.expressions and isinstance(
@@ -148,6 +154,10 @@ def _of_the_catalog(kind: exp.DataType, name: str) -> None:
     if made.expressions:
         kind.set("expressions", made.expressions)
         kind.set("nested", made.args.get("nested"))
+
+
+_ENGINES_ONLY = frozenset({"varbit"})
+"""Types that DuckDB has by another name, and the grammar does not know."""
 
 
 def float_of(kind: exp.DataType) -> exp.Expr | None:
