@@ -14,7 +14,8 @@ LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_name)
 $$;
 
-CREATE OR REPLACE PROCEDURE hatidata_catalog.drop_role(p_name text, p_if_exists boolean)
+DROP PROCEDURE IF EXISTS hatidata_catalog.drop_role(text, boolean);
+CREATE OR REPLACE PROCEDURE hatidata_catalog.drop_role(p_name text, p_if_exists boolean, p_with_rights boolean DEFAULT true)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT hatidata_catalog._role_there(p_name) THEN
@@ -28,13 +29,27 @@ BEGIN
         OR NOT pg_has_role(session_user, p_name, 'MEMBER WITH ADMIN OPTION') THEN
         RAISE EXCEPTION 'permission denied to drop role "%"', p_name USING ERRCODE = '42501';
     END IF;
-    EXECUTE format('REASSIGN OWNED BY %I TO hatidata_users', p_name);
-    EXECUTE format('DROP OWNED BY %I', p_name);
+    IF p_with_rights THEN
+        EXECUTE format('REASSIGN OWNED BY %I TO hatidata_users', p_name);
+        EXECUTE format('DROP OWNED BY %I', p_name);
+    END IF;
     EXECUTE format('DROP ROLE %I', p_name);
     DELETE FROM hatidata_catalog.roles WHERE name = p_name;
 END
 $$;
 COMMENT ON PROCEDURE hatidata_catalog.drop_role IS 'Drops a role that a client has made, with its rights; what it owned is all clients'' again.';
+
+CREATE OR REPLACE PROCEDURE hatidata_catalog.drop_roles(p_names text[], p_if_exists boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_name text;
+BEGIN
+    FOREACH v_name IN ARRAY p_names LOOP
+        CALL hatidata_catalog.drop_role(v_name, p_if_exists, false);
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE hatidata_catalog.drop_roles IS 'Drops roles that have no rights and own nothing any more, as Postgres does.';
 
 CREATE OR REPLACE PROCEDURE hatidata_catalog.create_role(p_name text, p_if_not_exists boolean, p_replace boolean, p_comment text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -146,6 +146,8 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return in_session(text, piece, Utility(phrase, refused=error))
             if edited is not None:
                 return edited
+    elif of_postgres and (granted := rights.read_postgres(words)) is not None:
+        return by_words.of_rights(text, piece, granted)
     elif of_postgres and (kept := postgres_upkeep.READERS.get(phrase)) is not None:
         if (judgement := kept(words)) is not None:
             return _judged(text, piece, judgement)

@@ -75,6 +75,39 @@ def read(words: Words) -> Decided | None:
     return None
 
 
+def read_postgres(words: Words) -> Decided | None:
+    """As `read`, of what Postgres's dialect says about roles that hold rights and do not log in."""
+    verb = words.word
+    if verb not in ("CREATE", "DROP") or words.word_at(1) not in ("ROLE", "GROUP"):
+        return None
+    asked = Words(words.text, words.tokens[2:])
+    if verb == "CREATE":
+        name = asked.name()
+        asked.accept("WITH")
+        while asked.accept_any(*_WITHOUT_POWER):
+            pass
+        arguments = f"{literal(name)}, false, false, NULL"
+        call = f"CALL hatidata_catalog.create_role({arguments})"
+        return None if asked.token is not None else Decided("CREATE ROLE", relayed=call)
+    there = asked.accept("IF", "EXISTS")
+    names = [asked.name()]
+    while asked.accept(","):
+        names.append(asked.name())
+    asked.end()
+    listed = ", ".join(map(literal, names))
+    call = f"CALL hatidata_catalog.drop_roles(ARRAY[{listed}], {there})"
+    return Decided("DROP ROLE", relayed=call)
+
+
+_WITHOUT_POWER = frozenset(
+    {
+        *("NOLOGIN", "INHERIT", "NOSUPERUSER", "NOCREATEDB", "NOCREATEROLE", "NOREPLICATION"),
+        "NOBYPASSRLS",
+    }
+)
+"""What a role is that clients may make; with anything else it is Postgres's to refuse."""
+
+
 # --- roles ----------------------------------------------------------------------------------------
 
 
