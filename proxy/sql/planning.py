@@ -33,6 +33,7 @@ from proxy.sql.copying import read_copy
 from proxy.sql.create_as import until_commit
 from proxy.sql.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
+from proxy.sql.long_names import long_names
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
     POSTGRES,
@@ -61,7 +62,11 @@ def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
     if reader is SNOWFLAKE and not dialect.backslashes:
         reader = PLAIN_SNOWFLAKE
     if reader is POSTGRES:
-        return _plan_all(text, dialect, reader, reader.tokenize(text))
+        tokens = reader.tokenize(text)
+        if (cut := long_names(text, tokens)) is not None:
+            made = _plan_all(cut.text, dialect, reader)
+            return tuple([replace(one, notice=one.notice or cut.notice) for one in made])
+        return _plan_all(text, dialect, reader, tokens)
     try:
         return _plan_all(text, dialect, reader, reader.tokenize(text))
     except SyntaxFailure as failure:

@@ -70,6 +70,11 @@ def create(node: exp.Create) -> None:
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
     plain_index(node)
+    if kind == "SCHEMA" and (name := node.this.db or node.this.name).startswith("pg_"):
+        detail = 'The prefix "pg_" is reserved for system schemas.'
+        raise SqlError("42939", f'unacceptable schema name "{name}"', detail=detail)
+    if isinstance(node.expression, (exp.Select, exp.SetOperation)):
+        _named_once(node)
     properties = node.args.get("properties")
     if properties is not None and properties.find(exp.UnloggedProperty) is not None:
         # A table that may be lost in a crash: here it is not.
@@ -77,6 +82,16 @@ def create(node: exp.Create) -> None:
         properties.set("expressions", kept)
         if not kept:
             node.set("properties", None)
+
+
+def _named_once(node: exp.Create) -> None:
+    """Raises SqlError 42701 for two columns of one name; DuckDB would give one of them another."""
+    listed = node.this.expressions if isinstance(node.this, exp.Schema) else ()
+    seen = set[str]()
+    for name in node.expression.named_selects[len(listed) :]:
+        if name in seen and name != "*":
+            raise SqlError("42701", f'column "{name}" specified more than once')
+        seen.add(name)
 
 
 def byte_string(node: exp.ByteString) -> exp.Expr:
