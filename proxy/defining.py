@@ -35,7 +35,7 @@ from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
 from proxy.made_tables import bound
-from proxy.made_views import added_columns, bound_view
+from proxy.made_views import added_columns, bound_text, bound_view
 from proxy.materialized import check_table, check_target
 from proxy.renamed_indexes import index_renamed
 from proxy.session_mirror import schemas_named
@@ -161,8 +161,11 @@ async def copied(session: Session, plan: Statement) -> Statement:
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
         plan = replace(plan, touched=(*own, *beside), cascaded=made.gone)
         made = made.statements
-    if isinstance(plan.copies, MakesView):  # its text is not its author's any more
-        plan = replace(plan, touched=tuple(replace(one, source=None) for one in plan.touched))
+    if isinstance(plan.copies, MakesView) and plan.touched[0].source is not None:
+        view, *others = plan.touched
+        given = (bound_text, session.duck, plan.copies, view.source)
+        view = replace(view, source=await session.on_duck(*given, helped=False))
+        plan = replace(plan, touched=(view, *others))
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))
 
