@@ -163,7 +163,7 @@ async def copied(session: Session, plan: Statement) -> Statement:
         made = made.statements
     if isinstance(plan.copies, MakesView) and plan.touched[0].source is not None:
         view, *others = plan.touched
-        given = (bound_text, session.duck, plan.copies, view.source)
+        given = (bound_text, session.duck, plan.copies, view.source, plan.sql, made[0])
         view = replace(view, source=await session.on_duck(*given, helped=False))
         plan = replace(plan, touched=(view, *others))
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then

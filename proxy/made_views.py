@@ -48,21 +48,22 @@ def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
         return None
     schema_of = partial(_schema_of, duck, own)
 
-    def schema_of_type(name: str) -> str | None:
-        meant = duck.type_schema(name)
-        return None if meant == own else meant
-
     try:
         bound = with_schemas(sql, schema_of)
-        return with_types(bound or sql, schema_of_type) or bound
+        return with_types(bound or sql, partial(_schema_of_type, duck, own)) or bound
     except (SqlglotError, RecursionError):
         return None
 
 
-def bound_text(duck: DuckSession, plan: MakesView, query: str) -> str | None:
+def bound_text(duck: DuckSession, plan: MakesView, query: str, sql: str, bound: str) -> str | None:
     """Blocks. The query as its author wrote it, with the schemas that `bound_view` puts in, as Postgres
-    calls them; None where it cannot be read."""
+    calls them; None where it cannot be read.
+
+    sql, bound: what that was given and gave, whose query it is where types need schemas too.
+    """
     own, _ = _place(duck, plan)
+    if with_types(sql, partial(_schema_of_type, duck, own)) is not None:
+        return query_of_view(bound)
 
     def schema_of(name: str) -> str | None:
         schema = _schema_of(duck, own, name)
@@ -88,6 +89,11 @@ def _schema_of(duck: DuckSession, own: str | None, name: str) -> str | None:
     if meant is None or meant.database != DATABASE or meant.schema == own:
         return None
     return meant.schema
+
+
+def _schema_of_type(duck: DuckSession, own: str | None, name: str) -> str | None:
+    meant = duck.type_schema(name)
+    return None if meant == own else meant
 
 
 def added_columns(duck: DuckSession, plan: MakesView, sql: str) -> tuple[Meant, list[str]] | None:

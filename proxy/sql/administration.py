@@ -362,7 +362,12 @@ def _comment(words: Words) -> Judgement | None:
     return None
 
 
-_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX", "TYPE")  # of what Postgres alone can tell about
+_SAID_OF_THE_MIRROR = (
+    "SCHEMA",
+    "CONSTRAINT",
+    "INDEX",
+    "TYPE",
+)  # of what Postgres alone can tell about
 _COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
 
 
