@@ -194,6 +194,15 @@ def _owner(words: Words) -> Judgement | None:
     return Judgement(kind, "postgres", relayed=for_postgres.named_main(tokens, words.text))
 
 
+def _default_rights(words: Words) -> Judgement | None:
+    tokens = words.tokens
+    if words.word_at(2) != "PRIVILEGES" or len(tokens) < 4:
+        return None
+    words.rest()
+    kind = "ALTER DEFAULT PRIVILEGES"
+    return Judgement(kind, "postgres", relayed=for_postgres.default_rights(tokens, words.text))
+
+
 def _do(words: Words) -> Judgement:
     tokens = words.tokens
     words.rest()
@@ -421,6 +430,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "PRAGMA": _forbidden("42501", "PRAGMA", _SETTINGS_HINT),
     "CREATE SECRET": _forbidden("42501", "CREATE SECRET", _FILES_HINT),
     "DROP SECRET": _forbidden("42501", "DROP SECRET", _FILES_HINT),
+    "ALTER DEFAULT": _default_rights,
     "ALTER TABLE": _owner,
     "ALTER VIEW": _owner,
     "ALTER MATERIALIZED": _owner,
