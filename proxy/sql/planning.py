@@ -65,7 +65,8 @@ def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
         tokens = reader.tokenize(text)
         if (cut := long_names(text, tokens)) is not None:
             made = _plan_all(cut.text, dialect, reader)
-            return tuple([replace(one, notice=one.notice or cut.notice) for one in made])
+            told = {"notice": cut.notice, "notice_code": "42622"}
+            return tuple([one if one.notice else replace(one, **told) for one in made])
         return _plan_all(text, dialect, reader, tokens)
     try:
         return _plan_all(text, dialect, reader, reader.tokenize(text))

@@ -431,7 +431,7 @@ def column_definition(column: exp.ColumnDef) -> None:
         return
     if column.name in _SYSTEM_COLUMNS:
         message = f'column name "{column.name}" conflicts with a system column name'
-        raise SqlError("42701", message, position=position_of(column.this))
+        raise SqlError("42701", message)
     if kind.this == _D.MONEY:
         raise refused("the type money", column, "numeric(19, 2) has room for all that it can be.")
     for constraint in column.args.get("constraints") or ():

@@ -234,6 +234,7 @@ class Statement:
     scalar: bool = False
     copies: Deferred | None = None
     notice: str = ""
+    notice_code: str = "00000"
     cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()
