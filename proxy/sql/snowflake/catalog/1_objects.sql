@@ -254,7 +254,7 @@ FROM _sf.main.routines_;
 CREATE OR REPLACE MACRO _sf.schema_of_(relation) AS (
   SELECT engine_database || '.' || engine_schema FROM _sf.main.relations_
   WHERE lower(name) = lower(relation) AND list_contains(current_schemas(true), engine_schema)
-  ORDER BY engine_database <> 'temp', list_position(list_slice(current_schemas(true), 2, NULL), engine_schema)
+  ORDER BY engine_database <> 'temp', list_position(current_schemas(true)[2:], engine_schema)
   LIMIT 1);
 
 CREATE OR REPLACE MACRO _sf.sequence_there_(schema, sequence) AS coalesce((
@@ -262,7 +262,7 @@ CREATE OR REPLACE MACRO _sf.sequence_there_(schema, sequence) AS coalesce((
   WHERE lower(name) = lower(sequence)
     AND CASE WHEN schema IS NULL THEN list_contains(current_schemas(true), engine_schema)
              ELSE lower(schema_name) = lower(schema) END
-  ORDER BY list_position(list_slice(current_schemas(true), 2, NULL), engine_schema)
+  ORDER BY list_position(current_schemas(true)[2:], engine_schema)
   LIMIT 1), error('relation "' || sequence || '" does not exist'));
 
 CREATE OR REPLACE MACRO _sf.schema_there_(schema) AS
