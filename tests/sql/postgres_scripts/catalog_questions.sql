@@ -78,3 +78,9 @@ CREATE INDEX ON t ((id + 1));
 CREATE INDEX ON t ((coalesce(name, '')));
 SELECT relname FROM pg_class WHERE relnamespace = 'scripted'::regnamespace AND relkind = 'i' ORDER BY 1;
 SELECT pg_get_indexdef('t_upper_idx'::regclass);
+-- names that are taken
+CREATE SEQUENCE taken;
+CREATE SEQUENCE taken;
+CREATE TABLE one (a int);
+CREATE TABLE two (a int);
+ALTER TABLE one RENAME TO two;
