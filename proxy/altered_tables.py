@@ -252,12 +252,21 @@ def _check_schema(duck: DuckSession, meant: Meant, schema: str) -> None:
         raise SqlError("42P07", message)
 
 
-def renamed(duck: DuckSession, meant: Meant, new: str, native: str) -> Altering | None:
+def renamed(
+    duck: DuckSession, meant: Meant, new: str, native: str, schema: str = ""
+) -> Altering | None:
     """Blocks. What renames a table; None where DuckDB's own statement, `native`, will do.
 
     One that refers to others is made anew: what it refers to knows it by its first name for ever.
+    schema: into which it goes, if not its own.
     """
     made = [native]
+    if schema and schema.lower() != meant.schema.lower():
+        _check_schema(duck, meant._replace(name=new), schema)
+        table = Table(duck, meant)
+        table.set_schema(edits.SetSchema(schema))
+        table.new = new
+        return made_anew(duck, meant, table)
     told = duck.told(meant.schema, meant.name, meant.database)
     if indexes_of(duck, meant) or any(row[0] == "FOREIGN KEY" for row in told.constraints):
         if duck.means((meant.database, meant.schema, new)) is not None:

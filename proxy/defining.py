@@ -35,7 +35,7 @@ from proxy.errors import SqlError
 from proxy.following import claim_dropped, free_to_follow
 from proxy.liking import made_like
 from proxy.made_tables import bound
-from proxy.made_views import added_columns, bound_view
+from proxy.made_views import added_columns, bound_text, bound_view
 from proxy.materialized import check_table, check_target
 from proxy.renamed_indexes import index_renamed
 from proxy.session_mirror import schemas_named
@@ -60,6 +60,7 @@ from proxy.sql.statement import (
     Statement,
     Truncates,
 )
+from proxy.table_parts import unable
 from proxy.truncating import truncated
 
 if TYPE_CHECKING:
@@ -160,8 +161,11 @@ async def copied(session: Session, plan: Statement) -> Statement:
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
         plan = replace(plan, touched=(*own, *beside), cascaded=made.gone)
         made = made.statements
-    if isinstance(plan.copies, MakesView):  # its text is not its author's any more
-        plan = replace(plan, touched=tuple(replace(one, source=None) for one in plan.touched))
+    if isinstance(plan.copies, MakesView) and plan.touched[0].source is not None:
+        view, *others = plan.touched
+        given = (bound_text, session.duck, plan.copies, view.source, plan.sql, made[0])
+        view = replace(view, source=await session.on_duck(*given, helped=False))
+        plan = replace(plan, touched=(view, *others))
     rest = () if isinstance(plan.copies, Rebuilds) else plan.then
     return replace(plan, sql=made[0], then=(*made[1:], *rest))
 
@@ -257,10 +261,15 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
     meant = duck.means(alters.table)
     if meant is None or meant.kind == "S" or (alters.view and meant.kind != "v"):
         return None
+    database, schema = (to or its for to, its in zip(alters.place, meant, strict=False))
+    if database.lower() != meant.database.lower():
+        raise SqlError("3D000", f'database "{database}" does not exist')
     if meant.kind == "v":
+        if schema.lower() != meant.schema.lower():
+            raise unable("moving a view to another schema")
         made: Altering | None = Altering([alters.of_view])
     else:
-        made = renamed(duck, meant, alters.new, plan.sql)
+        made = renamed(duck, meant, alters.new, plan.sql, schema)
         if is_materialized(duck, meant):
             made = (made or Altering([plan.sql])).with_query(meant, alters.new)
     followed = views_renamed(duck, meant, alters.new) if alters.of_postgres else []

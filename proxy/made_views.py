@@ -11,6 +11,7 @@ compared, since DuckDB computes them otherwise.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot.errors import SqlglotError
@@ -21,7 +22,12 @@ from proxy.errors import SqlError
 from proxy.parameter_types import columns_of
 from proxy.sql.postgres_typing import LONG_NAMES
 from proxy.sql.quoting import quoted
-from proxy.sql.view_reads import query_of_view, with_schemas, with_types
+from proxy.sql.view_reads import (
+    as_written_with_schemas,
+    query_of_view,
+    with_schemas,
+    with_types,
+)
 from proxy.wire.types import BY_OID, DuckType, wire_type
 
 if TYPE_CHECKING:
@@ -37,29 +43,57 @@ def bound_view(duck: DuckSession, plan: MakesView, sql: str) -> str | None:
 
     None where none would. What is the session's alone stays as it is written.
     """
-    own = None
-    if not plan.temporary:
-        ((path,),) = duck.run("SELECT current_schemas(false)")
-        searched = [*path, "main"]  # where every search ends
-        own = plan.view[-2] if len(plan.view) > 1 else searched[0]
-        if set(searched) == {own}:
-            return None
-
-    def schema_of(name: str) -> str | None:
-        meant = duck.means((name,))
-        if meant is None or meant.database != DATABASE or meant.schema == own:
-            return None
-        return meant.schema
-
-    def schema_of_type(name: str) -> str | None:
-        meant = duck.type_schema(name)
-        return None if meant == own else meant
+    own, searched = _place(duck, plan)
+    if set(searched) == {own}:
+        return None
+    schema_of = partial(_schema_of, duck, own)
 
     try:
         bound = with_schemas(sql, schema_of)
-        return with_types(bound or sql, schema_of_type) or bound
+        return with_types(bound or sql, partial(_schema_of_type, duck, own)) or bound
     except (SqlglotError, RecursionError):
         return None
+
+
+def bound_text(duck: DuckSession, plan: MakesView, query: str, sql: str, bound: str) -> str | None:
+    """Blocks. The query as its author wrote it, with the schemas that `bound_view` puts in, as Postgres
+    calls them; None where it cannot be read.
+
+    sql, bound: what that was given and gave, whose query it is where types need schemas too.
+    """
+    own, _ = _place(duck, plan)
+    if with_types(sql, partial(_schema_of_type, duck, own)) is not None:
+        return query_of_view(bound)
+
+    def schema_of(name: str) -> str | None:
+        schema = _schema_of(duck, own, name)
+        return "public" if schema == "main" else schema
+
+    try:
+        return as_written_with_schemas(query, schema_of) or query
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def _place(duck: DuckSession, plan: MakesView) -> tuple[str | None, list[str]]:
+    """The schema that a view will be in, None for a temporary one, and those in which names are looked up."""
+    ((path,),) = duck.run("SELECT current_schemas(false)")
+    searched = [*path, "main"]  # where every search ends
+    own = plan.view[-2] if len(plan.view) > 1 else searched[0]
+    return None if plan.temporary else own, searched
+
+
+def _schema_of(duck: DuckSession, own: str | None, name: str) -> str | None:
+    """The schema to be put before a name; None where it is found without."""
+    meant = duck.means((name,))
+    if meant is None or meant.database != DATABASE or meant.schema == own:
+        return None
+    return meant.schema
+
+
+def _schema_of_type(duck: DuckSession, own: str | None, name: str) -> str | None:
+    meant = duck.type_schema(name)
+    return None if meant == own else meant
 
 
 def added_columns(duck: DuckSession, plan: MakesView, sql: str) -> tuple[Meant, list[str]] | None:

@@ -493,7 +493,7 @@ class Session:
     def tell(self, plan: Statement) -> None:
         """The notice that goes with a plan."""
         if plan.notice:
-            self.notice(SqlError("00000", plan.notice), "NOTICE")
+            self.notice(SqlError(plan.notice_code, plan.notice), "NOTICE")
 
     async def send_rest(
         self, running: DuckPortal, encoder: RowEncoder, limit: int = 0, send: bool = True

@@ -20,6 +20,7 @@ from proxy.mirroring import EVERYTHING, Mirror, Targets, looked_at, whatever
 from proxy.overlapping import EVERYWHERE, Change, Reach, reach_of
 from proxy.sql.definitions import Touched
 from proxy.sql.materialized import name_of_query
+from proxy.sql.quoting import name_as_needed, names_listed
 from proxy.temporary import TemporaryRelations
 from proxy.transaction import Block
 
@@ -236,7 +237,7 @@ def schemas_of(search_path: str) -> list[str]:
 
 def schemas_named(search_path: str) -> list[str]:
     """DuckDB's names of the schemas that a search_path names."""
-    names = [name.strip().strip('"') for name in search_path.split(",")]
+    names = names_listed(search_path)
     return ["main" if name == "public" else name for name in names if name and name != "$user"]
 
 
@@ -244,5 +245,7 @@ def in_postgres(name: str, value: str) -> str:
     """A setting's value as Postgres is given it: there, `main` is called `public`."""
     if name != "search_path":
         return value
-    names = [part.strip() for part in value.split(",")]
-    return ", ".join("public" if part in ("main", '"main"') else part for part in names)
+    names = names_listed(value)
+    if "main" not in names:
+        return value
+    return ", ".join(name_as_needed("public" if name == "main" else name) for name in names)

@@ -21,6 +21,7 @@ from proxy.session_settings import known
 from proxy.sql import compound, traces
 from proxy.sql import session_actions as act
 from proxy.sql.federated import ANALYZED, AS_JSON, without_explain
+from proxy.sql.quoting import name_as_needed
 from proxy.sql.snowflake.parameters import PARAMETERS
 from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
@@ -349,7 +350,7 @@ class SessionStatements:
             schema = name[-1] if action.kind == "SCHEMA" or len(name) > 1 else "public"
             if not await session.on_duck(session.duck.has, "SCHEMA", (schema,)):
                 raise SqlError("3F000", f'schema "{schema}" does not exist')
-            session.settings.set("search_path", schema)
+            session.settings.set("search_path", name_as_needed(schema))
 
     async def _drop_several(self, action: act.DropSeveral) -> None:
         session = self._session

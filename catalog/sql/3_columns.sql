@@ -175,6 +175,7 @@ $$;
 CREATE OR REPLACE FUNCTION hatidata_catalog._readable(p_default text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE p_default WHEN 'uuid()' THEN 'gen_random_uuid()' WHEN 'get_current_timestamp()' THEN 'now()'
+                          WHEN 'getvariable(''hatidata_role'')' THEN 'CURRENT_USER'
                           WHEN 'today()' THEN 'CURRENT_DATE' WHEN 'get_current_time()' THEN 'CURRENT_TIME'
                           WHEN 'current_localtime()' THEN 'LOCALTIME' WHEN 'current_localtimestamp()' THEN 'LOCALTIMESTAMP'
                           ELSE p_default END

@@ -97,6 +97,26 @@ LANGUAGE sql IMMUTABLE AS $$
             FROM jsonb_array_elements(p_document -> 'columns') WITH ORDINALITY AS n (v, place))) END
 $$;
 
+-- What ALTER DEFAULT PRIVILEGES says of relations that all clients own; they were made by another role.
+CREATE OR REPLACE FUNCTION hatidata_catalog._grant_defaults(p_relid oid) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_grant record;
+BEGIN
+    FOR v_grant IN
+        SELECT a.* FROM pg_class c
+        JOIN pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclnamespace IN (0, c.relnamespace)
+            AND d.defaclobjtype = CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END
+        CROSS JOIN LATERAL aclexplode(d.defaclacl) AS a
+        WHERE c.oid = p_relid AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE format('GRANT %s ON %s TO %s%s', v_grant.privilege_type, p_relid::regclass,
+            CASE v_grant.grantee WHEN 0 THEN 'PUBLIC' ELSE v_grant.grantee::regrole::text END,
+            CASE WHEN v_grant.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._set_relation(p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -175,6 +195,9 @@ BEGIN
                 p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
                 CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         END IF;
+    END IF;
+    IF v_old.relid IS NULL AND EXISTS (SELECT FROM pg_default_acl) THEN
+        PERFORM hatidata_catalog._grant_defaults(v_relid);
     END IF;
     IF v_old.relid IS NOT NULL OR p_document ->> 'comment' IS NOT NULL OR p_document -> 'columns' @? '$[*].comment' THEN
         PERFORM hatidata_catalog._set_comments(v_relid, p_document);

@@ -36,7 +36,7 @@ from proxy.engines.known_tables import KnownTables, SessionTables
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
-from proxy.sql.quoting import literal
+from proxy.sql.quoting import literal, names_listed
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 
@@ -524,7 +524,7 @@ class DuckSession(DuckNames):
         path = self.search_path_there(self._searched)
         if path != self._path:
             self._watch.set()
-            self._watch.tables.schema = path.partition(",")[0]
+            self._watch.tables.schema = names_listed(path)[0]
             self.run(f"SET search_path = {literal(path)}")
         self._path, self._schemas_searched = path, there
 

@@ -20,7 +20,7 @@ from proxy.engines.duck_declared import read_declared
 from proxy.engines.duck_texts import called_sequence, is_own
 from proxy.engines.freshness import Stamp, Watch
 from proxy.sql.lengths import Declared
-from proxy.sql.quoting import literal, quoted
+from proxy.sql.quoting import literal, name_as_needed, names_listed, quoted
 
 _RELATIONS = {"TABLE": "r", "VIEW": "v", "SEQUENCE": "S"}
 _CATALOG = {
@@ -335,6 +335,5 @@ class DuckNames:
     def search_path_there(self, value: str) -> str:
         """The schemas of a Postgres search_path that DuckDB has; `public` is DuckDB's `main`."""
         there = set(self.schemas().values())
-        wanted = [name.strip().strip('"') for name in value.split(",")]
-        names = ["main" if name == "public" else name for name in wanted]
-        return ",".join(name for name in names if name in there) or "main"
+        names = ["main" if name == "public" else name for name in names_listed(value)]
+        return ",".join(name_as_needed(name) for name in names if name in there) or "main"

@@ -50,9 +50,12 @@ def next_value(name: tuple[str, ...]) -> str:
 
 
 def constant(default: str) -> str | None:
-    """The default of a list or a BLOB as the literal that Postgres has for it, `'{a,NULL}'`, where it is
-    one of constants."""
+    """The default of a list, a BLOB or a document as the literal that Postgres has for it, `'{a,NULL}'`,
+    where it is one of constants."""
     tokens = DUCKDB.own_tokens(default)
+    texts = [token for token in tokens if token.token_type == TokenType.STRING]
+    if len(texts) == 1 and tuple(t.text for t in tokens if t is not texts[0]) in _DOCUMENTS:
+        return literal(texts[0].text)
     if len(tokens) == 4 and tokens[0].text == "unhex" and tokens[2].token_type == TokenType.STRING:
         return literal(f"\\x{tokens[2].text}")
     try:
@@ -62,6 +65,14 @@ def constant(default: str) -> str | None:
     return literal(text) if end == len(tokens) and text.startswith("{") else None
 
 
+_DOCUMENTS = frozenset(
+    {
+        ("CAST", "(", "AS", "JSONB", ")"),
+        ("CAST", "(", "AS", "JSON", ")"),
+        ("CAST", "(", "_SF", ".", "pg_json_read_", "(", ")", "AS", "JSON", ")"),
+    }
+)
+"""How DuckDB writes a cast of a text to json or jsonb, but for the text."""
 _CONSTANTS = frozenset((TokenType.TRUE, TokenType.FALSE, TokenType.NULL))
 _BARE = frozenset((TokenType.NUMBER, *_CONSTANTS))
 

@@ -69,7 +69,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "Catalog",
-        r'(Table|View|Index) with name "?(?P<name>.*?)"? already exists!.*',
+        r'(Table|View|Index|Sequence) with name "?(?P<name>.*?)"? already exists!.*',
         plain("42P07", 'relation "{name}" already exists'),
     ),
     *(
@@ -114,6 +114,11 @@ _RULES: tuple[_Rule, ...] = (
         "Catalog",
         r'Type with name "?(?P<name>.*?)"? does not exist!.*',
         plain("42704", 'type "{name}" does not exist'),
+    ),
+    _rule(
+        "Catalog",
+        r'Could not rename ".*" to "(?P<name>.*)": another entry with this name already exists!.*',
+        plain("42P07", 'relation "{name}" already exists'),
     ),
     _rule(
         "Catalog",

@@ -17,7 +17,7 @@ from proxy.errors import SqlError
 from proxy.sql import control_plane, do_blocks, for_postgres
 from proxy.sql.control_plane import name_set
 from proxy.sql.definitions import EVERYTHING, Touched
-from proxy.sql.quoting import quoted
+from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import POSTGRES
 from proxy.sql.session_actions import RunDo
 from proxy.sql.words import Words
@@ -194,6 +194,15 @@ def _owner(words: Words) -> Judgement | None:
     return Judgement(kind, "postgres", relayed=for_postgres.named_main(tokens, words.text))
 
 
+def _default_rights(words: Words) -> Judgement | None:
+    tokens = words.tokens
+    if words.word_at(2) != "PRIVILEGES" or len(tokens) < 4:
+        return None
+    words.rest()
+    kind = "ALTER DEFAULT PRIVILEGES"
+    return Judgement(kind, "postgres", relayed=for_postgres.default_rights(tokens, words.text))
+
+
 def _do(words: Words) -> Judgement:
     tokens = words.tokens
     words.rest()
@@ -356,21 +365,29 @@ def _comment(words: Words) -> Judgement | None:
         named = what in _SAID_OF_THE_MIRROR
         relayed = for_postgres.named_main(tokens, words.text) if named else None
         return Judgement("COMMENT", "postgres", relayed=relayed)
-    if [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"] and what in _COMMENTED:
-        return _no_comment(words)
+    ends_in_null = [token.text.upper() for token in tokens[-2:]] == ["IS", "NULL"]
+    if what in _COMMENTED and (ends_in_null or tokens[-1].token_type == TokenType.BYTE_STRING):
+        return _comment_on_relation(words)
     return None
 
 
-_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX")  # of what Postgres alone can tell about
+_SAID_OF_THE_MIRROR = (
+    "SCHEMA",
+    "CONSTRAINT",
+    "INDEX",
+    "TYPE",
+)  # of what Postgres alone can tell about
 _COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
 
 
-def _no_comment(words: Words) -> Judgement:
-    """COMMENT ON ... IS NULL, which the grammars do not know."""
+def _comment_on_relation(words: Words) -> Judgement:
+    """COMMENT ON ... IS NULL or E'...', which the grammars do not know."""
     words.expect("COMMENT", "ON")
     kind = words.step().text.upper()
     name = words.dotted()
-    words.expect("IS", "NULL")
+    words.expect("IS")
+    said = "NULL" if words.accept("NULL") else literal(words.string())
+    words.end()
     relation = name[:-1] if kind == "COLUMN" else name
     if not relation:
         raise SqlError("42601", "column name must be qualified")
@@ -379,7 +396,7 @@ def _no_comment(words: Words) -> Judgement:
     parts = ("main" if schema == "public" else schema,) if schema is not None else ()
     return Judgement(
         "COMMENT",
-        sql=f"COMMENT ON {kind} {quoted(*parts, relation[-1], *column)} IS NULL",
+        sql=f"COMMENT ON {kind} {quoted(*parts, relation[-1], *column)} IS {said}",
         touched=(Touched(schema, relation[-1], deep=True),),
     )
 
@@ -413,6 +430,7 @@ READERS: dict[str, Callable[[Words], Judgement | None]] = {
     "PRAGMA": _forbidden("42501", "PRAGMA", _SETTINGS_HINT),
     "CREATE SECRET": _forbidden("42501", "CREATE SECRET", _FILES_HINT),
     "DROP SECRET": _forbidden("42501", "DROP SECRET", _FILES_HINT),
+    "ALTER DEFAULT": _default_rights,
     "ALTER TABLE": _owner,
     "ALTER VIEW": _owner,
     "ALTER MATERIALIZED": _owner,

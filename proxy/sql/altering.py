@@ -27,7 +27,7 @@ def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
     tree: as DuckDB is to have it. of_postgres: views follow what they read.
     """
     kind = str(tree.args.get("kind") or "").upper()
-    if not isinstance(tree, exp.Alter) or not (kind == "TABLE" or (kind == "VIEW" and of_postgres)):
+    if not isinstance(tree, exp.Alter) or kind not in ("TABLE", "VIEW"):
         return None
     actions = tree.args.get("actions") or ()
     of_column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
@@ -35,10 +35,14 @@ def alters(tree: exp.Expr, of_postgres: bool) -> Alters | None:
         return None
     if not isinstance(tree.this, exp.Table) or not isinstance(actions[0].this, exp.Table):
         return None
+    new = actions[0].this
+    if kind == "VIEW" and not of_postgres and not new.db:
+        return None
     of_view = tree.copy()
     of_view.set("kind", "VIEW")
     name = tuple(part.name for part in tree.this.parts)
-    return Alters(name, write_duckdb(of_view), actions[0].this.name, of_postgres, kind == "VIEW")
+    place = new.catalog, new.db
+    return Alters(name, write_duckdb(of_view), new.name, of_postgres, kind == "VIEW", place)
 
 
 def drops(tree: exp.Expr, of_postgres: bool) -> Drops | None:

@@ -217,7 +217,7 @@ def kind_and_tag(tree: exp.Expr) -> tuple[str, str] | None:
         return _QUERY
     if isinstance(tree, exp.Create):
         kind = f"CREATE {_object(tree)}"
-        if tree.kind == "TABLE" and isinstance(tree.expression, exp.Query):
+        if tree.kind == "TABLE" and isinstance(tree.expression, (exp.Query, exp.Values)):
             return "CREATE TABLE AS", "SELECT"
         return kind, kind
     if isinstance(tree, exp.Drop):

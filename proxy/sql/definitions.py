@@ -135,6 +135,8 @@ def _alter(tree: exp.Alter) -> Iterable[Touched]:
     renamed = [action.this for action in actions if isinstance(action, exp.AlterRename)]
     column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
     if len(actions) == 1 and renamed and isinstance(renamed[0], exp.Table) and not column:
+        if renamed[0].db and renamed[0].db.lower() != tree.this.db.lower():  # it may go there
+            return _name(tree.this, deep=True), _name(renamed[0], deep=True)
         return (_name(tree.this, kept=True, renamed=renamed[0].name),)
     swapped = [action.this for action in actions if isinstance(action, exp.SwapTable)]
     kept = tree.find(*_DEEP) is None and all(isinstance(action, _OF_COLUMNS) for action in actions)

@@ -35,6 +35,16 @@ def named_main(tokens: list[Token], text: str) -> str | None:
     return _changed(tokens, text, list(_main(tokens)))
 
 
+def default_rights(tokens: list[Token], text: str) -> str | None:
+    """ALTER DEFAULT PRIVILEGES about what clients make, which belongs to all of them."""
+    end = tokens[2].end + 1
+    ours = () if _word(tokens[3]) == "FOR" else ((end, end, f" FOR ROLE {_OWNER}"),)
+    return _changed(tokens, text, [*_main(tokens), *ours])
+
+
+_OWNER = "hatidata_users"
+
+
 def _snowflake_words(tokens: list[Token], words: list[str]) -> Iterator[Change]:
     yield from _creations(tokens, words)
     for index, word in enumerate(words[:-1]):

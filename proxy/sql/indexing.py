@@ -38,19 +38,38 @@ def plain_index(create: exp.Create) -> None:
             raise SqlError("42704", message, position=position_of(using))
         parameters.set("using", None)
         for key in parameters.args.get("columns") or ():
-            keys.append(_plain_key(key))
+            keys.append(_key(key))
         in_place = [_where(where.this, key) for key in keys] if where and unique else keys
         parameters.set("columns", in_place)
-    if index.this is None:
-        words = [one.name if isinstance(one, exp.Column) else "expr" for one in keys]
-        name = "_".join([index.args["table"].name, *words, "idx"])
-        index.set("this", exp.Identifier(this=name, quoted=True))
 
 
-def _plain_key(key: exp.Expr) -> exp.Expr:
+def keys_without_name(create: exp.Create) -> list[exp.Expr]:
+    """The keys of an index that its author gave no name, which is made of them; [] for another."""
+    index = create.this
+    if not isinstance(index, exp.Index) or index.this is not None:
+        return []
+    parameters = index.args.get("params")
+    keys = parameters.args.get("columns") if parameters is not None else None
+    return [_key(one) for one in keys or ()]
+
+
+def _key(key: exp.Expr) -> exp.Expr:
     while isinstance(key, (exp.Ordered, exp.Opclass, exp.Collate)):
         key = key.this
     return key
+
+
+def texts_as_they_are(create: exp.Create) -> None:
+    """`lower((name)::text)` is `lower(name)`, which the catalog shows so, in place."""
+    parameters = create.this.args.get("params") if isinstance(create.this, exp.Index) else None
+    for cast in list(parameters.find_all(exp.Cast)) if parameters is not None else ():
+        column = cast.this.unnest()
+        to_text = cast.to.this in exp.DataType.TEXT_TYPES and not cast.to.expressions
+        if to_text and isinstance(column, exp.Column) and isinstance(cast.parent, _OF_TEXTS):
+            cast.replace(column)
+
+
+_OF_TEXTS = (exp.Lower, exp.Upper, exp.Trim)
 
 
 def _where(condition: exp.Expr, key: exp.Expr) -> exp.Expr:

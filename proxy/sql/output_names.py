@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from proxy.sql.indexing import keys_without_name
 from proxy.sql.listing import Listing
 
 UNNAMED = "?column?"
@@ -294,6 +295,16 @@ def name_columns(tree: exp.Expr, text: str, *, postgres: bool = False) -> None:
     select = outermost_select(tree)
     if select is not None:
         _name_select(select, text, postgres)
+
+
+def name_index(create: exp.Create, text: str) -> None:
+    """Gives an index without a name Postgres's, in place: `orders_lower_idx`."""
+    if keys := keys_without_name(create):
+        found = (_figure(key, text) for key in keys)
+        words = [one[0] if one is not None else "expr" for one in found]
+        index = create.this
+        name = "_".join([index.args["table"].name, *words, "idx"])
+        index.set("this", exp.Identifier(this=name, quoted=True))
 
 
 def name_inner_columns(nodes: Listing, text: str) -> bool:

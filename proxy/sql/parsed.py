@@ -31,11 +31,12 @@ from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
+from proxy.sql.indexing import texts_as_they_are
 from proxy.sql.inserting import several_rows, upserts
 from proxy.sql.joined_returning import in_steps, names_joined
 from proxy.sql.joined_returning import refused as refused_joined
 from proxy.sql.listing import listed, take_apart
-from proxy.sql.output_names import name_columns, name_inner_columns
+from proxy.sql.output_names import name_columns, name_index, name_inner_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
 from proxy.sql.postgres_typing import needs_types
@@ -127,6 +128,9 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         if rewritten:
             name_columns(tree, text, postgres=not is_snowflakes)
         if isinstance(tree, exp.Create):
+            if rewritten:
+                name_index(tree, text)
+                texts_as_they_are(tree)
             keep_rows_on_commit(tree)
             leave_storage_out(tree)
             tag = kind if without_rows(tree) else tag

@@ -34,6 +34,7 @@ from proxy.sql.create_as import until_commit
 from proxy.sql.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
 from proxy.sql.joined_returning import as_one
+from proxy.sql.long_names import long_names
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
     POSTGRES,
@@ -62,7 +63,12 @@ def plan_message(text: str, dialect: Dialect) -> tuple[Statement, ...]:
     if reader is SNOWFLAKE and not dialect.backslashes:
         reader = PLAIN_SNOWFLAKE
     if reader is POSTGRES:
-        return _plan_all(text, dialect, reader, reader.tokenize(text))
+        tokens = reader.tokenize(text)
+        if (cut := long_names(text, tokens)) is not None:
+            made = _plan_all(cut.text, dialect, reader)
+            told = {"notice": cut.notice, "notice_code": "42622"}
+            return tuple([one if one.notice else replace(one, **told) for one in made])
+        return _plan_all(text, dialect, reader, tokens)
     try:
         return _plan_all(text, dialect, reader, reader.tokenize(text))
     except SyntaxFailure as failure:
@@ -147,6 +153,8 @@ def _plan_of(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> State
                 return in_session(text, piece, Utility(phrase, refused=error))
             if edited is not None:
                 return edited
+    elif of_postgres and (granted := rights.read_postgres(words)) is not None:
+        return by_words.of_rights(text, piece, granted)
     elif of_postgres and (kept := postgres_upkeep.READERS.get(phrase)) is not None:
         if (judgement := kept(words)) is not None:
             return _judged(text, piece, judgement)

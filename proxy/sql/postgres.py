@@ -71,6 +71,11 @@ def create(node: exp.Create) -> None:
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
     plain_index(node)
+    if kind == "SCHEMA" and (name := node.this.db or node.this.name).startswith("pg_"):
+        detail = 'The prefix "pg_" is reserved for system schemas.'
+        raise SqlError("42939", f'unacceptable schema name "{name}"', detail=detail)
+    if isinstance(node.expression, (exp.Select, exp.SetOperation)):
+        _named_once(node)
     properties = node.args.get("properties")
     if properties is not None and properties.find(exp.UnloggedProperty) is not None:
         # A table that may be lost in a crash: here it is not.
@@ -78,6 +83,16 @@ def create(node: exp.Create) -> None:
         properties.set("expressions", kept)
         if not kept:
             node.set("properties", None)
+
+
+def _named_once(node: exp.Create) -> None:
+    """Raises SqlError 42701 for two columns of one name; DuckDB would give one of them another."""
+    listed = node.this.expressions if isinstance(node.this, exp.Schema) else ()
+    seen = set[str]()
+    for name in node.expression.named_selects[len(listed) :]:
+        if name in seen and name != "*":
+            raise SqlError("42701", f'column "{name}" specified more than once')
+        seen.add(name)
 
 
 def byte_string(node: exp.ByteString) -> exp.Expr:
@@ -139,9 +154,15 @@ def data_type(kind: exp.DataType) -> exp.Expr | None:
 def _of_the_catalog(kind: exp.DataType, name: str) -> None:
     """`pg_catalog.int4`, and `_int4`, which is what the catalog calls its arrays."""
     element = name.removeprefix("_")
-    if pg_type_named(element) is None:
+    known = pg_type_named(element)
+    if known is None:
         return
-    made = exp.DataType.build(element, dialect="postgres")
+    if element in _ENGINES_ONLY and known.duck is not None and not kind.expressions:
+        made = exp.DataType.build(known.duck, dialect="duckdb")
+    elif element in _ENGINES_ONLY or known.duck is None:
+        raise on_values.refused(f"the type {element}", kind, "A column of text holds its values.")
+    else:
+        made = exp.DataType.build(element, dialect="postgres")
     if not isinstance(made, exp.DataType):
         return
     if element != name:
@@ -151,6 +172,10 @@ def _of_the_catalog(kind: exp.DataType, name: str) -> None:
     if made.expressions:
         kind.set("expressions", made.expressions)
         kind.set("nested", made.args.get("nested"))
+
+
+_ENGINES_ONLY = frozenset({"varbit"})
+"""Types that DuckDB has by another name, and the grammar does not know."""
 
 
 def float_of(kind: exp.DataType) -> exp.Expr | None:
@@ -196,13 +221,14 @@ def _numeric_parameter(node: exp.Cast) -> exp.Expr | None:
 
 def values(values: exp.Values) -> exp.Expr | None:
     """The columns of VALUES are column1, column2, ..."""
-    if not isinstance(values.parent, (exp.From, exp.Join, exp.Subquery)) and values.parent:
+    parent = values.parent
+    if not (parent is None or isinstance(parent, (exp.From, exp.Join, *_OF_QUERIES))):
         return None
     rows = values.expressions
     width = len(rows[0].expressions) if rows and isinstance(rows[0], exp.Tuple) else 1
     names = [exp.Identifier(this=f"column{i}") for i in range(1, width + 1)]
     alias = values.args.get("alias")
-    if values.parent is None or isinstance(values.parent, exp.Subquery):
+    if parent is None or isinstance(parent, _OF_QUERIES):
         inner = exp.Values(
             expressions=rows,
             alias=exp.TableAlias(this=exp.Identifier(this="_values"), columns=names),
@@ -217,6 +243,9 @@ def values(values: exp.Values) -> exp.Expr | None:
     elif not alias.columns:
         alias.set("columns", names)
     return None
+
+
+_OF_QUERIES = (exp.Subquery, exp.SetOperation, exp.Create)
 
 
 def current_date(node: exp.CurrentDate) -> exp.Expr | None:

@@ -429,6 +429,9 @@ def column_definition(column: exp.ColumnDef) -> None:
     kind = column.args.get("kind")
     if not isinstance(kind, exp.DataType):
         return
+    if column.name in _SYSTEM_COLUMNS:
+        message = f'column name "{column.name}" conflicts with a system column name'
+        raise SqlError("42701", message)
     if kind.this == _D.MONEY:
         raise refused("the type money", column, "numeric(19, 2) has room for all that it can be.")
     for constraint in column.args.get("constraints") or ():
@@ -452,6 +455,9 @@ def column_definition(column: exp.ColumnDef) -> None:
             _bounded(kind, *UNBOUNDED_NUMERIC)
         elif len(kind.expressions) == 1:
             _bounded(kind, int(kind.expressions[0].name), 0)
+
+
+_SYSTEM_COLUMNS = frozenset(("tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"))
 
 
 # --- operators and literals ---------------------------------------------------------------------

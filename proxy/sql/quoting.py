@@ -46,3 +46,20 @@ def name_as_needed(name: str) -> str:
     """A name of one part in quotes only where it needs them, as Postgres's messages have it."""
     plain = bool(name) and _PLAIN.issuperset(name) and name[0] not in "0123456789$"
     return name if plain and name not in _KEYWORDS else quoted(name)
+
+
+def names_listed(names: str) -> list[str]:
+    """The names of a list such as search_path's, each in quotes or not."""
+    found, rest = list[str](), names.strip()
+    while rest:
+        if rest[0] == '"':
+            end = rest.find('"', 1)
+            while end >= 0 and rest[end + 1 : end + 2] == '"':
+                end = rest.find('"', end + 2)
+            end = len(rest) if end < 0 else end
+            name, rest = rest[1:end].replace('""', '"'), rest[end + 1 :]
+            rest = rest.partition(",")[2].strip()
+        else:
+            name, _, rest = (part.strip() for part in rest.partition(","))
+        found.append(name)
+    return found

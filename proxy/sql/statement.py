@@ -45,7 +45,8 @@ class Copies:
 class Alters:
     """ALTER TABLE ... RENAME TO. table: the parts of its name; of_view: the statement for a view.
 
-    new: the name that it gets. of_postgres: views follow it. view: it is ALTER VIEW.
+    new: the name that it gets. of_postgres: views follow it. view: it is ALTER VIEW. place: the
+    database and the schema into which it goes, '' for its own.
     """
 
     table: tuple[str, ...]
@@ -53,6 +54,7 @@ class Alters:
     new: str
     of_postgres: bool = False
     view: bool = False
+    place: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,7 @@ class Statement:
     scalar: bool = False
     copies: Deferred | None = None
     notice: str = ""
+    notice_code: str = "00000"
     cascaded: tuple[str, ...] = ()
     trace: Trace = Trace.ANYTHING
     sets: tuple[str | int, ...] = ()

@@ -18,6 +18,7 @@ from sqlglot.tokens import TokenType
 from proxy.errors import SqlError
 from proxy.sql import control_plane
 from proxy.sql.control_plane import name_set
+from proxy.sql.quoting import name_as_needed
 from proxy.sql.session_actions import (
     AlterSession,
     Begin,
@@ -188,8 +189,11 @@ def _set_to(name: str, words: Words, local: bool) -> Utility:
     if words.accept("DEFAULT"):
         words.end()
         return Utility("SET", "", Set(name, None, local))
-    values = _setting_values(words)
-    return Utility("SET", "", Set(name, ", ".join(values), local, values))
+    whole = words.is_string()  # a list in one text is taken for the list
+    values = listed = _setting_values(words)
+    if name == "search_path" and not (whole and "," in values[0]):
+        listed = tuple(map(name_as_needed, values))  # SET takes what SHOW gives
+    return Utility("SET", "", Set(name, ", ".join(listed), local, values))
 
 
 def _time_zone(words: Words, local: bool) -> Utility:

@@ -22,7 +22,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.quoting import quoted
-from proxy.sql.reading import DUCKDB, write_duckdb
+from proxy.sql.reading import DUCKDB, POSTGRES, write_duckdb
 
 Parts = tuple[str, ...]
 """A relation's name, as it is written."""
@@ -125,7 +125,17 @@ def with_schemas(sql: str, schema_of: Callable[[str], str | None]) -> str | None
     schema_of: of such a name, None where it is to stay alone. None where all do.
     """
     tree = DUCKDB.dialect.parse(sql)[0]
-    query = tree.expression if isinstance(tree, exp.Create) else None
+    return _with_schemas(sql, tree.expression if isinstance(tree, exp.Create) else None, schema_of)
+
+
+def as_written_with_schemas(query: str, schema_of: Callable[[str], str | None]) -> str | None:
+    """As `with_schemas`, of a view's query as its author wrote it in Postgres's dialect."""
+    return _with_schemas(query, POSTGRES.dialect.parse(query)[0], schema_of)
+
+
+def _with_schemas(
+    sql: str, query: exp.Expr | None, schema_of: Callable[[str], str | None]
+) -> str | None:
     found: dict[int, tuple[int, str]] = {}
     for source in _read(_scopes(query)):
         if len(source.parts) == 1 and (schema := schema_of(source.name)) is not None:

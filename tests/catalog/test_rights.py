@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -220,3 +221,71 @@ def test_rights_that_nothing_here_has_are_taken_with_a_notice(
     connection.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
     connection.execute(text)
     assert len(heard) == 1
+
+
+@pytest.fixture
+def plain(server: Any, schema: str) -> Iterator[psycopg.Connection]:
+    """In Postgres's dialect, with two roles of its own that hold rights."""
+    with server.connect(options="-c hatidata.dialect=postgres") as connection:
+        connection.execute("SET search_path = scratch")
+        connection.execute('DROP ROLE IF EXISTS readers, "the writers"')
+        connection.execute("CREATE ROLE readers")
+        connection.execute('CREATE ROLE "the writers" WITH NOLOGIN INHERIT')
+        yield connection
+        connection.rollback()
+        connection.execute('DROP OWNED BY readers, "the writers"')
+        connection.execute('DROP ROLE readers, "the writers"')
+
+
+def test_roles_of_postgress_dialect(plain: psycopg.Connection) -> None:
+    assert {"readers", "the writers"} <= roles(plain)
+    for refused, sqlstate in (
+        ("CREATE ROLE readers", "42710"),
+        ("CREATE ROLE mighty SUPERUSER", "42501"),
+        ("CREATE ROLE who LOGIN", "42501"),
+        ("DROP ROLE hd_agent", "42501"),
+        ("DROP OWNED BY hd_agent", "42501"),
+        ("DROP ROLE nobody_here", "42704"),
+    ):
+        with pytest.raises(psycopg.Error) as caught:
+            plain.execute(refused)
+        assert caught.value.sqlstate == sqlstate, refused
+    plain.execute("CREATE TABLE t (a int)")
+    plain.execute("GRANT SELECT ON t TO readers")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        plain.execute("DROP ROLE readers")
+    plain.execute("DROP OWNED BY readers")
+    assert "readers" not in (access(plain, "t") or "")
+
+
+def test_who_made_a_role_grants_and_revokes_as_the_owner(plain: psycopg.Connection) -> None:
+    plain.execute("CREATE TABLE t (a int, b int)")
+    plain.execute("GRANT UPDATE ON t TO readers WITH GRANT OPTION")
+    plain.execute('GRANT UPDATE ON t TO "the writers"')
+    assert "readers=w*/hatidata_users" in (access(plain, "t") or "")
+    assert 'the writers\\"=w/hatidata_users' in (access(plain, "t") or "")
+    plain.execute("REVOKE GRANT OPTION FOR UPDATE ON t FROM readers")
+    assert "readers=w/hatidata_users" in (access(plain, "t") or "")
+
+
+def test_default_privileges_act_on_what_is_made_from_then_on(plain: psycopg.Connection) -> None:
+    plain.execute("CREATE TABLE before (a int)")
+    defaults = "ALTER DEFAULT PRIVILEGES IN SCHEMA scratch"
+    plain.execute(f"{defaults} GRANT SELECT ON TABLES TO readers")
+    plain.execute(f'{defaults} GRANT INSERT ON TABLES TO "the writers" WITH GRANT OPTION')
+    plain.execute(f"{defaults} GRANT USAGE ON SEQUENCES TO readers")
+    plain.execute("CREATE TABLE t (id serial)")
+    plain.execute("CREATE TABLE made AS SELECT 1 AS a")
+    plain.execute("CREATE VIEW v AS SELECT 1 AS a")
+    for relation in ("t", "made", "v"):
+        acl = access(plain, relation) or ""
+        assert "readers=r/hatidata_users" in acl
+        assert 'the writers\\"=a*/hatidata_users' in acl
+    assert "readers=U/hatidata_users" in (access(plain, "t_id_seq") or "")
+    assert access(plain, "before") is None
+    plain.execute("ALTER TABLE t ADD COLUMN b int DEFAULT 1")
+    assert "readers=r/hatidata_users" in (access(plain, "t") or "")
+    plain.execute(f"{defaults} REVOKE SELECT ON TABLES FROM readers")
+    plain.execute("CREATE TABLE later (a int)")
+    assert "readers" not in (access(plain, "later") or "")
+    plain.execute("DROP TABLE before, t, made, later")

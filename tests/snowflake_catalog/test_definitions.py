@@ -357,3 +357,31 @@ def test_a_default_that_cannot_be_put_is_in_the_way_of_its_own_table_alone(
     assert ddl == "create or replace TABLE even (\n\ta NUMBER(38,0)\n);"
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="GET_DDL of the DEFAULT strftime"):
         snow.execute("SELECT GET_DDL('TABLE', 'odd')")
+
+
+def test_a_table_goes_where_its_new_name_says(ask: Ask, snow: psycopg.Connection) -> None:
+    ask("DROP SCHEMA IF EXISTS other CASCADE")
+    ask("CREATE SCHEMA other")
+    ask("CREATE TABLE t (a INT PRIMARY KEY, b VARCHAR(5) DEFAULT 'x') COMMENT = 'kept'")
+    ask("INSERT INTO t (a) VALUES (1)")
+    ask("ALTER TABLE t RENAME TO other.u")
+    assert ask("SELECT * FROM other.u") == [{"a": 1, "b": "x"}]
+    listed = "SELECT table_schema || '.' || table_name AS name FROM information_schema.tables"
+    there = ask(f"{listed} WHERE table_schema IN ('work', 'other')")
+    assert [row["name"] for row in there] == ["other.u"]
+    ask("ALTER TABLE other.u RENAME TO other.v")
+    ask("ALTER TABLE other.v RENAME TO hatidata.work.w")
+    [row] = ask("SHOW TABLES IN SCHEMA work")
+    assert (row["name"], row["rows"], row["comment"]) == ("w", 1, "kept")
+    ask("CREATE VIEW seen AS SELECT 1 AS a")
+    for sql, sqlstate in (
+        ("ALTER TABLE w RENAME TO nowhere.w", "3F000"),
+        ("ALTER TABLE w RENAME TO nowhere.work.w", "3D000"),
+        ("ALTER VIEW seen RENAME TO other.seen", "0A000"),
+    ):
+        with pytest.raises(psycopg.Error) as caught:
+            snow.execute(sql.encode())
+        assert caught.value.sqlstate == sqlstate, sql
+    ask("ALTER VIEW seen RENAME TO work.looked_at")
+    assert ask("SELECT a FROM looked_at") == [{"a": 1}]
+    ask("DROP SCHEMA other CASCADE")

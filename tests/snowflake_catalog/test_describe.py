@@ -93,3 +93,21 @@ def test_duckdbs_describe_is_duckdbs(snow: psycopg.Connection) -> None:
     snow.execute("SET hatidata.dialect = 'duckdb'")
     assert columns(snow, "DESCRIBE t")[0] == "column_name"
     snow.execute("SET hatidata.dialect = 'snowflake'")
+
+
+def test_the_first_of_the_search_path_is_described(ask: Ask) -> None:
+    """Tables of one name, in whatever order they were made."""
+    for schema, column in (("public", "p"), ("work", "w"), ("another", "a")):
+        ask(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        ask(f"CREATE TABLE {schema}.described ({column} INT)")
+    for path, first in (
+        ("work", "w"),
+        ("public", "p"),
+        ("another, work", "a"),
+        ("public, another", "p"),
+    ):
+        ask(f"SET search_path = {path}")
+        assert [row["name"] for row in ask("DESC TABLE described")] == [first], path
+        assert [row["column_name"] for row in ask("SHOW COLUMNS IN described")] == [first], path
+    ask("DROP TABLE public.described")
+    ask("DROP SCHEMA another CASCADE")

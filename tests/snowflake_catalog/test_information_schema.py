@@ -150,3 +150,10 @@ def test_other_dialects_ask_postgres(snow: psycopg.Connection) -> None:
     names = columns(snow, "SELECT * FROM INFORMATION_SCHEMA.TABLES LIMIT 0")
     assert "row_count" not in names
     snow.execute("SET hatidata.dialect = 'snowflake'")
+
+
+@pytest.mark.parametrize("database", ["snowflake", "work", "nowhere"])
+def test_another_databases_views_are_not_ours(snow: psycopg.Connection, database: str) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        snow.execute(f"SELECT table_name FROM {database}.information_schema.tables")
+    assert caught.value.sqlstate == "3D000"

@@ -38,7 +38,7 @@ ACTIONS: list[tuple[str, act.SessionAction]] = [
     ("release a", act.Release("a")),
     (
         "set search_path to Foo, \"Bar\", '$user'",
-        act.Set("search_path", "foo, Bar, $user", False, ("foo", "Bar", "$user")),
+        act.Set("search_path", 'foo, "Bar", "$user"', False, ("foo", "Bar", "$user")),
     ),
     ("set local statement_timeout = 0", act.Set("statement_timeout", "0", True, ("0",))),
     ("set session extra_float_digits to -1", act.Set("extra_float_digits", "-1", False, ("-1",))),

@@ -26,7 +26,7 @@ from proxy.sql.reading import SNOWFLAKE, position_of
 from proxy.sql.snowflake.get_ddl import view_ddl
 from proxy.sql.snowflake.information_schema import is_snowflakes, use_snowflakes
 from proxy.sql.snowflake.registry import cast, sf, text, unsupported
-from proxy.sql.snowflake.show import ENGINE_DATABASE
+from proxy.sql.snowflake.show import ENGINE_DATABASE, check_database
 from proxy.sql.statement import Dialect, Variable
 from proxy.sql.words import Words
 
@@ -65,6 +65,9 @@ def settle(nodes: Listing, dialect: Dialect, source: str) -> Settled:
     if schemas := settled.schemas:
         every = list(nodes.every())
         if is_snowflakes(schemas, every):
+            for table in schemas:
+                if catalog := table.catalog:
+                    check_database(catalog, dialect.database)
             settled.needs |= use_snowflakes(schemas, every)
             settled.changed = True
     return settled

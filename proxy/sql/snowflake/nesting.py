@@ -8,7 +8,7 @@ lambda's variable, which is bound once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Sequence
 
 from sqlglot import exp
 
@@ -23,24 +23,25 @@ _BY_THEMSELVES = (exp.From, exp.Join, exp.CTE, exp.DDL)
 """What a query is part of that sees no columns of the query around it."""
 
 
-def lightened(tree: exp.Expr, calls: Iterable[exp.Anonymous]) -> exp.Expr:
+def lightened(tree: exp.Expr, calls: Sequence[exp.Anonymous]) -> exp.Expr:
     """The tree, changed in place. calls: those in it of macros that have a weight."""
-    nested = [call for call in calls if not all(map(_is_plain, call.expressions))]
-    ours = set(map(id, nested))
-    for call in nested:
-        above = _above(call)
-        is_there = (above or [call])[-1] is tree  # another rule may have replaced it meanwhile
-        if is_there and ours.isdisjoint(map(id, above)) and _may_have_lambdas(call):
+    ours = set(map(id, calls))
+    outer = {id(above): above for call in calls if (above := _call_around(call, ours)) is not None}
+    for call in outer.values():
+        inner = _call_around(call, ours) is not None
+        if not inner and call.root() is tree and _may_have_lambdas(call):
             tree, _ = _lightened(tree, call)
     return tree
 
 
-def _above(node: exp.Expr) -> list[exp.Expr]:
-    found = []
-    while node.parent is not None:
-        node = node.parent
-        found.append(node)
-    return found
+def _call_around(node: exp.Expr, ours: Container[int]) -> exp.Expr | None:
+    """The innermost of the calls of whose arguments a node is part."""
+    above = node.parent
+    while above is not None and above.__class__ is not exp.Select:
+        if id(above) in ours:
+            return above
+        above = above.parent
+    return None
 
 
 def _is_plain(value: exp.Expr) -> bool:
@@ -49,7 +50,7 @@ def _is_plain(value: exp.Expr) -> bool:
     return isinstance(value, (exp.Column, exp.Literal, exp.Null, exp.Boolean, exp.Placeholder))
 
 
-def _may_have_lambdas(call: exp.Anonymous) -> bool:
+def _may_have_lambdas(call: exp.Expr) -> bool:
     """A definition of a column holds none; one over columns of the query around binds too late."""
     if call.find_ancestor(*_WITHOUT_LAMBDAS) is not None:
         return False

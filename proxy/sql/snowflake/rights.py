@@ -75,6 +75,51 @@ def read(words: Words) -> Decided | None:
     return None
 
 
+def read_postgres(words: Words) -> Decided | None:
+    """As `read`, of what Postgres's dialect says about roles that hold rights and do not log in."""
+    verb, what = words.word, words.word_at(1)
+    if verb == "DROP" and what == "OWNED":
+        return _drop_owned(Words(words.text, words.tokens[2:]))
+    if verb not in ("CREATE", "DROP") or what not in ("ROLE", "GROUP"):
+        return None
+    asked = Words(words.text, words.tokens[2:])
+    if verb == "CREATE":
+        name = asked.name()
+        asked.accept("WITH")
+        while asked.accept_any(*_WITHOUT_POWER):
+            pass
+        arguments = f"{literal(name)}, false, false, NULL"
+        call = f"CALL hatidata_catalog.create_role({arguments})"
+        return None if asked.token is not None else Decided("CREATE ROLE", relayed=call)
+    there = asked.accept("IF", "EXISTS")
+    call = f"CALL hatidata_catalog.drop_roles({_names(asked)}, {there})"
+    asked.end()
+    return Decided("DROP ROLE", relayed=call)
+
+
+def _drop_owned(words: Words) -> Decided | None:
+    if not words.accept("BY"):
+        return None
+    call = f"CALL hatidata_catalog.drop_owned({_names(words)})"
+    return Decided("DROP OWNED", relayed=call) if words.token is None else None
+
+
+def _names(words: Words) -> str:
+    names = [words.name()]
+    while words.accept(","):
+        names.append(words.name())
+    return f"ARRAY[{', '.join(map(literal, names))}]"
+
+
+_WITHOUT_POWER = frozenset(
+    {
+        *("NOLOGIN", "INHERIT", "NOSUPERUSER", "NOCREATEDB", "NOCREATEROLE", "NOREPLICATION"),
+        "NOBYPASSRLS",
+    }
+)
+"""What a role is that clients may make; with anything else it is Postgres's to refuse."""
+
+
 # --- roles ----------------------------------------------------------------------------------------
 
 

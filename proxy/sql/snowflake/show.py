@@ -499,11 +499,16 @@ def _describe_database(name: tuple[str, ...], database: str) -> str:
 
 
 def _describe_sequence(name: tuple[str, ...], database: str) -> str:
-    conditions = [f"lower(name) = lower({literal(name[-1])})"]
+    schema = "NULL"
+    if len(name) == 3:
+        check_database(name[0], database)
     if len(name) > 1:
-        schema = "public" if name[-2].lower() == "main" else name[-2]
-        conditions.append(f"lower(schema_name) = lower({literal(schema)})")
-    return f"SELECT * FROM _sf.main.show_sequences WHERE {' AND '.join(conditions)}"
+        schema = literal("public" if name[-2].lower() == "main" else name[-2])
+    sequence = literal(name[-1])
+    there = f"schema_name = _sf.main.sequence_there_({schema}, {sequence})"
+    return (
+        f"SELECT * FROM _sf.main.show_sequences WHERE lower(name) = lower({sequence}) AND {there}"
+    )
 
 
 def _describe_routine(kind: str, name: tuple[str, ...], types: tuple[str, ...]) -> str:

@@ -70,6 +70,10 @@ WHERE NOT internal AND database_name NOT IN ('system', '_sf')
   AND NOT (temporary AND starts_with(view_name, '_hd_'))
   AND NOT starts_with(view_name, 'materialized view ');  -- the query of a table that Postgres's dialect made
 
+-- The sequence of an identity, by its name or as Postgres's dialect marks it (proxy.sql.identities).
+CREATE OR REPLACE MACRO _sf.is_identity_(name, comment) AS
+  ends_with(name, '_identity') OR starts_with(coalesce(comment, ''), 'hatidata: identity ');
+
 -- VARCHAR(n) is kept as a check of the column's length, an identity as a sequence of its own.
 CREATE OR REPLACE VIEW _sf.columns_ AS
 SELECT c.database_name AS engine_database, c.schema_name AS engine_schema,
@@ -77,7 +81,7 @@ SELECT c.database_name AS engine_database, c.schema_name AS engine_schema,
        c.table_name, c.column_name, c.column_index AS position, c.data_type AS engine_type,
        CAST(l.length AS BIGINT) AS length, c.is_nullable, c.comment,
        CASE WHEN i.sequence_name IS NULL THEN c.column_default END AS column_default,
-       CASE WHEN i.increment_by > 0 THEN i.min_value ELSE i.max_value END AS identity_start, i.increment_by AS identity_step
+       coalesce(i.said, CASE WHEN i.increment_by > 0 THEN i.min_value ELSE i.max_value END) AS identity_start, i.increment_by AS identity_step
 FROM duckdb_columns() c
 LEFT JOIN (
   SELECT database_name, schema_name, table_name, constraint_column_names[1] AS column_name,
@@ -87,8 +91,9 @@ LEFT JOIN (
   GROUP BY ALL
 ) l USING (database_name, schema_name, table_name, column_name)
 LEFT JOIN (
-  SELECT database_name, schema_name, sequence_name, min_value, max_value, increment_by
-  FROM duckdb_sequences() WHERE ends_with(sequence_name, '_identity')
+  SELECT database_name, schema_name, sequence_name, min_value, max_value, increment_by,
+         TRY_CAST(split_part(comment, ', starts with ', 2) AS BIGINT) AS said
+  FROM duckdb_sequences() WHERE _sf.main.is_identity_(sequence_name, comment)
 ) i ON i.database_name = c.database_name AND i.schema_name = c.schema_name
    AND c.column_default IN (
      'nextval(''"' || replace(i.schema_name || '"."' || i.sequence_name, '''', '''''') || '"'')',
@@ -127,10 +132,12 @@ FROM (
 
 -- The names that keys were given are kept in checks beside them (proxy.sql.constraint_names).
 CREATE OR REPLACE VIEW _sf.key_names_ AS
-SELECT database_name, schema_name, table_name, constraint_type, any_value(given) AS given, folded
+SELECT database_name, schema_name, table_name, constraint_type, any_value(given) AS given, folded,
+       any_value(update_rule) AS update_rule, any_value(delete_rule) AS delete_rule
 FROM (
   SELECT database_name, schema_name, table_name, kept ->> '$.kind' AS constraint_type,
-         kept ->> '$."key name"' AS given,
+         nullif(kept ->> '$."key name"', '') AS given, kept ->> '$.update' AS update_rule,
+         kept ->> '$.delete' AS delete_rule,
          from_json(lower(kept ->> '$.columns'), '["VARCHAR"]') AS folded
   FROM (
     SELECT database_name, schema_name, table_name,
@@ -150,7 +157,8 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
        coalesce(given, table_name || '_' || CASE constraint_type WHEN 'PRIMARY KEY' THEN 'pkey'
          ELSE list_aggregate(constraint_column_names, 'string_agg', '_')
            || CASE constraint_type WHEN 'UNIQUE' THEN '_key' ELSE '_fkey' END END) AS constraint_name,
-       position, enforced,
+       position, enforced, coalesce(update_rule, 'NO ACTION') AS update_rule,
+       coalesce(delete_rule, 'NO ACTION') AS delete_rule,
        constraint_column_names[position] AS column_name,
        _sf.main.schema_name_(coalesce(referenced_schema, schema_name)) AS referenced_schema,
        referenced_table, referenced_column_names[position] AS referenced_column
@@ -158,7 +166,8 @@ FROM (
   SELECT *, unnest(range(1, len(constraint_column_names) + 1)) AS position FROM (
     SELECT c.database_name, c.schema_name, c.table_name, c.constraint_type, n.given,
            c.constraint_column_names, CAST(NULL AS VARCHAR) AS referenced_schema, c.referenced_table,
-           c.referenced_column_names, c.constraint_type <> 'FOREIGN KEY' AS enforced
+           c.referenced_column_names, c.constraint_type <> 'FOREIGN KEY' AS enforced, n.update_rule,
+           n.delete_rule
     FROM duckdb_constraints() c
     LEFT JOIN _sf.main.key_names_ n
       ON n.database_name = c.database_name AND n.schema_name = c.schema_name
@@ -169,14 +178,14 @@ FROM (
     UNION ALL
     SELECT database_name, schema_name, table_name, 'UNIQUE', index_name,
            list_transform(CAST(expressions AS VARCHAR[]), lambda e: replace(e, '"', '')), NULL, NULL, NULL,
-           true
+           true, NULL, NULL
     FROM duckdb_indexes() WHERE comment = 'hatidata: constraint'
     UNION ALL
     SELECT f.database_name, f.schema_name, f.table_name, 'FOREIGN KEY',
            nullif(f.constraint_name, ''),
            f.constraint_column_names, f.referenced_schema, f.referenced_table,
            CASE WHEN len(f.referenced_column_names) > 0 THEN f.referenced_column_names
-                ELSE p.constraint_column_names END, false
+                ELSE p.constraint_column_names END, false, NULL, NULL
     FROM _sf.main.foreign_keys_ f
     LEFT JOIN duckdb_constraints() p
       ON p.constraint_type = 'PRIMARY KEY' AND p.database_name = f.database_name
@@ -184,7 +193,7 @@ FROM (
      AND lower(p.table_name) = lower(f.referenced_table)
     UNION ALL
     SELECT database_name, schema_name, table_name, constraint_type, nullif(constraint_name, ''),
-           constraint_column_names, NULL, NULL, NULL, false
+           constraint_column_names, NULL, NULL, NULL, false, NULL, NULL
     FROM _sf.main.recorded_keys_ WHERE database_name NOT IN ('system', '_sf')
   )
 );
@@ -199,7 +208,7 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
        min_value, max_value, increment_by, cycle, comment,
        CASE WHEN s.last_value IS NULL THEN s.start_value ELSE s.last_value + s.increment_by END AS next_value
 FROM duckdb_sequences() s
-WHERE NOT ends_with(sequence_name, '_identity') AND database_name NOT IN ('system', '_sf');
+WHERE NOT _sf.main.is_identity_(sequence_name, comment) AND database_name NOT IN ('system', '_sf');
 
 -- What functions and procedures of the client's own were made of (proxy/routines.py): one row for each
 -- of the functions of a name. A macro's text is a literal.
@@ -245,8 +254,16 @@ FROM _sf.main.routines_;
 CREATE OR REPLACE MACRO _sf.schema_of_(relation) AS (
   SELECT engine_database || '.' || engine_schema FROM _sf.main.relations_
   WHERE lower(name) = lower(relation) AND list_contains(current_schemas(true), engine_schema)
-  ORDER BY engine_database <> 'temp', list_position(list_slice(current_schemas(true), 2, NULL), engine_schema)
+  ORDER BY engine_database <> 'temp', list_position(current_schemas(true)[2:], engine_schema)
   LIMIT 1);
+
+CREATE OR REPLACE MACRO _sf.sequence_there_(schema, sequence) AS coalesce((
+  SELECT schema_name FROM _sf.main.sequences_
+  WHERE lower(name) = lower(sequence)
+    AND CASE WHEN schema IS NULL THEN list_contains(current_schemas(true), engine_schema)
+             ELSE lower(schema_name) = lower(schema) END
+  ORDER BY list_position(current_schemas(true)[2:], engine_schema)
+  LIMIT 1), error('relation "' || sequence || '" does not exist'));
 
 CREATE OR REPLACE MACRO _sf.schema_there_(schema) AS
   CASE WHEN EXISTS (SELECT 1 FROM _sf.main.schemas_ WHERE lower(engine_schema) = lower(schema)) THEN true

@@ -88,8 +88,8 @@ SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, f.database_name AS pk_database_n
        f.referenced_schema AS pk_schema_name, f.referenced_table AS pk_table_name,
        f.referenced_column AS pk_column_name, f.database_name AS fk_database_name,
        f.schema_name AS fk_schema_name, f.table_name AS fk_table_name,
-       f.column_name AS fk_column_name, f.position AS key_sequence, 'NO ACTION' AS update_rule,
-       'NO ACTION' AS delete_rule, f.constraint_name AS fk_name, p.constraint_name AS pk_name,
+       f.column_name AS fk_column_name, f.position AS key_sequence, f.update_rule,
+       f.delete_rule, f.constraint_name AS fk_name, p.constraint_name AS pk_name,
        'NOT DEFERRABLE' AS deferrability, 'true' AS rely, CAST(NULL AS VARCHAR) AS comment
 FROM _sf.main.keys_ f
 LEFT JOIN _sf.main.keys_ p
