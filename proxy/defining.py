@@ -141,8 +141,8 @@ async def copied(session: Session, plan: Statement) -> Statement:
 
 async def _made_of_it(session: Session, plan: Statement) -> Statement:
     if isinstance(plan.copies, Rebuilds):
-        changed = session.transaction.has_changed_rows
-        written = await session.duck.compute(changed, plan.copies.table[-1])
+        cannot = session.transaction.cannot_alter
+        written = await session.duck.compute(cannot, plan.copies.table[-1])
         plan = replace(plan, copies=replace(plan.copies, written=written))
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:
