@@ -33,12 +33,13 @@ from proxy.engines.duck_texts import held_key
 from proxy.engines.duck_wording_parts import pg_name
 from proxy.errors import SqlError
 from proxy.identity_edits import add_identity, drop_identity
+from proxy.levels import check_refers
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
 from proxy.sql.materialized import query_name
 from proxy.sql.quoting import name_as_needed, quoted
 from proxy.sql.rebuilding import Rebuilds
-from proxy.table_parts import Constraint, indexes_of
+from proxy.table_parts import Constraint, indexes_of, references
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -184,10 +185,30 @@ def _altered(duck: DuckSession, meant: Meant, plan: Rebuilds, native: str) -> Al
             _ASKING[type(edit)](table, edit, duck)
         else:
             _EDITORS[type(edit)](table, edit)
+    for edit in plan.edits:
+        if isinstance(edit, edits.AddConstraint) and edit.refers and not edit.recorded:
+            _refer_to_itself(duck, meant, table, edit)
     table.anew = table.anew or written
     referring = referring_tables(duck, meant) if table.anew else []
     _check_no_circle(table, plan, referring)
     return made_anew(duck, meant, table, going)
+
+
+def _refer_to_itself(
+    duck: DuckSession, meant: Meant, table: Table, edit: edits.AddConstraint
+) -> None:
+    """Foreign keys to the table itself find a key there, and its rows one another.
+
+    Raises SqlError 23503 where a row refers to none.
+    """
+    for one in (found for sql in edit.sql for found in references(sql)):
+        if duck.means(one.table) != meant:
+            continue
+        table.constrain_unique(one.theirs)
+        key = table.refer_to_itself(one.columns, one.theirs)
+        if key is not None:
+            name = edit.names[0] if edit.names else "_".join([table.name, *key.columns, "fkey"])
+            check_refers(duck, meant, name, key)
 
 
 def made_anew(

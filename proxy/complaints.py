@@ -24,6 +24,7 @@ from proxy.parameter_types import columns_of
 from proxy.sql import control_plane, inference
 from proxy.sql.enumerated import only_type
 from proxy.sql.grouping import grouped_tables, with_settled_columns
+from proxy.sql.inner_limits import REFUSALS, with_numbered_rows
 from proxy.sql.inserting import (
     conflict_constraint,
     target,
@@ -101,11 +102,15 @@ _TOO_FEW = re.compile(
 async def put_otherwise(session: Session, plan: Statement, error: EngineError) -> Statement | None:
     """What DuckDB has refused to prepare, in words that it takes; None where there are none.
 
-    In Postgres's dialect an INSERT that gives fewer values than there are columns, or that was to do
+    In any dialect a LIMIT of an inner query that is no number. In Postgres's an INSERT that gives fewer values than there are columns, or that was to do
     nothing on a conflict and is of a table where none can be, and a query that is grouped by primary
     keys. In Snowflake's, a statement that names an alias where DuckDB knows none.
     """
     dialect = session.settings.get("hatidata.dialect")
+    if any(refusal in error.message for refusal in REFUSALS):
+        tree = inference.read(plan.sql)
+        sql = None if tree is None else with_numbered_rows(tree)
+        return None if sql is None else replace(plan, sql=sql)
     if dialect == "snowflake":
         sql = in_other_words(plan.sql, error)
         return None if sql is None else replace(plan, sql=sql)

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
+from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_appender import Appender
 from proxy.engines.duck_errors import EngineError, sql_error
@@ -166,7 +167,9 @@ class Copying:
         """Blocks. The table that is copied, and how. Raises 42P01, 42809, 42703, 42701..."""
         assert action.table is not None
         duck, incoming = self._session.duck, action.direction == "FROM"
-        target = _Target(quoted(*action.table), *action.table[-2:][::-1])
+        *places, name = action.table
+        places = [TEMPORARY if place == "pg_temp" else place for place in places]
+        target = _Target(quoted(*places, name), name, *places[-1:])
         self._check_is_table(target, incoming)
         if incoming and self._session.transaction.read_only:
             raise SqlError("25006", "cannot execute COPY FROM in a read-only transaction")

@@ -37,6 +37,7 @@ from proxy.liking import made_like
 from proxy.made_tables import bound
 from proxy.made_views import added_columns, bound_text, bound_view
 from proxy.materialized import check_table, check_target
+from proxy.referred_keys import with_keys
 from proxy.renamed_indexes import index_renamed
 from proxy.session_mirror import schemas_named
 from proxy.set_sequences import restarted_with
@@ -134,11 +135,15 @@ async def copied(session: Session, plan: Statement) -> Statement:
     await check_target(session, plan)
     await _check_place(session, plan)
     plan = await bound(session, plan)
-    if plan.copies is None:
-        return plan
+    if plan.copies is not None:
+        plan = await _made_of_it(session, plan)
+    return await with_keys(session, plan)
+
+
+async def _made_of_it(session: Session, plan: Statement) -> Statement:
     if isinstance(plan.copies, Rebuilds):
-        changed = session.transaction.has_changed_rows
-        written = await session.duck.compute(changed, plan.copies.table[-1])
+        cannot = session.transaction.cannot_alter
+        written = await session.duck.compute(cannot, plan.copies.table[-1])
         plan = replace(plan, copies=replace(plan.copies, written=written))
     drops = isinstance(plan.copies, Drops) and plan.copies.cascades
     if drops:

@@ -107,6 +107,19 @@ def check_met(duck: DuckSession, meant: Meant, of: Meant, name: str, key: OwnKey
         raise violated(meant, of, name, key, values)
 
 
+def check_refers(duck: DuckSession, meant: Meant, name: str, key: OwnKey) -> None:
+    """Blocks. Raises SqlError 23503 where a row of a table refers to none of it by a key that is added."""
+    table = quoted(*meant[:3])
+    for values in duck.run(_unmet(table, key, table)):
+        raise SqlError(
+            "23503",
+            f'insert or update on table "{meant.name}" violates foreign key constraint "{name}"',
+            detail=f"Key ({', '.join(key.columns)})=({', '.join(values)}) is not present in table "
+            f'"{meant.name}".',
+            objects={"s": meant.schema, "t": meant.name, "n": name},
+        )
+
+
 def violated(
     meant: Meant,
     of: Meant,

@@ -16,6 +16,7 @@ from proxy.engines.duck_names import DATABASE
 from proxy.session_mirror import schemas_named
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
+from proxy.table_parts import own_references
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -34,7 +35,7 @@ async def bound(session: Session, plan: Statement) -> Statement:
         return plan
     parts = (plan.sql, *plan.then)
     own = plan.touched[0].name or ""
-    if not any(_called(sql) or _referred(sql, own) for sql in parts):
+    if not any(_called(sql) or own_references(sql, own) for sql in parts):
         return plan
     sql, *then = await session.on_duck(_bound, session.duck, plan, parts)
     return replace(plan, sql=sql, then=tuple(then))
@@ -50,7 +51,7 @@ def _bound(duck: DuckSession, plan: Statement, parts: tuple[str, ...]) -> list[s
     own = "main" if schema == "public" else schema
     made = []
     for sql in parts:
-        edits = [(at, at, f"{quoted(own)}.") for at in _referred(sql, table.name or "")]
+        edits = [(at, at, f"{quoted(own)}.") for at in own_references(sql, table.name or "")]
         for start, end, name in _called(sql):
             meant = duck.means((name,))
             if meant is not None and meant.database == DATABASE and meant.schema != own:
@@ -59,18 +60,6 @@ def _bound(duck: DuckSession, plan: Statement, parts: tuple[str, ...]) -> list[s
             sql = sql[:start] + text + sql[end:]
         made.append(sql)
     return made
-
-
-def _referred(sql: str, own: str) -> list[int]:
-    """Where the table refers to itself, by its name alone."""
-    tokens = DUCKDB.own_tokens(sql)
-    return [
-        name.start
-        for word, name, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False)
-        if word.token_type == TokenType.REFERENCES
-        and name.text.lower() == own.lower()
-        and (after is None or after.token_type != TokenType.DOT)
-    ]
 
 
 def _called(sql: str) -> list[tuple[int, int, str]]:

@@ -13,6 +13,7 @@ that others refer to cannot be made anew: DuckDB says so.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ from proxy.table_parts import (
     is_length,
     keep_key,
     key_in,
+    own_references,
     reads,
     refers,
     rename_in_key,
@@ -97,6 +99,7 @@ class Table:
             if names.get(place) != ""
         ]
         self._duck, self._old_keys = duck, self.own_keys()  # by the names that columns have now
+        self._new_keys: list[OwnKey] = []
         self.indexes = indexes_of(duck, meant)
         self.old_indexes = {index.name: index.comment for index in self.indexes}
         self.added: set[str] = set()  # names of constraints
@@ -156,6 +159,29 @@ class Table:
         if any(index.name.lower() == name.lower() for index in self.indexes):
             raise SqlError("42P07", f'relation "{name}" already exists')
         self.indexes.append(Index(name, True, [quoted(one) for one in columns], CONSTRAINT))
+
+    def constrain_unique(self, wanted: Sequence[str]) -> bool:
+        """Makes a constraint of the unique index over just these columns.
+
+        False where there is no such index, or a key of them already.
+        """
+        columns = frozenset(name.lower() for name in wanted)
+        if any(
+            columns == frozenset(name.lower() for name in one.columns)
+            for one in self.constraints
+            if one.kind in ("PRIMARY KEY", "UNIQUE")
+        ):
+            return False
+        for index in self.indexes:
+            names = [] if index.computes else [plain_name(one) for one in index.expressions]
+            if index.unique and columns == frozenset(name.lower() for name in names):
+                self.indexes.remove(index)
+                self.constraints.append(
+                    Constraint("UNIQUE", "", names, name=index.name, named=names)
+                )
+                self.anew = True
+                return True
+        return False
 
     def _check_free(self, names: tuple[str, ...]) -> None:
         for name in names:
@@ -233,6 +259,21 @@ class Table:
             for one in self.constraints
             if one.kind == "FOREIGN KEY" and one.other == self.name
         ]
+
+    def refer_to_itself(self, columns: Sequence[str], theirs: Sequence[str]) -> OwnKey | None:
+        """A foreign key to itself is added: its rows are to come in an order in which DuckDB takes them.
+
+        None where its columns are new, so that no row refers to another.
+        """
+        if not theirs:
+            keys = (one for one in self.constraints if one.kind == "PRIMARY KEY")
+            theirs = next((one.columns for one in keys), ())
+        old = {name.lower() for name in self.old}
+        if len(columns) != len(theirs) or not old.issuperset(map(str.lower, columns)):
+            return None
+        key = OwnKey(tuple(columns), tuple(theirs))
+        self._new_keys.append(key)
+        return key
 
     def own_keys_to(self, columns: frozenset[str]) -> list[str]:
         """The foreign keys by which the table refers to these columns of itself, by name."""
@@ -479,12 +520,16 @@ class Table:
         """What keeps its rows in a table of that name, and takes it away."""
         own = quoted(self.database, self.schema, self.name)
         kind = "TEMPORARY TABLE" if self.temporary else "TABLE"
-        rows = with_levels(own, self._old_keys) if self._by_levels else f"SELECT * FROM {own}"
+        rows = with_levels(own, self._all_keys) if self._by_levels else f"SELECT * FROM {own}"
         return [f"CREATE {kind} {self._beside(where)} AS {rows}", f"DROP TABLE {own}"]
 
     @property
     def _by_levels(self) -> bool:
-        return bool(self._old_keys and self.own_keys())
+        return bool(self._new_keys or (self._old_keys and self.own_keys()))
+
+    @property
+    def _all_keys(self) -> list[OwnKey]:
+        return [*self._old_keys, *self._new_keys]
 
     def _filled(self, where: str, into: str, values: str) -> list[str]:
         """What fills it with the rows that were put aside, which are dropped."""
@@ -495,7 +540,7 @@ class Table:
         made = [f"{insert} {beside}"]
         if self._by_levels:
             own = quoted(self.database, self.schema, self.name)
-            ((depth,),) = self._duck.run(depth_of(own, self._old_keys))
+            ((depth,),) = self._duck.run(depth_of(own, self._all_keys))
             if depth > MOST:
                 raise unable(
                     f"making a table again whose rows refer to each other over {MOST} levels"
@@ -528,13 +573,20 @@ class Table:
         """The list of its CREATE TABLE."""
         if "COLLATE" in self.peculiar:
             raise unable("changing a table that has a collation")
-        parts = [column.sql or definition_of(column) for column in self.columns]
+        parts = [self._placed(one.sql) or definition_of(one) for one in self.columns]
         own = {"other": self.new, "schema": "" if self.temporary else self.new_schema}
         constraints = [
             replace(one, **own) if one.kind == "FOREIGN KEY" and one.other == self.name else one
             for one in self.constraints
         ]
-        return parts + [sql for one in constraints for sql in one.statements()]
+        return parts + [self._placed(sql) for one in constraints for sql in one.statements()]
+
+    def _placed(self, sql: str) -> str:
+        """What refers to its own table by the name alone, which DuckDB looks up in `main`, with its schema."""
+        schema = "" if self.temporary else f"{quoted(self.new_schema)}."
+        for start in reversed(own_references(sql, self.name)):
+            sql = sql[:start] + schema + sql[start:]
+        return sql
 
     def _made_anew(self, directly: bool) -> list[str]:
         other = f"{self.name}_{secrets.token_hex(4)}"

@@ -69,6 +69,12 @@ def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
     return any(table.lower() in _named(write, _CHANGING) for write in log.writes[since:])
 
 
+def drops_indexes(log: WriteLog) -> bool:
+    """Blocks. Whether a write takes an index away, which DuckDB holds against its table until COMMIT."""
+    openings = (DUCKDB.own_tokens(write.sql)[:2] for write in log.writes)
+    return any([token.text.upper() for token in one] == _DROPS_INDEX for one in openings)
+
+
 def _named(write: Write, words: frozenset[str]) -> set[str]:
     """The names, folded, in a write that has any of the words; none in another."""
     tokens = DUCKDB.own_tokens(write.sql)
@@ -77,6 +83,7 @@ def _named(write: Write, words: frozenset[str]) -> set[str]:
     return {token.text.lower().rpartition('"."')[2].strip('"') for token in tokens}
 
 
+_DROPS_INDEX = ["DROP", "INDEX"]
 _CHANGING = frozenset({"UPDATE", "DELETE", "MERGE", "CONFLICT"})
 _REMAKING = _CHANGING | {"ALTER"}
 

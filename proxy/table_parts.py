@@ -7,12 +7,14 @@ becomes of it when a column gets another name.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
 from proxy.engines.duck_texts import held_key
 from proxy.errors import SqlError
@@ -104,6 +106,58 @@ def refers(part: str) -> bool:
     """Whether a column's or a constraint's definition is a reference to DuckDB."""
     kinds = {token.token_type for token in DUCKDB.own_tokens(part)}
     return not kinds.isdisjoint((TokenType.FOREIGN_KEY, TokenType.REFERENCES))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key of a definition. columns: its own, () where it is a column's. theirs: () for the primary key."""
+
+    columns: tuple[str, ...]
+    table: tuple[str, ...]
+    theirs: tuple[str, ...]
+
+
+def references(sql: str) -> list[Reference]:
+    """The foreign keys in a definition of DuckDB's, with names as it has them."""
+    tokens = DUCKDB.own_tokens(sql)
+    found, columns = list[Reference](), tuple[str, ...]()
+    for at, token in enumerate(tokens):
+        if token.token_type == TokenType.FOREIGN_KEY:
+            columns = _listed(tokens[at + 1 :])
+        elif token.token_type == TokenType.REFERENCES:
+            parts = list(takewhile(_is_name, tokens[at + 1 :]))
+            listed = _listed(tokens[at + 1 + len(parts) :])
+            found.append(Reference(columns, tuple(_names(parts)), listed))
+            columns = ()
+    return found
+
+
+def _is_name(token: Token) -> bool:
+    return token.token_type not in (TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA)
+
+
+def _listed(tokens: list[Token]) -> tuple[str, ...]:
+    """The names in the brackets that the tokens begin with."""
+    if not tokens or tokens[0].token_type != TokenType.L_PAREN:
+        return ()
+    return tuple(_names(takewhile(lambda one: one.token_type != TokenType.R_PAREN, tokens[1:])))
+
+
+def _names(tokens: Iterable[Token]) -> Iterator[str]:
+    marks = (TokenType.DOT, TokenType.COMMA)
+    return (token.text for token in tokens if token.token_type not in marks)
+
+
+def own_references(sql: str, own: str) -> list[int]:
+    """Where a definition of the table `own` refers to itself, by its name alone."""
+    tokens = DUCKDB.own_tokens(sql)
+    return [
+        name.start
+        for word, name, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False)
+        if word.token_type == TokenType.REFERENCES
+        and name.text.lower() == own.lower()
+        and (after is None or after.token_type != TokenType.DOT)
+    ]
 
 
 def indexes_of(duck: DuckSession, meant: Meant) -> list[Index]:

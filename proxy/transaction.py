@@ -252,6 +252,11 @@ class Transaction:
         since = self._renewed.get(table, 0)
         return self.block is not Block.NONE and savepoints.may_change_rows(self._log, table, since)
 
+    def cannot_alter(self, table: str) -> bool:
+        """Blocks. Whether DuckDB may not alter a table of this name within the block, for what was done in it."""
+        dropped = self.block is not Block.NONE and savepoints.drops_indexes(self._log)
+        return dropped or self.has_changed_rows(table)
+
     def renewed(self, tables: Iterable[str]) -> None:
         """The block has just made these tables again: what it changed before counts no more."""
         self._renewed |= dict.fromkeys(tables, len(self._log))

@@ -27,6 +27,7 @@ from proxy.engines.duck_texts import (
     called_sequence,
     constant,
     held_key,
+    in_postgres,
     is_own,
     next_value,
     plain_name,
@@ -207,8 +208,9 @@ class Reading:
         called = []
         for column in document["columns"]:
             default = column.get("default", "")
-            if "(" in default and (written := constant(default)) is not None:
-                column["default"] = written
+            if "(" in default:
+                written = constant(default)
+                column["default"] = in_postgres(default) if written is None else written
             sequence = called_sequence(default) if default.startswith("nextval(") else None
             if sequence is None:
                 continue

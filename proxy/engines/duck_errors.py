@@ -126,6 +126,8 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Invalid Input", "cannot affect row a second time", "21000"),
     ("Invalid Input", "negative substring length", "22011"),
     ("Invalid Input", "raised to a", "2201F"),
+    ("Invalid Input", "LIMIT must not be negative", "2201W"),
+    ("Invalid Input", "OFFSET must not be negative", "2201X"),
     ("Invalid Input", "cannot cast type", "42846"),
     ("Invalid Input", "is not supported", "0A000"),
     ("Invalid Input", "needs a cast", "0A000"),

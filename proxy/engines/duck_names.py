@@ -231,12 +231,12 @@ class DuckNames:
     def means(self, name: Sequence[str]) -> Meant | None:
         """Blocks. The table, view or sequence that a name of one to three parts means; None for none.
 
-        `public` is `main`.
+        `public` is `main`, and `pg_temp` is `temp`.
         """
         *places, last = name
         schemas = ["main" if place == "public" else place for place in places[-1:]]
         database = places[-2] if len(places) > 1 else DATABASE
-        if schemas == [TEMPORARY]:
+        if schemas in ([TEMPORARY], ["pg_temp"]):
             database, schemas = TEMPORARY, ["main"]
         wanted = [(database, schema) for schema in schemas]
         if not schemas:

@@ -73,6 +73,43 @@ _DOCUMENTS = frozenset(
     }
 )
 """How DuckDB writes a cast of a text to json or jsonb, but for the text."""
+
+
+def in_postgres(default: str) -> str:
+    """A default or a generated column's expression with names that Postgres has: of types, which DuckDB
+    quotes, and of functions. What of ours only gives the text that Postgres has for a value is left out."""
+    tokens = DUCKDB.own_tokens(default)
+    edits: list[tuple[int, int, str]] = []
+    around = [one.text for one in (*tokens[:2], *tokens[3:])]
+    if around == _AS_TEXT and tokens[2].token_type == TokenType.STRING:
+        return literal(tokens[2].text)  # of the column's type
+    for at, token in enumerate(tokens):
+        words = [one.text for one in tokens[at : at + 4]]
+        if token.token_type == TokenType.ALIAS and len(words) > 1 and words[1] in _TYPES:
+            edits.append((tokens[at + 1].start, tokens[at + 1].end + 1, _TYPES[words[1]]))
+        elif words[:2] == ["main", "."] or (
+            len(words) == 4 and words[:2] == ["_SF", "."] and words[2] in _SAME and words[3] == "("
+        ):
+            ends = tokens[at + (1 if words[0] == "main" else 2)].end + 1
+            edits.append((token.start, ends, ""))
+        elif words[:3] == ["uuid", "(", ")"]:
+            edits.append((token.start, token.end + 1, "gen_random_uuid"))
+    for start, end, text in reversed(edits):
+        default = default[:start] + text + default[end:]
+    return default
+
+
+_AS_TEXT = ["CAST", "(", "AS", "VARCHAR", ")"]
+_TYPES = {
+    "VARCHAR": "text",
+    "JSON": "json",
+    "JSONB": "jsonb",
+    "DATE": "date",
+    "TIME WITH TIME ZONE": "timetz",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+}
+_SAME = frozenset(("pg_text_", "pg_joined_", "pg_json_read_"))
+"""Macros of one argument that Postgres needs not: the value's text, or a text that is JSON."""
 _CONSTANTS = frozenset((TokenType.TRUE, TokenType.FALSE, TokenType.NULL))
 _BARE = frozenset((TokenType.NUMBER, *_CONSTANTS))
 

@@ -385,6 +385,14 @@ _RULES: tuple[_Rule, ...] = (
         ),
     ),
     _rule(
+        "Binder",
+        r'Failed to create foreign key: referenced table "(?P<name>.*)" does not have a primary key or unique .*',
+        plain(
+            "42830",
+            'there is no unique constraint matching given keys for referenced table "{name}"',
+        ),
+    ),
+    _rule(
         "TransactionContext",
         r"Cannot CHECKPOINT: the current transaction .*",
         plain("25001", "CHECKPOINT cannot run in a transaction that has written"),

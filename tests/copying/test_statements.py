@@ -234,6 +234,15 @@ def test_a_table_is_found_by_the_search_path(both: Both) -> None:
     both.execute("DROP SCHEMA elsewhere CASCADE")
 
 
+def test_a_temporary_table_is_found_by_its_schema(both: Both) -> None:
+    both.execute("CREATE TEMP TABLE briefly (a int4)")
+
+    both.same(lambda side: side.load("COPY pg_temp.briefly FROM STDIN", b"1\n"))
+
+    assert both.same(lambda side: side.unload("COPY pg_temp.briefly TO STDOUT")) == b"1\n"
+    both.execute("DROP TABLE briefly")
+
+
 # --- constraints and transactions -----------------------------------------------------------------
 
 

@@ -26,6 +26,8 @@ texts text[] DEFAULT '{}' | numbers int[] DEFAULT '{1,2}' | nothing text[] DEFAU
 quoted varchar[] DEFAULT '{"a b","c\"d","e\\f"}' | bytes bytea DEFAULT '\x01ff' | span interval DEFAULT 'P1D'
 instant timestamptz DEFAULT '2024-01-01 00:00+02' | off bool DEFAULT 'off' | five int DEFAULT '5'
 document jsonb DEFAULT '{"b":1, "a": 2}' | day date DEFAULT '2024-01-02' | clock time DEFAULT '10:11'
+typed jsonb DEFAULT '{}'::jsonb | plain json DEFAULT '{"a": [1]}'::json | named text DEFAULT 'it''s'::text
+since date DEFAULT ('2024-01-01'::date) | kind varchar(9) DEFAULT 'x'::varchar
 float float8 DEFAULT '1e3' | id uuid DEFAULT '7B6B5E6E-9b6b-4e6e-8b6b-5e6e9b6b4e6e'
 """.strip().replace("\n", "|").split("|")  # fmt: skip
 _ASKED = (

@@ -55,6 +55,9 @@ def test_adbc_ingests(server: Any, schema: str) -> None:
         connection.commit()
         cursor.execute("SELECT * FROM scratch.taken ORDER BY a NULLS LAST")
         assert cursor.fetchall() == [(1, "x", 1.5), (5, "z", 1.0), (None, None, None)]
+        assert cursor.adbc_ingest("briefly", rows, mode="create", temporary=True) == 2
+        cursor.execute("SELECT count(*) FROM briefly")
+        assert cursor.fetchall() == [(2,)]
 
 
 def test_polars_over_adbc(server: Any, schema: str) -> None:

@@ -8,7 +8,7 @@ lambda's variable, which is bound once.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from sqlglot import exp
 
@@ -25,23 +25,27 @@ _BY_THEMSELVES = (exp.From, exp.Join, exp.CTE, exp.DDL)
 
 def lightened(tree: exp.Expr, calls: Sequence[exp.Anonymous]) -> exp.Expr:
     """The tree, changed in place. calls: those in it of macros that have a weight."""
-    ours = set(map(id, calls))
-    outer = {id(above): above for call in calls if (above := _call_around(call, ours)) is not None}
-    for call in outer.values():
-        inner = _call_around(call, ours) is not None
-        if not inner and call.root() is tree and _may_have_lambdas(call):
-            tree, _ = _lightened(tree, call)
+    within = {id(call): call for call in calls if any(map(_is_costly, call.expressions))}
+    for call in within.values():
+        above = call.parent
+        while above is not None and id(above) not in within:
+            above = above.parent
+        # A call may not be in the tree: another rule may have put something else in its place.
+        if above is None and call.root() is tree and _may_have_lambdas(call):
+            parent, key, index = call.parent, call.arg_key, call.index
+            made, _ = _lightened(call)
+            if parent is None:
+                tree = made
+            elif made is not call:
+                parent.set(key, made, index=index)
     return tree
 
 
-def _call_around(node: exp.Expr, ours: Container[int]) -> exp.Expr | None:
-    """The innermost of the calls of whose arguments a node is part."""
-    above = node.parent
-    while above is not None and above.__class__ is not exp.Select:
-        if id(above) in ours:
-            return above
-        above = above.parent
-    return None
+def _is_costly(value: exp.Expr) -> bool:
+    """Whether there is such a call in it."""
+    if _is_plain(value):
+        return False
+    return any(call.this in WEIGHTS for call in value.find_all(exp.Anonymous))
 
 
 def _is_plain(value: exp.Expr) -> bool:
@@ -62,28 +66,40 @@ def _may_have_lambdas(call: exp.Expr) -> bool:
     return alone or call.find(exp.Column) is None
 
 
-def _lightened(tree: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, int]:
-    """... what is below a node, and how much of it is bound then."""
-    if _is_plain(node):
-        return tree, 1
+def _lightened(node: exp.Expr) -> tuple[exp.Expr, int]:
+    """What a node becomes, and how much of it is bound then."""
+    if _is_plain(node) or isinstance(node, exp.DataType):
+        return node, 1
     costs = []
     called = isinstance(node, exp.Anonymous)
-    for child in list(node.expressions if called else node.iter_expressions()):
+    for key, index, child in _children(node):
         if isinstance(child, exp.Query):
             costs.append(2)  # bound by itself in any case, if it is not in a macro
             continue
-        tree, cost = _lightened(tree, child)
+        made, cost = _lightened(child)
+        if made is not child:
+            node.set(key, made, index=index)
         costs.append(cost)
     weight = WEIGHTS.get(node.this, 1) if called else 1
     whole = weight * max(sum(costs), 1)
     held = [at for at, cost in enumerate(costs) if cost > 1]
     if weight == 1 or whole <= _MOST or not held:
-        return tree, whole
+        return node, whole
     # A lambda sees no columns beside its own variable where those are another query's.
     held = [
         at
         for at, one in enumerate(node.expressions)
         if at in held or one.find(exp.Column) is not None
     ]
-    made = over_values(tree, node, held)
-    return made, sum(costs) + weight
+    return over_values(node, held), sum(costs) + weight
+
+
+def _children(node: exp.Expr) -> list[tuple[str, int | None, exp.Expr]]:
+    """With the names under which they are its, and their places in lists; of a call its arguments."""
+    found: list[tuple[str, int | None, exp.Expr]] = []
+    for key, value in node.args.items():
+        if isinstance(value, list):
+            found += ((key, at, one) for at, one in enumerate(value) if isinstance(one, exp.Expr))
+        elif isinstance(value, exp.Expr) and not isinstance(node, exp.Anonymous):
+            found.append((key, None, value))
+    return found

@@ -149,21 +149,17 @@ def bind_late(tree: exp.Expr, overloaded: Collection[str], *, every: bool = Fals
                 for index, one in enumerate(call.expressions)
                 if index in held or one.find(exp.Column) is not None
             ]
-        tree = over_values(tree, call, held)
+        parent, key, index = call.parent, call.arg_key, call.index
+        made = over_values(call, held)
+        if parent is None:
+            tree = made
+        else:
+            parent.set(key, made, index=index)
     return tree
 
 
-def over_values(tree: exp.Expr, call: exp.Anonymous, held: list[int]) -> exp.Expr:
-    """The tree, with these arguments of a call bound by themselves: it sees their values."""
-    parent, key, index = call.parent, call.arg_key, call.index
-    made = _late(call, held)
-    if parent is None:
-        return made
-    parent.set(key, made, index=index)
-    return tree
-
-
-def _late(call: exp.Anonymous, held: list[int]) -> exp.Expr:
+def over_values(call: exp.Anonymous, held: list[int]) -> exp.Expr:
+    """The call, with these of its arguments bound by themselves: it sees their values."""
     arguments = list(call.expressions)
     variable = exp.Identifier(this=LATE)
     packed: exp.Expr

@@ -19,3 +19,6 @@ select b, k from t;
 create table t (id int, a pg_catalog.varchar(5) default 'abc', c pg_catalog.timestamptz(3) not null default '2024-01-02 03:04:05.123456+00', d pg_catalog.date default '2024-01-02');
 insert into t (id) values (1);
 select * from t;
+-- expressions of defaults and generated columns
+create table t (id uuid default gen_random_uuid(), made text default now()::text, code text default substr(md5(random()::text), 1, 5), at timestamp default timezone('utc', now()), until timestamptz default now() + interval '1 day', name varchar(10), n int, loud text generated always as (name || '!') stored, shown text generated always as (n::text) stored, big text generated always as (upper(name)) stored, twice int generated always as (n * 2) stored);
+select a.attname, pg_get_expr(d.adbin, d.adrelid) from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attrelid = 't'::regclass and a.attname not in ('code') order by a.attnum;

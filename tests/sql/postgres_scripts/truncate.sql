@@ -35,3 +35,13 @@ truncate table p, c, d;
 select conname from pg_constraint where connamespace = 'scripted'::regnamespace order by 1;
 select indexname from pg_indexes where schemaname = 'scripted' order by 1;
 select obj_description('c'::regclass);
+-- of a temporary table by its schema
+create temp table briefly (a int);
+insert into pg_temp.briefly values (1);
+truncate pg_temp.briefly;
+truncate table only pg_temp.briefly restart identity;
+select count(*) from pg_temp.briefly;
+insert into pg_temp.briefly values (2);
+alter table pg_temp.briefly add column b int default 3;
+select * from briefly;
+drop table pg_temp.briefly;

@@ -63,6 +63,11 @@ CREATE OR REPLACE MACRO _sf.main.pg_real_
     THEN error('"' || x || '" is out of range for type real') ELSE x END,
   (x) AS x;
 CREATE OR REPLACE MACRO _sf.main.pg_is_infinite_(x) AS coalesce(isinf(TRY_CAST(x AS DOUBLE)), false);
+-- Whether a row of that number is among those that LIMIT n OFFSET skipped leave.
+CREATE OR REPLACE MACRO _sf.main.within_limit_(number, n, skipped) AS CASE
+  WHEN n < 0 THEN error('LIMIT must not be negative')
+  WHEN skipped < 0 THEN error('OFFSET must not be negative')
+  ELSE number > coalesce(skipped, 0) AND coalesce(number - coalesce(skipped, 0) <= n, true) END;
 -- What power(x, y) is computed of.
 CREATE OR REPLACE MACRO _sf.main.pg_base_(x, y) AS CASE
   WHEN x = 0 AND y < 0 THEN error('zero raised to a negative power is undefined')

@@ -1,0 +1,33 @@
+-- LIMIT of a lateral query that is a parameter, as mappers write it
+create table u (id int primary key, keep int, name text);
+create table p (id int primary key, author int, title text);
+insert into u values (1, 1, 'a'), (2, 2, 'b'), (3, null, 'c'), (4, 0, 'd');
+insert into p values (1, 1, 'x'), (2, 1, 'y'), (3, 2, 'z'), (4, 2, 'y'), (5, 2, null), (6, 3, 'w'), (7, 3, 'v'), (8, 4, 'q');
+prepare of_each(int) as select u.id, s.title from u left join lateral (select title from p where p.author = u.id order by p.id desc limit $1) s on true order by 1, 2;
+execute of_each(2);
+execute of_each(0);
+execute of_each(null);
+execute of_each(-1);
+prepare skipping(bigint, bigint) as select u.id, (select json_agg(q.*) from (select id, title from p where p.author = u.id order by title desc nulls last, id limit $1 offset $2) q) from u order by 1;
+execute skipping(1, 1);
+execute skipping(null, 1);
+execute skipping(9223372036854775807, 2);
+execute skipping(1, -1);
+prepare as_drizzle(int, int) as select "u"."id", "u_p"."data" as "p" from "u" "u" left join lateral (select coalesce(json_agg(json_build_array("u_p"."id", "u_p"."title", "u_p_author"."data") order by "u_p"."id" desc), '[]'::json) as "data" from (select * from "p" "u_p" where "u_p"."author" = "u"."id" order by "u_p"."id" desc limit $1) "u_p" left join lateral (select json_build_array("u_p_author"."id", "u_p_author"."name") as "data" from (select * from "u" "u_p_author" where "u_p_author"."id" = "u_p"."author" limit $2) "u_p_author") "u_p_author" on true) "u_p" on true order by "u"."id";
+execute as_drizzle(2, 1);
+-- LIMIT that a row around decides
+create table u (id int primary key, keep int, name text);
+create table p (id int primary key, author int, title text);
+insert into u values (1, 1, 'a'), (2, 2, 'b'), (3, null, 'c'), (4, 0, 'd');
+insert into p values (1, 1, 'x'), (2, 1, 'y'), (3, 2, 'z'), (4, 2, 'y'), (5, 2, null), (6, 3, 'w'), (7, 3, 'v'), (8, 4, 'q');
+select u.id, array(select p.id from p where p.author = u.id order by p.id desc limit u.keep) from u order by 1;
+select u.id, s.n, s.title from u, lateral (select p.id + 1 as n, title from p where p.author = u.id order by n desc offset u.keep - 1) s order by 1, 2;
+select u.id, s.* from u, lateral (select p.title as id, p.id as other from p where p.author = u.id order by 1 limit coalesce(u.keep, 1)) s order by 1, 3;
+select u.id, s.* from u, lateral (select count(*) as c, title from p where p.author <> u.id group by title order by count(*) desc, title limit u.keep + 1) s order by 1, 2, 3;
+select u.id, s.* from u, lateral (select distinct title from p where p.author <> u.id order by title limit u.keep) s order by 1, 2;
+select u.id, s.* from u, lateral (select id, row_number() over (order by id desc) as back from p where p.author = u.id order by back desc limit u.keep) s order by 1, 2;
+select u.id, s.* from u, lateral (select id, title from p where p.author = u.id union all select 0, u.name order by id fetch first (u.keep) rows only) s order by 1, 2;
+select id, (select string_agg(part, '.' order by at) from (select part, row_number() over () as at from unnest(regexp_split_to_array('one.two.three', '\.')) as part limit u.keep) s) from u order by id;
+select u.id, s.id from u, lateral (select p.id from p where p.author = u.id order by p.id limit u.keep - 2) s order by 1;
+create view firsts as select u.id, s.title from u left join lateral (select title from p where p.author = u.id order by p.id limit u.keep) s on true;
+select * from firsts order by 1, 2;
