@@ -102,9 +102,9 @@ _TOO_FEW = re.compile(
 async def put_otherwise(session: Session, plan: Statement, error: EngineError) -> Statement | None:
     """What DuckDB has refused to prepare, in words that it takes; None where there are none.
 
-    In any dialect a LIMIT of an inner query that is no number. In Postgres's an INSERT that gives fewer values than there are columns, or that was to do
-    nothing on a conflict and is of a table where none can be, and a query that is grouped by primary
-    keys. In Snowflake's, a statement that names an alias where DuckDB knows none.
+    In any dialect a LIMIT of an inner query that is no number. In Postgres's an INSERT that gives fewer
+    values than there are columns, or that was to do nothing on a conflict and is of a table where none
+    can be, and a query that is grouped by primary keys. In Snowflake's, a statement that names an alias where DuckDB knows none.
     """
     dialect = session.settings.get("hatidata.dialect")
     if any(refusal in error.message for refusal in REFUSALS):

@@ -371,12 +371,8 @@ def _comment(words: Words) -> Judgement | None:
     return None
 
 
-_SAID_OF_THE_MIRROR = (
-    "SCHEMA",
-    "CONSTRAINT",
-    "INDEX",
-    "TYPE",
-)  # of what Postgres alone can tell about
+# Of what Postgres alone can tell about.
+_SAID_OF_THE_MIRROR = ("SCHEMA", "CONSTRAINT", "INDEX", "TYPE")
 _COMMENTED = frozenset({"TABLE", "VIEW", "COLUMN", "SEQUENCE"})
 
 

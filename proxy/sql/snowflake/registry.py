@@ -62,15 +62,16 @@ def renamed(names: dict[str, str]) -> None:
 
 
 def _call(name: str) -> FunctionRule:
-    def rule(arguments: list[exp.Expr]) -> exp.Expr:
-        made = exp.Anonymous(this=name, expressions=arguments)
-        if name in OVERLOADED:
-            calls.overloaded.append(made)
-        if name in WEIGHTS:
-            calls.heavy.append(made)
-        return made
+    return lambda arguments: _called(name, arguments)
 
-    return rule
+
+def _called(name: str, arguments: list[exp.Expr]) -> exp.Anonymous:
+    made = exp.Anonymous(this=name, expressions=arguments)
+    if name in OVERLOADED:
+        calls.overloaded.append(made)
+    if name in WEIGHTS:
+        calls.heavy.append(made)
+    return made
 
 
 OVERLOADED: set[str] = set()
@@ -115,13 +116,7 @@ def sf(name: str, *arguments: exp.Expr) -> exp.Anonymous:
             first = first.this
         if kind in _UNTYPED or (kind is exp.Literal and first.is_string):
             given[0] = cast(first, _VARCHAR)
-    called = f"_sf.{name}"
-    made = exp.Anonymous(this=called, expressions=given)
-    if called in OVERLOADED:
-        calls.overloaded.append(made)
-    if called in WEIGHTS:
-        calls.heavy.append(made)
-    return made
+    return _called(f"_sf.{name}", given)
 
 
 def duck(name: str, *arguments: exp.Expr) -> exp.Anonymous:

@@ -16,6 +16,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.classify import Slice, split
 from proxy.sql.reading import DUCKDB
+from proxy.sql.words import CLOSING, OPENING
 
 _NAME, _FORMS = 8, 9  # CREATE OR REPLACE MACRO _sf . main . name (...) AS ...
 
@@ -147,7 +148,7 @@ def _forms(tokens: list[Token]) -> list[list[Token]]:
     forms: list[list[Token]] = [[]]
     for token in tokens:
         kind = token.token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
+        depth += (kind in OPENING) - (kind in CLOSING)
         if kind == TokenType.COMMA and depth == 0:
             forms.append([])
         else:
@@ -178,7 +179,7 @@ def _closing(form: list[Token]) -> int:
     """Where a form's parameters end."""
     depth = 0
     for index, token in enumerate(form):
-        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        depth += (token.token_type in OPENING) - (token.token_type in CLOSING)
         if depth == 0:
             return index
     return len(form)
@@ -189,7 +190,7 @@ def _end_of(tokens: list[Token], start: int) -> int:
     depth = 0
     for index in range(start, len(tokens)):
         kind = tokens[index].token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
+        depth += (kind in OPENING) - (kind in CLOSING)
         if depth < 0 or (depth == 0 and kind == TokenType.COMMA):
             return index
     return len(tokens)
@@ -203,7 +204,3 @@ def _typed(form: list[Token]) -> bool:
         and ":=" not in (before.text, after.text)
         for before, after in pairwise(inner)
     )
-
-
-_OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
-_CLOSING = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
