@@ -20,7 +20,10 @@ class SqlError(Exception):
         column, `d` data type, `n` constraint.
     routine: the name that Postgres's own source would report, where drivers act on it.
     severity: `ERROR` ends the statement, `FATAL` ends the session.
+    collided: the statement has met another transaction's, and may succeed once that has ended.
     """
+
+    collided = False
 
     def __init__(
         self,

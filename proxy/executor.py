@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy import parameter_types
 from proxy import portal as portals
 from proxy.before_writes import ahead, as_it_runs, just_after, just_before
+from proxy.collisions import patiently
 from proxy.defining import defines, has_rows, run_rest, tell_cascaded
 from proxy.engines import duck_values
 from proxy.engines.duck_errors import EngineError
@@ -142,9 +144,10 @@ class Executor:
                 piece = session.duck.at_once(self._start_and_fetch, bound, formats, limit)
             elif bound.running is None:
                 helped = statement.plan is None or has_rows(statement.plan)
-                piece = await session.on_duck(
-                    self._start_and_fetch, bound, formats, limit, helped=helped
+                starting = partial(
+                    session.on_duck, self._start_and_fetch, bound, formats, limit, helped=helped
                 )
+                piece = await patiently(session, statement.plan, starting)
             else:
                 piece = await session.duck.call(self._fetch, bound, formats, limit)
             running = bound.running

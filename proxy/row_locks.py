@@ -22,7 +22,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -110,6 +110,7 @@ class RowLocks:
         self._queues: dict[_Place, deque[_Waiter]] = {}
         self._waiters: dict[Session, _Waiter] = {}
         self._woken: dict[Session, _Place] = {}
+        self._met: dict[Session, asyncio.Future[None]] = {}  # what it does not know who has locked
 
     # --- in the engine's threads ----------------------------------------------------------------
 
@@ -221,15 +222,31 @@ class RowLocks:
                 left += self._holders(waiter)
         return False
 
+    def has(self, session: Session) -> bool:
+        """Whether it has locked rows."""
+        return session in self._of
+
+    async def another_ends(self, session: Session, patience: float) -> None:
+        """Until a transaction has ended, or for so many seconds. Raises SqlError 57014."""
+        turn = self._met[session] = asyncio.get_running_loop().create_future()
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(turn, patience)
+        finally:
+            del self._met[session]
+
     def cancel(self, session: Session) -> None:
         """Ends its waiting, if it waits."""
         waiter = self._waiters.get(session)
-        if waiter is not None and not waiter.turn.done():
-            message = "canceling statement due to user request"
-            waiter.turn.set_exception(SqlError("57014", message))
+        turn = waiter.turn if waiter is not None else self._met.get(session)
+        if turn is not None and not turn.done():
+            turn.set_exception(SqlError("57014", "canceling statement due to user request"))
 
     def release(self, session: Session, committed: bool) -> None:
         """Its transaction is over: those who wait longest have their turn."""
+        for turn in self._met.values():
+            if not turn.done():
+                turn.set_result(None)
         tables = self._of.pop(session, None)
         if tables is None:
             return

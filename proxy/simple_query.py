@@ -8,10 +8,12 @@ query of no relation is answered within the event loop, and once known without a
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy import portal as portals
 from proxy.before_writes import ahead, as_it_runs, just_after, just_before
+from proxy.collisions import patiently
 from proxy.complaints import put_otherwise
 from proxy.defining import copied, defines, has_rows, run_rest, tell_cascaded
 from proxy.engines.duck_errors import EngineError
@@ -167,9 +169,8 @@ class SimpleQuery:
             if plan.scalar and session.duck_at_once(plan.sql):
                 running, encoder, piece = session.duck.at_once(self._start_duck, plan)
             else:
-                running, encoder, piece = await session.on_duck(
-                    self._start_duck, plan, helped=has_rows(plan)
-                )
+                starting = partial(session.on_duck, self._start_duck, plan, helped=has_rows(plan))
+                running, encoder, piece = await patiently(session, plan, starting)
         except EngineError as error:
             # What else a definition is made of is read from the catalog anew, in its own words.
             reworded = plan.copies is None or isinstance(plan.copies, MakesView)

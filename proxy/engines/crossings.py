@@ -1,17 +1,19 @@
-"""CREATE INDEX and ALTER TABLE of one table at the same time: the later of the two is refused.
+"""What transactions are at, or have committed meanwhile, that DuckDB lets meet though it must not.
 
-Why it exists: DuckDB refuses most statements that meet in their transactions, but not CREATE INDEX and
-RENAME TO or ADD PRIMARY KEY. Both are committed, that the index is the table's is forgotten, and once
-the table is dropped no list of indexes can be read, no checkpoint be written, and the file not be opened.
+Why it exists: DuckDB refuses most statements that meet in their transactions, but
 
-Promises: of two transactions one of which makes an index on a table that the other alters, the one that
-says so later, or whose snapshot is older than the other's commit, gets 40001 before anything is done.
+- not CREATE INDEX and RENAME TO or ADD PRIMARY KEY. Both are committed, that the index is the table's is
+  forgotten, and once the table is dropped no list of indexes can be read, no checkpoint be written, and the
+  file not be opened. So of two transactions one of which makes an index on a table that the other alters, the
+  one that says so later, or whose snapshot is older than the other's commit, gets 40001 before anything is done;
+- not changes of one row that are made in two ways (`row_changes`).
 """
 
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlglot.tokens import Token, TokenType
 
@@ -19,96 +21,129 @@ from proxy.engines.definition_names import TEMPORARY, name_at
 from proxy.errors import SqlError
 from proxy.sql.reading import DUCKDB
 
-
-class _Step(NamedTuple):
-    """A definition of one of the two kinds. schema: '' where the statement says none."""
-
-    indexes: bool
-    schema: str
-    name: str
-
-    def crosses(self, other: _Step) -> bool:
-        same = self.name == other.name and self.indexes != other.indexes
-        return same and (self.schema == other.schema or not (self.schema and other.schema))
+_MANY = 100
 
 
-class Crossings:
-    """Of all sessions; one for an engine. Any thread."""
+class Step(Protocol):
+    """What a transaction does to a table. schema: '' where its statement says none. Hashable."""
+
+    @property
+    def schema(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+S = TypeVar("S", bound=Step)
+
+
+class Crossings(Generic[S]):
+    """Of all sessions; one for an engine and a kind of steps. Any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._number = 0
-        self._open: dict[_Step, int] = {}  # how many sessions are at it
-        self._over: dict[_Step, int] = {}  # when it last was committed
+        self._open: dict[S, int] = {}  # how many sessions are at it
+        self._over: dict[S, int] = {}  # when it last was committed
+        self._since: dict[SessionCrossings[S], int] = {}  # when their transactions began
 
-    def number(self) -> int:
-        return self._number
+    def begin(self, session: SessionCrossings[S]) -> None:
+        with self._lock:
+            self._since[session] = self._number
 
-    def begin(self, step: _Step, own: list[_Step], since: int | None) -> None:
-        """since: the number when the session's transaction began; None outside one. Raises 40001."""
+    def take(self, session: SessionCrossings[S], step: S, settle: Callable[[S, set[S]], S]) -> S:
+        """settle: what becomes of the step beside those of others on that table; it may raise."""
         with self._lock:
             others = dict(self._open)
-            for mine in own:
+            for mine in session.own:
                 others[mine] -= 1
-            meets = any(count and step.crosses(other) for other, count in others.items())
-            late = since is not None and any(
-                number > since and step.crosses(other) for other, number in self._over.items()
-            )
-            if meets or late:
-                raise SqlError(
-                    "40001",
-                    f'could not serialize access to "{step.name}" due to a concurrent change',
-                    detail="One transaction makes an index on the table that another one alters.",
-                    hint="The transaction might succeed if retried.",
-                )
-            self._open[step] = self._open.get(step, 0) + 1
-            own.append(step)
+            beside = {other for other, count in others.items() if count and _meet(step, other)}
+            since = self._since.get(session)
+            if since is not None:
+                late = ((other, at) for other, at in self._over.items() if at > since)
+                beside.update(other for other, _ in late if _meet(step, other))
+            step = settle(step, beside)
+            if step not in session.own:
+                self._open[step] = self._open.get(step, 0) + 1
+                session.own.append(step)
+            return step
 
-    def end(self, own: list[_Step], committed: bool) -> None:
+    def end(self, session: SessionCrossings[S], committed: bool) -> None:
         with self._lock:
+            self._since.pop(session, None)
             self._number += 1
-            for step in own:
+            for step in session.own:
                 self._open[step] -= 1
                 if not self._open[step]:
                     del self._open[step]
                 if committed:
                     self._over[step] = self._number
-        own.clear()
+            session.own.clear()
+            if len(self._over) > _MANY:
+                eldest = min(self._since.values(), default=self._number)
+                self._over = {step: at for step, at in self._over.items() if at > eldest}
 
 
-class SessionCrossings:
+def _meet(one: Step, other: Step) -> bool:
+    if one.name != other.name:
+        return False
+    return one.schema == other.schema or not (one.schema and other.schema)
+
+
+class SessionCrossings(Generic[S]):
     """One session's part. By the thread that works for it; told as `freshness.Watch` is."""
 
-    def __init__(self, crossings: Crossings) -> None:
+    def __init__(self, crossings: Crossings[S]) -> None:
         self._crossings = crossings
-        self._since: int | None = None
-        self._own: list[_Step] = []
+        self._in_block = False
+        self.own: list[S] = []
 
     def begin(self) -> None:
-        self._since = self._crossings.number()
+        self._in_block = True
+        self._crossings.begin(self)
 
-    def define(self, sql: str) -> None:
-        """A definition is about to be made by this text. Raises SqlError 40001."""
-        step = _read(sql)
-        if step is not None:
-            self._crossings.begin(step, self._own, self._since)
+    def take(self, step: S, settle: Callable[[S, set[S]], S]) -> S:
+        """It is about to be taken: as `Crossings.take`. Without a transaction, `over` must follow."""
+        return self._crossings.take(self, step, settle)
 
     def commit(self) -> None:
-        self._since = None
+        """`over` must follow."""
+        self._in_block = False
 
     def rollback(self) -> None:
-        self._since = None
-        self._crossings.end(self._own, committed=False)
+        self._in_block = False
+        self._crossings.end(self, committed=False)
 
     def over(self) -> None:
-        if self._since is None and self._own:
-            self._crossings.end(self._own, committed=True)
+        if not self._in_block:
+            self._crossings.end(self, committed=True)
+
+
+class Definition(NamedTuple):
+    """CREATE INDEX, or else ALTER TABLE."""
+
+    indexes: bool
+    schema: str
+    name: str
+
+
+def refused(step: Definition, beside: set[Definition]) -> Definition:
+    """The step, where it may be taken. Raises SqlError 40001."""
+    if any(step.indexes != other.indexes for other in beside):
+        raise SqlError(
+            "40001",
+            f'could not serialize access to "{step.name}" due to a concurrent change',
+            detail="One transaction makes an index on the table that another one alters.",
+            hint="The transaction might succeed if retried.",
+        )
+    return step
 
 
 _WORDS = 12  # before the table's name, at most
 
 
-def _read(sql: str) -> _Step | None:
+def definition(sql: str) -> Definition | None:
+    """The step of a definition's text."""
     if sql[:1].upper() not in ("C", "A"):
         return None
     tokens = DUCKDB.own_tokens(sql)
@@ -122,6 +157,6 @@ def _read(sql: str) -> _Step | None:
     return None
 
 
-def _step(indexes: bool, tokens: list[Token], at: int) -> _Step | None:
+def _step(indexes: bool, tokens: list[Token], at: int) -> Definition | None:
     name, _ = name_at(tokens, at)
-    return None if name is None or name[0] == TEMPORARY else _Step(indexes, name[1], name[2])
+    return None if name is None or name[0] == TEMPORARY else Definition(indexes, name[1], name[2])

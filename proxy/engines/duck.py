@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from proxy.engines import duckdb_c
 from proxy.engines.crew import Crew
-from proxy.engines.crossings import Crossings, SessionCrossings
+from proxy.engines.crossings import Crossings, Definition, SessionCrossings
 from proxy.engines.declarations import Grammar
 from proxy.engines.definition_texts import LISTINGS
 from proxy.engines.duck_appender import Appender
@@ -33,6 +33,7 @@ from proxy.engines.duck_sequences import Drawn
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
+from proxy.engines.row_changes import RowChange
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
@@ -114,13 +115,20 @@ class DuckEngine:
         self._crew = Crew(self._database, threads - 1)
         self._rows, self._definitions = Changes(), Changes()
         self._tables, self._grammar = KnownTables(), Grammar()
-        self._crossings = Crossings()
+        self._crossings: Crossings[Definition] = Crossings()
+        self._row_changes: Crossings[RowChange] = Crossings()
         self._listings = {kind: Listing() for kind in LISTINGS}
 
     def session(self) -> DuckSession:
         tables = SessionTables(self._tables, self._grammar)
-        crossings = SessionCrossings(self._crossings)
-        watch = Watch(self._rows, self._definitions, tables, crossings, self._listings)
+        watch = Watch(
+            self._rows,
+            self._definitions,
+            tables,
+            SessionCrossings(self._crossings),
+            SessionCrossings(self._row_changes),
+            self._listings,
+        )
         return DuckSession(self._database.connect(), self._workers, self._crew, watch, self._failed)
 
     def close(self) -> None:

@@ -191,6 +191,7 @@ def sql_error(error: DuckFailure) -> EngineError:
         told = EngineError(_sqlstate(error), message, hint=hint)
     if error.kind == "Binder":
         told.said = error.message
+    told.collided = error.kind == "TransactionContext" and told.sqlstate == "40001"
     if error.fields.get("error_subtype") == "MISSING_ENTRY":
         told.missing = error.fields.get("name", "")
     if (offset := error.fields.get("position", "")).isdigit():

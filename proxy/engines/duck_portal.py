@@ -57,10 +57,12 @@ class _Early(NamedTuple):
 class DuckPortal:
     """A running statement's rows, handed out as encoded DataRow messages, a piece at a time.
 
-    Without a result it has given all of them.
+    Without a result it has given all of them. changed: how many rows it has changed then.
     """
 
-    def __init__(self, result: duckdb_c.Result | None, statement: DuckStatement) -> None:
+    def __init__(
+        self, result: duckdb_c.Result | None, statement: DuckStatement, changed: int = 0
+    ) -> None:
         self.statement = statement
         self._rest: pa.RecordBatch | None = None
         self._taken: list[pa.RecordBatch] | None = None  # once detached: the rows still to come
@@ -72,7 +74,7 @@ class DuckPortal:
         self.columns = statement.columns
         self.done = result is None
         self.returns_rows = not statement.changes
-        self.rows_changed = 0
+        self.rows_changed = changed
         if result is None:
             return
         self._result = result
@@ -245,7 +247,11 @@ class DuckPortal:
 
     def run_out(self) -> int:
         """Blocks. Runs it to its end without its rows; how many rows it changed or gave."""
-        rows = sum(batch.num_rows for batch in self._result) if self.returns_rows else 0
+        rows = (
+            sum(batch.num_rows for batch in iter(self._next_batch, None))
+            if self.returns_rows
+            else 0
+        )
         self.finish()
         return rows if self.returns_rows else self.rows_changed
 

@@ -8,12 +8,17 @@ itself anew where it is not, also when what changes does so between the check an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from proxy.engines import duckdb_c, small
+from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_portal import DuckPortal, Encoders, Piece
 from proxy.engines.duck_vectors import few_rows
 from proxy.engines.freshness import Stamp, Watch
+from proxy.engines.row_changes import AS_IT_IS, RowChange, Way, change_of, met, way_of
+from proxy.sql.parameters import part_with
+from proxy.sql.touching import touching
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import NO_COLUMNS, DuckType
 
@@ -62,8 +67,10 @@ class DuckStatement:
         self, values: Sequence[Any] = (), just_made: bool = False, accept: Accept | None = None
     ) -> DuckPortal:
         """Blocks. See `DuckSession.start`, the way to call it. just_made: in the same breath."""
-        if self.changes != "definitions":
+        if not self.changes:
             return self._start(values, just_made, accept)
+        if self.changes != "definitions":
+            return self._start_change(values, just_made, accept)
         if self._watch.define(self.sql, self._connection.run):
             # DuckDB would tell the tables that it refers to of keys that are not made.
             return DuckPortal(None, self)
@@ -73,6 +80,81 @@ class DuckStatement:
             self._watch.failed()
             self._watch.over()
             raise
+
+    @cached_property
+    def _change(self) -> RowChange | None:
+        return change_of(self.sql)
+
+    def _start_change(
+        self, values: Sequence[Any], just_made: bool, accept: Accept | None
+    ) -> DuckPortal:
+        if self._change is None:
+            return self._start(values, just_made, accept)
+        try:
+            way = way_of(self._change, self._watch.row_changes, self._connection)
+            if way == AS_IT_IS:
+                return self._start(values, just_made, accept)
+            if not way.touched or self._watch.in_block:
+                return self._start_beside(way, values, accept)
+            return self._start_beside_alone(way, values, accept)
+        except BaseException:
+            self._watch.over()
+            raise
+
+    def _start_beside_alone(
+        self, way: Way, values: Sequence[Any], accept: Accept | None
+    ) -> DuckPortal:
+        """As `_start_beside`, in a transaction of its own."""
+        self._watch.begin()
+        self._connection.transact("BEGIN TRANSACTION")
+        try:
+            running = self._start_beside(way, values, accept)
+            running.detach()
+        except BaseException:
+            self._watch.rollback()
+            self._connection.transact("ROLLBACK")
+            raise
+        self._watch.commit()
+        self._connection.transact("COMMIT")
+        self._watch.over()
+        return running
+
+    def _start_beside(self, way: Way, values: Sequence[Any], accept: Accept | None) -> DuckPortal:
+        """As `_start`, the way that others' changes ask for."""
+        assert self._change is not None
+        try:
+            if way.touched:
+                self._touch(way, values)
+            if self._change.whole:
+                return self._start(values, False, accept)
+            returning = DuckStatement(self._connection, f"{self.sql}\nRETURNING true", self._watch)
+            try:
+                changed = returning._start(values, True, None).run_out()
+            finally:
+                returning.close()
+        except duckdb_c.DuckFailure as error:
+            if sql_error(error).sqlstate != "23503":
+                raise
+            raise met(self._change) from error  # what others refer to is not added anew
+        return DuckPortal(None, self, changed)
+
+    def _touch(self, way: Way, values: Sequence[Any]) -> None:
+        assert self._change is not None
+        sql = touching(self.sql, way.touched, way.columns)
+        if sql is None:
+            raise met(self._change)
+        sql, own = part_with(sql, values)
+        self._watch.change(definitions=False)
+        self._connection.take_snapshot()
+        try:
+            touching_them = self._connection.prepare(sql)
+        except duckdb_c.DuckFailure as error:
+            raise met(self._change) from error
+        try:
+            touching_them.bind(own)
+            touching_them.rows()
+        finally:
+            touching_them.close()
 
     def _start(self, values: Sequence[Any], just_made: bool, accept: Accept | None) -> DuckPortal:
         changes_block = self.changes and self._watch.in_block

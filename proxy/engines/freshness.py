@@ -17,9 +17,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from proxy.engines.crossings import SessionCrossings
+from proxy.engines.crossings import Definition, SessionCrossings, definition, refused
 from proxy.engines.definition_texts import LISTINGS, changed_listings
 from proxy.engines.known_tables import SessionTables
+from proxy.engines.row_changes import RowChange
 
 T = TypeVar("T")
 
@@ -147,7 +148,8 @@ class Watch:
         rows: Changes,
         definitions: Changes,
         tables: SessionTables,
-        crossings: SessionCrossings,
+        crossings: SessionCrossings[Definition],
+        row_changes: SessionCrossings[RowChange],
         listings: Mapping[str, Listing],
     ) -> None:
         self._rows, self._definitions = _Eye(rows), _Eye(definitions)
@@ -157,6 +159,7 @@ class Watch:
         self._changing = LISTINGS  # by the definition that is about to be made
         self.tables = tables
         self._crossings = crossings
+        self.row_changes = row_changes
         self._settings = 0
         self._blocks = 0
         self._block = 0  # 0: no transaction is open
@@ -211,6 +214,7 @@ class Watch:
         self._block = self._blocks
         self.tables.begin()
         self._crossings.begin()
+        self.row_changes.begin()
         for eye in self._all:
             eye.begin()
 
@@ -220,7 +224,8 @@ class Watch:
         Returns whether it is to be passed over, since IF NOT EXISTS asks for a table that is there.
         Raises SqlError 40001 where it must not be made now.
         """
-        self._crossings.define(sql)
+        if (step := definition(sql)) is not None:
+            self._crossings.take(step, refused)
         if self.tables.define(sql, run):
             return True
         self._changing = changed_listings(sql)
@@ -253,6 +258,7 @@ class Watch:
         self._block = 0
         self.tables.commit()
         self._crossings.commit()
+        self.row_changes.commit()
         for eye in self._all:
             eye.commit()
 
@@ -260,6 +266,7 @@ class Watch:
         self._block = 0
         self.tables.rollback()
         self._crossings.rollback()
+        self.row_changes.rollback()
         for eye in self._all:
             eye.rollback()
 
@@ -267,5 +274,6 @@ class Watch:
         """What was changed for all to see is there, or has failed."""
         self.tables.over()
         self._crossings.over()
+        self.row_changes.over()
         for eye in self._all:
             eye.over()

@@ -1,0 +1,217 @@
+"""Changes of one row by several sessions: they wait for each other, as in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.conftest import Running
+
+ADD = "UPDATE counters SET n = n + 1 WHERE id = 1"
+
+
+@pytest.fixture(params=["snowflake", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def sessions(server: Running, schema: str, dialect: str) -> Iterator[list[psycopg.Connection]]:
+    options = f"-c hatidata.dialect={dialect} -c search_path={schema}"
+    made = [server.connect(options=options) for _ in range(4)]
+    made[0].execute("CREATE TABLE counters (id INT PRIMARY KEY, n INT)")
+    made[0].execute("INSERT INTO counters VALUES (1, 0), (2, 0)")
+    yield made
+    for session in made:
+        session.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as made:
+        yield made
+
+
+def waits(future: Future[Any]) -> bool:
+    try:
+        future.result(0.2)
+    except TimeoutError:
+        return True
+    return False
+
+
+def rows(session: psycopg.Connection) -> list[tuple[Any, ...]]:
+    return session.execute("SELECT * FROM counters ORDER BY id").fetchall()
+
+
+def test_all_who_count_are_counted(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    def count(session: psycopg.Connection) -> None:
+        for each in range(25):
+            if each % 2:
+                session.execute(ADD)
+            else:
+                session.execute("UPDATE counters SET n = n + %s WHERE id = %s RETURNING n", (1, 1))
+
+    list(threads.map(count, sessions))
+    assert rows(sessions[0]) == [(1, 100), (2, 0)]
+
+
+def test_all_who_count_by_upserts_and_merges_are_counted(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    upsert = "INSERT INTO counters VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET n = counters.n + 1"
+    merge = (
+        "MERGE INTO counters USING (SELECT 1 AS i) AS s ON counters.id = s.i"
+        " WHEN MATCHED THEN UPDATE SET n = counters.n + 1"
+    )
+
+    def count(session: psycopg.Connection) -> None:
+        session.execute("SET hatidata.dialect = 'postgres'")
+        for _ in range(8):
+            for sql in (upsert, merge, f"{upsert} RETURNING n"):
+                session.execute(sql.encode())
+
+    list(threads.map(count, sessions))
+    assert rows(sessions[0]) == [(1, 96), (2, 0)]
+
+
+@pytest.mark.parametrize(("end", "left"), [("COMMIT", 11), ("ROLLBACK", 1)])
+@pytest.mark.parametrize("parameters", [None, (1,)])
+def test_it_waits_for_a_transaction_to_end(
+    sessions: list[psycopg.Connection],
+    threads: ThreadPoolExecutor,
+    end: str,
+    left: int,
+    parameters: tuple[int, ...] | None,
+) -> None:
+    first, second, third, _ = sessions
+    first.execute("BEGIN")
+    first.execute("UPDATE counters SET n = n + 10 WHERE id = 1")
+    sql = ADD.replace("id = 1", "id = %s") if parameters else ADD
+    future = threads.submit(second.execute, sql.encode(), parameters)
+    assert waits(future)
+    third.execute("UPDATE counters SET n = 5 WHERE id = 2")  # another row
+    first.execute(end.encode())
+    assert future.result().rowcount == 1
+    assert rows(third) == [(1, left), (2, 5)]
+
+
+def test_waiting_has_an_end(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    first, second, *_ = sessions
+    first.execute("BEGIN")
+    first.execute(ADD)
+    second.execute("SET lock_timeout = '100ms'")
+    with pytest.raises(errors.LockNotAvailable):
+        second.execute(ADD)
+    second.execute("SET lock_timeout = 0")
+    second.execute("SET statement_timeout = '100ms'")
+    with pytest.raises(errors.QueryCanceled):
+        second.execute(ADD)
+    second.execute("SET statement_timeout = 0")
+    future = threads.submit(second.execute, ADD)
+    assert waits(future)
+    second.cancel()
+    with pytest.raises(errors.QueryCanceled):
+        future.result()
+    first.execute("COMMIT")
+    second.execute(ADD)
+    assert rows(second) == [(1, 2), (2, 0)]
+
+
+def test_the_first_change_of_a_transaction_waits(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    """Each statement of READ COMMITTED sees what is there when it comes."""
+    first, second, *_ = sessions
+    first.execute("BEGIN")
+    first.execute(ADD)
+    second.execute("BEGIN")
+    assert rows(second) == [(1, 0), (2, 0)]
+    second.execute("SAVEPOINT s")
+    future = threads.submit(second.execute, ADD)
+    assert waits(future)
+    first.execute("COMMIT")
+    assert future.result().rowcount == 1
+    assert rows(second) == [(1, 2), (2, 0)]
+    second.execute("ROLLBACK TO s")
+    assert rows(second) == [(1, 1), (2, 0)]
+    second.execute("COMMIT")
+
+
+@pytest.mark.parametrize(
+    ("begin", "before"),
+    [
+        ("BEGIN", "UPDATE counters SET n = 5 WHERE id = 2"),
+        ("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 1"),
+        ("BEGIN", "SELECT * FROM counters WHERE id = 2 FOR UPDATE"),
+    ],
+)
+def test_a_later_one_fails(sessions: list[psycopg.Connection], begin: str, before: str) -> None:
+    """Others may wait for it, or it has said that it wants to see no others' changes."""
+    first, second, *_ = sessions
+    second.execute("SET hatidata.dialect = postgres")
+    first.execute("BEGIN")
+    first.execute(ADD)
+    second.execute(begin.encode())
+    second.execute(before.encode())
+    with pytest.raises(errors.SerializationFailure):
+        second.execute(ADD)
+    with pytest.raises(errors.InFailedSqlTransaction):
+        second.execute("SELECT 1")
+    second.execute("ROLLBACK")
+    first.execute("COMMIT")
+    assert rows(second) == [(1, 1), (2, 0)]
+
+
+def test_waiting_in_a_transaction_ends_with_it(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    first, second, *_ = sessions
+    first.execute("BEGIN")
+    first.execute(ADD)
+    second.execute("BEGIN")
+    future = threads.submit(second.execute, ADD)
+    assert waits(future)
+    second.cancel()
+    with pytest.raises(errors.QueryCanceled):
+        future.result()
+    with pytest.raises(errors.InFailedSqlTransaction):
+        second.execute("SELECT 1")
+    second.execute("ROLLBACK")
+    first.execute("COMMIT")
+    assert rows(second) == [(1, 1), (2, 0)]
+
+
+@pytest.mark.parametrize("kinds", [(ADD, f"{ADD} RETURNING n"), (f"{ADD} RETURNING n", ADD)])
+def test_no_change_is_lost_between_transactions(
+    sessions: list[psycopg.Connection], kinds: tuple[str, str]
+) -> None:
+    """DuckDB adds rows anew for RETURNING, and would not see what another changes in its place.
+
+    `tests/engines/test_row_changes.py` has all kinds of statements.
+    """
+    first, second, third, _ = sessions
+    first.execute("BEGIN")
+    second.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    assert rows(second) == [(1, 0), (2, 0)]
+    first.execute(kinds[0].encode())
+    with pytest.raises(errors.SerializationFailure):
+        second.execute(kinds[1].encode())
+    second.execute("ROLLBACK")
+    second.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    assert rows(second) == [(1, 0), (2, 0)]
+    first.execute("COMMIT")
+    with pytest.raises(errors.SerializationFailure):
+        second.execute(kinds[1].encode())
+    second.execute("ROLLBACK")
+    third.execute(kinds[1].encode())
+    assert rows(third) == [(1, 2), (2, 0)]
