@@ -29,6 +29,8 @@ async def as_it_runs(
     """What it is made into, once it is known what it is about to meet. sql, values: as DuckDB would run it."""
     if plan.locks is not None:
         sql = await session.locking.lock(plan, sql, values)
+    elif plan.kind in ("UPDATE", "DELETE"):
+        await session.locking.wait_to_write(sql, values)
     if plan.inserts:
         sql = await session.own_inserts.in_levels(plan, sql, values)
     return sql

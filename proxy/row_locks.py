@@ -9,8 +9,9 @@ the transaction has ended on both engines.
 Promises: no row is given to two at once, nor one whose lock another has given back, committed, since the
 snapshot in which it is seen. Who meets a locked row waits, fails or does without, as the query says, and has a
 new snapshot behind the wait, where the transaction is READ COMMITTED and has written nothing; else it fails with
-40001, as in Postgres's REPEATABLE READ. Who does not lock is not kept waiting. Deadlocks are found as they come
-about (40P01).
+40001, as in Postgres's REPEATABLE READ. UPDATE and DELETE wait for locked rows, and lock what they change in a
+client's block, of tables of which somebody has locked rows before. Who only reads is not kept waiting. Deadlocks are
+found as they come about (40P01).
 
 Waiting is done on the event loop; rows are chosen in the engine's threads.
 """
@@ -18,6 +19,7 @@ Waiting is done on the event loop; rows are chosen in the engine's threads.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import defaultdict, deque
@@ -32,23 +34,26 @@ from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duckdb_c import DuckFailure
 from proxy.engines.freshness import Stamp
+from proxy.engines.row_changes import change_of
 from proxy.errors import SqlError
 from proxy.parameter_types import relation_columns
 from proxy.session_settings import in_milliseconds
 from proxy.sql import inference
-from proxy.sql.changed_rows import ROW
+from proxy.sql.changed_rows import ROW, rows_changed
 from proxy.sql.parameters import part_with
 from proxy.sql.reading import write_duckdb
 from proxy.sql.row_locks import (
     CONFLICT,
     Lock,
     Locks,
+    Strength,
     Wait,
     locking_queries,
     only_locked,
     rows_asked,
 )
-from proxy.sql.written_columns import Path
+from proxy.sql.written_columns import Path, path_of
+from proxy.transaction import Block
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
 
 _ADDED = 36028797018960000  # the first row that a transaction adds, which only it sees: DuckDB's MAX_ROW_ID
 _KEPT = 64
+_NOTED = 10_000  # rows of one change, at most
 _WITHOUT_COLUMN = frozenset({"42703", "42P01"})
 
 _Rows = dict[int, int]
@@ -106,6 +112,7 @@ class RowLocks:
         self._released: dict[Meant, deque[tuple[float, _Rows]]] = defaultdict(deque)  # and when
         self._most: dict[Meant, int] = defaultdict(lambda: _KEPT)  # of these
         self._choosing: dict[Meant, threading.Lock] = defaultdict(threading.Lock)
+        self._names: set[str] = set()  # of tables of which rows were ever locked, folded
         # On the loop alone:
         self._queues: dict[_Place, deque[_Waiter]] = {}
         self._waiters: dict[Session, _Waiter] = {}
@@ -128,6 +135,23 @@ class RowLocks:
 
     def take(self, session: Session, wanted: Sequence[_Wanted], since: float) -> _Met | None:
         """Locks all of the rows, or none and says why."""
+        self._names |= {one.table.name.lower() for one in wanted}
+        return self._take(session, wanted, since)
+
+    def take_to_write(self, session: Session, wanted: _Wanted, keep: bool) -> _Met | None:
+        """As `take`, for who changes the rows: DuckDB knows whether others have since its snapshot.
+
+        keep: until its transaction's end; else nothing is locked.
+        """
+        return self._take(session, [wanted], math.inf, keep=keep)
+
+    def locks_rows_of(self, name: str) -> bool:
+        """Whether somebody has ever locked rows of a table of this name, folded."""
+        return name in self._names
+
+    def _take(
+        self, session: Session, wanted: Sequence[_Wanted], since: float, keep: bool = True
+    ) -> _Met | None:
         with self._guard:
             for one in wanted:
                 least = CONFLICT - one.lock.strength
@@ -137,7 +161,7 @@ class RowLocks:
                 for rows in self._since(one.table, since):
                     if (row := _common(one.rows, rows, least)) is not None:
                         return _Met(_Place(one.table, row), one.lock, released=True)
-            for one in wanted:
+            for one in wanted if keep else ():
                 own = self._held.setdefault(one.table, {}).setdefault(session, {})
                 self._of.setdefault(session, set()).add(one.table)
                 for row in one.rows:
@@ -321,6 +345,25 @@ class Locking:
                     hint="Retry it, and lock the rows first.",
                 )
 
+    async def wait_to_write(self, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
+        """Until nobody else has locked a row that an UPDATE or DELETE is to change.
+
+        sql, values: as DuckDB would run it. Raises SqlError 40P01, 55P03, 57014.
+        """
+        change, session = change_of(sql), self._session
+        if change is None or not self._registry.locks_rows_of(change.name):
+            return
+        limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000 or None
+        while True:
+            await self._look_again()
+            try:
+                met = await session.on_duck(self._lock_changed, sql, values)
+            finally:
+                self._registry.tried(session)
+            if met is None:
+                return
+            await self._registry.wait(session, met, limit)
+
     async def _look_again(self) -> bool:
         """Whether what comes next has a snapshot of its own, as each statement has in READ COMMITTED."""
         session = self._session
@@ -343,6 +386,35 @@ class Locking:
                 return found
             changed |= only_locked(query, *found)
         return write_duckdb(tree) if changed else sql
+
+    def _lock_changed(self, sql: str, values: Sequence[tuple[int, Any]]) -> _Met | None:
+        """Locks the rows that a statement is to change, or says which of them another has."""
+        tree = inference.read(sql)
+        if not isinstance(tree, (exp.Update, exp.Delete)):
+            return None
+        path = path_of(tree.this)
+        table = self._duck.means(path)
+        if table is None or table.kind != "r" or table.database != DATABASE:
+            return None
+        try:
+            running = self._duck.start_once(*part_with(write_duckdb(rows_changed(tree)), values))
+        except DuckFailure as error:
+            if error.kind != "Binder":
+                raise
+            return (
+                None  # nor can the statement be bound, or a column is called as rows' numbers are
+            )
+        rows: list[int] = []
+        more = True
+        while more and len(rows) <= _NOTED:
+            batch, more = running.fetch_batch()
+            rows += batch.column(0).to_pylist() if batch is not None else ()
+        running.close()
+        strength = Strength.UPDATE if isinstance(tree, exp.Delete) else Strength.NO_KEY_UPDATE
+        lock = Lock(tree.this.alias_or_name, path, strength, Wait.WAITS)
+        wanted = _Wanted(lock, table, {row for row in rows if row < _ADDED})
+        in_block = self._session.transaction.block is Block.EXPLICIT
+        return self._registry.take_to_write(self._session, wanted, in_block and not more)
 
     def _look(self, locks: Locks) -> None:
         """Raises SqlError 0A000 where a name is not that of a table whose rows can be locked."""

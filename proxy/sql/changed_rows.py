@@ -39,10 +39,14 @@ def rows_of(plan: Statement, *, every: bool = False) -> Statement | None:
     tree = inference.read(plan.sql)
     if not isinstance(tree, (exp.Update, exp.Delete)):
         return None
-    row = [_row(tree.this)]
-    query = exp.select(*row).from_(tree.this.copy()) if every else changed_by(tree, row)
+    query = exp.select(_row(tree.this)).from_(tree.this.copy()) if every else rows_changed(tree)
     kind = {"kind": "SELECT", "tag": "SELECT", "writes": False, "deletes": (), "locks": None}
-    return replace(plan, sql=write_duckdb(query.distinct()), **kind)
+    return replace(plan, sql=write_duckdb(query), **kind)
+
+
+def rows_changed(tree: exp.Update | exp.Delete) -> exp.Select:
+    """The query of the numbers of the rows that a statement changes."""
+    return changed_by(tree, [_row(tree.this)]).distinct()
 
 
 def only_those(plan: Statement, table: str) -> Statement:

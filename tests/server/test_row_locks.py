@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -30,6 +30,14 @@ def two(server: Any) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
 
 Two = tuple[psycopg.Connection, psycopg.Connection]
 LOCK = "SELECT n FROM t WHERE id = 1 FOR UPDATE"
+
+
+def waits(future: Future[Any]) -> bool:
+    try:
+        future.result(0.2)
+    except TimeoutError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -202,6 +210,73 @@ def test_an_older_snapshot_is_told_of(two: Two) -> None:
         assert one.execute("SELECT n FROM t WHERE id = 2 FOR UPDATE").fetchone() == (20,)
         with pytest.raises(errors.SerializationFailure):
             one.execute(LOCK)
+
+
+@pytest.mark.parametrize("begin", ["SELECT 1", "BEGIN"])
+@pytest.mark.parametrize(
+    ("write", "left"),
+    [
+        ("UPDATE t SET n = n + %s WHERE id = 1", [(1, 12), (2, 20)]),
+        (
+            "UPDATE t SET n = t.n + %s FROM u WHERE t.id = u.id AND u.id = 1 RETURNING t.n",
+            [(1, 12), (2, 20)],
+        ),
+        ("DELETE FROM t WHERE id = %s", [(2, 20)]),
+    ],
+)
+def test_who_writes_waits_for_who_has_locked(
+    two: Two, begin: str, write: str, left: list[tuple[int, int]]
+) -> None:
+    one, other = two
+    one.execute("BEGIN")
+    one.execute(LOCK)
+    other.execute(begin.encode())
+    assert other.execute("UPDATE t SET s = 'c' WHERE id = 2").rowcount == 1
+    with ThreadPoolExecutor() as threads:
+        if begin == "BEGIN":
+            other.execute("ROLLBACK; BEGIN")
+        waiting = threads.submit(other.execute, write.encode(), [1])
+        assert waits(waiting)
+        one.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+        one.execute("COMMIT")
+        assert waiting.result().rowcount == 1
+    if begin == "BEGIN":
+        other.execute("COMMIT")
+    assert one.execute("SELECT id, n FROM t ORDER BY id").fetchall() == left
+
+
+def test_who_locks_waits_for_who_has_written(two: Two) -> None:
+    """Of a table whose rows were locked before."""
+    one, other = two
+    one.execute(LOCK)
+    one.execute("BEGIN")
+    one.execute("UPDATE t SET n = 11 WHERE id = 1")
+    other.execute("BEGIN")
+    assert other.execute("SELECT id FROM t FOR UPDATE SKIP LOCKED").fetchall() == [(2,)]
+    assert other.execute("SELECT n FROM t WHERE id = 1").fetchone() == (10,)
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(other.execute, LOCK)
+        assert waits(waiting)
+        one.execute("COMMIT")
+        assert waiting.result().fetchone() == (11,)
+    assert other.execute("UPDATE t SET n = n + 1 WHERE id = 1 RETURNING n").fetchone() == (12,)
+
+
+def test_a_deadlock_of_those_who_write_is_found(two: Two) -> None:
+    one, other = two
+    one.execute(LOCK)
+    for number, each in enumerate(two, start=1):
+        each.execute("BEGIN")
+        each.execute("UPDATE t SET n = 0 WHERE id = %s", [number])
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(one.execute, "UPDATE t SET n = 1 WHERE id = 2")
+        assert waits(waiting)
+        with pytest.raises(errors.DeadlockDetected):
+            other.execute("UPDATE t SET n = 2 WHERE id = 1")
+        other.execute("ROLLBACK")
+        assert waiting.result().rowcount == 1
+    one.execute("COMMIT")
+    assert one.execute("SELECT n FROM t ORDER BY id").fetchall() == [(0,), (1,)]
 
 
 def test_other_rows_are_not_waited_for(two: Two) -> None:
