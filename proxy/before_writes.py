@@ -18,8 +18,9 @@ async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
     if plan.locks is not None:
         session.transaction.open(block)  # its locks are there as long as it runs
-    if plan.writes and session.transaction.on_commit.empties:
-        session.transaction.open(block)  # whose end empties what it wrote
+    transaction = session.transaction
+    if plan.writes and (transaction.on_commit.empties or transaction.is_serial):
+        transaction.open(block)  # whose end empties what it wrote, or looks at what others have
     await session.references.open_block(plan, block)
 
 

@@ -443,7 +443,7 @@ class Session:
             self.duck.know_who_draws()
         self.in_step.bring_duck()
         if begin := self.transaction.duck_begin():
-            self.duck.begin(begin)
+            self.duck.begin(begin, serial=self.transaction.is_serial)
         if self.federation.spent:
             self.federation.drop()
         if self.context.stale:

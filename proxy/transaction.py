@@ -83,6 +83,10 @@ class Transaction:
         return self._modes.isolation or self._settings.get("default_transaction_isolation")
 
     @property
+    def is_serial(self) -> bool:
+        return self.isolation == "serializable"
+
+    @property
     def read_only(self) -> bool:
         if self._modes.read_only is not None:
             return self._modes.read_only
@@ -164,6 +168,8 @@ class Transaction:
         try:
             for statement in self.on_commit.statements() if self._writes_duck else ():
                 await self._duck.call(self._duck.run_privately, statement)
+            if used_postgres and self.duck_open and self.is_serial:
+                await self._duck.call(self._duck.check_serial)
             await self._relay.end("COMMIT")
         except (SqlError, Told):
             await self.rollback()

@@ -34,6 +34,7 @@ from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
 from proxy.engines.row_changes import RowChange
+from proxy.engines.serial import SerialCommits
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
@@ -117,6 +118,7 @@ class DuckEngine:
         self._tables, self._grammar = KnownTables(), Grammar()
         self._crossings: Crossings[Definition] = Crossings()
         self._row_changes: Crossings[RowChange] = Crossings()
+        self._serial_commits = SerialCommits()
         self._listings = {kind: Listing() for kind in LISTINGS}
 
     def session(self) -> DuckSession:
@@ -129,7 +131,14 @@ class DuckEngine:
             SessionCrossings(self._row_changes),
             self._listings,
         )
-        return DuckSession(self._database.connect(), self._workers, self._crew, watch, self._failed)
+        return DuckSession(
+            self._database.connect(),
+            self._workers,
+            self._crew,
+            watch,
+            self._serial_commits,
+            self._failed,
+        )
 
     def close(self) -> None:
         """Waits for what runs, writes the checkpoint. Every session must be closed before."""
@@ -164,9 +173,12 @@ class DuckSession(DuckNames):
         workers: Workers,
         crew: Crew,
         watch: Watch,
+        serial_commits: SerialCommits,
         failed: Callable[[], None],
     ) -> None:
         self._connection, self._failed = connection, failed
+        self._serial_commits = serial_commits
+        self._serial: int | None = None  # their number when the transaction began, if it is one
         self._workers = workers
         self._crew = crew
         self._watch = watch
@@ -424,13 +436,30 @@ class DuckSession(DuckNames):
 
     # --- transactions: each blocks, and takes nothing of a client's but its modes ----------------
 
-    def begin(self, sql: str = "BEGIN TRANSACTION") -> None:
+    def begin(self, sql: str = "BEGIN TRANSACTION", serial: bool = False) -> None:
+        """serial: it is SERIALIZABLE."""
         self._detach()
+        self._serial = self._serial_commits.number() if serial else None
         self._watch.begin()
         self._connection.transact(sql)
 
+    def check_serial(self) -> None:
+        """Blocks. Raises SqlError 40001 where `commit` would."""
+        if self._serial is not None and self._watch.wrote:
+            self._serial_commits.check(self._serial)
+
     def commit(self) -> None:
+        """Raises SqlError, 40001 where others were committed that it may not be committed beside."""
         self._detach()
+        since = self._serial if self._watch.wrote else None
+        try:
+            with self._serial_commits.commit(since):
+                self._commit()
+        except SqlError:
+            self.rollback()
+            raise
+
+    def _commit(self) -> None:
         self._watch.commit()
         try:
             self._connection.transact("COMMIT")

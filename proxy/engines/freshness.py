@@ -189,6 +189,11 @@ class Watch:
         return self._block != 0 and self._definitions.wrote
 
     @property
+    def wrote(self) -> bool:
+        """Whether the open transaction has changed any rows or definitions."""
+        return self._block != 0 and self._rows.wrote
+
+    @property
     def in_block(self) -> bool:
         return self._block != 0
 
