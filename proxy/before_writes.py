@@ -19,9 +19,15 @@ async def ahead(session: Session, plan: Statement, block: Block) -> None:
     if plan.locks is not None:
         session.transaction.open(block)  # its locks are there as long as it runs
     transaction = session.transaction
+    await transaction.about_to(read=_only_reads(plan))
     if plan.writes and (transaction.on_commit.empties or transaction.is_serial):
         transaction.open(block)  # whose end empties what it wrote, or looks at what others have
     await session.references.open_block(plan, block)
+
+
+def _only_reads(plan: Statement) -> bool:
+    more = plan.writes or plan.numbers or plan.setting or plan.locks or plan.federated
+    return plan.kind == "SELECT" and not more
 
 
 async def as_it_runs(
@@ -32,6 +38,8 @@ async def as_it_runs(
         sql = await session.locking.lock(plan, sql, values)
     elif plan.kind in ("UPDATE", "DELETE"):
         await session.locking.wait_to_write(sql, values)
+    elif plan.kind == "INSERT":
+        await session.inserted_keys.wait(plan, sql, values)
     if plan.inserts:
         sql = await session.own_inserts.in_levels(plan, sql, values)
     return sql

@@ -28,6 +28,8 @@ T = TypeVar("T")
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _PATIENCE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds until the next attempt, if no transaction's end comes first; the last again and again."""
+_LOOKS = 10
+"""How often an upsert looks for conflicts: another constraint than the one that it means may be violated."""
 
 
 async def patiently(
@@ -41,9 +43,13 @@ async def patiently(
         return await start()
     began, attempt = time.monotonic(), 0
     while True:
+        changes = session.duck.changes_of_others
         try:
             return await start()
         except SqlError as error:
+            if attempt < _LOOKS and _came_late(session, plan, error, changes):
+                attempt += 1
+                continue
             if not error.collided or not await _starts_afresh(session):
                 raise
         limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000
@@ -52,6 +58,18 @@ async def patiently(
             raise SqlError("55P03", "canceling statement due to lock timeout")
         await session.services.row_locks.another_ends(session, patience)
         attempt += 1
+
+
+def _came_late(session: Session, plan: Statement, error: SqlError, changes: int | None) -> bool:
+    """Whether an upsert has found no conflict, since the other one's key was not there yet when it looked.
+
+    DuckDB looks again when it commits. changes: `changes_of_others` before.
+    """
+    looked = plan.upserts and error.sqlstate == "23505"
+    alone = session.transaction.block is Block.NONE
+    if not looked or not alone:
+        return False
+    return changes is None or session.duck.changes_of_others != changes
 
 
 async def _starts_afresh(session: Session) -> bool:

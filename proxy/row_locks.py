@@ -62,18 +62,21 @@ if TYPE_CHECKING:
 
 _ADDED = 36028797018960000  # the first row that a transaction adds, which only it sees: DuckDB's MAX_ROW_ID
 _KEPT = 64
-_NOTED = 10_000  # rows of one change, at most
+_NOTED = 10_000  # rows of a table that one transaction changes, at most
 _WITHOUT_COLUMN = frozenset({"42703", "42P01"})
 
-_Rows = dict[int, int]
-"""Rows by their numbers, with the strength of the lock of each."""
+KEYS = "key"
+"""What the keys of a table are locked as (`inserted_keys`), in place of its kind."""
+
+_Rows = dict[Any, int]
+"""Rows by their numbers, or keys, with the strength of the lock of each."""
 
 
 class _Place(NamedTuple):
     """A row that is waited for."""
 
     table: Meant
-    row: int
+    row: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,14 @@ class _Waiter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     lock: Lock
     table: Meant
-    rows: Collection[int]
+    rows: Collection[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Met:
+class Met:
     """A row that cannot be had now. released: another one had it and has committed since."""
 
     place: _Place
@@ -133,38 +136,46 @@ class RowLocks:
             others = [*self._theirs(session, table), *self._since(table, since)]
             return {row for rows in others for row, theirs in rows.items() if theirs >= least}
 
-    def take(self, session: Session, wanted: Sequence[_Wanted], since: float) -> _Met | None:
+    def take(self, session: Session, wanted: Sequence[Wanted], since: float) -> Met | None:
         """Locks all of the rows, or none and says why."""
         self._names |= {one.table.name.lower() for one in wanted}
         return self._take(session, wanted, since)
 
-    def take_to_write(self, session: Session, wanted: _Wanted, keep: bool) -> _Met | None:
-        """As `take`, for who changes the rows: DuckDB knows whether others have since its snapshot.
+    def take_to_write(
+        self, session: Session, wanted: Wanted, keep: bool, since: float = math.inf
+    ) -> Met | None:
+        """As `take`, for who writes: DuckDB knows whether others have changed the rows since its snapshot.
 
-        keep: until its transaction's end; else nothing is locked.
+        keep: until its transaction's end, so many of a table at most; else nothing is locked.
         """
-        return self._take(session, [wanted], math.inf, keep=keep)
+        return self._take(session, [wanted], since, _NOTED if keep else 0)
+
+    @property
+    def holds_keys(self) -> bool:
+        """Whether any are locked that were inserted."""
+        with self._guard:
+            return any(table.kind == KEYS for table in self._held)
 
     def locks_rows_of(self, name: str) -> bool:
         """Whether somebody has ever locked rows of a table of this name, folded."""
         return name in self._names
 
     def _take(
-        self, session: Session, wanted: Sequence[_Wanted], since: float, keep: bool = True
-    ) -> _Met | None:
+        self, session: Session, wanted: Sequence[Wanted], since: float, most: float = math.inf
+    ) -> Met | None:
         with self._guard:
             for one in wanted:
                 least = CONFLICT - one.lock.strength
                 for rows in self._theirs(session, one.table):
                     if (row := _common(one.rows, rows, least)) is not None:
-                        return _Met(_Place(one.table, row), one.lock)
+                        return Met(_Place(one.table, row), one.lock)
                 for rows in self._since(one.table, since):
                     if (row := _common(one.rows, rows, least)) is not None:
-                        return _Met(_Place(one.table, row), one.lock, released=True)
-            for one in wanted if keep else ():
+                        return Met(_Place(one.table, row), one.lock, released=True)
+            for one in wanted if most else ():
                 own = self._held.setdefault(one.table, {}).setdefault(session, {})
                 self._of.setdefault(session, set()).add(one.table)
-                for row in one.rows:
+                for row in one.rows if len(own) < most else ():
                     own[row] = max(own.get(row, 0), one.lock.strength)
         return None
 
@@ -178,7 +189,7 @@ class RowLocks:
 
     # --- on the loop ----------------------------------------------------------------------------
 
-    async def wait(self, session: Session, met: _Met, limit: float | None) -> None:
+    async def wait(self, session: Session, met: Met, limit: float | None) -> None:
         """Until it may be tried again. limit: seconds. Raises SqlError 40P01, 55P03, 57014."""
         turn = asyncio.get_running_loop().create_future()
         waiter = _Waiter(session, met.place, CONFLICT - met.lock.strength, turn)
@@ -299,8 +310,8 @@ class RowLocks:
         self._most[table] = max(_KEPT, 2 * len(released))
 
 
-def _common(rows: Collection[int], theirs: _Rows, least: int) -> int | None:
-    """One of the rows on which they have a lock as strong as that."""
+def _common(rows: Collection[Any], theirs: _Rows, least: int) -> Any:
+    """One of the rows on which they have a lock as strong as that; None for none."""
     if len(theirs) < len(rows):
         return next(
             (row for row, strength in theirs.items() if strength >= least and row in rows), None
@@ -373,7 +384,7 @@ class Locking:
 
     # --- in the engine's thread -----------------------------------------------------------------
 
-    def _choose(self, locks: Locks, sql: str, values: Sequence[tuple[int, Any]]) -> str | _Met:
+    def _choose(self, locks: Locks, sql: str, values: Sequence[tuple[int, Any]]) -> str | Met:
         """The statement, when all of the rows are the session's."""
         self._look(locks)
         tree = inference.read(sql)
@@ -382,12 +393,12 @@ class Locking:
         changed = False
         for number, query in locking_queries(tree):
             found = self._lock(query, locks.queries[number], values)
-            if isinstance(found, _Met):
+            if isinstance(found, Met):
                 return found
             changed |= only_locked(query, *found)
         return write_duckdb(tree) if changed else sql
 
-    def _lock_changed(self, sql: str, values: Sequence[tuple[int, Any]]) -> _Met | None:
+    def _lock_changed(self, sql: str, values: Sequence[tuple[int, Any]]) -> Met | None:
         """Locks the rows that a statement is to change, or says which of them another has."""
         tree = inference.read(sql)
         if not isinstance(tree, (exp.Update, exp.Delete)):
@@ -412,7 +423,7 @@ class Locking:
         running.close()
         strength = Strength.UPDATE if isinstance(tree, exp.Delete) else Strength.NO_KEY_UPDATE
         lock = Lock(tree.this.alias_or_name, path, strength, Wait.WAITS)
-        wanted = _Wanted(lock, table, {row for row in rows if row < _ADDED})
+        wanted = Wanted(lock, table, {row for row in rows if row < _ADDED})
         in_block = self._session.transaction.block is Block.EXPLICIT
         return self._registry.take_to_write(self._session, wanted, in_block and not more)
 
@@ -426,7 +437,7 @@ class Locking:
 
     def _lock(
         self, query: exp.Select, locks: Sequence[Lock], values: Sequence[tuple[int, Any]]
-    ) -> tuple[dict[str, Collection[int]], dict[str, set[int]]] | _Met:
+    ) -> tuple[dict[str, Collection[int]], dict[str, set[int]]] | Met:
         """The rows that the query has locked, and those that it did without, by the names of their tables."""
         assert self._known is not None
         session, since = self._session, self._session.transaction.duck_since
@@ -442,7 +453,7 @@ class Locking:
                 }
                 rows = self._asked(query, [lock.alias for lock in tables], skipped, values)
                 wanted = [
-                    _Wanted(lock, table, [row for row in rows[lock.alias] if row < _ADDED])
+                    Wanted(lock, table, [row for row in rows[lock.alias] if row < _ADDED])
                     for lock, table in tables.items()
                 ]
                 met = self._registry.take(session, wanted, since)

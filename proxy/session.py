@@ -36,6 +36,7 @@ from proxy.executor import Executor
 from proxy.extended import ExtendedProtocol
 from proxy.federation import Federation
 from proxy.function_calls import FunctionCalls
+from proxy.inserted_keys import InsertedKeys
 from proxy.link import ClientLink
 from proxy.long_texts import SessionTexts
 from proxy.own_inserts import OwnInserts
@@ -117,6 +118,7 @@ class Session:
         self.executor = Executor(self)
         self.references = References(self)
         self.locking = Locking(self)
+        self.inserted_keys = InsertedKeys(self)
         self.own_inserts = OwnInserts(self)
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name

@@ -60,6 +60,7 @@ class Transaction:
         self._added = AddedRows()
         self._renewed: dict[str, int] = {}  # tables made again, after how many writes
         self.duck_since = 0.0  # before it was opened, by the monotonic clock
+        self._only_read = True  # by nothing but queries, as far as it is open
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
         self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
         self._modes = Begin()
@@ -241,6 +242,7 @@ class Transaction:
         self._savepoints.clear()
         self.on_commit.ended(committed)
         self._log = WriteLog()
+        self._only_read = True
         self._renewed.clear()
 
     # --- savepoints ---------------------------------------------------------------------------
@@ -274,6 +276,18 @@ class Transaction:
     def defined(self, kind: str, touched: Iterable[Touched]) -> None:
         """The statement that was noted last is a definition of this kind."""
         self.on_commit.wrote(kind, touched, len(self._log))
+
+    async def about_to(self, *, read: bool) -> None:
+        """Before a statement for DuckDB, which does nothing but read, or may do more.
+
+        In READ COMMITTED a query sees what others have committed until then, as long as the block has only read.
+        """
+        if self.block is Block.NONE:
+            return
+        if not read or not self._only_read:
+            self._only_read = False
+        elif self.block is Block.EXPLICIT and self.duck_open and not self._duck.is_current:
+            await self.look_again()
 
     async def look_again(self) -> bool:
         """Whether DuckDB's next statement has a new snapshot, as each has in READ COMMITTED: the old one is

@@ -443,6 +443,19 @@ class DuckSession(DuckNames):
         self._watch.begin()
         self._connection.transact(sql)
 
+    @property
+    def changes_of_others(self) -> int | None:
+        """Another number once another session has committed a change; None while any is at it.
+
+        Outside of transactions.
+        """
+        return self._watch.changes_of_others
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nobody else has changed anything since the transaction began."""
+        return self._watch.is_current
+
     def check_serial(self) -> None:
         """Blocks. Raises SqlError 40001 where `commit` would."""
         if self._serial is not None and self._watch.wrote:

@@ -67,6 +67,7 @@ class _Eye:
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
         self._own = 0
+        self._published = 0
         self._since = _NEVER  # the number before the session's transaction began
         self._wrote = False  # ... and whether it has changed anything
         self._open = False  # a change of its own is under way for all to see
@@ -81,6 +82,17 @@ class _Eye:
         if then.own != self._own:
             return False
         return same_block or (then.number != _NEVER and self._changes.still(then.number))
+
+    @property
+    def changes_of_others(self) -> int | None:
+        """How many there were, without the session's own; None while there are some."""
+        number = self._changes.number()
+        return None if number == _NEVER else number - self._published
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing has begun to change since the session's transaction began."""
+        return self._changes.still(self._since)
 
     @property
     def wrote(self) -> bool:
@@ -111,6 +123,7 @@ class _Eye:
     def _publish(self) -> None:
         if not self._open:
             self._open = True
+            self._published += 1
             self._changes.begin()
 
     def over(self) -> None:
@@ -192,6 +205,19 @@ class Watch:
     def wrote(self) -> bool:
         """Whether the open transaction has changed any rows or definitions."""
         return self._block != 0 and self._rows.wrote
+
+    @property
+    def changes_of_others(self) -> int | None:
+        """Another number once another session has committed a change; None while any is at it.
+
+        Outside of transactions.
+        """
+        return self._rows.changes_of_others
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing has begun to change since the open transaction began."""
+        return self._rows.is_current
 
     @property
     def in_block(self) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -63,6 +66,7 @@ def test_all_who_count_are_counted(
     assert rows(sessions[0]) == [(1, 100), (2, 0)]
 
 
+@pytest.mark.parametrize("dialect", ["postgres"])
 def test_all_who_count_by_upserts_and_merges_are_counted(
     sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
 ) -> None:
@@ -73,13 +77,39 @@ def test_all_who_count_by_upserts_and_merges_are_counted(
     )
 
     def count(session: psycopg.Connection) -> None:
-        session.execute("SET hatidata.dialect = 'postgres'")
         for _ in range(8):
             for sql in (upsert, merge, f"{upsert} RETURNING n"):
                 session.execute(sql.encode())
 
     list(threads.map(count, sessions))
     assert rows(sessions[0]) == [(1, 96), (2, 0)]
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+@pytest.mark.parametrize("block", [False, True])
+@pytest.mark.parametrize(
+    "does",
+    ["NOTHING", "UPDATE SET n = counters.n + 1", "UPDATE SET n = counters.n + 1 RETURNING n"],
+)
+def test_upserts_of_a_new_key_do_not_fail(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor, does: str, block: bool
+) -> None:
+    """DuckDB looks at others' keys when it commits."""
+    sql = f"INSERT INTO counters VALUES (%s, 1) ON CONFLICT (id) DO {does}".encode()
+    together = threading.Barrier(len(sessions))
+
+    def add(session: psycopg.Connection) -> int:
+        changed = 0
+        for key in range(10, 30):
+            together.wait()
+            with session.transaction() if block else nullcontext():
+                changed += session.execute(sql, [key]).rowcount
+        return changed
+
+    changed = list(threads.map(add, sessions))
+    added = dict(rows(sessions[0])[2:])
+    assert sorted(added) == list(range(10, 30))
+    assert sum(added.values()) == sum(changed) == (20 if does == "NOTHING" else 80)
 
 
 @pytest.mark.parametrize(("end", "left"), [("COMMIT", 11), ("ROLLBACK", 1)])
@@ -147,6 +177,7 @@ def test_the_first_change_of_a_transaction_waits(
     second.execute("COMMIT")
 
 
+@pytest.mark.parametrize("dialect", ["postgres"])
 @pytest.mark.parametrize(
     ("begin", "before"),
     [
@@ -155,20 +186,26 @@ def test_the_first_change_of_a_transaction_waits(
         ("BEGIN", "SELECT * FROM counters WHERE id = 2 FOR UPDATE"),
     ],
 )
-def test_a_later_one_fails(sessions: list[psycopg.Connection], begin: str, before: str) -> None:
-    """Others may wait for it, or it has said that it wants to see no others' changes."""
+def test_a_later_one_fails(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor, begin: str, before: str
+) -> None:
+    """Others may wait for it, or it has said that it wants to see no others' changes.
+
+    Of a table whose rows were locked it waits before it fails.
+    """
     first, second, *_ = sessions
-    second.execute("SET hatidata.dialect = postgres")
     first.execute("BEGIN")
     first.execute(ADD)
     second.execute(begin.encode())
     second.execute(before.encode())
+    future = threads.submit(second.execute, ADD)
+    wait([future], 0.1)
+    first.execute("COMMIT")
     with pytest.raises(errors.SerializationFailure):
-        second.execute(ADD)
+        future.result()
     with pytest.raises(errors.InFailedSqlTransaction):
         second.execute("SELECT 1")
     second.execute("ROLLBACK")
-    first.execute("COMMIT")
     assert rows(second) == [(1, 1), (2, 0)]
 
 
@@ -204,14 +241,73 @@ def test_no_change_is_lost_between_transactions(
     second.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     assert rows(second) == [(1, 0), (2, 0)]
     first.execute(kinds[0].encode())
-    with pytest.raises(errors.SerializationFailure):
-        second.execute(kinds[1].encode())
-    second.execute("ROLLBACK")
-    second.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-    assert rows(second) == [(1, 0), (2, 0)]
     first.execute("COMMIT")
     with pytest.raises(errors.SerializationFailure):
         second.execute(kinds[1].encode())
     second.execute("ROLLBACK")
     third.execute(kinds[1].encode())
     assert rows(third) == [(1, 2), (2, 0)]
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+@pytest.mark.parametrize("begin", ["SELECT 1", "BEGIN"])
+@pytest.mark.parametrize(("end", "sqlstate"), [("COMMIT", "23505"), ("ROLLBACK", None)])
+@pytest.mark.parametrize("key", [7, None, "seven"])
+def test_who_inserts_a_key_waits_for_who_has(
+    sessions: list[psycopg.Connection],
+    threads: ThreadPoolExecutor,
+    begin: str,
+    end: str,
+    sqlstate: str | None,
+    key: int | str | None,
+) -> None:
+    first, second, *_ = sessions
+    first.execute("CREATE TABLE named (id INT PRIMARY KEY, name TEXT UNIQUE)")
+    first.execute("BEGIN")
+    first.execute("INSERT INTO named VALUES (7, 'seven')")
+    second.execute(begin.encode())
+    if key is None:
+        insert = partial(second.execute, "INSERT INTO named (name, id) VALUES ('7', 7)")
+    elif key == 7:
+        insert = partial(second.execute, "INSERT INTO named VALUES (%s, NULL)", [key])
+    else:
+        insert = partial(second.execute, "INSERT INTO named (name, id) VALUES (%s, 9)", [key])
+    future = threads.submit(insert)
+    assert waits(future)
+    first.execute(end.encode())
+    if sqlstate is None:
+        assert future.result().rowcount == 1
+    else:
+        with pytest.raises(errors.UniqueViolation):
+            future.result()
+    if begin == "BEGIN":
+        second.execute("COMMIT")
+    assert first.execute("SELECT count(*) FROM named").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_who_has_written_is_told_at_once(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    """Its transaction could not be committed."""
+    first, second, *_ = sessions
+    second.execute("BEGIN")
+    second.execute("INSERT INTO counters VALUES (3, 0)")
+    first.execute("BEGIN")
+    first.execute("INSERT INTO counters VALUES (7, 0)")
+    upsert = "INSERT INTO counters VALUES (7, 0) ON CONFLICT (id) DO UPDATE SET n = 1"
+    future = threads.submit(second.execute, upsert)
+    assert waits(future)
+    with pytest.raises(errors.DeadlockDetected):
+        first.execute("INSERT INTO counters VALUES (3, 0)")
+    first.execute("ROLLBACK")
+    assert future.result().rowcount == 1
+    first.execute("BEGIN")
+    first.execute("INSERT INTO counters VALUES (8, 0)")
+    future = threads.submit(second.execute, upsert.replace("7", "8"))
+    assert waits(future)
+    first.execute("COMMIT")
+    with pytest.raises(errors.SerializationFailure):
+        future.result()
+    second.execute("ROLLBACK")
+    assert rows(second) == [(1, 0), (2, 0), (8, 0)]

@@ -118,3 +118,51 @@ def test_single_statements_and_both_engines(two: Two) -> None:
     )
     assert rows(one) == [(1, 50), (2, 2)]
     assert one.execute("SELECT * FROM hd_runtime.tasks WHERE id = %s", made).fetchall() == []
+
+
+@pytest.mark.parametrize("parameters", [None, (0,)])
+def test_read_committed_sees_what_was_committed(
+    two: Two, parameters: tuple[int, ...] | None
+) -> None:
+    """Drivers open a transaction for the first query, and many a reader never ends it."""
+    one, other = two
+    total = (
+        "SELECT sum(n) FROM accounts WHERE n >= 0" if parameters is None else f"{SUM} WHERE n >= %s"
+    )
+    for expected in (100, 70, 40):
+        for _ in range(4):  # also once psycopg has prepared it
+            assert one.execute(total.encode(), parameters).fetchone() == (expected,)
+        other.execute("UPDATE accounts SET n = n - 15")
+        other.commit()
+    one.execute("SAVEPOINT s")
+    other.execute("ALTER TABLE accounts ADD COLUMN m INT")
+    other.commit()
+    assert one.execute("SELECT m FROM accounts").fetchall() == [(None,), (None,)]
+
+
+@pytest.mark.parametrize("level", [IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE])
+def test_stronger_transactions_see_what_was_there(two: Two, level: IsolationLevel) -> None:
+    one, other = two
+    one.isolation_level = level
+    assert one.execute(SUM).fetchone() == (100,)
+    other.execute("UPDATE accounts SET n = 0")
+    other.commit()
+    assert one.execute(SUM).fetchone() == (100,)
+
+
+def test_a_cursor_and_what_was_written_stay(two: Two) -> None:
+    one, other = two
+    with one.cursor("c") as cursor:
+        cursor.execute("SELECT n FROM accounts, range(100000) ORDER BY 1")
+        assert cursor.fetchone() == (50,)
+        other.execute("UPDATE accounts SET n = 0")
+        other.commit()
+        assert one.execute(SUM).fetchone() == (0,)
+        assert cursor.fetchmany(3) == [(50,)] * 3
+    one.execute("CREATE TEMPORARY TABLE mine AS SELECT 7 AS n")
+    other.execute("UPDATE accounts SET n = 1")
+    other.commit()
+    assert one.execute("SELECT n FROM mine").fetchone() == (7,)
+    assert one.execute(SUM).fetchone() == (0,)
+    one.commit()
+    assert one.execute(SUM).fetchone() == (2,)
