@@ -161,7 +161,7 @@ async def _made_of_it(session: Session, plan: Statement) -> Statement:
         if drops:
             claim_dropped(session, made.beside)
         made = made.followed(await free_to_follow(session, made.following))
-        beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
+        beside = (Touched(schema, name, deep=True, event="") for schema, name in made.beside)
         anew = isinstance(plan.copies, Rebuilds)  # all of it may come out otherwise
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
         plan = replace(plan, touched=(*own, *beside), cascaded=made.gone)

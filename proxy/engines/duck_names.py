@@ -37,6 +37,7 @@ _TABLES = (
     "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
 )
 _COUNTED_AT_ONCE = 100  # tables
+_BLOCK_SIZE = f"SELECT block_size FROM pragma_database_size() WHERE database_name = '{DATABASE}'"
 _SCHEMAS = (
     f"SELECT schema_name FROM duckdb_schemas() WHERE database_name = '{DATABASE}' "
     "AND (NOT internal OR schema_name = 'main')"
@@ -295,14 +296,25 @@ class DuckNames:
         """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
 
         What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
-        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
         """
+        return self._of_tables("SELECT {path}, count(*) FROM {name}")
+
+    def sizes(self) -> str:
+        """Blocks. What every table takes in storage, in bytes, as `row_counts`; no row is read."""
+        ((block_size,),) = self.run(_BLOCK_SIZE)
+        return self._of_tables(f"SELECT {{path}}, _sf.main.stored_({{text}}, {block_size})")
+
+    def _of_tables(self, select: str) -> str:
+        """A table that goes away meanwhile takes what is told of its neighbours with it: NULL."""
         tables = self.run(_TABLES)
         counts: list[tuple[str, int]] = []
         for start in range(0, len(tables), _COUNTED_AT_ONCE):
             some = tables[start : start + _COUNTED_AT_ONCE]
             selects = " UNION ALL ".join(
-                f"SELECT {literal('.'.join(name))}, count(*) FROM {quoted(*name)}" for name in some
+                select.format(
+                    path=literal(".".join(name)), name=quoted(*name), text=literal(quoted(*name))
+                )
+                for name in some
             )
             with suppress(duckdb_c.DuckError):
                 counts.extend(self.run(selects))

@@ -6,6 +6,7 @@ Promises: what is not one of the forms below in full is None, and is refused els
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -145,7 +146,9 @@ def _planned(text: str, piece: Slice, edited: Rebuilds) -> Statement:
     *places, name = edited.table
     schemas: list[str | None] = [*places[-1:]] or [None]
     schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
-    touched = tuple(Touched(schema, name, deep=True, views=True) for schema in schemas)
+    becomes = (schemas[-1], name) if len(schemas) > 1 else None
+    own, *others = (Touched(schema, name, deep=True, views=True) for schema in schemas)
+    touched = (replace(own, becomes=becomes), *(replace(other, event="") for other in others))
     return _read_when_it_runs("ALTER TABLE", text, piece, edited, touched)
 
 

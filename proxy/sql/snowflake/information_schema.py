@@ -57,6 +57,7 @@ VIEWS: dict[str, frozenset[str]] = {
 }
 """Snowflake's views that there are here -> their columns that Postgres's view does not have."""
 
+_OWNED = ("table", "schema", "database", "sequence", "function", "procedure")
 _ONLY_SNOWFLAKES = frozenset({"databases", "functions", "procedures", "stages", "file_formats"})
 
 
@@ -120,14 +121,31 @@ def use_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> set[str]:
         if schema is not None and schema.name.lower() == "information_schema":
             node.set("db", None)
             node.set("catalog", None)
-    counted = "tables" in names and _counts(nodes)
-    return {"database", "rows"} if counted else {"database"}
+    return {"database"} | {
+        need
+        for need, (views, columns) in _DEAR.items()
+        if not names.isdisjoint(views) and _reads(nodes, columns)
+    }
 
 
-def _counts(nodes: list[exp.Expr]) -> bool:
-    """Whether it may ask for a number of rows, which costs a look into every table."""
+_TIMES = frozenset({"created", "last_altered", "last_ddl"})
+_DEAR = {
+    "rows": (frozenset({"tables"}), frozenset({"row_count"})),
+    "bytes": (frozenset({"tables"}), frozenset({"bytes"})),
+    "told": (
+        frozenset(
+            {"tables", "views", "schemata", "databases", "sequences", "functions", "procedures"}
+        ),
+        _TIMES | {f"{of}_owner" for of in _OWNED} | {"comment"},
+    ),
+    "texts": (frozenset({"views"}), frozenset({"view_definition"})),
+}
+"""What costs a look into every table, or a question to Postgres: which columns of which views need it."""
+
+
+def _reads(nodes: list[exp.Expr], columns: frozenset[str]) -> bool:
     return any(
         isinstance(node, exp.Star)
-        or (isinstance(node, exp.Column) and node.name.lower() == "row_count")
+        or (isinstance(node, exp.Column) and node.name.lower() in columns)
         for node in nodes
     )

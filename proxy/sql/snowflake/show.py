@@ -61,7 +61,8 @@ class _Listing:
 
 
 _TERSE = ("created_on", "name", "kind", "database_name", "schema_name")
-_COUNTED = frozenset({"database", "rows"})
+_TOLD = frozenset({"database", "told"})
+_MEASURED = _TOLD | {"rows", "bytes"}
 _KEYS = _Listing(
     "",
     name="column_name",
@@ -125,14 +126,19 @@ def _postgres(source: str) -> _Listing:
 
 _FUNCTIONS = _Listing("show_functions", order="catalog_name, schema_name, name")
 _LISTINGS: dict[tuple[str, ...], _Listing] = {
-    ("TABLES",): _Listing("show_tables", terse=_TERSE, needs=_COUNTED),
-    ("VIEWS",): _Listing("show_views", terse=_TERSE),
-    ("OBJECTS",): _Listing("show_objects", terse=_TERSE, needs=_COUNTED),
+    ("TABLES",): _Listing("show_tables", terse=_TERSE, needs=_MEASURED),
+    ("VIEWS",): _Listing("show_views", terse=_TERSE, needs=_TOLD | {"texts"}),
+    ("OBJECTS",): _Listing("show_objects", terse=_TERSE, needs=_MEASURED),
     ("SCHEMAS",): _Listing(
-        "show_schemas", terse=_TERSE, schema="", within="DATABASE", order="database_name, name"
+        "show_schemas",
+        terse=_TERSE,
+        schema="",
+        within="DATABASE",
+        order="database_name, name",
+        needs=_TOLD,
     ),
     ("DATABASES",): _Listing(
-        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name"
+        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name", needs=_TOLD
     ),
     ("COLUMNS",): _Listing(
         "show_columns",
@@ -142,7 +148,7 @@ _LISTINGS: dict[tuple[str, ...], _Listing] = {
         order="database_name, schema_name, table_name, position_",
         hidden="position_",
     ),
-    ("SEQUENCES",): _Listing("show_sequences", terse=_TERSE),
+    ("SEQUENCES",): _Listing("show_sequences", terse=_TERSE, needs=_TOLD),
     ("PRIMARY", "KEYS"): _keys("show_primary_keys"),
     ("UNIQUE", "KEYS"): _keys("show_unique_keys"),
     ("IMPORTED", "KEYS"): _foreign("fk"),
@@ -298,7 +304,7 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     source = listing.source or f"_sf.main.{listing.view}"
     sql = f"SELECT {columns} FROM {source}{condition} ORDER BY {listing.order}{limit}"
-    needs = frozenset({"database"}) if terse else listing.needs
+    needs = listing.needs & _TOLD if terse else listing.needs
     return Asked(kind, sql, needs, by_postgres=bool(listing.source))
 
 
@@ -478,7 +484,9 @@ def read_describe(words: Words, database: str) -> Asked | None:
     words.end()
     what = f"DESCRIBE {kind or 'TABLE'}"
     try:
-        return Asked(what, _DESCRIBED[kind](name, database), frozenset({"database"}))
+        return Asked(
+            what, _DESCRIBED[kind](name, database), _TOLD if kind in _DATED else _TOLD - {"told"}
+        )
     except SqlError as error:
         return Asked(what, "", refused=error)
 
@@ -524,6 +532,7 @@ _KIND_WORDS = name_set(
     REPOSITORY LIFECYCLE FUNCTION METRIC ACCOUNT PROFILE LISTING PROJECT SET SERVER GROUP RESULT
     """
 )
+_DATED = frozenset({"SCHEMA", "DATABASE", "SEQUENCE"})
 _DESCRIBED = {
     "": _describe_relation,
     "TABLE": _describe_relation,
