@@ -218,6 +218,8 @@ class SessionMirror:
     def _targets(self, touched: Iterable[Touched]) -> Iterable[Target]:
         path = None
         for item in touched:
+            if item.schema == "":
+                continue  # the database
             if item.schema is not None:
                 schemas = ["main" if item.schema == "public" else item.schema]
             elif item.name is None and not item.types:

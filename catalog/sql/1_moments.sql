@@ -77,6 +77,13 @@ BEGIN
         PERFORM hatidata_catalog._rename_moments(v_schema, v_to, v_schema, v_name, v_at);
         PERFORM hatidata_catalog._rename_moments(v_schema, ' ' || v_name, v_schema, v_to, v_at);
     END CASE;
+    IF p_document ? 'comment' THEN
+        IF v_event = 'made' THEN
+            PERFORM hatidata_catalog._set_schema(v_schema, false);
+        END IF;
+        EXECUTE format('COMMENT ON %s %I IS %L', CASE v_schema WHEN '' THEN 'DATABASE' ELSE 'SCHEMA' END,
+            CASE v_schema WHEN '' THEN current_database() ELSE v_schema END, nullif(p_document ->> 'comment', ''));
+    END IF;
 END
 $$;
 

@@ -82,6 +82,11 @@ def touched(tree: exp.Expr, tokens: list[Token], text: str) -> tuple[Touched, ..
     """What `tree`, which may change the schema, may change. text: the message of `tokens`."""
     reader = _READERS.get(type(tree))
     found = reader(tree) if reader is not None else EVERYTHING
+    if isinstance(tree, exp.Create) and tree.kind == "SCHEMA":
+        comment = tree.find(exp.SchemaCommentProperty)
+        said = "" if tree.args.get("replace") else None
+        said = comment.name if comment is not None else said
+        return tuple(replace(one, schema_comment=said) for one in found)
     if isinstance(tree, exp.Create) and tree.kind == "VIEW" and len(found) == 1:
         (only,) = found
         if only.name is not None and not tree.args.get("exists"):
