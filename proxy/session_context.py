@@ -142,7 +142,7 @@ class SessionContext:
         for need in needs:
             if need in _MEASURES and need not in self._measured:
                 self._measured.append(need)
-            elif need in ("told", "texts"):
+            elif need in _ASKED:
                 self._asks.add(need)
             for name, value in _VALUES[need](self) if need in _VALUES else ():
                 self._note(name, value)
@@ -165,13 +165,17 @@ class SessionContext:
     async def ask(self) -> None:
         """Asks Postgres for what the catalog's mirror knows and DuckDB does not."""
         asks, self._asks = self._asks, set()
-        told: str | None = None
-        try:
-            told = await self._session.federation.told(_TOLD.format("texts" in asks))
-        except SqlError as error:
-            if not error.sqlstate.startswith(_AWAY):
-                raise
-        self._note("told", told)
+        if "texts" in asks:
+            asks.discard("told")
+        for need in asks:
+            variable, question = _ASKED[need]
+            told: str | None = None
+            try:
+                told = await self._session.federation.told(question)
+            except SqlError as error:
+                if not error.sqlstate.startswith(_AWAY):
+                    raise
+            self._note(variable, told)
 
     def apply(self, duck: DuckSession) -> None:
         """Blocks. Tells the engine's connection."""
@@ -322,7 +326,12 @@ def _version() -> str:
         return "development"
 
 
-_TOLD = "SELECT hatidata_catalog.told({})"
+# Need -> a variable, and what Postgres is asked for it.
+_ASKED = {
+    "told": ("told", "SELECT hatidata_catalog.told(false)"),
+    "texts": ("told", "SELECT hatidata_catalog.told(true)"),
+    "rights": ("rights", "SELECT hatidata_catalog.rights_told()"),
+}
 _AWAY = ("08", "57P")  # Postgres: what it knows is NULL then
 _MEASURES: dict[str, Callable[[DuckSession], str]] = {
     "rows": lambda duck: duck.row_counts(),

@@ -317,3 +317,50 @@ def test_times_outlive_the_server() -> None:
         assert all(moment is not None for _, moment in before)
         with ServerProcess(Path(directory)) as server:
             assert told(server.url) == before
+
+
+def test_what_is_said_of_a_schema(ask: Ask) -> None:
+    def said() -> str:
+        [row] = ask("SHOW SCHEMAS LIKE 'work'")
+        [told] = ask(
+            "SELECT comment FROM hatidata.information_schema.schemata WHERE schema_name = 'work'"
+        )
+        assert (told["comment"] or "") == row["comment"]
+        return row["comment"]
+
+    ask("CREATE OR REPLACE SCHEMA work COMMENT = 'it''s here' DATA_RETENTION_TIME_IN_DAYS = 1")
+    assert said() == "it's here"
+    ask("ALTER SCHEMA work SET COMMENT = 'there'")
+    assert said() == "there"
+    ask("BEGIN")
+    ask("COMMENT ON SCHEMA work IS 'nowhere'")
+    assert said() == "nowhere"
+    ask("ROLLBACK")
+    assert said() == "there"
+    ask("ALTER SCHEMA work UNSET COMMENT")
+    assert said() == ""
+    ask("COMMENT ON SCHEMA work IS 'again'")
+    ask("CREATE OR REPLACE SCHEMA work")
+    assert said() == ""
+
+
+def test_what_is_said_of_the_database(ask: Ask) -> None:
+    for statement in (
+        "ALTER DATABASE hatidata SET COMMENT = 'all of it'",
+        "COMMENT ON DATABASE hatidata IS 'all of it'",
+    ):
+        ask(statement)
+        [row] = ask("SHOW DATABASES")
+        assert row["comment"] == "all of it"
+        ask("ALTER DATABASE hatidata UNSET COMMENT")
+        assert ask("SELECT comment FROM INFORMATION_SCHEMA.DATABASES") == [{"comment": None}]
+
+
+def test_a_views_text_is_its_authors(ask: Ask) -> None:
+    ask("CREATE TABLE t (i INT)")
+    ask("CREATE VIEW v AS SELECT i /* all */ FROM t WHERE IFF(i > 1, TRUE, FALSE)")
+    [shown] = ask("SHOW VIEWS LIKE 'v' IN SCHEMA work")
+    assert "SELECT i /* all */ FROM t WHERE IFF(i > 1, TRUE, FALSE)" in shown["text"]
+    [told] = ask("SELECT view_definition FROM INFORMATION_SCHEMA.VIEWS WHERE table_schema = 'work'")
+    [ddl] = ask("SELECT GET_DDL('VIEW', 'v') AS ddl")
+    assert told["view_definition"] == shown["text"] == ddl["ddl"]

@@ -146,7 +146,7 @@ def read(words: Words) -> Accepted | None:
         kind = _kind_at(words, ahead + 1) if words.word_at(ahead) == "ON" else ""
         if words.word_at(ahead + 1) == "USER":
             return Accepted("COMMENT ON USER", notice=_NO_USERS)
-        if words.word_at(ahead + 1) in ("SCHEMA", "DATABASE"):
+        if not kind and words.word_at(ahead + 1) in ("SCHEMA", "DATABASE"):
             return _comment_on_namespace(words)
     elif verb in _VERBS:
         ahead = 1

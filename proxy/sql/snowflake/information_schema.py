@@ -21,12 +21,17 @@ from sqlglot import exp
 from proxy.sql import control_plane
 
 VIEWS: dict[str, frozenset[str]] = {
+    "applicable_roles": frozenset({"role_owner"}),
     "columns": frozenset({"comment", "schema_evolution_record", "identity_ordered"}),
     "databases": frozenset(),
+    "enabled_roles": frozenset({"role_owner"}),
     "functions": frozenset(),
     "procedures": frozenset(),
     "stages": frozenset(),
     "file_formats": frozenset(),
+    "object_privileges": frozenset(),
+    "table_privileges": frozenset({"granted_to", "created"}),
+    "usage_privileges": frozenset({"granted_to", "created"}),
     "key_column_usage": frozenset(),
     "referential_constraints": frozenset({"comment", "created", "last_altered"}),
     "schemata": frozenset(
@@ -58,7 +63,9 @@ VIEWS: dict[str, frozenset[str]] = {
 """Snowflake's views that there are here -> their columns that Postgres's view does not have."""
 
 _OWNED = ("table", "schema", "database", "sequence", "function", "procedure")
-_ONLY_SNOWFLAKES = frozenset({"databases", "functions", "procedures", "stages", "file_formats"})
+_ONLY_SNOWFLAKES = frozenset(
+    {"databases", "functions", "procedures", "stages", "file_formats", "object_privileges"}
+)
 
 
 def is_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> bool:
@@ -121,13 +128,27 @@ def use_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> set[str]:
         if schema is not None and schema.name.lower() == "information_schema":
             node.set("db", None)
             node.set("catalog", None)
-    return {"database"} | {
-        need
-        for need, (views, columns) in _DEAR.items()
-        if not names.isdisjoint(views) and _reads(nodes, columns)
+    rights = {"rights"} if names & _RIGHTS else set()
+    return (
+        {"database"}
+        | rights
+        | {
+            need
+            for need, (views, columns) in _DEAR.items()
+            if not names.isdisjoint(views) and _reads(nodes, columns)
+        }
+    )
+
+
+_RIGHTS = frozenset(
+    {
+        "applicable_roles",
+        "enabled_roles",
+        "object_privileges",
+        "table_privileges",
+        "usage_privileges",
     }
-
-
+)
 _TIMES = frozenset({"created", "last_altered", "last_ddl"})
 _DEAR = {
     "rows": (frozenset({"tables"}), frozenset({"row_count"})),

@@ -189,3 +189,30 @@ SELECT database_name AS file_format_catalog, schema_name AS file_format_schema,
        to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS last_altered,
        nullif(kept ->> '$.comment', '') AS comment
 FROM _sf.main.kept_ WHERE kind = 'FILE FORMAT';
+
+-- Rights and roles are what Postgres says of them (catalog/sql/8_privileges.sql), which keeps no times of them.
+CREATE OR REPLACE VIEW _sf.information_schema_object_privileges AS
+SELECT p.grantor, p.grantee, p.granted_to, _sf.main.database_() AS object_catalog,
+       CASE WHEN p.kind NOT IN ('SCHEMA', 'DATABASE') THEN p.schema END AS object_schema,
+       CASE p.kind WHEN 'DATABASE' THEN _sf.main.database_() ELSE p.name END AS object_name, p.kind AS object_type,
+       p.privilege AS privilege_type, p.grantable AS is_grantable, CAST(NULL AS TIMESTAMPTZ) AS created
+FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_rights') AS JSON) -> '$.privileges',
+  '[{"grantor":"VARCHAR","grantee":"VARCHAR","granted_to":"VARCHAR","schema":"VARCHAR","name":"VARCHAR","kind":"VARCHAR","privilege":"VARCHAR","grantable":"VARCHAR"}]')) AS p);
+
+CREATE OR REPLACE VIEW _sf.information_schema_table_privileges AS
+SELECT grantor, grantee, granted_to, object_catalog AS table_catalog, object_schema AS table_schema,
+       object_name AS table_name, privilege_type, is_grantable, CAST(NULL AS VARCHAR) AS with_hierarchy, created
+FROM _sf.main.information_schema_object_privileges WHERE object_type IN ('TABLE', 'VIEW', 'MATERIALIZED VIEW');
+
+CREATE OR REPLACE VIEW _sf.information_schema_usage_privileges AS
+SELECT * FROM _sf.main.information_schema_object_privileges WHERE object_type = 'SEQUENCE';
+
+CREATE OR REPLACE VIEW _sf.information_schema_applicable_roles AS
+SELECT r.grantee, r.role AS role_name, r.owner AS role_owner, r.grantable AS is_grantable
+FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_rights') AS JSON) -> '$.applicable',
+  '[{"grantee":"VARCHAR","role":"VARCHAR","owner":"VARCHAR","grantable":"VARCHAR"}]')) AS r);
+
+CREATE OR REPLACE VIEW _sf.information_schema_enabled_roles AS
+SELECT r.role AS role_name, r.owner AS role_owner
+FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_rights') AS JSON) -> '$.enabled',
+  '[{"role":"VARCHAR","owner":"VARCHAR"}]')) AS r);
