@@ -22,9 +22,14 @@ REVOKE ALL ON hatidata_catalog.moments FROM PUBLIC;
 GRANT SELECT ON hatidata_catalog.moments TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION hatidata_catalog._forget_moments(p_schema text, p_name text) RETURNS void
-LANGUAGE sql AS $$
-    DELETE FROM hatidata_catalog.moments
-    WHERE lower(schema) = lower(p_schema) AND (lower(name) = lower(p_name) OR p_name = '')
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_name = '' THEN
+        DELETE FROM hatidata_catalog.moments WHERE lower(schema) = lower(p_schema);
+    ELSE
+        DELETE FROM hatidata_catalog.moments WHERE lower(schema) = lower(p_schema) AND lower(name) = lower(p_name);
+    END IF;
+END
 $$;
 
 -- The first schema of a path in which something of this name is known.
