@@ -166,7 +166,9 @@ class SessionContext:
         """Asks Postgres for what the catalog's mirror knows and DuckDB does not."""
         asks, self._asks = self._asks, set()
         if "texts" in asks:
-            asks.discard("told")
+            asks -= {"told", "places"}
+        elif "told" in asks:
+            asks.discard("places")
         for need in asks:
             variable, question = _ASKED[need]
             told: str | None = None
@@ -328,8 +330,9 @@ def _version() -> str:
 
 # Need -> a variable, and what Postgres is asked for it.
 _ASKED = {
-    "told": ("told", "SELECT hatidata_catalog.told(false)"),
-    "texts": ("told", "SELECT hatidata_catalog.told(true)"),
+    "places": ("told", "SELECT hatidata_catalog.told(false, false)"),
+    "told": ("told", "SELECT hatidata_catalog.told(true, false)"),
+    "texts": ("told", "SELECT hatidata_catalog.told(true, true)"),
     "rights": ("rights", "SELECT hatidata_catalog.rights_told()"),
 }
 _AWAY = ("08", "57P")  # Postgres: what it knows is NULL then

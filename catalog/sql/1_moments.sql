@@ -93,7 +93,7 @@ END
 $$;
 
 -- What Snowflake's catalog tells of all that and DuckDB does not know, as JSON.
-CREATE OR REPLACE FUNCTION hatidata_catalog.told(p_texts boolean) RETURNS text
+CREATE OR REPLACE FUNCTION hatidata_catalog.told(p_relations boolean, p_texts boolean) RETURNS text
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(json_agg(json_build_object(
         'schema', m.schema, 'name', m.name, 'created', m.created, 'altered', m.altered,
@@ -108,5 +108,6 @@ LANGUAGE sql STABLE AS $$
     LEFT JOIN hatidata_catalog.relations r ON r.schema = m.schema AND lower(r.name) = lower(m.name)
     LEFT JOIN pg_class c ON c.oid = r.relid
     LEFT JOIN pg_namespace n ON n.nspname = CASE m.schema WHEN '' THEN 'public' ELSE m.schema END
+    WHERE p_relations OR m.name = ''
 $$;
-COMMENT ON FUNCTION hatidata_catalog.told IS 'When what was defined, whose it is, and what schemas are said to be; the texts of views if these are asked for.';
+COMMENT ON FUNCTION hatidata_catalog.told IS 'When what was defined, whose it is, and what schemas are said to be; of the schemas and the database alone, or of relations too, with the texts of views or without.';

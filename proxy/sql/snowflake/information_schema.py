@@ -150,15 +150,12 @@ _RIGHTS = frozenset(
     }
 )
 _TIMES = frozenset({"created", "last_altered", "last_ddl"})
+_KNOWN = _TIMES | {"comment"} | {f"{of}_owner" for of in _OWNED}
 _DEAR = {
     "rows": (frozenset({"tables"}), frozenset({"row_count"})),
     "bytes": (frozenset({"tables"}), frozenset({"bytes"})),
-    "told": (
-        frozenset(
-            {"tables", "views", "schemata", "databases", "sequences", "functions", "procedures"}
-        ),
-        _TIMES | {f"{of}_owner" for of in _OWNED} | {"comment"},
-    ),
+    "told": (frozenset({"tables", "views", "sequences"}), _KNOWN),
+    "places": (frozenset({"schemata", "databases", "functions", "procedures"}), _KNOWN),
     "texts": (frozenset({"views"}), frozenset({"view_definition"})),
 }
 """What costs a look into every table, or a question to Postgres: which columns of which views need it."""

@@ -62,6 +62,7 @@ class _Listing:
 
 _TERSE = ("created_on", "name", "kind", "database_name", "schema_name")
 _TOLD = frozenset({"database", "told"})
+_PLACES = frozenset({"database", "places"})
 _MEASURED = _TOLD | {"rows", "bytes"}
 _KEYS = _Listing(
     "",
@@ -135,10 +136,10 @@ _LISTINGS: dict[tuple[str, ...], _Listing] = {
         schema="",
         within="DATABASE",
         order="database_name, name",
-        needs=_TOLD,
+        needs=_PLACES,
     ),
     ("DATABASES",): _Listing(
-        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name", needs=_TOLD
+        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name", needs=_PLACES
     ),
     ("COLUMNS",): _Listing(
         "show_columns",
@@ -304,7 +305,7 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     source = listing.source or f"_sf.main.{listing.view}"
     sql = f"SELECT {columns} FROM {source}{condition} ORDER BY {listing.order}{limit}"
-    needs = listing.needs & _TOLD if terse else listing.needs
+    needs = listing.needs & (_TOLD | _PLACES) if terse else listing.needs
     return Asked(kind, sql, needs, by_postgres=bool(listing.source))
 
 

@@ -67,20 +67,6 @@ SELECT 'information_schema', 'information_schema', _sf.main.database_(),
        'Views describing the contents of schemas in this database', created, created, NULL
 FROM (SELECT 1) one LEFT JOIN _sf.main.told_ ON told_schema = '' AND told_name = '';
 
--- What a table takes in storage: the blocks that it lies in, and the widths of the values that no checkpoint has
--- put into blocks yet.
-CREATE OR REPLACE MACRO _sf.stored_(path, block_size) AS (
-  SELECT coalesce(len(list_distinct(list_filter(flatten(list(list_append(additional_block_ids, block_id))),
-                                                lambda b: b >= 0))), 0) * block_size
-       + CAST(coalesce(sum(CASE WHEN persistent THEN 0 ELSE count * CASE
-           WHEN segment_type IN ('BOOLEAN', 'TINYINT', 'UTINYINT') THEN 1
-           WHEN segment_type IN ('SMALLINT', 'USMALLINT') THEN 2
-           WHEN segment_type IN ('INTEGER', 'UINTEGER', 'FLOAT', 'DATE') THEN 4
-           WHEN segment_type IN ('VARCHAR', 'BLOB', 'HUGEINT', 'UHUGEINT', 'UUID', 'INTERVAL', 'LIST') THEN 16
-           WHEN segment_type IN ('VALIDITY', 'STRUCT', 'ARRAY') THEN 0
-           ELSE 8 END END), 0) AS BIGINT)
-  FROM pragma_storage_info(path));
-
 -- Tables and views. A temporary one answers to `public`, where it can be found by that name.
 CREATE OR REPLACE MACRO _sf.measured_(name, path) AS
   CAST(map_extract(CAST(getvariable(name) AS MAP(VARCHAR, BIGINT)), path)[1] AS BIGINT);
@@ -94,7 +80,8 @@ FROM (
          _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
          table_name AS name, CASE WHEN temporary THEN 'TEMPORARY' ELSE 'TABLE' END AS kind, comment,
          _sf.main.measured_('hatidata_rows', database_name || '.' || schema_name || '.' || table_name) AS rows,
-         _sf.main.measured_('hatidata_bytes', database_name || '.' || schema_name || '.' || table_name) AS bytes,
+         CASE WHEN estimated_size = 0 THEN 0
+              ELSE _sf.main.measured_('hatidata_bytes', database_name || '.' || schema_name || '.' || table_name) END AS bytes,
          CAST(NULL AS VARCHAR) AS sql
   FROM duckdb_tables()
   WHERE NOT internal AND database_name NOT IN ('system', '_sf')
