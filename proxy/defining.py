@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
-from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
+from proxy.altered_tables import Altering, dropped, keys_to, moved_view, rebuilt, renamed
 from proxy.dependents import (
     check_free,
     is_materialized,
@@ -61,7 +61,6 @@ from proxy.sql.statement import (
     Statement,
     Truncates,
 )
-from proxy.table_parts import unable
 from proxy.truncating import truncated
 
 if TYPE_CHECKING:
@@ -271,7 +270,7 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         raise SqlError("3D000", f'database "{database}" does not exist')
     if meant.kind == "v":
         if schema.lower() != meant.schema.lower():
-            raise unable("moving a view to another schema")
+            return moved_view(duck, meant, schema, alters.new, following=alters.of_postgres)
         made: Altering | None = Altering([alters.of_view])
     else:
         made = renamed(duck, meant, alters.new, plan.sql, schema)

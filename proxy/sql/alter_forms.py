@@ -149,7 +149,8 @@ def _planned(text: str, piece: Slice, edited: Rebuilds) -> Statement:
     becomes = (schemas[-1], name) if len(schemas) > 1 else None
     own, *others = (Touched(schema, name, deep=True, views=True) for schema in schemas)
     touched = (replace(own, becomes=becomes), *(replace(other, event="") for other in others))
-    return _read_when_it_runs("ALTER TABLE", text, piece, edited, touched)
+    kind = "ALTER VIEW" if edited.view else "ALTER TABLE"
+    return _read_when_it_runs(kind, text, piece, edited, touched)
 
 
 def _read_when_it_runs(
@@ -265,20 +266,21 @@ def renamed_index(text: str, piece: Slice, tree: exp.Alter) -> Statement | None:
 
 def _altered(tokens: list[Token]) -> Rebuilds | None:
     reading = Reading(tokens)
-    if not reading.words("ALTER", "TABLE"):
+    view = reading.words("ALTER", "VIEW")
+    if not view and not reading.words("ALTER", "TABLE"):
         return None
     exists = reading.words("IF", "EXISTS")
     reading.words("ONLY")
     name = reading.names()
     if name is None or (len(name) > 1 and name[-2] in _NOT_ANALYTICAL):
         return None
-    for words, read in _FORMS:
+    for words, read in _OF_VIEWS if view else _FORMS:
         if reading.words(*words):
             edit = read(reading)
             if edit is None or not reading.ended:
                 return None
             where = tuple("main" if part == "public" else part for part in name[:-1])
-            return Rebuilds((*where, name[-1]), (edit,), exists, native=False)
+            return Rebuilds((*where, name[-1]), (edit,), exists, native=False, view=view)
     return None
 
 
@@ -362,3 +364,4 @@ _FORMS: tuple[tuple[tuple[str, ...], Callable[[Reading], Edit | None]], ...] = (
     (("ADD", "CONSTRAINT"), _named_index),
     (("ADD",), _unnamed_index),
 )
+_OF_VIEWS = tuple(form for form in _FORMS if form[0] == ("SET", "SCHEMA"))
