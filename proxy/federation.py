@@ -189,6 +189,11 @@ class Federation:
             written = {call.text: duck_value(call, value) for call, value in values.items()}
             await self._session.on_duck(self._stand_ins.define, written)
 
+    async def told_alone(self, query: str) -> str:
+        """As `told`, for a statement that reads nothing else of Postgres."""
+        self._cancelled = False
+        return await self.told(query)
+
     async def told(self, query: str) -> str:
         """The one text that a query of ours to Postgres gives."""
         answer: list[bytes] = []

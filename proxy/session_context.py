@@ -61,6 +61,7 @@ class SessionContext:
         self._pending: dict[str, str] = {}
         self._measured: list[str] = []  # what is to be told of all tables
         self._asks: set[str] = set()  # what Postgres is to be asked for
+        self._lent: set[str] = set()  # variables with what it said, for one statement
 
     @property
     def role(self) -> str:
@@ -139,6 +140,8 @@ class SessionContext:
 
     def refresh(self, needs: Iterable[str]) -> None:
         """Notes what the engine must be told before a statement that needs this."""
+        while self._lent:  # a view that reads it later knows nothing, rather than what was
+            self._note(self._lent.pop(), "[]")
         for need in needs:
             if need in _MEASURES and need not in self._measured:
                 self._measured.append(need)
@@ -151,6 +154,8 @@ class SessionContext:
         literal = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
         if self._told.get(name) != literal:
             self._pending[name] = literal
+        else:
+            self._pending.pop(name, None)
 
     @property
     def stale(self) -> bool:
@@ -173,11 +178,12 @@ class SessionContext:
             variable, question = _ASKED[need]
             told: str | None = None
             try:
-                told = await self._session.federation.told(question)
+                told = await self._session.federation.told_alone(question)
             except SqlError as error:
                 if not error.sqlstate.startswith(_AWAY):
                     raise
             self._note(variable, told)
+            self._lent.add(variable)
 
     def apply(self, duck: DuckSession) -> None:
         """Blocks. Tells the engine's connection."""

@@ -327,7 +327,9 @@ class DuckNames:
         ((block_size,),) = self.run(_BLOCK_SIZE)
         blocks: dict[str, set[int]] = {}
         loose: dict[str, int] = {}
-        segments = self._of_tables(self.run(f"{_TABLES} AND estimated_size > 0"), _SEGMENTS_OF)
+        tables = self.run(f"{_TABLES} AND estimated_size > 0")
+        tables = [name for name in tables if not any('"' in part for part in name)]
+        segments = self._of_tables(tables, _SEGMENTS_OF)  # which knows no way to spell a quote
         for path, kind, persistent, block, more, count in segments:
             mine = blocks.setdefault(path, set())
             if persistent:
