@@ -301,6 +301,20 @@ def test_a_prepared_question_asks_each_time(snow: psycopg.Connection, ask: Ask) 
     assert first < second
 
 
+def test_the_first_question_of_a_connection_may_be_described_before_it_is_asked(
+    server: Any, ask: Ask
+) -> None:
+    ask("CREATE TABLE t (i INT)")
+    question = "SELECT created IS NOT NULL, table_owner FROM INFORMATION_SCHEMA.TABLES WHERE table_name = %s"
+    rights = (
+        "SELECT DISTINCT grantee FROM INFORMATION_SCHEMA.TABLE_PRIVILEGES WHERE table_name = %s"
+    )
+    with server.connect() as fresh, fresh.pipeline():
+        told, granted = fresh.execute(question, ["t"]), fresh.execute(rights, ["t"])
+        assert told.fetchall() == [(True, "tester")]
+        assert granted.fetchall() == [("tester",)]
+
+
 def test_times_outlive_the_server() -> None:
     def told(url: str) -> list[Any]:
         with psycopg.connect(url, autocommit=True) as connection:

@@ -51,7 +51,7 @@ CREATE OR REPLACE MACRO _sf.ddl_name_(name) AS
 CREATE OR REPLACE VIEW _sf.told_ AS
 SELECT lower(t.schema) AS told_schema, lower(t.name) AS told_name, CAST(t.created AS TIMESTAMPTZ) AS created,
        CAST(t.altered AS TIMESTAMPTZ) AS altered, t.owner, t.comment, t.text
-FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_told') AS VARCHAR),
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_told') AS VARCHAR), '[]'),
   '[{"schema":"VARCHAR","name":"VARCHAR","created":"VARCHAR","altered":"VARCHAR","owner":"VARCHAR","comment":"VARCHAR","text":"VARCHAR"}]')) AS t);
 CREATE OR REPLACE MACRO _sf.owner_() AS (SELECT owner FROM _sf.main.told_ WHERE told_schema = '' AND told_name = '');
 

@@ -196,7 +196,7 @@ SELECT p.grantor, p.grantee, p.granted_to, _sf.main.database_() AS object_catalo
        CASE WHEN p.kind NOT IN ('SCHEMA', 'DATABASE') THEN p.schema END AS object_schema,
        CASE p.kind WHEN 'DATABASE' THEN _sf.main.database_() ELSE p.name END AS object_name, p.kind AS object_type,
        p.privilege AS privilege_type, p.grantable AS is_grantable, CAST(NULL AS TIMESTAMPTZ) AS created
-FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_rights') AS JSON) -> '$.privileges',
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_rights') AS JSON) -> '$.privileges', CAST('[]' AS JSON)),
   '[{"grantor":"VARCHAR","grantee":"VARCHAR","granted_to":"VARCHAR","schema":"VARCHAR","name":"VARCHAR","kind":"VARCHAR","privilege":"VARCHAR","grantable":"VARCHAR"}]')) AS p);
 
 CREATE OR REPLACE VIEW _sf.information_schema_table_privileges AS
@@ -209,10 +209,10 @@ SELECT * FROM _sf.main.information_schema_object_privileges WHERE object_type = 
 
 CREATE OR REPLACE VIEW _sf.information_schema_applicable_roles AS
 SELECT r.grantee, r.role AS role_name, r.owner AS role_owner, r.grantable AS is_grantable
-FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_rights') AS JSON) -> '$.applicable',
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_rights') AS JSON) -> '$.applicable', CAST('[]' AS JSON)),
   '[{"grantee":"VARCHAR","role":"VARCHAR","owner":"VARCHAR","grantable":"VARCHAR"}]')) AS r);
 
 CREATE OR REPLACE VIEW _sf.information_schema_enabled_roles AS
 SELECT r.role AS role_name, r.owner AS role_owner
-FROM (SELECT unnest(from_json(CAST(getvariable('hatidata_rights') AS JSON) -> '$.enabled',
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_rights') AS JSON) -> '$.enabled', CAST('[]' AS JSON)),
   '[{"role":"VARCHAR","owner":"VARCHAR"}]')) AS r);
