@@ -22,7 +22,9 @@ from proxy.dependents import (
     described,
     drops_of,
     keys_depend,
+    readers_of_moved,
     refusal,
+    view_moved,
     view_with_column,
     views_over,
     views_with_column,
@@ -91,6 +93,9 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     if meant is not None and meant.kind == "v" and plan.of_postgres and renames:
         (edit,) = renames
         return Altering([]).followed(view_with_column(duck, meant, edit.name, edit.new))
+    moves = [edit for edit in plan.edits if isinstance(edit, edits.SetSchema)]
+    if meant is not None and meant.kind == "v" and moves:
+        return moved_view(duck, meant, moves[0].schema, meant.name, following=True)
     if plan.view and meant is not None:
         raise SqlError("42809", f'"{meant.name}" is not a view')
     if meant is None or meant.kind != "r":
@@ -273,6 +278,17 @@ def _check_schema(duck: DuckSession, meant: Meant, schema: str) -> None:
         raise SqlError("42P07", message)
 
 
+def moved_view(
+    duck: DuckSession, view: Meant, schema: str, new: str, *, following: bool
+) -> Altering:
+    """Blocks. What takes a view to another schema. following: the views that read it follow."""
+    if schema == view.schema:
+        return Altering(["SELECT 1 LIMIT 0"])
+    _check_schema(duck, view._replace(name=new), schema)
+    readers = readers_of_moved(duck, view, schema) if following else []
+    return replace(Altering(view_moved(duck, view, schema, new)), following=tuple(readers))
+
+
 def renamed(
     duck: DuckSession, meant: Meant, new: str, native: str, schema: str = ""
 ) -> Altering | None:
@@ -290,7 +306,8 @@ def renamed(
         return made_anew(duck, meant, table)
     told = duck.told(meant.schema, meant.name, meant.database)
     if indexes_of(duck, meant) or any(row[0] == "FOREIGN KEY" for row in told.constraints):
-        if duck.means((meant.database, meant.schema, new)) is not None:
+        there = duck.means((meant.database, meant.schema, new))
+        if there is not None and new.lower() != meant.name.lower():
             raise SqlError("42P07", f'relation "{new}" already exists')
         table = Table(duck, meant)
         table.anew, table.new = True, new

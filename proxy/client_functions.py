@@ -419,9 +419,11 @@ class ClientFunctions:
                     True,
                     tuple({**said["traits"], **dict(action.traits)}.items()),
                 )
-                made = replace(await self._made(again), comment=altered.comment)
+                created = altered.created
+                made = replace(await self._made(again), comment=altered.comment, created=created)
             if action.commented:
                 made = replace(made, comment=action.comment)
+            made = replace(made, altered=None)
             await self._keep(there, [made if one is altered else one for one in there.forms])
             return tag
         name = action.rename or there.name
@@ -441,7 +443,7 @@ class ClientFunctions:
             message = f"function {_signature(name, _kinds(altered))} already exists in schema"
             raise SqlError("42723", f'{message} "{shown}"')
         await self._keep(there, others)
-        await self._keep(target, [*target.forms, altered])
+        await self._keep(target, [*target.forms, replace(altered, altered=None)])
         return tag
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokens import TokenType
 
-from proxy.altered_tables import Altering, dropped, keys_to, rebuilt, renamed
+from proxy.altered_tables import Altering, dropped, keys_to, moved_view, rebuilt, renamed
 from proxy.dependents import (
     check_free,
     is_materialized,
@@ -61,7 +61,6 @@ from proxy.sql.statement import (
     Statement,
     Truncates,
 )
-from proxy.table_parts import unable
 from proxy.truncating import truncated
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ async def _made_of_it(session: Session, plan: Statement) -> Statement:
         if drops:
             claim_dropped(session, made.beside)
         made = made.followed(await free_to_follow(session, made.following))
-        beside = (Touched(schema, name, deep=True) for schema, name in made.beside)
+        beside = (Touched(schema, name, deep=True, event="") for schema, name in made.beside)
         anew = isinstance(plan.copies, Rebuilds)  # all of it may come out otherwise
         own = (replace(one, deep=True) if anew else one for one in plan.touched)
         plan = replace(plan, touched=(*own, *beside), cascaded=made.gone)
@@ -271,7 +270,7 @@ def _altered(duck: DuckSession, plan: Statement) -> list[str] | Altering | None:
         raise SqlError("3D000", f'database "{database}" does not exist')
     if meant.kind == "v":
         if schema.lower() != meant.schema.lower():
-            raise unable("moving a view to another schema")
+            return moved_view(duck, meant, schema, alters.new, following=alters.of_postgres)
         made: Altering | None = Altering([alters.of_view])
     else:
         made = renamed(duck, meant, alters.new, plan.sql, schema)

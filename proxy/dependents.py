@@ -25,7 +25,7 @@ from proxy.sql.renamed_columns import (
     with_new_column,
     without_added_column,
 )
-from proxy.sql.view_reads import Parts, reads_of, with_new_name
+from proxy.sql.view_reads import Parts, reads_of, with_new_name, with_new_place, with_schemas
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -65,6 +65,12 @@ def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant
     They are for after the relation has got it. A view that fails already, or whose text cannot be made over,
     stays as it is.
     """
+    return _following(duck, meant, new)
+
+
+def _following(
+    duck: DuckSession, meant: Meant, new: str, schema: str | None = None
+) -> list[tuple[Meant, list[str]]]:
     if meant.database != DATABASE:
         return []
     look = Look(duck)
@@ -73,7 +79,7 @@ def views_renamed(duck: DuckSession, meant: Meant, new: str) -> list[tuple[Meant
         if not look.works(view):
             continue
         text = with_new_name(
-            look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), new
+            look.text_of(view), lambda parts, v=view: look.means(v, parts, meant), new, schema
         )
         if text is not None:
             after = text.partition("CREATE ")[2]
@@ -133,6 +139,26 @@ def views_without_columns(
     return made
 
 
+def view_moved(duck: DuckSession, view: Meant, schema: str, new: str) -> list[str]:
+    """Blocks. What makes a view of the same query in another schema, and takes it away where it is.
+
+    What its text names without a schema is what that means where it is. Raises SqlError 0A000.
+    """
+    look = Look(duck)
+    text = look.text_of(view)
+    text = with_schemas(text, lambda name: look.schema_of(view, name)) or text
+    moved = with_new_place(text, view.database, schema, new)
+    if moved is None:
+        raise SqlError("0A000", "moving such a view to another schema is not supported")
+    place = Meant(view.database, schema, new, "v")
+    return [*_made_again(duck, view, moved, place=place), *drops_of(view)]
+
+
+def readers_of_moved(duck: DuckSession, view: Meant, schema: str) -> list[tuple[Meant, list[str]]]:
+    """As `views_renamed`, of a relation that goes to another schema."""
+    return _following(duck, view, view.name, schema)
+
+
 def views_made_over(
     duck: DuckSession, change: Callable[[str], str | None]
 ) -> list[tuple[Meant, list[str]]]:
@@ -168,12 +194,17 @@ def view_with_column(
 
 
 def _made_again(
-    duck: DuckSession, view: Meant, statement: str, renamed: dict[str, str] | None = None
+    duck: DuckSession,
+    view: Meant,
+    statement: str,
+    renamed: dict[str, str] | None = None,
+    place: Meant | None = None,
 ) -> list[str]:
-    """What makes a view anew, and gives it its comments. renamed: its columns, by their old names."""
+    """What makes a view anew, and gives it its comments. renamed: its columns, by their old names. place:
+    where it is then, if elsewhere."""
     where = {"schema": literal(view.schema), "name": literal(view.name)}
     ((said,),) = duck.run(_COMMENT.format(**where))
-    own = quoted(*view[:3])
+    own = quoted(*(place or view)[:3])
     statements = [statement]
     if said is not None:
         statements.append(f"COMMENT ON VIEW {own} IS {literal(said)}")
@@ -344,6 +375,11 @@ class Look:
         """The columns of what a name in a view's text means; None where that is not known."""
         meant = self._meant(view.schema, parts)
         return None if meant is None else self._columns_of(meant) or None
+
+    def schema_of(self, view: Meant, name: str) -> str | None:
+        """In which a name without one is found in a view's text; None for what is not kept."""
+        meant = self._meant(view.schema, (name,))
+        return meant.schema if meant is not None and meant.database == DATABASE else None
 
     def means(self, view: Meant, parts: Parts, meant: Meant) -> bool:
         """Whether a name in a view's text means a relation."""

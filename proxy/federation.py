@@ -168,7 +168,7 @@ class Federation:
         relations = [relation for relation in plan.federated if relation[0]]
         if not relations:
             return []
-        told = await self._text(columns_query(relations))
+        told = await self.told(columns_query(relations))
         return read_columns(relations, told, self._session.dialect.name != "postgres")
 
     async def _calls(self, plan: Statement) -> list[Call]:
@@ -176,12 +176,12 @@ class Federation:
         if not calls:
             return []
         names = sorted({name for call in calls for name in called(call)})
-        return read_calls(calls, await self._text(calls_query(calls, names)))
+        return read_calls(calls, await self.told(calls_query(calls, names)))
 
     async def _values(self, calls: Sequence[Call]) -> dict[Call, str | None]:
         if not calls:
             return {}
-        values = json.loads(await self._text(values_query(calls)))
+        values = json.loads(await self.told(values_query(calls)))
         return dict(zip(calls, values, strict=True))
 
     async def _define(self, values: Mapping[Call, str | None]) -> None:
@@ -189,8 +189,13 @@ class Federation:
             written = {call.text: duck_value(call, value) for call, value in values.items()}
             await self._session.on_duck(self._stand_ins.define, written)
 
-    async def _text(self, query: str) -> str:
-        """The one text that a query of ours gives."""
+    async def told_alone(self, query: str) -> str:
+        """As `told`, for a statement that reads nothing else of Postgres."""
+        self._cancelled = False
+        return await self.told(query)
+
+    async def told(self, query: str) -> str:
+        """The one text that a query of ours to Postgres gives."""
         answer: list[bytes] = []
         await self._ask(query, lambda data: answer.append(bytes(data)))
         return only_text(b"".join(answer))

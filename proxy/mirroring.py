@@ -29,6 +29,7 @@ from proxy.engines.duck import DuckEngine
 from proxy.engines.duck_catalog import Target
 from proxy.engines.duckdb_c import DuckError
 from proxy.errors import SqlError
+from proxy.moments import Event
 from proxy.overlapping import EVERYWHERE, Change, Changes, Reach
 
 log = structlog.get_logger()
@@ -85,6 +86,7 @@ class Mirror:
         self._following: list[_Due] = []  # ... of which somebody takes care just now
         self._follower: asyncio.Task[None] | None = None  # who takes what is due, or took the last
         self._stale: list[tuple[Sequence[Target], Change]] = []
+        self._untold: list[Event] = []  # of what is looked at with everything
         self._all_stale = self._making_good = False
         self._retrying: asyncio.Task[None] | None = None
 
@@ -213,10 +215,12 @@ class Mirror:
         if not found <= self.materialized:
             self.materialized = self.materialized | found
 
-    def _reconcile(self) -> list[dict[str, str]]:
+    def _reconcile(self, change: Change | None = None) -> list[dict[str, str]]:
         documents, schemas = duck_catalog.everything(self._duck)
         self.note(documents)
         connection = self._connection
+        if change is not None:
+            connection.apply([event.document() for event in change.events])
         untyped = connection.apply(duck_catalog.types(self._duck))  # before columns of them
         failures = connection.apply(connection.differences(documents, schemas))
         if _have_met(failures):
@@ -229,12 +233,16 @@ class Mirror:
         if over := {name.casefold() for _, name in duck_catalog.views_on(self._duck, targets)}:
             change.add(over)  # before they are looked at: those who change them have to know
         documents = self._seen(targets, change)
+        events = [event.document() for event in change.events]
         self.note(documents)
         views = {document["name"].casefold() for document in documents if document["kind"] == "v"}
         if not views <= change.names and not change.everything:
             change.add(views)  # found only now
             documents = self._seen(targets, change)
-        failures = self._connection.apply(documents)
+        failures = self._connection.apply([*events, *documents])
+        busy = {(one["schema"], one["name"]) for one in failures if one["sqlstate"] in _BUSY}
+        left = zip(change.events, events, strict=True)
+        change.events = [one for one, said in left if (said["schema"], said["name"]) in busy]
         for _ in range(_LOOKS):
             if not _have_met(failures):
                 break
@@ -264,13 +272,14 @@ class Mirror:
 
     async def _sync(self, targets: Targets, change: Change) -> None:
         if self._all_stale:
+            self._untold += change.events
             change.end()
             return  # everything will be looked at
         busy: list[dict[str, str]] = []
         try:
             if targets is EVERYTHING:
                 change.add(None)
-                busy = await self._duck.call(self._in_transaction, self._reconcile)
+                busy = await self._duck.call(self._in_transaction, self._reconcile, change)
             else:
                 busy = await self._duck.call(self._look_and_apply, targets, change, helped=False)
         except (psycopg.Error, SqlError) as error:
@@ -286,6 +295,8 @@ class Mirror:
                 self._stale.append((targets or (), change))
         if not busy or self._all_stale:
             change.end()
+        if self._all_stale:
+            self._untold += change.events
         behind = self._all_stale or self._stale
         if behind and not self._stopping and (self._retrying is None or self._retrying.done()):
             self._retrying = asyncio.create_task(self._retry())
@@ -296,6 +307,7 @@ class Mirror:
         self._making_good = True  # until then, whoever asks has to wait
         try:
             change = self.changes.merged(change for _, change in stale)
+            change.events[:0], self._untold = self._untold, []
             left = [target for targets, _ in stale for target in targets]
             await self._sync(EVERYTHING if everything else list(dict.fromkeys(left)), change)
         finally:

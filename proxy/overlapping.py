@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from proxy.moments import Event
 from proxy.sql.definitions import Touched
 
 
@@ -27,6 +28,7 @@ class Change:
         self.everything = False
         self.mixed = False
         self.contested = False  # another names one of the same names
+        self.events: list[Event] = []  # what the mirror is to be told of it, in order
 
     def add(self, names: Iterable[str] | None) -> None:
         """It is about to change these too. None: anything."""
@@ -59,6 +61,7 @@ class Changes:
                 change.everything |= part.everything
                 change.mixed |= part.mixed
                 change.contested |= part.contested
+                change.events += part.events
             self._open.add(change)
         return change
 

@@ -29,7 +29,7 @@ from proxy.sql.constraint_names import (
     given_rules,
 )
 from proxy.sql.default_literals import of_column
-from proxy.sql.indexing import partial_index
+from proxy.sql.indexing import partial_index, with_renamed_column
 from proxy.sql.quoting import literal, quoted
 from proxy.table_parts import (
     Column,
@@ -431,7 +431,7 @@ class Table:
 
     def rename_column(self, edit: edits.RenameColumn) -> None:
         old = self.column(edit.name).name
-        if self._has(edit.new):
+        if self._has(edit.new) and edit.new.lower() != old.lower():
             message = f'column "{edit.new}" of relation "{self.name}" already exists'
             raise SqlError("42701", message)
         self._keep_names(old)
@@ -442,6 +442,9 @@ class Table:
         self.columns_renamed[old.lower()] = edit.new
         for index in self.indexes:
             index.expressions = [renamed_in(one, old, edit.new) for one in index.expressions]
+            index.comment = with_renamed_column(
+                index.comment, old, edit.new, lambda one: renamed_in(one, old, edit.new)
+            )
         own = [name for one in self.own_keys() for name in one.theirs]
         if old in own or any(
             one.kind == "FOREIGN KEY" and old in one.columns for one in self.constraints
@@ -597,7 +600,8 @@ class Table:
         before = quoted(self.database, self.schema, self.name)
         # Not the old table is renamed but the new one: DuckDB's list of indexes fails, in every
         # session, for as long as it sees a table with indexes that lost them and its name at once.
-        elsewhere = (self.new_schema, self.new) != (self.schema, self.name)
+        places = [(self.new_schema, self.new.lower()), (self.schema, self.name.lower())]
+        elsewhere = places[0] != places[1]
         parts = self._parts()
         if ((directly or any(map(refers, parts))) and not elsewhere) or self._by_levels:
             return [

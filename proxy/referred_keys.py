@@ -35,7 +35,9 @@ async def with_keys(session: Session, plan: Statement) -> Statement:
     if not made:
         return plan
     first, *rest = (sql for one in made for sql in one.statements)
-    beside = (Touched(schema, name, deep=True) for one in made for schema, name in one.beside)
+    beside = (
+        Touched(schema, name, deep=True, event="") for one in made for schema, name in one.beside
+    )
     return replace(
         plan, sql=first, then=(*rest, plan.sql, *plan.then), touched=(*plan.touched, *beside)
     )

@@ -9,6 +9,7 @@ they were made of is the value of a macro without parameters, under a name that 
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,8 @@ def _parameters(listed: list[dict[str, Any]], kinds: bool = False) -> tuple[act.
 
 def _written(function: act.CreateFunction) -> dict[str, Any]:
     """What is kept of a function: enough to make it again, and to show it."""
-    made = asdict(function)
+    made, now = asdict(function), time.time()
+    made["created"], made["altered"] = function.created or now, function.altered or now
     for passing in ("name", "replace", "if_not_exists"):
         del made[passing]
     made["parameters"] = _shown(function.parameters)
@@ -135,6 +137,7 @@ def _defined(action: act.CreateProcedure) -> dict[str, Any]:
         "kind": "TABLE" if action.returns == "TABLE" else kind_of(action.returns),
         "columns": _shown(action.columns),
         "body": action.body,
+        "created": time.time(),
     }
 
 
@@ -255,7 +258,7 @@ class Routines:
                 return Outcome("ALTER FUNCTION")
             raise SqlError("42883", f'function "{action.name[-1]}" does not exist')
         if not action.rename:
-            made = replace(altered, **dict(action.changes))
+            made = replace(altered, altered=None, **dict(action.changes))
             forms = [made if one is altered else one for one in there.forms]
             async with self._session.compound.one_transaction():
                 await self.keep(there, forms)
@@ -268,7 +271,7 @@ class Routines:
             raise SqlError("42723", f'function "{action.rename[-1]}" already exists')
         async with self._session.compound.one_transaction():
             await self.keep(there, [one for one in there.forms if one is not altered])
-            await self.keep(target, [*target.forms, altered])
+            await self.keep(target, [*target.forms, replace(altered, altered=None)])
         return Outcome("ALTER FUNCTION")
 
     # --- procedures ---------------------------------------------------------------------------
@@ -305,6 +308,7 @@ class Routines:
             target = quoted(*schema, f"procedure {action.rename[-1]}/{action.arity}")
             async with self._session.compound.one_transaction():
                 (value,) = (await self._rows(f"SELECT {quoted(*there[0])}()"))[0]
+                value = json.dumps(json.loads(value) | {"altered": time.time()})
                 await self._execute(f"CREATE MACRO {target}() AS {literal(value)}")
                 await self._execute(f"DROP MACRO {quoted(*there[0])}")
         return Outcome("ALTER PROCEDURE")

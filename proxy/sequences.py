@@ -59,7 +59,7 @@ async def alter(session: Session, action: AlterSequence) -> Outcome:
         f"CREATE SEQUENCE {quoted(*place)} INCREMENT BY {increment} MINVALUE {least} "
         f"MAXVALUE {most} START WITH {start}{cycle}"
     )
-    touched = tuple(Touched(*one) for one in {(schema, name), place})
+    touched = tuple(Touched(*one, event="") for one in {(schema, name), place})
     await session.mirror.changing(touched)
     async with session.compound.one_transaction():
         if action.increment is not None or action.rename:

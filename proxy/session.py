@@ -113,6 +113,7 @@ class Session:
         self.transaction = Transaction(self.duck, self.relay, self.settings)
         self.mirror = SessionMirror(self, services.mirror)
         self.transaction.ended = self._block_ended
+        self.transaction.mark = self.mirror.mark
         self.transaction.went_back = self.mirror.went_back
         self.preparation = Preparation(self)
         self.executor = Executor(self)
@@ -412,6 +413,8 @@ class Session:
 
         helped: as `DuckSession.call` takes it.
         """
+        if self.context.asks:
+            await self.context.ask()
         return await self.duck.call(self._in_step, function, *arguments, helped=helped)
 
     async def on_duck_in_words(self, function: Callable[..., T], sql: str, *arguments: Any) -> T:

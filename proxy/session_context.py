@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -59,7 +59,9 @@ class SessionContext:
         self._listing: tuple[str, frozenset[str]] | None = None
         self._told: dict[str, str] = {}  # to DuckDB's connection
         self._pending: dict[str, str] = {}
-        self._count = False
+        self._measured: list[str] = []  # what is to be told of all tables
+        self._asks: set[str] = set()  # what Postgres is to be asked for
+        self._lent: set[str] = set()  # variables with what it said, for one statement
 
     @property
     def role(self) -> str:
@@ -138,18 +140,50 @@ class SessionContext:
 
     def refresh(self, needs: Iterable[str]) -> None:
         """Notes what the engine must be told before a statement that needs this."""
+        while self._lent:  # a view that reads it later knows nothing, rather than what was
+            self._note(self._lent.pop(), "[]")
         for need in needs:
-            if need == "rows":
-                self._count = True
+            if need in _MEASURES and need not in self._measured:
+                self._measured.append(need)
+            elif need in _ASKED:
+                self._asks.add(need)
             for name, value in _VALUES[need](self) if need in _VALUES else ():
-                literal = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
-                if self._told.get(name) != literal:
-                    self._pending[name] = literal
+                self._note(name, value)
+
+    def _note(self, name: str, value: str | None) -> None:
+        literal = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+        if self._told.get(name) != literal:
+            self._pending[name] = literal
+        else:
+            self._pending.pop(name, None)
 
     @property
     def stale(self) -> bool:
         """Whether there is something to tell."""
-        return bool(self._pending) or self._count
+        return bool(self._pending or self._measured or self._asks)
+
+    @property
+    def asks(self) -> bool:
+        """Whether `ask` comes before `apply`."""
+        return bool(self._asks)
+
+    async def ask(self) -> None:
+        """Asks Postgres for what the catalog's mirror knows and DuckDB does not."""
+        asks, self._asks = self._asks, set()
+        if "texts" in asks:
+            asks -= {"told", "places"}
+        elif "told" in asks:
+            asks.discard("places")
+        for need in asks:
+            variable, question = _ASKED[need]
+            told: str | None = None
+            try:
+                told = await self._session.federation.told_alone(question)
+            except SqlError as error:
+                if not error.sqlstate.startswith(_AWAY):
+                    raise
+            self._note(variable, told)
+            self._lent.add(variable)
 
     def apply(self, duck: DuckSession) -> None:
         """Blocks. Tells the engine's connection."""
@@ -158,9 +192,9 @@ class SessionContext:
             duck.set_variable(f"hatidata_{name}", literal, moves=name in _MOVING)
             self._told[name] = literal
             del self._pending[name]
-        if self._count:
-            self._count = False
-            duck.set_variable("hatidata_rows", duck.row_counts())
+        while self._measured:
+            need = self._measured.pop()
+            duck.set_variable(f"hatidata_{need}", _MEASURES[need](duck))
 
     def _transaction(self) -> tuple[tuple[str, str | None], ...]:
         explicit = self._session.transaction.block is Block.EXPLICIT
@@ -300,6 +334,18 @@ def _version() -> str:
         return "development"
 
 
+# Need -> a variable, and what Postgres is asked for it.
+_ASKED = {
+    "places": ("told", "SELECT hatidata_catalog.told(false, false)"),
+    "told": ("told", "SELECT hatidata_catalog.told(true, false)"),
+    "texts": ("told", "SELECT hatidata_catalog.told(true, true)"),
+    "rights": ("rights", "SELECT hatidata_catalog.rights_told()"),
+}
+_AWAY = ("08", "57P")  # Postgres: what it knows is NULL then
+_MEASURES: dict[str, Callable[[DuckSession], str]] = {
+    "rows": lambda duck: duck.row_counts(),
+    "bytes": lambda duck: duck.sizes(),
+}
 # Need -> the variables of DuckDB's connection that fulfil it, without their prefix.
 _VALUES = {
     "client": lambda own: (("client", _client(own)),),

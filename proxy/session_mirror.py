@@ -17,6 +17,7 @@ from proxy.engines.catalog_reading import own_schema
 from proxy.engines.duck import DuckSession
 from proxy.engines.duck_catalog import Target
 from proxy.mirroring import EVERYTHING, Mirror, Targets, looked_at, whatever
+from proxy.moments import Event, events_of
 from proxy.overlapping import EVERYWHERE, Change, Reach, reach_of
 from proxy.sql.definitions import Touched
 from proxy.sql.materialized import name_of_query
@@ -36,6 +37,8 @@ class SessionMirror:
         self._pending: list[Target] = []  # touched in the block, and not mirrored in it
         self._mirrored: list[Target] = []  # ... and mirrored, on the session's own backend
         self._everything = False
+        self._events: list[Event] = []  # of the block
+        self._told = 0  # how many of them Postgres knows of, in the block's transaction there
         self._change: Change | None = None  # the block's, or the statement's that runs
         self._begun: list[Target] | None = []  # what that statement is about to change; None: all
         self._reach = Reach()  # of the change
@@ -63,12 +66,15 @@ class SessionMirror:
         """... has run, after `changing`."""
         if not touched or self._mirror is None:
             return
+        lasting = [item for item in touched if not item.temporary]
+        meant = [item for item in lasting if not self.temporary.is_known(item)]
         self.temporary.touched(touched)
-        touched = [item for item in touched if not item.temporary]
-        if not touched:
+        if not lasting:
             return
-        targets = self._meant(touched)
+        targets = self._meant(lasting)
         self._begun = []
+        path = schemas_of(self._session.settings.get("search_path"))
+        self._events += events_of(meant, path)
         if self._session.transaction.block is Block.NONE:
             await self._committed(targets)
         elif targets is EVERYTHING:
@@ -80,6 +86,8 @@ class SessionMirror:
         assert self._mirror is not None
         change, self._change = self._change or self._mirror.changes.begin(), None
         reach, self._reach = self._reach, Reach()
+        change.events += self._events[self._told :]
+        self._events, self._told = [], 0
         self._mirror.follow(targets, change, EVERYWHERE if targets is EVERYTHING else reach)
         if any(name_of_query(target.name or "") is not None for target in targets or ()):
             await self._mirror.followed()  # a materialized view: then writes to it are refused
@@ -154,10 +162,20 @@ class SessionMirror:
             if document["kind"] == "S"
         ]
         self._pending = []
-        await session.relay.call(APPLY, [mirror.secret, json.dumps(documents), "true"], begin)
+        events = [event.document() for event in self._events[self._told :]]
+        self._told = len(self._events)
+        given = json.dumps([*events, *documents])
+        await session.relay.call(APPLY, [mirror.secret, given, "true"], begin)
 
-    def went_back(self) -> None:
+    def mark(self) -> tuple[int, int]:
+        """A savepoint is set: where `went_back` goes to."""
+        return len(self._events), self._told
+
+    def went_back(self, mark: tuple[int, int]) -> None:
         """To a savepoint: what was mirrored since is undone, and to be looked at again."""
+        events, told = mark
+        del self._events[events:]
+        self._told = min(self._told, told)
         self._pending += _again(self._mirrored)
         self._mirrored = []
         self.temporary.look_at_all()
@@ -178,6 +196,8 @@ class SessionMirror:
         pending, self._pending = self._pending, []
         mirrored, self._mirrored = self._mirrored, []
         everything, self._everything = self._everything, False
+        if not committed:
+            self._events, self._told = [], 0
         if self._mirror is None:
             return
         mixed = self._change is not None and self._change.mixed
@@ -187,6 +207,7 @@ class SessionMirror:
             await self._committed(EVERYTHING if everything else pending)
         elif self._begun == [] or not committed:  # no statement that is still to be mirrored
             self._end()
+            self._events, self._told = [], 0
         if committed and mirrored:
             await self._mirror.settle()
 
@@ -197,6 +218,8 @@ class SessionMirror:
     def _targets(self, touched: Iterable[Touched]) -> Iterable[Target]:
         path = None
         for item in touched:
+            if item.schema == "":
+                continue  # the database
             if item.schema is not None:
                 schemas = ["main" if item.schema == "public" else item.schema]
             elif item.name is None and not item.types:

@@ -22,8 +22,8 @@ from proxy.sql import compound, traces
 from proxy.sql import session_actions as act
 from proxy.sql.federated import ANALYZED, AS_JSON, without_explain
 from proxy.sql.quoting import name_as_needed
+from proxy.sql.snowflake.one_database import check_database
 from proxy.sql.snowflake.parameters import PARAMETERS
-from proxy.sql.snowflake.show import check_database
 from proxy.sql.statement import Route, Statement
 from proxy.sql.traces import Trace
 from proxy.transaction import Block

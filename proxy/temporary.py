@@ -56,6 +56,10 @@ class TemporaryRelations:
                     self._renamed.append(rename | {"new": item.renamed})
                     self._note(item.renamed, deep=True)
 
+    def is_known(self, item: Touched) -> bool:
+        """Whether a statement about it is about one of these, or was, before `touched`."""
+        return item.name is not None and item.event != "made" and self._may_be(item)
+
     def _may_be(self, item: Touched) -> bool:
         assert item.name is not None
         if item.temporary:

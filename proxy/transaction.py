@@ -47,6 +47,7 @@ class Savepoint:
     name: str
     writes: int | None
     settings: tuple[dict[str, str], dict[str, str]]
+    mirrored: tuple[int, int]
 
 
 class Transaction:
@@ -62,7 +63,10 @@ class Transaction:
         self.duck_since = 0.0  # before it was opened, by the monotonic clock
         self._only_read = True  # by nothing but queries, as far as it is open
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
-        self.went_back: Callable[[], None] = lambda: None  # told of each ROLLBACK TO
+        self.mark: Callable[[], tuple[int, int]] = lambda: (0, 0)  # asked at each SAVEPOINT
+        self.went_back: Callable[[tuple[int, int]], None] = lambda _: (
+            None
+        )  # told of each ROLLBACK TO
         self._modes = Begin()
         self._savepoints: list[Savepoint] = []
         self.on_commit = OnCommit()
@@ -314,7 +318,7 @@ class Transaction:
         writes = len(self._log) if self.duck_open else None
         if writes and not self.failed and self._log.has_inserts():
             await self._duck.call(savepoints.hold_rows, self._duck, self._log, self._added)
-        self._savepoints.append(Savepoint(name, writes, self._settings.savepoint()))
+        self._savepoints.append(Savepoint(name, writes, self._settings.savepoint(), self.mark()))
 
     async def release(self, name: str, *, own: bool = False) -> None:
         self._in_block("RELEASE SAVEPOINT", own)
@@ -336,7 +340,7 @@ class Transaction:
         self.on_commit.back_to(mark.writes or 0)
         self._settings.rollback_to(mark.settings)
         self.failed = False
-        self.went_back()
+        self.went_back(mark.mirrored)
 
     async def _restore_duck(self, mark: Savepoint) -> None:
         duck, log = self._duck, self._log

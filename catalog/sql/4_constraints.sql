@@ -37,6 +37,17 @@ BEGIN
 END
 $$;
 
+-- p_whole: with what only tunes it, as far as Postgres can have that.
+CREATE OR REPLACE FUNCTION hatidata_catalog._index(p_relid oid, p_item jsonb, p_whole boolean) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT format('CREATE %s INDEX %I ON %s%s (%s)%s%s', CASE WHEN (p_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END,
+        p_item ->> 'name', p_relid::regclass, CASE WHEN p_whole THEN ' USING ' || quote_ident(p_item ->> 'using') END,
+        (SELECT string_agg(concat_ws(' ', e.v, CASE WHEN p_whole THEN p_item -> 'orders' ->> (e.place - 1)::int END), ', ' ORDER BY e.place)
+         FROM jsonb_array_elements_text(p_item -> 'expressions') WITH ORDINALITY AS e (v, place)),
+        CASE WHEN p_whole THEN ' INCLUDE (' || hatidata_catalog._names(p_item -> 'include') || ')' END,
+        CASE WHEN p_whole OR (p_item ->> 'unique')::boolean THEN ' WHERE ' || (p_item ->> 'where') END)
+$$;
+
 CREATE OR REPLACE FUNCTION hatidata_catalog._make_indexes(p_relid oid, p_document jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -44,11 +55,7 @@ DECLARE
     v_made text;
 BEGIN
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_document -> 'indexes') LOOP
-        v_made := format('CREATE %s INDEX %I ON %s (%s)%s',
-            CASE WHEN (v_item ->> 'unique')::boolean THEN 'UNIQUE' ELSE '' END, v_item ->> 'name', p_relid::regclass,
-            (SELECT string_agg(e.v, ', ' ORDER BY e.place)
-             FROM jsonb_array_elements_text(v_item -> 'expressions') WITH ORDINALITY AS e (v, place)),
-            ' WHERE ' || (v_item ->> 'where'));
+        v_made := hatidata_catalog._index(p_relid, v_item, true);
         BEGIN
             EXECUTE v_made;
         EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation OR undefined_table OR internal_error THEN
@@ -63,7 +70,13 @@ BEGIN
                 NULL;
             END;
         WHEN OTHERS THEN
-            NULL;
+            BEGIN
+                EXECUTE hatidata_catalog._index(p_relid, v_item, false);
+            EXCEPTION WHEN lock_not_available OR deadlock_detected OR serialization_failure OR unique_violation THEN
+                RAISE;
+            WHEN OTHERS THEN
+                NULL;
+            END;
         END;
     END LOOP;
 END

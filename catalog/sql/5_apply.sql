@@ -70,6 +70,7 @@ BEGIN
         END IF;
         DELETE FROM hatidata_catalog.relations WHERE schema = p_name;
         DELETE FROM hatidata_catalog.functions WHERE schema = p_name;
+        PERFORM hatidata_catalog._forget_moments(p_name, '');
         IF v_views <> '{}' THEN
             PERFORM hatidata_catalog._hold(v_views);
         END IF;
@@ -77,6 +78,7 @@ BEGIN
         EXECUTE format('CREATE SCHEMA %I', p_name);
         EXECUTE format('ALTER SCHEMA %I OWNER TO hatidata_users', p_name);
         INSERT INTO hatidata_catalog.schemas VALUES (p_name) ON CONFLICT DO NOTHING;
+        INSERT INTO hatidata_catalog.moments (schema, name) VALUES (p_name, '') ON CONFLICT DO NOTHING;
     END IF;
 END
 $$;
@@ -210,6 +212,9 @@ BEGIN
             p_document ->> 'source', coalesce((p_document ->> 'native')::boolean, false))
     ON CONFLICT (relid) DO UPDATE SET name = excluded.name, digest = excluded.digest,
         document = excluded.document, source = excluded.source, native = excluded.native;
+    IF v_old.relid IS NULL THEN
+        INSERT INTO hatidata_catalog.moments (schema, name) VALUES (v_schema, v_name) ON CONFLICT DO NOTHING;
+    END IF;
     IF v_old.relid IS NULL AND v_kind IN ('r', 'v', 'm') THEN
         v_views := hatidata_catalog._views_on(v_schema, v_name);
     END IF;
@@ -300,6 +305,9 @@ BEGIN
         PERFORM hatidata_catalog._rename(p_document ->> 'schema', p_document ->> 'name', p_document ->> 'new');
     WHEN 'gone' THEN
         PERFORM hatidata_catalog._forget(p_document ->> 'schema', p_document ->> 'name');
+        PERFORM hatidata_catalog._forget_moments(p_document ->> 'schema', p_document ->> 'name');
+    WHEN 'moment' THEN
+        PERFORM hatidata_catalog._moment(p_document);
     WHEN 'comment' THEN
         PERFORM hatidata_catalog._comment(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
     WHEN 'unindexed' THEN
@@ -358,4 +366,4 @@ ALTER SCHEMA public OWNER TO hatidata_users;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA hatidata_catalog FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hatidata_catalog.apply, hatidata_catalog.view_query, hatidata_catalog.duckdb,
-    hatidata_catalog.duckdb_generated, hatidata_catalog.duckdb_view TO PUBLIC;
+    hatidata_catalog.duckdb_generated, hatidata_catalog.duckdb_view, hatidata_catalog.told TO PUBLIC;

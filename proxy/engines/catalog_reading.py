@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from sqlglot import Dialect as Grammar
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
@@ -36,10 +37,10 @@ from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
 from proxy.sql.enumerated import with_names
 from proxy.sql.identities import kind_of
-from proxy.sql.indexing import partial_index
+from proxy.sql.indexing import partial_index, told_of
 from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.materialized import name_of_query, query_name
-from proxy.sql.quoting import literal
+from proxy.sql.quoting import literal, name_as_needed
 from proxy.sql.view_reads import reads_of
 from proxy.wire.enumerations import number_of
 from proxy.wire.types import BY_NAME, DuckType, element_type, plain_type, wire_type
@@ -380,7 +381,26 @@ class Reading:
                 index = {"name": name, "unique": unique, "expressions": expressions}
                 if unique and (partial := partial_index(expressions)) is not None:
                     index["expressions"], index["where"] = partial
-                document["indexes"].append(index)
+                names = [column["name"] for column in document["columns"]]
+                index["expressions"] = [self._quoted(one, names) for one in index["expressions"]]
+                if "where" in index:
+                    index["where"] = self._quoted(index["where"], names)
+                document["indexes"].append(index | told_of(comment))
+
+    def _quoted(self, expression: str, names: list[str]) -> str:
+        """An index's expression of columns of these names, which DuckDB writes without quotes."""
+        if all(name_as_needed(name) == name for name in names):
+            return expression
+        try:
+            (tree,) = self._grammar.parse(expression)
+        except (SqlglotError, RecursionError):
+            return expression
+        columns = list(tree.find_all(exp.Column)) if tree is not None else []
+        for column in columns:
+            column.this.set(
+                "quoted", column.name in names and name_as_needed(column.name) != column.name
+            )
+        return tree.sql(self._grammar) if tree is not None else expression
 
     def _comments(self, found: dict[tuple[str, str], Document], names: list[str] | None) -> None:
         """Of views."""

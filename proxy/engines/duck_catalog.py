@@ -204,8 +204,8 @@ def _note(states: dict[tuple[str, str], State], schema: str, target: Target) -> 
         if target.deep:
             moved = replace(moved, deep=ASPECTS, kept=frozenset(), said=())
             left = replace(left, deep=ASPECTS)
-        states[schema, target.renamed.casefold()] = moved
         states[key] = left
+        states[schema, target.renamed.casefold()] = moved  # the same where only capitals differ
     elif target.deep:
         source = before.source if before is not None and target.kept else target.source
         native = before.native if before is not None and target.kept else target.native

@@ -7,7 +7,7 @@ says whether it asks (it blocks) or knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -37,6 +37,21 @@ _TABLES = (
     "WHERE NOT internal AND database_name NOT IN ('system', '_sf')"
 )
 _COUNTED_AT_ONCE = 100  # tables
+_ROWS_OF = "SELECT {path}, count(*) FROM {name}"
+_BLOCK_SIZE = f"SELECT block_size FROM pragma_database_size() WHERE database_name = '{DATABASE}'"
+_SEGMENTS_OF = (
+    "SELECT {path}, segment_type, persistent, block_id, additional_block_ids, count "
+    "FROM pragma_storage_info({text})"
+)
+_WIDTHS = {
+    **dict.fromkeys(("VALIDITY", "STRUCT", "ARRAY"), 0),
+    **dict.fromkeys(("BOOLEAN", "TINYINT", "UTINYINT"), 1),
+    **dict.fromkeys(("SMALLINT", "USMALLINT"), 2),
+    **dict.fromkeys(("INTEGER", "UINTEGER", "FLOAT", "DATE"), 4),
+    **dict.fromkeys(("VARCHAR", "BLOB", "HUGEINT", "UHUGEINT", "UUID", "INTERVAL", "LIST"), 16),
+}
+"""Of a value of a segment, in bytes, where that is not eight."""
+
 _SCHEMAS = (
     f"SELECT schema_name FROM duckdb_schemas() WHERE database_name = '{DATABASE}' "
     "AND (NOT internal OR schema_name = 'main')"
@@ -49,6 +64,11 @@ _VIEWS = (
     f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = '{DATABASE}' "
     "AND NOT internal ORDER BY view_oid"
 )
+
+
+def _as_map(numbers: Iterable[tuple[str, int]]) -> str:
+    listed = ", ".join(f"{literal(name)}: {number}" for name, number in numbers)
+    return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
 
 
 class Entry(NamedTuple):
@@ -295,19 +315,46 @@ class DuckNames:
         """Blocks. The rows of every table, as DuckDB's text of a map from its full name.
 
         What the engine's own catalog says is not reduced by DELETE, nor by what is not committed.
-        A table that goes away meanwhile takes the counts of its neighbours with it: NULL.
         """
-        tables = self.run(_TABLES)
-        counts: list[tuple[str, int]] = []
+        return _as_map(self._of_tables(self.run(_TABLES), _ROWS_OF))
+
+    def sizes(self) -> str:
+        """Blocks. What every table takes in storage, in bytes, as `row_counts`; no row is read.
+
+        That is the blocks in which it lies, and the widths of the values that no checkpoint has put into
+        blocks yet.
+        """
+        ((block_size,),) = self.run(_BLOCK_SIZE)
+        blocks: dict[str, set[int]] = {}
+        loose: dict[str, int] = {}
+        tables = self.run(f"{_TABLES} AND estimated_size > 0")
+        tables = [name for name in tables if not any('"' in part for part in name)]
+        segments = self._of_tables(tables, _SEGMENTS_OF)  # which knows no way to spell a quote
+        for path, kind, persistent, block, more, count in segments:
+            mine = blocks.setdefault(path, set())
+            if persistent:
+                mine.update(number for number in (block, *(more or ())) if number >= 0)
+            else:
+                loose[path] = loose.get(path, 0) + count * _WIDTHS.get(kind, 8)
+        return _as_map(
+            (path, len(mine) * block_size + loose.get(path, 0)) for path, mine in blocks.items()
+        )
+
+    def _of_tables(self, tables: Sequence[tuple[str, ...]], each: str) -> Iterator[tuple[Any, ...]]:
+        """What is asked of each table, all together.
+
+        A table that goes away meanwhile takes what is told of its neighbours with it.
+        """
         for start in range(0, len(tables), _COUNTED_AT_ONCE):
             some = tables[start : start + _COUNTED_AT_ONCE]
             selects = " UNION ALL ".join(
-                f"SELECT {literal('.'.join(name))}, count(*) FROM {quoted(*name)}" for name in some
+                each.format(
+                    path=literal(".".join(name)), name=quoted(*name), text=literal(quoted(*name))
+                )
+                for name in some
             )
             with suppress(duckdb_c.DuckError):
-                counts.extend(self.run(selects))
-        listed = ", ".join(f"{literal(name)}: {rows}" for name, rows in counts)
-        return f"CAST(MAP {{{listed}}} AS MAP(VARCHAR, BIGINT))"
+                yield from self.run(selects)
 
     def entry(self, schema: str, name: str, database: str = DATABASE) -> Entry | None:
         """Blocks. What is called so in a schema, None for nothing.

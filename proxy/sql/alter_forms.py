@@ -6,6 +6,7 @@ Promises: what is not one of the forms below in full is None, and is refused els
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -145,8 +146,11 @@ def _planned(text: str, piece: Slice, edited: Rebuilds) -> Statement:
     *places, name = edited.table
     schemas: list[str | None] = [*places[-1:]] or [None]
     schemas += [edit.schema for edit in edited.edits if isinstance(edit, SetSchema)]
-    touched = tuple(Touched(schema, name, deep=True, views=True) for schema in schemas)
-    return _read_when_it_runs("ALTER TABLE", text, piece, edited, touched)
+    becomes = (schemas[-1], name) if len(schemas) > 1 else None
+    own, *others = (Touched(schema, name, deep=True, views=True) for schema in schemas)
+    touched = (replace(own, becomes=becomes), *(replace(other, event="") for other in others))
+    kind = "ALTER VIEW" if edited.view else "ALTER TABLE"
+    return _read_when_it_runs(kind, text, piece, edited, touched)
 
 
 def _read_when_it_runs(
@@ -262,20 +266,21 @@ def renamed_index(text: str, piece: Slice, tree: exp.Alter) -> Statement | None:
 
 def _altered(tokens: list[Token]) -> Rebuilds | None:
     reading = Reading(tokens)
-    if not reading.words("ALTER", "TABLE"):
+    view = reading.words("ALTER", "VIEW")
+    if not view and not reading.words("ALTER", "TABLE"):
         return None
     exists = reading.words("IF", "EXISTS")
     reading.words("ONLY")
     name = reading.names()
     if name is None or (len(name) > 1 and name[-2] in _NOT_ANALYTICAL):
         return None
-    for words, read in _FORMS:
+    for words, read in _OF_VIEWS if view else _FORMS:
         if reading.words(*words):
             edit = read(reading)
             if edit is None or not reading.ended:
                 return None
             where = tuple("main" if part == "public" else part for part in name[:-1])
-            return Rebuilds((*where, name[-1]), (edit,), exists, native=False)
+            return Rebuilds((*where, name[-1]), (edit,), exists, native=False, view=view)
     return None
 
 
@@ -359,3 +364,4 @@ _FORMS: tuple[tuple[tuple[str, ...], Callable[[Reading], Edit | None]], ...] = (
     (("ADD", "CONSTRAINT"), _named_index),
     (("ADD",), _unnamed_index),
 )
+_OF_VIEWS = tuple(form for form in _FORMS if form[0] == ("SET", "SCHEMA"))

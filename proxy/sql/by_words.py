@@ -13,6 +13,7 @@ from proxy.errors import SqlError
 from proxy.sql import client_functions, routines, traces
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.compound import RunBlock
+from proxy.sql.definitions import Touched
 from proxy.sql.reading import at_or_near
 from proxy.sql.script_reader import read_block
 from proxy.sql.snowflake import accepted, rights, stage_statements
@@ -35,7 +36,7 @@ def in_session(text: str, piece: Slice, utility: Utility) -> Statement:
 
 
 def of_accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statement:
-    """A statement about Snowflake's cloud: nothing is done for it."""
+    """A statement about Snowflake's cloud, for which nothing is done but to keep a comment."""
     return Statement(
         Route.DUCKDB,
         decided.kind,
@@ -44,6 +45,9 @@ def of_accepted(text: str, piece: Slice, decided: accepted.Accepted) -> Statemen
         sql=decided.sql,
         tag=decided.kind,
         ddl=True,
+        touched=()
+        if decided.said is None
+        else (Touched(decided.said[0], schema_comment=decided.said[1]),),
         refused=decided.refused,
         notice=decided.notice,
     )

@@ -120,7 +120,8 @@ class CreateFunction:
 
     body: the text between the quotes. strict: whether an argument that is NULL makes the result NULL.
     secure, memoizable, volatility, comment: are shown again, and have no effect. made: the macro's text, of a
-    function in Postgres's dialect; said: what else is kept of that (`proxy.client_functions`).
+    function in Postgres's dialect; said: what else is kept of that (`proxy.client_functions`). created,
+    altered: in seconds since 1970, None where that is about to be known.
     """
 
     name: tuple[str, ...]
@@ -137,6 +138,8 @@ class CreateFunction:
     comment: str | None = None
     made: str | None = None
     said: dict[str, Any] | None = None
+    created: float | None = None
+    altered: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

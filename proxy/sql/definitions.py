@@ -24,6 +24,10 @@ class Touched:
     columns of views on it. renamed: its new name. source: the text of a view's query. rows: how many
     it has is to be told. temporary: it is the session's alone, whatever the schema. index: it is an
     index's name. types: the schema's types alone. everything: any relation at all; the rest says nothing.
+
+    event: what that is to it: it is 'made', made 'unless' it is there, 'dropped' or 'altered'; '' for
+    nothing. becomes: the schema (None: where it is) and the name that it is given; swaps: what has that
+    name gets its own. schema_comment: of the schema that is made.
     """
 
     schema: str | None = None
@@ -41,6 +45,10 @@ class Touched:
     comment: tuple[str | None, str | None] | None = None
     types: bool = False
     everything: bool = False
+    event: str = "altered"
+    becomes: tuple[str | None, str] | None = None
+    swaps: bool = False
+    schema_comment: str | None = None
 
 
 EVERYTHING = (Touched(everything=True),)
@@ -74,6 +82,11 @@ def touched(tree: exp.Expr, tokens: list[Token], text: str) -> tuple[Touched, ..
     """What `tree`, which may change the schema, may change. text: the message of `tokens`."""
     reader = _READERS.get(type(tree))
     found = reader(tree) if reader is not None else EVERYTHING
+    if isinstance(tree, exp.Create) and tree.kind == "SCHEMA":
+        comment = tree.find(exp.SchemaCommentProperty)
+        said = "" if tree.args.get("replace") else None
+        said = comment.name if comment is not None else said
+        return tuple(replace(one, schema_comment=said) for one in found)
     if isinstance(tree, exp.Create) and tree.kind == "VIEW" and len(found) == 1:
         (only,) = found
         if only.name is not None and not tree.args.get("exists"):
@@ -98,7 +111,8 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
     deep = bool(tree.args.get("exists")) or tree.find(*_COPIED) is not None
     constrained = not deep and (tree.find(*_DEEP) is not None or _has_length(tree))
     replaces = bool(tree.args.get("replace"))
-    found = _name(table, deep=deep, constrained=constrained, views=replaces)
+    event = "unless" if tree.args.get("exists") else "made"
+    found = _name(table, deep=deep, constrained=constrained, views=replaces, event=event)
     if tree.find(exp.TemporaryProperty) is not None:
         found = replace(found, temporary=True)
     return (found,)
@@ -125,7 +139,7 @@ def _drop(tree: exp.Drop) -> Iterable[Touched]:
         return EVERYTHING
     if kind == "TYPE":
         return [_types(table) for table in named]
-    return [_name(table, index=kind == "INDEX") for table in named]
+    return [_name(table, index=kind == "INDEX", event="dropped") for table in named]
 
 
 def _alter(tree: exp.Alter) -> Iterable[Touched]:
@@ -136,12 +150,18 @@ def _alter(tree: exp.Alter) -> Iterable[Touched]:
     column = tree.args.get("options")  # RENAME a TO b, without the word COLUMN
     if len(actions) == 1 and renamed and isinstance(renamed[0], exp.Table) and not column:
         if renamed[0].db and renamed[0].db.lower() != tree.this.db.lower():  # it may go there
-            return _name(tree.this, deep=True), _name(renamed[0], deep=True)
-        return (_name(tree.this, kept=True, renamed=renamed[0].name),)
+            moved = _name(tree.this, deep=True, becomes=(renamed[0].db, renamed[0].name))
+            return moved, _name(renamed[0], deep=True, event="")
+        becomes = (None, renamed[0].name)
+        return (_name(tree.this, kept=True, renamed=renamed[0].name, becomes=becomes),)
     swapped = [action.this for action in actions if isinstance(action, exp.SwapTable)]
     kept = tree.find(*_DEEP) is None and all(isinstance(action, _OF_COLUMNS) for action in actions)
-    others = [_name(table, deep=True) for table in swapped]
-    return (_name(tree.this, deep=not kept, kept=kept, views=True), *others)
+    others = [_name(table, deep=True, event="") for table in swapped]
+    becomes = (None, swapped[0].name) if swapped else None
+    own = _name(
+        tree.this, deep=not kept, kept=kept, views=True, becomes=becomes, swaps=bool(swapped)
+    )
+    return (own, *others)
 
 
 def _comment(tree: exp.Comment) -> Iterable[Touched]:

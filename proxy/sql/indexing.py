@@ -1,18 +1,25 @@
 """CREATE INDEX as Postgres's clients write it: what of it DuckDB's one kind of index has.
 
 An index changes no answer unless it is unique, so what only tunes one (a method, an operator class,
-INCLUDE, WHERE, CONCURRENTLY, storage parameters) is left out. A unique index over some of the rows is
+INCLUDE, WHERE, CONCURRENTLY, storage parameters) is left out; what of that the catalog shows is kept as the
+index's comment (`what_tunes`). A unique index over some of the rows is
 one over expressions that are NULL for the others, since NULLs are never equal; `partial_index` reads it
 back. An index without a name gets Postgres's.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.reading import DUCKDB, position_of
+from proxy.sql.identities import folded
+from proxy.sql.quoting import literal, quoted
+from proxy.sql.reading import DUCKDB, POSTGRES, position_of
 
 _METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin", "brin"})
 _TUNING = ("include", "with_storage", "tablespace")
@@ -41,6 +48,69 @@ def plain_index(create: exp.Create) -> None:
             keys.append(_key(key))
         in_place = [_where(where.this, key) for key in keys] if where and unique else keys
         parameters.set("columns", in_place)
+
+
+def what_tunes(create: exp.Create) -> str | None:
+    """DuckDB's statement, for after CREATE INDEX, that keeps what `plain_index` is to leave out of it: the order
+    and operator classes of its keys, its method, INCLUDE, and WHERE of one that is not unique.
+    """
+    index = create.this
+    parameters = index.args.get("params") if isinstance(index, exp.Index) else None
+    if parameters is None or not isinstance(index.this, exp.Identifier):
+        return None
+    told: dict[str, Any] = {}
+    if any(orders := [_order_of(key) for key in parameters.args.get("columns") or ()]):
+        told["orders"] = orders
+    using = parameters.args.get("using")
+    if using is not None and using.name.lower() != "btree":
+        told["using"] = using.name.lower()
+    if include := parameters.args.get("include"):
+        told["include"] = [folded(one) for one in include]
+    where = parameters.args.get("where")
+    if where is not None and not create.args.get("unique"):
+        told["where"] = where.this.sql(POSTGRES.dialect)
+    if not told:
+        return None
+    places = [folded(part) for part in index.args["table"].parts[:-1]]
+    path = quoted(*("main" if part == "public" else part for part in places), folded(index.this))
+    return f"COMMENT ON INDEX {path} IS {literal(_TOLD + json.dumps(told))}"
+
+
+def told_of(comment: str | None) -> dict[str, Any]:
+    """What an index's comment in DuckDB keeps of it, as `what_tunes` put it there."""
+    return json.loads(comment.removeprefix(_TOLD)) if (comment or "").startswith(_TOLD) else {}
+
+
+def with_renamed_column(
+    comment: str | None, old: str, new: str, renamed: Callable[[str], str]
+) -> str | None:
+    """That comment after a column got another name. renamed: an expression with it."""
+    if not (told := told_of(comment)):
+        return comment
+    if "include" in told:
+        told["include"] = [new if one.lower() == old.lower() else one for one in told["include"]]
+    if "where" in told:
+        told["where"] = renamed(told["where"])
+    return _TOLD + json.dumps(told)
+
+
+_TOLD = "hatidata: index "
+
+
+def _order_of(key: exp.Expr) -> str:
+    """What stands behind a key that is not the default: `text_pattern_ops DESC NULLS LAST`."""
+    descending = first = False
+    words = []
+    if isinstance(key, exp.Ordered):
+        descending, first = bool(key.args.get("desc")), bool(key.args.get("nulls_first"))
+        key = key.this
+    if isinstance(key, exp.Opclass):
+        words.append(key.expression.sql(POSTGRES.dialect))
+    if descending:
+        words.append("DESC")
+    if first != descending:
+        words.append("NULLS FIRST" if first else "NULLS LAST")
+    return " ".join(words)
 
 
 def keys_without_name(create: exp.Create) -> list[exp.Expr]:

@@ -63,7 +63,7 @@ _TAKEN = {
 _NOT_TAKEN = {
     "TABLE": _forms(_REFUSED),
     "INDEX": _forms("ATTACH PARTITION / DEPENDS ON / NO DEPENDS ON"),
-    "VIEW": (*_of_column(_forms("SET DEFAULT / DROP DEFAULT")), *_forms("SET SCHEMA %")),
+    "VIEW": _of_column(_forms("SET DEFAULT / DROP DEFAULT")),
 }
 
 

@@ -89,10 +89,13 @@ def _scopes(query: exp.Expr | None) -> list[Scope]:
     return traverse_scope(query)
 
 
-def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | None:
+def with_new_name(
+    sql: str, is_it: Callable[[Parts], bool], new: str, schema: str | None = None
+) -> str | None:
     """A CREATE VIEW in DuckDB's words, after a relation that it reads got another name.
 
-    is_it: whether a name means that relation. None for a text that cannot be made over.
+    is_it: whether a name means that relation. schema: in which it is now, where that is another one. None
+    for a text that cannot be made over.
     """
     tree = DUCKDB.dialect.parse(sql)[0]
     query = tree.expression if isinstance(tree, exp.Create) else None
@@ -101,12 +104,24 @@ def with_new_name(sql: str, is_it: Callable[[Parts], bool], new: str) -> str | N
     found: dict[int, tuple[int, str]] = {}
     for source in _read(_scopes(query)):
         if is_it(parts_of(source)):
-            place = source.this.meta
-            if "start" not in place:
+            first = source.this if schema is None else source.parts[0]
+            if "start" not in first.meta or "end" not in source.this.meta:
                 return None
-            written = quoted(new) if source.alias else f"{quoted(new)} AS {quoted(source.name)}"
-            found[place["start"]] = (place["end"] + 1, written)
+            written = quoted(new) if schema is None else quoted(schema, new)
+            written += "" if source.alias else f" AS {quoted(source.name)}"
+            found[first.meta["start"]] = (source.this.meta["end"] + 1, written)
     return edited(sql, found)
+
+
+def with_new_place(sql: str, *place: str) -> str | None:
+    """A CREATE VIEW in DuckDB's words, of another name; None for a text that cannot be made over."""
+    tree = DUCKDB.dialect.parse(sql)[0]
+    made = tree.this if isinstance(tree, exp.Create) else None
+    made = made.this if isinstance(made, exp.Schema) else made
+    if not isinstance(made, exp.Table) or "start" not in made.parts[0].meta:
+        return None
+    start, end = made.parts[0].meta["start"], made.this.meta["end"] + 1
+    return edited(sql, {start: (end, quoted(*place))})
 
 
 def query_of_view(sql: str) -> str | None:

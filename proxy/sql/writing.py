@@ -15,6 +15,7 @@ from proxy.sql import postgres, snowflake
 from proxy.sql.altering import alters, drops, makes_view, of_type
 from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
+from proxy.sql.indexing import what_tunes
 from proxy.sql.liking import likes
 from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_references import AT_ONCE, checked_at_once
@@ -81,6 +82,7 @@ def define(
     if rewritten and not is_snowflake(dialect) and checked_at_once(tree):
         of_keys = AT_ONCE
     anew = rebuilding(tree, dialect, grammar) if rewritten else None
+    tunes = what_tunes(tree) if rewritten and isinstance(tree, exp.Create) else None
     made_like = None
     if rewritten and not is_snowflake(dialect):
         counting: list[str] = []
@@ -102,6 +104,8 @@ def define(
             nodes = listed(tree)
         counts = True  # what the columns of a new table count by is found with them
         sql = write(tree, nodes, source, dialect, grammar, changed=changed)
+    if tunes is not None:
+        then = (*then, tunes)
     copies = divided.copies if divided is not None else None
     of_postgres = rewritten and not is_snowflake(dialect)
     notice = divided.notice if divided is not None else ""

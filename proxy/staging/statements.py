@@ -17,7 +17,7 @@ from proxy.errors import SqlError
 from proxy.portal import Outcome
 from proxy.sql.snowflake import file_formats
 from proxy.sql.snowflake import stage_actions as act
-from proxy.sql.snowflake.show import check_database
+from proxy.sql.snowflake.one_database import check_database
 from proxy.staging import catalog, places, unloading
 from proxy.staging.following import After, ahead
 from proxy.staging.inferring import template

@@ -37,9 +37,9 @@ def test_what_postgres_says_of_an_index_is_taken(author: psycopg.Connection) -> 
     assert listed(author) == {
         "t_a_idx": "(a)",
         "one": "(a, b)",
-        "two": "(b)",
-        "three": "(b)",
-        "four": "(b)",
+        "two": "",
+        "three": "(b DESC NULLS LAST) INCLUDE (c) WHERE (a > 1)",
+        "four": "(b text_pattern_ops)",
         "five": "(c)",
     }
 
@@ -192,3 +192,66 @@ def test_several_changes_of_one_statement_are_all_made_or_none(author: psycopg.C
         author.execute("ALTER TABLE t ADD COLUMN g INT, DROP COLUMN nowhere")
     found = author.execute("SELECT * FROM t").description
     assert [column.name for column in found or ()] == ["a", "b", "c", "e", "f"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("(a DESC, b NULLS FIRST)", "btree (a DESC, b NULLS FIRST)"),
+        ('("C" DESC NULLS LAST)', 'btree ("C" DESC NULLS LAST)'),
+        ("USING brin (a)", "brin (a)"),
+        ("USING hash (b)", "hash (b)"),
+        ("(lower(b) text_pattern_ops)", "btree (lower(b) text_pattern_ops)"),
+        (
+            '(a) INCLUDE (b, "C") WHERE "C" > 5 AND a < 9',
+            'btree (a) INCLUDE (b, "C") WHERE (("C" > 5) AND (a < 9))',
+        ),
+        ("USING gist (a)", "btree (a)"),  # which Postgres has no operators for
+    ],
+)
+def test_the_catalog_shows_what_tunes_an_index(
+    author: psycopg.Connection, written: str, shown: str
+) -> None:
+    def definition() -> str:
+        found = author.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'tuned'")
+        (text,) = found.fetchone() or ("",)
+        return text.partition(" USING ")[2]
+
+    author.execute('CREATE TABLE tuned_t (a int, b text, "C" int)')
+    author.execute(f"CREATE INDEX tuned ON tuned_t {written}".encode())
+    assert definition() == shown
+    author.execute("ALTER TABLE tuned_t ADD COLUMN z int NOT NULL DEFAULT 1")  # is made anew
+    assert definition() == shown
+    author.execute('ALTER TABLE tuned_t RENAME TO "TUNED_T"')
+    assert definition() == shown
+    author.execute('ALTER TABLE "TUNED_T" RENAME COLUMN "C" TO "c"')
+    assert definition() == shown.replace('"C"', "c")
+
+
+def test_an_index_over_documents(author: psycopg.Connection) -> None:
+    author.execute("SET hatidata.dialect = postgres")
+    author.execute("CREATE TABLE documents (d jsonb)")
+    author.execute("CREATE INDEX found ON documents USING gin (d jsonb_path_ops)")
+    rows = author.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'found'").fetchall()
+    assert rows == [("CREATE INDEX found ON scratch.documents USING gin (d jsonb_path_ops)",)]
+
+
+def test_an_index_of_columns_in_capitals(author: psycopg.Connection) -> None:
+    author.execute('CREATE TABLE loud ("A" int, "B" text)')
+    author.execute('CREATE UNIQUE INDEX one ON loud ("A") WHERE "B" > \'x\'')
+    author.execute('CREATE INDEX two ON loud ("B", "A")')
+    assert listed(author) == {"one": """("A") WHERE ("B" > 'x'::text)""", "two": '("B", "A")'}
+
+
+def test_names_that_differ_in_capitals_alone(author: psycopg.Connection) -> None:
+    author.execute("CREATE INDEX one ON t (b)")
+    author.execute("CREATE VIEW v AS SELECT b FROM t")
+    author.execute('ALTER TABLE t RENAME TO "T"')
+    author.execute('ALTER TABLE "T" RENAME COLUMN b TO "B"')
+    author.execute('ALTER VIEW v RENAME TO "V"')
+    names = "SELECT relname FROM pg_class WHERE relnamespace = 'scratch'::regnamespace ORDER BY 1"
+    assert [name for (name,) in author.execute(names)] == ["T", "V", "one"]
+    columns = """SELECT attname FROM pg_attribute WHERE attrelid = '"T"'::regclass AND attnum = 2"""
+    assert author.execute(columns).fetchone() == ("B",)
+    assert listed(author) == {"one": '("B")'}
+    assert author.execute('SELECT count(*) FROM "T"').fetchone() == (2,)

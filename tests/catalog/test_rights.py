@@ -167,11 +167,12 @@ def test_a_role_is_made_granted_on_and_dropped(
     member = "SELECT pg_has_role('analyst', 'reader', 'MEMBER')"
     assert connection.execute(member).fetchone() == (True,)
     shown = connection.execute("SHOW GRANTS TO ROLE reader").fetchall()
-    assert [row[1:6] for row in shown] == [("SELECT", "TABLE", "scratch.t", "ROLE", "reader")]
+    name = "hatidata.scratch.t"
+    assert [row[1:6] for row in shown] == [("SELECT", "TABLE", name, "ROLE", "reader")]
     on_table = connection.execute("SHOW GRANTS ON TABLE t").fetchall()
     assert shown[0] in on_table
     of_role = connection.execute("SHOW GRANTS OF ROLE outer_reader").fetchall()
-    assert ("USAGE", "ROLE", "outer_reader", "USER", "analyst") in [row[1:6] for row in of_role]
+    assert ("outer_reader", "USER", "analyst") in [row[1:4] for row in of_role]
     connection.execute("REVOKE ROLE reader FROM ROLE outer_reader")
     assert connection.execute(member).fetchone() == (False,)
     connection.execute("GRANT USAGE, CREATE TABLE, CREATE VIEW ON SCHEMA scratch TO ROLE reader")

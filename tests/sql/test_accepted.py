@@ -45,7 +45,7 @@ def test_what_would_do_something_is_refused_by_name(kind: str) -> None:
     ("statement", "named"),
     [
         ("SHOW PASSWORD POLICIES", "SHOW PASSWORD POLICIES"),
-        ("SHOW FUTURE GRANTS IN SCHEMA s", "SHOW FUTURE GRANTS"),
+        ("SHOW GRANTS TO SHARE s", "SHOW GRANTS TO SHARE"),
         ("SHOW DATABASE ROLES", "SHOW DATABASE ROLES"),
         ("DESCRIBE MASKING POLICY p", "DESCRIBE MASKING POLICY"),
         ("DESCRIBE DATABASE ROLE r", "DESCRIBE DATABASE ROLE"),

@@ -7,7 +7,7 @@ statement out changes no answer, it is taken with a notice, so that the script r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from proxy.errors import SqlError
@@ -118,13 +118,15 @@ REFUSED: dict[str, str] = {
 class Accepted:
     """kind: the statement's leading words, its command tag. One of notice and refused says the rest.
 
-    sql: DuckDB's query that raises where what is spoken of is not there.
+    sql: DuckDB's query that raises where what is spoken of is not there. said: of a schema, '' for the
+    database: its new comment, '' for none.
     """
 
     kind: str
     notice: str = ""
     refused: SqlError | None = None
     sql: str = "SELECT 1 LIMIT 0"
+    said: tuple[str, str] | None = None
 
 
 def read(words: Words) -> Accepted | None:
@@ -144,6 +146,8 @@ def read(words: Words) -> Accepted | None:
         kind = _kind_at(words, ahead + 1) if words.word_at(ahead) == "ON" else ""
         if words.word_at(ahead + 1) == "USER":
             return Accepted("COMMENT ON USER", notice=_NO_USERS)
+        if not kind and words.word_at(ahead + 1) in ("SCHEMA", "DATABASE"):
+            return _comment_on_namespace(words)
     elif verb in _VERBS:
         ahead = 1
         while words.word_at(ahead) in _MODIFIERS:
@@ -253,12 +257,47 @@ def _of_namespace(words: Words) -> Accepted | None:
         return None
     if verb == "SET" and place not in ("TAG", "CONTACT") and not named:
         return None
-    there = "SELECT 1 LIMIT 0"
-    if words.word_at(1) == "SCHEMA" and not lax:
-        schema = "main" if name[-1].lower() == "public" else name[-1]
-        there = f"SELECT 1 FROM (SELECT 1) WHERE NOT _sf.main.schema_there_({literal(schema)})"
+    said = None
+    if "COMMENT" in named or place == "COMMENT":
+        said = "" if verb == "UNSET" else _comment_in(asked)
     notice = f"properties of a {words.word_at(1).lower()} are not kept: they change no answer"
-    return Accepted(what, notice=notice, sql=there)
+    if said is not None and named <= {"COMMENT"}:
+        notice = ""
+    return _of_namespace_named(what, name, lax, notice, said)
+
+
+def _comment_in(words: Words) -> str:
+    """What `COMMENT = 'text'` says, further on."""
+    while not words.accept("COMMENT", "="):
+        words.step()
+    return words.string()
+
+
+def _comment_on_namespace(words: Words) -> Accepted:
+    """COMMENT [IF EXISTS] ON {SCHEMA | DATABASE} name IS 'text'"""
+    words.expect("COMMENT")
+    lax = words.accept("IF", "EXISTS")
+    words.expect("ON")
+    kind = words.step().text.upper()
+    name = words.dotted()
+    words.expect("IS")
+    said = "" if words.accept("NULL") else words.string()
+    words.end()
+    made = _of_namespace_named(kind, name, lax, "", said)
+    return replace(made, kind="COMMENT")
+
+
+def _of_namespace_named(
+    what: str, name: tuple[str, ...], lax: bool, notice: str, said: str | None
+) -> Accepted:
+    """said: its new comment, None where that stays."""
+    schema, there = "", "SELECT 1 LIMIT 0"
+    if what.endswith("SCHEMA"):
+        schema = "main" if name[-1].lower() == "public" else name[-1]
+        if not lax:
+            there = f"SELECT 1 FROM (SELECT 1) WHERE NOT _sf.main.schema_there_({literal(schema)})"
+    of = None if said is None else ("public" if schema == "main" else schema, said)
+    return Accepted(what, notice=notice, sql=there, said=of)
 
 
 def _refused(what: str, kind: str, words: Words) -> Accepted:

@@ -25,8 +25,8 @@ from proxy.sql.listing import Listing, look_at
 from proxy.sql.reading import SNOWFLAKE, position_of
 from proxy.sql.snowflake.get_ddl import view_ddl
 from proxy.sql.snowflake.information_schema import is_snowflakes, use_snowflakes
+from proxy.sql.snowflake.one_database import ENGINE_DATABASE, check_database
 from proxy.sql.snowflake.registry import cast, sf, text, unsupported
-from proxy.sql.snowflake.show import ENGINE_DATABASE, check_database
 from proxy.sql.statement import Dialect, Variable
 from proxy.sql.words import Words
 

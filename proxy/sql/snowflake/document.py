@@ -63,16 +63,36 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("the schema PUBLIC", "is `main` to DuckDB's own functions, and `public` everywhere else"),
     (
         "SHOW, DESCRIBE and INFORMATION_SCHEMA",
-        "show names in lower case; what the engine does not know is NULL: moments of creation and"
-        " change, owners, bytes. Rows are counted when they are asked for. All timestamps and times"
-        " are shown with precision 9, VARIANT, OBJECT and ARRAY as VARIANT, TIMESTAMP_TZ as LTZ, a"
-        " view's text and a default as DuckDB writes them",
+        "show names in lower case. Rows and bytes are counted when they are asked for, table by table."
+        " All timestamps and times are shown with precision 9, VARIANT, OBJECT and ARRAY as VARIANT,"
+        " TIMESTAMP_TZ as LTZ, a default as DuckDB writes it, a view's text as GET_DDL gives it",
+    ),
+    (
+        "CREATED, LAST_ALTERED, LAST_DDL and created_on",
+        "are of the statements that defined a thing: a rename keeps CREATED, CREATE OR REPLACE does not."
+        " LAST_ALTERED is LAST_DDL: rows that change do not change it. What was defined before times were"
+        " kept, or while Postgres was away, has that of when it was found; those of temporary tables,"
+        " keys, roles and grants are NULL, and so is LAST_DDL_BY",
+    ),
+    (
+        "BYTES",
+        "are the blocks of DuckDB's file that a table lies in, which small tables share, and until a"
+        " checkpoint the widths of its values; `pg_total_relation_size` is about the empty relation that"
+        " stands for it in the catalog",
+    ),
+    (
+        "owners",
+        "what is all clients' is the asking one's; owner_role_type is ROLE",
+    ),
+    (
+        "SHOW GRANTS, and the views over rights",
+        "tell what Postgres keeps: an owner has OWNERSHIP, a client is a role and a user at once."
+        " SHOW FUTURE GRANTS lists ALTER DEFAULT PRIVILEGES",
     ),
     (
         "FOREIGN KEY",
         "is listed (SHOW IMPORTED KEYS), not enforced; its columns keep their old names",
     ),
-    ("comments on schemas", "are not kept"),
     ("DROP SCHEMA", "of what is not empty asks for CASCADE, as Postgres does"),
     ("MATERIALIZED VIEW, DYNAMIC TABLE", "are views, with a notice"),
     ("USE SCHEMA", "is where all names are looked for; PUBLIC is not looked into beside it"),

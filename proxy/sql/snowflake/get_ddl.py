@@ -11,8 +11,8 @@ from sqlglot import exp
 from proxy.errors import SqlError
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import SNOWFLAKE
+from proxy.sql.snowflake.one_database import ENGINE_DATABASE, engine_schema
 from proxy.sql.snowflake.registry import function, sf, text, unsupported
-from proxy.sql.snowflake.show import ENGINE_DATABASE, engine_schema
 from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.words import Words
 

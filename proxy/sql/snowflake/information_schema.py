@@ -21,12 +21,17 @@ from sqlglot import exp
 from proxy.sql import control_plane
 
 VIEWS: dict[str, frozenset[str]] = {
+    "applicable_roles": frozenset({"role_owner"}),
     "columns": frozenset({"comment", "schema_evolution_record", "identity_ordered"}),
     "databases": frozenset(),
+    "enabled_roles": frozenset({"role_owner"}),
     "functions": frozenset(),
     "procedures": frozenset(),
     "stages": frozenset(),
     "file_formats": frozenset(),
+    "object_privileges": frozenset(),
+    "table_privileges": frozenset({"granted_to", "created"}),
+    "usage_privileges": frozenset({"granted_to", "created"}),
     "key_column_usage": frozenset(),
     "referential_constraints": frozenset({"comment", "created", "last_altered"}),
     "schemata": frozenset(
@@ -57,7 +62,10 @@ VIEWS: dict[str, frozenset[str]] = {
 }
 """Snowflake's views that there are here -> their columns that Postgres's view does not have."""
 
-_ONLY_SNOWFLAKES = frozenset({"databases", "functions", "procedures", "stages", "file_formats"})
+_OWNED = ("table", "schema", "database", "sequence", "function", "procedure")
+_ONLY_SNOWFLAKES = frozenset(
+    {"databases", "functions", "procedures", "stages", "file_formats", "object_privileges"}
+)
 
 
 def is_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> bool:
@@ -120,14 +128,42 @@ def use_snowflakes(tables: list[exp.Table], nodes: list[exp.Expr]) -> set[str]:
         if schema is not None and schema.name.lower() == "information_schema":
             node.set("db", None)
             node.set("catalog", None)
-    counted = "tables" in names and _counts(nodes)
-    return {"database", "rows"} if counted else {"database"}
+    rights = {"rights"} if names & _RIGHTS else set()
+    return (
+        {"database"}
+        | rights
+        | {
+            need
+            for need, (views, columns) in _DEAR.items()
+            if not names.isdisjoint(views) and _reads(nodes, columns)
+        }
+    )
 
 
-def _counts(nodes: list[exp.Expr]) -> bool:
-    """Whether it may ask for a number of rows, which costs a look into every table."""
+_RIGHTS = frozenset(
+    {
+        "applicable_roles",
+        "enabled_roles",
+        "object_privileges",
+        "table_privileges",
+        "usage_privileges",
+    }
+)
+_TIMES = frozenset({"created", "last_altered", "last_ddl"})
+_KNOWN = _TIMES | {"comment"} | {f"{of}_owner" for of in _OWNED}
+_DEAR = {
+    "rows": (frozenset({"tables"}), frozenset({"row_count"})),
+    "bytes": (frozenset({"tables"}), frozenset({"bytes"})),
+    "told": (frozenset({"tables", "views", "sequences"}), _KNOWN),
+    "places": (frozenset({"schemata", "databases", "functions", "procedures"}), _KNOWN),
+    "texts": (frozenset({"views"}), frozenset({"view_definition"})),
+}
+"""What costs a look into every table, or a question to Postgres: which columns of which views need it."""
+
+
+def _reads(nodes: list[exp.Expr], columns: frozenset[str]) -> bool:
     return any(
         isinstance(node, exp.Star)
-        or (isinstance(node, exp.Column) and node.name.lower() == "row_count")
+        or (isinstance(node, exp.Column) and node.name.lower() in columns)
         for node in nodes
     )

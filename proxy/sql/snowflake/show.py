@@ -17,12 +17,11 @@ from proxy.errors import SqlError
 from proxy.sql.classify import Slice
 from proxy.sql.control_plane import name_set
 from proxy.sql.quoting import literal
+from proxy.sql.snowflake.one_database import ENGINE_DATABASE, check_database, engine_schema
+from proxy.sql.snowflake.show_grants import future_grants, grants
 from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.statement import Route, Statement
 from proxy.sql.words import Words
-
-ENGINE_DATABASE = "hatidata"
-"""What DuckDB calls the database, whatever name the client asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,9 @@ class _Listing:
 
 
 _TERSE = ("created_on", "name", "kind", "database_name", "schema_name")
-_COUNTED = frozenset({"database", "rows"})
+_TOLD = frozenset({"database", "told"})
+_PLACES = frozenset({"database", "places"})
+_MEASURED = _TOLD | {"rows", "bytes"}
 _KEYS = _Listing(
     "",
     name="column_name",
@@ -125,14 +126,19 @@ def _postgres(source: str) -> _Listing:
 
 _FUNCTIONS = _Listing("show_functions", order="catalog_name, schema_name, name")
 _LISTINGS: dict[tuple[str, ...], _Listing] = {
-    ("TABLES",): _Listing("show_tables", terse=_TERSE, needs=_COUNTED),
-    ("VIEWS",): _Listing("show_views", terse=_TERSE),
-    ("OBJECTS",): _Listing("show_objects", terse=_TERSE, needs=_COUNTED),
+    ("TABLES",): _Listing("show_tables", terse=_TERSE, needs=_MEASURED),
+    ("VIEWS",): _Listing("show_views", terse=_TERSE, needs=_TOLD | {"texts"}),
+    ("OBJECTS",): _Listing("show_objects", terse=_TERSE, needs=_MEASURED),
     ("SCHEMAS",): _Listing(
-        "show_schemas", terse=_TERSE, schema="", within="DATABASE", order="database_name, name"
+        "show_schemas",
+        terse=_TERSE,
+        schema="",
+        within="DATABASE",
+        order="database_name, name",
+        needs=_PLACES,
     ),
     ("DATABASES",): _Listing(
-        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name"
+        "show_databases", terse=_TERSE, schema="", within="ACCOUNT", order="name", needs=_PLACES
     ),
     ("COLUMNS",): _Listing(
         "show_columns",
@@ -142,7 +148,7 @@ _LISTINGS: dict[tuple[str, ...], _Listing] = {
         order="database_name, schema_name, table_name, position_",
         hidden="position_",
     ),
-    ("SEQUENCES",): _Listing("show_sequences", terse=_TERSE),
+    ("SEQUENCES",): _Listing("show_sequences", terse=_TERSE, needs=_TOLD),
     ("PRIMARY", "KEYS"): _keys("show_primary_keys"),
     ("UNIQUE", "KEYS"): _keys("show_unique_keys"),
     ("IMPORTED", "KEYS"): _foreign("fk"),
@@ -191,7 +197,7 @@ _REFUSED = name_set(
     SECURITY COMPUTE SERVICES IMAGE CLASSES MODELS NOTEBOOKS STREAMLITS CORTEX GIT APPLICATION
     APPLICATIONS REPLICATION FAILOVER MANAGED DELEGATED GLOBAL LISTINGS DATASETS SEMANTIC
     ACCOUNTS AGENTS AGGREGATION AUTHENTICATION AVAILABLE BACKUP BACKUPS CALLER CATALOG CHANNELS CONTACTS
-    DATA DATABASE DBT ENDPOINTS ENTITIES EXPERIMENTS FEATURE FUTURE GATEWAYS INTERACTIVE JOIN MCP MODEL
+    DATA DATABASE DBT ENDPOINTS ENTITIES EXPERIMENTS FEATURE GATEWAYS INTERACTIVE JOIN MCP MODEL
     NOTEBOOK ONLINE OPENFLOW PACKAGES PRIVACY PRIVILEGES PROJECTION PROVISIONED RELEASE SERVICE
     SNAPSHOT SNAPSHOTS TELEMETRY TYPES VERSIONS WORKSPACES
     """
@@ -223,14 +229,15 @@ def is_show(words: Words) -> bool:
     word = words.word_at(ahead)
     if word == "SNOWFLAKE" and words.word_at(ahead + 3) == ".":
         return True
-    known = word == "GRANTS" or word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
+    grants = word == "GRANTS" or (word == "FUTURE" and words.word_at(ahead + 1) == "GRANTS")
+    known = grants or word in _REFUSED or any(spelled[0] == word for spelled in _LISTINGS)
     return known and words.word_at(ahead + 1) != "."
 
 
 def read_show(words: Words, database: str) -> Asked:
     """SHOW as a query. database: the name that the client asked for. Raises 42601."""
     words.step()
-    if words.accept("GRANTS"):
+    if words.word == "GRANTS" or (words.word == "FUTURE" and words.word_at(1) == "GRANTS"):
         return _grants(words, database)
     terse = words.accept("TERSE")
     for spelled, listing in _LISTINGS.items():
@@ -298,7 +305,7 @@ def _listing(words: Words, kind: str, listing: _Listing, terse: bool, database: 
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     source = listing.source or f"_sf.main.{listing.view}"
     sql = f"SELECT {columns} FROM {source}{condition} ORDER BY {listing.order}{limit}"
-    needs = frozenset({"database"}) if terse else listing.needs
+    needs = listing.needs & (_TOLD | _PLACES) if terse else listing.needs
     return Asked(kind, sql, needs, by_postgres=bool(listing.source))
 
 
@@ -335,78 +342,26 @@ _OTHER_SCOPES = name_set(
     "CLASS APPLICATION FAILOVER REPLICATION WAREHOUSE USER SERVICE MODEL SHARE TASK PIPE STREAM"
 )
 
-_GRANTED = """
-SELECT CAST(NULL AS timestamptz) AS created_on, privilege, granted_on, name,
-       CASE WHEN grantee = 0 OR NOT r.rolcanlogin THEN 'ROLE' ELSE 'USER' END AS granted_to,
-       coalesce(r.rolname, 'PUBLIC') AS grantee_name,
-       CASE WHEN grantable THEN 'true' ELSE 'false' END AS grant_option,
-       CAST(pg_get_userbyid(grantor) AS text) AS granted_by
-FROM (SELECT a.privilege_type AS privilege, a.grantee, a.grantor, a.is_grantable AS grantable,
-             CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS granted_on,
-             n.nspname || '.' || c.relname AS name, c.oid AS relation, n.oid AS schema
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-           aclexplode(c.relacl) a
-      WHERE c.relkind IN ('r', 'v', 'S', 'p')
-        AND n.nspname !~ '^(pg_|hatidata_|information_schema$|hd_)'
-      UNION ALL
-      SELECT a.privilege_type, a.grantee, a.grantor, a.is_grantable, 'SCHEMA', n.nspname, 0, n.oid
-      FROM pg_namespace n, aclexplode(n.nspacl) a
-      WHERE n.nspname !~ '^(pg_|hatidata_|information_schema$|hd_)'
-      UNION ALL
-      SELECT 'USAGE', m.member, m.grantor, m.admin_option, 'ROLE', o.rolname, 0, 0
-      FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid) g
-     LEFT JOIN pg_roles r ON r.oid = g.grantee
-"""
-
 
 def _grants(words: Words, database: str) -> Asked:
-    """SHOW GRANTS [ON kind name | TO ROLE r | TO USER u | OF ROLE r]: of Postgres's catalog."""
-    condition = "r.rolname = current_user"
-    if words.accept("ON"):
-        kind = words.accept_any("TABLE", "VIEW", "SCHEMA", "SEQUENCE")
-        if not kind:
-            words.rest()
-            error = SqlError(
-                "0A000", "SHOW GRANTS ON another object than a relation or schema is not supported"
-            )
-            return Asked("SHOW GRANTS", "", refused=error)
-        name = words.dotted()
-        if len(name) == (2 if kind == "SCHEMA" else 3):
-            check_database(name[0], database)
-            name = name[1:]
-        path = ".".join(
-            '"'
-            + ("public" if n < len(name) - 1 and part == "main" else part).replace('"', '""')
-            + '"'
-            for n, part in enumerate(name)
-        )
-        if kind == "SCHEMA":
-            schema = "public" if name[-1] == "main" else name[-1]
-            condition = f"granted_on = 'SCHEMA' AND name = {literal(schema)}"
-        else:
-            condition = f"relation = CAST({literal(path)} AS regclass)"
-    elif words.accept("OF", "ROLE"):
-        condition = f"granted_on = 'ROLE' AND name = {literal(words.name())}"
-    elif words.accept("TO"):
-        words.accept_any("ROLE", "USER")
-        condition = f"r.rolname = {literal(words.name())}"
-    if words.token is not None:
-        words.rest()
-        error = SqlError("0A000", "this form of SHOW GRANTS is not supported")
-        return Asked("SHOW GRANTS", "", refused=error)
-    sql = f"{_GRANTED} WHERE {condition} ORDER BY granted_on, name, privilege, grantee_name"
-    return Asked("SHOW GRANTS", sql, by_postgres=True)
+    """SHOW [FUTURE] GRANTS in its forms, as questions to Postgres's catalog.
 
-
-def check_database(name: str, database: str) -> None:
-    """Raises 3D000 for another database than the session's, which is the only one."""
-    if name.lower() not in (database.lower(), ENGINE_DATABASE) and database:
-        raise SqlError("3D000", f'database "{name}" does not exist')
-
-
-def engine_schema(name: str) -> str:
-    """DuckDB's name of a schema: `public` is `main`."""
-    return "main" if name.lower() == "public" else name
+    docs.snowflake.com/en/sql-reference/sql/show-grants
+    """
+    future = words.accept("FUTURE")
+    words.expect("GRANTS")
+    what = "SHOW FUTURE GRANTS" if future else "SHOW GRANTS"
+    try:
+        sql = future_grants(words, database) if future else grants(words, database)
+    except SqlError as error:
+        if error.sqlstate == "42601":
+            raise
+        words.rest() if words.token is not None else None
+        return Asked(what, "", refused=error)
+    if words.accept("LIMIT"):
+        sql += f" LIMIT {words.integer()}"
+    words.end()
+    return Asked(what, sql, by_postgres=True)
 
 
 def _of_schema(name: tuple[str, ...], listing: _Listing, database: str) -> str:
@@ -478,7 +433,9 @@ def read_describe(words: Words, database: str) -> Asked | None:
     words.end()
     what = f"DESCRIBE {kind or 'TABLE'}"
     try:
-        return Asked(what, _DESCRIBED[kind](name, database), frozenset({"database"}))
+        return Asked(
+            what, _DESCRIBED[kind](name, database), _TOLD if kind in _DATED else _TOLD - {"told"}
+        )
     except SqlError as error:
         return Asked(what, "", refused=error)
 
@@ -524,6 +481,7 @@ _KIND_WORDS = name_set(
     REPOSITORY LIFECYCLE FUNCTION METRIC ACCOUNT PROFILE LISTING PROJECT SET SERVER GROUP RESULT
     """
 )
+_DATED = frozenset({"SCHEMA", "DATABASE", "SEQUENCE"})
 _DESCRIBED = {
     "": _describe_relation,
     "TABLE": _describe_relation,

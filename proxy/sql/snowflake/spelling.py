@@ -341,12 +341,12 @@ def _recursive_view(tokens: list[Token]) -> list[Token]:
 
 _SCHEMA_WORDS = frozenset(
     {"DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "DEFAULT_DDL_COLLATION"}
-    | {"LOG_LEVEL", "TRACE_LEVEL", "REPLACE_INVALID_CHARACTERS", "COMMENT"}
+    | {"LOG_LEVEL", "TRACE_LEVEL", "REPLACE_INVALID_CHARACTERS"}
 )
 
 
 def _schema(tokens: list[Token], at: int) -> list[Token]:
-    """CREATE [TRANSIENT] SCHEMA: its properties have no meaning here, and a schema keeps no comment."""
+    """CREATE [TRANSIENT] SCHEMA: its properties have no meaning here, but a comment, which the mirror keeps."""
     head = [t for i, t in enumerate(tokens[:at]) if _word(tokens, i) != "TRANSIENT"]
     kept: list[Token] = []
     rest = tokens[at:]

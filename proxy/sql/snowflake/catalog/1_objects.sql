@@ -1,6 +1,6 @@
 -- What there is in the database, in Snowflake's words: the ground that SHOW, DESCRIBE and
 -- INFORMATION_SCHEMA stand on. The database has the name that the client asked for, and DuckDB's
--- schema `main` is `public`. Moments of creation are not known to the engine: NULL.
+-- schema `main` is `public`. Times and owners are what the catalog's mirror in Postgres knows.
 
 CREATE OR REPLACE MACRO _sf.schema_name_(name) AS CASE WHEN name = 'main' THEN 'public' ELSE name END;
 
@@ -42,33 +42,60 @@ CREATE OR REPLACE MACRO _sf.type_text_(t, length) AS CASE _sf.main.type_kind_(t)
   WHEN 'VECTOR' THEN 'VECTOR(FLOAT, ' || rtrim(substr(t, 7), ']') || ')'
   ELSE _sf.main.type_kind_(t) END;
 
+CREATE OR REPLACE MACRO _sf.ddl_name_(name) AS
+  CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_$]*') THEN name
+       ELSE '"' || replace(name, '"', '""') || '"' END;
+
+-- What the mirror tells (catalog/sql/1_moments.sql), asked just before the statement; nothing while it is away.
+-- A schema's own has no name, the database's no schema either.
+CREATE OR REPLACE VIEW _sf.told_ AS
+SELECT lower(t.schema) AS told_schema, lower(t.name) AS told_name, CAST(t.created AS TIMESTAMPTZ) AS created,
+       CAST(t.altered AS TIMESTAMPTZ) AS altered, t.owner, t.comment, t.text
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_told') AS VARCHAR), '[]'),
+  '[{"schema":"VARCHAR","name":"VARCHAR","created":"VARCHAR","altered":"VARCHAR","owner":"VARCHAR","comment":"VARCHAR","text":"VARCHAR"}]')) AS t);
+CREATE OR REPLACE MACRO _sf.owner_() AS (SELECT owner FROM _sf.main.told_ WHERE told_schema = '' AND told_name = '');
+
 CREATE OR REPLACE VIEW _sf.schemas_ AS
-SELECT schema_name AS engine_schema, _sf.main.schema_name_(schema_name) AS schema_name,
-       _sf.main.database_() AS database_name, comment
-FROM duckdb_schemas()
-WHERE database_name NOT IN ('system', 'temp', '_sf')
+SELECT s.schema_name AS engine_schema, _sf.main.schema_name_(s.schema_name) AS schema_name,
+       _sf.main.database_() AS database_name, coalesce(t.comment, s.comment) AS comment, t.created,
+       t.altered, t.owner
+FROM duckdb_schemas() s
+LEFT JOIN _sf.main.told_ t ON t.told_schema = lower(_sf.main.schema_name_(s.schema_name)) AND t.told_name = ''
+WHERE s.database_name NOT IN ('system', 'temp', '_sf')
 UNION ALL
 SELECT 'information_schema', 'information_schema', _sf.main.database_(),
-       'Views describing the contents of schemas in this database';
+       'Views describing the contents of schemas in this database', created, created, NULL
+FROM (SELECT 1) one LEFT JOIN _sf.main.told_ ON told_schema = '' AND told_name = '';
 
 -- Tables and views. A temporary one answers to `public`, where it can be found by that name.
+CREATE OR REPLACE MACRO _sf.measured_(name, path) AS
+  CAST(map_extract(CAST(getvariable(name) AS MAP(VARCHAR, BIGINT)), path)[1] AS BIGINT);
 CREATE OR REPLACE VIEW _sf.relations_ AS
-SELECT database_name AS engine_database, schema_name AS engine_schema,
-       _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
-       table_name AS name, CASE WHEN temporary THEN 'TEMPORARY' ELSE 'TABLE' END AS kind, comment,
-       CAST(map_extract(CAST(getvariable('hatidata_rows') AS MAP(VARCHAR, BIGINT)),
-                        database_name || '.' || schema_name || '.' || table_name)[1] AS BIGINT) AS rows,
-       CAST(NULL AS VARCHAR) AS text
-FROM duckdb_tables()
-WHERE NOT internal AND database_name NOT IN ('system', '_sf')
-  AND NOT (temporary AND starts_with(table_name, '_hd_'))
-UNION ALL
-SELECT database_name, schema_name, _sf.main.schema_name_(schema_name), _sf.main.database_(),
-       view_name, 'VIEW', comment, NULL, sql
-FROM duckdb_views()
-WHERE NOT internal AND database_name NOT IN ('system', '_sf')
-  AND NOT (temporary AND starts_with(view_name, '_hd_'))
-  AND NOT starts_with(view_name, 'materialized view ');  -- the query of a table that Postgres's dialect made
+SELECT d.*, CASE WHEN d.kind <> 'TEMPORARY' THEN t.created END AS created,
+       CASE WHEN d.kind <> 'TEMPORARY' THEN t.altered END AS altered,
+       coalesce(CASE WHEN d.kind <> 'TEMPORARY' THEN t.owner END, _sf.main.owner_()) AS owner,
+       CASE WHEN d.kind = 'VIEW' THEN coalesce('create or replace view ' || _sf.main.ddl_name_(d.name) || ' as ' || t.text || ';', d.sql) END AS text
+FROM (
+  SELECT database_name AS engine_database, schema_name AS engine_schema,
+         _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+         table_name AS name, CASE WHEN temporary THEN 'TEMPORARY' ELSE 'TABLE' END AS kind, comment,
+         _sf.main.measured_('hatidata_rows', database_name || '.' || schema_name || '.' || table_name) AS rows,
+         CASE WHEN estimated_size = 0 THEN 0
+              ELSE _sf.main.measured_('hatidata_bytes', database_name || '.' || schema_name || '.' || table_name) END AS bytes,
+         CAST(NULL AS VARCHAR) AS sql
+  FROM duckdb_tables()
+  WHERE NOT internal AND database_name NOT IN ('system', '_sf')
+    AND NOT (temporary AND starts_with(table_name, '_hd_'))
+  UNION ALL
+  SELECT database_name, schema_name, _sf.main.schema_name_(schema_name), _sf.main.database_(),
+         view_name, 'VIEW', comment, NULL, NULL, sql
+  FROM duckdb_views()
+  WHERE NOT internal AND database_name NOT IN ('system', '_sf')
+    AND NOT (temporary AND starts_with(view_name, '_hd_'))
+    AND NOT starts_with(view_name, 'materialized view ')  -- the query of a table that Postgres's dialect made
+) d
+LEFT JOIN _sf.main.told_ t
+  ON t.told_schema = lower(d.schema_name) AND t.told_name = lower(d.name) AND d.engine_database <> 'temp';
 
 -- The sequence of an identity, by its name or as Postgres's dialect marks it (proxy.sql.identities).
 CREATE OR REPLACE MACRO _sf.is_identity_(name, comment) AS
@@ -199,16 +226,18 @@ FROM (
 );
 
 CREATE OR REPLACE VIEW _sf.sequences_ AS
-SELECT database_name AS engine_database, schema_name AS engine_schema,
-       _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
+SELECT s.database_name AS engine_database, s.schema_name AS engine_schema,
+       _sf.main.schema_name_(s.schema_name) AS schema_name, _sf.main.database_() AS database_name,
        -- Where it has started is known by the bounds that Snowflake's CREATE SEQUENCE gives it.
-       sequence_name AS name,
+       sequence_name AS name, t.created, t.altered, coalesce(t.owner, _sf.main.owner_()) AS owner,
        CASE WHEN increment_by > 0 AND max_value = 9223372036854775806 THEN min_value
             WHEN increment_by < 0 AND min_value = -9223372036854775807 THEN max_value END AS start_value,
-       min_value, max_value, increment_by, cycle, comment,
+       min_value, max_value, increment_by, cycle, s.comment,
        CASE WHEN s.last_value IS NULL THEN s.start_value ELSE s.last_value + s.increment_by END AS next_value
 FROM duckdb_sequences() s
-WHERE NOT _sf.main.is_identity_(sequence_name, comment) AND database_name NOT IN ('system', '_sf');
+LEFT JOIN _sf.main.told_ t
+  ON t.told_schema = lower(_sf.main.schema_name_(s.schema_name)) AND t.told_name = lower(s.sequence_name) AND NOT s.temporary
+WHERE NOT _sf.main.is_identity_(sequence_name, s.comment) AND s.database_name NOT IN ('system', '_sf');
 
 -- What functions and procedures of the client's own were made of (proxy/routines.py): one row for each
 -- of the functions of a name. A macro's text is a literal.
@@ -217,6 +246,9 @@ SELECT database_name AS engine_database, schema_name AS engine_schema,
        _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
        kind, name, made,
        CAST(made -> '$.parameters[*]' AS JSON[]) AS parameters,
+       to_timestamp(CAST(made ->> '$.created' AS DOUBLE)) AS created,
+       to_timestamp(CAST(coalesce(made ->> '$.altered', made ->> '$.created') AS DOUBLE)) AS altered,
+       _sf.main.owner_() AS owner,
        CASE json_type(made, '$.columns') WHEN 'ARRAY' THEN CAST(made -> '$.columns[*]' AS JSON[]) END AS columns
 FROM (
   SELECT database_name, schema_name, 'FUNCTION' AS kind, substr(function_name, 10) AS name,

@@ -3,43 +3,44 @@
 -- does not know is NULL, what it does not have is said so: OFF, N.
 
 CREATE OR REPLACE VIEW _sf.show_tables AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, name, database_name, schema_name, kind,
-       coalesce(comment, '') AS comment, '' AS cluster_by, rows, CAST(NULL AS BIGINT) AS bytes,
-       CAST(NULL AS VARCHAR) AS owner, '0' AS retention_time, 'OFF' AS automatic_clustering,
+SELECT created AS created_on, name, database_name, schema_name, kind,
+       coalesce(comment, '') AS comment, '' AS cluster_by, rows, bytes,
+       owner, '0' AS retention_time, 'OFF' AS automatic_clustering,
        'OFF' AS change_tracking, 'OFF' AS search_optimization,
        CAST(NULL AS VARCHAR) AS search_optimization_progress,
        CAST(NULL AS BIGINT) AS search_optimization_bytes, 'N' AS is_external,
-       'N' AS enable_schema_evolution, CAST(NULL AS VARCHAR) AS owner_role_type, 'N' AS is_event,
+       'N' AS enable_schema_evolution, CASE WHEN owner IS NOT NULL THEN 'ROLE' END AS owner_role_type, 'N' AS is_event,
        CAST(NULL AS VARCHAR) AS budget, 'N' AS is_hybrid, 'N' AS is_iceberg, 'N' AS is_dynamic,
        'N' AS is_immutable
 FROM _sf.main.relations_ WHERE kind <> 'VIEW';
 
 CREATE OR REPLACE VIEW _sf.show_views AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, name, '' AS reserved, database_name, schema_name,
-       CAST(NULL AS VARCHAR) AS owner, coalesce(comment, '') AS comment, text, 'false' AS is_secure,
-       'false' AS is_materialized, CAST(NULL AS VARCHAR) AS owner_role_type, 'OFF' AS change_tracking
+SELECT created AS created_on, name, '' AS reserved, database_name, schema_name,
+       owner, coalesce(comment, '') AS comment, text, 'false' AS is_secure,
+       'false' AS is_materialized, CASE WHEN owner IS NOT NULL THEN 'ROLE' END AS owner_role_type, 'OFF' AS change_tracking
 FROM _sf.main.relations_ WHERE kind = 'VIEW';
 
 CREATE OR REPLACE VIEW _sf.show_objects AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, name, database_name, schema_name, kind,
-       coalesce(comment, '') AS comment, '' AS cluster_by, rows, CAST(NULL AS BIGINT) AS bytes,
-       CAST(NULL AS VARCHAR) AS owner, CASE WHEN kind <> 'VIEW' THEN '0' END AS retention_time,
-       CAST(NULL AS VARCHAR) AS owner_role_type, 'N' AS is_hybrid, 'N' AS is_dynamic,
+SELECT created AS created_on, name, database_name, schema_name, kind,
+       coalesce(comment, '') AS comment, '' AS cluster_by, rows, bytes,
+       owner, CASE WHEN kind <> 'VIEW' THEN '0' END AS retention_time,
+       CASE WHEN owner IS NOT NULL THEN 'ROLE' END AS owner_role_type, 'N' AS is_hybrid, 'N' AS is_dynamic,
        'N' AS is_iceberg
 FROM _sf.main.relations_;
 
 CREATE OR REPLACE VIEW _sf.show_schemas AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, schema_name AS name, 'N' AS is_default,
+SELECT created AS created_on, schema_name AS name, 'N' AS is_default,
        CASE WHEN engine_schema = current_schema() THEN 'Y' ELSE 'N' END AS is_current, database_name,
-       CAST(NULL AS VARCHAR) AS owner, coalesce(comment, '') AS comment, '' AS options,
-       '0' AS retention_time, CAST(NULL AS VARCHAR) AS owner_role_type
+       owner, coalesce(comment, '') AS comment, '' AS options,
+       '0' AS retention_time, CASE WHEN owner IS NOT NULL THEN 'ROLE' END AS owner_role_type
 FROM _sf.main.schemas_;
 
 CREATE OR REPLACE VIEW _sf.show_databases AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, _sf.main.database_() AS name, 'N' AS is_default,
-       'Y' AS is_current, '' AS origin, CAST(NULL AS VARCHAR) AS owner, '' AS comment, '' AS options,
+SELECT created AS created_on, _sf.main.database_() AS name, 'N' AS is_default,
+       'Y' AS is_current, '' AS origin, owner, coalesce(comment, '') AS comment, '' AS options,
        '0' AS retention_time, 'STANDARD' AS kind, CAST(NULL AS VARCHAR) AS budget,
-       CAST(NULL AS VARCHAR) AS owner_role_type, CAST(NULL AS VARCHAR) AS object_visibility;
+       CASE WHEN owner IS NOT NULL THEN 'ROLE' END AS owner_role_type, CAST(NULL AS VARCHAR) AS object_visibility
+FROM (SELECT 1) one LEFT JOIN _sf.main.told_ ON told_schema = '' AND told_name = '';
 
 CREATE OR REPLACE VIEW _sf.show_columns AS
 SELECT table_name, schema_name, column_name,
@@ -69,8 +70,8 @@ FROM _sf.main.columns_;
 
 CREATE OR REPLACE VIEW _sf.show_sequences AS
 SELECT name, database_name, schema_name, next_value, increment_by AS "interval",
-       CAST(NULL AS TIMESTAMPTZ) AS created_on, CAST(NULL AS VARCHAR) AS owner,
-       coalesce(comment, '') AS comment, CAST(NULL AS VARCHAR) AS owner_role_type, 'Y' AS ordered
+       created AS created_on, owner,
+       coalesce(comment, '') AS comment, CASE WHEN owner IS NOT NULL THEN 'ROLE' END AS owner_role_type, 'Y' AS ordered
 FROM _sf.main.sequences_;
 
 CREATE OR REPLACE VIEW _sf.show_primary_keys AS
@@ -98,7 +99,7 @@ LEFT JOIN _sf.main.keys_ p
 WHERE f.constraint_type = 'FOREIGN KEY';
 
 CREATE OR REPLACE VIEW _sf.show_routines_ AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, name, schema_name, 'N' AS is_builtin,
+SELECT created AS created_on, name, schema_name, 'N' AS is_builtin,
        'N' AS is_aggregate, 'N' AS is_ansi,
        len(list_filter(parameters, lambda p: p ->> '$.default' IS NULL)) AS min_num_arguments,
        len(parameters) AS max_num_arguments,
@@ -177,14 +178,14 @@ FROM own LEFT JOIN keyed USING (column_name)
 ORDER BY position;
 
 CREATE OR REPLACE MACRO _sf.describe_schema_(place) AS TABLE
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, name,
+SELECT created AS created_on, name,
        CASE WHEN kind = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END AS kind
 FROM _sf.main.relations_
 WHERE _sf.main.schema_there_(place) AND lower(engine_schema) = lower(place)
 ORDER BY name;
 
 CREATE OR REPLACE VIEW _sf.describe_database AS
-SELECT CAST(NULL AS TIMESTAMPTZ) AS created_on, schema_name AS name, 'SCHEMA' AS kind
+SELECT created AS created_on, schema_name AS name, 'SCHEMA' AS kind
 FROM _sf.main.schemas_ ORDER BY name;
 
 -- What cannot be made here is listed as nothing, in the columns that it would have.

@@ -4,11 +4,11 @@
 
 CREATE OR REPLACE VIEW _sf.information_schema_tables AS
 SELECT database_name AS table_catalog, schema_name AS table_schema, name AS table_name,
-       CAST(NULL AS VARCHAR) AS table_owner,
+       owner AS table_owner,
        CASE kind WHEN 'TABLE' THEN 'BASE TABLE' WHEN 'TEMPORARY' THEN 'TEMPORARY TABLE' ELSE 'VIEW'
          END AS table_type,
        CASE WHEN kind <> 'VIEW' THEN 'NO' END AS is_transient,
-       CAST(NULL AS VARCHAR) AS clustering_key, rows AS row_count, CAST(NULL AS BIGINT) AS bytes,
+       CAST(NULL AS VARCHAR) AS clustering_key, rows AS row_count, bytes,
        CASE WHEN kind <> 'VIEW' THEN 0 END AS retention_time,
        CAST(NULL AS VARCHAR) AS self_referencing_column_name,
        CAST(NULL AS VARCHAR) AS reference_generation,
@@ -16,8 +16,8 @@ SELECT database_name AS table_catalog, schema_name AS table_schema, name AS tabl
        CAST(NULL AS VARCHAR) AS user_defined_type_schema,
        CAST(NULL AS VARCHAR) AS user_defined_type_name,
        CASE WHEN kind = 'VIEW' THEN 'NO' ELSE 'YES' END AS is_insertable_into, 'YES' AS is_typed,
-       CAST(NULL AS VARCHAR) AS commit_action, CAST(NULL AS TIMESTAMPTZ) AS created,
-       CAST(NULL AS TIMESTAMPTZ) AS last_altered, CAST(NULL AS TIMESTAMPTZ) AS last_ddl,
+       CAST(NULL AS VARCHAR) AS commit_action, created,
+       altered AS last_altered, altered AS last_ddl,
        CAST(NULL AS VARCHAR) AS last_ddl_by, 'NO' AS auto_clustering_on, comment,
        CASE WHEN kind = 'TEMPORARY' THEN 'YES' ELSE 'NO' END AS is_temporary,
        'NO' AS is_iceberg, 'NO' AS is_dynamic, 'NO' AS is_immutable, 'NO' AS is_hybrid
@@ -62,27 +62,28 @@ FROM _sf.main.columns_;
 
 CREATE OR REPLACE VIEW _sf.information_schema_views AS
 SELECT database_name AS table_catalog, schema_name AS table_schema, name AS table_name,
-       CAST(NULL AS VARCHAR) AS table_owner, text AS view_definition, 'NONE' AS check_option,
+       owner AS table_owner, text AS view_definition, 'NONE' AS check_option,
        'NO' AS is_updatable, 'NO' AS insertable_into, 'NO' AS is_secure,
-       CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered,
-       CAST(NULL AS TIMESTAMPTZ) AS last_ddl, CAST(NULL AS VARCHAR) AS last_ddl_by, comment
+       created, altered AS last_altered,
+       altered AS last_ddl, CAST(NULL AS VARCHAR) AS last_ddl_by, comment
 FROM _sf.main.relations_ WHERE kind = 'VIEW';
 
 CREATE OR REPLACE VIEW _sf.information_schema_schemata AS
-SELECT database_name AS catalog_name, schema_name, CAST(NULL AS VARCHAR) AS schema_owner,
+SELECT database_name AS catalog_name, schema_name, owner AS schema_owner,
        'NO' AS is_transient, 'NO' AS is_managed_access, 0 AS retention_time,
        CAST(NULL AS VARCHAR) AS default_character_set_catalog,
        CAST(NULL AS VARCHAR) AS default_character_set_schema,
        CAST(NULL AS VARCHAR) AS default_character_set_name, CAST(NULL AS VARCHAR) AS sql_path,
-       CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment,
+       created, altered AS last_altered, comment,
        CAST(NULL AS VARCHAR) AS object_visibility
 FROM _sf.main.schemas_;
 
 CREATE OR REPLACE VIEW _sf.information_schema_databases AS
-SELECT _sf.main.database_() AS database_name, CAST(NULL AS VARCHAR) AS database_owner,
-       'NO' AS is_transient, CAST(NULL AS VARCHAR) AS comment, CAST(NULL AS TIMESTAMPTZ) AS created,
-       CAST(NULL AS TIMESTAMPTZ) AS last_altered, 0 AS retention_time, 'STANDARD' AS type,
-       CAST(NULL AS VARCHAR) AS object_visibility;
+SELECT _sf.main.database_() AS database_name, owner AS database_owner,
+       'NO' AS is_transient, comment, created,
+       altered AS last_altered, 0 AS retention_time, 'STANDARD' AS type,
+       CAST(NULL AS VARCHAR) AS object_visibility
+FROM (SELECT 1) one LEFT JOIN _sf.main.told_ ON told_schema = '' AND told_name = '';
 
 CREATE OR REPLACE VIEW _sf.information_schema_table_constraints AS
 SELECT DISTINCT database_name AS constraint_catalog, schema_name AS constraint_schema, constraint_name,
@@ -110,17 +111,17 @@ FROM _sf.main.keys_;
 
 CREATE OR REPLACE VIEW _sf.information_schema_sequences AS
 SELECT database_name AS sequence_catalog, schema_name AS sequence_schema, name AS sequence_name,
-       CAST(NULL AS VARCHAR) AS sequence_owner, 'NUMBER' AS data_type, 64 AS numeric_precision,
+       owner AS sequence_owner, 'NUMBER' AS data_type, 64 AS numeric_precision,
        2 AS numeric_precision_radix, 0 AS numeric_scale, CAST(start_value AS VARCHAR) AS start_value,
        CAST(min_value AS VARCHAR) AS minimum_value, CAST(max_value AS VARCHAR) AS maximum_value,
        CAST(next_value AS VARCHAR) AS next_value, CAST(increment_by AS VARCHAR) AS "increment",
-       CASE WHEN cycle THEN 'YES' ELSE 'NO' END AS cycle_option, CAST(NULL AS TIMESTAMPTZ) AS created,
-       CAST(NULL AS TIMESTAMPTZ) AS last_altered, 'YES' AS ordered, comment
+       CASE WHEN cycle THEN 'YES' ELSE 'NO' END AS cycle_option, created,
+       altered AS last_altered, 'YES' AS ordered, comment
 FROM _sf.main.sequences_;
 
 CREATE OR REPLACE VIEW _sf.information_schema_functions AS
 SELECT database_name AS function_catalog, schema_name AS function_schema, name AS function_name,
-       CAST(NULL AS VARCHAR) AS function_owner,
+       owner AS function_owner,
        '(' || _sf.main.named_kinds_(parameters) || ')' AS argument_signature,
        result_kind AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
        CAST(NULL AS BIGINT) AS character_octet_length, CAST(NULL AS BIGINT) AS numeric_precision,
@@ -129,7 +130,7 @@ SELECT database_name AS function_catalog, schema_name AS function_schema, name A
        made ->> '$.volatility' AS volatility,
        CASE WHEN made ->> '$.strict' = 'true' THEN 'YES' ELSE 'NO' END AS is_null_call,
        CASE WHEN made ->> '$.secure' = 'true' THEN 'YES' ELSE 'NO' END AS is_secure,
-       CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment,
+       created, altered AS last_altered, comment,
        'NO' AS is_external, CAST(NULL AS VARCHAR) AS api_integration,
        CAST(NULL AS VARCHAR) AS context_headers, CAST(NULL AS BIGINT) AS max_batch_rows,
        CAST(NULL AS VARCHAR) AS compression, CAST(NULL AS VARCHAR) AS packages,
@@ -139,13 +140,13 @@ FROM _sf.main.functions_ WHERE kind = 'FUNCTION';
 
 CREATE OR REPLACE VIEW _sf.information_schema_procedures AS
 SELECT database_name AS procedure_catalog, schema_name AS procedure_schema, name AS procedure_name,
-       CAST(NULL AS VARCHAR) AS procedure_owner,
+       owner AS procedure_owner,
        '(' || _sf.main.named_kinds_(parameters) || ')' AS argument_signature,
        result_kind AS data_type, CAST(NULL AS BIGINT) AS character_maximum_length,
        CAST(NULL AS BIGINT) AS character_octet_length, CAST(NULL AS BIGINT) AS numeric_precision,
        CAST(NULL AS BIGINT) AS numeric_precision_radix, CAST(NULL AS BIGINT) AS numeric_scale,
        'SQL' AS procedure_language, made ->> '$.body' AS procedure_definition,
-       CAST(NULL AS TIMESTAMPTZ) AS created, CAST(NULL AS TIMESTAMPTZ) AS last_altered, comment
+       created, altered AS last_altered, comment
 FROM _sf.main.functions_ WHERE kind = 'PROCEDURE';
 
 -- What proxy/staging/catalog.py keeps; a macro's text is a literal.
@@ -188,3 +189,30 @@ SELECT database_name AS file_format_catalog, schema_name AS file_format_schema,
        to_timestamp(CAST(kept ->> '$.created' AS DOUBLE)) AS last_altered,
        nullif(kept ->> '$.comment', '') AS comment
 FROM _sf.main.kept_ WHERE kind = 'FILE FORMAT';
+
+-- Rights and roles are what Postgres says of them (catalog/sql/8_privileges.sql), which keeps no times of them.
+CREATE OR REPLACE VIEW _sf.information_schema_object_privileges AS
+SELECT p.grantor, p.grantee, p.granted_to, _sf.main.database_() AS object_catalog,
+       CASE WHEN p.kind NOT IN ('SCHEMA', 'DATABASE') THEN p.schema END AS object_schema,
+       CASE p.kind WHEN 'DATABASE' THEN _sf.main.database_() ELSE p.name END AS object_name, p.kind AS object_type,
+       p.privilege AS privilege_type, p.grantable AS is_grantable, CAST(NULL AS TIMESTAMPTZ) AS created
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_rights') AS JSON) -> '$.privileges', CAST('[]' AS JSON)),
+  '[{"grantor":"VARCHAR","grantee":"VARCHAR","granted_to":"VARCHAR","schema":"VARCHAR","name":"VARCHAR","kind":"VARCHAR","privilege":"VARCHAR","grantable":"VARCHAR"}]')) AS p);
+
+CREATE OR REPLACE VIEW _sf.information_schema_table_privileges AS
+SELECT grantor, grantee, granted_to, object_catalog AS table_catalog, object_schema AS table_schema,
+       object_name AS table_name, privilege_type, is_grantable, CAST(NULL AS VARCHAR) AS with_hierarchy, created
+FROM _sf.main.information_schema_object_privileges WHERE object_type IN ('TABLE', 'VIEW', 'MATERIALIZED VIEW');
+
+CREATE OR REPLACE VIEW _sf.information_schema_usage_privileges AS
+SELECT * FROM _sf.main.information_schema_object_privileges WHERE object_type = 'SEQUENCE';
+
+CREATE OR REPLACE VIEW _sf.information_schema_applicable_roles AS
+SELECT r.grantee, r.role AS role_name, r.owner AS role_owner, r.grantable AS is_grantable
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_rights') AS JSON) -> '$.applicable', CAST('[]' AS JSON)),
+  '[{"grantee":"VARCHAR","role":"VARCHAR","owner":"VARCHAR","grantable":"VARCHAR"}]')) AS r);
+
+CREATE OR REPLACE VIEW _sf.information_schema_enabled_roles AS
+SELECT r.role AS role_name, r.owner AS role_owner
+FROM (SELECT unnest(from_json(coalesce(CAST(getvariable('hatidata_rights') AS JSON) -> '$.enabled', CAST('[]' AS JSON)),
+  '[{"role":"VARCHAR","owner":"VARCHAR"}]')) AS r);

@@ -1,8 +1,5 @@
 -- GET_DDL: statements that make an object again, as Snowflake words them.
 
-CREATE OR REPLACE MACRO _sf.ddl_name_(name) AS
-  CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_$]*') THEN name
-       ELSE '"' || replace(name, '"', '""') || '"' END;
 CREATE OR REPLACE MACRO _sf.ddl_path_(schema, name, whole) AS
   CASE WHEN whole THEN _sf.main.ddl_name_(_sf.main.database_()) || '.' || _sf.main.ddl_name_(schema) || '.'
        ELSE '' END || _sf.main.ddl_name_(name);
