@@ -27,6 +27,7 @@ from proxy.sql import (
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_values as on_values
+from proxy.sql.default_texts import with_text
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing, compiled, uncommon
@@ -266,6 +267,15 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return now
 
 
+def _default(node: exp.DefaultColumnConstraint) -> None:
+    node.set("this", with_text(node, node.this))
+
+
+def _altered_default(node: exp.AlterColumn) -> None:
+    if (value := node.args.get("default")) is not None:
+        node.set("default", with_text(node, value))
+
+
 WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
 
 
@@ -349,6 +359,7 @@ RULES: dict[type, Rule] = {
     exp.Anonymous: _anonymous,
     exp.ArrayToString: on_values.array_to_string,
     exp.Alter: on_values.altered,
+    exp.AlterColumn: _altered_default,
     exp.Any: any_of,
     exp.BitString: on_values.no_bits,
     exp.ByteString: byte_string,
@@ -360,6 +371,7 @@ RULES: dict[type, Rule] = {
     exp.Create: create,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
+    exp.DefaultColumnConstraint: _default,
     exp.DPipe: on_values.concatenation,
     exp.DataType: data_type,
     exp.Div: on_values.division,
