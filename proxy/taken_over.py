@@ -22,11 +22,13 @@ from proxy.engines.duck_errors import EngineError
 from proxy.engines.duck_names import TEMPORARY
 from proxy.parameter_types import columns_of
 from proxy.sql import inference
-from proxy.sql.lengths import check_of
+from proxy.sql.digits import may_round
+from proxy.sql.lengths import check_of, length_of, may_cut
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.with_writes import relations
 from proxy.sql.written_columns import Path, path_of
+from proxy.wire.types import spelled
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -96,7 +98,11 @@ class TakenOver:
         if plan.federated:
             return sql
         session, duck, head = self._session, self._session.duck, _head(sql)
+        reads = _relations(head)
+        casts = may_cut(head.query) or may_round(head.query)
         try:
+            if not casts and reads is not None and await session.on_duck(_are_plain, duck, reads):
+                return sql
             query = await session.on_duck(self._looked_at, duck, head, values)
         except EngineError:
             return sql  # which will say so itself
@@ -106,7 +112,6 @@ class TakenOver:
         checks = list(map(check_of, head.columns, lengths))
         if not any(checks):
             return sql
-        reads = _relations(head)
         if plan.calls and query.there:
             reads = None  # a function may read what is replaced
         columns = map(" ".join, zip(map(quoted, head.columns), query.kinds, checks, strict=True))
@@ -131,7 +136,10 @@ class TakenOver:
         if there and not head.replaces:
             return None
         head.columns += [name for name, _ in columns[len(head.columns) :]]
-        kinds = duck.start_once(f"DESCRIBE {head.query}", values).column_texts(1)
+        if any(kind.children or kind.names for _, kind in columns):
+            kinds = duck.start_once(f"DESCRIBE {head.query}", values).column_texts(1)
+        else:
+            kinds = [spelled(kind) for _, kind in columns]
         return _Query(columns, kinds, there)
 
     def _make(
@@ -170,6 +178,18 @@ def _relations(head: _Head) -> tuple[Path, ...] | None:
         return None
     named = all(isinstance(one.this, exp.Identifier) for one in tree.find_all(exp.Table))
     return tuple(path_of(one) for one in relations(tree)) if named or not head.replaces else None
+
+
+def _are_plain(duck: DuckSession, reads: tuple[Path, ...]) -> bool:
+    """Blocks. Whether the relations are tables that declare no more of their columns than the types."""
+    for path in reads:
+        meant = duck.means(path)
+        if meant is None or meant.kind != "r":
+            return False
+        for kind, _, columns, expression, *_ in duck.told(*meant[1:3], meant.database).constraints:
+            if kind == "CHECK" and len(columns) == 1 and length_of(expression or "", columns[0]):
+                return False
+    return True
 
 
 def _is_another(duck: DuckSession, head: _Head, path: Path) -> bool:

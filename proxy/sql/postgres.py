@@ -267,6 +267,18 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return now
 
 
+_LOCAL = {exp.Localtimestamp: exp.DType.TIMESTAMP, exp.Localtime: exp.DType.TIME}
+
+
+def local_moment(node: exp.Localtimestamp | exp.Localtime) -> exp.Expr | None:
+    """`localtimestamp(3)`, rounded; without digits it is DuckDB's, too."""
+    if not isinstance(node.this, exp.Literal):
+        return None
+    kind = exp.DataType(this=_LOCAL[type(node)], expressions=[node.this.copy()])
+    digits = digits_of(kind)
+    return None if digits is None else exp.Cast(this=rounded(type(node)(), kind, digits), to=kind)
+
+
 def _default(node: exp.DefaultColumnConstraint) -> None:
     node.set("this", with_text(node, node.this))
 
@@ -412,6 +424,8 @@ RULES: dict[type, Rule] = {
     exp.Select: _select,
     exp.SimilarTo: on_values.similar,
     exp.SplitPart: functions.split_part,
+    exp.Localtime: local_moment,
+    exp.Localtimestamp: local_moment,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
     exp.Substring: functions.substring,

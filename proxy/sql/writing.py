@@ -58,7 +58,8 @@ def write(
 
 def _lightened(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """A statement of Postgres's dialect for DuckDB; calls of macros within calls are bound once each."""
-    postgres_values.calls.made = made = []
+    made: list[exp.Anonymous] = []
+    postgres_values.calls.made = made
     try:
         tree = postgres.rewrite(tree, nodes)
     finally:
