@@ -158,8 +158,8 @@ def restarted_with(duck: DuckSession, plan: Restarts) -> list[str] | Altering:
     if meant.kind != "S":
         raise SqlError("42809", f'"{meant.name}" is not a sequence')
     before, options = _numbers(duck, meant), dict(plan.options)
-    numbers, start = _counting(before, options)
-    following = _following(before, numbers, options, start)
+    numbers = _counting(before, options)
+    following = _following(before, numbers, options)
     if "RESTART" in options or following < numbers.least or following > numbers.most:
         _check(numbers, "RESTART value", following)
     if numbers == before and "RESTART" not in options:
@@ -188,8 +188,8 @@ def _of_column(duck: DuckSession, table: Meant, column: str) -> Meant:
     return sequence
 
 
-def _counting(before: _Numbers, options: dict[str, int | None]) -> tuple[_Numbers, int]:
-    """How a sequence counts with these options, and where it starts."""
+def _counting(before: _Numbers, options: dict[str, int | None]) -> _Numbers:
+    """How a sequence counts with these options."""
     step = options.get("INCREMENT") or (0 if "INCREMENT" in options else before.step)
     if not step:
         raise SqlError("22023", "INCREMENT must not be zero")
@@ -216,18 +216,18 @@ def _counting(before: _Numbers, options: dict[str, int | None]) -> tuple[_Number
     numbers = before._replace(least=least, most=most, step=step, cycles=cycles, comment=comment)
     if own or before.begun:
         _check(numbers, "START value", wanted)
-    return numbers, wanted
+    return numbers
 
 
-def _following(
-    before: _Numbers, numbers: _Numbers, options: dict[str, int | None], start: int
-) -> int:
-    """What it gives next."""
+def _following(before: _Numbers, numbers: _Numbers, options: dict[str, int | None]) -> int:
+    """What it gives next: of one that setval has set it is not known whether that counts as given."""
     if "RESTART" in options:
         number = options["RESTART"]
-        return start if number is None else number
-    if numbers.step == before.step or not before.begun:
-        if numbers.step != before.step and before.next != start:
+        return start_of(numbers.comment, numbers[:3]) if number is None else number
+    if numbers.step == before.step:
+        return before.next
+    if not before.begun:
+        if before.next != (before.least if before.step > 0 else before.most):
             raise SqlError("0A000", "ALTER SEQUENCE ... INCREMENT behind setval is not supported")
         return before.next
     if before.unsure:

@@ -95,6 +95,7 @@ class TakenOver:
 
     async def made(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]]) -> str:
         """A CREATE TABLE AS as it is to run, once the table is there. sql, values: as it would run."""
+        self._aside = ""  # what one that failed has put aside went with its transaction
         if plan.federated:
             return sql
         session, duck, head = self._session, self._session.duck, _head(sql)

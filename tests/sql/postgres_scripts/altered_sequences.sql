@@ -38,3 +38,8 @@ rollback;
 insert into t default values returning n;
 truncate t restart identity;
 insert into t default values returning *;
+create sequence q;
+alter sequence q increment 4;
+select nextval('q'), nextval('q');
+alter sequence q maxvalue 50 restart;
+select nextval('q'), nextval('q');

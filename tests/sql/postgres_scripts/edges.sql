@@ -36,7 +36,7 @@ select sum(i), max(t::text::date::text::date::text::date) from ch where i = '7' 
 select i::text::float8::text::float8::text::float8::text::float8::text from ch;
 select coalesce(coalesce(coalesce(t::date::text, 'x')::date::text, 'x')::date::text, 'y')::date from ch where i = 7;
 select (select max(o.t::text::date::text::date::text::date) from ch o where o.i = c.i) from ch c;
-select v::text::date::text::date::text::date::text::date + 1 as d, count(*) from ch group by v::text::date::text::date::text::date::text::date + 1;
+select v::text::date::text::date::text::date::text::date + 1 as d, count(*) from ch group by v::text::date::text::date::text::date::text::date + 1 order by 1;
 create view w as select t::text::date::text::date::text::date as d from ch;
 select * from w;
 create table cd (i int check (i::text::int::text::int::text::int > 0), d date default '2024-01-01'::text::date::text::date);
