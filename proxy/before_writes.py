@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from proxy.sql.statement import Statement
     from proxy.transaction import Block
 
+MAKES_OF_QUERY = "CREATE TABLE AS"
+
 
 async def ahead(session: Session, plan: Statement, block: Block) -> None:
     """Before DuckDB sees it. block: the one that it opens, where it sets off more than itself."""
@@ -22,6 +24,8 @@ async def ahead(session: Session, plan: Statement, block: Block) -> None:
     await transaction.about_to(read=_only_reads(plan))
     if plan.writes and (transaction.on_commit.empties or transaction.is_serial):
         transaction.open(block)  # whose end empties what it wrote, or looks at what others have
+    if plan.kind == MAKES_OF_QUERY:
+        transaction.open(block)
     await session.references.open_block(plan, block)
 
 
@@ -42,6 +46,8 @@ async def as_it_runs(
         await session.inserted_keys.wait(plan, sql, values)
     if plan.inserts:
         sql = await session.own_inserts.in_levels(plan, sql, values)
+    if plan.kind == MAKES_OF_QUERY:
+        sql = await session.taken_over.made(plan, sql, values)
     return sql
 
 
@@ -67,3 +73,5 @@ def just_after(session: Session, plan: Statement) -> None:
     """Blocks. Once it has written, its rows may still be to read."""
     if plan.deletes or plan.updates:
         session.references.finish()
+    if plan.kind == MAKES_OF_QUERY:
+        session.taken_over.finish()

@@ -382,8 +382,8 @@ def _truncated(duck: DuckSession, plan: Statement) -> Altering:
     return truncated(duck, plan.copies)
 
 
-def _restarted(duck: DuckSession, plan: Statement) -> list[str]:
-    """Blocks. What has a sequence begin anew."""
+def _restarted(duck: DuckSession, plan: Statement) -> list[str] | Altering:
+    """Blocks. What has a sequence count otherwise, or begin anew."""
     assert isinstance(plan.copies, Restarts)
     return restarted_with(duck, plan.copies)
 

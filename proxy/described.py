@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from proxy.engines.duck import DuckSession
 from proxy.sql.digits import MOMENTS, may_round
-from proxy.sql.lengths import OWN, Declared, Lengths
+from proxy.sql.lengths import OWN, Declared, Lengths, may_cut
 from proxy.wire.types import DuckType
 
 _KEPT = 64
@@ -56,14 +56,15 @@ class Described:
         scalar: whether the statement reads no relation.
         """
         numbers = self._has_numbers(columns)
-        moments = any(map(_is_moment, columns)) and may_round(sql)
-        if not numbers and not moments and (scalar or not any(map(_may_be_sized, columns))):
+        casts = any(map(_is_moment, columns)) and may_round(sql)
+        casts = casts or (any(map(_is_text, columns)) and may_cut(sql))
+        if not numbers and not casts and (scalar or not any(map(_may_be_sized, columns))):
             return None
         declared = self._duck.last_declared or Declared()
         if declared is not self._lengths.declared:
             self._lengths = Lengths(declared)
             self._kept.clear()
-        if not self._lengths and not numbers and not moments:
+        if not self._lengths and not numbers and not casts:
             return None
         key = sql, numbers
         if key not in self._kept:

@@ -50,7 +50,8 @@ class Write:
     """One statement that changed something: as DuckDB ran it, and how many rows it said it changed.
 
     again: the INSERT of just the rows that it added, where these were read back.
-    settled: it is known to do the same again, whatever words and defaults are in it.
+    settled: it is known to do the same again, whatever words and defaults are in it. gives_all: it leaves
+    nothing to defaults.
     """
 
     sql: str
@@ -58,6 +59,7 @@ class Write:
     rows: int
     again: str | None = None
     settled: bool = False
+    gives_all: bool = False
 
 
 def may_change_rows(log: WriteLog, table: str, since: int = 0) -> bool:
@@ -116,12 +118,12 @@ class WriteLog:
     seen: list[Seen] = field(default_factory=list)  # of the first of them
     _characters: int = 0
 
-    def add(self, sql: str, values: Sequence[Any], rows: int, settled: bool = False) -> None:
+    def add(self, sql: str, values: Sequence[Any], rows: int, **how: bool) -> None:
         self._characters += len(sql) + sum(len(str(value)) for value in values)
         if len(self.writes) >= _MOST_WRITES or self._characters > _MOST_CHARACTERS:
             self.refusal = "the transaction has written too much to repeat it"
         if self.refusal is None:
-            self.writes.append(Write(sql, values, rows, settled=settled))
+            self.writes.append(Write(sql, values, rows, **how))
 
     def forget(self, since: int) -> None:
         """What came behind the first so many is undone."""
@@ -195,8 +197,8 @@ def repeatable(writes: Sequence[Write]) -> set[str]:
                 raise not_restorable(f'"{token.text}" gives something else each time')
             if _is_name(token):
                 mentioned.add(word)
-        only_changes = bool(tokens) and tokens[0].token_type in _NO_DEFAULTS
-        if not only_changes or "default" in mentioned:
+        takes_none = write.gives_all or (bool(tokens) and tokens[0].token_type in _NO_DEFAULTS)
+        if not takes_none or "default" in mentioned:
             names |= mentioned
     return names
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from proxy.before_writes import MAKES_OF_QUERY, as_it_runs, just_after
 from proxy.errors import SqlError
 from proxy.if_exists import existence_notice
 from proxy.named import Rows
@@ -230,11 +231,13 @@ class Evaluation:
         follow = await self._compound.stages.ahead(plan, None)
         if plan.touched:
             await self._session.mirror.changing(plan.touched)
-        if plan.then:
+        if plan.then or plan.kind == MAKES_OF_QUERY:
             async with self._compound.one_transaction():
-                rows = await self._compound.execute(plan.sql)
+                sql = await as_it_runs(self._session, plan, plan.sql)
+                rows = await self._compound.execute(sql)
                 for part in plan.then:
                     await self._compound.execute(part)
+                await self._session.on_duck(just_after, self._session, plan)
         else:
             rows = await self._compound.execute(plan.sql)
         if follow is not None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 
 from proxy.at_once import AtOnce
+from proxy.before_writes import MAKES_OF_QUERY
 from proxy.complaints import in_other_words, located
 from proxy.compound import Compound
 from proxy.constraints import Constraints
@@ -55,6 +56,7 @@ from proxy.shortcut import Shortcut
 from proxy.simple_query import SimpleQuery
 from proxy.sql.plan import Dialect, Statement
 from proxy.startup import Greeting, greet
+from proxy.taken_over import TakenOver
 from proxy.transaction import Block, Transaction
 from proxy.typed import Typed
 from proxy.upserts import Upserts
@@ -121,6 +123,7 @@ class Session:
         self.locking = Locking(self)
         self.inserted_keys = InsertedKeys(self)
         self.own_inserts = OwnInserts(self)
+        self.taken_over = TakenOver(self)
         self.extended = ExtendedProtocol(self)
         self.relay.client_name = self.extended.client_name
         self.simple = SimpleQuery(self)
@@ -483,7 +486,8 @@ class Session:
         if plan.writes and plan.federated:
             self.transaction.wrote_once("a statement that reads from Postgres too")
         elif plan.writes and (plan.locks is None or plan.kind != "SELECT"):
-            self.transaction.wrote(sql, values, rows)
+            gives_all = plan.kind == MAKES_OF_QUERY
+            self.transaction.wrote(sql, values, rows, gives_all=gives_all)
             for part, changed in self.rest if plan.then else ():
                 self.transaction.wrote(part, (), changed)
             if plan.deletes or plan.updates:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlglot.tokens import TokenType
 
+from proxy.altered_tables import Altering
 from proxy.engines.duck_names import Meant
 from proxy.engines.duck_texts import called_sequence
 from proxy.errors import SqlError
-from proxy.sql.identities import start_of
+from proxy.sql.identities import kind_of, start_of, started
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 
@@ -44,7 +45,8 @@ WHERE database_name = {database} AND starts_with(column_default, 'nextval(')
 class _Numbers(NamedTuple):
     """How a sequence counts. next: what it gives next; unsure: that may be the number before.
 
-    DuckDB, opened anew, tells of a sequence that it stands at what it has still to give.
+    DuckDB, opened anew, tells of a sequence that it stands at what it has still to give. start: where DuckDB began
+    it. begun: whether it has given a number since.
     """
 
     least: int
@@ -55,6 +57,8 @@ class _Numbers(NamedTuple):
     comment: str | None
     temporary: bool
     unsure: bool
+    start: int
+    begun: bool
 
 
 def set_all(session: Session, plan: Statement, values: Sequence[tuple[int, Any]] = ()) -> None:
@@ -123,7 +127,7 @@ def _numbers(duck: DuckSession, meant: Meant) -> _Numbers:
     bounds = int(least), int(most), int(step)
     unsure = last is not None and last == start
     own = cycles in (True, "true"), following, comment, temporary in (True, "true"), unsure
-    return _Numbers(*bounds, *own)
+    return _Numbers(*bounds, *own, int(start), last is not None)
 
 
 def _make_anew(duck: DuckSession, meant: Meant, numbers: _Numbers, following: int) -> None:
@@ -142,28 +146,110 @@ def _make_anew(duck: DuckSession, meant: Meant, numbers: _Numbers, following: in
         duck.commit()
 
 
-def restarted_with(duck: DuckSession, plan: Restarts) -> list[str]:
-    """Blocks. The statements of an ALTER SEQUENCE ... RESTART."""
+def restarted_with(duck: DuckSession, plan: Restarts) -> list[str] | Altering:
+    """Blocks. The statements of an ALTER SEQUENCE. Raises SqlError 22023 for what is no way to count."""
     meant = duck.means(plan.sequence)
     if meant is None:
         if plan.exists:
             return [_NOTHING]
         raise SqlError("42P01", f'relation "{plan.sequence[-1]}" does not exist')
+    if plan.column:
+        meant = _of_column(duck, meant, plan.column)
     if meant.kind != "S":
         raise SqlError("42809", f'"{meant.name}" is not a sequence')
-    if plan.number is None:
+    before, options = _numbers(duck, meant), dict(plan.options)
+    numbers = _counting(before, options)
+    following = _following(before, numbers, options)
+    if "RESTART" in options or following < numbers.least or following > numbers.most:
+        _check(numbers, "RESTART value", following)
+    if numbers == before and "RESTART" not in options:
+        return [_NOTHING]
+    if numbers == before and options["RESTART"] is None:
         return restarted(duck, meant) or [_NOTHING]
-    numbers = _numbers(duck, meant)
+    statements = _anew(duck, meant, numbers, following)
+    if numbers == before:
+        return statements
+    tables = ((schema, table) for schema, table, *_ in _called_by(duck, meant))
+    return Altering(statements, ((meant.schema, meant.name), *tables))
+
+
+def _of_column(duck: DuckSession, table: Meant, column: str) -> Meant:
+    """The sequence that makes a column an identity."""
+    listed = f"SELECT name, dflt_value FROM pragma_table_info({literal(quoted(*table[:3]))})"
+    defaults = dict(duck.run(listed))
+    if column not in defaults:
+        message = f'column "{column}" of relation "{table.name}" does not exist'
+        raise SqlError("42703", message)
+    called = called_sequence(defaults[column] or "")
+    sequence = duck.means((table.schema, called[-1])) if called is not None else None
+    if sequence is None or kind_of(_numbers(duck, sequence).comment) is None:
+        message = f'column "{column}" of relation "{table.name}" is not an identity column'
+        raise SqlError("55000", message)
+    return sequence
+
+
+def _counting(before: _Numbers, options: dict[str, int | None]) -> _Numbers:
+    """How a sequence counts with these options."""
+    step = options.get("INCREMENT") or (0 if "INCREMENT" in options else before.step)
+    if not step:
+        raise SqlError("22023", "INCREMENT must not be zero")
+    bound = next((one for one in _BOUNDS if one in (before.most, -before.least - 1)), _MOST)
+    down = -bound - (bound < _MOST)
+    least, most = options.get("MINVALUE", before.least), options.get("MAXVALUE", before.most)
+    least = (1 if step > 0 else down) if least is None else least
+    most = (bound if step > 0 else -1) if most is None else most
+    if least >= most:
+        raise SqlError("22023", f"MINVALUE ({least}) must be less than MAXVALUE ({most})")
+    comment = before.comment
+    own = kind_of(comment) is not None
+    start = start_of(comment, before[:3]) if own else before.start
+    wanted = options.get("START")
+    if wanted is None or wanted == start or (not own and wanted == before.least):
+        wanted = start
+    elif not own:
+        raise SqlError(
+            "0A000", "ALTER SEQUENCE ... START of a sequence of no identity is not supported"
+        )
+    cycles = bool(options.get("CYCLE", before.cycles))
+    if own and (wanted, least, most) != (start, before.least, before.most):
+        comment = started(comment or "", wanted, (least, most, step))
+    numbers = before._replace(least=least, most=most, step=step, cycles=cycles, comment=comment)
+    if own or before.begun:
+        _check(numbers, "START value", wanted)
+    return numbers
+
+
+def _following(before: _Numbers, numbers: _Numbers, options: dict[str, int | None]) -> int:
+    """What it gives next: of one that setval has set it is not known whether that counts as given."""
+    if "RESTART" in options:
+        number = options["RESTART"]
+        return start_of(numbers.comment, numbers[:3]) if number is None else number
+    if numbers.step == before.step:
+        return before.next
+    if not before.begun:
+        if before.next != (before.least if before.step > 0 else before.most):
+            raise SqlError("0A000", "ALTER SEQUENCE ... INCREMENT behind setval is not supported")
+        return before.next
+    if before.unsure:
+        hint = "Draw a second number from it first."
+        raise SqlError(
+            "0A000", "ALTER SEQUENCE ... INCREMENT behind one number is not supported", hint=hint
+        )
+    return before.next - before.step + numbers.step
+
+
+def _check(numbers: _Numbers, what: str, number: int) -> None:
     for beyond, bound, name in (
-        (plan.number < numbers.least, numbers.least, "less than MINVALUE"),
-        (plan.number > numbers.most, numbers.most, "greater than MAXVALUE"),
+        (number < numbers.least, numbers.least, "less than MINVALUE"),
+        (number > numbers.most, numbers.most, "greater than MAXVALUE"),
     ):
         if beyond:
-            message = f"RESTART value ({plan.number}) cannot be {name} ({bound})"
-            raise SqlError("22023", message)
-    return _anew(duck, meant, numbers, plan.number)
+            raise SqlError("22023", f"{what} ({number}) cannot be {name} ({bound})")
 
 
+_MOST = 2**63 - 1
+_BOUNDS = (2**15 - 1, 2**31 - 1)
+"""Of the types of sequences."""
 _NOTHING = "SELECT 1 LIMIT 0"
 
 
@@ -183,10 +269,7 @@ def _anew(duck: DuckSession, meant: Meant, numbers: _Numbers, following: int) ->
     own = quoted(meant.schema, meant.name)
     columns = [
         (quoted(schema, table), quoted(column), default)
-        for schema, table, column, default in duck.run(
-            _DEFAULTS.format(database=literal(meant.database), name=literal(meant.name))
-        )
-        if _calls(duck, default, schema, meant)
+        for schema, table, column, default in _called_by(duck, meant)
     ]
     cycle = " CYCLE" if numbers.cycles else ""
     statements = [
@@ -202,6 +285,12 @@ def _anew(duck: DuckSession, meant: Meant, numbers: _Numbers, following: int) ->
     if numbers.comment is not None:
         statements.append(f"COMMENT ON SEQUENCE {own} IS {literal(numbers.comment)}")
     return statements
+
+
+def _called_by(duck: DuckSession, meant: Meant) -> list[tuple[str, str, str, str]]:
+    """Schema, table and column of each default that calls a sequence, and that."""
+    query = _DEFAULTS.format(database=literal(meant.database), name=literal(meant.name))
+    return [one for one in duck.run(query) if _calls(duck, one[3], one[0], meant)]
 
 
 def _calls(duck: DuckSession, default: str, schema: str, meant: Meant) -> bool:

@@ -251,13 +251,13 @@ class Transaction:
 
     # --- savepoints ---------------------------------------------------------------------------
 
-    def wrote(self, sql: str, values: Sequence[Any], rows: int, *, settled: bool = False) -> None:
+    def wrote(self, sql: str, values: Sequence[Any], rows: int, **how: bool) -> None:
         """A statement of DuckDB's changed something inside a block, which BEGIN may yet take in.
 
-        settled: as in `Write`.
+        how: settled, gives_all, as in `Write`.
         """
         if self.block is not Block.NONE:
-            self._log.add(sql, values, rows, settled)
+            self._log.add(sql, values, rows, **how)
 
     def has_changed_rows(self, table: str) -> bool:
         """Blocks. Whether the block may have updated or deleted rows of a table of this name."""

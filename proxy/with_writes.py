@@ -34,6 +34,7 @@ from proxy.parameter_types import no_parameter, relation_columns
 from proxy.portal import Portal, PreparedStatement
 from proxy.sql.changed_rows import ROW, only_those, rows_of
 from proxy.sql.compound import Path, Step, WithWrites
+from proxy.sql.lengths import OWN, check_of
 from proxy.sql.parameters import parameter_places
 from proxy.sql.quoting import quoted
 from proxy.sql.with_writes import stand_in, with_others
@@ -191,9 +192,11 @@ class WithParts:
         session.wrote(plan, bound.sql or statement.sql, bound.values, rows)
 
     async def _make(self, step: Step, statement: PreparedStatement) -> None:
+        named = _with_names(statement.row_types or [])
+        lengths = statement.lengths or (OWN,) * len(named)
         cells = ", ".join(
-            f"{quoted(name)} {spelled(kind)}"
-            for name, kind in _with_names(statement.row_types or [])
+            f"{quoted(name)} {spelled(kind)} {check_of(name, length)}"
+            for (name, kind), length in zip(named, lengths, strict=True)
         )
         await self._table(stand_in(step.number), f"({cells})")
 

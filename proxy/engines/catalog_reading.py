@@ -36,7 +36,7 @@ from proxy.engines.duck_texts import (
 from proxy.engines.duckdb_c import DuckError
 from proxy.sql.constraint_names import given_names, given_rules, name_of_check
 from proxy.sql.enumerated import with_names
-from proxy.sql.identities import kind_of
+from proxy.sql.identities import kind_of, start_of
 from proxy.sql.indexing import partial_index, told_of
 from proxy.sql.lengths import checked_length, modifier_of
 from proxy.sql.materialized import name_of_query, query_name
@@ -278,6 +278,8 @@ class Reading:
 
     def _sequence(self, row: Sequence[Any]) -> Document:
         schema, name, start, minimum, maximum, increment, cycle, comment = row
+        if kind_of(comment) is not None:  # what is made anew begins where it goes on
+            start = start_of(comment, (int(minimum), int(maximum), int(increment)))
         return self._new("S", schema, name) | {
             "comment": comment,
             "start": start,

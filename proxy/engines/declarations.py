@@ -16,6 +16,7 @@ from sqlglot.tokens import Token, TokenType
 
 from proxy.engines import duck_documents, duck_jsonb, duckdb_c
 from proxy.engines.definition_names import parts_at
+from proxy.sql.default_texts import after_default
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 
@@ -204,21 +205,6 @@ def read_told(run: Callable[[str], list[tuple[Any, ...]]], database: str) -> dic
     return found
 
 
-_DEFAULT_ENDS = frozenset(
-    {
-        "NOT",
-        "NULL",
-        "CHECK",
-        "PRIMARY",
-        "UNIQUE",
-        "REFERENCES",
-        "COLLATE",
-        "GENERATED",
-        "CONSTRAINT",
-    }
-)
-
-
 def _alone(sql: str) -> str:
     """A CREATE TABLE as another DuckDB can read it: without defaults, which may call its sequences,
     and with names that have no schema."""
@@ -233,7 +219,7 @@ def _alone(sql: str) -> str:
         word = token.text.upper() if token.token_type != TokenType.IDENTIFIER else ""
         if word == "DEFAULT" and depth == 1:
             kept += sql[written : token.start]
-            at = _after_default(tokens, at + 1)
+            at = after_default(tokens, at + 1)
             written = tokens[at].start
             continue
         if word == "REFERENCES":
@@ -242,25 +228,6 @@ def _alone(sql: str) -> str:
             written = tokens[last].end + 1
         at += 1
     return kept + sql[written : tokens[-1].end + 1]
-
-
-def _after_default(tokens: list[Token], at: int) -> int:
-    """Where the expression ends that begins there: with what its column says next, or with it."""
-    depth = 0
-    first = at
-    while True:
-        token = tokens[at]
-        kind = token.token_type
-        if kind == TokenType.L_PAREN:
-            depth += 1
-        elif depth and kind == TokenType.R_PAREN:
-            depth -= 1
-        elif not depth and (
-            kind in (TokenType.R_PAREN, TokenType.COMMA)
-            or (at > first and kind != TokenType.IDENTIFIER and token.text.upper() in _DEFAULT_ENDS)
-        ):
-            return at
-        at += 1
 
 
 def _written(tokens: list[Token], at: int, sql: str) -> str:

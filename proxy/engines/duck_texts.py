@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlglot.tokens import Token, TokenType
 
+from proxy.sql.default_texts import SAID
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
@@ -79,6 +80,8 @@ def in_postgres(default: str) -> str:
     """A default or a generated column's expression with names that Postgres has: of types, which DuckDB
     quotes, and of functions. What of ours only gives the text that Postgres has for a value is left out."""
     tokens = DUCKDB.own_tokens(default)
+    if [one.text for one in tokens[:4]] == _SAID:
+        return tokens[-2].text
     edits: list[tuple[int, int, str]] = []
     around = [one.text for one in (*tokens[:2], *tokens[3:])]
     if around == _AS_TEXT and tokens[2].token_type == TokenType.STRING:
@@ -99,6 +102,7 @@ def in_postgres(default: str) -> str:
     return default
 
 
+_SAID = ["_SF", ".", SAID, "("]
 _AS_TEXT = ["CAST", "(", "AS", "VARCHAR", ")"]
 _TYPES = {
     "VARCHAR": "text",

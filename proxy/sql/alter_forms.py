@@ -176,21 +176,64 @@ def _read_when_it_runs(
 
 
 def _restarted(text: str, piece: Slice) -> Statement | None:
-    """ALTER SEQUENCE ... RESTART [[WITH] n]"""
-    reading = Reading(piece.tokens)
-    if not reading.words("ALTER", "SEQUENCE"):
+    """ALTER SEQUENCE, or ALTER TABLE ... ALTER COLUMN of an identity, with options of how it counts."""
+    reading, column = Reading(piece.tokens), ""
+    sequence = reading.words("ALTER", "SEQUENCE")
+    if not sequence and not reading.words("ALTER", "TABLE"):
         return None
     exists = reading.words("IF", "EXISTS")
+    if not sequence:
+        reading.words("ONLY")
     name = reading.names()
-    if name is None or not reading.words("RESTART"):
+    if name is None or (len(name) > 1 and name[-2] in _NOT_ANALYTICAL):
         return None
-    number = None
-    if not reading.ended:
-        reading.words("WITH")
-        number = reading.integer()
-        if number is None or not reading.ended:
+    if not sequence:
+        if not reading.words("ALTER"):
             return None
-    return _read_when_it_runs("ALTER SEQUENCE", text, piece, Restarts(name, exists, number))
+        reading.words("COLUMN")
+        column = reading.name() or ""
+    options = _options(reading, of_column=not sequence)
+    if not options or not reading.ended or (not sequence and not column):
+        return None
+    what = Restarts(name, exists, tuple(options.items()), column)
+    kind = "ALTER SEQUENCE" if sequence else "ALTER TABLE"
+    schema = name[-2] if len(name) > 1 else None
+    only_restarts = options.keys() == {"RESTART"}
+    touched = () if only_restarts else (Touched(schema, name[-1], deep=True),)
+    return _read_when_it_runs(kind, text, piece, what, touched)
+
+
+def _options(reading: Reading, *, of_column: bool) -> dict[str, int | None] | None:
+    """The options of a sequence, each behind SET where they are a column's; None for others."""
+    found: dict[str, int | None] = {}
+    while not reading.ended:
+        if reading.words("RESTART"):
+            reading.words("WITH")
+            found["RESTART"] = reading.integer()
+            continue
+        if of_column and not reading.words("SET"):
+            return None
+        no = reading.words("NO")
+        word = next((one for one in _COUNTING if reading.words(one)), None)
+        if word is None or word in found:
+            return None
+        reading.words(*_COUNTING[word])
+        if word == "CYCLE" or (no and word in _BOUNDS):
+            found[word] = (not no) + 0 if word == "CYCLE" else None
+        elif no or (number := reading.integer()) is None:
+            return None
+        else:
+            found[word] = number
+    return found
+
+
+_COUNTING = {
+    "INCREMENT": ("BY",),
+    "START": ("WITH",),
+    **dict.fromkeys(("MINVALUE", "MAXVALUE", "CACHE", "CYCLE"), ()),
+}
+"""Options, and the words that may follow them."""
+_BOUNDS = ("MINVALUE", "MAXVALUE")
 
 
 def _owned(text: str, piece: Slice) -> Statement | None:

@@ -109,7 +109,10 @@ def _create(tree: exp.Create) -> Iterable[Touched]:
         return EVERYTHING
     # What IF NOT EXISTS leaves alone is what it was, not what is written here.
     deep = bool(tree.args.get("exists")) or tree.find(*_COPIED) is not None
-    constrained = not deep and (tree.find(*_DEEP) is not None or _has_length(tree))
+    new = kind == "TABLE" and not deep  # a query's columns may be declared as anything
+    constrained = new and (
+        tree.expression is not None or tree.find(*_DEEP) is not None or _has_length(tree)
+    )
     replaces = bool(tree.args.get("replace"))
     event = "unless" if tree.args.get("exists") else "made"
     found = _name(table, deep=deep, constrained=constrained, views=replaces, event=event)

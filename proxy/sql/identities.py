@@ -126,6 +126,12 @@ def start_of(comment: str | None, counted: tuple[int, int, int]) -> int:
     return int(said) if said else least if step > 0 else most
 
 
+def started(comment: str, start: int, counted: tuple[int, int, int]) -> str:
+    """The comment of an identity's sequence that starts there. counted: least, most, step."""
+    mark, (least, most, step) = comment.partition(_START)[0], counted
+    return mark if start == (least if step > 0 else most) else f"{mark}{_START}{start}"
+
+
 _COUNTED = ("start", "increment")
 
 
@@ -198,9 +204,8 @@ def numbered(
     name = _name(table[-1], column, FREE)
     yield from _counting([*places, table[-1]], column, name, temporary, counted)
     start, step, least, most, _ = counted
-    if start != (least if step > 0 else most):
-        mark = f"{mark}{_START}{start}"
-    yield f"COMMENT ON SEQUENCE {quoted(*places, name)} IS {literal(mark)}"
+    said = started(mark, start, (least, most, step))
+    yield f"COMMENT ON SEQUENCE {quoted(*places, name)} IS {literal(said)}"
 
 
 def _counting(

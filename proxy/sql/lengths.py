@@ -20,7 +20,9 @@ from sqlglot.errors import SqlglotError
 
 from proxy.errors import SqlError
 from proxy.sql.digits import MOST, cast_digits, checked_digits
-from proxy.sql.reading import DUCKDB
+from proxy.sql.digits import at_most as at_most_digits
+from proxy.sql.postgres_values import at_most
+from proxy.sql.reading import DUCKDB, write_duckdb
 
 Path = tuple[str, str, str]
 """Database, schema and name of a relation, as DuckDB's catalog has them."""
@@ -86,6 +88,16 @@ def moment_of(digits: int) -> int:
 def modifier_of(length: int) -> int:
     """Postgres's modifier of what `number_of` or `moment_of` gave."""
     return OWN - 1 - length if length >= moment_of(MOST) else -length
+
+
+def check_of(name: str, length: int) -> str:
+    """The CHECK of a column that is declared so; '' for nothing, and for what its type says."""
+    column = exp.to_identifier(name, quoted=True)
+    if length > 0:
+        return write_duckdb(at_most(column, length))
+    if moment_of(MOST) <= length <= moment_of(0):
+        return write_duckdb(at_most_digits(column, modifier_of(length)))
+    return ""
 
 
 class Lengths:
@@ -206,7 +218,7 @@ def checked_length(check: exp.Expr, column: str) -> int:
         return 0
     about, limit = tree.this.this, tree.expression
     same = isinstance(about, exp.Column) and about.name.lower() == column.lower()
-    return int(limit.name) if same and isinstance(limit, exp.Literal) and limit.is_int else 0
+    return _written(limit) if same else 0
 
 
 class _Query:
@@ -332,6 +344,9 @@ class _Query:
             return self._column(value)
         if isinstance(value, exp.Cast):
             return _cast_to(value)
+        own = value.expression if isinstance(value, exp.Dot) else value
+        if isinstance(own, exp.Anonymous) and own.name.lower() == _CHECKED:
+            return _written(own.expressions[-1])
         if isinstance(value, exp.Nullif):
             return self._value(value.this)
         if isinstance(value, exp.Subquery):
@@ -369,6 +384,8 @@ def _cast_to(cast: exp.Cast) -> int:
         to = to.expressions[0]
     if (digits := cast_digits(cast)) is not None:
         return moment_of(digits)
+    if to.this == exp.DType.TEXT and isinstance(cast.this, exp.Left):
+        return _written(cast.this.expression)
     if to.this != exp.DType.DECIMAL or len(to.expressions) != 2:
         return 0
     precision, scale = (int(size.name) for size in to.expressions)
@@ -382,6 +399,18 @@ def _cast_to(cast: exp.Cast) -> int:
         if (len(whole.lstrip("0")) + len(part) or 1, len(part)) == (precision, scale):
             return 0
     return number_of(precision, scale)
+
+
+def _written(size: exp.Expr) -> int:
+    return int(size.name) if isinstance(size, exp.Literal) and size.is_int else 0
+
+
+_CHECKED = "checked_length_"
+
+
+def may_cut(sql: str) -> bool:
+    """Whether DuckDB's SQL may cast to varchar(n): a quick look, as `digits.may_round`."""
+    return "LEFT(" in sql or _CHECKED.upper() in sql
 
 
 def _called(function: exp.Func) -> str:

@@ -334,6 +334,8 @@ def _name_select(select: exp.Select, text: str, postgres: bool) -> bool:
     for index, projection in enumerate(projections):
         kind = projection.__class__
         if kind in _ALREADY or projection.is_star:
+            if kind is exp.Alias and "group" in select.args and _is_row(select, projection.alias):
+                _by_number(select, projection.this, index)
             continue
         if kind is exp.DynamicIdentifier and not projection.args.get("expressions"):
             continue  # IDENTIFIER(...) that is no call becomes a column
@@ -350,7 +352,9 @@ def _name_select(select: exp.Select, text: str, postgres: bool) -> bool:
             source = _one_source(select)
             if source is None or name.lower() in chosen:
                 continue
-            if source.lower() != name.lower():  # a row's own name
+            if _is_row(select, name):
+                _by_number(select, projection, index)
+            else:
                 for column in places:
                     column.set("table", exp.Identifier(this=source, quoted=True))
             del used[name.lower()]
@@ -358,6 +362,24 @@ def _name_select(select: exp.Select, text: str, postgres: bool) -> bool:
         select.set("expressions", alias, index=index)
         named = True
     return named
+
+
+def _is_row(select: exp.Select, name: str) -> bool:
+    source = _one_source(select)
+    return source is not None and source.lower() == name.lower()
+
+
+def _by_number(select: exp.Select, output: exp.Expr, index: int) -> None:
+    """Where the rows are grouped or sorted by an output, that is told by its place: no name means a row, and not
+    the output that is called so."""
+    if any(one.is_star for one in select.expressions):
+        return
+    for clause in ("group", "order"):
+        part = select.args.get(clause)
+        for one in part.expressions if part is not None else ():
+            key = one.this if isinstance(one, exp.Ordered) else one
+            if key == output:
+                key.replace(exp.Literal.number(index + 1))
 
 
 def _name_returned(returning: exp.Returning, text: str) -> None:

@@ -26,6 +26,7 @@ from proxy.sql.create_as import (
     of_select_into,
     without_rows,
 )
+from proxy.sql.default_texts import note_texts
 from proxy.sql.definitions import EVERYTHING, Touched, touched
 from proxy.sql.dropping import several_dropped
 from proxy.sql.duckdb_catalog import name_schemas
@@ -126,6 +127,8 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         if numbered:
             number_columns(tree, bare=dialect.numbered)
         if rewritten:
+            if not is_snowflakes and isinstance(tree, exp.Create | exp.Alter):
+                note_texts(tree, piece.tokens, text)
             name_columns(tree, text, postgres=not is_snowflakes)
         if isinstance(tree, exp.Create):
             if rewritten:

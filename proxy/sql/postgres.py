@@ -27,6 +27,7 @@ from proxy.sql import (
 from proxy.sql import postgres_floats as floats
 from proxy.sql import postgres_functions as functions
 from proxy.sql import postgres_values as on_values
+from proxy.sql.default_texts import with_text
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.indexing import plain_index
 from proxy.sql.listing import Listing, compiled, uncommon
@@ -266,6 +267,27 @@ def current_timestamp(node: exp.CurrentTimestamp) -> exp.Expr | None:
     return now
 
 
+_LOCAL = {exp.Localtimestamp: exp.DType.TIMESTAMP, exp.Localtime: exp.DType.TIME}
+
+
+def local_moment(node: exp.Localtimestamp | exp.Localtime) -> exp.Expr | None:
+    """`localtimestamp(3)`, rounded; without digits it is DuckDB's, too."""
+    if not isinstance(node.this, exp.Literal):
+        return None
+    kind = exp.DataType(this=_LOCAL[type(node)], expressions=[node.this.copy()])
+    digits = digits_of(kind)
+    return None if digits is None else exp.Cast(this=rounded(type(node)(), kind, digits), to=kind)
+
+
+def _default(node: exp.DefaultColumnConstraint) -> None:
+    node.set("this", with_text(node, node.this))
+
+
+def _altered_default(node: exp.AlterColumn) -> None:
+    if (value := node.args.get("default")) is not None:
+        node.set("default", with_text(node, value))
+
+
 WHO = (exp.CurrentUser, exp.SessionUser, exp.CurrentRole)
 
 
@@ -349,6 +371,7 @@ RULES: dict[type, Rule] = {
     exp.Anonymous: _anonymous,
     exp.ArrayToString: on_values.array_to_string,
     exp.Alter: on_values.altered,
+    exp.AlterColumn: _altered_default,
     exp.Any: any_of,
     exp.BitString: on_values.no_bits,
     exp.ByteString: byte_string,
@@ -360,6 +383,7 @@ RULES: dict[type, Rule] = {
     exp.Create: create,
     exp.CurrentDate: current_date,
     exp.CurrentTimestamp: current_timestamp,
+    exp.DefaultColumnConstraint: _default,
     exp.DPipe: on_values.concatenation,
     exp.DataType: data_type,
     exp.Div: on_values.division,
@@ -400,6 +424,8 @@ RULES: dict[type, Rule] = {
     exp.Select: _select,
     exp.SimilarTo: on_values.similar,
     exp.SplitPart: functions.split_part,
+    exp.Localtime: local_moment,
+    exp.Localtimestamp: local_moment,
     exp.StringToArray: functions.string_to_array,
     exp.Sub: floats.float_arithmetic,
     exp.Substring: functions.substring,

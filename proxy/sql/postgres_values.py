@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -33,9 +34,21 @@ UNBOUNDED_NUMERIC = (38, 16)
 """Precision and scale of NUMERIC without any: Postgres's own has no limit."""
 
 
+class _Calls(threading.local):
+    """The calls that rules have made in a thread since the list was last begun; None where nobody asks."""
+
+    made: list[exp.Anonymous] | None = None
+
+
+calls = _Calls()
+
+
 def call(macro: str, *arguments: exp.Expr) -> exp.Anonymous:
     """A call of one of the macros that the engine installs."""
-    return exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
+    made = exp.Anonymous(this=f"_sf.{macro}", expressions=list(arguments))
+    if calls.made is not None:
+        calls.made.append(made)
+    return made
 
 
 def duck(name: str, *arguments: exp.Expr) -> exp.Anonymous:

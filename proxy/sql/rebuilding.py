@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from proxy.sql.default_texts import with_text
 from proxy.sql.digits import checked_digits, rounded
 from proxy.sql.identities import folded
 from proxy.sql.quoting import quoted
@@ -440,7 +441,7 @@ class _Reading:
         if said.get("default") is not None:
             query = exp.select(said["default"].copy())
             rewritten = self.rewrite(query)
-            sql = write_duckdb(rewritten.expressions[0].unalias())
+            sql = write_duckdb(with_text(action, rewritten.expressions[0].unalias()))
             literal = isinstance(said["default"], exp.Literal) and said["default"].is_string
             return [SetDefault(name, sql, said["default"].this if literal else None)]
         return [SetDefault(name, None)] if said.get("drop") else None

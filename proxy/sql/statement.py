@@ -82,11 +82,16 @@ class Drops:
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """ALTER SEQUENCE ... RESTART. number: that it goes on with, None for the one that it began with."""
+    """ALTER SEQUENCE ... of how it counts, or ALTER TABLE ... ALTER COLUMN of an identity, `sequence` being the table.
+
+    options: by their words, each with its number; None for RESTART alone and for NO MINVALUE and NO MAXVALUE, and
+    1 or 0 for CYCLE.
+    """
 
     sequence: tuple[str, ...]
     exists: bool
-    number: int | None
+    options: tuple[tuple[str, int | None], ...]
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlglot import exp
 
-from proxy.sql import postgres, snowflake
+from proxy.sql import postgres, postgres_values, snowflake
 from proxy.sql.altering import alters, drops, makes_view, of_type
 from proxy.sql.constraint_names import keep_names
 from proxy.sql.identities import take_all
@@ -21,7 +21,9 @@ from proxy.sql.listing import Listing, listed
 from proxy.sql.postgres_references import AT_ONCE, checked_at_once
 from proxy.sql.reading import Reader, write_duckdb
 from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
+from proxy.sql.snowflake import nesting
 from proxy.sql.snowflake.definitions import Divided, divide
+from proxy.sql.snowflake.registry import WEIGHTS
 from proxy.sql.statement import Deferred, Dialect
 
 
@@ -52,7 +54,19 @@ def write(
         return write_duckdb(snowflake.rewrite(tree, nodes))
     if dialect.name == "snowflake":
         return write_duckdb(snowflake.rewrite_postgres(tree, nodes))
-    return write_duckdb(postgres.rewrite(tree, nodes))
+    return write_duckdb(_lightened(tree, nodes))
+
+
+def _lightened(tree: exp.Expr, nodes: Listing) -> exp.Expr:
+    """A statement of Postgres's dialect for DuckDB; calls of macros within calls are bound once each."""
+    made: list[exp.Anonymous] = []
+    postgres_values.calls.made = made
+    try:
+        tree = postgres.rewrite(tree, nodes)
+    finally:
+        postgres_values.calls.made = None
+    heavy = [call for call in made if call.this in WEIGHTS]
+    return nesting.lightened(tree, heavy, in_casts=True) if len(heavy) > 1 else tree
 
 
 @dataclass(slots=True)

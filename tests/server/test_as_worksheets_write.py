@@ -362,3 +362,24 @@ def test_a_write_of_a_parameter_of_any_type_gives_no_rows(
         for prepare in (False, True):
             made = connection.execute(text, values, prepare=prepare)
             assert (made.description, made.statusmessage) == (None, tag)
+
+
+def test_a_table_of_a_query_declares_what_its_columns_do(connection: psycopg.Connection) -> None:
+    """Its own name in the query, a view's, and a block's; a comment stays the new table's."""
+    for text in (
+        "create table sized (id int, v varchar(5))",
+        "insert into sized values (1, 'abc'), (2, 'de')",
+        "create or replace table sized comment = 'fewer' as select * from sized where id = 1",
+        "create view over_sized as select v from sized",
+        "create or replace table sized as select v, v::varchar(9) as w from over_sized",
+        "execute immediate $$ begin create table of_block as select w from sized; return 1; end $$",
+    ):
+        connection.execute(text)
+    described = "select column_name, character_maximum_length from information_schema.columns"
+    found = connection.execute(f"{described} where table_name in ('sized', 'of_block') order by 1")
+    assert found.fetchall() == [("v", 5), ("w", 9), ("w", 9)]
+    assert connection.execute("select * from sized").fetchall() == [("abc", "abc")]
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        connection.execute("insert into of_block values ('0123456789')")
+    temporary = "select count(*) from duckdb_tables() where temporary"
+    assert connection.execute(temporary).fetchone() == (0,)

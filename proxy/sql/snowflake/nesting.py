@@ -18,13 +18,20 @@ from proxy.sql.snowflake.registry import WEIGHTS
 _MOST = 100
 """Bindings that a call may cost, some 0.2 ms each, before its arguments are bound by themselves."""
 
+_MOST_IN_CASTS = 200
+
 _WITHOUT_LAMBDAS = (exp.ColumnDef, exp.Constraint, exp.Index, exp.Alter)
 _BY_THEMSELVES = (exp.From, exp.Join, exp.CTE, exp.DDL)
 """What a query is part of that sees no columns of the query around it."""
 
 
-def lightened(tree: exp.Expr, calls: Sequence[exp.Anonymous]) -> exp.Expr:
-    """The tree, changed in place. calls: those in it of macros that have a weight."""
+def lightened(
+    tree: exp.Expr, calls: Sequence[exp.Anonymous], *, in_casts: bool = False
+) -> exp.Expr:
+    """The tree, changed in place. calls: those in it of macros that have a weight.
+
+    in_casts: only what a cast stands around, whose type the tree shows then, and only from where it takes long.
+    """
     within = {id(call): call for call in calls if any(map(_is_costly, call.expressions))}
     for call in within.values():
         above = call.parent
@@ -33,7 +40,7 @@ def lightened(tree: exp.Expr, calls: Sequence[exp.Anonymous]) -> exp.Expr:
         # A call may not be in the tree: another rule may have put something else in its place.
         if above is None and call.root() is tree and _may_have_lambdas(call):
             parent, key, index = call.parent, call.arg_key, call.index
-            made, _ = _lightened(call)
+            made, _ = _lightened(call, in_casts)
             if parent is None:
                 tree = made
             elif made is not call:
@@ -66,7 +73,7 @@ def _may_have_lambdas(call: exp.Expr) -> bool:
     return alone or call.find(exp.Column) is None
 
 
-def _lightened(node: exp.Expr) -> tuple[exp.Expr, int]:
+def _lightened(node: exp.Expr, in_casts: bool) -> tuple[exp.Expr, int]:
     """What a node becomes, and how much of it is bound then."""
     if _is_plain(node) or isinstance(node, exp.DataType):
         return node, 1
@@ -76,14 +83,16 @@ def _lightened(node: exp.Expr) -> tuple[exp.Expr, int]:
         if isinstance(child, exp.Query):
             costs.append(2)  # bound by itself in any case, if it is not in a macro
             continue
-        made, cost = _lightened(child)
+        made, cost = _lightened(child, in_casts)
         if made is not child:
             node.set(key, made, index=index)
         costs.append(cost)
     weight = WEIGHTS.get(node.this, 1) if called else 1
     whole = weight * max(sum(costs), 1)
     held = [at for at, cost in enumerate(costs) if cost > 1]
-    if weight == 1 or whole <= _MOST or not held:
+    if weight == 1 or whole <= (_MOST_IN_CASTS if in_casts else _MOST) or not held:
+        return node, whole
+    if in_casts and not isinstance(node.parent, exp.Cast):
         return node, whole
     # A lambda sees no columns beside its own variable where those are another query's.
     held = [

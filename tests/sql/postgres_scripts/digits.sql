@@ -59,3 +59,8 @@ select '2024-01-01 10:11:12.123456'::timestamp(3), '10:11:12.125'::time(2), cast
 select x::timestamp(3), x::timestamptz(3), x::time(1), x::timestamp(6) from (values (timestamp '1999-12-31 23:59:59.987654')) v(x);
 select now()::timestamp(0) = date_trunc('second', now() + interval '0.5 s'), current_timestamp(0) = date_trunc('second', now() + interval '0.5 s');
 select '2024-01-01 10:11:12.15'::text::timestamp(1), null::timestamp(3), 'infinity'::timestamp(3);
+select localtimestamp(0) = date_trunc('second', localtimestamp + interval '0.5 s'), localtimestamp(6) = localtimestamp, localtime(0) = localtimestamp(0)::time;
+create table l (a timestamp default localtimestamp(0), b time(1) default localtime(1));
+insert into l default values;
+select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'l'::regclass order by 1;
+drop table l;

@@ -28,3 +28,17 @@ select extract(year from interval '-5 years 3 months'), extract(decade from inte
 select extract(year from date 'infinity'), extract(epoch from timestamp '-infinity');
 select extract(year from max(d)), extract(century from min(d)), date_part('year', min(d)), date_part('decade', max(ts)) from t where isfinite(d);
 select extract(year from d), extract(year from max(d) over ()), date_part('month', max(d)) from t where isfinite(d) group by d;
+-- casts of casts are bound once each, however many there are
+create table ch (t timestamp, i int, v text);
+insert into ch values ('2024-01-02 03:04:05', 7, '2024-05-06'), (null, null, null);
+select t::text::date::text::date::text::date::text::date::text::date from ch;
+select sum(i), max(t::text::date::text::date::text::date) from ch where i = '7' and v > '2024' and t::text::date::text::date::text::date = '2024-01-02';
+select i::text::float8::text::float8::text::float8::text::float8::text from ch;
+select coalesce(coalesce(coalesce(t::date::text, 'x')::date::text, 'x')::date::text, 'y')::date from ch where i = 7;
+select (select max(o.t::text::date::text::date::text::date) from ch o where o.i = c.i) from ch c;
+select v::text::date::text::date::text::date::text::date + 1 as d, count(*) from ch group by v::text::date::text::date::text::date::text::date + 1 order by 1;
+create view w as select t::text::date::text::date::text::date as d from ch;
+select * from w;
+create table cd (i int check (i::text::int::text::int::text::int > 0), d date default '2024-01-01'::text::date::text::date);
+insert into cd values (1);
+select * from cd;

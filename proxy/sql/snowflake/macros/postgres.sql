@@ -1,6 +1,9 @@
 -- Postgres's own arithmetic, texts and times, for the postgres dialect. Macros may be overloaded by
 -- the types of their arguments; a body without types serves all others.
 
+-- A default, and what it is to the catalog.
+CREATE OR REPLACE MACRO _sf.main.pg_said_(x, said) AS x;
+
 -- numeric / numeric: exact to 16 decimals, rounded half away from zero. A first quotient comes from
 -- floating point, then what remains of `a` is divided again. A float makes it a float.
 CREATE OR REPLACE MACRO _sf.main.pg_quotient_type_(a, b) AS CAST(0 AS DECIMAL(38, 16)) + a + b;

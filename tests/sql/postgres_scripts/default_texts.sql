@@ -1,0 +1,36 @@
+-- defaults are in the catalog as they were written
+create table t (id serial primary key, a text not null default upper('x') || 'y', b timestamptz default now(), c timestamp(3) default CURRENT_TIMESTAMP(3), d text default current_user, e int[] default array[1, 2], f bigint default (extract(epoch from now()) * 1000)::bigint, g int default 5 check (g > 0), j jsonb default jsonb_build_object('k', 1), k text default to_char(date '2024-01-02', 'YYYY'), u uuid default gen_random_uuid(), s text default 'it''s', w timestamp default timezone('utc', CURRENT_TIMESTAMP));
+insert into t default values;
+insert into t (id, a) values (5, default), (6, 'q');
+insert into t (id) select 7;
+select id, a, e, j, k, b = now(), u is not null from t order by id;
+alter table t alter column a set default lower('ABC');
+alter table t add column l text default concat('a', 'b') not null, add column m date default current_date + 1;
+insert into t (id) values (8);
+select id, a, l, m = current_date + 1 from t order by id;
+alter table t rename to renamed;
+alter table renamed rename column a to aa;
+alter table renamed alter column e drop default;
+create table liked (like renamed including defaults);
+select attrelid::regclass, attname, pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid in ('renamed'::regclass, 'liked'::regclass) and attname <> 'id' order by 1, 2;
+select column_name, column_default from information_schema.columns where table_schema = 'scripted' and table_name = 'renamed' and column_name <> 'id' order by 1;
+begin;
+insert into liked (id) values (20);
+savepoint a;
+insert into liked (id) values (21);
+rollback to a;
+commit;
+select aa, k, j, l from liked;
+create type mood as enum ('a', 'b');
+create table en (m mood default 'a', n mood default 'b'::mood, o text default ('a'::mood)::text);
+insert into en default values;
+select attname, pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = 'en'::regclass order by 1;
+drop table en;
+drop type mood;
+-- rows are grouped by, and sorted by, whole
+create table t (id int, v text);
+insert into t values (2, 'b'), (1, 'a'), (1, 'a');
+select t::text, count(*) from t group by t::text order by t::text;
+select count(*), s::text from t s group by s::text having count(*) > 0 order by s::text;
+select count(*), s::text as s from t s group by s::text order by 2;
+select t::text, count(*) from (select id as t from t) t group by t::text order by 1;
