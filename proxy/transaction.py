@@ -63,10 +63,9 @@ class Transaction:
         self.duck_since = 0.0  # before it was opened, by the monotonic clock
         self._only_read = True  # by nothing but queries, as far as it is open
         self.ended: Callable[[bool, bool], Awaitable[None]] = _unheard
-        self.mark: Callable[[], tuple[int, int]] = lambda: (0, 0)  # asked at each SAVEPOINT
-        self.went_back: Callable[[tuple[int, int]], None] = lambda _: (
-            None
-        )  # told of each ROLLBACK TO
+        # Asked at each SAVEPOINT, and told of each ROLLBACK TO.
+        self.mark: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.went_back: Callable[[tuple[int, int]], None] = lambda _: None
         self._modes = Begin()
         self._savepoints: list[Savepoint] = []
         self.on_commit = OnCommit()
