@@ -30,8 +30,7 @@ async def ahead(session: Session, plan: Statement, block: Block) -> None:
 
 
 def _only_reads(plan: Statement) -> bool:
-    more = plan.writes or plan.numbers or plan.setting or plan.locks or plan.federated
-    return plan.kind == "SELECT" and not more
+    return not (plan.writes or plan.numbers or plan.setting or plan.locks or plan.federated)
 
 
 async def as_it_runs(
@@ -40,9 +39,9 @@ async def as_it_runs(
     """What it is made into, once it is known what it is about to meet. sql, values: as DuckDB would run it."""
     if plan.locks is not None:
         sql = await session.locking.lock(plan, sql, values)
-    elif plan.kind in ("UPDATE", "DELETE"):
+    elif plan.kind in ("UPDATE", "DELETE") and not plan.federated:
         await session.locking.wait_to_write(sql, values)
-    elif plan.kind == "INSERT":
+    elif plan.kind == "INSERT" and not plan.federated:
         await session.inserted_keys.wait(plan, sql, values)
     if plan.inserts:
         sql = await session.own_inserts.in_levels(plan, sql, values)

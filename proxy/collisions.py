@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE TABLE"})
 _PATIENCE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds until the next attempt, if no transaction's end comes first; the last again and again."""
 _LOOKS = 10

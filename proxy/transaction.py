@@ -298,7 +298,7 @@ class Transaction:
         if not self.duck_open:
             return True
         weak = self.isolation in ("read committed", "read uncommitted")
-        if not weak or len(self._log) or self._log.refusal is not None:
+        if not weak or len(self._log) or self._log.refusal is not None or self._duck.has_own:
             return False
         self.duck_open = False
         await self._duck.call(self._duck.rollback)

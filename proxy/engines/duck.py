@@ -178,6 +178,7 @@ class DuckSession(DuckNames):
     ) -> None:
         self._connection, self._failed = connection, failed
         self._serial_commits = serial_commits
+        self.has_own = False  # something of ours in the transaction, which ends with it
         self._serial: int | None = None  # their number when the transaction began, if it is one
         self._workers = workers
         self._crew = crew
@@ -432,6 +433,7 @@ class DuckSession(DuckNames):
     def filler(self, sql: str, schema: pa.Schema, types: Sequence[DuckType]) -> Appender:
         """Blocks. As `appender`, for a temporary table of ours: others' plans are not concerned."""
         self._detach()
+        self.has_own = True
         return Appender(self._connection, sql, schema, types)
 
     # --- transactions: each blocks, and takes nothing of a client's but its modes ----------------
@@ -439,6 +441,7 @@ class DuckSession(DuckNames):
     def begin(self, sql: str = "BEGIN TRANSACTION", serial: bool = False) -> None:
         """serial: it is SERIALIZABLE."""
         self._detach()
+        self.has_own = False
         self._serial = self._serial_commits.number() if serial else None
         self._watch.begin()
         self._connection.transact(sql)
@@ -519,6 +522,7 @@ class DuckSession(DuckNames):
         """Blocks. A statement of ours whose effects only this session can see: a variable, a
         temporary table. Plans of this session that were made before are made anew."""
         self._watch.set()
+        self.has_own = True
         self.run(sql)
 
     def unchanged(self, moment: Stamp) -> bool:

@@ -24,7 +24,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.engines.crossings import SessionCrossings
 from proxy.engines.definition_names import TEMPORARY, name_at
 from proxy.errors import SqlError
-from proxy.sql.quoting import literal, quoted
+from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB
 from proxy.sql.words import CLOSING, OPENING
 
@@ -141,57 +141,30 @@ _KEYS = """
 SELECT DISTINCT lower(unnest(constraint_column_names)) FROM duckdb_constraints()
 WHERE lower(table_name) = $1 AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
 """
-_REWRITTEN = ("MAP(", "UNION(")
-_IN_PLACE = frozenset(
-    [
-        "BOOLEAN",
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-        "UHUGEINT",
-        "FLOAT",
-        "DOUBLE",
-        "DECIMAL",
-        "VARCHAR",
-        "BLOB",
-        "JSON",
-        "UUID",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "INTERVAL",
-        "ENUM",
-    ]
-) | {
-    "TIMESTAMP WITH TIME ZONE",
-    "TIME WITH TIME ZONE",
-    "TIMESTAMP_NS",
-    "TIMESTAMP_MS",
-    "TIMESTAMP_S",
-}
+_REWRITTEN = frozenset({"LIST", "ARRAY", "MAP", "UNION"})
+_MAY_BE_REWRITTEN = frozenset({"STRUCT", "VARIANT", "GEOMETRY", "INVALID"})
 
 
 def _table(change: RowChange, connection: Connection) -> _Table:
-    name = literal(quoted(*filter(None, (change.schema, change.name))))
-    found = connection.run(f"SELECT name, type FROM pragma_table_info({name})")
+    asked = connection.prepare(f"SELECT * FROM {quoted(*filter(None, change[:2]))}")
+    try:
+        columns = asked.columns
+    finally:
+        asked.close()
     special = {key for (key,) in connection.listed(_KEYS, (change.name,))}
     unsure: set[str] = set()
     for (expressions,) in connection.listed(_INDEXES, (change.name,)):
         for expression in expressions:
             words = [token.text.lower() for token in DUCKDB.own_tokens(expression)]
             (special if len(words) == 1 else unsure).update(words)
-    for column, kind in found:
-        if kind.endswith("]") or kind.startswith(_REWRITTEN):
+    for column, kind in columns:
+        if kind.id in _REWRITTEN:
             special.add(column.lower())
-        elif kind.partition("(")[0] not in _IN_PLACE:
+        elif kind.id in _MAY_BE_REWRITTEN:
             unsure.add(column.lower())
-    return _Table({name.lower(): name for name, _ in found}, frozenset(special), frozenset(unsure))
+    return _Table(
+        {name.lower(): name for name, _ in columns}, frozenset(special), frozenset(unsure)
+    )
 
 
 _VERBS = frozenset({"UPDATE", "DELETE", "INSERT", "MERGE", "TRUNCATE"})

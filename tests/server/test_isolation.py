@@ -166,3 +166,18 @@ def test_a_cursor_and_what_was_written_stay(two: Two) -> None:
     assert one.execute(SUM).fetchone() == (0,)
     one.commit()
     assert one.execute(SUM).fetchone() == (2,)
+
+
+def test_what_stands_aside_in_a_block_stays(two: Two) -> None:
+    """A RESULT_SCAN gives what was given, and goes on giving it."""
+    one, other = two
+    one.execute("SET hatidata.dialect = snowflake")
+    assert one.execute(SUM).fetchone() == (100,)
+    scan = "SELECT * FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()))"
+    assert one.execute(scan).fetchone() == (100,)
+    other.execute("UPDATE accounts SET n = 0")
+    other.commit()
+    assert one.execute(scan).fetchone() == (100,)
+    assert one.execute(SUM).fetchone() == (100,)
+    one.commit()
+    assert one.execute(SUM).fetchone() == (0,)
