@@ -79,6 +79,7 @@ def test_rows_that_were_committed_during_a_snapshot_are_found_after_it(
 ) -> None:
     with server.connect() as other:
         with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             assert ask(_FIVE) == []
             other.execute("INSERT INTO kept_rows VALUES (5)")
             assert ask(_FIVE) == []

@@ -100,12 +100,13 @@ def test_two_change_one_row(two: Two) -> None:
     one, other = two
     one.execute("BEGIN")
     one.execute("UPDATE v SET m = 12 WHERE id = 1")
+    assert other.execute("UPDATE v SET m = 21 WHERE id = 2").rowcount == 1
     other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    other.execute("SELECT * FROM v")
+    one.execute("COMMIT")
     with pytest.raises(errors.SerializationFailure):
         other.execute("UPDATE v SET m = 13 WHERE id = 1")
     other.execute("ROLLBACK")
-    assert other.execute("UPDATE v SET m = 21 WHERE id = 2").rowcount == 1
-    one.execute("COMMIT")
     assert one.execute("SELECT * FROM v ORDER BY id").fetchall() == [(1, 12), (2, 21)]
 
 

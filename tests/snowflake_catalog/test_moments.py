@@ -304,13 +304,16 @@ def test_a_prepared_question_asks_each_time(snow: psycopg.Connection, ask: Ask) 
 def test_the_first_question_of_a_connection_may_be_described_before_it_is_asked(
     server: Any, ask: Ask
 ) -> None:
-    ask("CREATE TABLE t (i INT)")
+    ask("CREATE TABLE asked_first (i INT)")
     question = "SELECT created IS NOT NULL, table_owner FROM INFORMATION_SCHEMA.TABLES WHERE table_name = %s"
     rights = (
         "SELECT DISTINCT grantee FROM INFORMATION_SCHEMA.TABLE_PRIVILEGES WHERE table_name = %s"
     )
     with server.connect() as fresh, fresh.pipeline():
-        told, granted = fresh.execute(question, ["t"]), fresh.execute(rights, ["t"])
+        told, granted = (
+            fresh.execute(question, ["asked_first"]),
+            fresh.execute(rights, ["asked_first"]),
+        )
         assert told.fetchall() == [(True, "tester")]
         assert granted.fetchall() == [("tester",)]
 

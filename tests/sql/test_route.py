@@ -52,7 +52,6 @@ POSTGRES = [
     "grant select on orders to r",
     "revoke all on all tables in schema main from r",
     "alter table orders owner to r",
-    "comment on schema s is 'x'",
     "grant a to b",
     "comment on table hd_runtime.tasks is 'x'",
     "copy hd_runtime.tasks to stdout",
@@ -72,6 +71,12 @@ def test_the_control_plane_is_postgres_and_its_text_goes_over_unchanged(
     statement = plan(text, dialect)
     assert (statement.route, statement.text, statement.sql) == ("postgres", text, "")
     assert statement.refused is None
+
+
+def test_comments_of_schemas_are_kept_where_the_dialect_shows_them() -> None:
+    text = "comment on schema s is 'x'"
+    assert plan(text, "postgres").route == "postgres"
+    assert plan(text, "snowflake").route == "duckdb"
 
 
 DUCKDB = [
