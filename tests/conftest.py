@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -63,6 +65,11 @@ class Running:
 
     def connect(self, **options: object) -> psycopg.Connection:
         return psycopg.connect(self.url, **{"autocommit": True, **options})
+
+
+def waits(future: Future[Any]) -> bool:
+    """Whether a statement that was sent in another thread is not answered for now."""
+    return not wait([future], 0.2).done
 
 
 _FILES = Path(__file__).parent / "data" / "files"  # what the documented cases PUT into stages

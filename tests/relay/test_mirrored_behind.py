@@ -17,6 +17,7 @@ TABLES = "SELECT relname FROM pg_class WHERE relname LIKE 'behind%' AND relkind 
 def test_only_a_catalog_question_waits_for_the_mirror(pool: Pooled) -> None:
     with pool.connect() as author, pool.connect() as other, ThreadPoolExecutor() as threads:
         author.execute("CREATE TABLE first_of_all (n int)")  # the mirror has its connection
+        assert author.execute(TABLES).fetchall() == []  # ... and nothing to do
         ((mirror,),) = wait_until(lambda: pool.as_admin(MIRROR), "the mirror's backend")
         with stopped(mirror):
             author.execute("CREATE TABLE behind (n int PRIMARY KEY)")
@@ -55,6 +56,7 @@ def test_functions_that_tell_of_the_catalog_wait(
     with pool.connect(options="-c hatidata.dialect=postgres") as author, ThreadPoolExecutor() as on:
         author.execute("SET search_path = behind, public")
         author.execute("CREATE TABLE first_of_all (n int); DROP TABLE first_of_all")
+        assert author.execute(TABLES).fetchall() == []  # the mirror has nothing to do
         ((mirror,),) = wait_until(lambda: pool.as_admin(MIRROR), "the mirror's backend")
         with stopped(mirror):
             author.execute(f"CREATE {definition}")

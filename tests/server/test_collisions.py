@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.conftest import Running
+from tests.conftest import Running, waits
 
 ADD = "UPDATE counters SET n = n + 1 WHERE id = 1"
 
@@ -38,14 +38,6 @@ def sessions(server: Running, schema: str, dialect: str) -> Iterator[list[psycop
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor() as made:
         yield made
-
-
-def waits(future: Future[Any]) -> bool:
-    try:
-        future.result(0.2)
-    except TimeoutError:
-        return True
-    return False
 
 
 def rows(session: psycopg.Connection) -> list[tuple[Any, ...]]:
@@ -133,6 +125,14 @@ def test_it_waits_for_a_transaction_to_end(
     assert rows(third) == [(1, left), (2, 5)]
 
 
+def waits_until_it_is_cancelled(session: psycopg.Connection, threads: ThreadPoolExecutor) -> None:
+    future = threads.submit(session.execute, ADD)
+    assert waits(future)
+    session.cancel()
+    with pytest.raises(errors.QueryCanceled):
+        future.result()
+
+
 def test_waiting_has_an_end(
     sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
 ) -> None:
@@ -147,11 +147,7 @@ def test_waiting_has_an_end(
     with pytest.raises(errors.QueryCanceled):
         second.execute(ADD)
     second.execute("SET statement_timeout = 0")
-    future = threads.submit(second.execute, ADD)
-    assert waits(future)
-    second.cancel()
-    with pytest.raises(errors.QueryCanceled):
-        future.result()
+    waits_until_it_is_cancelled(second, threads)
     first.execute("COMMIT")
     second.execute(ADD)
     assert rows(second) == [(1, 2), (2, 0)]
@@ -216,11 +212,7 @@ def test_waiting_in_a_transaction_ends_with_it(
     first.execute("BEGIN")
     first.execute(ADD)
     second.execute("BEGIN")
-    future = threads.submit(second.execute, ADD)
-    assert waits(future)
-    second.cancel()
-    with pytest.raises(errors.QueryCanceled):
-        future.result()
+    waits_until_it_is_cancelled(second, threads)
     with pytest.raises(errors.InFailedSqlTransaction):
         second.execute("SELECT 1")
     second.execute("ROLLBACK")

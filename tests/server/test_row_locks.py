@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import errors
+
+from tests.conftest import waits
 
 
 @pytest.fixture
@@ -30,14 +32,6 @@ def two(server: Any) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
 
 Two = tuple[psycopg.Connection, psycopg.Connection]
 LOCK = "SELECT n FROM t WHERE id = 1 FOR UPDATE"
-
-
-def waits(future: Future[Any]) -> bool:
-    try:
-        future.result(0.2)
-    except TimeoutError:
-        return True
-    return False
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
+import psycopg2.extras
 import pytest
 
 
@@ -101,6 +102,15 @@ def test_psqlpy(server: Any, connection: psycopg.Connection, schema: str, dialec
     assert asyncio.run(use()) == [{"id": 7, "price": Decimal("1.50"), "paid": True, "tags": None}]
 
 
+@pytest.fixture
+def psycopg2s_own() -> Iterator[None]:
+    """Pony has psycopg2 give documents as texts, in the whole process."""
+    yield
+    psycopg2.extras.register_default_json(globally=True)
+    psycopg2.extras.register_default_jsonb(globally=True)
+
+
+@pytest.mark.usefixtures("psycopg2s_own")
 def test_pony(server: Any, schema: str) -> None:
     """In Snowflake's dialect: Pony's references say ON DELETE CASCADE."""
     orm = pytest.importorskip("pony.orm")
