@@ -79,6 +79,6 @@ async def _starts_afresh(session: Session) -> bool:
         return True
     if transaction.block is not Block.EXPLICIT or session.relay.in_transaction:
         return False
-    if session.compound.parts.has_tables or session.services.row_locks.has(session):
+    if session.services.row_locks.has(session):
         return False
     return await transaction.look_again()

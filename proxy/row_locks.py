@@ -378,7 +378,7 @@ class Locking:
     async def _look_again(self) -> bool:
         """Whether what comes next has a snapshot of its own, as each statement has in READ COMMITTED."""
         session = self._session
-        if session.dialect.name != "postgres" or session.compound.parts.has_tables:
+        if session.dialect.name != "postgres":
             return not session.transaction.duck_open
         return await session.transaction.look_again()
 

@@ -138,11 +138,6 @@ class WithParts:
         assert answer is not None
         return Rows(answer)
 
-    @property
-    def has_tables(self) -> bool:
-        """Whether a statement has put something aside, which is gone with DuckDB's transaction."""
-        return bool(self._tables)
-
     async def ended(self) -> None:
         """The transaction is over: the rows of its steps are read by nobody any more."""
         if self._tables:

@@ -84,6 +84,16 @@ class Crossings(Generic[S]):
                 self._over = {step: at for step, at in self._over.items() if at > eldest}
 
 
+def met(step: Step, detail: str) -> SqlError:
+    """What a step gets that may not be taken beside others'."""
+    return SqlError(
+        "40001",
+        f'could not serialize access to "{step.name}" due to a concurrent change',
+        detail=detail,
+        hint="The transaction might succeed if retried.",
+    )
+
+
 def _meet(one: Step, other: Step) -> bool:
     if one.name != other.name:
         return False
@@ -130,12 +140,7 @@ class Definition(NamedTuple):
 def refused(step: Definition, beside: set[Definition]) -> Definition:
     """The step, where it may be taken. Raises SqlError 40001."""
     if any(step.indexes != other.indexes for other in beside):
-        raise SqlError(
-            "40001",
-            f'could not serialize access to "{step.name}" due to a concurrent change',
-            detail="One transaction makes an index on the table that another one alters.",
-            hint="The transaction might succeed if retried.",
-        )
+        raise met(step, "One transaction makes an index on the table that another one alters.")
     return step
 
 

@@ -16,7 +16,7 @@ from proxy.engines.duck_errors import sql_error
 from proxy.engines.duck_portal import DuckPortal, Encoders, Piece
 from proxy.engines.duck_vectors import few_rows
 from proxy.engines.freshness import Stamp, Watch
-from proxy.engines.row_changes import AS_IT_IS, RowChange, Way, change_of, met, way_of
+from proxy.engines.row_changes import AS_IT_IS, RowChange, Way, cannot_go, change_of, way_of
 from proxy.sql.parameters import part_with
 from proxy.sql.touching import touching
 from proxy.wire.rows import RowEncoder, TextStyle
@@ -135,21 +135,21 @@ class DuckStatement:
         except duckdb_c.DuckFailure as error:
             if sql_error(error).sqlstate != "23503":
                 raise
-            raise met(self._change) from error  # what others refer to is not added anew
+            raise cannot_go(self._change) from error  # what others refer to is not added anew
         return DuckPortal(None, self, changed)
 
     def _touch(self, way: Way, values: Sequence[Any]) -> None:
         assert self._change is not None
         sql = touching(self.sql, way.touched, way.columns)
         if sql is None:
-            raise met(self._change)
+            raise cannot_go(self._change)
         sql, own = part_with(sql, values)
         self._watch.change(definitions=False)
         self._connection.take_snapshot()
         try:
             touching_them = self._connection.prepare(sql)
         except duckdb_c.DuckFailure as error:
-            raise met(self._change) from error
+            raise cannot_go(self._change) from error
         try:
             touching_them.bind(own)
             touching_them.rows()

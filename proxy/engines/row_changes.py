@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines.crossings import SessionCrossings
+from proxy.engines.crossings import SessionCrossings, met
 from proxy.engines.definition_names import TEMPORARY, name_at
 from proxy.errors import SqlError
 from proxy.sql.quoting import quoted
@@ -88,13 +88,11 @@ def way_of(change: RowChange, session: SessionCrossings[RowChange], connection: 
     return found
 
 
-def met(change: RowChange) -> SqlError:
+def cannot_go(change: RowChange) -> SqlError:
     """What a statement gets that cannot go the others' way."""
-    error = SqlError(
-        "40001",
-        f'could not serialize access to "{change.name}" due to a concurrent change',
-        detail="Another transaction changes rows of the table in a way that this statement cannot take.",
-        hint="The transaction might succeed if retried.",
+    error = met(
+        change,
+        "Another transaction changes rows of the table in a way that this statement cannot take.",
     )
     error.collided = True
     return error
