@@ -32,10 +32,11 @@ for what is temporary and so the asking session's alone):
   where that goes with the table), identity (kind as pg_attribute's, sequence and its numbering in
   place of a default), enumeration (the number of its type, or of its elements', in place of the oid). A table's constraints and indexes; a
   view's query, reads (schema, name and columns of what it reads) and, where known, source (its
-  author's text) and native (that is Postgres's SQL); a sequence's start, minimum, maximum,
-  increment, cycle. kept: what of 'comments', 'constraints' and 'indexes' is as it was.
+  author's text) and native (that is Postgres's SQL); a sequence's start (null: as it was; DuckDB forgets it), began
+  (its guess of that), minimum, maximum, increment, cycle. kept: what of 'comments', 'constraints' and 'indexes' is as it was.
 - kind 'references': a table's foreign keys, once all tables are there; its own document again.
 - kind 'rows': schema, name, rows.
+- kind 'position': schema and name of a sequence, last (number) and called (whether it has given that).
 - kind 'rename': schema, name, new.
 - kind 'gone': schema, name.
 - kind 'comment': schema, name, column (null: of the relation), comment (null: none any more).
@@ -79,7 +80,8 @@ def install(conninfo: str, *, own_server: bool) -> str:
 
 def signed(document: Document) -> Document:
     """The document with a digest of what it says, by which it is known when it comes again."""
-    text = json.dumps(document, sort_keys=True).encode()
+    said = {key: value for key, value in document.items() if key != "began"}
+    text = json.dumps(said, sort_keys=True).encode()
     return document | {"digest": blake2b(text, digest_size=16).hexdigest()}
 
 

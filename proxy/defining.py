@@ -81,8 +81,7 @@ WHERE database_name = {database} AND schema_name = {schema} AND table_name = {ta
 """
 _SEQUENCES = """
 SELECT sequence_name, CASE WHEN increment_by > 0 THEN min_value ELSE max_value END, increment_by,
-       min_value, max_value,
-       CASE WHEN last_value IS NULL THEN start_value ELSE last_value + increment_by END
+       min_value, max_value, _sf.main.next_number_(sql)
 FROM duckdb_sequences() WHERE database_name = {database} AND schema_name = {schema}
 """
 

@@ -23,9 +23,8 @@ from proxy.kept_answers import KeptAnswers
 from proxy.named import NO_ROWS, Rows
 from proxy.portal import Outcome, Portal, PreparedStatement
 from proxy.preparing import changed_result, check_columns
-from proxy.relaying import relay_copy
+from proxy.relaying import handed_over, relay_copy
 from proxy.sql.compound import Call, CompoundAction
-from proxy.sql.portable import handed_over
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import Dialect, Route, Statement
 from proxy.sql.traces import Trace
@@ -124,7 +123,7 @@ class ExtendedProtocol:
             except SqlError as error:
                 if await session.calls.concern(plan):
                     raise
-                statement.plan = plan = handed_over(plan, error)
+                statement.plan = plan = await handed_over(session, plan, error)
         if plan.calls:
             await session.calls.check(plan)
         session.admit(plan)
@@ -220,7 +219,8 @@ class ExtendedProtocol:
         rest = body[body.index(0, portal + 1) + 1 :]
         if statement.plan is not None and (sets := statement.plan.sets):
             relay.leaves(Trace.NOTHING, tuple(_setting_names(sets, message.parameters)))
-        await self._session.mirror.before_question(_asks_catalog(statement.plan))
+        positions = statement.plan is not None and statement.plan.asks_positions
+        await self._session.mirror.before_question(_asks_catalog(statement.plan), positions)
         begin = self._session.transaction.postgres_begin()
         await relay.bind(relayed, body[:portal], rest, begin)
 

@@ -28,6 +28,7 @@ from proxy.engines.catalog_reading import own_schema
 from proxy.engines.duck import DuckEngine
 from proxy.engines.duck_catalog import Target
 from proxy.engines.duckdb_c import DuckError
+from proxy.engines.postgres import unreachable
 from proxy.errors import SqlError
 from proxy.moments import Event
 from proxy.overlapping import EVERYWHERE, Change, Changes, Reach
@@ -176,6 +177,14 @@ class Mirror:
                     target for schema, name in left for target in whatever(own_schema(schema), name)
                 ]
                 await self._sync(targets, change)
+
+    async def apply(self, documents: Sequence[Document]) -> None:
+        """Tells the mirror what is no definition, and the same to all. Raises SqlError 08006."""
+        async with self._lock:
+            try:
+                await self._duck.call(self._connection.apply, documents, helped=False)
+            except psycopg.Error as error:
+                raise unreachable(str(error).strip()) from error
 
     async def catch_up(self) -> None:
         """Makes good now what was left, if Postgres is there; for a client who asks it anything."""

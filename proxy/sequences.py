@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from proxy.session import Session
 
 _ASKED = (
-    "SELECT schema_name, sequence_name, coalesce(last_value + increment_by, start_value), increment_by, "
+    "SELECT schema_name, sequence_name, _sf.main.next_number_(sql), increment_by, "
     "min_value, max_value, cycle, coalesce(comment, ''), temporary FROM duckdb_sequences() "
     "WHERE database_name IN (current_database(), 'temp') AND lower(sequence_name) = lower({name}) "
     "AND schema_name IN ({schemas}) ORDER BY temporary DESC, "

@@ -129,10 +129,10 @@ class SessionMirror:
         mirror = self._mirror
         return mirror is None or not (mirror.stale or mirror.due or self.temporary.due)
 
-    async def before_question(self, catalog: bool = True) -> None:
+    async def before_question(self, catalog: bool = True, positions: bool = False) -> None:
         """Something is about to be asked of Postgres: what the client did must be there.
 
-        catalog: the question may be about what the catalog tells of.
+        catalog: the question may be about what the catalog tells of. positions: about where sequences stand.
         """
         mirror, session = self._mirror, self._session
         if mirror is None:
@@ -146,6 +146,14 @@ class SessionMirror:
             await self._follow(mirror, begin)
         if catalog and self.temporary.due:
             await self.temporary.follow(mirror.secret, begin)
+        if positions:
+            documents = await session.on_duck(duck_catalog.positions, session.duck)
+            if self._mirrored:  # its own transaction may hold them
+                await session.relay.call(
+                    APPLY, [mirror.secret, json.dumps(documents), "false"], begin
+                )
+            else:
+                await mirror.apply(documents)
 
     async def _follow(self, mirror: Mirror, begin: str) -> None:
         """Mirrors in the session's transaction what its open block has touched."""

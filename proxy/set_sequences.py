@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _STEPS = 1_000_000  # a tenth of a second
 _ASKED = """
 SELECT start_value::VARCHAR, min_value::VARCHAR, max_value::VARCHAR, increment_by::VARCHAR, cycle,
-       last_value::VARCHAR, comment, temporary
+       _sf.main.next_number_(sql)::VARCHAR, last_value IS NOT NULL, comment, temporary
 FROM duckdb_sequences()
 WHERE database_name = {database} AND schema_name = {schema} AND sequence_name = {name}
 """
@@ -43,10 +43,8 @@ WHERE database_name = {database} AND starts_with(column_default, 'nextval(')
 
 
 class _Numbers(NamedTuple):
-    """How a sequence counts. next: what it gives next; unsure: that may be the number before.
-
-    DuckDB, opened anew, tells of a sequence that it stands at what it has still to give. start: where DuckDB began
-    it. begun: whether it has given a number since.
+    """How a sequence counts. next: what it gives next. start: where DuckDB began it. begun: whether it has
+    given a number since.
     """
 
     least: int
@@ -56,7 +54,6 @@ class _Numbers(NamedTuple):
     next: int
     comment: str | None
     temporary: bool
-    unsure: bool
     start: int
     begun: bool
 
@@ -107,7 +104,7 @@ def _set(duck: DuckSession, name: str, number: int, called: bool) -> None:
     if not numbers.least <= following <= numbers.most:
         raise SqlError("0A000", "setval to the last number of a sequence is not supported")
     steps, rest = divmod(following - numbers.next, numbers.step)
-    if rest or numbers.unsure or not 0 <= steps <= _STEPS:
+    if rest or not 0 <= steps <= _STEPS:
         _make_anew(duck, meant, numbers, following)
     elif steps:
         own = literal(quoted(meant.schema, meant.name))
@@ -120,14 +117,12 @@ def _numbers(duck: DuckSession, meant: Meant) -> _Numbers:
         "schema": literal(meant.schema),
         "name": literal(meant.name),
     }
-    ((start, least, most, step, cycles, last, comment, temporary),) = duck.run(
+    ((start, least, most, step, cycles, following, begun, comment, temporary),) = duck.run(
         _ASKED.format(**where)
     )
-    following = int(start) if last is None else int(last) + int(step)
     bounds = int(least), int(most), int(step)
-    unsure = last is not None and last == start
-    own = cycles in (True, "true"), following, comment, temporary in (True, "true"), unsure
-    return _Numbers(*bounds, *own, int(start), last is not None)
+    own = cycles in (True, "true"), int(following), comment, temporary in (True, "true")
+    return _Numbers(*bounds, *own, int(start), begun in (True, "true"))
 
 
 def _make_anew(duck: DuckSession, meant: Meant, numbers: _Numbers, following: int) -> None:
@@ -230,11 +225,6 @@ def _following(before: _Numbers, numbers: _Numbers, options: dict[str, int | Non
         if before.next != (before.least if before.step > 0 else before.most):
             raise SqlError("0A000", "ALTER SEQUENCE ... INCREMENT behind setval is not supported")
         return before.next
-    if before.unsure:
-        hint = "Draw a second number from it first."
-        raise SqlError(
-            "0A000", "ALTER SEQUENCE ... INCREMENT behind one number is not supported", hint=hint
-        )
     return before.next - before.step + numbers.step
 
 
@@ -257,7 +247,7 @@ def restarted(duck: DuckSession, meant: Meant) -> list[str]:
     """Blocks. What makes the sequence of a column begin anew; [] for one that has not begun."""
     numbers = _numbers(duck, meant)
     start = start_of(numbers.comment, (numbers.least, numbers.most, numbers.step))
-    if numbers.next == start and not numbers.unsure:
+    if numbers.next == start:
         return []
     return _anew(duck, meant, numbers, start)
 

@@ -53,6 +53,7 @@ def passes(plan: Statement) -> bool:
         and not plan.sets
         and not plan.varies
         and plan.relayed is None
+        and not plan.asks_positions
     )
 
 

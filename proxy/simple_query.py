@@ -25,8 +25,7 @@ from proxy.kept_answers import KeptAnswers
 from proxy.named import Rows
 from proxy.parameter_types import no_parameter
 from proxy.procedure_tables import called_first
-from proxy.relaying import relay_query, relayed_text
-from proxy.sql.portable import handed_over
+from proxy.relaying import handed_over, relay_query, relayed_text
 from proxy.sql.session_actions import CopyStatement
 from proxy.sql.statement import MakesView, Route, Statement
 from proxy.transaction import Block
@@ -119,13 +118,13 @@ class SimpleQuery:
         if plan.parameters:
             raise no_parameter(plan, plan.parameters)
         await ahead(self._session, plan, Block.MESSAGE)
-        if plan.portable:
+        if plan.portable or plan.reads_alone:
             try:
                 await self._in_duck_typed(plan)
             except SqlError as error:
                 if await self._session.calls.concern(plan):
                     raise
-                await self._in_postgres(handed_over(plan, error))
+                await self._in_postgres(await handed_over(self._session, plan, error))
         else:
             await self._in_duck_typed(plan)
 

@@ -193,8 +193,10 @@ BEGIN
         IF v_relid IS NULL THEN
             v_relid := hatidata_catalog._make_sequence(v_target, p_document);
         ELSE  -- not made again: defaults call it
-            EXECUTE format('ALTER SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s RESTART %s', v_target,
-                p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %5$s RESTART %5$s %6$s', v_target,
+                p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum',
+                (SELECT greatest(least(coalesce((p_document ->> 'start')::bigint, seqstart), (p_document ->> 'maximum')::bigint),
+                                 (p_document ->> 'minimum')::bigint) FROM pg_sequence WHERE seqrelid = v_relid),
                 CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
         END IF;
     END IF;
@@ -264,7 +266,7 @@ CREATE OR REPLACE FUNCTION hatidata_catalog._make_sequence(p_target text, p_docu
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE SEQUENCE %s INCREMENT %s MINVALUE %s MAXVALUE %s START %s %s', p_target,
-        p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', p_document ->> 'start',
+        p_document ->> 'increment', p_document ->> 'minimum', p_document ->> 'maximum', coalesce(p_document ->> 'start', p_document ->> 'began'),
         CASE WHEN (p_document ->> 'cycle')::boolean THEN 'CYCLE' ELSE 'NO CYCLE' END);
     EXECUTE format('ALTER SEQUENCE %s OWNER TO hatidata_users', p_target);
     RETURN p_target::regclass;
@@ -283,6 +285,19 @@ BEGIN
     -- No pages: clients divide a table that has some by ctid, which analytical tables have not.
     EXECUTE 'SELECT pg_restore_relation_stats(''schemaname'', $1, ''relname'', $2, ''reltuples'', $3, ''relpages'', 0)'
     USING p_document ->> 'schema', p_document ->> 'name', (p_document ->> 'rows')::real;
+END
+$$;
+
+-- Where a sequence of DuckDB's stands. It goes as setval does: at once, and for everybody.
+CREATE OR REPLACE FUNCTION hatidata_catalog._set_position(p_document jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    -- An identity's is its column's, and no relation of the mirror's own.
+    v_relid oid := to_regclass(format('%I.%I', p_document ->> 'schema', p_document ->> 'name'));
+BEGIN
+    IF EXISTS (SELECT FROM pg_class WHERE oid = v_relid AND relkind = 'S') THEN
+        PERFORM setval(v_relid::regclass, (p_document ->> 'last')::bigint, (p_document ->> 'called')::boolean);
+    END IF;
 END
 $$;
 
@@ -316,6 +331,8 @@ BEGIN
         PERFORM hatidata_catalog._set_foreign_keys(hatidata_catalog._relation(p_document ->> 'schema', p_document ->> 'name'), p_document);
     WHEN 'rows' THEN
         PERFORM hatidata_catalog._set_rows(p_document);
+    WHEN 'position' THEN
+        PERFORM hatidata_catalog._set_position(p_document);
     ELSE
         PERFORM hatidata_catalog._set_relation(p_document);
     END CASE;

@@ -243,6 +243,7 @@ class Reading:
             if column.get("not_null"):
                 del column["default"], column["owns"]
                 column["identity"] = counted | {"sequence": name}
+                del column["identity"]["began"]
             else:  # Postgres has none that may be NULL
                 numbering = {key: counted[key] for key in _NUMBERING}
                 found[schema, name] = self._new("S", schema, name) | numbering
@@ -277,12 +278,14 @@ class Reading:
         return self._new("r", schema, name) | {"constraints": [], "indexes": []}
 
     def _sequence(self, row: Sequence[Any]) -> Document:
-        schema, name, start, minimum, maximum, increment, cycle, comment = row
+        schema, name, began, drawn, minimum, maximum, increment, cycle, comment = row
+        start = None if drawn in (True, "true") else began
         if kind_of(comment) is not None:  # what is made anew begins where it goes on
             start = start_of(comment, (int(minimum), int(maximum), int(increment)))
         return self._new("S", schema, name) | {
             "comment": comment,
             "start": start,
+            "began": began,
             "minimum": minimum,
             "maximum": maximum,
             "increment": increment,
@@ -492,7 +495,7 @@ def _may_compute(document: Document) -> bool:
     return any("(" in column.get("default", "") for column in document["columns"])
 
 
-_NUMBERING = ("start", "minimum", "maximum", "increment", "cycle")
+_NUMBERING = ("start", "began", "minimum", "maximum", "increment", "cycle")
 
 
 def _relation(kind: str, schema: str, name: str) -> Document:
@@ -530,7 +533,8 @@ _TABLES = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OURS} OR
 _INFO = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info($1)'
 _VIEWS = f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {_OURS} AND NOT internal"
 _SEQUENCES = (
-    "SELECT schema_name, sequence_name, start_value, min_value, max_value, increment_by, cycle, comment "
+    "SELECT schema_name, sequence_name, start_value, last_value IS NOT NULL, "
+    "min_value, max_value, increment_by, cycle, comment "
     f"FROM duckdb_sequences() WHERE {_OURS}"
 )
 _COLUMNS = (

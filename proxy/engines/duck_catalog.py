@@ -130,6 +130,20 @@ def rows(duck: DuckSession) -> list[Document]:
     ]
 
 
+def positions(duck: DuckSession) -> list[Document]:
+    """Where each sequence stands: the last number that it gave, or the first that it will give."""
+    return [
+        {
+            "kind": "position",
+            "schema": mirrored_schema(schema),
+            "name": name,
+            "last": int(last),
+            "called": called in (True, "true"),
+        }
+        for schema, name, last, called in duck.run(_POSITIONS)
+    ]
+
+
 def changes(duck: DuckSession, targets: Iterable[Target]) -> list[Document]:
     """What the mirror must be told after statements that may have changed `targets`.
 
@@ -289,4 +303,10 @@ _FUNCTIONS = (
     "SELECT DISTINCT schema_name, function_name FROM duckdb_functions() WHERE NOT internal "
     f"AND {_KEPT} AND starts_with(function_name, 'function ')"
 )
+_POSITIONS = f"""
+SELECT schema_name, sequence_name,
+       _sf.main.next_number_(sql) - CASE WHEN last_value IS NULL THEN 0 ELSE increment_by END,
+       last_value IS NOT NULL
+FROM duckdb_sequences() WHERE {_KEPT}
+"""
 _ROWS = f"SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE {_KEPT}"

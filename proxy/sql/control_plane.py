@@ -102,6 +102,9 @@ SHARED_FUNCTIONS = name_set(
 CATALOG_FUNCTIONS = name_set("current_schema current_schemas pg_typeof")
 """Those of them whose answer depends on what schemas and types there are."""
 
+POSITIONS = name_set("pg_sequences pg_sequence_last_value pg_get_sequence_data")
+"""Relations and functions that tell where sequences stand."""
+
 HARMLESS = name_set(
     """
     abs array_length array_to_string cardinality ceil chr coalesce concat concat_ws count exists

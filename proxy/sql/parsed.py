@@ -36,7 +36,7 @@ from proxy.sql.indexing import texts_as_they_are
 from proxy.sql.inserting import several_rows, upserts
 from proxy.sql.joined_returning import in_steps, names_joined
 from proxy.sql.joined_returning import refused as refused_joined
-from proxy.sql.listing import listed, take_apart
+from proxy.sql.listing import Listing, listed, take_apart
 from proxy.sql.output_names import name_columns, name_index, name_inner_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
@@ -47,7 +47,7 @@ from proxy.sql.rebuilding import name_renamed_column
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
-from proxy.sql.route import asks_only_who, collect, decide
+from proxy.sql.route import Facts, asks_only_who, collect, decide
 from proxy.sql.row_locks import Locks, taken
 from proxy.sql.scalar import is_scalar
 from proxy.sql.sequences import calls_to_set, name_for_duckdb, taken_apart
@@ -185,6 +185,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
     if apart and (is_snowflakes or engine != DUCKDB_ENGINE):
         apart = False
         refused = refused or (refused_joined("", tree) if surely else None)
+    alone = _read_alone(facts, nodes) if engine == DUCKDB_ENGINE and kind == "SELECT" else ()
     portable = engine == DUCKDB_ENGINE and is_portable(facts, kind, dialect)
     traced = traces.of_tree(nodes, facts.runtime) if portable else None
     definition: Definition | None = None
@@ -236,11 +237,15 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["numbers"] = True
     if settled.reworded:
         more["relayed"] = tree.sql("postgres")
+    if alone and not settled.reworded and not settled.named:
+        more["reads_alone"] = alone
     if portable:
         more["portable"] = True
         more["trace"], more["sets"] = traced
     if engine != DUCKDB_ENGINE:
         more["asks_catalog"] = facts.asks_catalog
+        if facts.asks_positions:
+            more["asks_positions"] = True
         more["trace"], more["sets"] = traces.of_tree(nodes, facts.runtime)
         more["federated"] = relations
         if engine == POSTGRES_ENGINE:
@@ -298,6 +303,14 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         with suppress(SqlError):
             return handed_over(made, refused)
     return made
+
+
+def _read_alone(facts: Facts, nodes: Listing) -> tuple[str, ...]:
+    """The one relation that a query reads; () for none or several."""
+    if len(facts.analytical) != 1 or facts.control or facts.writes:
+        return ()
+    tables = nodes.of(exp.Table)
+    return path_of(tables[0]) if len(tables) == 1 else ()
 
 
 _ROUTES = {route.value: route for route in Route}

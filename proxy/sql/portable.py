@@ -7,6 +7,7 @@ answer, and a Postgres stands by. Over analytical tables the same expression sta
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from proxy.errors import SqlError
 from proxy.sql.route import Facts
@@ -32,6 +33,12 @@ def handed_over(plan: Statement, error: SqlError) -> Statement:
     """The plan by which Postgres is asked instead. Raises the error if that would say no more."""
     if not plan.portable or error.sqlstate not in _MISSING:
         raise error
+    return asked_of_postgres(plan)
+
+
+def asked_of_postgres(plan: Statement, **more: Any) -> Statement:
+    """A plan of DuckDB's as one of Postgres's, with what `more` says of it."""
+    others = {"asks_catalog": False} | more
     return replace(
         plan,
         route=Route.POSTGRES,
@@ -41,5 +48,5 @@ def handed_over(plan: Statement, error: SqlError) -> Statement:
         scalar=False,
         typed=False,
         portable=False,
-        asks_catalog=False,
+        **others,
     )

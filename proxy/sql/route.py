@@ -67,6 +67,12 @@ class Facts:
         runtime = all(schema == control_plane.RUNTIME_SCHEMA for _, (schema, _) in tables)
         return not runtime or len(tables) != len(self.control)
 
+    @property
+    def asks_positions(self) -> bool:
+        """Whether what tells where sequences stand is named."""
+        tables = {name for _, (_, name) in self.control_tables}
+        return not control_plane.POSITIONS.isdisjoint(tables.union(self.system))
+
     def forbid(self, error: SqlError) -> None:
         self.refuse(error)
         self.forbidden = self.forbidden or error

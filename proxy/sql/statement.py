@@ -216,6 +216,8 @@ class Statement:
     table into which it inserts what may be several rows. through: the views by which it writes a table, and
     their texts, as they were when it was made so.
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
+    asks_positions: ... and where sequences stand. reads_alone: the one relation that a SELECT reads, which may be
+    a sequence.
     typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
@@ -249,6 +251,8 @@ class Statement:
     federated: tuple[Relation, ...] = ()
     relayed: str | None = None
     asks_catalog: bool = True
+    asks_positions: bool = False
+    reads_alone: tuple[str, ...] = ()
     typed: bool = False
     typed_over: tuple[tuple[str, ...], ...] = ()
     typed_by: Signs | None = None

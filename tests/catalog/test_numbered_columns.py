@@ -109,11 +109,19 @@ def test_setval_goes_on_from_where_it_says_after_a_restart(
     with server.connect(options="-c hatidata.dialect=postgres") as connection:
         connection.execute("CREATE TABLE kept (id serial, note text)")
         connection.execute("INSERT INTO kept (note) VALUES ('a'), ('b')")
+        connection.execute("CREATE SEQUENCE others START 20")
+        connection.execute("SELECT nextval('others'), nextval('others')")
     server.process._stop()
     again = start_server("--data-dir", str(server.process.data_directory))
     with again.connect(options="-c hatidata.dialect=postgres") as connection:
+        asked = "SELECT sequencename, start_value, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
+        assert connection.execute(asked).fetchall() == [("kept_id_seq", 1, 2), ("others", 20, 21)]
+        assert connection.execute("SELECT last_value, is_called FROM others").fetchall() == [
+            (21, True)
+        ]
         connection.execute("SELECT setval('kept_id_seq', 3, false)")
         connection.execute("INSERT INTO kept (note) VALUES ('c')")
+        assert connection.execute(asked).fetchall() == [("kept_id_seq", 1, 3), ("others", 20, 21)]
         connection.execute("SELECT setval('kept_id_seq', 9)")
         connection.execute("INSERT INTO kept (note) VALUES ('d')")
         connection.execute("TRUNCATE kept RESTART IDENTITY")

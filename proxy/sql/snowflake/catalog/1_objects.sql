@@ -225,6 +225,11 @@ FROM (
   )
 );
 
+-- What a sequence gives next. Of one that was opened anew last_value is that very number, and not the one
+-- before; the end of its text, which is DuckDB's own, tells it in any case.
+CREATE OR REPLACE MACRO _sf.main.next_number_(sql) AS
+  CAST(regexp_extract(sql, ' START (-?[0-9]+) (?:NO )?CYCLE;$', 1) AS BIGINT);
+
 CREATE OR REPLACE VIEW _sf.sequences_ AS
 SELECT s.database_name AS engine_database, s.schema_name AS engine_schema,
        _sf.main.schema_name_(s.schema_name) AS schema_name, _sf.main.database_() AS database_name,
@@ -233,7 +238,7 @@ SELECT s.database_name AS engine_database, s.schema_name AS engine_schema,
        CASE WHEN increment_by > 0 AND max_value = 9223372036854775806 THEN min_value
             WHEN increment_by < 0 AND min_value = -9223372036854775807 THEN max_value END AS start_value,
        min_value, max_value, increment_by, cycle, s.comment,
-       CASE WHEN s.last_value IS NULL THEN s.start_value ELSE s.last_value + s.increment_by END AS next_value
+       _sf.main.next_number_(s.sql) AS next_value
 FROM duckdb_sequences() s
 LEFT JOIN _sf.main.told_ t
   ON t.told_schema = lower(_sf.main.schema_name_(s.schema_name)) AND t.told_name = lower(s.sequence_name) AND NOT s.temporary
