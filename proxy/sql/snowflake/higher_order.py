@@ -1,7 +1,8 @@
 """TRANSFORM, FILTER and REDUCE: lambdas over the elements of an ARRAY.
 
 An element is a VARIANT unless the lambda declares its type, so where it stands among numbers or
-texts it is cast as a path would be. REDUCE keeps its value in the type of where it starts.
+texts it is cast as a path would be. REDUCE keeps its value in the type of where it starts, which is
+the elements' type, too, unless a lambda looks into them: then all of them are VARIANTs between calls.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ def _lambda(call: exp.Expr, function: exp.Expr | None) -> exp.Lambda:
     return function
 
 
+def _uses(function: exp.Lambda, name: str) -> list[exp.Identifier]:
+    return [found for found in function.this.find_all(exp.Identifier) if found.this == name]
+
+
 def _with_variant(function: exp.Lambda, name: str) -> None:
     """The uses of an element that has no type, cast as their places want it."""
-    uses = [found for found in function.this.find_all(exp.Identifier) if found.this == name]
-    for use in uses:
+    for use in _uses(function, name):
         parent, key = use.parent, use.arg_key
         value = duck("variant_path_", use.copy(), exp.Literal.string("$"))
         made = in_place(value, parent, key)
@@ -53,5 +57,23 @@ def _reduce(call: exp.Reduce) -> exp.Expr | None:
         raise unsupported("REDUCE with a function for its result", call)
     if isinstance(start, exp.Literal) and not start.is_string:
         start = cast(start, exp.DType.DOUBLE)
-    elements = sf("elements_as_", call.this, start.copy())
-    return duck("list_reduce", elements, function, start)
+    result, element = (one.this for one in function.expressions)
+    if not any(_looked_into(use) for use in _uses(function, element)):
+        return duck("list_reduce", sf("elements_as_", call.this, start.copy()), function, start)
+    for use in (*_uses(function, result), *_uses(function, element)):
+        if not _looked_into(use):
+            use.replace(sf("typed_as_", use.copy(), start.copy()))
+    function.set("this", duck("to_json", function.this.copy()))
+    made = duck("list_reduce", sf("items_", call.this), function, duck("to_json", start))
+    return sf("typed_as_", made, start.copy())
+
+
+_LOOKING_IN = frozenset({"variant_path_", "_sf.get_", "_sf.get_path_", "_sf.get_ignore_case_"})
+
+
+def _looked_into(use: exp.Identifier) -> bool:
+    """Whether it is where a path begins."""
+    parent = use.parent
+    while isinstance(parent, exp.Anonymous) and parent.this not in _LOOKING_IN:
+        parent = parent.parent
+    return isinstance(parent, exp.Anonymous)
