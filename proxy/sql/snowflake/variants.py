@@ -390,6 +390,10 @@ class Variants(Typing):
         if self._is_document(node.this):
             self._note(node.this, key_of)
 
+    def _note_present(self, node: exp.Count) -> None:
+        if not isinstance(node.this, exp.Distinct) and self._is_document(node.this):
+            self._note(node.this, text_of)  # JSON null is NULL to COUNT
+
     def _note_called(self, node: exp.Anonymous) -> None:
         name = node.name.lower()
         if name == "number_" and node.expressions and self._is_document(node.expressions[0]):
@@ -561,7 +565,7 @@ Variants._visits = {
 
 _ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 
-_OF_DISTINCT: dict[type, Way] = {exp.Count: key_of, exp.Sum: number_of, exp.Avg: number_of}
+_OF_DISTINCT: dict[type, Way] = {exp.Count: key_beside, exp.Sum: number_of, exp.Avg: number_of}
 
 _NOTED: dict[type, Callable[..., None]] = {
     exp.Max: Variants._note_extreme,
@@ -571,6 +575,7 @@ _NOTED: dict[type, Callable[..., None]] = {
     exp.ArgMax: Variants._note_ranked,
     exp.ArgMin: Variants._note_ranked,
     exp.ApproxDistinct: Variants._note_counted,
+    exp.Count: Variants._note_present,
     exp.Mode: Variants._note_plain,
     exp.GroupConcat: Variants._note_listed,
 }

@@ -376,7 +376,7 @@ CREATE OR REPLACE MACRO _sf.main.flat_(x, p, outer_, mode) AS
     WHEN json_type(to_json(x)) = 'OBJECT' AND mode IN ('OBJECT', 'BOTH')
       AND len(json_keys(to_json(x))) > 0 THEN _sf.main.flat_object_(x, p)
     WHEN outer_ THEN [{
-      'seq': CAST(1 AS BIGINT), 'key': CAST(NULL AS VARCHAR), 'path': CAST(NULL AS VARCHAR),
+      'seq': CAST(1 AS BIGINT), 'key': CAST(NULL AS VARCHAR), 'path': p,
       'index': CAST(NULL AS BIGINT), 'value': CAST(NULL AS JSON), 'this': to_json(x)}]
     ELSE [] END;
 CREATE OR REPLACE MACRO _sf.main.flatten_(x, p, outer_, mode) AS TABLE
