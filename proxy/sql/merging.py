@@ -32,6 +32,8 @@ def raise_on_second_match(merge: exp.Merge) -> None:
         return
     target, source = merge.this, merge.args["using"]
     name = target.alias_or_name
+    if isinstance(source, exp.Subquery) and not source.alias:
+        source.set("alias", exp.TableAlias(this=exp.to_identifier("_source")))
     if not name or not source.alias_or_name:
         raise SqlError("0A000", "MERGE from a source without a name is not supported")
     row = exp.Column(this=exp.Identifier(this="rowid"), table=exp.to_identifier(name))

@@ -10,6 +10,8 @@ if it were left out is refused (COLLATE, policies).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
@@ -34,6 +36,8 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
         return tokens
     if "->>" in said:
         tokens = chained(tokens)
+    if ".." in said or ". ." in said:
+        tokens = _in_public(tokens)
     kind = tokens[0].token_type
     if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
         tokens = respelled_patterns(tokens)
@@ -57,6 +61,16 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     if "TABLE" in said:
         tokens = without_properties(tokens, said)
     return start(tokens)
+
+
+def _in_public(tokens: list[Token]) -> list[Token]:
+    """`db..t` is `db.public.t`."""
+    made = tokens[:1]
+    for one, token in pairwise(tokens):
+        if one.token_type == token.token_type == TokenType.DOT:
+            made.append(_at(token, TokenType.VAR, "public"))
+        made.append(token)
+    return made
 
 
 _MOMENTS = frozenset(
@@ -200,9 +214,23 @@ def _create(tokens: list[Token]) -> list[Token]:
         return _schema(tokens, at)
     if word == "DYNAMIC" and _word(tokens, at + 1) == "TABLE":
         return _dynamic_table(tokens, at)
+    if word == "TABLE":
+        tokens = _without_virtual(tokens)
     if word in ("TABLE", "VIEW", "MATERIALIZED"):
         return _without_tags(tokens)
     return tokens
+
+
+def _without_virtual(tokens: list[Token]) -> list[Token]:
+    """`a INT GENERATED ALWAYS AS (b + 1) VIRTUAL` is `a INT AS (b + 1)`."""
+    words = [_word(tokens, at) for at in range(len(tokens))]
+    left_out: set[int] = set()
+    for at, word in enumerate(words[:-1]):
+        if word == "GENERATED" and words[at + 1 : at + 4] == ["ALWAYS", "AS", "("]:
+            left_out |= {at, at + 1}
+        elif word == "VIRTUAL" and words[at - 1] == ")":
+            left_out.add(at)
+    return [token for at, token in enumerate(tokens) if at not in left_out]
 
 
 def _replacing(tokens: list[Token]) -> list[Token]:
