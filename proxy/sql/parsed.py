@@ -250,7 +250,7 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["federated"] = relations
         if engine == POSTGRES_ENGINE:
             escapes = dialect.name == "snowflake" and dialect.backslashes
-            if facts.control:
+            if facts.control and not settled.reworded:
                 more["relayed"] = catalog_question(piece.tokens, text, escapes=escapes)
             elif escapes and not settled.reworded:
                 more["relayed"] = escaped(piece.tokens, text)

@@ -385,3 +385,34 @@ def test_a_table_goes_where_its_new_name_says(ask: Ask, snow: psycopg.Connection
     ask("ALTER VIEW other.seen RENAME TO work.looked_at")
     assert ask("SELECT a FROM looked_at") == [{"a": 1}]
     ask("DROP SCHEMA other CASCADE")
+
+
+def test_two_points_are_the_schema_public(snow: psycopg.Connection) -> None:
+    snow.execute("CREATE OR REPLACE TABLE hatidata..two_points (a int)")
+    snow.execute("INSERT INTO hatidata..two_points VALUES (3), (4)")
+    asked = "SELECT max(t.a), '..' FROM hatidata . . two_points t JOIN public.two_points USING (a)"
+    assert snow.execute(asked).fetchone() == (4, "..")
+    snow.execute("DROP TABLE hatidata..two_points")
+
+
+def test_columns_are_calculated_however_it_is_said(snow: psycopg.Connection) -> None:
+    snow.execute(
+        "CREATE TABLE c (a int, b int AS (a * 2), c int AS (a - 1) VIRTUAL,"
+        " d varchar GENERATED ALWAYS AS (upper('n' || a)), e int GENERATED ALWAYS AS (a % 3) VIRTUAL,"
+        " virtual int)"
+    )
+    snow.execute("INSERT INTO c (a, virtual) VALUES (5, 6)")
+    assert snow.execute("SELECT * FROM c").fetchone() == (5, 10, 4, "N5", 2, 6)
+
+
+def test_a_merge_takes_a_query_without_a_name(snow: psycopg.Connection) -> None:
+    snow.execute("CREATE TABLE m (k int, v varchar)")
+    snow.execute("INSERT INTO m VALUES (1, 'one'), (2, 'two')")
+    snow.execute(
+        "MERGE INTO m USING (SELECT 2 id) ON k = id WHEN MATCHED THEN UPDATE SET v = 'zwei'"
+    )
+    assert snow.execute("SELECT v FROM m ORDER BY k").fetchall() == [("one",), ("zwei",)]
+    with pytest.raises(psycopg.errors.CardinalityViolation):
+        snow.execute(
+            "MERGE INTO m USING (SELECT 1 id UNION ALL SELECT 1) ON k = id WHEN MATCHED THEN DELETE"
+        )

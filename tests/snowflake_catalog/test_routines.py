@@ -130,10 +130,29 @@ def test_get_ddl_makes_the_same_again(snow: psycopg.Connection) -> None:
     assert [part in schema for part in ("TABLE t", "sequence s", 'FUNCTION "fn"')] == [True] * 3
     snow.execute("CREATE VIEW vw AS SELECT id, v FROM t WHERE id > 1")
     assert value(snow, "SELECT GET_DDL('view', 'vw')") == (
-        "create or replace view vw as SELECT id, v FROM t WHERE id > 1;"
+        "create or replace view vw(\n\tid,\n\tv\n) as SELECT id, v FROM t WHERE id > 1;"
     )
     with pytest.raises(psycopg.Error, match="does not exist"):
         snow.execute("SELECT GET_DDL('table', 'nowhere')")
+
+
+def test_get_ddl_keeps_the_columns_names_of_a_view(snow: psycopg.Connection) -> None:
+    snow.execute("CREATE TABLE t (i int)")
+    snow.execute('CREATE VIEW named (a, "B c") AS SELECT i, i + 1 FROM t')
+    text = value(snow, "SELECT GET_DDL('view', 'named')")
+    assert text == 'create or replace view named(\n\ta,\n\t"B c"\n) as SELECT i, i + 1 FROM t;'
+    snow.execute("DROP VIEW named")
+    snow.execute(text)
+    assert value(snow, "SELECT GET_DDL('view', 'work.named', true)").startswith(
+        "create or replace view work.named("
+    )
+    snow.execute(
+        "CREATE RECURSIVE VIEW counted (n) AS SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 3"
+    )
+    assert value(snow, "SELECT GET_DDL('view', 'counted')").endswith(
+        ") as SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 3;"
+    )
+    assert value(snow, "SELECT GET_DDL('view', 't')") is None
 
 
 def test_a_sequence_is_altered_and_read_as_a_table(snow: psycopg.Connection) -> None:

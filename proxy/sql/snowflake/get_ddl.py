@@ -6,13 +6,15 @@ view is a question to Postgres. All else DuckDB answers. The object's kind and n
 
 from __future__ import annotations
 
+from functools import reduce
+
 from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import SNOWFLAKE
 from proxy.sql.snowflake.one_database import ENGINE_DATABASE, engine_schema
-from proxy.sql.snowflake.registry import function, sf, text, unsupported
+from proxy.sql.snowflake.registry import duck, function, sf, text, unsupported
 from proxy.sql.snowflake.signatures import kind_of
 from proxy.sql.words import Words
 
@@ -56,15 +58,27 @@ def view_ddl(call: exp.Anonymous) -> exp.Expr | None:
     path = quoted(*parts)
     qualified = isinstance(whole, exp.Boolean) and whole.this
     shown = ".".join(name if qualified else name[-1:])
-    query = exp.Anonymous(
-        this="pg_get_viewdef",
-        expressions=[
-            exp.Cast(this=text(path), to=exp.DataType.build("regclass", dialect="postgres"))
-        ],
+    view = exp.Cast(this=text(path), to=exp.DataType.build("regclass", dialect="postgres"))
+    query = duck("rtrim", duck("pg_get_viewdef", view), text("; \n"))
+    parts = [text(f"create or replace view {shown}(\n\t"), _columns(view), text("\n) as ")]
+    parts += [exp.Nullif(this=query, expression=text("")), text(";")]  # '' is a table's
+    return exp.Paren(this=reduce(lambda one, other: exp.DPipe(this=one, expression=other), parts))
+
+
+def _columns(view: exp.Expr) -> exp.Expr:
+    names = exp.Select(
+        expressions=[duck("quote_ident", exp.column("attname"))],
+        from_=exp.From(this=exp.to_table("pg_catalog.pg_attribute")),
+        where=exp.Where(
+            this=exp.and_(
+                exp.EQ(this=exp.column("attrelid"), expression=view.copy()),
+                exp.GT(this=exp.column("attnum"), expression=exp.Literal.number(0)),
+                copy=False,
+            )
+        ),
+        order=exp.Order(expressions=[exp.Ordered(this=exp.column("attnum"))]),
     )
-    trimmed = exp.Anonymous(this="rtrim", expressions=[query, text("; \n")])
-    made = exp.DPipe(this=text(f"create or replace view {shown} as "), expression=trimmed)
-    return exp.Paren(this=exp.DPipe(this=made, expression=text(";")))
+    return duck("array_to_string", exp.Array(expressions=[names]), text(",\n\t"))
 
 
 def _place(name: tuple[str, ...]) -> exp.Expr:

@@ -362,7 +362,7 @@ def _recursive_view(tokens: list[Token]) -> list[Token]:
         _at(last, TokenType.SELECT, "SELECT"),
         _at(last, TokenType.STAR, "*"),
         _at(last, TokenType.FROM, "FROM"),
-        tokens[name],
+        _at(last, tokens[name].token_type, tokens[name].text),
     ]
     return [*tokens[: as_ + 1], *opened, *tokens[as_ + 1 :], *closed]
 

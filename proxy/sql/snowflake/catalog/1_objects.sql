@@ -45,6 +45,10 @@ CREATE OR REPLACE MACRO _sf.type_text_(t, length) AS CASE _sf.main.type_kind_(t)
 CREATE OR REPLACE MACRO _sf.ddl_name_(name) AS
   CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_$]*') THEN name
        ELSE '"' || replace(name, '"', '""') || '"' END;
+CREATE OR REPLACE MACRO _sf.ddl_columns_(database_, schema_, view_) AS (
+  SELECT E'(\n\t' || string_agg(_sf.main.ddl_name_(column_name), E',\n\t' ORDER BY column_index) || E'\n)'
+  FROM duckdb_columns()
+  WHERE database_name = database_ AND schema_name = schema_ AND table_name = view_);
 
 -- What the mirror tells (catalog/sql/1_moments.sql), asked just before the statement; nothing while it is away.
 -- A schema's own has no name, the database's no schema either.
@@ -74,7 +78,7 @@ CREATE OR REPLACE VIEW _sf.relations_ AS
 SELECT d.*, CASE WHEN d.kind <> 'TEMPORARY' THEN t.created END AS created,
        CASE WHEN d.kind <> 'TEMPORARY' THEN t.altered END AS altered,
        coalesce(CASE WHEN d.kind <> 'TEMPORARY' THEN t.owner END, _sf.main.owner_()) AS owner,
-       CASE WHEN d.kind = 'VIEW' THEN coalesce('create or replace view ' || _sf.main.ddl_name_(d.name) || ' as ' || t.text || ';', d.sql) END AS text
+       CASE WHEN d.kind = 'VIEW' THEN coalesce('create or replace view ' || _sf.main.ddl_name_(d.name) || _sf.main.ddl_columns_(d.engine_database, d.engine_schema, d.name) || ' as ' || t.text || ';', d.sql) END AS text
 FROM (
   SELECT database_name AS engine_database, schema_name AS engine_schema,
          _sf.main.schema_name_(schema_name) AS schema_name, _sf.main.database_() AS database_name,
