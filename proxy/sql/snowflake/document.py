@@ -124,11 +124,15 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
         "a field within a field of a structured OBJECT's cast",
         "is a VARIANT, whose text it shows",
     ),
-    ("a timestamp minus a timestamp", "is an interval, which Snowflake does not have"),
+    ("intervals", "are shown as Postgres shows them, and have no precision"),
+    (
+        "a DATE plus INTERVAL '3' DAY",
+        "is a DATE, as it is with INTERVAL '3 days'; in Snowflake a TIMESTAMP",
+    ),
     ("COALESCE and its kin of a BOOLEAN and a number", "give a number"),
     (
-        "elements that an array leaves out (`[1, ,2]`)",
-        "are nulls; FLATTEN makes no row of one where the array is a literal",
+        "elements that an array leaves out (`[1, ,2]`), and SQL's NULL in one",
+        "are JSON nulls, of which IS NULL says no; FLATTEN makes no row of one where the array is a literal",
     ),
     (
         "CREATE, ALTER, DROP",
