@@ -123,7 +123,7 @@ _CHOICES = frozenset(
         *(exp.Case, exp.Coalesce, exp.If, exp.Greatest, exp.Least, exp.Nvl2, exp.DecodeCase),
     }
 )
-_UNIONS = frozenset({exp.Union, exp.Intersect, exp.Except})
+UNIONS = frozenset({exp.Union, exp.Intersect, exp.Except})
 _INNER = frozenset({exp.Subquery, exp.CTE})
 
 
@@ -138,7 +138,7 @@ def signs_of(nodes: Listing) -> Signs:
     return Signs(
         frozenset(pairs),
         tuple(_aliases(nodes)) if pairs and not _INNER.isdisjoint(kinds) else (),
-        not _UNIONS.isdisjoint(kinds),
+        not UNIONS.isdisjoint(kinds),
         not _CHOICES.isdisjoint(kinds),
         exp.Anonymous in kinds and calls_unknown(nodes),
         len(nodes.of(exp.Mul)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from proxy.sql.listing import Listing, with_derived
-from proxy.sql.snowflake.type_signs import calls_unknown
+from proxy.sql.snowflake.type_signs import UNIONS, calls_unknown
 
 _COMPARING = with_derived(
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
@@ -35,7 +35,7 @@ def may_compare(tree: exp.Expr, nodes: Listing) -> bool:
         return False
     if _COMPARING.isdisjoint(kinds):
         return False
-    if exp.Table in kinds or makes_variants(nodes):
+    if exp.Table in kinds or not UNIONS.isdisjoint(kinds) or makes_variants(nodes):
         return True
     return exp.Anonymous in kinds and calls_unknown(nodes)
 
