@@ -24,6 +24,8 @@ async def ahead(session: Session, plan: Statement, block: Block) -> None:
     await transaction.about_to(read=_only_reads(plan))
     if plan.writes and (transaction.on_commit.empties or transaction.is_serial):
         transaction.open(block)  # whose end empties what it wrote, or looks at what others have
+    if (plan.writes or plan.numbers) and transaction.read_only:
+        transaction.open(block)  # which DuckDB is told of
     if plan.kind == MAKES_OF_QUERY:
         transaction.open(block)
     await session.references.open_block(plan, block)

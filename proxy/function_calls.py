@@ -152,6 +152,7 @@ class FunctionCalls:
     ) -> tuple[list[str | None], dict[str, str | None]]:
         """The types of a call's arguments as they are known without the function, None for unknown."""
         given, named = _arguments(call)
+        given = [one for one in given if not isinstance(one, exp.Star)]
         values = [*given, *named.values()]
         sql = write_duckdb(_selected(call, values))
         types = {n: planned_as(oid) for n, oid in oids.items() if oid}

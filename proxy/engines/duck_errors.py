@@ -77,6 +77,7 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Binder", "Cannot insert into a generated column", "428C9"),
     ("Binder", "because it is a generated column", "428C9"),
     ("Binder", "Constraints on generated columns", "0A000"),
+    ("Constraint", "Overflow in", "22003"),  # of what a generated column computes
     ("Constraint", "Incorrect value for generated column", "22000"),
     ("Binder", "Duplicate alias", "42712"),
     ("Binder", "Ambiguous reference to column", "42702"),

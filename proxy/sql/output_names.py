@@ -107,7 +107,7 @@ def _cast(node: exp.Expr, text: str) -> Named:
     if isinstance(to, exp.DataType):
         if to.this == exp.DType.ARRAY and to.expressions:
             to = to.expressions[0]
-        kind = to.this
+        kind = exp.DType.INTERVAL if isinstance(to.this, exp.Interval) else to.this
         return _TYPE_NAMES.get(kind) or str(getattr(kind, "value", kind)).lower(), 1
     return (to.name.lower() if to is not None else UNNAMED), 1
 

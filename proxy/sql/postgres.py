@@ -63,6 +63,39 @@ def sources(select: exp.Select) -> None:
         seen.add(key)
 
 
+def distinct_on(select: exp.Select) -> None:
+    """Raises SqlError 42P10 where ORDER BY begins with another column than DISTINCT ON names."""
+    distinct, order = select.args.get("distinct"), select.args.get("order")
+    on = distinct.args.get("on") if distinct is not None else None
+    if on is None or order is None:
+        return
+    keys = on.expressions if isinstance(on, exp.Tuple) else [on]
+    wanted = [_meant(select, key) for key in keys]
+    missing = list(wanted)
+    for ordered in order.expressions:
+        one = _meant(select, ordered.this)
+        if not isinstance(one, exp.Column) or not all(isinstance(w, exp.Column) for w in wanted):
+            return
+        missing = [other for other in missing if other.name != one.name]
+        if all(other.name != one.name for other in wanted):
+            message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions"
+            raise SqlError("42P10", message, position=position_of(keys[0]))
+        if not missing:
+            return
+
+
+def _meant(select: exp.Select, key: exp.Expr) -> exp.Expr:
+    """What a key of ORDER BY or DISTINCT ON stands for: a projection, by its number or alias, or itself."""
+    if isinstance(key, exp.Literal) and not key.is_string and key.this.isdigit():
+        place = int(key.this) - 1
+        return select.expressions[place].unalias() if place < len(select.expressions) else key
+    if isinstance(key, exp.Column) and not key.table:
+        for one in select.expressions:
+            if isinstance(one, exp.Alias) and one.alias == key.name:
+                return one.this
+    return key
+
+
 _CREATED = frozenset({"TABLE", "VIEW", "SCHEMA", "INDEX", "SEQUENCE", "TYPE"})
 
 
@@ -223,13 +256,14 @@ def _numeric_parameter(node: exp.Cast) -> exp.Expr | None:
 def values(values: exp.Values) -> exp.Expr | None:
     """The columns of VALUES are column1, column2, ..."""
     parent = values.parent
-    if not (parent is None or isinstance(parent, (exp.From, exp.Join, *_OF_QUERIES))):
+    in_query = parent is None or isinstance(parent, _OF_QUERIES) or _is_all(parent)
+    if not (in_query or isinstance(parent, (exp.From, exp.Join))):
         return None
     rows = values.expressions
     width = len(rows[0].expressions) if rows and isinstance(rows[0], exp.Tuple) else 1
     names = [exp.Identifier(this=f"column{i}") for i in range(1, width + 1)]
     alias = values.args.get("alias")
-    if parent is None or isinstance(parent, _OF_QUERIES):
+    if in_query:
         inner = exp.Values(
             expressions=rows,
             alias=exp.TableAlias(this=exp.Identifier(this="_values"), columns=names),
@@ -244,6 +278,11 @@ def values(values: exp.Values) -> exp.Expr | None:
     elif not alias.columns:
         alias.set("columns", names)
     return None
+
+
+def _is_all(node: exp.Expr) -> bool:
+    """Whether it is ALL (...), which the parser takes for a function."""
+    return isinstance(node, exp.Anonymous) and str(node.this).upper() == "ALL"
 
 
 _OF_QUERIES = (exp.Subquery, exp.SetOperation, exp.Create)
@@ -316,19 +355,26 @@ def _is_key(identifier: exp.Identifier) -> bool:
 
 def _select(select: exp.Select) -> None:
     sources(select)
+    distinct_on(select)
     postgres_operators.without_columns(select)
     postgres_operators.with_ties(select)
 
 
-def _table(table: exp.Table) -> None:
+def _table(table: exp.Table) -> exp.Expr | None:
     public_is_main(table)
+    if (made := functions.repeated_in_from(table)) is not None:
+        return made
     functions.function_in_from(table)
+    return None
 
 
 _CALLED_TYPES = {
     "BOOL": exp.DType.BOOLEAN,
     "FLOAT4": exp.DType.FLOAT,
     "FLOAT8": exp.DType.DOUBLE,
+    "INT2": exp.DType.SMALLINT,
+    "INT4": exp.DType.INT,
+    "INT8": exp.DType.BIGINT,
     "TEXT": exp.DType.TEXT,
 }
 """Types whose names call a cast, and nothing that DuckDB knows."""
@@ -336,12 +382,33 @@ _CALLED_TYPES = {
 
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
     name = node.this.upper() if isinstance(node.this, str) else ""
-    if name == "ALL":
+    if _is_all(node):
         return all_of(node.expressions)
     if (kind := _CALLED_TYPES.get(name)) is not None and len(node.expressions) == 1:
         made = exp.Cast(this=node.expressions[0], to=exp.DataType(this=kind))
         return _cast(made) or made
     return functions.anonymous(node)
+
+
+def _lateral(node: exp.Lateral) -> exp.Expr | None:
+    made = functions.repeated_in_from(node)
+    if made is None:
+        functions.function_in_from(node)
+    return made
+
+
+def _path_operator(node: exp.JSONBPathExists | exp.MatchAgainst) -> None:
+    """Neither jsonpath nor text search is DuckDB's."""
+    operator = "@?" if isinstance(node, exp.JSONBPathExists) else "@@"
+    raise on_values.refused(f"the operator {operator}", node)
+
+
+_HYPOTHETICAL = (exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist)
+
+
+def _within_group(node: exp.WithinGroup) -> None:
+    if isinstance(node.this, _HYPOTHETICAL):
+        raise on_values.refused(f"{node.this.sql_name().lower()} WITHIN GROUP", node)
 
 
 def _unnest(node: exp.Unnest) -> exp.Expr | None:
@@ -350,7 +417,7 @@ def _unnest(node: exp.Unnest) -> exp.Expr | None:
 
 
 def _cast(node: exp.Cast) -> exp.Expr | None:
-    made = on_values.literal_cast(node)
+    made = functions.interval_of_fields(node) or on_values.literal_cast(node)
     if made is not None:
         return made
     floats.cast(node)
@@ -391,6 +458,7 @@ RULES: dict[type, Rule] = {
     exp.EQ: on_values.equality,
     exp.ExplodingGenerateSeries: functions.generate_series,
     exp.Exp: floats.exponential,
+    exp.Escape: on_values.escape,
     exp.Extract: functions.extract,
     exp.Fetch: functions.fetch,
     exp.GenerateSeries: functions.generate_series,
@@ -402,10 +470,12 @@ RULES: dict[type, Rule] = {
     exp.ILike: on_values.like,
     exp.Identifier: fold,
     exp.In: among_rows,
-    exp.Lateral: functions.function_in_from,
+    exp.JSONBPathExists: _path_operator,
+    exp.Lateral: _lateral,
     exp.Like: on_values.like,
     exp.Literal: on_values.literal,
     exp.Lock: refuse_lock,
+    exp.MatchAgainst: _path_operator,
     exp.Merge: raise_on_second_match,
     exp.Mod: on_values.remainder,
     exp.Mul: floats.float_arithmetic,
@@ -430,10 +500,12 @@ RULES: dict[type, Rule] = {
     exp.Sub: floats.float_arithmetic,
     exp.Substring: functions.substring,
     exp.Table: _table,
+    exp.TimestampFromParts: functions.moment_of_parts,
     exp.TimestampTrunc: functions.date_trunc,
     exp.Unnest: _unnest,
     exp.Values: values,
     exp.Variadic: variadic,
+    exp.WithinGroup: _within_group,
 }
 _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_main}
 

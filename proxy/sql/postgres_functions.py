@@ -18,7 +18,15 @@ from proxy.sql.number_pictures import is_picture, picture
 from proxy.sql.postgres_literals import literal_of
 from proxy.sql.postgres_models import model, written_as
 from proxy.sql.postgres_regexes import for_re2
-from proxy.sql.postgres_values import bytes_of, call, duck, holds_aggregate, is_text, refused
+from proxy.sql.postgres_values import (
+    bytes_of,
+    call,
+    duck,
+    holds_aggregate,
+    is_text,
+    last_field,
+    refused,
+)
 
 _D = exp.DType
 
@@ -54,6 +62,18 @@ def _to_timestamp(arguments: list[exp.Expr]) -> exp.Expr:
     if len(arguments) == 1:
         return duck("to_timestamp", arguments[0])
     return _read("to_timestamp", _D.TIMESTAMPTZ, arguments)
+
+
+def interval_of_fields(node: exp.Cast) -> exp.Expr | None:
+    """`x::interval day to hour` keeps nothing below the last of its fields."""
+    to = node.args["to"]
+    fields = to.this if isinstance(to, exp.DataType) else None
+    if not isinstance(fields, exp.Interval):
+        return None
+    value = literal_of(node.this, "interval") if is_text(node.this) else node.this
+    whole = exp.Cast(this=value, to=exp.DataType(this=_D.INTERVAL))
+    last = last_field(fields)
+    return whole if last == "second" else call("pg_down_to_", exp.Literal.string(last), whole)
 
 
 DATE_PART = "_date_part"
@@ -128,6 +148,31 @@ def date_trunc(node: exp.TimestampTrunc) -> exp.Expr | None:
     return call("pg_date_trunc_", unit, node.this)
 
 
+def _read_trunc(arguments: list[exp.Expr]) -> exp.Expr:
+    """A unit that is a column stays one: the parser would take its name."""
+    unit, *others = arguments
+    given = exp.Paren(this=unit) if isinstance(unit, exp.Column) else unit
+    return exp.TimestampTrunc.from_arg_list([others[0], given, *others[1:]])
+
+
+Postgres.Parser.FUNCTIONS["DATE_TRUNC"] = _read_trunc
+
+
+def _of_year(function: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """A date from its parts: -44 is the year 44 before Christ, and there is no year 0."""
+
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        year, *others = arguments
+        return duck(function, year if _plain_number(year, 1) else call("pg_year_", year), *others)
+
+    return rule
+
+
+def moment_of_parts(node: exp.TimestampFromParts) -> exp.Expr:
+    parts = [node.args[key] for key in ("year", "month", "day", "hour", "min", "sec")]
+    return _of_year("make_timestamp")(parts)
+
+
 def _is_date(node: exp.Expr | None) -> bool:
     if isinstance(node, exp.Cast):
         return isinstance(node.to, exp.DataType) and node.to.this == _D.DATE
@@ -185,6 +230,24 @@ def name_functions(tables: Iterable[exp.Table]) -> None:
             name = called.this.lower()
             if table.args.get("alias") is None and not table.args.get("ordinality"):
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
+
+
+def repeated_in_from(table: exp.Table | exp.Lateral) -> exp.Expr | None:
+    """`FROM repeat('x', 3)` is one text; DuckDB's function of this name in FROM gives rows."""
+    if not isinstance(table.this, exp.Repeat):
+        return None
+    given = table.args.get("alias")
+    name = given.this if given is not None and given.this is not None else None
+    columns = given.columns if given is not None else ()
+    name = name or exp.to_identifier("repeat")
+    alias = exp.TableAlias(this=name, columns=columns or [name.copy()])
+    query = exp.Subquery(this=exp.Select(expressions=[table.this]), alias=alias)
+    if isinstance(table, exp.Lateral):
+        return exp.Lateral(this=query, alias=alias.copy())
+    for key in ("joins", "laterals"):
+        if table.args.get(key):
+            query.set(key, table.args[key])
+    return query
 
 
 def function_in_from(table: exp.Table | exp.Unnest | exp.Lateral) -> None:
@@ -398,6 +461,7 @@ def _to_json(arguments: list[exp.Expr]) -> exp.Expr:
 FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     DATE_PART: _date_part,
     "date_bin": _date_bin,
+    "make_date": _of_year("make_date"),
     "to_char": _to_char,
     "to_date": lambda arguments: _read("to_date", _D.DATE, arguments),
     "to_timestamp": _to_timestamp,

@@ -57,6 +57,25 @@ def for_re2(pattern: exp.Expr | None) -> exp.Expr | None:
     return written
 
 
+_SIMILAR = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\\$"}
+
+
+def of_similar(pattern: str, escaping: str) -> str | None:
+    """A pattern of SIMILAR TO; None for what has none in RE2's spelling here. escaping: '' for none."""
+    made, letters = [], iter(pattern)
+    for letter in letters:
+        if letter == escaping:
+            following = next(letters, None)
+            if following is None or following == '"':
+                return None
+            made.append(re.escape(following))
+        elif letter in "[\\":
+            return None
+        else:
+            made.append(_SIMILAR.get(letter, letter))
+    return "".join(made)
+
+
 def _end_of_class(text: str, at: int) -> int:
     """Behind the bracket that closes `[...]`; `]` as its first is one of it, as are those of [:alpha:]."""
     at += 2 if text.startswith("[^", at) else 1

@@ -3,13 +3,14 @@
 Why it exists: `SELECT unnest(tags), count(*) ... GROUP BY 1` groups what the function gives, which DuckDB
 cannot: it becomes an item of FROM. ORDER BY that does not name such a function, and DISTINCT ON with it, come
 before it in Postgres, so that the rows of one row stay together and in their order: they go into a query below.
+So do they, and LIMIT, where nextval is called: its numbers are in the order of the rows that are given.
 
 Promise: a query without such a function is not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
@@ -25,15 +26,20 @@ _BY_NAME = name_set(
     json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text
     """
 )
+_NUMBERS = frozenset({"nextval"})
 _ONCE = (exp.AggFunc, exp.Window, exp.Query)
-_AROUND = ("with_", "limit", "offset")
+_AROUND = ("with_",)
+_COUNTED = ("limit", "offset")
+
+Finder = Callable[[exp.Expr], Iterator[exp.Expr]]
 
 
 def may_hold(nodes: Listing) -> bool:
     """Whether there is a function that gives rows, to go by the kinds and names of a tree's nodes."""
     if not nodes.kinds.isdisjoint(_BY_KIND):
         return True
-    return any(str(node.this).lower() in _BY_NAME for node in nodes.of(exp.Anonymous))
+    called = {str(node.this).lower() for node in nodes.of(exp.Anonymous)}
+    return not (called.isdisjoint(_BY_NAME) and called.isdisjoint(_NUMBERS))
 
 
 def settle(tree: exp.Expr) -> None:
@@ -42,11 +48,13 @@ def settle(tree: exp.Expr) -> None:
         group = select.args.get("group")
         parts = [*select.expressions, *([] if group is None else [group])]
         if not any(True for one in parts for _ in _functions(one)):
+            if select.args.get("order") is not None and any(map(_has_number, parts)):
+                _order(select, _numbers, (*_AROUND,))
             continue
         if group is not None:
             _group(select)
         if select.args.get("order") is not None:
-            _order(select)
+            _order(select, _functions, (*_AROUND, *_COUNTED))
 
 
 def _functions(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -54,6 +62,17 @@ def _functions(node: exp.Expr) -> Iterator[exp.Expr]:
     for one in node.walk(prune=lambda found: isinstance(found, exp.Query)):
         if isinstance(one, _BY_KIND) or (one._meta and ROW_NAME in one._meta):
             yield one
+
+
+def _numbers(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The calls of nextval within a projection."""
+    for one in node.walk(prune=lambda found: isinstance(found, exp.Query)):
+        if isinstance(one, exp.Anonymous) and str(one.this).lower() in _NUMBERS:
+            yield one
+
+
+def _has_number(node: exp.Expr) -> bool:
+    return any(True for _ in _numbers(node))
 
 
 def _is_distinct_on(select: exp.Select) -> bool:
@@ -101,7 +120,8 @@ def _group(select: exp.Select) -> None:
 # --- ORDER BY and DISTINCT ON -----------------------------------------------------------------------
 
 
-def _order(select: exp.Select) -> None:
+def _order(select: exp.Select, functions: Finder, around: tuple[str, ...]) -> None:
+    """functions: what finds those that come behind ORDER BY; around: which clauses come behind them."""
     distinct, order = select.args.get("distinct"), select.args.get("order")
     if distinct is not None and not _is_distinct_on(select):
         return
@@ -110,11 +130,11 @@ def _order(select: exp.Select) -> None:
         on = distinct.args["on"]
         keys += on.expressions if isinstance(on, exp.Tuple) else [on]
     for key in keys:
-        if any(True for _ in _functions(_projection(select, key) or key)):
+        if any(True for _ in functions(_projection(select, key) or key)):
             return
     if any(one.is_star for one in select.expressions):
         return
-    giving = [one for one in select.expressions if any(True for _ in _functions(one))]
+    giving = [one for one in select.expressions if any(True for _ in functions(one))]
     if any(one.find(*_ONCE) is not None for one in giving):
         return
     below: list[exp.Expr] = []
@@ -136,9 +156,9 @@ def _order(select: exp.Select) -> None:
         for read in list(one.find_all(exp.Column)):
             if read.table != ROWS:
                 read.replace(column(read.copy()))
-    inner = exp.Select(**{key: part for key, part in select.args.items() if key not in _AROUND})
+    inner = exp.Select(**{key: part for key, part in select.args.items() if key not in around})
     inner.set("expressions", below)
-    kept = {key: select.args[key] for key in _AROUND if select.args.get(key) is not None}
+    kept = {key: select.args[key] for key in around if select.args.get(key) is not None}
     columns = [exp.to_identifier(f"{ROWS}_{number}") for number in range(len(below))]
     alias = exp.TableAlias(this=exp.to_identifier(ROWS), columns=columns)
     select.args.clear()

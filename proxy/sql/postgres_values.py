@@ -21,7 +21,7 @@ from proxy.sql.digits import at_most as at_most_digits
 from proxy.sql.digits import digits_of, rounded
 from proxy.sql.postgres_arrays import element_added, literal_array, read_array
 from proxy.sql.postgres_literals import NAMES, literal_of, read_literal
-from proxy.sql.postgres_regexes import for_re2
+from proxy.sql.postgres_regexes import for_re2, of_similar
 from proxy.sql.postgres_row_comparisons import compared
 from proxy.sql.reading import position_of
 
@@ -402,6 +402,12 @@ def interval(node: exp.Interval) -> exp.Expr | None:
     return literal_of(whole, "interval")
 
 
+def last_field(fields: exp.Interval) -> str:
+    """`hour` of `day to hour`."""
+    unit = fields.args["unit"]
+    return (unit.expression if isinstance(unit, exp.IntervalSpan) else unit).name.lower()
+
+
 def cast(node: exp.Cast) -> None:
     """A cast as Postgres does it; DuckDB's own where that is the same."""
     to = node.args["to"]
@@ -451,6 +457,11 @@ def column_definition(column: exp.ColumnDef) -> None:
         default = constraint.args.get("kind")
         if isinstance(default, exp.DefaultColumnConstraint) and is_text(default.this):
             default.set("this", typed(default.this, kind))
+    if isinstance(kind.this, exp.Interval):
+        if last_field(kind.this) != "second":
+            raise refused("a column of an interval's fields", column, "Leave the fields out.")
+        column.set("kind", exp.DataType(this=_D.INTERVAL))
+        return
     if kind.this in TEXTS:
         length = _length(kind)
         if length is not None and isinstance(column.parent, exp.Alter):
@@ -593,15 +604,26 @@ def _like_several(node: exp.Like | exp.ILike, patterns: exp.Any | exp.All) -> ex
     return exp.Not(this=found) if negated else found
 
 
-_SIMILAR = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\\$"}
-
-
-def similar(node: exp.SimilarTo) -> exp.Expr:
+def similar(node: exp.SimilarTo) -> exp.Expr | None:
     """SIMILAR TO a literal, as a regular expression over the whole text."""
+    return None if isinstance(node.parent, exp.Escape) else _similar(node, "\\")
+
+
+def escape(node: exp.Escape) -> exp.Expr | None:
+    """SIMILAR TO ... ESCAPE; that of LIKE is DuckDB's."""
+    if not isinstance(node.this, exp.SimilarTo):
+        return None
+    if not is_text(node.expression) or len(node.expression.this) > 1:
+        raise refused("SIMILAR TO with this ESCAPE", node)
+    return _similar(node.this, node.expression.this)
+
+
+def _similar(node: exp.SimilarTo, escaping: str) -> exp.Expr:
+    """escaping: the character before one that stands for itself; '' for none."""
     pattern = node.expression
-    if not is_text(pattern) or any(mark in pattern.this for mark in "\\["):
+    written = of_similar(pattern.this, escaping) if is_text(pattern) else None
+    if written is None:
         raise refused("SIMILAR TO with this pattern", node, "Use LIKE or ~.")
-    written = "".join(_SIMILAR.get(mark, mark) for mark in pattern.this)
     return duck("regexp_full_match", node.this, exp.Literal.string(written), _options("s"))
 
 
@@ -631,16 +653,23 @@ _UNDERSCORED = re.compile(r"_\d+(_\d+)*|o[0-7_]+", re.IGNORECASE)
 
 
 def alias(node: exp.Alias) -> None:
-    """1_000 is read as `1 AS _000`, 0o17 as `0 AS o17`."""
-    name = node.args.get("alias")
+    """1_000 is read as `1 AS _000`, 0o17 as `0 AS o17`, and `12abc`, which is nothing, as `12 AS abc`."""
+    name, number = node.args.get("alias"), node.this
+    while isinstance(number, exp.Neg):
+        number = number.this
     if (
-        isinstance(node.this, exp.Literal)
-        and not node.this.is_string
-        and isinstance(name, exp.Identifier)
-        and not name.args.get("quoted")
-        and _UNDERSCORED.fullmatch(name.this)
+        not isinstance(number, exp.Literal)
+        or number.is_string
+        or not isinstance(name, exp.Identifier)
+        or name.args.get("quoted")
     ):
+        return
+    if _UNDERSCORED.fullmatch(name.this):
         raise refused("a number with underscores or in octal", node)
+    ended = number.meta.get("end")
+    if ended is not None and name.meta.get("start") == ended + 1:
+        message = f'trailing junk after numeric literal at or near "{number.name}{name.name}"'
+        raise SqlError("42601", message, position=position_of(number))
 
 
 def literal(node: exp.Literal) -> exp.Expr | None:

@@ -278,6 +278,10 @@ CREATE OR REPLACE MACRO _sf.main.pg_date_trunc_
     THEN error('date_trunc of an interval within the day is not supported')
     ELSE date_trunc(u, x) END;
 
+-- Years before Christ count from the year 1; DuckDB has a year 0 between them.
+CREATE OR REPLACE MACRO _sf.main.pg_year_(y) AS
+  CASE WHEN y = 0 THEN error('date field value out of range: 0') WHEN y < 0 THEN y + 1 ELSE y END;
+
 CREATE OR REPLACE MACRO _sf.main.pg_to_hex_
   (x INTEGER) AS lower(hex(CASE WHEN x < 0 THEN CAST(x AS BIGINT) + 4294967296 ELSE CAST(x AS BIGINT) END)),
   (x BIGINT) AS lower(hex(x));

@@ -120,6 +120,12 @@ CREATE OR REPLACE MACRO _sf.main.pg_micros_of_(x) AS
   date_part('hour', x) * 3600000000 + date_part('minute', x) * 60000000 + date_part('microsecond', x);
 CREATE OR REPLACE MACRO _sf.main.pg_interval_of_(m, d, u) AS
   to_months(CAST(m AS INTEGER)) + to_days(CAST(d AS INTEGER)) + to_microseconds(CAST(u AS BIGINT));
+CREATE OR REPLACE MACRO _sf.main.pg_down_to_(field, x) AS CASE field
+  WHEN 'year' THEN _sf.main.pg_interval_of_(_sf.main.pg_months_of_(x) // 12 * 12, 0, 0)
+  WHEN 'month' THEN _sf.main.pg_interval_of_(_sf.main.pg_months_of_(x), 0, 0)
+  WHEN 'day' THEN _sf.main.pg_interval_of_(_sf.main.pg_months_of_(x), _sf.main.pg_days_of_(x), 0)
+  ELSE _sf.main.pg_interval_of_(_sf.main.pg_months_of_(x), _sf.main.pg_days_of_(x),
+    _sf.main.pg_micros_of_(x) - _sf.main.pg_micros_of_(x) % CASE field WHEN 'hour' THEN 3600000000 ELSE 60000000 END) END;
 -- Whole units are carried upwards, and both parts get one sign.
 CREATE OR REPLACE MACRO _sf.main.pg_carried_(high, low, unit) AS
   CASE WHEN high + low // unit > 0 AND low % unit < 0 THEN -1
