@@ -66,7 +66,7 @@ def of_similar(pattern: str, escaping: str) -> str | None:
     for letter in letters:
         if letter == escaping:
             following = next(letters, None)
-            if following is None or following == '"':
+            if following is None or following.isalnum() or following == '"':
                 return None
             made.append(re.escape(following))
         elif letter in "[\\":

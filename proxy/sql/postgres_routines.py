@@ -191,6 +191,12 @@ def _counted(nulls: bool) -> Function:
 def _enum_range(arguments: list[exp.Expr]) -> exp.Expr:
     """The labels of an enumerated type. A longer value tells it from other types."""
     known = "enum_range" if len(arguments) == 1 else "enum_range_boundary"
+    typed = next((one for one in arguments if isinstance(one, exp.Cast)), None)
+    if typed is not None:  # of two untyped NULLs DuckDB does not find the type
+        arguments = [
+            exp.Cast(this=one, to=typed.to.copy()) if isinstance(one, exp.Null) else one
+            for one in arguments
+        ]
     size = duck("strlen", exp.column("e"))
     is_label = exp.LTE(this=size, expression=exp.Literal.number(LONGEST))
     labels = exp.Lambda(this=is_label, expressions=[exp.to_identifier("e")])
@@ -232,6 +238,7 @@ FUNCTIONS: dict[str, Function] = {
     "num_nonnulls": _counted(False),
     "pg_typeof": _macro("pg_typeof_"),
     "enum_range": _enum_range,
+    "uuid_extract_version": _macro("pg_uuid_version_"),
     "enum_last": lambda arguments: duck("list_extract", _enum_range(arguments), _LAST.copy()),
     "quote_ident": _macro("pg_quote_ident_"),
     "quote_literal": _macro("pg_quote_literal_"),

@@ -133,6 +133,7 @@ def _order(select: exp.Select, functions: Finder, around: tuple[str, ...]) -> No
         if any(True for _ in functions(_projection(select, key) or key)):
             return
     if any(one.is_star for one in select.expressions):
+        _behind_star(select, functions, around)
         return
     giving = [one for one in select.expressions if any(True for _ in functions(one))]
     if any(one.find(*_ONCE) is not None for one in giving):
@@ -163,6 +164,27 @@ def _order(select: exp.Select, functions: Finder, around: tuple[str, ...]) -> No
     alias = exp.TableAlias(this=exp.to_identifier(ROWS), columns=columns)
     select.args.clear()
     select.set("expressions", above)
+    select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=alias)))
+    for key, part in kept.items():
+        select.set(key, part)
+
+
+def _behind_star(select: exp.Select, functions: Finder, around: tuple[str, ...]) -> None:
+    """As `_order`, where `*` stands before what reads no columns: `SELECT *, nextval('s') FROM t ORDER BY x`."""
+    others = [one for one in select.expressions if not any(True for _ in functions(one))]
+    giving = select.expressions[len(others) :]
+    named = all(one.is_star or isinstance(one, exp.Column | exp.Alias) for one in others)
+    plain = named and not any(select.args.get(key) for key in ("joins", "laterals", *_COUNTED[1:]))
+    if not plain or any(one.find(exp.Column, *_ONCE) is not None for one in giving):
+        return
+    if not all(any(True for _ in functions(one)) for one in giving):
+        return
+    inner = exp.Select(**{key: part for key, part in select.args.items() if key not in around})
+    inner.set("expressions", others)
+    kept = {key: select.args[key] for key in around if select.args.get(key) is not None}
+    alias = exp.TableAlias(this=exp.to_identifier(ROWS))
+    select.args.clear()
+    select.set("expressions", [exp.Star(), *giving])
     select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=alias)))
     for key, part in kept.items():
         select.set(key, part)

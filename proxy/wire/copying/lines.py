@@ -408,5 +408,9 @@ def _first_invalid_field(run: Run) -> int | None:
     if not len(run.ends):
         return None
     begin, end = int(run.starts[0]), int(run.ends[-1])
-    at = first_invalid(run.data[begin:end].tobytes(), end - begin)
-    return None if at is None else int(np.searchsorted(run.ends, begin + at, "right"))
+    if first_invalid(run.data[begin:end].tobytes(), end - begin) is None:
+        return None
+    for at, (start, stop) in enumerate(zip(run.starts, run.ends, strict=True)):
+        if first_invalid(run.data[start:stop].tobytes(), int(stop - start)) is not None:
+            return at
+    return None  # it stands where NULL is written

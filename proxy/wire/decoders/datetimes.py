@@ -77,6 +77,13 @@ _NAMED = re.compile(
     _FLAGS,
 )
 
+# As ctime() and date(1) write it: the time before the year.
+_CLOCK_FIRST = re.compile(
+    rf"{_WEEKDAY}(?P<month>{_MONTH})[ ]+(?P<day>[0-9]{{1,2}})[ ]+(?P<time>[0-9]{{1,2}}:[0-9:.]+)"
+    r"(?P<zone>[ ]+[a-z][a-z0-9_/+-]*)?[ ]+(?P<year>[0-9]{4,6})(?P<rest>(?:[ ].*)?)",
+    _FLAGS,
+)
+
 _INFINITIES = {"infinity": 1, "-infinity": -1}
 _NEEDS_A_CLOCK = frozenset({"now", "today", "tomorrow", "yesterday"})
 _BLANKS = str.maketrans(dict.fromkeys(SPACES, " "))
@@ -192,6 +199,9 @@ def _read(text: str, word: str, kind: str) -> _Moment:
 
 def _with_number(word: str) -> str:
     """The text with the number of a month that it names."""
+    if (found := _CLOCK_FIRST.fullmatch(word)) is not None:
+        day = f"{int(found['year']):04}-{_MONTHS[found['month']]}-{found['day']}"
+        return f"{day} {found['time']}{found['zone'] or ''}{found['rest']}"
     found = _NAMED.fullmatch(word)
     if found is None:
         return word

@@ -120,6 +120,9 @@ CREATE OR REPLACE MACRO _sf.main.pg_micros_of_(x) AS
   date_part('hour', x) * 3600000000 + date_part('minute', x) * 60000000 + date_part('microsecond', x);
 CREATE OR REPLACE MACRO _sf.main.pg_interval_of_(m, d, u) AS
   to_months(CAST(m AS INTEGER)) + to_days(CAST(d AS INTEGER)) + to_microseconds(CAST(u AS BIGINT));
+-- Only those of RFC 9562's variant have a version.
+CREATE OR REPLACE MACRO _sf.main.pg_uuid_version_(x) AS
+  CASE WHEN CAST(x AS VARCHAR)[20] IN ('8', '9', 'a', 'b') THEN CAST(uuid_extract_version(x) AS SMALLINT) END;
 CREATE OR REPLACE MACRO _sf.main.pg_down_to_(field, x) AS CASE field
   WHEN 'year' THEN _sf.main.pg_interval_of_(_sf.main.pg_months_of_(x) // 12 * 12, 0, 0)
   WHEN 'month' THEN _sf.main.pg_interval_of_(_sf.main.pg_months_of_(x), 0, 0)
