@@ -34,7 +34,7 @@ from proxy.engines.duck_names import DATABASE, Meant
 from proxy.engines.duck_texts import held_key
 from proxy.engines.duck_wording_parts import pg_name
 from proxy.errors import SqlError
-from proxy.identity_edits import add_identity, drop_identity
+from proxy.identity_edits import add_identity, check_kept, drop_identity
 from proxy.levels import check_refers
 from proxy.rebuilding import Table
 from proxy.sql import rebuilding as edits
@@ -104,6 +104,8 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
         if plan.exists:
             return Altering(["SELECT 1 LIMIT 0"])
         raise SqlError("42P01", f'relation "{plan.table[-1]}" does not exist')
+    if plan.of_postgres:
+        _check_columns(duck, meant, plan)
     views = _views_in_the_way(duck, meant, plan) if plan.of_postgres else []
     following = [
         one
@@ -120,6 +122,17 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
     if not views:
         return altering
     return (altering or Altering([native])).with_views(duck, views)
+
+
+def _check_columns(duck: DuckSession, meant: Meant, plan: Rebuilds) -> None:
+    """Raises SqlError for what an identity, or a key, does not let ALTER COLUMN do."""
+    edited = [one for one in plan.edits if isinstance(one, _OF_COLUMNS)]
+    table = Table(duck, meant) if edited else None
+    for edit in edited if table is not None else ():
+        if any(one.name.lower() == edit.name for one in table.columns):
+            check_kept(table, edit, duck)
+            if isinstance(edit, edits.SetNull):
+                table.check_null(edit)
 
 
 def _views_in_the_way(duck: DuckSession, meant: Meant, plan: Rebuilds) -> list[View]:
@@ -409,6 +422,7 @@ def referring_tables(duck: DuckSession, meant: Meant) -> list[Meant]:
     return list(found.values())
 
 
+_OF_COLUMNS = (edits.SetType, edits.SetNull, edits.SetDefault)
 _NAMING = (edits.RenameColumn, edits.SetDefault)
 """What DuckDB does to a table whatever its transaction has written there."""
 _OF_CONSTRAINED = (edits.SetType, edits.DropColumn, edits.RenameColumn)

@@ -3,7 +3,8 @@
 Why it exists: pg_dump writes every identity so, after its table. What numbers a column is a sequence and a
 default (`proxy.sql.identities`), and neither needs the table to be made anew.
 
-Promises: raises SqlError as Postgres does for a column that cannot become one, or is none.
+Promises: raises SqlError as Postgres does for a column that cannot become one, or is none, and for what
+ALTER COLUMN may not do to one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from proxy.engines.duck_texts import called_sequence
 from proxy.errors import SqlError
 from proxy.sql.identities import MARKS, kind_of, numbered, numbering_of
 from proxy.sql.quoting import literal, quoted
-from proxy.sql.rebuilding import AddIdentity, DropIdentity
+from proxy.sql.rebuilding import AddIdentity, DropIdentity, SetDefault, SetNull, SetType
 
 if TYPE_CHECKING:
     from proxy.engines.duck import DuckSession
@@ -60,6 +61,24 @@ def drop_identity(table: Table, edit: DropIdentity, duck: DuckSession) -> None:
     elif not edit.exists:
         what = f'column "{column.name}" of relation "{table.name}"'
         raise SqlError("55000", f"{what} is not an identity column")
+
+
+def check_kept(table: Table, edit: SetNull | SetDefault | SetType, duck: DuckSession) -> None:
+    """Blocks. Raises SqlError where an identity would get another default or type, or take NULL."""
+    column = table.column(edit.name)
+    if isinstance(edit, SetNull) and not edit.nullable:
+        return
+    if _sequence_of(duck, table, column) is None:
+        return
+    if isinstance(edit, SetType):
+        [(kind,)] = duck.run(f"SELECT typeof(CAST(NULL AS {edit.kind}))")
+        if kind not in _MOST:
+            raise SqlError("22023", "identity column type must be smallint, integer, or bigint")
+        return
+    drops = isinstance(edit, SetDefault) and edit.sql is None
+    message = f'column "{column.name}" of relation "{table.name}" is an identity column'
+    hint = "Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead." if drops else None
+    raise SqlError("42601", message, hint=hint)
 
 
 def _sequence_of(duck: DuckSession, table: Table, column: Column) -> str | None:

@@ -482,11 +482,16 @@ class Table:
         self.constraints = [one for one in self.constraints if not is_length(one, column.name)]
         self.constraints += [Constraint("", check) for check in edit.checks]
 
-    def set_null(self, edit: edits.SetNull) -> None:
+    def check_null(self, edit: edits.SetNull) -> None:
+        """Raises SqlError 42P16 where a column of the primary key would take NULL."""
         column = self.column(edit.name)
         key = [one for one in self.constraints if one.kind == "PRIMARY KEY"]
         if edit.nullable and any(self.is_about(one, column.name) for one in key):
             raise SqlError("42P16", f'column "{column.name}" is in a primary key')
+
+    def set_null(self, edit: edits.SetNull) -> None:
+        self.check_null(edit)
+        column = self.column(edit.name)
         if column.sql:
             raise unable("changing a column that the same statement adds")
         self.anew = True

@@ -77,6 +77,14 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Binder", "Cannot insert into a generated column", "428C9"),
     ("Binder", "because it is a generated column", "428C9"),
     ("Binder", "Constraints on generated columns", "0A000"),
+    ("Catalog", "Invalid type for index key", "0A000"),
+    ("Parser", "TO MONTH is not supported", "0A000"),  # an interval's fields
+    ("Parser", "TO HOUR is not supported", "0A000"),
+    ("Parser", "TO MINUTE is not supported", "0A000"),
+    ("Parser", "TO SECOND is not supported", "0A000"),
+    ("Parser", "Increment must not be zero", "22023"),
+    ("Parser", "must be less than MAXVALUE", "22023"),
+    ("Parser", "START value (", "22023"),
     ("Constraint", "Overflow in", "22003"),  # of what a generated column computes
     ("Constraint", "Incorrect value for generated column", "22000"),
     ("Binder", "Duplicate alias", "42712"),

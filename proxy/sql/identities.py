@@ -90,13 +90,29 @@ def taken(
         bounds = (start, step, *bounds_of(start, step), False)
         yield from _statements(table, column.this, temporary, None, bounds)
     else:
+        if any(_takes_null(one.args.get("kind")) for one in kept):
+            name = f'column "{column.name}" of table "{table.name}"'
+            message = f"conflicting NULL/NOT NULL declarations for {name}"
+            raise SqlError("42601", message, position=position_of(column.this))
         _not_null(column)
+        if column.args["kind"].this not in _WHOLE:
+            raise SqlError("22023", "identity column type must be smallint, integer, or bigint")
         identity = found[0].args["kind"]
         counted = _counted(identity, column.args["kind"])
         always = isinstance(identity, exp.GeneratedAsIdentityColumnConstraint) and identity.this
         mark = next(text for text, kind in MARKS.items() if (kind == "a") == bool(always))
         named = [*places(table), folded(table.this)]
         yield from numbered(named, folded(column.this), temporary, mark, counted)
+
+
+_WHOLE = (_D.SMALLINT, _D.INT, _D.BIGINT, _D.USERDEFINED)
+
+
+def _takes_null(constraint: exp.Expr | None) -> bool:
+    """NULL, where NOT NULL might stand."""
+    if not isinstance(constraint, exp.NotNullColumnConstraint):
+        return False
+    return bool(constraint.args.get("allow_null"))
 
 
 def take_all(tree: exp.Expr) -> list[str]:

@@ -52,6 +52,7 @@ _SPELLED_OTHERWISE = {
     "str_position": "position",
     "group_concat": "string_agg",
     "j_s_o_n_array_agg": "json_agg",
+    "j_s_o_n_object": "json_object",
 }
 _IN_SNOWFLAKE = {
     "string_agg": "listagg",

@@ -31,7 +31,7 @@ from proxy.sql.postgres_values import (
 _D = exp.DType
 
 _AS_WRITTEN = ("TO_CHAR", "TO_DATE", "TO_TIMESTAMP", "TO_NUMBER", "ENCODE", "DECODE", "FORMAT")
-_AS_WRITTEN += ("JSON_OBJECT", "DATE_BIN")
+_AS_WRITTEN += ("DATE_BIN",)
 for _name in _AS_WRITTEN:
     Postgres.Parser.FUNCTIONS.pop(_name, None)
     Postgres.Parser.FUNCTION_PARSERS.pop(_name, None)

@@ -9,8 +9,11 @@ Postgres gives as jsonb is cast to it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlglot import exp
+from sqlglot.dialects import Postgres
+from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.postgres_arrays import literal_array
@@ -383,6 +386,33 @@ def _text_of(key: exp.Expr) -> exp.Expr:
     return exp.Cast(this=key, to=exp.DataType(this=exp.DType.TEXT))
 
 
+def _key_and_value(node: exp.JSONKeyValue) -> None:
+    if not isinstance(node.parent, exp.JSONObject):
+        raise refused("SQL/JSON's key and value", node, _INSTEAD)
+
+
+def standard_object(node: exp.JSONObject) -> exp.Expr:
+    """`JSON_OBJECT(k: v)` is json_build_object(k, v)."""
+    if any(node.args.get(key) for key in node.args if key != "expressions"):
+        raise refused("JSON_OBJECT with these options", node, _INSTEAD)
+    pairs = [part for one in node.expressions for part in (one.this, one.expression)]
+    return FUNCTIONS["json_build_object"](pairs)
+
+
+def _read_object(parser: Any) -> exp.Expr:
+    """json_object(text[]), or the standard's JSON_OBJECT(k: v)."""
+    start = parser._index
+    given = parser._parse_csv(parser._parse_assignment)
+    if parser._curr is not None and parser._curr.token_type == TokenType.R_PAREN:
+        return exp.Anonymous(this="json_object", expressions=given)
+    parser._retreat(start)
+    made: exp.Expr = parser._parse_json_object()
+    return made
+
+
+Postgres.Parser.FUNCTION_PARSERS["JSON_OBJECT"] = _read_object
+
+
 RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.ArrayContainedBy: contained,
     exp.JSONBContainsTopKey: has_key,
@@ -395,7 +425,8 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONBExtractScalar: text_at_path,
     exp.JSONBDeleteAtPath: delete_path,
     exp.JSONArrayAgg: aggregate_list,
-    exp.JSONKeyValue: _standard("SQL/JSON's key and value"),
+    exp.JSONKeyValue: _key_and_value,
+    exp.JSONObject: standard_object,
     exp.JSON: _standard("IS JSON"),
     exp.JSONValue: _standard("function json_value"),
     exp.JSONTable: _standard("JSON_TABLE"),

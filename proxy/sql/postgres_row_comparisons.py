@@ -7,7 +7,8 @@ differ decide, unless one is NULL before. The right side may be a query that giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlglot import exp
 
@@ -56,6 +57,27 @@ def compared(node: exp.Binary) -> exp.Expr | None:
     return _by_value(type(node), list(zip(left, right, strict=True)))
 
 
+def tested(node: exp.Is) -> exp.Expr | None:
+    """`(a, b) IS NULL`: of all values; so is IS NOT NULL. DuckDB's row is never NULL."""
+    row = row_of(node.this) if isinstance(node.expression, exp.Null) else None
+    if row is None:
+        return None
+    negated = node.args.get("negate")
+    tests = [exp.Is(this=one, expression=exp.Null(), negate=negated) for one in row]
+    return exp.Paren(this=exp.and_(*tests, copy=False)) if tests else exp.true()
+
+
+def denied(node: exp.Not) -> None:
+    """`NOT t IS NULL` is not `t IS NOT NULL` where t is a row: written down, only parentheses tell."""
+    test = node.this
+    if (
+        isinstance(test, exp.Is)
+        and isinstance(test.this, exp.Column)
+        and not test.args.get("negate")
+    ):
+        node.set("this", exp.Paren(this=test))
+
+
 def _with_query(kind: type[exp.Expr], row: list[exp.Expr], query: exp.Expr) -> exp.Expr | None:
     asked = query.this if isinstance(query, exp.Subquery) else None
     if not isinstance(asked, exp.Query) or any(value.find(*ONCE) is not None for value in row):
@@ -85,4 +107,8 @@ def _ordered(kind: type[exp.Expr], pairs: Sequence[Pair]) -> exp.Expr:
     return exp.and_(loose(this=left, expression=right), rest, copy=False)
 
 
-RULES = dict.fromkeys((exp.NullSafeEQ, exp.NullSafeNEQ, *_ORDERS), compared)
+RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr | None]] = {
+    **dict.fromkeys((exp.NullSafeEQ, exp.NullSafeNEQ, *_ORDERS), compared),
+    exp.Is: tested,
+    exp.Not: denied,
+}

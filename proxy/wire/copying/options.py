@@ -117,6 +117,8 @@ _SCALARS: dict[str, Callable[[str, bool], object]] = {
     "quote": _text,
     "escape": _text,
 }
+_LATER = {"default": None, "on_error": "stop", "log_verbosity": "default", "reject_limit": None}
+"""Options of later versions, and what says no more than leaving them out."""
 _LISTS = ("force_quote", "force_not_null", "force_null")
 
 
@@ -137,6 +139,9 @@ def copy_options(given: Given, *, incoming: bool) -> CopyOptions:
         elif name in _SCALARS:
             assert isinstance(value, str)
             read[name] = _SCALARS[name](value, incoming)
+        elif name in _LATER:
+            if value != _LATER[name]:
+                raise SqlError("0A000", f'COPY with option "{name}" is not supported')
         else:
             raise SqlError("42601", f'option "{name}" not recognized')
     kind = str(read.get("format", "text"))
