@@ -70,6 +70,9 @@ async def located(
         error.hint = control_plane.hint_for_missing(error.message)
     elif error.sqlstate == "42601" and dialect == "postgres":
         _name(error, plan)
+    elif error.sqlstate == "25006":
+        what = "nextval()" if plan.kind == "SELECT" else plan.kind
+        error.message = f"cannot execute {what} in a read-only transaction"
     elif error.message.startswith(_NO_LABEL):
         name = await texts.of(sql, only_type, error.message)
         of_it = f" {name}:" if name is not None else ":"

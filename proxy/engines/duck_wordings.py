@@ -241,6 +241,17 @@ _RULES: tuple[_Rule, ...] = (
         r"Set operations can only apply to expressions with the same number of result columns",
         plain("42601", "each UNION query must have the same number of columns"),
     ),
+    *(
+        _rule(
+            "Binder",
+            rf"No function matches the given name and argument types '{call}.*",
+            plain("0A000", f"{what} is not supported on analytical tables", hint),
+        )
+        for call, what, hint in (  # what our own calls are made for
+            (r"strftime\(INTERVAL", "to_char of an interval", "Cast it to text."),
+            (r"list_resize\(JSONB?,", "SET of a member", "Use jsonb_set."),
+        )
+    ),
     _rule(
         "Binder",
         r"No function matches the given name and argument types '(?P<name>[^(]+)\((?P<types>.*?)\)'\..*",
@@ -435,6 +446,7 @@ _RULES: tuple[_Rule, ...] = (
         plain("23505", "could not create unique index", "Rows of the table have the same key."),
     ),
     _rule("Out of Range", r"Overflow in \w+ of (?P<type>\w+) .*", beyond),
+    _rule("Constraint", r"Incorrect value .* : Overflow in \w+ of (?P<type>\w+) .*", beyond),
     _rule("Out of Range", r"Date out of range", plain("22008", "date out of range")),
     _rule(
         "Conversion",

@@ -93,7 +93,7 @@ def taken(
         if any(_takes_null(one.args.get("kind")) for one in kept):
             name = f'column "{column.name}" of table "{table.name}"'
             message = f"conflicting NULL/NOT NULL declarations for {name}"
-            raise SqlError("42601", message, position=position_of(column.this))
+            raise SqlError("42601", message)
         _not_null(column)
         if column.args["kind"].this not in _WHOLE:
             raise SqlError("22023", "identity column type must be smallint, integer, or bigint")

@@ -71,15 +71,15 @@ def distinct_on(select: exp.Select) -> None:
         return
     keys = on.expressions if isinstance(on, exp.Tuple) else [on]
     wanted = [_meant(select, key) for key in keys]
-    missing = list(wanted)
+    missing = list(keys)
     for ordered in order.expressions:
         one = _meant(select, ordered.this)
         if not isinstance(one, exp.Column) or not all(isinstance(w, exp.Column) for w in wanted):
             return
-        missing = [other for other in missing if other.name != one.name]
         if all(other.name != one.name for other in wanted):
             message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions"
-            raise SqlError("42P10", message, position=position_of(keys[0]))
+            raise SqlError("42P10", message, position=position_of(missing[0]))
+        missing = [key for key in missing if _meant(select, key).name != one.name]
         if not missing:
             return
 

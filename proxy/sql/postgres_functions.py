@@ -241,9 +241,10 @@ def repeated_in_from(table: exp.Table | exp.Lateral) -> exp.Expr | None:
     columns = given.columns if given is not None else ()
     name = name or exp.to_identifier("repeat")
     alias = exp.TableAlias(this=name, columns=columns or [name.copy()])
-    query = exp.Subquery(this=exp.Select(expressions=[table.this]), alias=alias)
+    query = exp.Subquery(this=exp.Select(expressions=[table.this]))
     if isinstance(table, exp.Lateral):
-        return exp.Lateral(this=query, alias=alias.copy())
+        return exp.Lateral(this=query, alias=alias)
+    query.set("alias", alias)
     for key in ("joins", "laterals"):
         if table.args.get(key):
             query.set(key, table.args[key])

@@ -403,6 +403,8 @@ def _read_object(parser: Any) -> exp.Expr:
     """json_object(text[]), or the standard's JSON_OBJECT(k: v)."""
     start = parser._index
     given = parser._parse_csv(parser._parse_assignment)
+    if not given:
+        return exp.JSONObject(expressions=[])
     if parser._curr is not None and parser._curr.token_type == TokenType.R_PAREN:
         return exp.Anonymous(this="json_object", expressions=given)
     parser._retreat(start)

@@ -43,3 +43,18 @@ prepare q as insert into u (id, n) overriding user value values ($1, $2) returni
 execute q (60, 7);
 select * from t order by n;
 select * from u order by n;
+-- what ALTER COLUMN may not do to an identity or a key
+create table t (id int generated always as identity, k int primary key, n int default 5);
+alter table t alter column id set default 1;
+alter table t alter column id drop default;
+alter table t alter column id drop not null;
+alter table t alter column id type text;
+alter table t alter column k drop not null;
+alter table t alter column n drop not null;
+alter table t alter column n set default 6;
+alter table t alter column id type bigint;
+insert into t (k) values (1) returning *;
+create table bad (id text generated always as identity);
+alter table t alter column id drop identity;
+alter table t alter column id drop not null;
+insert into t (k) values (2) returning *;

@@ -15,3 +15,13 @@ select a from t where (a, s) = (select 1, 'x') order by a;
 select a, (a, s) >= (select a, s from t where a = 2) as g from t order by a;
 select a, (a, s) = (select a, s from t where a = 9) as none from t order by a;
 select a from t where (a, s) = (select a, s from t);
+-- rows that are NULL, and rows that hold none
+create table t (a int, s text);
+insert into t values (1, null), (null, null), (2, 'x');
+select a, (a, s) is null as n, row(a, s) is null as r, (a, s) is not null as nn, not (a, s) is null as d, not (a, s) is not null as dn from t order by a;
+select * from t where (a, s) is null;
+select * from t where (a, s) is not null;
+select count(*) filter (where (a, s) is null) as none, sum(a) filter (where row(a, s) is not null) as whole from t;
+select x.a, y.a as next from t x left join t y on y.a = x.a + 1 where (y.a, y.s) is null order by x.a;
+select a, t is null as n, t is not null as nn, not t is null as d, not t is not null as dn from t order by a;
+select row(null, null) is null as a, row(1, null) is null as b, row(row(null)) is null as c;

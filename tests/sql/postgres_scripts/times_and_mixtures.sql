@@ -19,3 +19,23 @@ select id || '-' || f8 || '-' || iv as a, by || by as b from t order by id;
 create table t (n int);
 insert into t values (null), (-1), (0), (3);
 select substr('hello', n), substr('hello', n, 3), substring('hello' from n for 1) from t order by n;
+-- fields of intervals
+create table t (i interval, s text);
+insert into t values ('1 year 2 months 3 days 04:05:06.789', '13 months 25:00:01'), ('-14 months -2 days -03:04:05', '90 min'), (null, null);
+select (i::interval year)::text as y, (i::interval month)::text as m, (i::interval day)::text as d from t order by i;
+select (i::interval hour)::text as h, (i::interval day to minute)::text as m, (i::interval minute to second)::text as whole from t order by i;
+select cast(s as interval day)::text as d, (s::interval year to month)::text as m from t order by s;
+select ('1 year 40 days 10:11:12'::interval day to hour)::text as h from t limit 1;
+-- moments as ctime() and date(1) write them
+set timezone = 'UTC';
+create table t (a timestamp, b timestamptz, c date);
+insert into t values ('Sat Feb 10 17:32:01 2024', 'Sat Feb 10 17:32:01 EST 2024', 'Sat Feb 10 17:32:01 2024');
+insert into t values ('March 3 04:05 2021', 'Mar 03 04:05:06.5 2021 -0800', 'Mar 3 04:05 2021');
+insert into t values ('Feb 30 17:32:01 2024', null, null);
+select * from t order by a;
+-- years before Christ, and units that are columns
+create table t (y int, u text, m timestamp);
+insert into t values (-44, 'month', '2024-05-17 10:11:12'), (2024, 'hour', '2024-05-17 10:11:12');
+select make_date(y, 3, 15) as d, make_timestamp(y, 3, 15, 12, 30, 15.5) as m from t order by y;
+select u, date_trunc(u, m) from t order by u;
+select make_date(-44, 3, 15) as d from t limit 1;

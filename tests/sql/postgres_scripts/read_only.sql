@@ -1,0 +1,44 @@
+-- a session that only reads, outside of blocks too
+create table t (a int, s text);
+create sequence q;
+insert into t values (1, 'x');
+set default_transaction_read_only = on;
+show transaction_read_only;
+insert into t values (2, 'y');
+insert into t select 3, 'z' returning a;
+update t set s = 'u';
+delete from t where a = 1;
+truncate t;
+create table u (a int);
+create view v as select 1 as one;
+drop table t;
+alter table t add column n int;
+select nextval('q');
+select * from t;
+begin;
+delete from t;
+rollback;
+begin read write;
+insert into t values (4, 'w');
+commit;
+set default_transaction_read_only = off;
+insert into t values (5, 'v');
+select * from t order by a;
+-- ... by the characteristics of its transactions
+create table t (a int);
+set session characteristics as transaction read only;
+insert into t values (1);
+create table u as select 1 as a;
+merge into t using (values (1)) v(x) on t.a = v.x when not matched then insert (a) values (v.x);
+set session characteristics as transaction read write;
+insert into t values (2);
+select * from t;
+-- ... and as prepared statements
+create table t (a int);
+prepare p as insert into t values ($1);
+set default_transaction_read_only = on;
+execute p(1);
+set default_transaction_read_only = off;
+execute p(2);
+select * from t;
+deallocate p;
