@@ -77,7 +77,6 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ("Binder", "Cannot insert into a generated column", "428C9"),
     ("Binder", "because it is a generated column", "428C9"),
     ("Binder", "Constraints on generated columns", "0A000"),
-    ("Catalog", "Invalid type for index key", "0A000"),
     ("Parser", "TO MONTH is not supported", "0A000"),  # an interval's fields
     ("Parser", "TO HOUR is not supported", "0A000"),
     ("Parser", "TO MINUTE is not supported", "0A000"),

@@ -241,6 +241,11 @@ _RULES: tuple[_Rule, ...] = (
         r"Set operations can only apply to expressions with the same number of result columns",
         plain("42601", "each UNION query must have the same number of columns"),
     ),
+    _rule(
+        "Invalid type",
+        r"Invalid Type \[(?P<type>.*)\]: Invalid type for index key\.",
+        plain("0A000", "an index or a key of type {type} is not supported on analytical tables"),
+    ),
     *(
         _rule(
             "Binder",
