@@ -17,6 +17,7 @@ from proxy.sql import (
     postgres_json,
     postgres_operators,
     postgres_records,
+    postgres_recursive_terms,
     postgres_returning,
     postgres_routines,
     postgres_row_comparisons,
@@ -522,6 +523,7 @@ def names_public(nodes: Listing) -> bool:
 def rewrite(tree: exp.Expr, nodes: Listing) -> exp.Expr:
     """The tree for DuckDB, changed in place; `nodes` are its nodes."""
     functions.name_functions(nodes.of(exp.Table))
+    postgres_recursive_terms.check(nodes)
     gives_rows = postgres_row_functions.may_hold(nodes)
     tree = apply(tree, nodes, RULES)
     if gives_rows:

@@ -17,3 +17,10 @@ with recursive n(a) as (select 1 union all select a + 1 from n where a < 3) sear
 create table search (cycle int);
 insert into search values (1);
 with recursive s(cycle) as (select cycle from search union all select cycle + 1 from s where cycle < 2) select * from s order by cycle;
+-- what a recursive term may not do
+with recursive x(n) as (select 1 union all select sum(n) from x) select * from x;
+with recursive x(n) as (select 1 union all select n from x group by n having count(*) > 0) select * from x;
+with recursive x(n) as (select 1 union all select (select n from x) from x where n < 5) select * from x;
+with recursive x(n) as (select 1 union all select n + 1 from x where n in (select n from x)) select * from x;
+with recursive x(n) as (select 1 union all select y.m from (select n + 1 as m from x where n < 5) y) select sum(n) from x;
+with recursive x(n) as (select 1::bigint union all select n + row_number() over () from x where n < 4) select * from x order by n;
