@@ -591,4 +591,5 @@ class DuckSession(DuckNames):
             for kept in self._kept.values():
                 kept.close()
             self._connection.close()
+            self._watch.rollback()
             self._watch.over()
