@@ -33,7 +33,7 @@ from proxy.engines.duck_sequences import Drawn
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
-from proxy.engines.row_changes import RowChange
+from proxy.engines.row_changes import RowStep
 from proxy.engines.serial import SerialCommits
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
@@ -117,7 +117,7 @@ class DuckEngine:
         self._rows, self._definitions = Changes(), Changes()
         self._tables, self._grammar = KnownTables(), Grammar()
         self._crossings: Crossings[Definition] = Crossings()
-        self._row_changes: Crossings[RowChange] = Crossings()
+        self._row_changes: Crossings[RowStep] = Crossings()
         self._serial_commits = SerialCommits()
         self._listings = {kind: Listing() for kind in LISTINGS}
 
@@ -221,6 +221,8 @@ class DuckSession(DuckNames):
         thread is left working on a connection that somebody else believes idle.
         """
         self._running += 1
+        if not self._is_streaming:
+            self._watch.row_changes.looks()
         try:
             while self._ahead is not None:
                 await asyncio.wait([self._ahead])
@@ -230,6 +232,13 @@ class DuckSession(DuckNames):
             return await self._work(function, *arguments, helped=helped)
         finally:
             self._running -= 1
+            if not self._running and not self._is_streaming:
+                self._watch.row_changes.has_looked()
+
+    @property
+    def _is_streaming(self) -> bool:
+        """Whether it may have a snapshot though it does nothing."""
+        return self._streaming is not None and self._streaming.is_streaming
 
     async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         job = self._workers.submit(self._translate, function, *arguments)
