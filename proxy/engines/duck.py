@@ -186,6 +186,9 @@ class DuckSession(DuckNames):
         self._running = 0
         self._ahead: asyncio.Task[None] | None = None  # rows that nobody has asked for yet
         self._overtaken = False  # a cancel came while a call waited for them
+        self.unwanted = (
+            False  # what runs was told to stop: for who waits in its thread, and not for DuckDB
+        )
         self._closed = False
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
@@ -241,12 +244,14 @@ class DuckSession(DuckNames):
         return self._streaming is not None and self._streaming.is_streaming
 
     async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
+        self.unwanted = False
         job = self._workers.submit(self._translate, function, *arguments)
         if helped:
             self._crew.starts(job)
         try:
             return await job.future
         except asyncio.CancelledError:
+            self.unwanted = True
             while not job.ended:
                 self._connection.interrupt()
                 await asyncio.wait([job.again()], timeout=0.05)
@@ -336,6 +341,7 @@ class DuckSession(DuckNames):
         """Stops the running statement (57014), if there is one."""
         if self._running:
             self._overtaken = self._ahead is not None
+            self.unwanted = True
             self._connection.interrupt()
 
     # A connection streams one result at a time: whatever else it is asked to do would end the
