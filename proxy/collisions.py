@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE TABLE"})
+_MAKES_INDEX = "CREATE INDEX"
+_SHORTLY = 2.0
+"""Seconds that who makes an index waits for others: also for who only reads, who may go on for hours."""
+_WAITING = _CHANGES | {_MAKES_INDEX}
 _PATIENCE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds until the next attempt, if no transaction's end comes first; the last again and again."""
 _LOOKS = 10
@@ -39,7 +43,7 @@ async def patiently(
 
     Raises what it raises, and SqlError 55P03 after the session's lock_timeout.
     """
-    if plan is None or plan.kind not in _CHANGES or plan.locks or plan.federated:
+    if plan is None or plan.kind not in _WAITING or plan.locks or plan.federated:
         return await start()
     began, attempt = time.monotonic(), 0
     while True:
@@ -51,6 +55,8 @@ async def patiently(
                 attempt += 1
                 continue
             if not error.collided or not await _starts_afresh(session):
+                raise
+            if plan.kind == _MAKES_INDEX and time.monotonic() - began > _SHORTLY:
                 raise
         limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000
         patience = _PATIENCE[min(attempt, len(_PATIENCE) - 1)]

@@ -23,10 +23,11 @@ import math
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from sqlglot import exp
 
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 _ADDED = 36028797018960000  # the first row that a transaction adds, which only it sees: DuckDB's MAX_ROW_ID
 _KEPT = 64
 _NOTED = 10_000  # rows of a table that one transaction changes, at most
+_LOOKS_UP = 0.05  # seconds after which who waits for its turn sees that it is not to
 _WITHOUT_COLUMN = frozenset({"42703", "42P01"})
 
 KEYS = "key"
@@ -113,8 +115,8 @@ class RowLocks:
         self._held: dict[Meant, dict[Session, _Rows]] = {}
         self._of: dict[Session, set[Meant]] = {}
         self._released: dict[Meant, deque[tuple[float, _Rows]]] = defaultdict(deque)  # and when
-        self._most: dict[Meant, int] = defaultdict(lambda: _KEPT)  # of these
-        self._choosing: dict[Meant, threading.Lock] = defaultdict(threading.Lock)
+        self._kept, self._most = 0, _KEPT  # of these, with a weight; and before some are forgotten
+        self._choosing: WeakValueDictionary[Meant, threading.Lock] = WeakValueDictionary()
         self._names: set[str] = set()  # of tables of which rows were ever locked, folded
         # On the loop alone:
         self._queues: dict[_Place, deque[_Waiter]] = {}
@@ -127,7 +129,7 @@ class RowLocks:
     def turn(self, table: Meant) -> threading.Lock:
         """Held while rows are chosen that nobody has: who chooses at once would choose the same."""
         with self._guard:
-            return self._choosing[table]
+            return self._choosing.setdefault(table, threading.Lock())
 
     def skipped(self, session: Session, table: Meant, lock: Lock, since: float) -> set[int]:
         """The rows that a session may not have, whose snapshot is that old."""
@@ -210,6 +212,9 @@ class RowLocks:
             await asyncio.wait_for(turn, limit)
         except TimeoutError:
             raise SqlError("55P03", "canceling statement due to lock timeout") from None
+        except asyncio.CancelledError:
+            self.tried(session)  # it may have been woken already
+            raise
         finally:
             self._waiters.pop(session, None)
             if waiter in queue:
@@ -294,20 +299,24 @@ class RowLocks:
                     del self._held[table]
                 if committed and rows:
                     self._released[table].append((now, rows))
-                    self._forget(session, table)
+                    self._kept += 1 + len(rows) // _KEPT
+            if self._kept >= self._most:
+                self._forget(session)
         for place in [place for place in self._queues if place.table in tables]:
             self._wake(place)
 
-    def _forget(self, session: Session, table: Meant) -> None:
+    def _forget(self, session: Session) -> None:
         """What was released before the oldest snapshot, nobody asks for any more."""
-        released = self._released[table]
-        if len(released) < self._most[table]:
-            return
         others = [one.transaction for one in session.services.sessions()]
         oldest = min((one.duck_since for one in others if one.duck_open), default=time.monotonic())
-        while released and released[0][0] < oldest:
-            released.popleft()
-        self._most[table] = max(_KEPT, 2 * len(released))
+        self._kept = 0
+        for table, released in list(self._released.items()):
+            while released and released[0][0] < oldest:
+                released.popleft()
+            if not released:
+                del self._released[table]
+            self._kept += sum(1 + len(rows) // _KEPT for _, rows in released)
+        self._most = max(_KEPT, 2 * self._kept)
 
 
 def _common(rows: Collection[Any], theirs: _Rows, least: int) -> Any:
@@ -338,8 +347,8 @@ class Locking:
             return sql
         limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000 or None
         while True:
-            renewed = await self._look_again()
             try:
+                renewed = await self._look_again()
                 found = await session.on_duck(self._choose, locks, sql, values)
             finally:
                 self._registry.tried(session)
@@ -366,8 +375,8 @@ class Locking:
             return
         limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000 or None
         while True:
-            await self._look_again()
             try:
+                await self._look_again()
                 met = await session.on_duck(self._lock_changed, sql, values)
             finally:
                 self._registry.tried(session)
@@ -445,7 +454,7 @@ class Locking:
         skipping = [lock for lock in tables if lock.wait is Wait.SKIPS]
         with ExitStack() as turns:
             for table in sorted({tables[lock] for lock in skipping}):
-                turns.enter_context(self._registry.turn(table))
+                turns.enter_context(self._in_turn(table))
             while True:
                 skipped = {
                     lock.alias: self._registry.skipped(session, tables[lock], lock, since)
@@ -464,6 +473,18 @@ class Locking:
                     raise SqlError("55P03", message)
                 if met.lock.wait is not Wait.SKIPS:
                     return met
+
+    @contextmanager
+    def _in_turn(self, table: Meant) -> Iterator[None]:
+        """Raises SqlError 57014: whose turn it is may look for its rows for long."""
+        turn = self._registry.turn(table)
+        while not turn.acquire(timeout=_LOOKS_UP):
+            if self._duck.unwanted:
+                raise SqlError("57014", "canceling statement due to user request")
+        try:
+            yield
+        finally:
+            turn.release()
 
     def _asked(
         self,

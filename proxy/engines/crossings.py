@@ -6,7 +6,8 @@ Why it exists: DuckDB refuses most statements that meet in their transactions, b
   forgotten, and once the table is dropped no list of indexes can be read, no checkpoint be written, and the
   file not be opened. So of two transactions one of which makes an index on a table that the other alters, the
   one that says so later, or whose snapshot is older than the other's commit, gets 40001 before anything is done;
-- not changes of one row that are made in two ways (`row_changes`).
+- not changes of one row that are made in two ways, nor an index that is made while rows of its table are kept
+  for older snapshots (`row_changes`).
 """
 
 from __future__ import annotations
@@ -46,19 +47,36 @@ class Crossings(Generic[S]):
         self._open: dict[S, int] = {}  # how many sessions are at it
         self._over: dict[S, int] = {}  # when it last was committed
         self._since: dict[SessionCrossings[S], int] = {}  # when their transactions began
+        self._looking: dict[SessionCrossings[S], int] = {}  # ... and what else they run, if they do
 
     def begin(self, session: SessionCrossings[S]) -> None:
         with self._lock:
             self._since[session] = self._number
 
-    def take(self, session: SessionCrossings[S], step: S, settle: Callable[[S, set[S]], S]) -> S:
-        """settle: what becomes of the step beside those of others on that table; it may raise."""
+    def looks(self, session: SessionCrossings[S]) -> None:
+        """Before it has a snapshot. Without the lock: what is committed meanwhile, it sees."""
+        self._looking[session] = self._number
+
+    def has_looked(self, session: SessionCrossings[S]) -> None:
+        self._looking.pop(session, None)
+
+    def take(
+        self,
+        session: SessionCrossings[S],
+        step: S,
+        settle: Callable[[S, set[S]], S],
+        beside_kept: bool = False,
+    ) -> S:
+        """settle: what becomes of the step beside those of others on that table; it may raise.
+
+        beside_kept: also beside what was committed since any session's snapshot, and not this one's alone.
+        """
         with self._lock:
             others = dict(self._open)
             for mine in session.own:
                 others[mine] -= 1
             beside = {other for other, count in others.items() if count and _meet(step, other)}
-            since = self._since.get(session)
+            since = self._eldest(session) if beside_kept else self._since.get(session)
             if since is not None:
                 late = ((other, at) for other, at in self._over.items() if at > since)
                 beside.update(other for other, _ in late if _meet(step, other))
@@ -80,8 +98,13 @@ class Crossings(Generic[S]):
                     self._over[step] = self._number
             session.own.clear()
             if len(self._over) > _MANY:
-                eldest = min(self._since.values(), default=self._number)
+                eldest = self._eldest()
                 self._over = {step: at for step, at in self._over.items() if at > eldest}
+
+    def _eldest(self, but: SessionCrossings[S] | None = None) -> int:
+        """When the oldest snapshot was taken. but: whose statement does not count, only its transaction."""
+        looking = (at for session, at in list(self._looking.items()) if session is not but)
+        return min([*self._since.values(), *looking], default=self._number)
 
 
 def met(step: Step, detail: str) -> SqlError:
@@ -112,9 +135,17 @@ class SessionCrossings(Generic[S]):
         self._in_block = True
         self._crossings.begin(self)
 
-    def take(self, step: S, settle: Callable[[S, set[S]], S]) -> S:
+    def looks(self) -> None:
+        """Something is about to be run; `has_looked` must follow, once no snapshot of that is left."""
+        if not self._in_block:
+            self._crossings.looks(self)
+
+    def has_looked(self) -> None:
+        self._crossings.has_looked(self)
+
+    def take(self, step: S, settle: Callable[[S, set[S]], S], *, beside_kept: bool = False) -> S:
         """It is about to be taken: as `Crossings.take`. Without a transaction, `over` must follow."""
-        return self._crossings.take(self, step, settle)
+        return self._crossings.take(self, step, settle, beside_kept)
 
     def commit(self) -> None:
         """`over` must follow."""
@@ -130,11 +161,12 @@ class SessionCrossings(Generic[S]):
 
 
 class Definition(NamedTuple):
-    """CREATE INDEX, or else ALTER TABLE."""
+    """CREATE INDEX, or else ALTER TABLE. has_key: ... ADD PRIMARY KEY, which makes an index too."""
 
     indexes: bool
     schema: str
     name: str
+    has_key: bool = False
 
 
 def refused(step: Definition, beside: set[Definition]) -> Definition:
@@ -154,7 +186,9 @@ def definition(sql: str) -> Definition | None:
     tokens = DUCKDB.own_tokens(sql)
     words = [token.text.upper() for token in tokens[:_WORDS]]
     if words[:2] == ["ALTER", "TABLE"]:
-        return _step(False, tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
+        step = _step(False, tokens, 4 if words[2:4] == ["IF", "EXISTS"] else 2)
+        has_key = any(token.token_type == TokenType.PRIMARY_KEY for token in tokens)
+        return step and step._replace(has_key=has_key)
     if words[:2] == ["CREATE", "INDEX"] or words[:3] == ["CREATE", "UNIQUE", "INDEX"]:
         for at, token in enumerate(tokens[:_WORDS]):
             if token.token_type == TokenType.ON:

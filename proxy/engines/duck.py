@@ -33,7 +33,7 @@ from proxy.engines.duck_sequences import Drawn
 from proxy.engines.duck_statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Changes, Listing, Stamp, Watch
 from proxy.engines.known_tables import KnownTables, SessionTables
-from proxy.engines.row_changes import RowChange
+from proxy.engines.row_changes import RowStep
 from proxy.engines.serial import SerialCommits
 from proxy.engines.workers import Workers
 from proxy.errors import SqlError
@@ -117,7 +117,7 @@ class DuckEngine:
         self._rows, self._definitions = Changes(), Changes()
         self._tables, self._grammar = KnownTables(), Grammar()
         self._crossings: Crossings[Definition] = Crossings()
-        self._row_changes: Crossings[RowChange] = Crossings()
+        self._row_changes: Crossings[RowStep] = Crossings()
         self._serial_commits = SerialCommits()
         self._listings = {kind: Listing() for kind in LISTINGS}
 
@@ -186,6 +186,9 @@ class DuckSession(DuckNames):
         self._running = 0
         self._ahead: asyncio.Task[None] | None = None  # rows that nobody has asked for yet
         self._overtaken = False  # a cancel came while a call waited for them
+        self.unwanted = (
+            False  # what runs was told to stop: for who waits in its thread, and not for DuckDB
+        )
         self._closed = False
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()
@@ -221,6 +224,8 @@ class DuckSession(DuckNames):
         thread is left working on a connection that somebody else believes idle.
         """
         self._running += 1
+        if not self._is_streaming:
+            self._watch.row_changes.looks()
         try:
             while self._ahead is not None:
                 await asyncio.wait([self._ahead])
@@ -230,14 +235,23 @@ class DuckSession(DuckNames):
             return await self._work(function, *arguments, helped=helped)
         finally:
             self._running -= 1
+            if not self._running and not self._is_streaming:
+                self._watch.row_changes.has_looked()
+
+    @property
+    def _is_streaming(self) -> bool:
+        """Whether it may have a snapshot though it does nothing."""
+        return self._streaming is not None and self._streaming.is_streaming
 
     async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
+        self.unwanted = False
         job = self._workers.submit(self._translate, function, *arguments)
         if helped:
             self._crew.starts(job)
         try:
             return await job.future
         except asyncio.CancelledError:
+            self.unwanted = True
             while not job.ended:
                 self._connection.interrupt()
                 await asyncio.wait([job.again()], timeout=0.05)
@@ -327,6 +341,7 @@ class DuckSession(DuckNames):
         """Stops the running statement (57014), if there is one."""
         if self._running:
             self._overtaken = self._ahead is not None
+            self.unwanted = True
             self._connection.interrupt()
 
     # A connection streams one result at a time: whatever else it is asked to do would end the
@@ -591,4 +606,5 @@ class DuckSession(DuckNames):
             for kept in self._kept.values():
                 kept.close()
             self._connection.close()
+            self._watch.rollback()
             self._watch.over()

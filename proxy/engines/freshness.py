@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from proxy.engines.crossings import Definition, SessionCrossings, definition, refused
 from proxy.engines.definition_texts import LISTINGS, changed_listings
 from proxy.engines.known_tables import SessionTables
-from proxy.engines.row_changes import RowChange
+from proxy.engines.row_changes import IndexMade, RowStep, alone
 
 T = TypeVar("T")
 
@@ -162,7 +162,7 @@ class Watch:
         definitions: Changes,
         tables: SessionTables,
         crossings: SessionCrossings[Definition],
-        row_changes: SessionCrossings[RowChange],
+        row_changes: SessionCrossings[RowStep],
         listings: Mapping[str, Listing],
     ) -> None:
         self._rows, self._definitions = _Eye(rows), _Eye(definitions)
@@ -255,10 +255,16 @@ class Watch:
         Returns whether it is to be passed over, since IF NOT EXISTS asks for a table that is there.
         Raises SqlError 40001 where it must not be made now.
         """
-        if (step := definition(sql)) is not None:
-            self._crossings.take(step, refused)
-        if self.tables.define(sql, run):
-            return True
+        try:
+            if (step := definition(sql)) is not None:
+                self._crossings.take(step, refused)
+            if step is not None and (step.indexes or step.has_key):
+                self.row_changes.take(IndexMade(*step[1:3]), alone, beside_kept=True)
+            if self.tables.define(sql, run):
+                return True
+        except BaseException:
+            self.over()
+            raise
         self._changing = changed_listings(sql)
         return False
 

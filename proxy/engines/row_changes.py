@@ -11,6 +11,9 @@ this one's snapshot,
 
 Both meet every change of the same row, and no other row's: DuckDB itself says so.
 
+An index is made beside no such change, and where no rows are kept for an older snapshot than the last one's
+commit: of rows that were deleted then it would know nothing, and DuckDB ends the process where it is to forget them.
+
 Promises: none of two changes of one row is lost, whatever their statements look like; what cannot be touched
 (`sql.touching`) is refused (40001).
 """
@@ -53,6 +56,27 @@ class RowChange(NamedTuple):
 _NONE: frozenset[str] = frozenset()
 
 
+class IndexMade(NamedTuple):
+    """An index of a table is being made."""
+
+    schema: str
+    name: str
+
+
+RowStep = RowChange | IndexMade
+
+
+def alone(step: RowStep, beside: set[RowStep]) -> RowStep:
+    """The step, where none of the other kind is beside it. Raises SqlError 40001."""
+    if any(type(other) is not type(step) for other in beside):
+        error = met(
+            step, "One transaction makes an index on the table whose rows another one changes."
+        )
+        error.collided = True
+        raise error
+    return step
+
+
 class Way(NamedTuple):
     """What a statement must do beside others' changes. touched: columns, of these of the table. anew: it is to
     delete and add the rows."""
@@ -65,20 +89,21 @@ class Way(NamedTuple):
 AS_IT_IS = Way()
 
 
-def way_of(change: RowChange, session: SessionCrossings[RowChange], connection: Connection) -> Way:
+def way_of(change: RowChange, session: SessionCrossings[RowStep], connection: Connection) -> Way:
     """Blocks. Notes the change with all sessions, and says how it is to be made."""
     table: _Table | None = None
     found = AS_IT_IS
 
-    def settle(mine: RowChange, beside: set[RowChange]) -> RowChange:
+    def settle(mine: RowStep, beside: set[RowStep]) -> RowStep:
         nonlocal found
         found = AS_IT_IS
+        alone(mine, beside)
         if all(other[2:] == mine[2:] for other in beside):
             return mine  # all go one way
         if table is None:
             raise _Unknown
-        found = table.way(mine, beside)
-        return mine._replace(columns=_NONE, anew=True) if found.anew else mine
+        found = table.way(change, {other for other in beside if isinstance(other, RowChange)})
+        return change._replace(columns=_NONE, anew=True) if found.anew else change
 
     try:
         session.take(change, settle)

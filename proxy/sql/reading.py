@@ -21,7 +21,7 @@ from sqlglot.dialects import DuckDB, Postgres, Snowflake
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.generator import Generator
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokens import Token, Tokenizer, TokenType
 
 from proxy.errors import SqlError
 from proxy.sql.listing import compiled, with_derived
@@ -164,12 +164,12 @@ class Reader:
         self._own = _Own(dialect, untagged)
 
     def own_tokens(self, text: str) -> list[Token]:
-        """Tokens from a tokenizer made for this call: from any thread."""
-        return self.dialect.tokenizer().tokenize(text)
+        """Tokens from a tokenizer made for this call: from any thread, of any depth. Raises 42601."""
+        return self._tokens(text, self.dialect.tokenizer())
 
     def tokenize(self, text: str) -> list[Token]:
         """Tokens of `text`, with inclusive 0-based offsets; raises 42601, or 54001 for depth."""
-        found = self._tokens(text)
+        found = self._tokens(text, self._own.tokenizer)
         if len(found) <= MAX_NESTING or sum(map(text.count, "([{")) <= MAX_NESTING:
             return found
         depth = 0
@@ -183,9 +183,9 @@ class Reader:
                 depth -= 1
         return found
 
-    def _tokens(self, text: str) -> list[Token]:
+    def _tokens(self, text: str, tokenizer: Tokenizer) -> list[Token]:
         try:
-            found = self._own.tokenizer.tokenize(text)
+            found = tokenizer.tokenize(text)
         except TokenError:
             return self._tokens_untagged(text)
         if "$" not in text:

@@ -40,15 +40,19 @@ def refused(duck: DuckSession, sql: str) -> None:
 
 @pytest.mark.parametrize("altering", ALTERING)
 @pytest.mark.parametrize("index_first", [True, False])
+@pytest.mark.parametrize("end", [DuckSession.rollback, DuckSession.close])
 def test_the_later_one_is_refused_while_the_other_is_open(
-    session: Callable[[], DuckSession], altering: str, index_first: bool
+    session: Callable[[], DuckSession],
+    altering: str,
+    index_first: bool,
+    end: Callable[[DuckSession], None],
 ) -> None:
     first, later = (INDEX, altering) if index_first else (altering, INDEX)
     one, other = session(), session()
     one.begin()
     define(one, first)
     refused(other, later)
-    one.rollback()
+    end(one)
     define(other, later)
 
 

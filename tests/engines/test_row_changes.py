@@ -143,6 +143,42 @@ def test_what_others_refer_to_is_not_added_anew(sessions: Callable[[], DuckSessi
     assert run(second, IN_PLACE[0]) == 1
 
 
+INDEX = "CREATE INDEX of_m ON t (m)"
+
+
+@pytest.mark.parametrize("change", [ANEW[0], ANEW[-1], IN_PLACE[0]])
+def test_no_index_is_made_while_rows_are_kept_for_an_older_snapshot(
+    sessions: Callable[[], DuckSession], change: str
+) -> None:
+    """DuckDB would end the process where it is to forget the first of the two."""
+    reader, one, other = sessions(), sessions(), sessions()
+    reader.begin()
+    reader.run("SELECT 1")
+    run(one, change)
+    meets(other, INDEX)
+    run(one, change, row=2)
+    reader.commit()
+    run(other, INDEX)
+    assert [row for (row,) in one.run("SELECT id FROM t WHERE m = 0 ORDER BY id")] == [
+        row for row in (1, 2) if not change.startswith("DELETE")
+    ]
+
+
+def test_no_row_is_changed_while_an_index_is_made(sessions: Callable[[], DuckSession]) -> None:
+    older, one, other = sessions(), sessions(), sessions()
+    older.begin()
+    older.run("SELECT 1")
+    one.begin()
+    run(one, INDEX)
+    meets(other, IN_PLACE[0])
+    meets(other, ANEW[-1])
+    assert run(one, ANEW[0]) == 1
+    one.commit()
+    meets(older, IN_PLACE[0])
+    older.rollback()
+    assert run(older, IN_PLACE[0]) == run(other, ANEW[-1], row=2) == 1
+
+
 @pytest.mark.parametrize(
     ("sql", "change"),
     [

@@ -303,3 +303,51 @@ def test_who_has_written_is_told_at_once(
         future.result()
     second.execute("ROLLBACK")
     assert rows(second) == [(1, 0), (2, 0), (8, 0)]
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_who_makes_an_index_waits_for_who_changes_rows_or_reads_what_was(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    first, second, third, _ = sessions
+    index = "CREATE INDEX of_n ON counters (n)"
+    for begun in (ADD, "SELECT count(*) FROM counters"):
+        first.execute("BEGIN")
+        first.execute(begun.encode())
+        second.execute("DELETE FROM counters WHERE id = 2")
+        future = threads.submit(third.execute, index)
+        assert waits(future)
+        first.execute("COMMIT")
+        future.result()
+        second.execute("DROP INDEX of_n")
+        second.execute("INSERT INTO counters VALUES (2, 0)")
+    assert rows(third) == [(1, 1), (2, 0)]
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_a_result_that_is_still_read_is_such_a_reader(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    first, second, third, _ = sessions
+    read = first.cursor().stream("SELECT repeat('x', 1000) FROM generate_series(1, 100000)")
+    next(read)
+    second.execute("DELETE FROM counters WHERE id = 2")
+    with pytest.raises(errors.SerializationFailure):
+        third.execute("CREATE INDEX of_n ON counters (n)")
+    second.execute("DELETE FROM counters WHERE id = 1")
+    assert len(list(read)) == 99_999
+    third.execute("CREATE INDEX of_n ON counters (n)")
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_who_changes_rows_waits_for_who_makes_an_index(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    first, second, *_ = sessions
+    first.execute("BEGIN")
+    first.execute("CREATE INDEX of_n ON counters (n)")
+    future = threads.submit(second.execute, ADD)
+    assert waits(future)
+    first.execute("COMMIT")
+    assert future.result().rowcount == 1
+    assert rows(first) == [(1, 1), (2, 0)]

@@ -161,6 +161,28 @@ def test_waiting_can_be_cancelled(two: Two) -> None:
     one.execute("COMMIT")
 
 
+def test_so_can_waiting_for_who_looks_for_its_rows(two: Two) -> None:
+    one, other = two
+    slow = "(SELECT count(*) FROM generate_series(1, 3000000) AS x (i), generate_series(1, 3000) AS y (j))"
+    sql = f"SELECT id FROM t WHERE n < {slow} FOR UPDATE SKIP LOCKED".encode()
+    with ThreadPoolExecutor() as threads:
+        for each in two:
+            each.execute("BEGIN")
+        first, second = (threads.submit(each.execute, sql) for each in two)
+        assert waits(second)
+        other.cancel()
+        with pytest.raises(errors.QueryCanceled):
+            second.result()
+        other.execute("ROLLBACK")
+        other.execute("SET statement_timeout = '100ms'")
+        with pytest.raises(errors.QueryCanceled):
+            threads.submit(other.execute, sql).result()
+        assert not first.done()
+        one.cancel()
+        with pytest.raises(errors.QueryCanceled):
+            first.result()
+
+
 def test_a_deadlock_is_found(two: Two) -> None:
     told: list[type] = []
 

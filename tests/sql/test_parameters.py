@@ -16,6 +16,7 @@ from proxy.sql.parameters import (
     renumber_parameters,
     sample_parameters,
 )
+from proxy.sql.reading import DUCKDB, POSTGRES, Reader
 
 _INT = "INTEGER"
 
@@ -193,3 +194,15 @@ def test_gaps_between_numbers_are_closed() -> None:
 
 def test_places_are_offsets_in_the_text() -> None:
     assert parameter_places("SELECT é, $2, '$1', $0") == [(2, 10), (0, 20)]
+
+
+@pytest.mark.parametrize("reader", [DUCKDB, POSTGRES])
+def test_parameters_with_nothing_between_them_are_no_quotes(reader: Reader) -> None:
+    def words(text: str) -> list[str]:
+        return [token.text for token in reader.own_tokens(text)]
+
+    assert words("n=$1,m=$2+$3") == ["n", "=", "$", "1", ",", "m", "=", "$", "2", "+", "$", "3"]
+    assert words("$a$b$a$, $1") == ["b", ",", "$", "1"]
+    with pytest.raises(SqlError) as unterminated:
+        words("$1,$2, 'a")
+    assert unterminated.value.sqlstate == "42601"
