@@ -37,10 +37,10 @@ from psycopg.conninfo import make_conninfo
 import runtime_sql
 from catalog import mirror as catalog_mirror
 from proxy.demo.server import ServerProcess
-from proxy.engines.duck import DuckEngine
-from proxy.engines.duck_names import DATABASE
+from proxy.engines.duck.engine import DuckEngine
+from proxy.engines.duck.names import DATABASE
 from proxy.engines.embedded import EmbeddedPostgres, own_database
-from proxy.mirroring import Mirror
+from proxy.mirror.mirroring import Mirror
 
 COLUMNS = ", ".join(
     f"c{number} {kind}"

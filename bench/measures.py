@@ -23,7 +23,7 @@ import duckdb
 
 from bench import raw
 from bench.peers import Peer, Unavailable
-from proxy.engines import duckdb_c
+from proxy.engines.duck import c as duckdb_c
 from proxy.wire.types import BY_NAME
 
 ROWS = 1_000_000

@@ -9,7 +9,7 @@ the median statement, a hit at most 10 microseconds. Times are the thread's own 
 the machine does counts little.
 
 Not in it is what a session does once for a statement that writes literals into columns, or that is
-Postgres's: it asks DuckDB for the columns' types (`proxy.typed`), which is no plan's but a session's.
+Postgres's: it asks DuckDB for the columns' types (`proxy.session.typed`), which is no plan's but a session's.
 
     python -m bench.plan [rounds]
 """

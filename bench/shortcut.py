@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from proxy.engines.backend import Backend
-from proxy.engines.duck import DuckEngine
+from proxy.engines.duck.engine import DuckEngine
 from proxy.engines.pool import Limits, Login, Pools
 from proxy.engines.postgres import ControlPlane
 from proxy.engines.prepared import RelayedStatement
 from proxy.link import ClientLink
-from proxy.long_texts import LongTexts
-from proxy.portal import PreparedStatement
-from proxy.services import Services
-from proxy.session import Session
+from proxy.session.long_texts import LongTexts
+from proxy.session.portal import PreparedStatement
+from proxy.session.services import Services
+from proxy.session.session import Session
 from proxy.sql.plan import PlanCache
 from proxy.staging.service import StageService
 from proxy.wire import messages as m

@@ -22,7 +22,7 @@ import duckdb
 from bench import measures, peers
 from bench.measures import MEASURES, Bench, Note, Row
 from bench.peers import Peer, Unavailable
-from proxy.engines import duckdb_c
+from proxy.engines.duck import c as duckdb_c
 
 _LINE = "{:58} {:>12} {:>12}  {:15} {:>9} {:>11}  {}"
 

@@ -43,7 +43,7 @@ for what is temporary and so the asking session's alone):
 - kind 'functions': name of a schema, functions: all of it, each with name, signature (what tells it from others),
   parameters (name, type, default), returns or columns, rows (it gives a set), traits, body, standard (the form
   of a body without quotes), comment.
-- kind 'moment': schema, name, at and event (what was done to it), as proxy/moments.py says it.
+- kind 'moment': schema, name, at and event (what was done to it), as proxy/mirror/moments.py says it.
 - kind 'unindexed': schema, name of an index that is no more.
 """
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from proxy.engines.pool import Pools
 
 if TYPE_CHECKING:
-    from proxy.services import Services
-    from proxy.session import Session
+    from proxy.session.services import Services
+    from proxy.session.session import Session
 
 Row = tuple[str | None, ...]
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, cast
 from proxy.engines import lane
 from proxy.engines.lane import ClientEnd
 from proxy.engines.prepared import RelayedStatement
-from proxy.portal import PreparedStatement
+from proxy.session.portal import PreparedStatement
 from proxy.sql.statement import Statement
 from proxy.tls import CLIENT_HELLO, ServerTls, TlsLayer
 from proxy.wire.protocol import FrontendProtocol
 
 if TYPE_CHECKING:
-    from proxy.shortcut import Shortcut
+    from proxy.session.shortcut import Shortcut
 
 _READ_AHEAD = 1 << 20  # bytes taken from a client whose session is busy
 _WRITE_AHEAD = 1 << 22  # bytes waiting for a client that does not read

@@ -28,17 +28,17 @@ from catalog import roles
 from proxy import data_directory
 from proxy.config import Settings
 from proxy.engines import stand_ins
-from proxy.engines.duck import DuckEngine
+from proxy.engines.duck.engine import DuckEngine
 from proxy.engines.embedded import EmbeddedPostgres, own_database
 from proxy.engines.pool import Limits, Login, Pools
 from proxy.engines.postgres import ControlPlane, unreachable
 from proxy.errors import SqlError
 from proxy.housekeeping import Housekeeping
 from proxy.link import ClientLink
-from proxy.long_texts import LongTexts
-from proxy.mirroring import Mirror
-from proxy.services import Services
-from proxy.session import RECOVERY, SHUTDOWN, Session
+from proxy.mirror.mirroring import Mirror
+from proxy.session.long_texts import LongTexts
+from proxy.session.services import Services
+from proxy.session.session import RECOVERY, SHUTDOWN, Session
 from proxy.sql.control_plane import declare_runtime
 from proxy.sql.plan import PlanCache
 from proxy.sql.snowflake import macro_scripts

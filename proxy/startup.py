@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from proxy.errors import SqlError
 from proxy.link import ClientLink
-from proxy.session_settings import is_custom, known
+from proxy.session.settings import is_custom, known
 from proxy.wire import messages as m
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from proxy.data_directory import DATABASE
 from proxy.demo.server import ServerProcess
-from proxy.engines.duck import DuckEngine
+from proxy.engines.duck.engine import DuckEngine
 
 CASES_BY_AREA = "cases by area"
 """A property of a test: what became of the documented Snowflake cases, a line for each area."""

@@ -1,5 +1,5 @@
 -- When what DuckDB holds was made and altered, which it does not know itself: told by the statements that did so
--- (proxy/moments.py), in their transactions. What is found without a time has that of when it was found.
+-- (proxy/mirror/moments.py), in their transactions. What is found without a time has that of when it was found.
 
 CREATE TABLE IF NOT EXISTS hatidata_catalog.moments (
     schema  text NOT NULL,

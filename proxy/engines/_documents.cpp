@@ -1,4 +1,4 @@
-// What is taken out of a document, and how two of them compare: the inner loops of `duck_documents.py`.
+// What is taken out of a document, and how two of them compare: the inner loops of `engines/duck/documents.py`.
 //
 // Why it exists: `->`, `->>`, `@>` and comparisons of jsonb are asked of every row of a table, and
 // Python needs some 10 us for each. DuckDB's own functions read numbers as floats and write a document
@@ -309,7 +309,7 @@ PyObject *setup(PyObject *, PyObject *addresses) {
 }
 
 PyMethodDef kMethods[] = {
-    {"setup", setup, METH_O, "setup(addresses) -> addresses of the functions of duck_documents"},
+    {"setup", setup, METH_O, "setup(addresses) -> addresses of the functions of duck/documents.py"},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "proxy.engines._documents", nullptr, 0, kMethods,

@@ -1,4 +1,4 @@
-// Documents written as Postgres stores them in jsonb: the inner loop of `duck_jsonb.py`.
+// Documents written as Postgres stores them in jsonb: the inner loop of `engines/duck/jsonb.py`.
 //
 // Why it exists: every document that becomes a jsonb is read and written anew, which costs Python
 // some 10 us each. This is called by DuckDB itself, in its threads, without the interpreter.

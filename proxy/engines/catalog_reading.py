@@ -1,6 +1,6 @@
 """What one look at DuckDB's catalog finds of tables, views and sequences, as documents for the mirror.
 
-Why it exists: beside `duck_catalog`, which says what is to be looked at, as what a relation is takes
+Why it exists: beside `engines.duck.catalog`, which says what is to be looked at, as what a relation is takes
 several questions: columns, constraints, indexes, comments, the sequences that its columns count by.
 
 Promises: a `Reading` is one look, in one transaction; what all relations have in common is asked once.
@@ -21,9 +21,10 @@ from sqlglot.tokens import TokenType
 
 from catalog.mirror import Document, signed
 from proxy.engines.declarations import Declared, Key, Row
-from proxy.engines.duck import DuckSession
-from proxy.engines.duck_names import DATABASE
-from proxy.engines.duck_texts import (
+from proxy.engines.duck.c import DuckError
+from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.names import DATABASE
+from proxy.engines.duck.texts import (
     CONSTRAINT,
     called_sequence,
     constant,
@@ -33,15 +34,14 @@ from proxy.engines.duck_texts import (
     next_value,
     plain_name,
 )
-from proxy.engines.duckdb_c import DuckError
-from proxy.sql.constraint_names import given_names, given_rules, name_of_check
-from proxy.sql.enumerated import with_names
-from proxy.sql.identities import kind_of, start_of
-from proxy.sql.indexing import partial_index, told_of
+from proxy.sql.definitions.constraint_names import given_names, given_rules, name_of_check
+from proxy.sql.definitions.enumerated import with_names
+from proxy.sql.definitions.identities import kind_of, start_of
+from proxy.sql.definitions.indexing import partial_index, told_of
+from proxy.sql.definitions.materialized import name_of_query, query_name
+from proxy.sql.definitions.view_reads import reads_of
 from proxy.sql.lengths import checked_length, modifier_of
-from proxy.sql.materialized import name_of_query, query_name
 from proxy.sql.quoting import literal, name_as_needed
-from proxy.sql.view_reads import reads_of
 from proxy.wire.enumerations import number_of
 from proxy.wire.types import BY_NAME, DuckType, element_type, plain_type, wire_type
 

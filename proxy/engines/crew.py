@@ -19,7 +19,7 @@ from collections.abc import Callable, Hashable
 from queue import SimpleQueue
 from typing import Any
 
-from proxy.engines import duckdb_c
+from proxy.engines.duck import c as duckdb_c
 
 _TICK = 0.002  # seconds: what runs longer is long
 _LINGER = 50  # ticks that the crew stays after the last long piece of work

@@ -14,9 +14,11 @@ from typing import Any
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines import duck_documents, duck_jsonb, duckdb_c
 from proxy.engines.definition_names import parts_at
-from proxy.sql.default_texts import after_default
+from proxy.engines.duck import c as duckdb_c
+from proxy.engines.duck import documents as duck_documents
+from proxy.engines.duck import jsonb as duck_jsonb
+from proxy.sql.definitions.default_texts import after_default
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 

@@ -1,6 +1,6 @@
 """What the mirror is told of a function in Postgres's dialect, from what is kept of it.
 
-Why it exists: beside `duck_catalog`, as texts of the client's that Postgres is to read as SQL (defaults, bodies
+Why it exists: beside `engines.duck.catalog`, as texts of the client's that Postgres is to read as SQL (defaults, bodies
 without quotes) are written anew here from their trees, one expression or query each, and never as they came.
 """
 
@@ -17,7 +17,7 @@ from proxy.sql.reading import POSTGRES
 
 
 def declared(name: str, kept: dict[str, Any]) -> Document:
-    """One of the functions of a 'functions' document; kept: as `proxy.routines` writes it down."""
+    """One of the functions of a 'functions' document; kept: as `proxy.functions.routines` writes it down."""
     said = kept["said"]
     kinds = ", ".join(one["kind"] for one in kept["parameters"])
     found: Document = {

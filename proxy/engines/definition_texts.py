@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlglot.tokens import Token, TokenType
 
-from proxy.engines import duckdb_c
 from proxy.engines.declarations import PECULIAR, Declared, Known, Made
 from proxy.engines.definition_names import DATABASE, TEMPORARY, name_at, parts_at
+from proxy.engines.duck import c as duckdb_c
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB
 

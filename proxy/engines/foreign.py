@@ -6,7 +6,7 @@ ranges, vectors...) is the text that Postgres writes for it. A numeric without p
 DECIMAL(38, 18), and a value of more digits is an error: nothing is rounded.
 
 All rows that a statement needs are asked for in one statement, and so come from one snapshot.
-Everything here is text and values; who runs it is `proxy.federation`.
+Everything here is text and values; who runs it is `proxy.session.federation`.
 """
 
 from __future__ import annotations

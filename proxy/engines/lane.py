@@ -4,7 +4,7 @@ Why it exists: the relay is measured beside PgBouncer, whose whole work on an ex
 than a dozen calls of Python. `ClientEnd` and `BackendEnd` are what the compiled way must know of a
 client's connection and of a backend; `PoolEnd` and `Counters` what it must know of the pool,
 `StatementEnd` and `TextEnd` of prepared statements, `Texts` of the texts that pass. Where there is no
-compiler they are plain Python and nothing passes that way: `proxy.shortcut` does the same, message by
+compiler they are plain Python and nothing passes that way: `proxy.session.shortcut` does the same, message by
 message.
 
 An end that was taken over reads and writes its socket itself, through a descriptor of its own. Its

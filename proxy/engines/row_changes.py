@@ -15,7 +15,7 @@ An index is made beside no such change, and where no rows are kept for an older 
 commit: of rows that were deleted then it would know nothing, and DuckDB ends the process where it is to forget them.
 
 Promises: none of two changes of one row is lost, whatever their statements look like; what cannot be touched
-(`sql.touching`) is refused (40001).
+(`sql.changes.touching`) is refused (40001).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from proxy.sql.reading import DUCKDB
 from proxy.sql.words import CLOSING, OPENING
 
 if TYPE_CHECKING:
-    from proxy.engines.duckdb_c import Connection
+    from proxy.engines.duck.c import Connection
 
 
 class RowChange(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from struct import Struct
 
-from proxy.engines.duckdb_api import TYPE_NAMES, address_of
+from proxy.engines.duck.api import TYPE_NAMES, address_of
 from proxy.wire.compiled import KINDS, is_styled
 from proxy.wire.rows import TextStyle
 from proxy.wire.types import DuckType

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from proxy.engines import pushdown
-from proxy.engines.duck import DuckSession
-from proxy.engines.duck_appender import Appender, logical_type
-from proxy.engines.duckdb_api import Api, api, owned_text, ptr
-from proxy.engines.duckdb_c import Connection, DuckError
+from proxy.engines.duck.api import Api, api, owned_text, ptr
+from proxy.engines.duck.appender import Appender, logical_type
+from proxy.engines.duck.c import Connection, DuckError
+from proxy.engines.duck.engine import DuckSession
 from proxy.engines.foreign import Foreign, Layout, Wanted
 from proxy.sql.federated import stand_in
 from proxy.sql.quoting import quoted

@@ -16,7 +16,7 @@ from sqlglot.tokens import Token, TokenType
 from proxy.errors import SqlError
 from proxy.sql import control_plane, do_blocks, for_postgres
 from proxy.sql.control_plane import name_set
-from proxy.sql.definitions import EVERYTHING, Touched
+from proxy.sql.definitions.touched import EVERYTHING, Touched
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import POSTGRES
 from proxy.sql.session_actions import RunDo

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from proxy.errors import SqlError
-from proxy.sql import client_functions, routines, traces
+from proxy.sql import traces
 from proxy.sql.classify import Slice, highest_parameter
 from proxy.sql.compound import RunBlock
-from proxy.sql.definitions import Touched
+from proxy.sql.definitions.touched import Touched
+from proxy.sql.functions import client_functions, routines
 from proxy.sql.reading import at_or_near
-from proxy.sql.script_reader import read_block
+from proxy.sql.scripting.reader import read_block
 from proxy.sql.snowflake import accepted, rights, stage_statements
 from proxy.sql.statement import Route, Statement
 from proxy.sql.utility import Utility

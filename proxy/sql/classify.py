@@ -16,7 +16,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.script_reader import block_length, routine_length
+from proxy.sql.scripting.reader import block_length, routine_length
 
 
 @dataclass(slots=True)

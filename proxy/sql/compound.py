@@ -1,6 +1,6 @@
 """Statements that take more than one step on the engine, as values for the session.
 
-`proxy.sql.planning` makes them, `proxy.compound` carries them out. Each is asked of the session
+`proxy.sql.planning` makes them, `proxy.session.compound` carries them out. Each is asked of the session
 (route SESSION), because what comes second depends on what the first step found.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxy.sql.function_actions import FunctionAction
-from proxy.sql.materialized import MaterializedAction
-from proxy.sql.script import Block
+from proxy.sql.definitions.materialized import MaterializedAction
+from proxy.sql.functions.function_actions import FunctionAction
+from proxy.sql.scripting.script import Block
 from proxy.sql.snowflake.stage_actions import StageAction
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class CreateFunction:
 
     body: the text between the quotes. strict: whether an argument that is NULL makes the result NULL.
     secure, memoizable, volatility, comment: are shown again, and have no effect. made: the macro's text, of a
-    function in Postgres's dialect; said: what else is kept of that (`proxy.client_functions`). created,
+    function in Postgres's dialect; said: what else is kept of that (`proxy.functions.client_functions`). created,
     altered: in seconds since 1970, None where that is about to be known.
     """
 
@@ -224,7 +224,7 @@ class Step:
 class WithWrites:
     """WITH of statements that change data. steps: in their order, the main statement last.
 
-    joined: instead of them, a statement whose RETURNING names what it joins (`proxy.sql.joined_returning`);
+    joined: instead of them, a statement whose RETURNING names what it joins (`proxy.sql.changes.joined_returning`);
     surely: or may do so, by a column without a table's name.
     """
 

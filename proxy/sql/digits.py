@@ -3,7 +3,7 @@
 Why it exists: DuckDB's types have six digits or say how many in their names, of which few have a name.
 So a column keeps its digits as varchar(n) keeps its length: a CHECK says how many there are, from which
 the mirror and RowDescription read it. What is written into such a column is rounded first
-(`proxy.sql.written_columns`), and so is what is cast.
+(`proxy.sql.changes.written_columns`), and so is what is cast.
 
 Promises: what is not rounded is not kept: the CHECK raises. Half a digit is rounded away from the
 beginning of 2000, Postgres's own zero.

@@ -2,7 +2,7 @@
 
 Why it exists: Postgres has no CREATE TYPE IF NOT EXISTS and no ADD CONSTRAINT IF NOT EXISTS, so ORMs write
 `DO $$ BEGIN CREATE TYPE ...; EXCEPTION WHEN duplicate_object THEN NULL; END $$`. Such a body is statements one
-after another, which the session can run (`proxy.do_blocks`); everything else of PL/pgSQL is not read.
+after another, which the session can run (`proxy.session.do_blocks`); everything else of PL/pgSQL is not read.
 
 Promises: what is not just that is None.
 """

@@ -2,7 +2,7 @@
 
 Such a statement runs in DuckDB. Each relation of the control plane that it reads becomes a relation
 of the session's own temporary schema, `temp."postgres:hd_runtime.tasks"`, which is there while the
-statement runs and no longer (`proxy.federation` fills it). A view keeps that name in its text: for
+statement runs and no longer (`proxy.session.federation` fills it). A view keeps that name in its text: for
 another reader it is another relation, of what that reader may see.
 
 A call of a function of Postgres's with constants for arguments is asked there before the statement

@@ -11,14 +11,15 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import administration, postgres_grammar
+from proxy.sql import administration
 from proxy.sql.classify import Slice, highest_parameter, kind_and_tag
 from proxy.sql.control_plane import name_set
+from proxy.sql.definitions.identity_options import of_sequence, ordered
 from proxy.sql.for_postgres import catalog_question
-from proxy.sql.identity_options import of_sequence, ordered
-from proxy.sql.postgres_functions import DATE_PART
-from proxy.sql.postgres_upkeep import named
-from proxy.sql.postgres_words import without_upkeep
+from proxy.sql.postgres import grammar as postgres_grammar
+from proxy.sql.postgres.functions import DATE_PART
+from proxy.sql.postgres.upkeep import named
+from proxy.sql.postgres.words import without_upkeep
 from proxy.sql.reading import POSTGRES, Reader, SyntaxFailure, at_or_near
 from proxy.sql.snowflake.definitions import hinted
 from proxy.sql.statement import Dialect, Route, Statement

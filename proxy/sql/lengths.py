@@ -21,7 +21,7 @@ from sqlglot.errors import SqlglotError
 from proxy.errors import SqlError
 from proxy.sql.digits import MOST, cast_digits, checked_digits
 from proxy.sql.digits import at_most as at_most_digits
-from proxy.sql.postgres_values import at_most
+from proxy.sql.postgres.values import at_most
 from proxy.sql.reading import DUCKDB, write_duckdb
 
 Path = tuple[str, str, str]

@@ -1,6 +1,6 @@
 """What is found of a text of DuckDB's with the types of its columns, as functions of the text alone.
 
-Why it exists: of a long text it is found in another process (`proxy.long_texts`), which has no engine:
+Why it exists: of a long text it is found in another process (`proxy.session.long_texts`), which has no engine:
 it asks for the columns of the relations that it meets.
 """
 
@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from proxy.sql import inference
 from proxy.sql.inference import Columns, Relation
-from proxy.sql.postgres_typing import Typing
+from proxy.sql.postgres.typing import Typing
 from proxy.sql.snowflake.in_force import planned_under
 from proxy.sql.uncollected import uncollected
 
@@ -28,7 +28,7 @@ def meant(
     given: bool,
     columns: Ask,
 ) -> str | None:
-    """The SQL that `sql` means (see `proxy.typed`); None where it is the same, or cannot be followed.
+    """The SQL that `sql` means (see `proxy.session.typed`); None where it is the same, or cannot be followed.
 
     oids: of its parameters. zone: the session's TimeZone. parameters: those of its dialect. given: it says
     OVERRIDING SYSTEM VALUE. Raises SqlError for a literal that is none of its type, with its place in `sql`.

@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from proxy.sql.indexing import keys_without_name
+from proxy.sql.definitions.indexing import keys_without_name
 from proxy.sql.listing import Listing
 
 UNNAMED = "?column?"

@@ -13,42 +13,51 @@ from typing import Any
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import grammars, postgres, postgres_upkeep, recursion, traces
-from proxy.sql.alter_forms import edited_by_words, renamed_index, with_named_check, without_its_name
-from proxy.sql.altering import truncates
+from proxy.sql import grammars, recursion, traces
 from proxy.sql.by_words import in_session
+from proxy.sql.changes.inserting import several_rows, upserts
+from proxy.sql.changes.joined_returning import in_steps, names_joined
+from proxy.sql.changes.joined_returning import refused as refused_joined
+from proxy.sql.changes.row_locks import Locks, taken
+from proxy.sql.changes.written_columns import columns_set, path_of, target_of
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
-from proxy.sql.create_as import (
+from proxy.sql.definitions.alter_forms import (
+    edited_by_words,
+    renamed_index,
+    with_named_check,
+    without_its_name,
+)
+from proxy.sql.definitions.altering import truncates
+from proxy.sql.definitions.create_as import (
     executed_in,
     keep_rows_on_commit,
     of_select_into,
     without_rows,
 )
-from proxy.sql.default_texts import note_texts
-from proxy.sql.definitions import EVERYTHING, Touched, touched
-from proxy.sql.dropping import several_dropped
+from proxy.sql.definitions.default_texts import note_texts
+from proxy.sql.definitions.dropping import several_dropped
+from proxy.sql.definitions.edits import name_renamed_column
+from proxy.sql.definitions.indexing import texts_as_they_are
+from proxy.sql.definitions.storage import leave_out as leave_storage_out
+from proxy.sql.definitions.touched import EVERYTHING, Touched, touched
 from proxy.sql.duckdb_catalog import name_schemas
 from proxy.sql.federated import Relation, call_text, outermost, put_calls, put_stand_ins
 from proxy.sql.for_postgres import catalog_question, escaped
-from proxy.sql.indexing import texts_as_they_are
-from proxy.sql.inserting import several_rows, upserts
-from proxy.sql.joined_returning import in_steps, names_joined
-from proxy.sql.joined_returning import refused as refused_joined
 from proxy.sql.listing import Listing, listed, take_apart
 from proxy.sql.output_names import name_columns, name_index, name_inner_columns
 from proxy.sql.output_nulls import nulls_are_text
 from proxy.sql.portable import handed_over, is_portable
-from proxy.sql.postgres_typing import needs_types
+from proxy.sql.postgres import dialect as postgres
+from proxy.sql.postgres import upkeep as postgres_upkeep
+from proxy.sql.postgres.typing import needs_types
 from proxy.sql.qualified_stars import shorten_stars
 from proxy.sql.reading import DUCKDB, Reader, SyntaxFailure, at_or_near, too_complex
-from proxy.sql.rebuilding import name_renamed_column
 from proxy.sql.route import DUCKDB as DUCKDB_ENGINE
 from proxy.sql.route import FEDERATED as BOTH_ENGINES
 from proxy.sql.route import POSTGRES as POSTGRES_ENGINE
 from proxy.sql.route import Facts, asks_only_who, collect, decide
-from proxy.sql.row_locks import Locks, taken
 from proxy.sql.scalar import is_scalar
 from proxy.sql.sequences import calls_to_set, name_for_duckdb, taken_apart
 from proxy.sql.several import may_be_several, refused_here
@@ -60,9 +69,7 @@ from proxy.sql.snowflake.numbered import number_columns
 from proxy.sql.snowflake.type_signs import NO_SIGNS, signs_of
 from proxy.sql.snowflake.variant_signs import makes_variants, may_compare, relations_of
 from proxy.sql.statement import Dialect, Route, Statement
-from proxy.sql.storage import leave_out as leave_storage_out
 from proxy.sql.writing import Definition, define, write
-from proxy.sql.written_columns import columns_set, path_of, target_of
 
 _PARSED_STARTS = name_set(
     """

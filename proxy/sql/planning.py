@@ -13,28 +13,21 @@ from dataclasses import replace
 from sqlglot.tokens import Token, TokenType
 
 from proxy.errors import SqlError
-from proxy.sql import (
-    administration,
-    altered_sequences,
-    by_words,
-    client_functions,
-    materialized,
-    parsed,
-    postgres_upkeep,
-    routines,
-    traces,
-    with_writes,
-)
+from proxy.sql import administration, by_words, parsed, traces
 from proxy.sql.by_words import in_session
+from proxy.sql.changes import with_writes
+from proxy.sql.changes.joined_returning import as_one
 from proxy.sql.classify import Slice, split
 from proxy.sql.compound import Chain, WithWrites
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
-from proxy.sql.create_as import until_commit
-from proxy.sql.dropping import each_dropped
+from proxy.sql.definitions import altered_sequences, materialized
+from proxy.sql.definitions.create_as import until_commit
+from proxy.sql.definitions.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
-from proxy.sql.joined_returning import as_one
+from proxy.sql.functions import client_functions, routines
 from proxy.sql.long_names import long_names
+from proxy.sql.postgres import upkeep as postgres_upkeep
 from proxy.sql.reading import (
     PLAIN_SNOWFLAKE,
     POSTGRES,

@@ -6,7 +6,7 @@ asked for its next value. `nextval('s'::regclass)`, which casts as only Postgres
 answer of `pg_get_serial_sequence`. What DuckDB cannot do with a sequence is refused by its name.
 
 DuckDB has no setval. A query that calls it is two here: what it is called with, which is read first
-and done (`proxy.sequences`), and the query with the values in place of the calls.
+and done (`proxy.definitions.sequences`), and the query with the values in place of the calls.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
-from proxy.sql.identities import folded
+from proxy.sql.definitions.identities import folded
 from proxy.sql.listing import Listing
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import DUCKDB, position_of
 
 NUMBERS = frozenset({"nextval", "currval", "lastval"})
-"""The functions that give numbers of sequences (`proxy.engines.duck_sequences`)."""
+"""The functions that give numbers of sequences (`proxy.engines.duck.sequences`)."""
 
 SETS = "setval"
 _NAMED = frozenset(map(str.upper, (*NUMBERS, SETS)))

@@ -1,7 +1,7 @@
 """A statement that is one in Snowflake and several here, or one only once something was read.
 
 INSERT ALL, INSERT OVERWRITE, PIVOT over ANY, RESULT_SCAN and queries over stages: what they say is put
-into an action for the session (`proxy.compound`, `proxy.staging`), which runs the steps.
+into an action for the session (`proxy.session.compound`, `proxy.staging`), which runs the steps.
 """
 
 from __future__ import annotations

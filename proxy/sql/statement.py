@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
-from proxy.sql.definitions import Touched
+from proxy.sql.changes.row_locks import Locks
+from proxy.sql.definitions.edits import Rebuilds
+from proxy.sql.definitions.liking import Likes
+from proxy.sql.definitions.touched import Touched
 from proxy.sql.federated import Relation
-from proxy.sql.liking import Likes
-from proxy.sql.rebuilding import Rebuilds
-from proxy.sql.row_locks import Locks
 from proxy.sql.session_actions import SessionAction
 from proxy.sql.traces import Trace
 
@@ -183,7 +183,7 @@ Deferred = (
     | AltersEnumeration
     | DropsType
 )
-"""What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.defining`)."""
+"""What becomes statements of DuckDB's once it is known what there is when it runs (`proxy.definitions.defining`)."""
 
 
 @dataclass(frozen=True, init=False)
@@ -206,7 +206,7 @@ class Statement:
     its set_config calls name, by name or by the number of the parameter that does.
     then: what DuckDB runs after `sql`, in the same transaction, for no result: a definition of
     several parts. needs: what of the session the engine's connection must know before it runs
-    (`proxy.session_context`). varies: it was planned with the session's variables, or the listing
+    (`proxy.session.context`). varies: it was planned with the session's variables, or the listing
     before it, and is planned anew when they change.
     federated: the control plane's relations that `sql` reads, by what stands in for them.
     numbers: it asks for what was drawn from sequences, or draws.
@@ -218,11 +218,11 @@ class Statement:
     asks_catalog: on route POSTGRES, it may be about anything that the catalog tells of.
     asks_positions: ... and where sequences stand. reads_alone: the one relation that a SELECT reads, which may be
     a sequence.
-    typed: what `sql` means hangs on the types of columns and parameters (`proxy.typed`). typed_over: ...
+    typed: what `sql` means hangs on the types of columns and parameters (`proxy.session.typed`). typed_over: ...
     only if these relations have columns that `typed_by` looks for, () if it does anyway.
     portable: it reads no relation and is in Postgres's dialect: what DuckDB has not, Postgres may have.
     overriding: SYSTEM or USER, where it says OVERRIDING ... VALUE. setting: DuckDB's query of what setval is called with, to be
-    done just before (`proxy.sequences`). calls: functions that are not known here, in lower case, which a client may
+    done just before (`proxy.definitions.sequences`). calls: functions that are not known here, in lower case, which a client may
     have made.
     """
 

@@ -11,16 +11,18 @@ from functools import partial
 
 from sqlglot import exp
 
-from proxy.sql import postgres, postgres_values, snowflake
-from proxy.sql.altering import alters, drops, makes_view, of_type
-from proxy.sql.constraint_names import keep_names
-from proxy.sql.identities import take_all
-from proxy.sql.indexing import what_tunes
-from proxy.sql.liking import likes
+from proxy.sql import snowflake
+from proxy.sql.definitions.altering import alters, drops, makes_view, of_type
+from proxy.sql.definitions.constraint_names import keep_names
+from proxy.sql.definitions.edits import Rebuilds, nullability, rebuilds
+from proxy.sql.definitions.identities import take_all
+from proxy.sql.definitions.indexing import what_tunes
+from proxy.sql.definitions.liking import likes
 from proxy.sql.listing import Listing, listed
-from proxy.sql.postgres_references import AT_ONCE, checked_at_once
+from proxy.sql.postgres import dialect as postgres
+from proxy.sql.postgres import values as postgres_values
+from proxy.sql.postgres.references import AT_ONCE, checked_at_once
 from proxy.sql.reading import Reader, write_duckdb
-from proxy.sql.rebuilding import Rebuilds, nullability, rebuilds
 from proxy.sql.snowflake import nesting
 from proxy.sql.snowflake.definitions import Divided, divide
 from proxy.sql.snowflake.registry import WEIGHTS

@@ -1,6 +1,6 @@
 """Stages, file formats and what has been loaded, kept in DuckDB beside the tables.
 
-Why macros: as procedures are (`proxy.routines`), each is a macro without parameters whose value is its
+Why macros: as procedures are (`proxy.functions.routines`), each is a macro without parameters whose value is its
 definition, under a name that no function of a client's has: `stage s`, `file format f`, `loads t`,
 `table stage t`. So they live in schemas, are found by the search path, come and go with transactions
 and with their schema, survive a restart, and the temporary ones end with the session. The catalog's
@@ -19,7 +19,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.engines.duck import DuckSession
+from proxy.engines.duck.engine import DuckSession
 from proxy.errors import SqlError
 from proxy.sql.quoting import literal, quoted
 

@@ -19,7 +19,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from proxy.engines.duckdb_c import Connection, Database, DuckError
+from proxy.engines.duck.c import Connection, Database, DuckError
 from proxy.errors import SqlError
 from proxy.wire.types import DuckType
 

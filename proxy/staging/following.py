@@ -18,9 +18,9 @@ from proxy.sql.words import Words
 from proxy.staging import catalog, places
 
 if TYPE_CHECKING:
-    from proxy.engines.duck import DuckSession
+    from proxy.engines.duck.engine import DuckSession
+    from proxy.session.transaction import Block
     from proxy.staging.statements import Stages
-    from proxy.transaction import Block
 
 _KINDS = frozenset(
     {"DROP TABLE", "TRUNCATE TABLE", "CREATE TABLE", "CREATE TABLE AS", "ALTER TABLE"}

@@ -17,7 +17,7 @@ from proxy.staging.directory import Staged
 from proxy.wire.types import DuckType
 
 if TYPE_CHECKING:
-    from proxy.compound import Answer
+    from proxy.session.compound import Answer
     from proxy.staging.statements import Stages
 
 SCHEMA = (

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
+from proxy.session.transaction import Block
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.snowflake import stage_actions as act
 from proxy.sql.snowflake import stage_queries
@@ -36,10 +37,9 @@ from proxy.staging.load_reports import (
     remembered,
     report_row,
 )
-from proxy.transaction import Block
 
 if TYPE_CHECKING:
-    from proxy.compound import Answer
+    from proxy.session.compound import Answer
     from proxy.staging.statements import Stages
 
 LOADED = (
@@ -390,7 +390,7 @@ class Loading:
         if plan.kind != "SELECT" or plan.federated or plan.action is not None:
             raise SqlError("0A000", f"{plan.kind} as the transformation of COPY is not supported")
         stages.session.context.refresh(plan.needs)
-        from proxy.parameter_types import columns_of
+        from proxy.session.parameter_types import columns_of
 
         found = await stages.on_duck(columns_of, stages.session.duck, plan.sql)
         if len(found) != len(run.columns):

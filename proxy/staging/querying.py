@@ -18,7 +18,7 @@ from proxy.staging.directory import Staged
 from proxy.staging.inferring import SCHEMA, infer
 
 if TYPE_CHECKING:
-    from proxy.compound import Answer
+    from proxy.session.compound import Answer
     from proxy.staging.statements import Stages
     from proxy.wire.types import DuckType
 
@@ -48,7 +48,7 @@ class Querying:
         return stage_queries.spliced(query, found)
 
     async def columns_of(self, query: act.StageQuery) -> list[tuple[str, DuckType]] | None:
-        from proxy.describing import of_statement
+        from proxy.scripting.describing import of_statement
 
         await self.drop_left()
         names: list[str] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 from weakref import WeakValueDictionary
 
-from proxy.engines.duck import DuckEngine
+from proxy.engines.duck.engine import DuckEngine
 from proxy.errors import SqlError
 from proxy.staging import catalog
 from proxy.staging.columnar import ParquetFiles

@@ -14,7 +14,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
-from proxy.portal import Outcome
+from proxy.session.portal import Outcome
+from proxy.session.transaction import Block
 from proxy.sql.snowflake import file_formats
 from proxy.sql.snowflake import stage_actions as act
 from proxy.sql.snowflake.one_database import check_database
@@ -24,10 +25,9 @@ from proxy.staging.inferring import template
 from proxy.staging.loading import LOADED, Loading
 from proxy.staging.querying import Querying
 from proxy.staging.transfer import copy_file, get, put
-from proxy.transaction import Block
 
 if TYPE_CHECKING:
-    from proxy.compound import Answer, Compound
+    from proxy.session.compound import Answer, Compound
     from proxy.sql.statement import Statement
     from proxy.wire.types import DuckType
 
@@ -108,7 +108,7 @@ class Stages:
             shape = _FORMATS
         if isinstance(action, act.Describe) and action.kind == catalog.STAGE:
             shape = _OF_STAGE
-        from proxy.parameter_types import columns_of
+        from proxy.session.parameter_types import columns_of
 
         return await self.on_duck(columns_of, self.session.duck, table(shape, ()))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from proxy.errors import SqlError
-from proxy.portal import Outcome
+from proxy.session.portal import Outcome
 from proxy.sql.snowflake.stage_actions import Get, Put, Value
 from proxy.staging.packing import ENDINGS, Packed, packing_of
 from proxy.staging.places import Place, files_at
@@ -22,7 +22,7 @@ from proxy.staging.service import StageService
 from proxy.wire import messages as m
 
 if TYPE_CHECKING:
-    from proxy.session import Session
+    from proxy.session.session import Session
 
 _BLOCK = 1 << 20
 _PIECE = 1 << 16  # bytes of a CopyData message

@@ -25,8 +25,8 @@ from proxy.staging.places import Place
 from proxy.wire.types import DuckType
 
 if TYPE_CHECKING:
-    from proxy.compound import Answer
-    from proxy.engines.duck_portal import DuckPortal
+    from proxy.engines.duck.portal import DuckPortal
+    from proxy.session.compound import Answer
     from proxy.staging.statements import Stages
 
 UNLOADED = (("rows_unloaded", "BIGINT"), ("input_bytes", "BIGINT"), ("output_bytes", "BIGINT"))
@@ -74,7 +74,7 @@ async def unload(stages: Stages, place: Place, action: Unload) -> Answer:
     if plan.kind != "SELECT" or plan.federated or plan.action is not None or not plan.sql:
         raise SqlError("0A000", f"COPY INTO a stage from this kind of query ({plan.kind})")
     stages.session.context.refresh(plan.needs)
-    from proxy.parameter_types import columns_of
+    from proxy.session.parameter_types import columns_of
 
     columns = await stages.on_duck(columns_of, stages.session.duck, plan.sql)
     sql = _rows(stages, plan.sql, columns, run, action.partition)

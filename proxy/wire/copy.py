@@ -1,7 +1,7 @@
 """COPY's data, both ways: CopyData's bytes to record batches, record batches to CopyData messages.
 
 Why it exists: millions of rows come in through one statement and must cost what bytes cost, not
-what Python objects cost. Pure: no I/O, no engine; `proxy.copying` moves the bytes, the engine
+what Python objects cost. Pure: no I/O, no engine; `proxy.session.copying` moves the bytes, the engine
 the batches. `proxy.wire.copying` has the formats.
 
 Promises: what is read is what Postgres 15 reads from the same bytes, and what is written is what it

@@ -2,7 +2,7 @@
 
 Why it exists: a parameter must reach the engine with its own type. A number that is passed as text
 is compared as text, and one that is passed as a double loses digits. Pure: no I/O, no engine;
-`proxy.engines.duck_values` makes DuckDB's values of these.
+`proxy.engines.duck.values` makes DuckDB's values of these.
 
 Promises: the value is exactly the one that Postgres 15 reads from the same bytes, or the SqlError
 that it answers, or - for a type or value that DuckDB cannot hold - an error that says so.

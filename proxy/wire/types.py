@@ -15,7 +15,7 @@ Where two mappings were possible:
 - An integer that does not fit the signed Postgres type of its width takes the next wider one:
   UTINYINT int2, USMALLINT int4, UINTEGER int8, UBIGINT and beyond numeric.
 - DuckDB's JSON keeps its text as written, which is what Postgres calls `json` (114). JSONB, a type
-  of ours (`proxy.engines.duck_jsonb`), is `jsonb` (3802), and so are STRUCT, MAP, UNION and VARIANT,
+  of ours (`proxy.engines.duck.jsonb`), is `jsonb` (3802), and so are STRUCT, MAP, UNION and VARIANT,
   which are values, not texts.
 - LIST and ARRAY are arrays of their innermost element. Postgres does not count dimensions in the
   type, so `INTEGER[][]` is `_int4` too; a ragged value is refused where it is encoded.

@@ -15,10 +15,10 @@ import pytest
 
 import runtime_sql
 from catalog.mirror import Document, MirrorConnection, install, signed
-from proxy.engines.duck import DuckEngine, DuckSession
-from proxy.engines.duck_catalog import Target
-from proxy.mirroring import Mirror
-from proxy.overlapping import Change
+from proxy.engines.duck.catalog import Target
+from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.mirror.mirroring import Mirror
+from proxy.mirror.overlapping import Change
 
 
 @pytest.fixture(scope="module")

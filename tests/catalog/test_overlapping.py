@@ -12,10 +12,10 @@ import pytest
 
 import runtime_sql
 from catalog.mirror import install
-from proxy.engines.duck import DuckEngine, DuckSession
-from proxy.engines.duck_catalog import Target
-from proxy.mirroring import Mirror
-from proxy.overlapping import Change, Changes
+from proxy.engines.duck.catalog import Target
+from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.mirror.mirroring import Mirror
+from proxy.mirror.overlapping import Change, Changes
 
 
 @pytest.fixture(scope="module")

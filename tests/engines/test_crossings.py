@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.engines.duck import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine, DuckSession
 from proxy.errors import SqlError
 
 INDEX = "CREATE INDEX i ON main.t (id)"

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from proxy.engines import document_edits as edits
-from proxy.engines import documents, duck_documents, duck_jsonb, duckdb_c
+from proxy.engines import documents
+from proxy.engines.duck import c as duckdb_c
+from proxy.engines.duck import documents as duck_documents
+from proxy.engines.duck import jsonb as duck_jsonb
 
 QUERY = """
     SELECT json_member_(d, 'a'), json_member_text_(d, 'a'), json_member_(d, -1), json_member_text_(d, 0),

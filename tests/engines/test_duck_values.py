@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from proxy.engines import duck_jsonb, duck_values, duckdb_c
+from proxy.engines.duck import c as duckdb_c
+from proxy.engines.duck import jsonb as duck_jsonb
+from proxy.engines.duck import values as duck_values
 from proxy.errors import SqlError
 from proxy.sql.parameters import cast_parameters
 from proxy.wire.decoders.values import (

@@ -9,9 +9,9 @@ from contextlib import suppress
 import pytest
 
 from proxy.engines.declarations import Declared, read_told
-from proxy.engines.duck import DuckEngine, DuckSession
-from proxy.engines.duck_names import DATABASE
-from proxy.engines.duckdb_c import DuckError
+from proxy.engines.duck.c import DuckError
+from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.engines.duck.names import DATABASE
 from proxy.errors import SqlError
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from proxy.engines.duck import DuckEngine, DuckSession
-from proxy.engines.duckdb_c import Pending
+from proxy.engines.duck.c import Pending
+from proxy.engines.duck.engine import DuckEngine, DuckSession
 
 
 @pytest.fixture

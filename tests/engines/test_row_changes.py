@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.engines.duck import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine, DuckSession
 from proxy.engines.row_changes import RowChange, change_of
 from proxy.errors import SqlError
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from proxy.shortcut import KnownTexts, passes
+from proxy.session.shortcut import KnownTexts, passes
 from proxy.sql.plan import Dialect, plan_message
 from proxy.wire import messages as m
 from tests.relay.pooled import Pooled

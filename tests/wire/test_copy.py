@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from proxy.engines.duckdb_c import Connection, Database
+from proxy.engines.duck.c import Connection, Database
 from proxy.errors import SqlError
 from proxy.wire.copy import CopyReader, CopyWriter, copy_options
 from proxy.wire.copying.columns import BadValue, ColumnReader, no_kernel

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from proxy.engines import duck_jsonb
-from proxy.engines.duck_errors import sql_error
-from proxy.engines.duckdb_c import Connection, DuckError
+from proxy.engines.duck import jsonb as duck_jsonb
+from proxy.engines.duck.c import Connection, DuckError
+from proxy.engines.duck.errors import sql_error
 from proxy.errors import SqlError
 from proxy.wire.decoders.documents import jsonb_text
 

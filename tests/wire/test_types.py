@@ -6,7 +6,7 @@ import duckdb
 import psycopg
 import pytest
 
-from proxy.engines.duckdb_c import Connection
+from proxy.engines.duck.c import Connection
 from proxy.errors import SqlError
 from proxy.wire.types import (
     BY_OID,

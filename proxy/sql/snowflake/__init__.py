@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from proxy.sql import postgres
 from proxy.sql.listing import Listing, listed
-from proxy.sql.postgres import apply
+from proxy.sql.postgres import dialect as postgres
+from proxy.sql.postgres.dialect import apply
 from proxy.sql.snowflake import (
     aggregate,
     collation,

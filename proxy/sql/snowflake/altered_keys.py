@@ -11,9 +11,9 @@ from __future__ import annotations
 from sqlglot.tokens import Token
 
 from proxy.errors import SqlError
-from proxy.sql.alter_forms import Reading, of_edits
 from proxy.sql.classify import Slice
-from proxy.sql.rebuilding import DropKey, Edit, FindKey, ValidateConstraint
+from proxy.sql.definitions.alter_forms import Reading, of_edits
+from proxy.sql.definitions.edits import DropKey, Edit, FindKey, ValidateConstraint
 from proxy.sql.statement import Statement
 
 _KINDS = (("PRIMARY", "KEY"), ("UNIQUE",), ("FOREIGN", "KEY"))

@@ -3,7 +3,7 @@
 Why it exists: DuckDB casts a text to the column's type by its own rules: of `'2020-01-01 foo'` it
 takes the date, of a BINARY's hexadecimal digits the characters. An explicit cast is read as Snowflake
 reads it; here a literal in an INSERT, UPDATE, DELETE or MERGE, and what is inserted out of a query, is
-given that cast, once the columns' types are known (`proxy.typed`).
+given that cast, once the columns' types are known (`proxy.session.typed`).
 
 A VARIANT that is written into a VARCHAR column is its text, without the quotes that DuckDB would keep.
 Where its query reads what it gives (DISTINCT, ORDER BY, QUALIFY, a union), a query around it does that.
@@ -17,16 +17,16 @@ from datetime import date, time
 from sqlglot import exp
 
 from proxy.sql import snowflake
+from proxy.sql.changes.written_columns import is_default, query_around
 from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Output, Scope
 from proxy.sql.inference.signatures import Type
 from proxy.sql.listing import Listing, listed
-from proxy.sql.postgres_values import holds_aggregate
+from proxy.sql.postgres.values import holds_aggregate
 from proxy.sql.reading import write_duckdb
 from proxy.sql.snowflake.coercions import Coercions
 from proxy.sql.snowflake.in_force import changed
 from proxy.sql.snowflake.types import cast_to
-from proxy.sql.written_columns import is_default, query_around
 
 _D = exp.DType
 _CASTS = {

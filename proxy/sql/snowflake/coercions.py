@@ -3,7 +3,7 @@
 Why it exists: DuckDB reads a text beside a whole number as a whole number, rounding it (`'1.5' = 2`), and
 keeps a UNION of a text and a number as texts; Snowflake makes the text a number, exactly. `a || b` is
 written by the dialect's rules as a text of each side, since a plan does not know columns; of two BINARYs
-Snowflake makes a BINARY. Here both are put right with the types in hand (`proxy.typed`).
+Snowflake makes a BINARY. Here both are put right with the types in hand (`proxy.session.typed`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from proxy.errors import SqlError
 from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Called, Decimal, Output, Scope, Source, columns_of
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type
-from proxy.sql.postgres_documents import put_around
+from proxy.sql.postgres.documents import put_around
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.digits import Digits
 from proxy.sql.snowflake.registry import cast, duck, sf

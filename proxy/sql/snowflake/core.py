@@ -9,8 +9,9 @@ from sqlglot.dialects import Snowflake
 
 from proxy.errors import SqlError
 from proxy.sql import unifying
-from proxy.sql.merging import raise_on_second_match
-from proxy.sql.postgres import (
+from proxy.sql.changes.merging import raise_on_second_match
+from proxy.sql.postgres.arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres.dialect import (
     byte_string,
     current_date,
     current_timestamp,
@@ -18,9 +19,8 @@ from proxy.sql.postgres import (
     public_is_main,
     refuse_lock,
 )
-from proxy.sql.postgres_arrays import all_of, any_of, unnest_together
-from proxy.sql.postgres_functions import unquote_bounds
-from proxy.sql.postgres_values import holds_aggregate
+from proxy.sql.postgres.functions import unquote_bounds
+from proxy.sql.postgres.values import holds_aggregate
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake import comparing
 from proxy.sql.snowflake.overloads import is_bound_late

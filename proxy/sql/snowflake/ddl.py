@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from proxy.sql.default_literals import typed
-from proxy.sql.indexing import plain_index
-from proxy.sql.postgres_values import added_length, at_most
+from proxy.sql.definitions.default_literals import typed
+from proxy.sql.definitions.indexing import plain_index
+from proxy.sql.postgres.values import added_length, at_most
 from proxy.sql.snowflake.registry import cast, duck, node, sf, text, unsupported
 from proxy.sql.snowflake.types import TEXTS, carrier, length_of
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.constraint_names import rules_of
-from proxy.sql.identities import UNIQUE, bounds_of, folded, number, places, taken
+from proxy.sql.changes.written_columns import query_around, width_of
+from proxy.sql.definitions.constraint_names import rules_of
+from proxy.sql.definitions.identities import UNIQUE, bounds_of, folded, number, places, taken
 from proxy.sql.quoting import quoted
 from proxy.sql.snowflake.recorded_keys import only_record
 from proxy.sql.snowflake.registry import sf, text, unsupported
 from proxy.sql.statement import Copies
-from proxy.sql.written_columns import query_around, width_of
 
 FOREIGN_KEY = "foreign key"
 """The key under which a foreign key's check keeps its name, in JSON."""

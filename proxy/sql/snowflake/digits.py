@@ -4,7 +4,7 @@ Why it exists: Snowflake's products keep at most 12 digits behind the point, or 
 where a NUMBER(38, 0) becomes one with a NUMBER(38, 10), in a CASE, a COALESCE or a UNION, the result has
 the longer fraction, and what then has more than 38 digits raises. DuckDB adds the scales of factors, and
 cuts a fraction where 38 digits do not hold all. How many digits a value has follows from those of the
-columns (`proxy.typed`); where it does not, DuckDB is asked within the statement, by the type of a sum.
+columns (`proxy.session.typed`); where it does not, DuckDB is asked within the statement, by the type of a sum.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlglot import exp
 from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Decimal, Output, Scope
 from proxy.sql.inference.signatures import INTEGERS, UNKNOWN, Type
-from proxy.sql.postgres_documents import put_around
+from proxy.sql.postgres.documents import put_around
 from proxy.sql.snowflake.registry import cast, duck
 from proxy.sql.snowflake.variant_forms import change_outputs
 from proxy.sql.snowflake.variants import Variants

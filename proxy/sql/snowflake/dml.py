@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from proxy.sql.postgres_set import name_defaults
+from proxy.sql.changes.written_columns import is_default
+from proxy.sql.postgres.sets import name_defaults
 from proxy.sql.snowflake.registry import node, unsupported
-from proxy.sql.written_columns import is_default
 
 
 def _unqualify(assignments: list[exp.Expr]) -> None:

@@ -11,7 +11,7 @@ from sqlglot.transforms import eliminate_join_marks
 
 from proxy.errors import SqlError
 from proxy.sql.listing import Listing
-from proxy.sql.postgres import public_is_main, values
+from proxy.sql.postgres.dialect import public_is_main, values
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.aggregate import counted_if
 from proxy.sql.snowflake.documents import left_out

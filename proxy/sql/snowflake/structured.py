@@ -10,7 +10,7 @@ from functools import partial
 
 from sqlglot import exp
 
-from proxy.sql.postgres_arrays import literal_array
+from proxy.sql.postgres.arrays import literal_array
 from proxy.sql.snowflake.registry import (
     cast,
     data_type,

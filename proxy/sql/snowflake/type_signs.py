@@ -2,7 +2,7 @@
 
 Why it exists: to follow the types of a statement costs as much as to plan it. So a plan says what in it
 may have use for them, as names of columns and counts, and a session compares that with the columns of
-the relations that the statement names (`proxy.typed`): most have nothing to follow.
+the relations that the statement names (`proxy.session.typed`): most have nothing to follow.
 """
 
 from __future__ import annotations

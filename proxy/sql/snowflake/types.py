@@ -19,7 +19,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.errors import SqlError
-from proxy.sql.postgres_values import MOMENTS, holds_aggregate, to_moment
+from proxy.sql.postgres.values import MOMENTS, holds_aggregate, to_moment
 from proxy.sql.reading import position_of
 from proxy.sql.snowflake.formats import date_text
 from proxy.sql.snowflake.in_force import changed

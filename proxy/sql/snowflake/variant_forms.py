@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from sqlglot import exp
 
 from proxy.sql.inference.expressions import bare
-from proxy.sql.postgres_documents import distinct_on
-from proxy.sql.postgres_values import holds_aggregate
+from proxy.sql.postgres.documents import distinct_on
+from proxy.sql.postgres.values import holds_aggregate
 from proxy.sql.snowflake.registry import cast, duck, sf, text
 
 Way = Callable[[exp.Expr], exp.Expr]

@@ -1,7 +1,7 @@
 """Whether a statement compares what may be VARIANTs, as far as its text tells.
 
 Why it exists: to follow the types of a statement costs as much as to plan it, so only what may have use
-for it is followed (`proxy.typed`): what compares, sorts, groups or calls anything, and then only where a
+for it is followed (`proxy.session.typed`): what compares, sorts, groups or calls anything, and then only where a
 relation that it names has a VARIANT, or its own text makes one.
 """
 

@@ -3,7 +3,7 @@
 Why it exists: a VARIANT is DuckDB's JSON, a text there: `1.0` and `1` differ, `'3'` comes after `'10'`,
 and `v = 'a'` is never true. What the text of a statement shows to be a VARIANT (a path, a cast) its
 rules have seen to; here the tree of DuckDB's SQL is followed with the types of the tables' columns in
-hand (`proxy.typed`), through CTEs, subqueries, joins and select lists, and then
+hand (`proxy.session.typed`), through CTEs, subqueries, joins and select lists, and then
 
 - VARIANTs are compared, sorted, joined and partitioned by `variant_key_` of them;
 - grouped, made distinct and united as `variant_plain_`, one document for all that are equal;
@@ -25,8 +25,8 @@ from proxy.sql.inference.expressions import bare
 from proxy.sql.inference.names import Output, Scope, Source
 from proxy.sql.inference.signatures import UNKNOWN, Type, common, compared
 from proxy.sql.inference.statements import Statements
-from proxy.sql.postgres_documents import put_around, same
-from proxy.sql.postgres_typing import Typing
+from proxy.sql.postgres.documents import put_around, same
+from proxy.sql.postgres.typing import Typing
 from proxy.sql.snowflake.variant_forms import (
     Way,
     aggregates,

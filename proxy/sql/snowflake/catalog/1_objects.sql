@@ -101,7 +101,7 @@ FROM (
 LEFT JOIN _sf.main.told_ t
   ON t.told_schema = lower(d.schema_name) AND t.told_name = lower(d.name) AND d.engine_database <> 'temp';
 
--- The sequence of an identity, by its name or as Postgres's dialect marks it (proxy.sql.identities).
+-- The sequence of an identity, by its name or as Postgres's dialect marks it (proxy.sql.definitions.identities).
 CREATE OR REPLACE MACRO _sf.is_identity_(name, comment) AS
   ends_with(name, '_identity') OR starts_with(coalesce(comment, ''), 'hatidata: identity ');
 
@@ -161,7 +161,7 @@ FROM (
   WHERE constraint_type = 'CHECK' AND expression LIKE '%{"key"%'
 );
 
--- The names that keys were given are kept in checks beside them (proxy.sql.constraint_names).
+-- The names that keys were given are kept in checks beside them (proxy.sql.definitions.constraint_names).
 CREATE OR REPLACE VIEW _sf.key_names_ AS
 SELECT database_name, schema_name, table_name, constraint_type, any_value(given) AS given, folded,
        any_value(update_rule) AS update_rule, any_value(delete_rule) AS delete_rule
@@ -248,7 +248,7 @@ LEFT JOIN _sf.main.told_ t
   ON t.told_schema = lower(_sf.main.schema_name_(s.schema_name)) AND t.told_name = lower(s.sequence_name) AND NOT s.temporary
 WHERE NOT _sf.main.is_identity_(sequence_name, s.comment) AND s.database_name NOT IN ('system', '_sf');
 
--- What functions and procedures of the client's own were made of (proxy/routines.py): one row for each
+-- What functions and procedures of the client's own were made of (proxy/functions/routines.py): one row for each
 -- of the functions of a name. A macro's text is a literal.
 CREATE OR REPLACE VIEW _sf.routines_ AS
 SELECT database_name AS engine_database, schema_name AS engine_schema,

@@ -286,5 +286,5 @@ CREATE OR REPLACE MACRO _sf.main.pg_to_hex_
   (x INTEGER) AS lower(hex(CASE WHEN x < 0 THEN CAST(x AS BIGINT) + 4294967296 ELSE CAST(x AS BIGINT) END)),
   (x BIGINT) AS lower(hex(x));
 
--- Where a query that locks rows is in a statement (proxy.sql.row_locks).
+-- Where a query that locks rows is in a statement (proxy.sql.changes.row_locks).
 CREATE OR REPLACE MACRO _sf.main.row_locks_(query) AS true;

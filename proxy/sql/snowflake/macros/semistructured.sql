@@ -235,7 +235,7 @@ CREATE OR REPLACE MACRO _sf.main.array_cat(x, y) AS
        THEN variant_list_(list_concat(_sf.main.elements_(x), _sf.main.elements_(y))) END;
 CREATE OR REPLACE MACRO _sf.main.array_compact(x) AS
   variant_list_(list_filter(_sf.main.elements_(x), lambda e: json_type(e) <> 'NULL'));
--- What VARIANTs are compared and sorted by (engines/duck_documents.py): numbers by their value,
+-- What VARIANTs are compared and sorted by (engines/duck/documents.py): numbers by their value,
 -- booleans, strings by code point, arrays, objects, JSON null.
 CREATE OR REPLACE MACRO _sf.main.sort_key_(e) AS variant_key_(to_json(e));
 CREATE OR REPLACE MACRO _sf.main.equal_key_(e) AS variant_key_(to_json(e));

@@ -1,0 +1,1 @@
+"""DuckDB in this process: its C API, connections, statements, values and errors."""

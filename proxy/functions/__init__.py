@@ -1,0 +1,1 @@
+"""The client's own functions and procedures, and calls of them."""

@@ -1,0 +1,1 @@
+"""How the catalog in Postgres comes to know what sessions define in DuckDB."""

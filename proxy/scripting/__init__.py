@@ -1,0 +1,1 @@
+"""Blocks of Snowflake Scripting, and what they ask of their session."""

@@ -1,0 +1,1 @@
+"""Statements that change or lock rows, as DuckDB takes them."""

@@ -1,0 +1,1 @@
+"""Snowflake Scripting: from a block's tokens to its tree."""
