@@ -33,7 +33,7 @@ from proxy.sql.changes.written_columns import Path, path_of
 from proxy.sql.reading import DUCKDB
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
 

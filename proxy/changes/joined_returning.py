@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.session.parameter_types import columns_of, written_columns
 from proxy.sql import inference
 from proxy.sql.changes.changed_rows import ROW

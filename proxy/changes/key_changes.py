@@ -31,7 +31,7 @@ from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
 
 _SETS = {"SET NULL": "NULL", "SET DEFAULT": "DEFAULT"}

@@ -17,8 +17,8 @@ from proxy.sql.parameters import part_with
 from proxy.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
     from proxy.engines.duck.names import Meant
+    from proxy.engines.duck.session import DuckSession
 
 MOST = 1000
 Ran = list[tuple[str, int]]

@@ -33,7 +33,7 @@ from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
 

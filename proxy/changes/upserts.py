@@ -22,7 +22,7 @@ from proxy.sql.definitions.indexing import partial_index
 from proxy.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
 

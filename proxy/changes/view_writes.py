@@ -30,7 +30,7 @@ from proxy.sql.parameters import parameter_places, renumber_parameters
 from proxy.sql.reading import write_duckdb
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.sql.statement import Statement
 
 _TEXT = "SELECT sql FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2 AND view_name = $3"

@@ -43,7 +43,7 @@ from proxy.wire import messages as m
 from proxy.wire.types import DuckType, spelled
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
 

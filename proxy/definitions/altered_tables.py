@@ -44,7 +44,7 @@ from proxy.sql.definitions.materialized import query_name
 from proxy.sql.quoting import name_as_needed, quoted
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 
 @dataclass(frozen=True, slots=True)

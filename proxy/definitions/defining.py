@@ -71,7 +71,7 @@ from proxy.sql.statement import (
 )
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
 
 _FOUND = """

@@ -34,7 +34,7 @@ from proxy.sql.definitions.view_reads import (
 from proxy.sql.quoting import literal, name_as_needed, quoted
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 HINT = "Use DROP ... CASCADE to drop the dependent objects too."
 _TOLD = 100  # of what depends, as many as Postgres tells a client

@@ -20,7 +20,7 @@ from proxy.sql.definitions.materialized import name_of_query
 from proxy.sql.quoting import literal, name_as_needed
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 _SCHEMA = f"""
 SELECT schema_name FROM duckdb_schemas()

@@ -43,7 +43,7 @@ from proxy.sql.statement import (
 from proxy.wire.enumerations import LONGEST, identity, labels_of, number_of
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 _NOTHING = Altering(["SELECT 1 LIMIT 0"])
 _ALL = f"""

@@ -20,7 +20,7 @@ from proxy.sql.quoting import literal, quoted
 if TYPE_CHECKING:
     from proxy.definitions.rebuilding import Table
     from proxy.definitions.table_parts import Column
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 _MOST = {"SMALLINT": 2**15 - 1, "INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
 _COMMENT = """

@@ -21,7 +21,7 @@ from proxy.sql.definitions.liking import Like, Likes
 from proxy.sql.quoting import literal, quoted
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 
 def made_like(duck: DuckSession, plan: Likes) -> list[str]:

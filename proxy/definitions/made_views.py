@@ -31,8 +31,8 @@ from proxy.sql.quoting import quoted
 from proxy.wire.types import BY_OID, DuckType, wire_type
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
     from proxy.engines.duck.names import Meant
+    from proxy.engines.duck.session import DuckSession
     from proxy.sql.statement import MakesView
 
 _RENAMING = "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."

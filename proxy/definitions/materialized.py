@@ -27,7 +27,7 @@ from proxy.sql.reading import DUCKDB
 from proxy.sql.session_actions import CopyStatement
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
 

@@ -17,7 +17,7 @@ from proxy.engines.duck.names import DATABASE
 from proxy.sql.definitions.touched import Touched
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
 

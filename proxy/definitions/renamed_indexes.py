@@ -12,7 +12,7 @@ from proxy.sql.quoting import literal, quoted
 from proxy.sql.statement import RenamesIndex
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 _FOUND = """
 SELECT database_name, schema_name, table_name, index_name, is_unique, expressions::VARCHAR[], comment

@@ -25,8 +25,8 @@ from proxy.sql.reading import DUCKDB, write_duckdb
 from proxy.sql.snowflake.definitions import FOREIGN_KEY
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
     from proxy.engines.duck.names import Meant
+    from proxy.engines.duck.session import DuckSession
 
 _INDEXES = """
 SELECT index_name, is_unique, expressions::VARCHAR[], comment FROM duckdb_indexes()

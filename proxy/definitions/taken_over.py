@@ -31,7 +31,7 @@ from proxy.sql.reading import DUCKDB
 from proxy.wire.types import spelled
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
     from proxy.sql.statement import Statement
     from proxy.wire.types import DuckType

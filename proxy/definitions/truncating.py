@@ -24,7 +24,7 @@ from proxy.sql.quoting import quoted
 from proxy.sql.statement import Truncates
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
 
 CASCADES = "truncate cascades to table"
 

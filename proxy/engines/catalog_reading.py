@@ -22,8 +22,8 @@ from sqlglot.tokens import TokenType
 from catalog.mirror import Document, signed
 from proxy.engines.declarations import Declared, Key, Row
 from proxy.engines.duck.c import DuckError
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.names import DATABASE
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.duck.texts import (
     CONSTRAINT,
     called_sequence,

@@ -23,7 +23,7 @@ from proxy.engines import pushdown
 from proxy.engines.duck.api import Api, api, owned_text, ptr
 from proxy.engines.duck.appender import Appender, logical_type
 from proxy.engines.duck.c import Connection, DuckError
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.foreign import Foreign, Layout, Wanted
 from proxy.sql.federated import stand_in
 from proxy.sql.quoting import quoted

@@ -31,7 +31,7 @@ from proxy.sql.statement import Statement
 from proxy.wire.types import DuckType, pg_type
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
 
 _NAMES = (

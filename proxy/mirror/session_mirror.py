@@ -15,7 +15,7 @@ from catalog.mirror import APPLY, Document
 from proxy.engines.catalog_reading import own_schema
 from proxy.engines.duck import catalog as duck_catalog
 from proxy.engines.duck.catalog import Target
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.mirror.mirroring import EVERYTHING, Mirror, Targets, looked_at, whatever
 from proxy.mirror.moments import Event, events_of
 from proxy.mirror.overlapping import EVERYWHERE, Change, Reach, reach_of

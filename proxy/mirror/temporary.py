@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from catalog.mirror import APPLY, Document
 from proxy.engines.duck import catalog as duck_catalog
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.session.transaction import Block
 from proxy.sql.definitions.touched import Touched
 from proxy.sql.traces import Trace

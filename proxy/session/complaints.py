@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from sqlglot.tokens import TokenType
 
 from proxy.changes.view_writes import on_its_table
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.errors import EngineError
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.duck.wordings import NO_VIEW
 from proxy.errors import SqlError
 from proxy.session import savepoints

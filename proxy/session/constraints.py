@@ -18,9 +18,9 @@ from sqlglot import exp
 
 from proxy.definitions.table_parts import indexes_of
 from proxy.engines.duck.c import DuckError
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.errors import EngineError
 from proxy.engines.duck.names import DATABASE, Meant
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.duck.texts import plain_name
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError

@@ -25,7 +25,7 @@ from proxy.sql.snowflake.parameters import PARAMETERS, check
 from proxy.sql.statement import Dialect, Route, Statement, Variable
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
 
 _MOST_BYTES = 256  # of a variable, as Snowflake has it

@@ -20,9 +20,9 @@ from proxy.definitions.materialized import check_target
 from proxy.engines.definition_names import TEMPORARY
 from proxy.engines.duck.appender import Appender
 from proxy.engines.duck.c import DuckError
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.errors import EngineError, sql_error
 from proxy.engines.duck.portal import DuckPortal
+from proxy.engines.duck.session import DuckSession
 from proxy.errors import SqlError
 from proxy.session import portal as portals
 from proxy.session.parameter_types import written_columns

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.sql.digits import MOMENTS, may_round
 from proxy.sql.lengths import OWN, Declared, Lengths, may_cut
 from proxy.wire.types import DuckType

@@ -13,7 +13,7 @@ from proxy.sql.definitions.existence import Existence, existence
 from proxy.sql.statement import Statement
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
 
 _NEEDS_ITS_OBJECT = ("COMMENT", "TRUNCATE TABLE")  # DuckDB's have no IF EXISTS

@@ -21,8 +21,8 @@ from typing import Any
 from sqlglot import exp
 
 from proxy.engines.duck.c import DuckFailure
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.names import DATABASE, Meant
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.sql import inference

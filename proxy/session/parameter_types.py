@@ -16,8 +16,8 @@ from sqlglot import exp
 
 from proxy.engines.duck import values as duck_values
 from proxy.engines.duck.c import DuckError
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.errors import EngineError
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.duck.texts import called_sequence
 from proxy.errors import SqlError
 from proxy.session.long_texts import is_long

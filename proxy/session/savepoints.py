@@ -20,7 +20,7 @@ from typing import Any
 from sqlglot.tokens import Token, TokenType
 
 from proxy.engines.duck.c import DuckFailure
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.errors import SqlError
 from proxy.session.inserted_rows import AddedRows, as_inserted, inserts_into
 from proxy.sql.changes.written_columns import Path

@@ -31,7 +31,7 @@ from proxy.sql.traces import Trace
 from proxy.wire.types import DuckType, wire_type
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.session import Session
 
 

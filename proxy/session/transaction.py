@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from proxy.engines.duck.c import DuckFailure
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.loan import Told
 from proxy.engines.relay import Relay
 from proxy.errors import SqlError

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
 from proxy.session.long_texts import is_long

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from proxy.engines.duck.appender import Appender
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.errors import SqlError
 from proxy.sql.snowflake.file_formats import FileFormat
 from proxy.staging.columnar import ParquetFiles

@@ -18,7 +18,7 @@ from proxy.sql.words import Words
 from proxy.staging import catalog, places
 
 if TYPE_CHECKING:
-    from proxy.engines.duck.engine import DuckSession
+    from proxy.engines.duck.session import DuckSession
     from proxy.session.transaction import Block
     from proxy.staging.statements import Stages
 

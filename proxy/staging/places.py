@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from proxy.engines.duck.engine import DuckSession
+from proxy.engines.duck.session import DuckSession
 from proxy.errors import SqlError
 from proxy.sql.quoting import literal
 from proxy.sql.snowflake import file_formats

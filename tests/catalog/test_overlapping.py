@@ -13,7 +13,8 @@ import pytest
 import runtime_sql
 from catalog.mirror import install
 from proxy.engines.duck.catalog import Target
-from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine
+from proxy.engines.duck.session import DuckSession
 from proxy.mirror.mirroring import Mirror
 from proxy.mirror.overlapping import Change, Changes
 

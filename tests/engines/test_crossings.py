@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine
+from proxy.engines.duck.session import DuckSession
 from proxy.errors import SqlError
 
 INDEX = "CREATE INDEX i ON main.t (id)"

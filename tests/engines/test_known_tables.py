@@ -10,8 +10,9 @@ import pytest
 
 from proxy.engines.declarations import Declared, read_told
 from proxy.engines.duck.c import DuckError
-from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine
 from proxy.engines.duck.names import DATABASE
+from proxy.engines.duck.session import DuckSession
 from proxy.errors import SqlError
 
 

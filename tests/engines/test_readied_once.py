@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from proxy.engines.duck.c import Pending
-from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine
+from proxy.engines.duck.session import DuckSession
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.engines.duck.engine import DuckEngine, DuckSession
+from proxy.engines.duck.engine import DuckEngine
+from proxy.engines.duck.session import DuckSession
 from proxy.engines.row_changes import RowChange, change_of
 from proxy.errors import SqlError
 

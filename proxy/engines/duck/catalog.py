@@ -26,8 +26,8 @@ from proxy.engines.catalog_reading import (
 )
 from proxy.engines.declared_functions import declared
 from proxy.engines.definition_names import TEMPORARY
-from proxy.engines.duck.engine import DuckSession
 from proxy.engines.duck.names import DATABASE
+from proxy.engines.duck.session import DuckSession
 from proxy.sql.definitions.materialized import name_of_query
 from proxy.wire.enumerations import labels_of, number_of
 
