@@ -13,8 +13,10 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -63,6 +65,19 @@ class StartError(Exception):
     """The server cannot start; the text is for the person who started it."""
 
 
+@contextmanager
+def _aside(opened: Callable[[], DuckEngine]) -> Iterator[Future[DuckEngine]]:
+    """Opens DuckDB while something else is done, and closes it again if that fails."""
+    with ThreadPoolExecutor(1, "opening") as thread:
+        opening = thread.submit(opened)
+        try:
+            yield opening
+        except BaseException:
+            with suppress(StartError):
+                opening.result().close()
+            raise
+
+
 class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -86,30 +101,13 @@ class Server:
             undo.callback(_lock(self._directory).close)
             self._tls = _tls(self._settings)
             self._socket = undo.enter_context(_bind(self._settings.host, self._settings.port))
-            conninfo = self._start_postgres(undo)
-            try:
-                runtime_sql.migrate(conninfo)
-                self._shared = None if self._embedded else roles.shared_login(conninfo)
-                secret = catalog_mirror.install(conninfo, own_server=self._embedded)
-                with psycopg.connect(conninfo) as connection:
-                    info = connection.info
-                    self._server_parameters = {
-                        name: value
-                        for name in ("server_version", "in_hot_standby")
-                        if (value := info.parameter_status(name)) is not None
-                    }
-                    self._server_parameters["server_version_num"] = str(info.server_version)
-                    found = connection.execute(_BUILTIN_FUNCTIONS).fetchall()
-                    builtin = frozenset(name for (name,) in found)
-                    declare_builtin_functions(builtin)
-            except (psycopg.Error, runtime_sql.MigrationError) as error:
-                raise StartError(
-                    f"the control-plane Postgres cannot be prepared: {error}"
-                ) from error
-            self._conninfo = conninfo
+            with _aside(partial(self._open_duck, macro_scripts())) as opening:
+                secret, builtin = self._prepare_postgres(undo)
+            self._duck = opening.result()
+            undo.callback(self._duck.close)
             settings = self._settings
             self._pools = Pools(
-                _control_plane(conninfo, settings.connect_timeout),
+                _control_plane(self._conninfo, settings.connect_timeout),
                 Limits(
                     size=settings.pool_size,
                     idle=settings.pool_idle,
@@ -124,27 +122,12 @@ class Server:
                 ((declare_builtin_functions, (builtin,)), (declare_runtime, runtime))
             )
             try:
-                self._duck = DuckEngine(
-                    self._directory / f"{data_directory.DATABASE}.duckdb",
-                    extensions=self._settings.extensions,
-                    macros=macro_scripts(),
-                    functions=VECTORISED,
-                    table_functions=[stand_ins.register],
-                    memory_limit=self._settings.memory_limit,
-                    failed=self._fail,
-                )
-            except SqlError as error:
-                raise StartError(
-                    f"DuckDB cannot open the data directory: {error.message}"
-                ) from error
-            undo.callback(self._duck.close)
-            try:
                 allowed = self._settings.allow_directory
                 self._stages = StageService(self._directory / "stages", self._duck, allowed)
             except OSError as error:
                 raise StartError(f"the stages cannot be opened: {error}") from error
             undo.callback(self._stages.close)
-            self._mirror = Mirror(self._duck, conninfo, secret)
+            self._mirror = Mirror(self._duck, self._conninfo, secret)
             undo.callback(self._mirror.close)
             try:
                 self._mirror.reconcile()
@@ -168,6 +151,44 @@ class Server:
                 self._settings.dialect,
             )
             self._cleanup = undo.pop_all()
+
+    def _prepare_postgres(self, undo: ExitStack) -> tuple[str, frozenset[str]]:
+        """Blocks. What proves to the mirror who speaks, and the functions that Postgres has."""
+        conninfo = self._start_postgres(undo)
+        try:
+            runtime_sql.migrate(conninfo)
+            self._shared = None if self._embedded else roles.shared_login(conninfo)
+            secret = catalog_mirror.install(conninfo, own_server=self._embedded)
+            with psycopg.connect(conninfo) as connection:
+                info = connection.info
+                self._server_parameters = {
+                    name: value
+                    for name in ("server_version", "in_hot_standby")
+                    if (value := info.parameter_status(name)) is not None
+                }
+                self._server_parameters["server_version_num"] = str(info.server_version)
+                found = connection.execute(_BUILTIN_FUNCTIONS).fetchall()
+                builtin = frozenset(name for (name,) in found)
+                declare_builtin_functions(builtin)
+        except (psycopg.Error, runtime_sql.MigrationError) as error:
+            raise StartError(f"the control-plane Postgres cannot be prepared: {error}") from error
+        self._conninfo = conninfo
+        return secret, builtin
+
+    def _open_duck(self, macros: list[str]) -> DuckEngine:
+        """Blocks; on any thread. Raises `StartError`."""
+        try:
+            return DuckEngine(
+                self._directory / f"{data_directory.DATABASE}.duckdb",
+                extensions=self._settings.extensions,
+                macros=macros,
+                functions=VECTORISED,
+                table_functions=[stand_ins.register],
+                memory_limit=self._settings.memory_limit,
+                failed=self._fail,
+            )
+        except SqlError as error:
+            raise StartError(f"DuckDB cannot open the data directory: {error.message}") from error
 
     def _start_postgres(self, undo: ExitStack) -> str:
         self._embedded = self._settings.postgres is None

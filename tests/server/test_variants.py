@@ -100,7 +100,7 @@ ANSWERS: tuple[tuple[str, list[Any]], ...] = (
     ("select count(*), v from t group by 2 order by 2 limit 1", [(2, "1")]),
     ("select grouping(v), v, count(*) from t group by cube(v) order by 1 desc, 2 limit 2", [(1, None, 7), (0, "1", 2)]),
     ("select v, w, count(*) from t where id in (3, 4) group by rollup (v, w) order by v, w", [("1", "1", 1), ("1", '"a"', 1), ("1", None, 2), (None, None, 2)]),
-    ("select count(distinct v), count(distinct v, n), approx_count_distinct(v) from t", [(5, 6, 5)]),
+    ("select count(distinct v), count(distinct v, n), approx_count_distinct(v) from t", [(4, 6, 5)]),
     ("select array_size(array_agg(distinct v)), array_size(array_unique_agg(v)) from t", [(5, 5)]),
     ("select listagg(v, ',') within group (order by id) from t", ["3,10,1,1.0,a"]),
     ("select mode(v) from t", ["1"]),
