@@ -127,8 +127,10 @@ def rebuilt(duck: DuckSession, plan: Rebuilds, native: str) -> Altering | None:
 def _check_columns(duck: DuckSession, meant: Meant, plan: Rebuilds) -> None:
     """Raises SqlError for what an identity, or a key, does not let ALTER COLUMN do."""
     edited = [one for one in plan.edits if isinstance(one, _OF_COLUMNS)]
-    table = Table(duck, meant) if edited else None
-    for edit in edited if table is not None else ():
+    if not edited:
+        return
+    table = Table(duck, meant)
+    for edit in edited:
         if any(one.name.lower() == edit.name for one in table.columns):
             check_kept(table, edit, duck)
             if isinstance(edit, edits.SetNull):

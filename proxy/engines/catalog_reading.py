@@ -243,7 +243,6 @@ class Reading:
             if column.get("not_null"):
                 del column["default"], column["owns"]
                 column["identity"] = counted | {"sequence": name}
-                del column["identity"]["began"]
             else:  # Postgres has none that may be NULL
                 numbering = {key: counted[key] for key in _NUMBERING}
                 found[schema, name] = self._new("S", schema, name) | numbering
@@ -495,7 +494,7 @@ def _may_compute(document: Document) -> bool:
     return any("(" in column.get("default", "") for column in document["columns"])
 
 
-_NUMBERING = ("start", "began", "minimum", "maximum", "increment", "cycle")
+_NUMBERING = ("start", "minimum", "maximum", "increment", "cycle")
 
 
 def _relation(kind: str, schema: str, name: str) -> Document:

@@ -69,12 +69,16 @@ RowStep = RowChange | IndexMade
 def alone(step: RowStep, beside: set[RowStep]) -> RowStep:
     """The step, where none of the other kind is beside it. Raises SqlError 40001."""
     if any(type(other) is not type(step) for other in beside):
-        error = met(
+        raise _collided(
             step, "One transaction makes an index on the table whose rows another one changes."
         )
-        error.collided = True
-        raise error
     return step
+
+
+def _collided(step: RowStep, detail: str) -> SqlError:
+    error = met(step, detail)
+    error.collided = True
+    return error
 
 
 class Way(NamedTuple):
@@ -115,12 +119,10 @@ def way_of(change: RowChange, session: SessionCrossings[RowStep], connection: Co
 
 def cannot_go(change: RowChange) -> SqlError:
     """What a statement gets that cannot go the others' way."""
-    error = met(
+    return _collided(
         change,
         "Another transaction changes rows of the table in a way that this statement cannot take.",
     )
-    error.collided = True
-    return error
 
 
 class _Unknown(Exception):

@@ -71,9 +71,7 @@ class DuckSession(DuckNames):
         self._running = 0
         self._ahead: asyncio.Task[None] | None = None  # rows that nobody has asked for yet
         self._overtaken = False  # a cancel came while a call waited for them
-        self.unwanted = (
-            False  # what runs was told to stop: for who waits in its thread, and not for DuckDB
-        )
+        self.unwanted = False  # what runs was told to stop: for who waits there for others
         self._closed = False
         self._streaming: DuckPortal | None = None
         self._kept: OrderedDict[str, DuckStatement] = OrderedDict()

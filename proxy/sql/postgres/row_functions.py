@@ -49,7 +49,7 @@ def settle(tree: exp.Expr) -> None:
         parts = [*select.expressions, *([] if group is None else [group])]
         if not any(True for one in parts for _ in _functions(one)):
             if select.args.get("order") is not None and any(map(_has_number, parts)):
-                _order(select, _numbers, (*_AROUND,))
+                _order(select, _numbers, _AROUND)
             continue
         if group is not None:
             _group(select)
