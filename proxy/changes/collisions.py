@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE TABLE"})
-_MAKES_INDEX = "CREATE INDEX"
+_FOR_READERS = frozenset({"CREATE INDEX", "CHECKPOINT"})
+"""What others are in the way of that only read, as the mirror is for a moment after each definition."""
 _SHORTLY = 2.0
-"""Seconds that who makes an index waits for others: also for who only reads, who may go on for hours."""
-_WAITING = _CHANGES | {_MAKES_INDEX}
+"""Seconds that those wait: who reads may go on for hours."""
+_WAITING = _CHANGES | _FOR_READERS
 _PATIENCE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds until the next attempt, if no transaction's end comes first; the last again and again."""
 _LOOKS = 10
@@ -56,7 +57,7 @@ async def patiently(
                 continue
             if not error.collided or not await _starts_afresh(session):
                 raise
-            if plan.kind == _MAKES_INDEX and time.monotonic() - began > _SHORTLY:
+            if plan.kind in _FOR_READERS and time.monotonic() - began > _SHORTLY:
                 raise
         limit = in_milliseconds(session.settings.get("lock_timeout")) / 1000
         patience = _PATIENCE[min(attempt, len(_PATIENCE) - 1)]

@@ -193,6 +193,7 @@ class RowLocks:
 
     async def wait(self, session: Session, met: Met, limit: float | None) -> None:
         """Until it may be tried again. limit: seconds. Raises SqlError 40P01, 55P03, 57014."""
+        session.heed()
         turn = asyncio.get_running_loop().create_future()
         waiter = _Waiter(session, met.place, CONFLICT - met.lock.strength, turn)
         others = self._holders(waiter)
@@ -268,6 +269,7 @@ class RowLocks:
 
     async def another_ends(self, session: Session, patience: float) -> None:
         """Until a transaction has ended, or for so many seconds. Raises SqlError 57014."""
+        session.heed()
         turn = self._met[session] = asyncio.get_running_loop().create_future()
         try:
             with suppress(TimeoutError):

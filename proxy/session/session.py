@@ -142,6 +142,7 @@ class Session:
         self._steps = self._take_steps()
         self.dialect = Dialect()
         self._timed_out = False
+        self._asked_to_stop = False  # since it last waited for the client, and has not been told
         self.body = b""  # of the frame being taken
         self._task: asyncio.Task[None] | None = None
         self.busy = self._closing = False
@@ -196,13 +197,15 @@ class Session:
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
         limit = self.in_step.timeouts.get("idle_in_transaction_session_timeout")
-        if not limit or self.transaction.status == "I":
-            return await self.link.next_frame()
         try:
+            if not limit or self.transaction.status == "I":
+                return await self.link.next_frame()
             async with asyncio.timeout(limit):
                 return await self.link.next_frame()
         except TimeoutError:
             raise _IDLE_TOO_LONG from None
+        finally:
+            self._asked_to_stop = False
 
     async def _take_in_time(self, kind: bytes, body: bytes) -> None:
         """`_take` under the session's statement_timeout."""
@@ -215,10 +218,10 @@ class Session:
             await self._take(kind, body)
         finally:
             timer.cancel()
-            self._timed_out = False
+            self._timed_out = self._asked_to_stop = False
 
     def _time_out(self) -> None:
-        self._timed_out = True
+        self._timed_out = self._asked_to_stop = True
         self.texts.cancel()
         self.copying.cancel()
         self.compound.cancel()
@@ -343,6 +346,7 @@ class Session:
         await self.failed(extended)
 
     async def failed(self, extended: bool) -> None:
+        self._asked_to_stop = False
         self.compound.lost()
         await self.extended.stop_portals()
         await self.relay.abort_pipeline()
@@ -378,6 +382,7 @@ class Session:
 
     async def cancel(self) -> None:
         """CancelRequest: stops whatever runs for this client now."""
+        self._asked_to_stop = True
         self.texts.cancel()
         self.copying.cancel()
         self.compound.cancel()
@@ -388,6 +393,11 @@ class Session:
             return
         if (sent := self.relay.cancel()) is not None:
             await asyncio.shield(sent)
+
+    def heed(self) -> None:
+        """Raises SqlError 57014 where it has been asked to stop, and nothing ran just then that could."""
+        if self._asked_to_stop:
+            raise SqlError("57014", "canceling statement due to user request")
 
     def _bereft(self, error: SqlError) -> None:
         """The backend that kept a lock, a LISTEN or the like for the client is gone with it."""
@@ -418,6 +428,8 @@ class Session:
         """
         if self.context.asks:
             await self.context.ask()
+        if self._asked_to_stop:
+            self.heed()
         return await self.duck.call(self._in_step, function, *arguments, helped=helped)
 
     async def on_duck_in_words(self, function: Callable[..., T], sql: str, *arguments: Any) -> T:

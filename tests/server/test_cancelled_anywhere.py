@@ -105,3 +105,29 @@ def test_the_session_goes_on(
         _settled(connection, timer)
         connection.execute(after.encode())
     connection.execute("DROP SEQUENCE numbers")
+
+
+ENDLESS = (
+    "SELECT count(*) FROM generate_series(1, 100000) a(i), generate_series(1, 100000) b(i)"
+    " WHERE a.i + b.i > {n} AND a.i % 7 <> b.i % 11"
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [ENDLESS, f"CREATE TABLE never AS {ENDLESS}", f"DELETE FROM kept_anyway WHERE ({ENDLESS}) > 0"],
+)
+def test_a_timeout_that_comes_before_the_engine_has_begun_is_not_forgotten(
+    connection: psycopg.Connection, statement: str
+) -> None:
+    connection.execute("SET hatidata.dialect = 'postgres'")
+    connection.execute("CREATE TABLE kept_anyway (id INT)")
+    last_resort = threading.Timer(60, connection.cancel_safe)
+    last_resort.start()
+    for number in range(30):
+        connection.execute(f"SET statement_timeout = '{1 + number % 10}ms'")
+        with pytest.raises(errors.QueryCanceled, match="statement timeout"):
+            connection.execute(statement.format(n=number).encode())
+    last_resort.cancel()
+    connection.execute("RESET statement_timeout")
+    connection.execute("DROP TABLE kept_anyway")

@@ -324,6 +324,26 @@ def test_who_makes_an_index_waits_for_who_changes_rows_or_reads_what_was(
     assert rows(third) == [(1, 1), (2, 0)]
 
 
+def test_a_checkpoint_waits_for_who_writes_or_reads_what_was(
+    sessions: list[psycopg.Connection], threads: ThreadPoolExecutor
+) -> None:
+    first, second, third, _ = sessions
+    for begun in (ADD, "SELECT count(*) FROM counters"):
+        first.execute("BEGIN")
+        first.execute(begun.encode())
+        second.execute("CREATE TABLE others (n INT)")
+        second.execute("DROP TABLE others")
+        future = threads.submit(third.execute, "CHECKPOINT")
+        assert waits(future)
+        first.execute("COMMIT")
+        assert future.result().statusmessage == "CHECKPOINT"
+    first.execute("BEGIN")
+    first.execute(ADD)
+    with pytest.raises(errors.ObjectInUse):
+        third.execute("CHECKPOINT")
+    first.execute("COMMIT")
+
+
 @pytest.mark.parametrize("dialect", ["postgres"])
 def test_a_result_that_is_still_read_is_such_a_reader(
     sessions: list[psycopg.Connection], threads: ThreadPoolExecutor

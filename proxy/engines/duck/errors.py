@@ -199,7 +199,7 @@ def sql_error(error: DuckFailure) -> EngineError:
         told = EngineError(_sqlstate(error), message, hint=hint)
     if error.kind == "Binder":
         told.said = error.message
-    told.collided = error.kind == "TransactionContext" and told.sqlstate == "40001"
+    told.collided = error.kind == "TransactionContext" and told.sqlstate in ("40001", "55006")
     if error.fields.get("error_subtype") == "MISSING_ENTRY":
         told.missing = error.fields.get("name", "")
     if (offset := error.fields.get("position", "")).isdigit():

@@ -27,7 +27,7 @@ from proxy.engines.duck.sequences import Drawn
 from proxy.engines.duck.statement import Accept, DuckStatement, Look
 from proxy.engines.freshness import Stamp, Watch
 from proxy.engines.serial import SerialCommits
-from proxy.engines.workers import Workers
+from proxy.engines.workers import Job, Workers
 from proxy.errors import SqlError
 from proxy.sql.lengths import Declared
 from proxy.sql.quoting import literal, names_listed
@@ -36,6 +36,7 @@ from proxy.wire.types import DuckType
 
 T = TypeVar("T")
 _ENCODED_AT_ONCE = 2  # pieces of one result
+_AGAIN = 0.05  # seconds until what goes on is interrupted again
 # Texts that a session runs again and again stay prepared: so many, of at most this length.
 _KEPT = 8
 _KEPT_LENGTH = 4096
@@ -69,6 +70,7 @@ class DuckSession(DuckNames):
         self._crew = crew
         self._watch = watch
         self._running = 0
+        self._job: Job[Any] | None = None  # what is done now
         self._ahead: asyncio.Task[None] | None = None  # rows that nobody has asked for yet
         self._overtaken = False  # a cancel came while a call waited for them
         self.unwanted = False  # what runs was told to stop: for who waits there for others
@@ -128,7 +130,7 @@ class DuckSession(DuckNames):
 
     async def _work(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         self.unwanted = False
-        job = self._workers.submit(self._translate, function, *arguments)
+        job = self._job = self._workers.submit(self._translate, function, *arguments)
         if helped:
             self._crew.starts(job)
         try:
@@ -137,12 +139,13 @@ class DuckSession(DuckNames):
             self.unwanted = True
             while not job.ended:
                 self._connection.interrupt()
-                await asyncio.wait([job.again()], timeout=0.05)
+                await asyncio.wait([job.again()], timeout=_AGAIN)
             if job.future.done() and not job.future.cancelled():
                 job.future.exception()
             raise
         finally:
             self._crew.ends(job)
+            self._job = None
 
     def fetch_ahead(self, running: DuckPortal, encoder: RowEncoder, limit: int) -> None:
         """Begins with the next rows of a portal while its client reads the last ones.
@@ -225,7 +228,13 @@ class DuckSession(DuckNames):
         if self._running:
             self._overtaken = self._ahead is not None
             self.unwanted = True
+            self._interrupt(self._job)
+
+    def _interrupt(self, job: Job[Any] | None) -> None:
+        """Until it has ended: DuckDB forgets what comes before it has begun."""
+        if job is not None and not job.ended:
             self._connection.interrupt()
+            asyncio.get_running_loop().call_later(_AGAIN, self._interrupt, job)
 
     # A connection streams one result at a time: whatever else it is asked to do would end the
     # stream, so the rows still to come are taken into memory first.

@@ -416,7 +416,11 @@ _RULES: tuple[_Rule, ...] = (
     _rule(
         "TransactionContext",
         r"Cannot CHECKPOINT: there are other write transactions active.*",
-        plain("55006", "cannot checkpoint while other transactions write", "Repeat it afterwards."),
+        plain(
+            "55006",
+            "cannot checkpoint beside transactions that write, or see what has been changed since",
+            "Repeat it afterwards.",
+        ),
     ),
     _rule(
         "Catalog",
