@@ -6,6 +6,7 @@ Tests that break servers start their own with `start_server`.
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -84,8 +85,14 @@ def server() -> Iterator[Running]:
         yield Running(up)
 
 
+@pytest.fixture(scope="session")
+def macros(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the file of macros is kept that the first server has made: others find it in theirs."""
+    return tmp_path_factory.mktemp("macros")
+
+
 @pytest.fixture
-def start_server() -> Iterator[Callable[..., Running]]:
+def start_server(macros: Path) -> Iterator[Callable[..., Running]]:
     """Starts a server of the test's own, on a data directory of its own unless options name one."""
     with ExitStack() as servers:
         # Not under tmp_path: run as root, the embedded Postgres is another user, and pytest closes
@@ -95,8 +102,11 @@ def start_server() -> Iterator[Callable[..., Running]]:
 
         def start(*options: str) -> Running:
             directory = root / next(names)
-            directory.mkdir()
-            return Running(servers.enter_context(ServerProcess(directory, *options)))
+            shutil.copytree(macros, directory / "data")
+            running = Running(servers.enter_context(ServerProcess(directory, *options)))
+            for kept in (directory / "data").glob("macros.*.duckdb"):
+                shutil.copy2(kept, macros)
+            return running
 
         yield start
 

@@ -22,6 +22,7 @@ from proxy.engines.known_tables import KnownTables, SessionTables
 from proxy.engines.row_changes import RowStep
 from proxy.engines.serial import SerialCommits
 from proxy.engines.workers import Workers
+from proxy.errors import SqlError
 
 # Set on the instance before any client is let in. External access goes last: it cannot come back.
 _INSTANCE_SETTINGS = (
@@ -54,7 +55,7 @@ class DuckEngine:
     ) -> None:
         """Opens or creates the file and closes the doors. Blocks. Raises `SqlError`.
 
-        macros: SQL scripts that fill the attached in-memory database `_sf`.
+        macros: SQL scripts that fill the attached database `_sf`.
         functions: what `Functions.register` takes, for each function that the macros call.
         table_functions: what adds one to the database.
         failed: told, on any thread, that an error has made the database useless until it is opened anew.
@@ -74,7 +75,7 @@ class DuckEngine:
             connection = self._database.connect()
             self._calling = self._database.connect()
             try:
-                self._functions = furniture.put_into(self._calling, connection)
+                self._functions = furniture.put_into(self._calling, connection, path.parent)
                 for script in _INSTANCE_SETTINGS:
                     connection.run_script(script)
                 if not memory_limit:
@@ -85,6 +86,8 @@ class DuckEngine:
                 connection.close()
         except duckdb_c.DuckError as error:
             raise sql_error(error) from error
+        except OSError as error:  # where the macros are kept
+            raise SqlError("58030", str(error)) from error
         self._failed = failed
         self._workers = Workers("duck")
         self._crew = Crew(self._database, threads - 1)

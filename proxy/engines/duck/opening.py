@@ -20,6 +20,7 @@ from proxy.engines.duck import any as duck_any
 from proxy.engines.duck import c as duckdb_c
 from proxy.engines.duck import documents as duck_documents
 from proxy.engines.duck import jsonb as duck_jsonb
+from proxy.engines.duck import macros as duck_macros
 from proxy.engines.duck import sequences as duck_sequences
 from proxy.engines.duck.functions import Body, Functions
 from proxy.errors import SqlError
@@ -34,8 +35,13 @@ class Furniture:
     functions: tuple[tuple[str, tuple[str, ...], str, Body, bool], ...]
     table_functions: tuple[Callable[[duckdb_c.Connection], None], ...]
 
-    def put_into(self, calling: duckdb_c.Connection, connection: duckdb_c.Connection) -> Functions:
-        """Blocks. calling: the connection that functions are registered on; it stays open."""
+    def put_into(
+        self, calling: duckdb_c.Connection, connection: duckdb_c.Connection, directory: Path
+    ) -> Functions:
+        """Blocks. calling: the connection that functions are registered on; it stays open.
+
+        directory: where `_sf` is kept.
+        """
         duck_jsonb.register(connection)
         duck_documents.register(connection)
         duck_sequences.register(connection)
@@ -43,13 +49,11 @@ class Furniture:
         for function in self.functions:
             functions.register(*function)
         duck_any.register(functions)
-        connection.run("ATTACH ':memory:' AS _sf")
         for register in self.table_functions:
             register(connection)
         for name in self.extensions:
             connection.run(f"LOAD '{_extension_file(name)}'")
-        for script in self.macros:
-            connection.run_script(script)
+        duck_macros.attach(connection, self.macros, directory)
         return functions
 
 
@@ -67,7 +71,7 @@ def _checkpoint(path: Path, settings: dict[str, str], furniture: Furniture) -> N
     try:
         connection, calling = database.connect(), database.connect()
         try:
-            furniture.put_into(calling, connection)
+            furniture.put_into(calling, connection, path.parent)
             name = str(path).replace("'", "''")
             connection.run(f"ATTACH '{name}' AS {path.stem}")
             connection.run(f"CHECKPOINT {path.stem}")

@@ -2,8 +2,8 @@
 
 sqlglot's compiled parser reads a statement, one walk over the tree applies the rules of the family
 files (`registry`), and sqlglot's compiled generator writes it. Functions that need a body are
-DuckDB macros in `macros/*.sql`, which the engine installs once per process in an attached
-in-memory database called `_sf`, so that every cursor sees them whatever its schema. SHOW, DESCRIBE
+DuckDB macros in `macros/*.sql`, which the engine keeps in an attached
+database called `_sf` (`engines.duck.macros`), so that every cursor sees them whatever its schema. SHOW, DESCRIBE
 and INFORMATION_SCHEMA are views beside them, in `catalog/*.sql`.
 """
 
@@ -49,7 +49,7 @@ from proxy.sql.snowflake import (
 core.STEPPED.append(intervals.stepped)
 
 MACRO_DATABASE = "_sf"
-"""The attached in-memory database that holds the macros."""
+"""The attached database that holds the macros."""
 
 _LIGHT = 2  # bindings of a macro's argument that do not count
 
@@ -76,7 +76,7 @@ _FAMILIES = (
 def macro_scripts() -> list[str]:
     """The statements that create the macros and the catalog's views, one each, to be run in order.
 
-    They name the database `_sf`: `ATTACH ':memory:' AS _sf` must come first.
+    They name the database `_sf`, which must be attached.
     """
     made = [statement for macro in scripts.macros() for statement in macro.statements]
     return [*made, *scripts.catalog()]
