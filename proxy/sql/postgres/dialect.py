@@ -29,6 +29,7 @@ from proxy.sql.postgres import routines as postgres_routines
 from proxy.sql.postgres import row_comparisons as postgres_row_comparisons
 from proxy.sql.postgres import row_functions as postgres_row_functions
 from proxy.sql.postgres import sets as postgres_set
+from proxy.sql.postgres import standard_json as postgres_standard_json
 from proxy.sql.postgres import values as on_values
 from proxy.sql.postgres.arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres.generated import generated
@@ -380,6 +381,8 @@ _CALLED_TYPES = {
 
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
     name = node.this.upper() if isinstance(node.this, str) else ""
+    if (found := postgres_standard_json.standard(node)) is not None:
+        return found
     if _is_all(node):
         return all_of(node.expressions)
     if (kind := _CALLED_TYPES.get(name)) is not None and len(node.expressions) == 1:
@@ -395,18 +398,14 @@ def _lateral(node: exp.Lateral) -> exp.Expr | None:
     return made
 
 
+def _is(node: exp.Is) -> exp.Expr | None:
+    return postgres_standard_json.is_json(node) or postgres_row_comparisons.tested(node)
+
+
 def _path_operator(node: exp.JSONBPathExists | exp.MatchAgainst) -> None:
     """Neither jsonpath nor text search is DuckDB's."""
     operator = "@?" if isinstance(node, exp.JSONBPathExists) else "@@"
     raise on_values.refused(f"the operator {operator}", node)
-
-
-_HYPOTHETICAL = (exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist)
-
-
-def _within_group(node: exp.WithinGroup) -> None:
-    if isinstance(node.this, _HYPOTHETICAL):
-        raise on_values.refused(f"{node.this.sql_name().lower()} WITHIN GROUP", node)
 
 
 def _unnest(node: exp.Unnest) -> exp.Expr | None:
@@ -463,6 +462,7 @@ RULES: dict[type, Rule] = {
     exp.Hex: functions.hexadecimal,
     exp.IntDiv: on_values.whole_quotient,
     exp.Interval: on_values.interval,
+    exp.Is: _is,
     **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
@@ -503,7 +503,7 @@ RULES: dict[type, Rule] = {
     exp.Unnest: _unnest,
     exp.Values: values,
     exp.Variadic: variadic,
-    exp.WithinGroup: _within_group,
+    exp.WithinGroup: postgres_aggregates.hypothetical,
 }
 _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_main}
 
