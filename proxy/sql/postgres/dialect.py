@@ -402,10 +402,9 @@ def _is(node: exp.Is) -> exp.Expr | None:
     return postgres_standard_json.is_json(node) or postgres_row_comparisons.tested(node)
 
 
-def _path_operator(node: exp.JSONBPathExists | exp.MatchAgainst) -> None:
-    """Neither jsonpath nor text search is DuckDB's."""
-    operator = "@?" if isinstance(node, exp.JSONBPathExists) else "@@"
-    raise on_values.refused(f"the operator {operator}", node)
+def _path_operator(node: exp.MatchAgainst) -> None:
+    """Neither jsonpath's predicates nor text search are DuckDB's."""
+    raise on_values.refused("the operator @@", node)
 
 
 def _unnest(node: exp.Unnest) -> exp.Expr | None:
@@ -468,7 +467,7 @@ RULES: dict[type, Rule] = {
     exp.ILike: on_values.like,
     exp.Identifier: fold,
     exp.In: among_rows,
-    exp.JSONBPathExists: _path_operator,
+    exp.JSONBPathExists: postgres_standard_json.path_exists,
     exp.Lateral: _lateral,
     exp.Like: on_values.like,
     exp.Literal: on_values.literal,

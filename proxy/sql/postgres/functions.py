@@ -20,6 +20,7 @@ from proxy.sql.postgres.literals import literal_of
 from proxy.sql.postgres.models import model, written_as
 from proxy.sql.postgres.operators import in_zone
 from proxy.sql.postgres.regexes import for_re2
+from proxy.sql.postgres.standard_json import PATH_FUNCTIONS
 from proxy.sql.postgres.values import (
     bytes_of,
     call,
@@ -491,6 +492,7 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
     "generate_series": _series_in_zone,
     **postgres_json.FUNCTIONS,
     **postgres_routines.FUNCTIONS,
+    **PATH_FUNCTIONS,
 }
 
 

@@ -1,4 +1,4 @@
-"""SQL/JSON of the standard: JSON_VALUE, JSON_QUERY, JSON_EXISTS and IS JSON.
+"""SQL/JSON of the standard: JSON_VALUE, JSON_QUERY, JSON_EXISTS and IS JSON; what jsonb has of the same paths.
 
 Why it exists: DuckDB has functions of these names that answer otherwise. Here a path is a constant of
 members and subscripts, in lax mode; `json_items_` (`proxy.engines.duck.any`) gives what it leads to, and how
@@ -18,7 +18,10 @@ from sqlglot import exp
 from sqlglot.dialects import Postgres
 from sqlglot.tokens import TokenType
 
+from proxy.sql.postgres.routines import rows
 from proxy.sql.postgres.values import call, duck, is_text, refused
+
+Function = Callable[[list[exp.Expr]], exp.Expr]
 
 _D = exp.DType
 
@@ -104,6 +107,8 @@ _STEP = re.compile(
 
 def _steps(path: exp.Expr) -> list[exp.Expr]:
     """`$.a."b"[0][*]` as '.a', '.b', '[0]', '[*]'. Raises 0A000 for other paths."""
+    while isinstance(path, exp.Cast | exp.Paren):
+        path = path.this
     found = _START.match(path.this) if is_text(path) else None
     if found is None:
         raise refused("a path of this form", path, _INSTEAD)
@@ -134,10 +139,15 @@ def _plain(value: exp.Expr, kind: exp.DType | exp.DataType) -> exp.Cast:
 
 def _items(node: exp.Anonymous) -> exp.Expr:
     document, path, *passed = node.expressions
-    if document.find(exp.Column) is None:
-        raise refused(f"{node.this} of a constant", node)
     if passed:
         raise refused(f"{node.this} with PASSING", node)
+    return _found(str(node.this), document, path)
+
+
+def _found(name: str, document: exp.Expr, path: exp.Expr) -> exp.Expr:
+    """What a path leads to, as texts."""
+    if document.find(exp.Column) is None:
+        raise refused(f"{name} of a constant", document)
     text = exp.DataType(this=_D.TEXT)
     array = exp.DataType(this=_D.ARRAY, nested=True, expressions=[text])
     steps = _plain(exp.Array(expressions=_steps(path)), array)
@@ -242,13 +252,62 @@ def _query(node: exp.Anonymous) -> exp.Expr:
 
 def _exists(node: exp.Anonymous) -> exp.Expr:
     """JSON_EXISTS: whether something is found. In lax mode nothing of such a path fails."""
-    return exp.Paren(this=exp.GT(this=_count(_items(node)), expression=_number(0)))
+    return _exists_at(_items(node))
 
 
 FUNCTIONS: dict[str, Callable[[exp.Anonymous], exp.Expr]] = {
     _VALUE: _value,
     _QUERY: _query,
     _EXISTS: _exists,
+}
+
+
+# --- jsonpath -----------------------------------------------------------------------------------
+
+
+def path_exists(node: exp.JSONBPathExists) -> exp.Expr:
+    """`doc @? '$.a'`"""
+    return _exists_at(_found("the operator @?", node.this, node.expression))
+
+
+def _exists_at(items: exp.Expr) -> exp.Expr:
+    return exp.Paren(this=exp.GT(this=_count(items), expression=_number(0)))
+
+
+def _first(items: exp.Expr) -> exp.Expr:
+    return _plain(exp.Bracket(this=items, expressions=[_number(1)], offset=1), _D.JSONB)
+
+
+def _array(items: exp.Expr) -> exp.Expr:
+    joined = duck("array_to_string", items, exp.Literal.string(", "))
+    whole = exp.DPipe(this=exp.Literal.string("["), expression=joined)
+    return _plain(
+        exp.Paren(this=exp.DPipe(this=whole, expression=exp.Literal.string("]"))), _D.JSONB
+    )
+
+
+def _each(items: exp.Expr) -> exp.Expr:
+    jsonb = exp.DataType(this=_D.JSONB)
+    return rows(_plain(items, exp.DataType(this=_D.ARRAY, nested=True, expressions=[jsonb])))
+
+
+def _of_path(name: str, made: Callable[[exp.Expr], exp.Expr]) -> Function:
+    def rule(arguments: list[exp.Expr]) -> exp.Expr:
+        if len(arguments) != 2:
+            raise refused(f"{name} with variables", arguments[0] if arguments else exp.Null())
+        return made(_found(name, *arguments))
+
+    return rule
+
+
+PATH_FUNCTIONS: dict[str, Function] = {
+    name: _of_path(name, made)
+    for name, made in (
+        ("jsonb_path_exists", _exists_at),
+        ("jsonb_path_query", _each),
+        ("jsonb_path_query_first", _first),
+        ("jsonb_path_query_array", _array),
+    )
 }
 
 

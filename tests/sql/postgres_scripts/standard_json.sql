@@ -29,3 +29,12 @@ insert into t values (1, '{"a": 1}', '{}', 1), (2, '[1,]', '[]', 2), (3, ' 12 ',
 select id, s is json as j, s is json value as v, s is json object as o, s is json array as a, s is json scalar as c, s is not json as n, d is json object as d from t order by id;
 select id from t where s is json and s is not json scalar order by id;
 select n is json from t;
+-- what a path of jsonb leads to
+create table t (id int, d jsonb);
+insert into t values (1, '{"a": 1, "b": {"c": "x", "e": []}, "l": [1, 2.50, "three", null, {"a": 2}]}'), (2, '[{"a": 5}, {"a": 6}]'), (3, '"text"'), (4, null);
+select id, d @? '$.a' as a, d @? '$.b.e[0]' as e, jsonb_path_exists(d, '$.l[4].a') as l, jsonb_path_exists(d, 'lax $[1]'::jsonpath) as s from t order by id;
+select id, jsonb_path_query_first(d, '$.a') as f, jsonb_path_query_array(d, '$.a') as a, jsonb_path_query_array(d, '$.l[*]') as l, jsonb_path_query_first(d, '$.zz') as z from t order by id;
+select id from t where d @? '$.l' or not jsonb_path_exists(d, '$.a') order by id;
+select t.id, q.v from t, jsonb_path_query(t.d, '$.a') as q (v) order by 1, 2;
+select id, jsonb_path_query(d, '$.l[*]') as v from t order by id, 2;
+select id, (jsonb_path_query_first(d, '$.a'))::int + 1 as n, jsonb_path_query_first(d, '$.b.c') #>> '{}' as c from t where id <> 3 order by id;
