@@ -104,6 +104,8 @@ def create(node: exp.Create) -> None:
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
     plain_index(node)
+    if kind == "SEQUENCE":
+        _owned(node)
     if kind == "SCHEMA" and (name := node.this.db or node.this.name).startswith("pg_"):
         detail = 'The prefix "pg_" is reserved for system schemas.'
         raise SqlError("42939", f'unacceptable schema name "{name}"', detail=detail)
@@ -116,6 +118,20 @@ def create(node: exp.Create) -> None:
         properties.set("expressions", kept)
         if not kept:
             node.set("properties", None)
+
+
+def _owned(node: exp.Create) -> None:
+    """OWNED BY is in the name of a sequence here. Raises SqlError 0A000 where that says something else."""
+    options = node.find(exp.SequenceProperties)
+    column = options.args.get("owned") if options is not None else None
+    if column is None:
+        return
+    if node.this.name.rstrip("0123456789") != f"{column.table}_{column.name}_seq":
+        hint = f"Name the sequence {column.table}_{column.name}_seq."
+        raise on_values.refused(
+            "OWNED BY a column that a sequence is not named after", column, hint
+        )
+    options.set("owned", None)
 
 
 def _named_once(node: exp.Create) -> None:

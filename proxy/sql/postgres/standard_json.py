@@ -96,6 +96,19 @@ for _name in (_QUERY, _VALUE, _EXISTS):
     Postgres.Parser.FUNCTION_PARSERS[_name.upper()] = _read(_name)
 
 
+def _read_array(parser: Any) -> exp.Expr:
+    """JSON_ARRAY, which is refused whatever its clauses say."""
+    given = parser._parse_csv(parser._parse_assignment)
+    if parser._match_texts(("NULL", "ABSENT")):
+        parser._match_text_seq("ON", "NULL")
+    if parser._match_text_seq("RETURNING"):
+        parser._parse_types()
+    return exp.Anonymous(this="json_array", expressions=given)
+
+
+Postgres.Parser.FUNCTION_PARSERS["JSON_ARRAY"] = _read_array
+
+
 # --- paths --------------------------------------------------------------------------------------
 
 _START = re.compile(r"\s*(?:lax\s)?\s*\$(?![\w\"$])", re.ASCII)
