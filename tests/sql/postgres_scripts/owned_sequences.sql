@@ -9,6 +9,6 @@ select nextval('s');
 alter sequence s owned by none;
 alter sequence nothing_there owned by none;
 drop table t;
-drop sequence t_id_seq;
+create sequence t_id_seq;
 select nextval('s');
 drop sequence s;
