@@ -8,7 +8,6 @@ wire know how Postgres writes each type; here they serve as functions, a chunk o
   IntervalStyle, if it has set one.
 - `json_of_(x, style)`: the document that to_json makes of it.
 - `json_items_(document, steps)`: what a path of SQL/JSON's leads to, as texts.
-- `json_is_(text, kind)`: whether a text is a JSON object, array, scalar, or any value.
 - `record_members_(text, count)`, `array_elements_(text)`: what is in the text of a row, or of an array, as texts.
 """
 
@@ -23,7 +22,6 @@ from proxy.engines.documents import lax
 from proxy.engines.duck.functions import Functions
 from proxy.errors import SqlError
 from proxy.wire.decoders.arrays import array_text
-from proxy.wire.decoders.documents import json_text
 from proxy.wire.decoders.records import members
 from proxy.wire.encoders import jsons
 from proxy.wire.encoders.cells import Encoder
@@ -39,7 +37,6 @@ def register(functions: Functions) -> None:
     texts = "VARCHAR[]"
     functions.register("record_members_", ("VARCHAR", "BIGINT"), texts, _members, volatile=False)
     functions.register("json_items_", ("VARCHAR", texts), texts, _items, volatile=False)
-    functions.register("json_is_", ("VARCHAR", "VARCHAR"), "BIGINT", _is_json, volatile=False)
     functions.register("array_elements_", ("VARCHAR",), texts, _elements, volatile=False)
 
 
@@ -55,21 +52,6 @@ def _elements(texts: pa.Array) -> pa.Array:
 def _items(documents: pa.Array, paths: pa.Array) -> pa.Array:
     pairs = zip(documents.to_pylist(), paths.to_pylist(), strict=True)
     return _texts(None if document is None else lax(document, path) for document, path in pairs)
-
-
-def _is_json(texts: pa.Array, kinds: pa.Array) -> pa.Array:
-    pairs = zip(texts.to_pylist(), kinds.to_pylist(), strict=True)
-    found = [None if text is None else int(_is_of_kind(text, kind)) for text, kind in pairs]
-    return pa.array(found, pa.int64())
-
-
-def _is_of_kind(text: str, kind: str) -> bool:
-    try:
-        json_text(text, "")
-    except SqlError:
-        return False
-    own = {"{": "object", "[": "array"}.get(text.lstrip()[0], "scalar")
-    return kind in ("value", own)
 
 
 def _texts(found: Iterable[list[str | None] | None]) -> pa.Array:

@@ -14,12 +14,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 from sqlglot import exp
 from sqlglot.dialects import Postgres
 from sqlglot.tokens import TokenType
 
+from proxy.errors import SqlError
 from proxy.sql.postgres.routines import rows
 from proxy.sql.postgres.values import call, duck, is_text, refused
+from proxy.wire.decoders.documents import json_text
 
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
@@ -338,3 +341,19 @@ def is_json(test: exp.Is) -> exp.Expr | None:
         raise refused("IS JSON of a constant, or with UNIQUE KEYS,", test)
     wanted = str(kind.this or "value").lower()
     return call("pg_is_json_", test.this, exp.Literal.string(wanted))
+
+
+def are_json(texts: pa.Array, kinds: pa.Array) -> pa.Array:
+    """Whether texts are JSON, 1 or 0. kinds: object, array, scalar, or value for any."""
+    pairs = zip(texts.to_pylist(), kinds.to_pylist(), strict=True)
+    found = [None if text is None else int(_is_of_kind(text, kind)) for text, kind in pairs]
+    return pa.array(found, pa.int64())
+
+
+def _is_of_kind(text: str, kind: str) -> bool:
+    try:
+        json_text(text, "")
+    except SqlError:
+        return False
+    own = {"{": "object", "[": "array"}.get(text.lstrip()[0], "scalar")
+    return kind in ("value", own)
