@@ -320,7 +320,7 @@ timetostr: _ text -> text
 strtotime: text text -> timestamp
 unixtotime: float8 -> timestamptz
 extract: _ -> numeric
-date_part pg_date_part_ pg_epoch_date_part: _ -> float8
+date_part pg_date_part_ pg_epoch_date_part_: _ -> float8
 pg_long_part_: _ -> int8
 pg_part_: _ -> =
 pg_average_: _ _ -> numeric

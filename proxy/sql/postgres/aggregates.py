@@ -77,11 +77,14 @@ def hypothetical(node: exp.WithinGroup) -> exp.Expr | None:
         return exp.Filter(this=count, expression=exp.Where(this=exp.and_(*tests, copy=False)))
 
     strict, loose = (exp.GT, exp.GTE) if descends else (exp.LT, exp.LTE)
-    null = exp.Is(this=column.copy(), expression=exp.Null())
+    missing, none = (exp.Is(this=x, expression=exp.Null()) for x in (column.copy(), value.copy()))
 
     def ahead(kind: type[exp.Expr]) -> exp.Expr:
+        """Of a row: of NULLs, one group, either the rows or the value stand at one end."""
         test = kind(this=column.copy(), expression=value.copy())
-        return exp.Paren(this=exp.or_(test, null.copy())) if nulls_first else test
+        first, last = (missing, none) if nulls_first else (none, missing)
+        apart = exp.and_(first.copy(), exp.Not(this=last.copy()), copy=False)
+        return exp.Paren(this=exp.or_(test, first.copy() if kind is loose else apart, copy=False))
 
     one = exp.Literal.number(1)
     rank: exp.Expr = exp.Add(this=rows(ahead(strict)), expression=one)
@@ -89,6 +92,7 @@ def hypothetical(node: exp.WithinGroup) -> exp.Expr | None:
         apart = exp.Distinct(expressions=[by.copy()])
         rank = exp.Add(this=rows(ahead(strict), apart), expression=one)
         if nulls_first:
+            null = exp.and_(missing, exp.Not(this=none))
             least = exp.Least(this=rows(null), expressions=[one.copy()])
             rank = exp.Add(this=rank, expression=least)
     elif isinstance(function, exp.PercentRank):

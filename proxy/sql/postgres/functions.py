@@ -105,7 +105,7 @@ def _part(part: str, moment: exp.Expr) -> exp.Expr:
     if part in _OF_YEARS:
         return call("pg_long_part_", name, moment)
     if part == "epoch":
-        return call("pg_epoch_date_part", name, moment)
+        return call("pg_epoch_date_part_", name, moment)
     if part in _ENDLESS:
         moment = call("pg_finite_moment_", moment, name.copy())
     return duck("date_part", name, moment)

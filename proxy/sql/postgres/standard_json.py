@@ -219,23 +219,28 @@ def _value(node: exp.Anonymous) -> exp.Expr:
             raise refused("JSON_VALUE of this type with ERROR ON ERROR", node)
         missing = exp.Is(this=text.copy(), expression=exp.Null())
         fits = duck("regexp_full_match", text.copy(), exp.Literal.string(shape))
-        value = exp.TryCast(this=duck("trim", text), to=whole.copy())
+        truth = whole.this == _D.BOOLEAN
+        read = call("pg_truth_", text) if truth else duck("trim", text)
+        value = exp.TryCast(this=read, to=whole.copy())
         value.meta["plain"] = True
         ifs.append(exp.If(this=missing, true=exp.Null()))
         ifs.append(exp.If(this=exp.Not(this=fits), true=failed.copy()))
-        beyond = exp.Is(this=value.copy(), expression=exp.Null())
+        beyond: exp.Expr = exp.Is(this=value.copy(), expression=exp.Null())
+        if whole.this == _D.DOUBLE:
+            beyond = call("pg_is_beyond_", value.copy(), text.copy())
         ifs.append(exp.If(this=beyond, true=failed.copy()))
     return _plain(exp.Case(ifs=ifs, default=value), whole.copy())
 
 
 _TEXTS = (_D.TEXT, _D.VARCHAR)
 _WHOLE = r"\s*[+-]?[0-9]+\s*"
-_DIGITS = r"\s*[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?\s*"
+_DIGITS = r"\s*[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?\s*"
 _SHAPES = {
     **dict.fromkeys(_TEXTS, ""),
     **dict.fromkeys((_D.SMALLINT, _D.INT, _D.BIGINT), _WHOLE),
-    **dict.fromkeys((_D.DECIMAL, _D.DOUBLE), _DIGITS),
-    _D.BOOLEAN: r"(?i)\s*(t|tr|tru|true|f|fa|fal|fals|false)\s*",
+    _D.DECIMAL: _DIGITS,
+    _D.DOUBLE: rf"{_DIGITS}|(?i)\s*[+-]?(nan|inf|infinity)\s*",
+    _D.BOOLEAN: r"(?i)\s*(t|tr|tru|true|f|fa|fal|fals|false|ye?s?|no?|on|off?|0|1)\s*",
 }
 """What the text of a value looks like that such a type has; '' for any."""
 

@@ -39,6 +39,7 @@ select g, rank(3) within group (order by x) as r, dense_rank(4) within group (or
 select rank(3) within group (order by x desc) as r, dense_rank(2) within group (order by x desc) as d, percent_rank(3) within group (order by x desc) as p, cume_dist(3) within group (order by x desc) as c from t;
 select rank(2.5) within group (order by y) as r, rank('b') within group (order by s) as s, rank(3) within group (order by x nulls first) as n, dense_rank(3) within group (order by x nulls first) as m from t;
 select rank(3) within group (order by x) filter (where g = 1) as r, cume_dist(3) within group (order by x) filter (where g > 5) as c, percent_rank(3) within group (order by x) filter (where g > 5) as p from t;
+select rank(null) within group (order by x) as r, dense_rank(null) within group (order by x desc) as d, cume_dist(null) within group (order by x nulls first) as c, cume_dist(null) within group (order by x) as e, percent_rank(null::int) within group (order by x) as p from t;
 select percentile_cont(0.5) within group (order by x) as c, rank(0) within group (order by x) + 1 as r from t;
 -- aggregates of an outer query
 create table o (x int, g int, t text);

@@ -10,6 +10,11 @@ select json_value(d, '$.b' error on error) from t where id = 1;
 select json_value(d, '$.zz' error on empty) from t where id = 1;
 select json_value(d, '$.a' error on empty error on error) from t where id = 1;
 select id from t where json_value(d, '$.a') = '1' and json_value(d, '$.a' returning int) < 2 order by id;
+create table n (id int, s text);
+insert into n values (1, '[1, "yes", "off", 0, 2]'), (2, '[1e100, 1e400, "NaN", "-Infinity", 1.5e3]'), (3, '["12.50", "x", " 7 ", "1e-3", 99999999999]');
+select id, json_value(s, '$[0]' returning boolean) as a, json_value(s, '$[1]' returning boolean) as b, json_value(s, '$[2]' returning boolean) as c, json_value(s, '$[3]' returning boolean) as d, json_value(s, '$[4]' returning boolean) as e from n where id = 1;
+select id, json_value(s, '$[0]' returning float8) as a, json_value(s, '$[1]' returning float8) as b, json_value(s, '$[2]' returning float8) as c, json_value(s, '$[3]' returning float8) as d, json_value(s, '$[4]' returning float8) as e from n order by id;
+select id, json_value(s, '$[0]' returning numeric(8, 3)) as a, json_value(s, '$[1]' returning numeric(8, 3)) as b, json_value(s, '$[3]' returning numeric(8, 3)) as d, json_value(s, '$[4]' returning int) as e from n where id <> 2 order by id;
 select json_value(d, '$.b.c'), count(*) from t group by 1 order by 1 nulls last;
 -- JSON_QUERY and JSON_EXISTS over a table
 create table t (id int, d jsonb, s text);

@@ -189,6 +189,9 @@ CREATE OR REPLACE MACRO _sf.main.pg_json_is_scalar_(items) AS
   len(items) = 1 AND left(items[1], 1) NOT IN ('{', '[');
 CREATE OR REPLACE MACRO _sf.main.pg_json_scalar_(items) AS CASE items[1] WHEN 'true' THEN 't' WHEN 'false' THEN 'f'
   ELSE json_path_text_(CAST(items[1] AS JSON), []) END;
+-- Whether a float is not what its text says.
+CREATE OR REPLACE MACRO _sf.main.pg_is_beyond_(x, said) AS
+  x IS NULL OR (isinf(x) AND NOT contains(lower(said), 'inf'));
 CREATE OR REPLACE MACRO _sf.main.pg_is_json_(x, kind) AS
   CASE WHEN typeof(x) IN ('VARCHAR', 'JSON', 'JSONB') THEN json_is_(CAST(x AS VARCHAR), kind) = 1
     ELSE error('cannot use type ' || _sf.main.pg_typeof_(x) || ' in IS JSON predicate') END;
