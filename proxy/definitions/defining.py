@@ -35,7 +35,7 @@ from proxy.definitions.dependents import (
     views_renamed,
     views_without_columns,
 )
-from proxy.definitions.dropped_schemas import schema_dropped
+from proxy.definitions.dropped_schemas import own_sequences, schema_dropped
 from proxy.definitions.enumerated import enumeration_altered, enumeration_made, type_dropped
 from proxy.definitions.following import claim_dropped, free_to_follow
 from proxy.definitions.liking import made_like
@@ -403,10 +403,14 @@ def _liked(duck: DuckSession, plan: Statement) -> list[str]:
 def _owned(duck: DuckSession, plan: Statement) -> None:
     """Blocks. Raises SqlError 42P01 where the sequence or the table is not there."""
     assert isinstance(plan.copies, Owns)
-    for name, kind in ((plan.copies.sequence, "S"), (plan.copies.table, "r")):
-        meant = duck.means(name)
-        if meant is None or meant.kind != kind:
+    sequence, table = plan.copies.sequence, plan.copies.table
+    for name, kind in ((sequence, "S"), (table, "r")):
+        meant = duck.means(name) if name else None
+        if name and (meant is None or meant.kind != kind):
             raise SqlError("42P01", f'relation "{name[-1]}" does not exist')
+        if not table and meant is not None and meant.name in own_sequences(duck, meant.schema):
+            message = "ALTER SEQUENCE ... OWNED BY NONE of a column's own sequence is not supported"
+            raise SqlError("0A000", message)
 
 
 def _index_renamed(duck: DuckSession, plan: Statement) -> list[str]:

@@ -52,7 +52,7 @@ def schema_dropped(duck: DuckSession, name: str, sql: str, *, cascades: bool) ->
         return None
     ((schema,),) = found
     place = literal(schema)
-    own = _own_sequences(duck, schema)
+    own = own_sequences(duck, schema)
     contents = [
         Meant(DATABASE, schema, one, kind)
         for kind, one in duck.run(_CONTENTS.format(schema=place))
@@ -78,8 +78,8 @@ def schema_dropped(duck: DuckSession, name: str, sql: str, *, cascades: bool) ->
     return without_types_in(duck, schema, dropped) if types else dropped
 
 
-def _own_sequences(duck: DuckSession, schema: str) -> set[str]:
-    """The sequences that number columns, and were made for them."""
+def own_sequences(duck: DuckSession, schema: str) -> set[str]:
+    """Blocks. The sequences of a schema that number columns, and were made for them."""
     own = set()
     for table, column, default in duck.run(_DEFAULTS.format(schema=literal(schema))):
         sequence = called_sequence(default)

@@ -89,6 +89,27 @@ def at_path(document: str, path: Sequence[str | None]) -> str | None:
     return found
 
 
+def lax(document: str, steps: Sequence[str]) -> list[str]:
+    """What a path of SQL/JSON's leads to, in lax mode: members of an array are those of its elements, and
+    what is no array is one of one element. steps: '.name', '[0]', '[*]'."""
+    found = [document.strip(_BLANKS)]
+    for step in steps:
+        if step.startswith("."):
+            opened = (each for item in found for each in _unwrapped(item))
+            members = (member(item, step[1:]) for item in opened)
+            found = [item for item in members if item is not None]
+        elif step == "[*]":
+            found = [each for item in found for each in _unwrapped(item)]
+        else:
+            number = int(step[1:-1])
+            found = [each for item in found for each in _unwrapped(item)[number : number + 1]]
+    return found
+
+
+def _unwrapped(item: str) -> list[str]:
+    return [part.value for part in parts(item)] if item.startswith("[") else [item]
+
+
 def as_text(found: str | None) -> str | None:
     """As `->>` gives it: a string's meaning, and nothing for null."""
     if found is None or found.startswith("n"):

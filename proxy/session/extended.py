@@ -75,7 +75,7 @@ class ExtendedProtocol:
             self._session.admit(plans[0])
             statement = replace(statement, name=name)
         else:
-            resolved = self._session.resolve(plans[0]) if plans else None
+            resolved = await self._session.placed(plans[0]) if plans else None
             statement = PreparedStatement(name, resolved)
             if statement.plan is not None:
                 await self._parse_planned(statement, statement.plan, message)
@@ -127,7 +127,7 @@ class ExtendedProtocol:
         if plan.calls:
             await session.calls.check(plan)
         session.admit(plan)
-        await session.mirror.before_question(plan.asks_catalog)
+        await session.mirror.before_question(plan.asks_catalog, plan.asks_positions)
         body = session.body
         if plan.relayed is not None:
             body = parse_body(body, plan.relayed)

@@ -64,7 +64,7 @@ class Named:
                 "0A000", f"PREPARE of {statement.plan.kind} of this form is not supported"
             )
         await self._session.preparation.prepare(
-            statement, statement.plan, tuple(map(_oid, action.types))
+            statement, statement.plan, tuple(map(oid_named, action.types))
         )
         extended.statements[action.name] = statement
 
@@ -219,7 +219,7 @@ class Named:
         return plans[0]
 
 
-def _oid(name: str) -> int:
+def oid_named(name: str) -> int:
     found = pg_type_named(name.casefold())
     if found is None:
         raise SqlError("42704", f'type "{name}" does not exist')

@@ -30,13 +30,19 @@ async def handed_over(session: Session, plan: Statement, error: SqlError) -> Sta
 
     A sequence is no relation of DuckDB's: `SELECT last_value FROM s` is asked of the one in the mirror.
     """
-    if plan.reads_alone and error.sqlstate == "42P01":
-        meant = await session.on_duck(session.duck.means, plan.reads_alone)
-        if meant is not None and meant.kind == "S":
-            return asked_of_postgres(
-                plan, asks_catalog=True, asks_positions=True, trace=Trace.NOTHING, reads_alone=()
-            )
+    if error.sqlstate == "42P01" and await reads_sequence(session, plan):
+        return asked_of_postgres(
+            plan, asks_catalog=True, asks_positions=True, trace=Trace.NOTHING, reads_alone=()
+        )
     return portable.handed_over(plan, error)
+
+
+async def reads_sequence(session: Session, plan: Statement) -> bool:
+    """Whether the one relation that a query reads is a sequence."""
+    if not plan.reads_alone:
+        return False
+    meant = await session.on_duck(session.duck.means, plan.reads_alone)
+    return meant is not None and meant.kind == "S"
 
 
 async def relay_query(session: Session, sql: str, plans: Sequence[Statement]) -> None:

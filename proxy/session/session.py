@@ -421,6 +421,9 @@ class Session:
     def resolve(self, plan: Statement) -> Statement:
         return self.own.resolve(plan) if plan.action is not None or plan.kind == "EXPLAIN" else plan
 
+    async def placed(self, plan: Statement) -> Statement:
+        return self.resolve(plan) if plan.action is None else await self.own.placed(plan)
+
     async def on_duck(self, function: Callable[..., T], *arguments: Any, helped: bool = True) -> T:
         """Runs a blocking function of DuckDB's with the session's settings and transaction in force.
 

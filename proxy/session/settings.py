@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Flag, auto
 
 from proxy.errors import SqlError
+from proxy.wire.decoders.zones import name_of_hours, posix_offset
 
 
 class Scope(Flag):
@@ -117,29 +119,33 @@ def in_milliseconds(value: str) -> int:
 
 
 def _time_zone(name: str, value: str) -> str:
-    """An IANA name, or a whole number of hours east of Greenwich as Postgres takes it."""
+    """An IANA name, or an offset: a number is of hours east of Greenwich, POSIX counts them west."""
     if value.casefold() in ("local", "default"):
         return "UTC"
-    try:
-        hours = float(value)
-    except ValueError:
-        pass
-    else:
-        if hours != int(hours) or not -12 <= hours <= 14:
-            raise SqlError("0A000", f"time zone {value} is not supported", hint="Use an IANA name.")
-        return f"Etc/GMT{-int(hours):+d}" if hours else "UTC"
-    sign, (hours_west, *rest) = value[:1], value[1:].split(":")
-    if sign in ("+", "-") and hours_west.isdecimal() and all(r.strip("0") == "" for r in rest):
-        # As POSIX writes it: hours to the west.
-        if not -14 <= int(sign + hours_west) <= 12:
-            raise invalid(name, value)
-        return f"Etc/GMT{sign}{int(hours_west)}" if int(hours_west) else "UTC"
+    with suppress(ValueError, OverflowError):
+        east = int(float(value) * 3600)
+        if abs(east) >= 7 * 86_400:
+            error = invalid(name, value)
+            error.detail = "UTC timezone offset is out of range."
+            raise error
+        return _of_offset(east, value)
     for known in (value, *_zones_by_folded().get(value.casefold(), ())):
         try:
             return zoneinfo.ZoneInfo(known).key
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             continue
-    raise invalid(name, value)
+    east = posix_offset(value)
+    if east is None:
+        raise invalid(name, value)
+    return _of_offset(east, value)
+
+
+def _of_offset(east: int, value: str) -> str:
+    zone = name_of_hours(east)
+    if zone is None:
+        hint = "Use an IANA name, or AT TIME ZONE, which knows such offsets."
+        raise SqlError("0A000", f"time zone {value} is not supported for a session", hint=hint)
+    return zone
 
 
 def _zones_by_folded() -> dict[str, tuple[str, ...]]:

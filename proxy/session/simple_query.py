@@ -78,7 +78,7 @@ class SimpleQuery:
 
     async def _one(self, plan: Statement) -> None:
         session = self._session
-        plan = session.resolve(await session.plans.now(plan))
+        plan = await session.placed(await session.plans.now(plan))
         session.admit(plan)
         plan = await session.compound.parts.as_one(plan)
         session.context.started(plan)

@@ -7,6 +7,7 @@ reaches an engine but through the transaction and the settings.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,15 @@ from proxy.errors import SqlError
 from proxy.session import do_blocks
 from proxy.session.explaining import as_postgres
 from proxy.session.if_exists import existence_notice
-from proxy.session.named import Named, Rows
+from proxy.session.named import Named, Rows, oid_named
 from proxy.session.portal import Outcome, Portal, PreparedStatement
+from proxy.session.relaying import reads_sequence
 from proxy.session.settings import known
 from proxy.session.transaction import Block
 from proxy.sql import compound, traces
 from proxy.sql import session_actions as act
 from proxy.sql.federated import ANALYZED, AS_JSON, without_explain
+from proxy.sql.portable import handed_over
 from proxy.sql.quoting import name_as_needed
 from proxy.sql.snowflake.one_database import check_database
 from proxy.sql.snowflake.parameters import PARAMETERS
@@ -65,6 +68,7 @@ class SessionStatements:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.named = Named(session)
+        self._over_sequences: set[str] = set()  # names of what Postgres has prepared
 
     @staticmethod
     def ends_transaction(plan: Statement) -> bool:
@@ -139,6 +143,37 @@ class SessionStatements:
         answer = await step(self, action)
         return answer if answer is not None else Outcome(plan.tag)
 
+    async def placed(self, plan: Statement) -> Statement:
+        """As `resolve`; PREPARE and DECLARE of a query that DuckDB cannot take go where the query would."""
+        action = plan.action
+        if not isinstance(action, act.Prepare | act.Declare):
+            return self.resolve(plan)
+        text = action.statement_text if isinstance(action, act.Prepare) else action.query
+        queries = self._session.plans.of_short(text)
+        query = queries[0] if len(queries) == 1 else None
+        if query is None or query.route is Route.POSTGRES or query.refused is not None:
+            positions = query is not None and query.asks_positions
+            relayed = False
+        else:
+            positions = await reads_sequence(self._session, query)
+            relayed = positions or (query.portable and not await self._takes(query, action))
+        if isinstance(action, act.Prepare):
+            (self._over_sequences.add if positions else self._over_sequences.discard)(action.name)
+        if relayed:
+            return replace(plan, route=Route.POSTGRES, asks_positions=positions)
+        return replace(self.resolve(plan), asks_positions=positions)
+
+    async def _takes(self, query: Statement, action: act.Prepare | act.Declare) -> bool:
+        """Whether DuckDB can prepare a query that reads no relation."""
+        oids = tuple(map(oid_named, action.types)) if isinstance(action, act.Prepare) else ()
+        try:
+            await self._session.preparation.prepare(PreparedStatement(""), query, oids)
+        except SqlError as error:
+            with suppress(SqlError):
+                handed_over(query, error)
+                return False
+        return True
+
     def resolve(self, plan: Statement) -> Statement:
         """Where a statement belongs that names something only this session knows."""
         action, extended = plan.action, self._session.extended
@@ -148,6 +183,8 @@ class SessionStatements:
                 inner.route is Route.POSTGRES for inner in self._session.plans.of_short(text)
             )
         elif isinstance(action, act.Execute | act.Deallocate):
+            if action.name in self._over_sequences:
+                plan = replace(plan, asks_positions=True)
             relayed = action.name is not None and action.name not in extended.statements
         elif isinstance(action, act.Fetch | act.Move):
             relayed = action.cursor not in extended.portals

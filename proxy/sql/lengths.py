@@ -62,6 +62,7 @@ UNBOUNDED = (38, 16)
 _CAST_BY_RULES = frozenset(
     (
         "date_part",
+        "pg_epoch_date_part_",
         "pg_long_part_",
         "pg_part_",
         "pg_whole_quotient_",

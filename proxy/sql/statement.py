@@ -59,7 +59,10 @@ class Alters:
 
 @dataclass(frozen=True, slots=True)
 class Owns:
-    """ALTER SEQUENCE ... OWNED BY what its name says already: both have to be there, and that is all."""
+    """ALTER SEQUENCE ... OWNED BY what its name says already: both have to be there, and that is all.
+
+    table: () for OWNED BY NONE of what nothing owns.
+    """
 
     sequence: tuple[str, ...]
     table: tuple[str, ...]

@@ -49,6 +49,8 @@ from proxy.sql.session_actions import (
     Use,
 )
 from proxy.sql.words import Words
+from proxy.wire.params import TEXT, decode
+from proxy.wire.types import BY_NAME
 
 
 @dataclass(slots=True)
@@ -202,10 +204,24 @@ def _time_zone(words: Words, local: bool) -> Utility:
         return Utility("SET", "", Set("timezone", None, local))
     if words.accept("INTERVAL"):
         value = words.string()
-        words.accept("HOUR") and words.accept("TO", "MINUTE")
+        unit = ""
+        if words.accept("HOUR"):
+            unit = "minute" if words.accept("TO", "MINUTE") else "hour"
         words.end()
-        return Utility("SET", "", Set("timezone", value, local, (value,)))
+        hours = str(_hours_east(f"{value} {unit}" if value.isdecimal() else value))
+        return Utility("SET", "", Set("timezone", hours, local, (hours,)))
     return _set_to("timezone", words, local)
+
+
+def _hours_east(interval: str) -> float:
+    """Raises SqlError 22023 for an interval that is not of hours, minutes and seconds alone."""
+    months, days, micros = decode(interval.encode(), TEXT, BY_NAME["interval"].oid)
+    for unit, count in (("months", months), ("days", days)):
+        if count:
+            message = f'invalid value for parameter "TimeZone": "INTERVAL \'{interval}\'"'
+            detail = f"Cannot specify {unit} in time zone interval."
+            raise SqlError("22023", message, detail=detail)
+    return micros / 3_600_000_000
 
 
 def _set(words: Words) -> Utility:

@@ -47,6 +47,12 @@ def connection(server: Any) -> Iterator[psycopg.Connection]:
         ("SELECT id FROM t WHERE id IN (SELECT FROM t)", "0A000", "a SELECT without columns here"),
         ("SELECT (n::text::a).id FROM t", "0A000", "a cast of other than a column"),
         ("SELECT (s::a).id FROM a", "0A000", 'whose column "tags" is of type'),
+        ("SET TIME ZONE '+05:30'", "0A000", "time zone +05:30 is not supported for a session"),
+        ("CREATE SEQUENCE q OWNED BY t.id", "0A000", "OWNED BY a column that a sequence is not"),
+        ("SELECT json_array(s NULL ON NULL) FROM a", "0A000", "json_array is not supported"),
+        ("SELECT json_value(s, '$.a.size()') FROM a", "0A000", "the path $.a.size()"),
+        ("SELECT json_value(s, '$' RETURNING date) FROM a", "0A000", "JSON_VALUE of this type"),
+        ("SELECT rank(1, 2) WITHIN GROUP (ORDER BY id, n) FROM t", "0A000", "of several values"),
         ("SELECT map([s], [1])::text FROM a", "0A000", "the text of a MAP"),
     ],
 )

@@ -76,7 +76,7 @@ def test_an_answer_over_tables_is_postgress_answer(tables: Both, binary: bool) -
         "select id from jt where d = any(array['1']::jsonb[])",
         "select count(*) from jt a join jt b using (d)",
         "select greatest(d, '1') from jt",
-        "select jsonb_path_query(d, '$') from jt",
+        "select jsonb_path_query(d, '$.a ? (@ > 1)') from jt",
     ],
 )
 def test_what_would_compare_documents_as_texts_is_refused(tables: Both, text: str) -> None:

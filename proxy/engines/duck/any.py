@@ -7,6 +7,7 @@ wire know how Postgres writes each type; here they serve as functions, a chunk o
 - `text_of_(x, style)`: the text of a value. style: the session's zone, an IANA name, and after a space its
   IntervalStyle, if it has set one.
 - `json_of_(x, style)`: the document that to_json makes of it.
+- `json_items_(document, steps)`: what a path of SQL/JSON's leads to, as texts.
 - `record_members_(text, count)`, `array_elements_(text)`: what is in the text of a row, or of an array, as texts.
 """
 
@@ -17,6 +18,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from proxy.engines.documents import lax
 from proxy.engines.duck.functions import Functions
 from proxy.errors import SqlError
 from proxy.wire.decoders.arrays import array_text
@@ -34,6 +36,7 @@ def register(functions: Functions) -> None:
     functions.register_of_any("json_of_", ("VARCHAR",), "VARCHAR", _of(_json_encoder))
     texts = "VARCHAR[]"
     functions.register("record_members_", ("VARCHAR", "BIGINT"), texts, _members, volatile=False)
+    functions.register("json_items_", ("VARCHAR", texts), texts, _items, volatile=False)
     functions.register("array_elements_", ("VARCHAR",), texts, _elements, volatile=False)
 
 
@@ -44,6 +47,11 @@ def _members(texts: pa.Array, counts: pa.Array) -> pa.Array:
 
 def _elements(texts: pa.Array) -> pa.Array:
     return _texts(None if text is None else _elements_of(text) for text in texts.to_pylist())
+
+
+def _items(documents: pa.Array, paths: pa.Array) -> pa.Array:
+    pairs = zip(documents.to_pylist(), paths.to_pylist(), strict=True)
+    return _texts(None if document is None else lax(document, path) for document, path in pairs)
 
 
 def _texts(found: Iterable[list[str | None] | None]) -> pa.Array:

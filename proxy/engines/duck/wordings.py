@@ -205,10 +205,12 @@ _RULES: tuple[_Rule, ...] = (
         )
         for kind in ("Binder", "Catalog")
     ),
-    _rule(
-        "Binder",
-        r"WHERE clause cannot contain aggregates.*",
-        plain("42803", "aggregate functions are not allowed in WHERE"),
+    *(
+        _rule("Binder", text, plain("42803", "aggregate functions are not allowed in WHERE"))
+        for text in (
+            r"WHERE clause cannot contain aggregates.*",
+            r"Aggregate with only constant parameters has to be bound in the root subquery.*",
+        )
     ),
     _rule(
         "Binder",

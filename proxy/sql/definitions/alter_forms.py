@@ -237,11 +237,13 @@ _BOUNDS = ("MINVALUE", "MAXVALUE")
 
 
 def _owned(text: str, piece: Slice) -> Statement | None:
-    """ALTER SEQUENCE ... OWNED BY the column for which it has the name of a SERIAL's."""
+    """ALTER SEQUENCE ... OWNED BY the column for which it has the name of a SERIAL's, or NONE."""
     reading = Reading(piece.tokens)
     sequence = reading.names() if reading.words("ALTER", "SEQUENCE") else None
     if sequence is None or not reading.words("OWNED", "BY"):
         return None
+    if reading.words("NONE"):
+        return _read_when_it_runs("ALTER SEQUENCE", text, piece, Owns(sequence, ()))
     column = reading.names()
     if column is None or len(column) < 2 or not reading.ended:
         return None

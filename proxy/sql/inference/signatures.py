@@ -135,8 +135,20 @@ _RESULTS: dict[tuple[str, str, str], str] = {
         ("+", "interval", kind): "timestamp" if kind == "date" else kind
         for kind in ("date", "time", "timestamp", "timestamptz")
     },
-    **{(op, "interval", kind): "interval" for op in "*/" for kind in _NUMBERS},
-    **{("*", kind, "interval"): "interval" for kind in _NUMBERS},
+    **{
+        (op, span, kind): "interval"
+        for op in "*/"
+        for span in ("interval", "time")
+        for kind in _NUMBERS
+    },
+    **{("*", kind, span): "interval" for span in ("interval", "time") for kind in _NUMBERS},
+    **{
+        (op, kind, "time"): "timestamp" if kind == "date" else kind
+        for op in "+-"
+        for kind in ("date", "timestamp", "timestamptz")
+    },
+    **{("+", "time", kind): kind for kind in ("timestamp", "timestamptz")},
+    ("+", "time", "date"): "timestamp",
 }
 
 
@@ -237,11 +249,12 @@ _RESULT_OF: dict[str, dict[str, str]] = {
         **dict.fromkeys(("int2", "int4"), "int8"),
         **dict.fromkeys(("int8", "numeric"), "numeric"),
         **{kind: kind for kind in ("float4", "float8", "interval")},
+        "time": "interval",
     },
     "avg": {
         **dict.fromkeys((*INTEGERS, "numeric"), "numeric"),
         **dict.fromkeys(("float4", "float8"), "float8"),
-        "interval": "interval",
+        **dict.fromkeys(("interval", "time"), "interval"),
     },
     "rounded": {
         **dict.fromkeys((*INTEGERS, "float4", "float8"), "float8"),
@@ -250,6 +263,11 @@ _RESULT_OF: dict[str, dict[str, str]] = {
     "trunc": {kind: kind for kind in ("timestamp", "timestamptz", "interval")},
     "pg_trunc": {"timestamp": "timestamp", "interval": "interval"}
     | dict.fromkeys(("date", "timestamptz"), "timestamptz"),
+    "in_zone": {
+        "timestamp": "timestamptz",
+        **dict.fromkeys(("timestamptz", "date"), "timestamp"),
+        "timetz": "timetz",
+    },
     "array": {name: "_" + name for name in BY_NAME if "_" + name in BY_NAME},
 }
 
@@ -302,7 +320,7 @@ timetostr: _ text -> text
 strtotime: text text -> timestamp
 unixtotime: float8 -> timestamptz
 extract: _ -> numeric
-date_part pg_date_part_: _ -> float8
+date_part pg_date_part_ pg_epoch_date_part_: _ -> float8
 pg_long_part_: _ -> int8
 pg_part_: _ -> =
 pg_average_: _ _ -> numeric
@@ -332,12 +350,15 @@ pg_sign_: float8 -> rounded
 pg_octet_length_ pg_array_ndims_ pg_scale_ pg_min_scale_: _ -> int4
 pg_overlay_: text text int4 int4 -> text
 pg_justify_hours_ pg_justify_days_ pg_justify_interval_: interval -> interval
+pg_span_: time -> interval
+pg_interval_text_: interval text -> text
 pg_make_interval_: int4 int4 int4 int4 int4 int4 float8 -> interval
 pg_array_replace_ pg_trim_array_: _ -> =
 pg_array_dims_: _ -> text
 pg_array_to_string_: _ text -> text
 pg_flat_: _ -> =
 pg_char_number_: _ text -> text
+pg_at_offset_: _ interval -> in_zone
 pg_moved_: timestamptz interval -> timestamptz
 pg_split_part_: text text int4 -> text
 pg_lpad_ pg_rpad_: text int4 text -> text

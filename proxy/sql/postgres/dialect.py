@@ -29,6 +29,7 @@ from proxy.sql.postgres import routines as postgres_routines
 from proxy.sql.postgres import row_comparisons as postgres_row_comparisons
 from proxy.sql.postgres import row_functions as postgres_row_functions
 from proxy.sql.postgres import sets as postgres_set
+from proxy.sql.postgres import standard_json as postgres_standard_json
 from proxy.sql.postgres import values as on_values
 from proxy.sql.postgres.arrays import all_of, any_of, unnest_together
 from proxy.sql.postgres.generated import generated
@@ -103,6 +104,8 @@ def create(node: exp.Create) -> None:
     if kind not in _CREATED:
         raise SqlError("0A000", f"CREATE {kind} is not supported")
     plain_index(node)
+    if kind == "SEQUENCE":
+        _owned(node)
     if kind == "SCHEMA" and (name := node.this.db or node.this.name).startswith("pg_"):
         detail = 'The prefix "pg_" is reserved for system schemas.'
         raise SqlError("42939", f'unacceptable schema name "{name}"', detail=detail)
@@ -115,6 +118,20 @@ def create(node: exp.Create) -> None:
         properties.set("expressions", kept)
         if not kept:
             node.set("properties", None)
+
+
+def _owned(node: exp.Create) -> None:
+    """OWNED BY is in the name of a sequence here. Raises SqlError 0A000 where that says something else."""
+    options = node.find(exp.SequenceProperties)
+    column = options.args.get("owned") if options is not None else None
+    if column is None:
+        return
+    if node.this.name.rstrip("0123456789") != f"{column.table}_{column.name}_seq":
+        hint = f"Name the sequence {column.table}_{column.name}_seq."
+        raise on_values.refused(
+            "OWNED BY a column that a sequence is not named after", column, hint
+        )
+    options.set("owned", None)
 
 
 def _named_once(node: exp.Create) -> None:
@@ -380,6 +397,8 @@ _CALLED_TYPES = {
 
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:
     name = node.this.upper() if isinstance(node.this, str) else ""
+    if (found := postgres_standard_json.standard(node)) is not None:
+        return found
     if _is_all(node):
         return all_of(node.expressions)
     if (kind := _CALLED_TYPES.get(name)) is not None and len(node.expressions) == 1:
@@ -395,18 +414,13 @@ def _lateral(node: exp.Lateral) -> exp.Expr | None:
     return made
 
 
-def _path_operator(node: exp.JSONBPathExists | exp.MatchAgainst) -> None:
-    """Neither jsonpath nor text search is DuckDB's."""
-    operator = "@?" if isinstance(node, exp.JSONBPathExists) else "@@"
-    raise on_values.refused(f"the operator {operator}", node)
+def _is(node: exp.Is) -> exp.Expr | None:
+    return postgres_standard_json.is_json(node) or postgres_row_comparisons.tested(node)
 
 
-_HYPOTHETICAL = (exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist)
-
-
-def _within_group(node: exp.WithinGroup) -> None:
-    if isinstance(node.this, _HYPOTHETICAL):
-        raise on_values.refused(f"{node.this.sql_name().lower()} WITHIN GROUP", node)
+def _path_operator(node: exp.MatchAgainst) -> None:
+    """Neither jsonpath's predicates nor text search are DuckDB's."""
+    raise on_values.refused("the operator @@", node)
 
 
 def _unnest(node: exp.Unnest) -> exp.Expr | None:
@@ -463,12 +477,13 @@ RULES: dict[type, Rule] = {
     exp.Hex: functions.hexadecimal,
     exp.IntDiv: on_values.whole_quotient,
     exp.Interval: on_values.interval,
+    exp.Is: _is,
     **dict.fromkeys(WHO, who),
     exp.HexString: on_values.no_bits,
     exp.ILike: on_values.like,
     exp.Identifier: fold,
     exp.In: among_rows,
-    exp.JSONBPathExists: _path_operator,
+    exp.JSONBPathExists: postgres_standard_json.path_exists,
     exp.Lateral: _lateral,
     exp.Like: on_values.like,
     exp.Literal: on_values.literal,
@@ -503,7 +518,7 @@ RULES: dict[type, Rule] = {
     exp.Unnest: _unnest,
     exp.Values: values,
     exp.Variadic: variadic,
-    exp.WithinGroup: _within_group,
+    exp.WithinGroup: postgres_aggregates.hypothetical,
 }
 _PUBLIC: dict[type, Rule] = {exp.Table: public_is_main, exp.Column: public_is_main}
 

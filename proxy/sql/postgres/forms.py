@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from proxy.sql.inference.names import Scope
 from proxy.sql.postgres.literals import cast
-from proxy.sql.postgres.values import call
+from proxy.sql.postgres.values import bytes_of, call, duck, is_text
 
 
 def make_narrow(table: exp.Table) -> None:
@@ -46,6 +46,26 @@ def add_intervals(total: exp.Sum) -> None:
         return lambda value: exp.Sum(this=call(f"pg_{part}_of_", value))
 
     _replace_aggregate(total, "pg_interval_of_", [of("months"), of("days"), of("micros")])
+
+
+def join_bytes(joined: exp.GroupConcat) -> None:
+    """string_agg of bytea: DuckDB's is of texts, so of the digits of the bytes."""
+    inner = joined.this.this if isinstance(joined.this, exp.Order) else joined.this
+    if isinstance(inner, exp.Distinct):
+        values = [inner.expressions[0], *(one.this for one in joined.find_all(exp.Ordered))]
+    else:
+        values = [inner]
+    for value in values:
+        value.replace(duck("hex", value.copy()))
+    mark = joined.args.get("separator")
+    if is_text(mark):
+        joined.set("separator", exp.Literal.string(bytes_of(mark).hex()))
+    elif mark is not None:
+        joined.set("separator", duck("hex", mark))
+    outermost: exp.Expr = joined
+    while isinstance(outermost.parent, exp.Filter | exp.Window) and outermost.arg_key == "this":
+        outermost = outermost.parent
+    outermost.replace(duck("unhex", outermost.copy()))
 
 
 def _replace_aggregate(

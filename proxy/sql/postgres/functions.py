@@ -18,7 +18,9 @@ from proxy.sql.postgres import json as postgres_json
 from proxy.sql.postgres import routines as postgres_routines
 from proxy.sql.postgres.literals import literal_of
 from proxy.sql.postgres.models import model, written_as
+from proxy.sql.postgres.operators import in_zone
 from proxy.sql.postgres.regexes import for_re2
+from proxy.sql.postgres.standard_json import PATH_FUNCTIONS
 from proxy.sql.postgres.values import (
     bytes_of,
     call,
@@ -27,6 +29,7 @@ from proxy.sql.postgres.values import (
     is_text,
     last_field,
     refused,
+    typed_call,
 )
 
 _D = exp.DType
@@ -90,7 +93,7 @@ def extract(node: exp.Extract) -> exp.Expr:
     exact = _EXACT_PARTS.get(part)
     if exact is not None:
         return call(exact, node.expression)
-    value = _typed(node.expression, lambda moment: _part(part, moment))
+    value = typed_call(node.expression, lambda moment: _part(part, moment))
     sizes = [exp.DataTypeParam(this=exp.Literal.number(n)) for n in _WIDTHS.get(part, (18, 0))]
     made = exp.Cast(this=value, to=exp.DataType(this=_D.DECIMAL, expressions=sizes))
     made.meta["plain"] = True
@@ -101,19 +104,11 @@ def _part(part: str, moment: exp.Expr) -> exp.Expr:
     name = exp.Literal.string(part)
     if part in _OF_YEARS:
         return call("pg_long_part_", name, moment)
+    if part == "epoch":
+        return call("pg_epoch_date_part_", name, moment)
     if part in _ENDLESS:
         moment = call("pg_finite_moment_", moment, name.copy())
     return duck("date_part", name, moment)
-
-
-def _typed(value: exp.Expr, made: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
-    """What a macro of several forms makes of a value: one over an aggregate is given it in a lambda."""
-    if not holds_aggregate(value):
-        return made(value)
-    name = exp.to_identifier("_part")
-    within = exp.Lambda(this=made(name.copy()), expressions=[name])
-    found = duck("list_transform", duck("list_value", value), within)
-    return call("pg_part_", duck("list_extract", found, exp.Literal.number(1)))
 
 
 _OF_YEARS = frozenset({"year", "years", "decade", "decades", "isoyear"})
@@ -127,7 +122,7 @@ _WIDTHS = {"epoch": (20, 6), "julian": (24, 12)}
 def _date_part(arguments: list[exp.Expr]) -> exp.Expr:
     """date_part(part, x) is a float; DuckDB's of a part that is known only later has no fraction."""
     part, value = arguments
-    return _typed(value, lambda moment: call("pg_date_part_", part, moment))
+    return typed_call(value, lambda moment: call("pg_date_part_", part, moment))
 
 
 def _date_bin(arguments: list[exp.Expr]) -> exp.Expr:
@@ -435,6 +430,14 @@ def _in_utf8(name: str, function: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     return rule
 
 
+def _timezone(arguments: list[exp.Expr]) -> exp.Expr:
+    """timezone(zone, x) is x AT TIME ZONE zone."""
+    if len(arguments) != 2:
+        raise refused("timezone of the session", arguments[0], "Say which time zone.")
+    zone, moment = arguments
+    return in_zone(exp.Paren(this=moment), zone)
+
+
 def _no_counterpart(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     def rule(arguments: list[exp.Expr]) -> exp.Expr:
         raise refused(f"function {name}", arguments[0] if arguments else exp.Null())
@@ -484,10 +487,12 @@ FUNCTIONS: dict[str, Callable[[list[exp.Expr]], exp.Expr]] = {
         )
     },
     "uuid_generate_v4": lambda arguments: duck("uuid", *arguments),
+    "timezone": _timezone,
     "to_number": _no_counterpart("to_number"),
     "generate_series": _series_in_zone,
     **postgres_json.FUNCTIONS,
     **postgres_routines.FUNCTIONS,
+    **PATH_FUNCTIONS,
 }
 
 

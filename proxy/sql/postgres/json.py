@@ -183,7 +183,7 @@ FUNCTIONS |= {
     **{
         name: _refusal(name)
         for name in (
-            *("json_array", "json_arrayagg", "json_exists", "json_query", "json_scalar"),
+            *("json_array", "json_arrayagg", "json_scalar"),
             *("json_serialize", "json"),
         )
     },
@@ -429,8 +429,6 @@ RULES: dict[type, Callable[[exp.Expr], exp.Expr | None]] = {
     exp.JSONArrayAgg: aggregate_list,
     exp.JSONKeyValue: _key_and_value,
     exp.JSONObject: standard_object,
-    exp.JSON: _standard("IS JSON"),
-    exp.JSONValue: _standard("function json_value"),
     exp.JSONTable: _standard("JSON_TABLE"),
     exp.JSONObjectAgg: aggregate_object,
     exp.JSONBObjectAgg: aggregate_object,

@@ -7,7 +7,6 @@ has another form in DuckDB.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +15,11 @@ from sqlglot.dialects import Postgres
 from sqlglot.tokens import TokenType
 
 from proxy.errors import SqlError
+from proxy.sql.postgres.literals import literal_of
 from proxy.sql.postgres.retyping import branches
-from proxy.sql.postgres.values import call, is_text, refused
+from proxy.sql.postgres.values import call, is_text, refused, typed_call, unwrapped
 from proxy.sql.reading import position_of
+from proxy.wire.decoders.zones import ABBREVIATIONS, name_of_hours, posix_offset
 from proxy.wire.types import NO_COLUMNS
 
 
@@ -141,17 +142,48 @@ _NAMED_UNITS = {
 }
 
 
-_OFFSET = re.compile(r"([+-])0?(\d{1,2})(:?00)?")
+def at_time_zone(node: exp.AtTimeZone) -> exp.Expr | None:
+    """`AT TIME ZONE '+2'` is west of Greenwich, as POSIX has it; that of an interval is east."""
+    return in_zone(node.this, node.args["zone"])
 
 
-def at_time_zone(node: exp.AtTimeZone) -> None:
-    """`AT TIME ZONE '+2'` is west of Greenwich, as POSIX has it; DuckDB knows such zones by name."""
-    zone = node.args.get("zone")
-    found = _OFFSET.fullmatch(zone.this.strip()) if is_text(zone) else None
-    if found is not None:
-        hours = int(found[2])
-        if hours <= (12 if found[1] == "+" else 14):
-            node.set("zone", exp.Literal.string(f"Etc/GMT{found[1]}{hours}"))
+def in_zone(moment: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    """A moment at a zone. Of an abbreviation Postgres knows the offset, DuckDB a zone with a summer."""
+    made = exp.AtTimeZone(this=moment, zone=zone)
+    if is_text(zone):
+        name = zone.this.strip()
+        east = ABBREVIATIONS.get(name.lower())
+        if east is None:
+            east = posix_offset(name)
+    else:
+        east = _seconds_of_interval(unwrapped(zone))
+    if east is None:
+        return made
+    if (named := name_of_hours(east)) is not None:
+        made.set("zone", exp.Literal.string(named))
+        return made
+    return typed_call(moment, lambda one: call("pg_at_offset_", one, seconds_of(east)))
+
+
+def seconds_of(count: int) -> exp.Expr:
+    return literal_of(exp.Literal.string(f"{count} seconds"), "interval")
+
+
+def _seconds_of_interval(zone: exp.Expr) -> int | None:
+    """Of an interval that is written out. Raises 22023 for one of days."""
+    if not isinstance(zone, exp.Cast) or zone.to.this != exp.DType.INTERVAL:
+        return None
+    words = zone.this.this.split() if is_text(zone.this) else ()
+    if words[1::2] != _PARTS:
+        return None
+    months, days, micros = map(int, words[::2])
+    if months or days:
+        message = "an interval as a time zone must not include months or days"
+        raise SqlError("22023", message, position=position_of(zone))
+    return micros // 1_000_000
+
+
+_PARTS = ["months", "days", "microseconds"]
 
 
 def array_remove(node: exp.ArrayRemove) -> exp.Expr:

@@ -163,7 +163,9 @@ def is_part_of_date(value: exp.Expr) -> bool:
     """Whether a value is what `extract` is made of, whose cast nobody wrote."""
     inner = bare(value)
     inner = inner.expression if isinstance(inner, exp.Dot) else inner
-    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith("date_part")
+    return isinstance(inner, exp.Anonymous) and inner.name.lower().endswith(
+        ("date_part", "pg_epoch_date_part_")
+    )
 
 
 def is_piped(inner: exp.Expr | None) -> bool:

@@ -32,6 +32,7 @@ from proxy.sql.postgres.floats import may_be_doubled
 from proxy.sql.postgres.forms import (
     add_intervals,
     interpolate,
+    join_bytes,
     make_exact,
     make_narrow,
     spell_out,
@@ -58,6 +59,7 @@ from proxy.sql.postgres.retyping import (
     unprinted,
     widen,
 )
+from proxy.sql.postgres.spans import Place, argument_to_span, sides_to_span
 from proxy.sql.postgres.values import call, refused
 from proxy.sql.postgres.whole_rows import WholeRow, whole_row
 from proxy.sql.reading import position_of, write_duckdb
@@ -186,6 +188,9 @@ class Typing(Documents):
         self._rows: list[WholeRow] = []
         self._names: Sequence[str] = ()
         self._reads_rows = False
+        self._spans: list[tuple[Place, str]] = []
+        self._pictures: list[exp.TimeToStr] = []
+        self._bytes: list[exp.GroupConcat] = []
         self._unjoined: list[tuple[exp.Expr, exp.Expr]] = []
         self._added: list[tuple[exp.Expr, str, list[exp.Expr]]] = []
         self.begin()
@@ -230,6 +235,14 @@ class Typing(Documents):
             elif is_read(kind):
                 literal.replace(literal_of(literal, kind, zone))
                 changed = True
+        for place, macro in self._spans:
+            changed = place.put(macro) or changed
+        for shown in self._pictures:
+            shown.replace(call("pg_interval_text_", shown.this, shown.args["format"]))
+            changed = True
+        for joined in self._bytes:
+            join_bytes(joined)
+            changed = True
         for node, enum in self._of_enums.values():
             changed = put_into_enum(node, enum) or changed
         for moment in self._moments:
@@ -299,6 +312,8 @@ class Typing(Documents):
         kind = super().kind_of(node, scope)
         if node is not None:
             self._kinds[id(node)] = kind
+            if self.postgres and self._known(node.this) in ("time", "interval"):
+                self._spanned(node, kind)
             if self._unseen and (source := meant(node, scope, self._unseen)) is not None:
                 self._renamed.append((node, source.name))
                 self._kinds[id(node)] = kind = source.find(node.name.lower())[0]
@@ -331,7 +346,8 @@ class Typing(Documents):
                     self._printed.append(node)
             elif isinstance(node, exp.GroupConcat) and self.postgres:
                 if self._known(node.this) == "bytea":
-                    raise refused("string_agg of bytea", node.this)
+                    self._bytes.append(node)
+                    kind = self._kinds[id(node)] = "bytea"
             elif isinstance(node, exp.Cast) and kind == "numeric":
                 if self._known(node.this) in _FLOATS and not is_part_of_date(node.this):
                     self._from_floats.append((node, self._known(node.this)))
@@ -350,6 +366,18 @@ class Typing(Documents):
                 # DuckDB's looks past the NULLs among what is looked for.
                 self._added.append((node, "pg_array_contains_", [node.this, node.expression]))
         return kind
+
+    def _spanned(self, node: exp.Expr, kind: Type) -> None:
+        """Notes a time of day that is an interval to Postgres where it is given, and what becomes one."""
+        own = self._known(node.this)
+        if isinstance(node, exp.TimeToStr):
+            self._pictures.append(node)
+        elif not isinstance(node, exp.Sum | exp.Avg | exp.Cast) or kind == own:
+            return
+        macro = {("time", "interval"): "pg_span_", ("interval", "time"): "pg_time_of_span_"}
+        to = "interval" if isinstance(node, exp.TimeToStr) else kind
+        if (own, to) in macro and (place := argument_to_span(node)) is not None:
+            self._spans.append((place, macro[own, to]))
 
     def _known(self, node: exp.Expr | None) -> Type:
         """What was found of a part that has been visited."""
@@ -391,6 +419,9 @@ class Typing(Documents):
             for side, own, other in zip((left, right), kinds, reversed(kinds), strict=True):
                 if own in _SPELLED_OTHERWISE and other in _STRINGS:
                     self._beside_texts.append(side)
+        if self.postgres and "time" in kinds:
+            places = sides_to_span(operator, (left, right), kinds)
+            self._spans += [(place, "pg_span_") for place in places]
         if operator in "+-" and set(kinds) == {"timestamptz", "interval"}:
             moment, by = (left, right) if kinds[1] == "interval" else (right, left)
             self._moved(moment, by, operator)

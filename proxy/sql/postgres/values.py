@@ -164,6 +164,16 @@ def _to_text(value: exp.Expr, to: exp.DataType) -> exp.Expr | None:
     return None if made is value else made
 
 
+def typed_call(value: exp.Expr, made: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """What a macro of several forms makes of a value: one over an aggregate is given it in a lambda."""
+    if not holds_aggregate(value):
+        return made(value)
+    name = exp.to_identifier("_part")
+    within = exp.Lambda(this=made(name.copy()), expressions=[name])
+    found = duck("list_transform", duck("list_value", value), within)
+    return call("pg_part_", duck("list_extract", found, exp.Literal.number(1)))
+
+
 def bytes_of(value: exp.Expr) -> bytes:
     """What a bytea literal means, in Postgres's hex or escape format."""
     spelled = value.this

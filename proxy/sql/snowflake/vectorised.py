@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from proxy.sql import number_pictures
+from proxy.sql.postgres import spans, standard_json
 from proxy.sql.snowflake import (
     cells,
     ciphers,
@@ -48,6 +49,10 @@ VECTORISED: tuple[Vectorised, ...] = (
     Vectorised("parsed_json_", (_TEXT,), _TEXT, documents.parsed),
     # value, DuckDB's name of its type, Postgres's picture
     Vectorised("number_picture_", (_TEXT, _TEXT, _TEXT), _TEXT, number_pictures.shown),
+    # text, kind of document
+    Vectorised("json_is_", (_TEXT, _TEXT), _WHOLE, standard_json.are_json),
+    # months, days, microseconds, strftime's model
+    Vectorised("interval_picture_", (_WHOLE, _WHOLE, _WHOLE, _TEXT), _TEXT, spans.show),
     Vectorised("try_parsed_json_", (_TEXT,), _TEXT, documents.tried),
     # program, which symbols each row of a partition may be
     Vectorised("match_rows_", (_TEXT, "BIGINT[]"), row_matching.RESULT, row_matching.matched),

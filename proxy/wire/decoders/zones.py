@@ -14,8 +14,11 @@ MAX_OFFSET = 16 * 3600 - 1
 
 _OFFSET = re.compile(r"([+-]) *([0-9]{1,2})(?::([0-9]{0,2})(?::([0-9]{1,2}))?)?", re.ASCII)
 _JOINED = re.compile(r"([+-]) *([0-9]{3,})", re.ASCII)
-# POSIX counts hours *west*: UTC+3 is -03.
-_POSIX = re.compile(r"[a-z]{3,}([+-])([0-9]{1,2})(?::([0-9]{2}))?", re.ASCII | re.IGNORECASE)
+# POSIX counts hours *west*: `UTC+3`, `<-03>+03` and, where it names no zone, `+3` are -03.
+_POSIX = re.compile(
+    r"(?=[a-z<+-])(?:[a-z]{3,}|<[^<>]*>)?([+-]?)([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2}))?)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 # The abbreviations of Postgres's default set whose meaning never changed: hours east -> names. An
 # abbreviation that meant different offsets over the years (MSK) is refused: write the offset.
@@ -89,11 +92,30 @@ def zone(name: str) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         if spelling := _spellings().get(name.lower()):
             return ZoneInfo(spelling)
-    if found := _POSIX.fullmatch(name):
-        west = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
-        if west < timedelta(hours=24):
-            return timezone(west if found[1] == "-" else -west)
+    if (east := posix_offset(name)) is not None:
+        return timezone(timedelta(seconds=east))
     raise SqlError("22023", f'time zone "{name}" not recognized')
+
+
+def posix_offset(name: str) -> int | None:
+    """Seconds east of a zone that POSIX writes without a rule for summer, else None."""
+    found = _POSIX.fullmatch(name)
+    if found is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:])
+    west = 3600 * hours + 60 * minutes + seconds
+    return None if west >= _DAY_OF_SECONDS else west if found[1] == "-" else -west
+
+
+def name_of_hours(east: int) -> str | None:
+    """The IANA zone that is always so many seconds east; there are such of whole hours."""
+    hours, rest = divmod(east, 3600)
+    if rest or not -12 <= hours <= 14:
+        return None
+    return f"Etc/GMT{-hours:+d}" if hours else "UTC"
+
+
+_DAY_OF_SECONDS = 86_400
 
 
 @lru_cache(maxsize=1)

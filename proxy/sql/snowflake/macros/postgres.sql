@@ -235,6 +235,14 @@ CREATE OR REPLACE MACRO _sf.main.pg_finite_moment_
   (x TIMESTAMPTZ, part) AS CASE WHEN isinf(x) THEN _sf.main.pg_no_end_(part) ELSE x END,
   (x, part) AS x;
 
+-- A time in a zone is so long after midnight in Greenwich.
+CREATE OR REPLACE MACRO _sf.main.pg_epoch_date_part_
+  (part, x DATE) AS date_part(part, _sf.main.pg_finite_moment_(x, part)),
+  (part, x TIMESTAMP) AS date_part(part, _sf.main.pg_finite_moment_(x, part)),
+  (part, x TIMESTAMPTZ) AS date_part(part, _sf.main.pg_finite_moment_(x, part)),
+  (part, x TIMETZ) AS date_part(part, x) - date_part('timezone', x),
+  (part, x) AS date_part(part, x);
+
 -- Parts of a time with their fractions; DuckDB's 'microsecond' holds the seconds too.
 CREATE OR REPLACE MACRO _sf.main.pg_seconds_(x) AS date_part('microsecond', x) * 0.000001;
 CREATE OR REPLACE MACRO _sf.main.pg_plain_part_(part, x) AS
@@ -254,6 +262,8 @@ CREATE OR REPLACE MACRO _sf.main.pg_date_part_
     ELSE _sf.main.pg_plain_part_(lower(part), x) END,
   (part, x TIMESTAMPTZ) AS CASE WHEN isinf(x) AND _sf.main.pg_is_endless_(lower(part)) THEN CASE WHEN x > TIMESTAMPTZ '2000-01-01 00:00:00+00' THEN 'inf'::DOUBLE ELSE '-inf'::DOUBLE END
     WHEN _sf.main.pg_is_of_years_(lower(part)) THEN CAST(_sf.main.pg_year_part_(lower(part), x) AS DOUBLE)
+    ELSE _sf.main.pg_plain_part_(lower(part), x) END,
+  (part, x TIMETZ) AS CASE lower(part) WHEN 'epoch' THEN _sf.main.pg_epoch_date_part_('epoch', x)
     ELSE _sf.main.pg_plain_part_(lower(part), x) END,
   (part, x) AS _sf.main.pg_plain_part_(lower(part), x);
 CREATE OR REPLACE MACRO _sf.main.pg_milliseconds_(x) AS date_part('microsecond', x) * 0.001;

@@ -179,3 +179,33 @@ CREATE OR REPLACE MACRO _sf.main.pg_array_contains_(a, b) AS
 CREATE OR REPLACE MACRO _sf.main.pg_moved_(x, i) AS
   x + to_months(CAST(_sf.main.pg_months_of_(i) AS INTEGER)) + to_days(CAST(_sf.main.pg_days_of_(i) AS INTEGER))
     + to_microseconds(CAST(_sf.main.pg_micros_of_(i) AS BIGINT));
+
+-- SQL/JSON of the standard: what a path is followed in, and what has been found there.
+CREATE OR REPLACE MACRO _sf.main.pg_json_context_(x) AS
+  CASE WHEN typeof(x) = 'VARCHAR' THEN CAST(CAST(CAST(x AS VARCHAR) AS JSONB) AS VARCHAR)
+    WHEN typeof(x) IN ('JSON', 'JSONB') THEN CAST(x AS VARCHAR)
+    ELSE error('cannot cast type ' || _sf.main.pg_typeof_(x) || ' to jsonb') END;
+CREATE OR REPLACE MACRO _sf.main.pg_json_is_scalar_(items) AS
+  len(items) = 1 AND left(items[1], 1) NOT IN ('{', '[');
+CREATE OR REPLACE MACRO _sf.main.pg_json_scalar_(items) AS CASE items[1] WHEN 'true' THEN 't' WHEN 'false' THEN 'f'
+  ELSE json_path_text_(CAST(items[1] AS JSON), []) END;
+-- Whether a float is not what its text says.
+CREATE OR REPLACE MACRO _sf.main.pg_is_beyond_(x, said) AS
+  x IS NULL OR (isinf(x) AND NOT contains(lower(said), 'inf'));
+CREATE OR REPLACE MACRO _sf.main.pg_is_json_(x, kind) AS
+  CASE WHEN typeof(x) IN ('VARCHAR', 'JSON', 'JSONB') THEN json_is_(CAST(x AS VARCHAR), kind) = 1
+    ELSE error('cannot use type ' || _sf.main.pg_typeof_(x) || ' in IS JSON predicate') END;
+
+-- x AT TIME ZONE an offset for which there is no zone.
+CREATE OR REPLACE MACRO _sf.main.pg_at_offset_
+  (x DATE, east) AS timezone('UTC', CAST(x AS TIMESTAMPTZ)) + east,
+  (x TIMESTAMPTZ, east) AS timezone('UTC', x) + east,
+  (x TIMESTAMP, east) AS timezone('UTC', x - east),
+  (x TIMETZ, east) AS timezone(east, x);
+
+-- A time of day as how long after midnight it is.
+CREATE OR REPLACE MACRO _sf.main.pg_span_(x) AS to_microseconds(epoch_us(x));
+CREATE OR REPLACE MACRO _sf.main.pg_time_of_span_(x) AS TIME '00:00:00' + x;
+CREATE OR REPLACE MACRO _sf.main.pg_interval_text_(x, model) AS interval_picture_(
+  CAST(_sf.main.pg_months_of_(x) AS BIGINT), CAST(_sf.main.pg_days_of_(x) AS BIGINT),
+  CAST(_sf.main.pg_micros_of_(x) AS BIGINT), model);

@@ -1,0 +1,23 @@
+-- PREPARE of what is asked of a sequence
+create sequence s;
+prepare p as select last_value, is_called from s;
+execute p;
+select nextval('s');
+select nextval('s');
+execute p;
+execute p;
+deallocate p;
+create table t (id serial, v text);
+prepare q (int) as select last_value + $1 as n from t_id_seq;
+insert into t (v) values ('a'), ('b'), ('c');
+execute q (10);
+prepare p as select v from t where id = $1;
+execute p (2);
+begin;
+declare c cursor for select last_value from s;
+fetch all from c;
+commit;
+prepare r as select to_char(1234.5, '9,999.99') as n, $1::int as i;
+execute r (5);
+deallocate all;
+execute r (5);

@@ -1,0 +1,34 @@
+-- sessions whose zone is an offset
+create table t (id int, tz timestamptz, s text);
+set time zone '+05:00';
+insert into t values (1, '2024-07-01 12:00', '2024-01-01 00:00'), (2, '2024-07-01 12:00Z', '2024-07-01 00:30:15.5');
+select id, tz, tz::text as t, s::timestamptz as s, extract(hour from tz) as h, tz::date as d from t order by id;
+set time zone interval '-08:00' hour to minute;
+select id, tz, tz::timestamp as l, to_char(tz, 'HH24:MI') as c from t order by id;
+set time zone interval '5' hour;
+select id, tz from t order by id;
+set time zone interval '1 day';
+set time zone -3;
+select id, tz, date_trunc('day', tz) as d, jsonb_build_object('m', tz) as j from t order by id;
+set timezone = 'GMT-05:00';
+select id, tz from t order by id;
+set timezone = '<+04>-04';
+select id, tz, tz + interval '1 day' as n from t order by id;
+set time zone 200;
+set timezone = 'nowhere';
+set timezone = 'UTC';
+select id, tz from t order by id;
+-- AT TIME ZONE of an offset, of an interval, of an abbreviation
+set timezone = 'UTC';
+create table t (id int, tz timestamptz, ts timestamp);
+insert into t values (1, '2024-07-01 12:00Z', '2024-07-01 12:00'), (2, '2024-01-01 12:00Z', '2024-01-01 12:00');
+select id, tz at time zone '+05:30' as a, ts at time zone '+05:30' as b, tz at time zone '-03:30' as c, tz at time zone '+2' as d, tz at time zone 'UTC-03' as e from t order by id;
+select id, tz at time zone interval '05:30' as a, ts at time zone interval '-03:30' as b, ts at time zone interval '2 hours' as c from t order by id;
+select id, tz at time zone 'PST' as p, tz at time zone 'cet' as c, ts at time zone 'EST' as e, ts at time zone 'CEST' as s, tz at time zone 'utc' as u, tz at time zone 'Z' as z from t order by id;
+select id, timezone('+05:30', tz) as a, timezone('Europe/Berlin', ts) as b, timezone('PST', tz) as c, timezone(interval '-01:15', tz) as i from t order by id;
+select id, (tz at time zone '+05:30')::date as d, max(tz) at time zone '-09:30' as m, count(*) from t group by id, tz order by id;
+create table u (id int, z timetz);
+insert into u values (1, '10:00+02'), (2, '00:30-05:30'), (3, null);
+select id, z at time zone '+05:30' as p, z at time zone interval '01:00' as i, z at time zone 'UTC' as u from u order by id;
+select tz at time zone 'Nowhere/Else' from t;
+select id from t where ts at time zone '+05:30' > '2024-07-01 17:00Z';
