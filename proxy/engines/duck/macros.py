@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from proxy.engines.duck import c as duckdb_c
 
 
-def attach(connection: duckdb_c.Connection, scripts: tuple[str, ...], directory: Path) -> None:
+def attach(
+    connection: duckdb_c.Connection,
+    scripts: tuple[str, ...],
+    calls: Iterable[object],
+    directory: Path,
+) -> None:
     """Blocks. Attaches `_sf` with what the scripts make, read-only where they make anything.
 
-    What the scripts call must be there. Raises `DuckError`, OSError.
+    calls: what tells apart the functions that the scripts call, which must be there. Raises `DuckError`, OSError.
     """
     if not scripts:
         connection.run(_attach(":memory:"))
         return
-    kept = directory / f"macros.{_digest(scripts)}.duckdb"
+    kept = directory / f"macros.{_digest(scripts, calls)}.duckdb"
     if kept.exists():
         with suppress(duckdb_c.DuckError):  # a file that cannot be read is made again
             connection.run(f"{_attach(kept)} (READ_ONLY)")
@@ -52,9 +58,9 @@ def _attach(path: Path | str) -> str:
     return f"ATTACH '{quoted}' AS _sf"
 
 
-def _digest(scripts: tuple[str, ...]) -> str:
-    """Of all that the file follows from: functions and extensions come with DuckDB's version and ours."""
-    digest = hashlib.sha256(duckdb_c.VERSION.encode())
-    for script in scripts:
-        digest.update(script.encode() + b"\0")
+def _digest(scripts: tuple[str, ...], calls: Iterable[object]) -> str:
+    """Of all that the file follows from."""
+    digest = hashlib.sha256()
+    for part in (duckdb_c.VERSION, *scripts, *map(repr, calls)):
+        digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]

@@ -53,7 +53,8 @@ class Furniture:
             register(connection)
         for name in self.extensions:
             connection.run(f"LOAD '{_extension_file(name)}'")
-        duck_macros.attach(connection, self.macros, directory)
+        signatures = [function[:3] for function in self.functions]
+        duck_macros.attach(connection, self.macros, signatures, directory)
         return functions
 
 
