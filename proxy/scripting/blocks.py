@@ -425,7 +425,7 @@ class Script(Calls):
 
     async def _immediate(self, statement: s.Immediate) -> None:
         text, using = await self._immediate_text(statement)
-        await self._run(await self._bound_text(text, using))
+        await self._run(await self.bound_text(text, using))
 
     async def _sql(self, statement: s.Sql) -> None:
         if statement.into and statement.statement.tokens[0].text.upper() == "CALL":

@@ -7,12 +7,14 @@ which are variables of DuckDB's when it runs. This is all that a block has of th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxy.changes.before_writes import MAKES_OF_QUERY, as_it_runs, just_after
+from proxy.definitions.defining import copied, defines, run_rest, tell_cascaded
 from proxy.errors import SqlError
 from proxy.scripting.scope import Name, Scope
-from proxy.session.if_exists import existence_notice
+from proxy.session.if_exists import existence_notice, needs_its_object
 from proxy.session.named import Rows
 from proxy.session.portal import Outcome
 from proxy.sql import compound as act
@@ -144,7 +146,7 @@ class Evaluation:
                 table, _ = await self._table(await self._result_of(text))
                 await self._ended(table)
                 return
-        await self._statement(text)
+        await self.statement(text)
         await self._ended()
 
     async def _query(self, text: str) -> str:
@@ -191,7 +193,7 @@ class Evaluation:
             reader = BlockReader(fragment.text, list(tokens))
             made = reader._immediate()
             text, using = await self._immediate_text(made)
-            return await self._result_of(await self._bound_text(text, using))
+            return await self._result_of(await self.bound_text(text, using))
         return await self._result_of(self.scope.bound(inner, bare=False, using=using))
 
     async def _result_of(self, text: str) -> str:
@@ -229,14 +231,12 @@ class Evaluation:
         """Runs a statement of DuckDB's to its end."""
         assert plan is not None
         follow = await self._compound.stages.ahead(plan, None)
-        if plan.touched:
-            await self._session.mirror.changing(plan.touched)
+        await defines(self._session, plan)
         if plan.then or plan.kind == MAKES_OF_QUERY:
             async with self._compound.one_transaction():
                 sql = await as_it_runs(self._session, plan, plan.sql)
                 rows = await self._compound.execute(sql)
-                for part in plan.then:
-                    await self._compound.execute(part)
+                await self._session.on_duck_in_words(run_rest, self._session.duck, plan)
                 await self._session.on_duck(just_after, self._session, plan)
         else:
             rows = await self._compound.execute(plan.sql)
@@ -244,15 +244,19 @@ class Evaluation:
             await follow()
         if plan.touched:
             await self._session.mirror.changed(plan.touched)
+            tell_cascaded(self._session, plan)
         if plan.writes:
             self._session.transaction.wrote_once("a statement of a script")
         return rows
 
-    async def _statement(self, text: str) -> None:
+    async def statement(self, text: str) -> None:
         """Runs a statement for its effects."""
         plan = self._session.resolve(self._planned(text))
         if plan.route is Route.DUCKDB and not isinstance(plan.action, CopyStatement):
             nothing_to_do = await existence_notice(self._session, plan)
+            if nothing_to_do and needs_its_object(plan):
+                return
+            plan = replace(plan, then=()) if nothing_to_do else await copied(self._session, plan)
             rows = await self._finish(await self._session.typed.of(plan))
             if plan.kind in _COUNTED and not nothing_to_do:
                 await self._count(rows)
@@ -289,7 +293,7 @@ class Evaluation:
             raise SqlError("22004", "EXECUTE IMMEDIATE of NULL")
         return text, self._using(statement.using)
 
-    async def _bound_text(self, text: str, using: tuple[str, ...]) -> str:
+    async def bound_text(self, text: str, using: tuple[str, ...]) -> str:
         """A text made at run time has no variables, only places for values, and for names."""
         if not using:
             return text

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy.changes.with_writes import WithParts
-from proxy.definitions import sequences
+from proxy.definitions import creating_or_altering, sequences
 from proxy.definitions.materialized import MaterializedViews
 from proxy.engines.duck.portal import DuckPortal
 from proxy.errors import SqlError
@@ -212,14 +212,12 @@ class Compound:
         return await Script(self).chain(action)
 
     async def _immediate(self, action: act.ExecuteImmediate) -> Answer:
-        if action.using:
-            raise SqlError("0A000", "EXECUTE IMMEDIATE ... USING outside a block is not supported")
         text = action.literal
         if text is None:
             text = await self.text_of(self.plan(f"SELECT ({action.expression})::VARCHAR"))
         if text is None:
             raise SqlError("22004", "EXECUTE IMMEDIATE of NULL")
-        return await self.answer(self.plan(text))
+        return await self.answer(self.plan(await Script(self).bound_text(text, action.using)))
 
     async def text_of(self, plan: Statement) -> str | None:
         """The value of a query of one row and one text."""
@@ -365,6 +363,9 @@ _STEPS: dict[type, Callable[[Compound, Any], Awaitable[Answer]]] = {
     act.AlterFunction: lambda self, action: self.routines.alter_function(action),
     act.AlterProcedure: lambda self, action: self.routines.alter_procedure(action),
     act.AlterSequence: lambda self, action: sequences.alter(self._session, action),
+    act.CreateOrAlter: lambda self, action: creating_or_altering.run(
+        self._session, Script(self), action
+    ),
     act.DropProcedure: lambda self, action: self.routines.drop_procedure(action),
 }
 

@@ -184,6 +184,31 @@ class AlterSequence:
 
 
 @dataclass(frozen=True, slots=True)
+class NewColumn:
+    """Of a definition. type: as it is written, '' for none; definition: all that is said of it."""
+
+    name: str
+    type: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOrAlter:
+    """CREATE OR ALTER TABLE. written: from its name on. keys: what is declared of several columns.
+
+    refers: whether a foreign key is among its constraints.
+    """
+
+    name: tuple[str, ...]
+    temporary: bool
+    written: str
+    columns: tuple[NewColumn, ...]
+    keys: tuple[str, ...]
+    comment: str | None
+    refers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ResultScan:
     """TABLE(RESULT_SCAN(...)): its place in the text, and which statement's result it asks for.
 
@@ -248,6 +273,7 @@ CompoundAction = (
     | AlterFunction
     | AlterProcedure
     | AlterSequence
+    | CreateOrAlter
     | ResultScan
     | StageAction
     | MaterializedAction
@@ -257,6 +283,7 @@ CompoundAction = (
 WITHOUT_ROWS = (
     *(Steps, CreateProcedure, DropProcedure, CreateFunction, DropFunction, AlterFunction),
     AlterSequence,
+    CreateOrAlter,
     MaterializedAction,
     FunctionAction,
     AlterProcedure,

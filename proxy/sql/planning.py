@@ -21,7 +21,7 @@ from proxy.sql.classify import Slice, split
 from proxy.sql.compound import Chain, WithWrites
 from proxy.sql.control_plane import name_set
 from proxy.sql.copying import read_copy
-from proxy.sql.definitions import altered_sequences, materialized
+from proxy.sql.definitions import altered_sequences, creating_or_altering, materialized
 from proxy.sql.definitions.create_as import until_commit
 from proxy.sql.definitions.dropping import each_dropped
 from proxy.sql.federated import ANALYZE, ANALYZE_JSON, EXPLAIN, EXPLAIN_JSON
@@ -207,7 +207,11 @@ def _judged(text: str, piece: Slice, judgement: administration.Judgement) -> Sta
 
 
 _ONE_BY_ONE = frozenset({"DROP SCHEMA", "DROP INDEX", "DROP TYPE"})
-_ROUTINES = {**routines.READERS, "ALTER SEQUENCE": altered_sequences.alter_sequence}
+_ROUTINES = {
+    **routines.READERS,
+    "ALTER SEQUENCE": altered_sequences.alter_sequence,
+    "CREATE TABLE": creating_or_altering.create_or_alter_table,
+}
 
 
 def _copy(text: str, piece: Slice, dialect: Dialect, reader: Reader, words: Words) -> Statement:

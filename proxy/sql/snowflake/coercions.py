@@ -31,6 +31,16 @@ _DATES = {"date": "to_date_", "timestamp": "to_timestamp_", "time": "to_time_"}
 _SURE = (exp.Column, exp.Cast, exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim)
 
 
+_NOT_OF_NULLS = {
+    *(("cast_to_type", 2), ("replace_type", 3), ("regexp_matches", 3), ("regexp_full_match", 3)),
+    *(("regexp_extract", 4), ("regexp_extract_all", 4), ("regexp_split_to_array", 3)),
+    *(("string_split_regex", 3), ("str_split_regex", 3), ("struct_insert", 2)),
+    *(("struct_concat", 2), ("struct_update", 2)),
+}
+"""Functions of DuckDB's, and how many arguments, that cannot be asked about with NULLs: it gives a transaction
+up where one is bound."""
+
+
 class Coercions(Digits):
     """Notes such values while a statement is visited; `coerce_values` changes it."""
 
@@ -176,6 +186,8 @@ class Coercions(Digits):
             return None
         path = (schema.name, call.name) if schema is not None else (call.name,)
         asked = Called(path, len(call.expressions), rows)
+        if (call.name.lower(), asked.arguments) in _NOT_OF_NULLS:
+            return None
         if asked not in self._functions:
             self._functions[asked] = columns_of(self._columns_of(asked))
         return self._functions[asked]

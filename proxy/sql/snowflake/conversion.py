@@ -40,7 +40,7 @@ def _to_varchar(arguments: list[exp.Expr]) -> exp.Expr:
     if not isinstance(model, exp.Literal) or not model.is_string:
         raise unsupported("a format that is not a literal", model)
     if not is_model(model.this):
-        raise unsupported("this format in TO_CHAR", model)
+        raise unsupported(f"the format '{model.this}' in TO_CHAR", model)
     spelled = model.this
     if isinstance(value, exp.Literal):
         value = sf("to_timestamp_", value)

@@ -79,9 +79,19 @@ def _preceded(first: NodeRule, rule: NodeRule | None) -> NodeRule:
     return both
 
 
+def _merge(merge: exp.Merge) -> None:
+    """Raises 0A000 for ALL BY NAME, of which the parser keeps that all columns are meant, and not by what."""
+    for when in merge.args["whens"].expressions:
+        then = when.args.get("then")
+        starred = isinstance(then, exp.Insert) and isinstance(then.this, exp.Star)
+        if starred or (isinstance(then, exp.Update) and then.find(exp.Star) in then.expressions):
+            raise unsupported("ALL BY NAME in MERGE", merge, "Name the columns.")
+    raise_on_second_match(merge)
+
+
 for _kind, _first in comparing.FIRST.items():
     NODES[_kind] = _preceded(_first, NODES.get(_kind))
-NODES[exp.Merge] = raise_on_second_match
+NODES[exp.Merge] = _merge
 NODES[exp.Identifier] = fold
 NODES[exp.Unnest] = unnest_together
 NODES[exp.GenerateSeries] = NODES[exp.ExplodingGenerateSeries] = unquote_bounds

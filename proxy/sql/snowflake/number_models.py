@@ -238,7 +238,7 @@ def read(value: exp.Expr, source: exp.Expr, *, safe: bool) -> exp.Expr:
         else:
             pattern = pattern_of(written.strip())
             if pattern is None:
-                raise unsupported("this number format", source)
+                raise unsupported(f"the number format '{written}'", source)
             shape, least, most = pattern
             found.append(sf("digits_", value.copy(), text(shape), number(least), number(most)))
     digits = duck("coalesce", *found) if len(found) > 1 else found[0]

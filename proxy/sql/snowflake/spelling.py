@@ -41,6 +41,8 @@ def respelled(tokens: list[Token], said: str, variables: tuple[Variable, ...] = 
     kind = tokens[0].token_type
     if "MATCH_RECOGNIZE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
         tokens = respelled_patterns(tokens)
+    if "RESAMPLE" in said and kind in _HOLDS_QUERIES and not _defines_routine(tokens):
+        _resampled(tokens)
     if "**" in said and not _defines_routine(tokens):
         tokens = spread(tokens)
     if "'::" in said:
@@ -197,6 +199,8 @@ _MODIFIERS = frozenset(
 
 def _create(tokens: list[Token]) -> list[Token]:
     if _word(tokens, 1) == "OR" and _word(tokens, 2) == "ALTER":
+        if _kind_altered(tokens) == "TABLE":
+            return tokens  # taken apart as it is written
         tokens = _replacing(tokens)
     tokens = _without_linear(_temporary(tokens))
     at = 1
@@ -238,10 +242,15 @@ def _replacing(tokens: list[Token]) -> list[Token]:
     if _word(tokens, 3) in ("VIEW", "SECURE"):
         made = _at(tokens[2], TokenType.REPLACE, "REPLACE")
         return [*tokens[:2], made, *tokens[3:]]
-    kinds = (_word(tokens, at) for at in range(3, len(tokens)))
-    kind = next((word for word in kinds if word not in _MODIFIERS), "")
+    kind = _kind_altered(tokens)
     hint = f"CREATE {kind} IF NOT EXISTS, then ALTER {kind}."
     raise _refused(f"CREATE OR ALTER {kind}", tokens[0], hint)
+
+
+def _kind_altered(tokens: list[Token]) -> str:
+    """What CREATE OR ALTER is of."""
+    kinds = (_word(tokens, at) for at in range(3, len(tokens)))
+    return next((word for word in kinds if word not in _MODIFIERS), "")
 
 
 def _without_linear(tokens: list[Token]) -> list[Token]:
@@ -284,6 +293,15 @@ def _table_functions(tokens: list[Token]) -> None:
         ):
             name = f"INFORMATION_SCHEMA.{tokens[at + 2].text.upper()}"
             raise _refused(f"table function {name}", tokens[at], "No history is kept.")
+
+
+def _resampled(tokens: list[Token]) -> None:
+    """Raises 0A000 for `FROM t RESAMPLE (USING c INCREMENT BY ...)`."""
+    for at in range(1, len(tokens) - 2):
+        opened = tokens[at + 1].token_type == TokenType.L_PAREN
+        if opened and _word(tokens, at) == "RESAMPLE" and _word(tokens, at + 2) == "USING":
+            hint = "Join a GENERATOR of the times with the table, and fill the gaps."
+            raise _refused("RESAMPLE", tokens[at], hint)
 
 
 def _semantic_views(tokens: list[Token]) -> None:
