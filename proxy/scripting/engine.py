@@ -236,7 +236,7 @@ class Evaluation:
             async with self._compound.one_transaction():
                 sql = await as_it_runs(self._session, plan, plan.sql)
                 rows = await self._compound.execute(sql)
-                await self._session.on_duck_in_words(run_rest, self._session.duck, plan)
+                await self._session.on_duck(run_rest, self._session.duck, plan)
                 await self._session.on_duck(just_after, self._session, plan)
         else:
             rows = await self._compound.execute(plan.sql)

@@ -116,6 +116,63 @@ def test_several_columns_are_added_and_dropped_at_once(
     assert first[9] is None
 
 
+def _described(connection: psycopg.Connection, table: str) -> list[tuple[str | None, ...]]:
+    """Name, type, whether it may be NULL, default, whether it is of the primary key, comment."""
+    rows = connection.execute(f"DESCRIBE TABLE {table}").fetchall()
+    return [(row[0], row[1], row[3], row[4], row[5], row[9]) for row in rows]
+
+
+def test_create_or_alter_makes_a_table_and_alters_it(
+    connection: psycopg.Connection, schema: str
+) -> None:
+    identity = "IDENTITY START 1 INCREMENT 1 ORDER"
+    first = (
+        "CREATE OR ALTER TABLE t (id INT AUTOINCREMENT, a VARCHAR(5) NOT NULL DEFAULT 'q' COMMENT 'one',"
+        " b NUMBER(8, 2))"
+    )
+    for _ in range(2):
+        connection.execute(first)
+        assert _described(connection, "t") == [
+            ("id", "NUMBER(38,0)", "Y", identity, "N", None),
+            ("a", "VARCHAR(5)", "N", "'q'", "N", "one"),
+            ("b", "NUMBER(8,2)", "Y", None, "N", None),
+        ]
+    connection.execute("INSERT INTO t (a, b) VALUES ('x', 1.5), ('y', 2)")
+    connection.execute(
+        "CREATE OR ALTER TABLE t (id INT AUTOINCREMENT, a VARCHAR(50), b NUMBER(12, 2) NOT NULL,"
+        " c DATE, d VARCHAR DEFAULT 'z' COMMENT 'two', PRIMARY KEY (id)) COMMENT = 'said'"
+    )
+    assert _described(connection, "t") == [
+        ("id", "NUMBER(38,0)", "N", identity, "Y", None),
+        ("a", "VARCHAR(50)", "Y", None, "N", None),
+        ("b", "NUMBER(12,2)", "N", None, "N", None),
+        ("c", "DATE", "Y", None, "N", None),
+        ("d", "VARCHAR(16777216)", "Y", "'z'", "N", "two"),
+    ]
+    shown = connection.execute("SHOW TABLES LIKE 't' ->> SELECT \"comment\" FROM $1")
+    assert shown.fetchall() == [("said",)]
+    connection.execute("CREATE OR ALTER TABLE t (id INT AUTOINCREMENT, b NUMBER(12, 2), d VARCHAR)")
+    assert [row[0] for row in _described(connection, "t")] == ["id", "b", "d"]
+    assert not _names(connection, "PRIMARY", "t")
+    rows = connection.execute("SELECT id, b::INT, d FROM t ORDER BY id").fetchall()
+    assert rows == [(1, 2, "z"), (2, 2, "z")]
+
+
+def test_create_or_alter_is_all_or_nothing(connection: psycopg.Connection, schema: str) -> None:
+    connection.execute("CREATE TABLE t (a INT, b INT)")
+    connection.execute("INSERT INTO t VALUES (1, NULL)")
+    assert _state(connection, "CREATE OR ALTER TABLE t (b INT NOT NULL, c INT)") == "23502"
+    assert _columns(connection, "t") == ["a", "b"]
+    connection.execute("BEGIN")
+    connection.execute("CREATE OR ALTER TABLE t (a INT, d INT)")
+    connection.execute("ROLLBACK")
+    assert _columns(connection, "t") == ["a", "b"]
+    connection.execute("CREATE VIEW v AS SELECT 1 AS a")
+    assert _state(connection, "CREATE OR ALTER TABLE v (a INT)") == "42809"
+    connection.execute("CREATE OR ALTER TEMPORARY TABLE t (z INT)")
+    assert _columns(connection, "t") == ["z"]
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
@@ -123,7 +180,11 @@ def test_several_columns_are_added_and_dropped_at_once(
         ("ALTER TABLE t ADD ROW ACCESS POLICY p ON (a)", "ROW ACCESS POLICY"),
         ("ALTER TABLE t SET CONTACT STEWARD = a", "ALTER TABLE ... SET CONTACT"),
         ("ALTER SCHEMA scratch RENAME TO other", "ALTER SCHEMA ... RENAME TO"),
-        ("CREATE OR ALTER TABLE t (b INT)", "CREATE OR ALTER TABLE"),
+        ("CREATE OR ALTER TABLE t (b INT, a INT)", "adds columns elsewhere"),
+        ("CREATE OR ALTER TABLE t (a INT DEFAULT 1)", 'gives column "a" another default'),
+        ("CREATE OR ALTER TABLE t (a INT REFERENCES t (a))", "has foreign keys"),
+        ("CREATE OR ALTER TABLE t AS SELECT 1 a", "CREATE OR ALTER TABLE ... AS"),
+        ("CREATE OR ALTER TABLE t LIKE t", "CREATE OR ALTER TABLE ... LIKE"),
         ("CREATE OR ALTER SCHEMA scratch", "CREATE OR ALTER SCHEMA"),
         ("CREATE EXTERNAL TABLE e (a INT AS (VALUE:c1::INT)) LOCATION = @x", "EXTERNAL TABLE"),
         ("COMMENT ON PIPE p IS 'x'", "COMMENT ON PIPE"),

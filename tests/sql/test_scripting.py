@@ -340,3 +340,40 @@ def test_insert_overwrite_may_read_its_own_table(client: psycopg.Connection) -> 
     client.execute("create or replace table own as select column1 as a from values (1), (7)")
     client.execute("insert overwrite into own select a + 1 from own where a < 5")
     assert answer(client, "select * from own") == 2
+
+
+def test_definitions_of_a_block_are_what_they_are_outside_of_it(client: psycopg.Connection) -> None:
+    client.execute(
+        """execute immediate $$ begin
+             create or replace table made (id int autoincrement, a int);
+             insert into made (a) values (5), (6);
+             alter table made add column b varchar(5) not null default 'x';
+             alter table made alter column a set not null;
+             alter table made add column c date default current_date;
+             create or replace table like_made like made;
+             insert into like_made (a) values (7);
+             create or replace table copy_made clone made;
+             insert into copy_made (a) values (8);
+           end; $$"""
+    )
+    rows = client.execute("select id, a, b, c = current_date from made order by id").fetchall()
+    assert rows == [(1, 5, "x", True), (2, 6, "x", True)]
+    assert client.execute("select id, a, b from like_made").fetchall() == [(1, 7, "x")]
+    rows = client.execute("select id, a, b from copy_made where a = 8").fetchall()
+    assert rows == [(3, 8, "x")]
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        client.execute("insert into made (b) values ('y')")
+
+
+def test_execute_immediate_takes_values_outside_of_blocks(client: psycopg.Connection) -> None:
+    client.execute("set (bound, text) = (5, 'select ? + :2 as r, ?')")
+    rows = client.execute("execute immediate $text using ($bound, 2, 'x')").fetchall()
+    assert rows == [(7, 2)]
+    client.execute("create or replace table taken (a int)")
+    client.execute(
+        "execute immediate 'insert into identifier(?) values (?)' using ('taken', $bound)"
+    )
+    assert client.execute("select a from taken").fetchall() == [(5,)]
+    with pytest.raises(psycopg.Error) as caught:
+        client.execute("execute immediate 'select ?, ?' using (1)")
+    assert caught.value.sqlstate == "07001"

@@ -327,7 +327,6 @@ _OF_TEXTS: dict[type, tuple[str, ...]] = {
     ),
     **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), ("this", "expression")),
     exp.Trim: ("this", "expression"),
-    exp.Initcap: ("this", "expression"),
     exp.SplitPart: ("this", "delimiter"),
     exp.Strtok: ("this", "delimiter"),
     exp.Translate: ("this", "from_", "to"),
@@ -426,6 +425,15 @@ def _json_extract(extract: exp.JSONExtract) -> exp.Expr | None:
     else:
         made = sf("get_path_", extract.this, path)
     return in_place(made, extract.parent, extract.arg_key)
+
+
+@node(exp.JSONExtractScalar)
+def _json_extract_scalar(extract: exp.JSONExtractScalar) -> exp.Expr | None:
+    """JSON_EXTRACT_PATH_TEXT along a path that is known when it runs, as GET_PATH reads it."""
+    if isinstance(extract.expression, exp.JSONPath):
+        return None
+    document = cast(extract.this, exp.DType.JSON)
+    return as_text(sf("get_path_", document, extract.expression))
 
 
 def _element(value: exp.Expr, index: exp.Expr) -> exp.Anonymous:

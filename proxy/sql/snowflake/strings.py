@@ -260,3 +260,21 @@ def _random(arguments: list[exp.Expr]) -> exp.Expr:
     if arguments:
         raise unsupported("RANDOM with a seed", arguments[0])
     return sf("random_")
+
+
+@node(exp.Initcap)
+def _initcap(call: exp.Initcap) -> exp.Expr | None:
+    """Of no delimiters, which a column may give, the text is one word."""
+    call.set("this", scalar_text(call.this))
+    delimiters = call.expression
+    if delimiters is not None:
+        call.set("expression", delimiters := scalar_text(delimiters))
+    if delimiters is None or isinstance(delimiters, exp.Literal):
+        return None
+    head, tail = (
+        duck("left", call.this.copy(), number(1)),
+        duck("substr", call.this.copy(), number(2)),
+    )
+    word = exp.DPipe(this=duck("upper", head), expression=duck("lower", tail))
+    empty = exp.EQ(this=delimiters.copy(), expression=text(""))
+    return exp.Case(ifs=[exp.If(this=empty, true=exp.Paren(this=word))], default=call)
