@@ -28,6 +28,9 @@ _TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
 _NUMBERS = frozenset({*INTEGERS, "numeric", "float4", "float8"})
 _TO_TEXT = frozenset({"to_varchar_", "text_", "text_by_type_", "base64_text_"})
 _DATES = {"date": "to_date_", "timestamp": "to_timestamp_", "time": "to_time_"}
+_DATED = {"date": "any_date_", "timestamp": "any_timestamp_", "time": "any_time_"}
+"""Of what a column or an aggregate gives: macros of one form, since DuckDB chooses none over aggregates."""
+
 _SURE = (exp.Column, exp.Cast, exp.DPipe, exp.Concat, exp.Upper, exp.Lower, exp.Trim)
 
 
@@ -47,6 +50,7 @@ class Coercions(Digits):
     def begin(self) -> None:
         super().begin()
         self._counted: dict[int, exp.Expr] = {}
+        self._dated: dict[int, tuple[exp.Expr, str]] = {}
         self._joined: dict[int, tuple[exp.Expr, list[exp.Expr]]] = {}
         self._texts_in_queries: list[tuple[exp.Expr, list[str]]] = []
         self._shown: dict[int, exp.Expr] = {}
@@ -61,12 +65,19 @@ class Coercions(Digits):
         return self._known(inner) in _TEXTS and not isinstance(inner, exp.Literal)
 
     def _count_texts(self, values: Sequence[exp.Expr]) -> None:
-        """Of values that are compared, the texts where another one is a number."""
-        if any(self._known(value) in _NUMBERS for value in values):
-            for value in values:
-                inner = bare(value)
-                if inner is not None and self._is_text(inner) and not _is_counted(inner):
-                    self._counted[id(inner)] = inner
+        """Of values that are compared, the texts where another one is a number, a date or a time."""
+        kinds = {self._known(value) for value in values}
+        macro = next((_DATED[kind] for kind in ("timestamp", "date", "time") if kind in kinds), "")
+        if not macro and kinds.isdisjoint(_NUMBERS):
+            return
+        for value in values:
+            inner = bare(value)
+            if inner is None or not self._is_text(inner) or _is_counted(inner):
+                continue
+            if kinds.isdisjoint(_NUMBERS):
+                self._dated[id(inner)] = inner, macro
+            else:
+                self._counted[id(inner)] = inner
 
     def _align(self, values: Sequence[exp.Expr | None]) -> None:
         super()._align(values)
@@ -84,8 +95,14 @@ class Coercions(Digits):
         for index, (one, column) in enumerate(zip(left, columns, strict=False)):
             if column.kind in _NUMBERS:
                 self._count_texts([one, _NUMBER])
+            elif column.kind in _DATES and self._is_text(one):
+                inner = bare(one)
+                assert inner is not None
+                self._dated[id(inner)] = inner, _DATED[column.kind]
             elif column.kind in _TEXTS and self._known(one) in _NUMBERS:
                 ways[index] = "counted_text_"
+            elif column.kind in _TEXTS:
+                ways[index] = _DATED.get(str(self._known(one)), "")
         if any(ways):
             self._texts_in_queries.append((query, ways))
 
@@ -226,13 +243,15 @@ class Coercions(Digits):
 
     def coerce_values(self) -> bool:
         """Whether anything was to be changed."""
-        noted = (self._counted, self._joined, self._texts_in_queries, self._shown)
+        noted = (self._counted, self._dated, self._joined, self._texts_in_queries, self._shown)
         for node in self._measured.values():
             node.replace(duck("octet_length", node.this.pop()))
         for literal, kind in self._written_texts.values():
             literal.replace(_read(literal, kind))
         for value in self._counted.values():
             put_around(value, lambda one: sf("counted_text_", one))
+        for value, macro in self._dated.values():
+            put_around(value, lambda one, name=macro: _dated(name, one))
         for value in self._shown.values():
             put_around(value, lambda one: sf("to_varchar_", one))
         for node, values in reversed(self._joined.values()):
@@ -241,7 +260,7 @@ class Coercions(Digits):
             made = reduce(lambda one, other: sf("joined_bytes_", one, other), values)
             node.replace(made)
         for query, names in self._texts_in_queries:
-            ways = [(lambda one, name=name: sf(name, one)) if name else None for name in names]
+            ways = [(lambda one, name=name: _dated(name, one)) if name else None for name in names]
             change_outputs(query, ways)
         return any((*noted, self._measured, self._written_texts))
 
@@ -262,10 +281,14 @@ def _signed(spelled: str) -> tuple[str, str]:
     return (spelled[0], spelled[1:]) if spelled[:1] in ("-", "+") else ("", spelled)
 
 
+def _dated(macro: str, value: exp.Expr) -> exp.Expr:
+    return sf(macro, cast(value, exp.DType.VARCHAR))
+
+
 def _read(literal: exp.Literal, kind: Type) -> exp.Expr:
     """A literal text as a number, or as Snowflake's cast makes a date of it."""
     if kind in _DATES:
-        return sf(_DATES[kind], cast(literal.copy(), exp.DType.VARCHAR))
+        return _dated(_DATES[kind], literal.copy())
     sign, spelled = _signed(literal.this.strip())
     number = exp.Literal.number(spelled)
     return exp.Neg(this=number) if sign == "-" else number

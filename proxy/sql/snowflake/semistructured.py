@@ -514,13 +514,18 @@ def _array_construct(arguments: list[exp.Expr]) -> exp.Expr:
 
 def _of_elements(values: list[exp.Expr]) -> exp.Anonymous:
     made = [variant(value) for value in values]
-    if all(isinstance(value, _PLAIN) for value in made):
+    if all(map(_is_written_out, made)):
         return duck("json_array", *made)
     # DuckDB's json_array rounds the numbers in documents.
     return sf("array_made_", duck("list_value", *(duck("to_json", value) for value in made)))
 
 
-_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Neg)
+_PLAIN = (exp.Literal, exp.Null, exp.Boolean)
+
+
+def _is_written_out(value: exp.Expr) -> bool:
+    """Whether a value is a literal, or one behind a sign."""
+    return isinstance(value.this if isinstance(value, exp.Neg) else value, _PLAIN)
 
 
 @function("ARRAY_REPEAT")
@@ -536,7 +541,7 @@ def _array_construct_compact(arguments: list[exp.Expr]) -> exp.Expr:
 
 def variant(value: exp.Expr) -> exp.Expr:
     """What a value is inside an ARRAY; JSON's own functions write timestamps otherwise."""
-    plain = isinstance(value, _PLAIN)
+    plain = _is_written_out(value)
     if plain and isinstance(
         bare := value.this if isinstance(value, exp.Neg) else value, exp.Literal
     ):
@@ -565,7 +570,7 @@ def keys_of(arguments: list[exp.Expr]) -> exp.Expr:
 @function("OBJECT_INSERT")
 def _object_insert(arguments: list[exp.Expr]) -> exp.Expr:
     value, key, *rest = arguments
-    return sf("object_insert", value, scalar_text(key), *rest)
+    return sf("object_insert", value, scalar_text(key), *map(variant, rest[:1]), *rest[1:])
 
 
 @function("OBJECT_DELETE")

@@ -55,7 +55,7 @@ NO_SIGNS = Signs()
 class Columns:
     """What of a relation's columns decides: names, and digits.
 
-    kinds: 'text', 'number' or '' by name. decisive: it has VARIANTs or BINARYs. rounded: it has times that are,
+    kinds: 'text', 'number', 'date' (or a time) or '' by name. decisive: it has VARIANTs or BINARYs. rounded: it has times that are,
     once written. scale, width: the most digits behind the point, and in all, of a DECIMAL; 0 without one.
     """
 
@@ -74,11 +74,13 @@ def columns_of(columns: Iterable[tuple[str, DuckType]], *, rounded: bool = False
     decisive, scale, width = False, 0, 0
     for name, kind in columns:
         decisive = decisive or kind.is_document or kind.id == "BLOB"
-        text = "text" if kind.id == "VARCHAR" else ""
-        kinds[name.lower()] = "number" if kind.id in _NUMBERS else text
+        kinds[name.lower()] = "number" if kind.id in _NUMBERS else _KINDS.get(kind.id, "")
         if kind.id == "DECIMAL":
             scale, width = max(scale, kind.scale), max(width, kind.width)
     return Columns(kinds, decisive, rounded, scale, width)
+
+
+_KINDS = {"VARCHAR": "text", **dict.fromkeys(("DATE", "TIME", "TIMESTAMP"), "date")}
 
 
 def decide(signs: Signs, relations: Iterable[Columns]) -> bool:
@@ -100,13 +102,17 @@ def decide(signs: Signs, relations: Iterable[Columns]) -> bool:
     return any(_crosses(pair, known, aliases) for pair in signs.pairs)
 
 
-_EITHER = frozenset({"text", "number"})
+_BESIDE_TEXT = frozenset({"number", "date"})
+_EITHER = _BESIDE_TEXT | {"text"}
 
 
 def _crosses(pair: Pair, known: list[Columns], aliases: frozenset[str]) -> bool:
-    """Whether one may be a text, and the other a number."""
+    """Whether one may be a text, and the other a number, a date or a time."""
     left, right = (_kinds(name, known, aliases) for name in pair)
-    return ("text" in left and "number" in right) or ("number" in left and "text" in right)
+    return any(
+        "text" in one and not _BESIDE_TEXT.isdisjoint(other)
+        for one, other in ((left, right), (right, left))
+    )
 
 
 def _kinds(name: str | None, known: list[Columns], aliases: frozenset[str]) -> frozenset[str]:
