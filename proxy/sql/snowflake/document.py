@@ -191,6 +191,12 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ),
     ("NOT LIKE ALL of several patterns", "the reference says two things"),
     ("COUNT(DISTINCT t.*)", "no faithful form"),
+    ("ALL BY NAME in MERGE, RESAMPLE", "name the columns; join a GENERATOR of the times"),
+    (
+        "CREATE OR ALTER TABLE",
+        "that moves columns, adds them elsewhere than at the end, changes defaults, checks or foreign"
+        " keys, or is of a query; of other objects than tables and views",
+    ),
     ("WHEN NOT MATCHED BY SOURCE", "is not Snowflake's"),
     (
         "COLLATE outside of a comparison, order by a language's, accents, columns with one",

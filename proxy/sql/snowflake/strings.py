@@ -277,4 +277,7 @@ def _initcap(call: exp.Initcap) -> exp.Expr | None:
     )
     word = exp.DPipe(this=duck("upper", head), expression=duck("lower", tail))
     empty = exp.EQ(this=delimiters.copy(), expression=text(""))
+    call.set(
+        "expression", exp.Nullif(this=delimiters, expression=text(""))
+    )  # of a constant, read first
     return exp.Case(ifs=[exp.If(this=empty, true=exp.Paren(this=word))], default=call)
