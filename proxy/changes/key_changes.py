@@ -93,6 +93,8 @@ class KeyChanges:
         self._tables = [Table(self._duck, one) for one in referring_tables(self._duck, meant)]
         if any(one.of.name == meant.name for one in self._keys):
             self._tables.insert(0, Table(self._duck, meant))
+        columns = Table(self._duck, meant).columns
+        self._kinds = {column.name.lower(): column.kind for column in columns}
         self._ran: Ran = []
 
     def before(self) -> bool:
@@ -146,9 +148,10 @@ class KeyChanges:
             new = assigned.get(name.lower(), old)
             if new is None:
                 raise _refused("such an UPDATE of a column that other tables refer to")
+            new = exp.cast(new, self._kinds[name.lower()], dialect="duckdb")
             outputs += [
                 exp.alias_(old.copy(), f"o{number}", quoted=True),
-                exp.alias_(new.copy(), f"n{number}", quoted=True),
+                exp.alias_(new, f"n{number}", quoted=True),
             ]
         rows = self._rows(outputs)
         try:

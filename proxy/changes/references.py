@@ -26,9 +26,12 @@ from proxy.definitions.table_parts import Constraint
 from proxy.engines.duck.names import DATABASE, Meant
 from proxy.engines.freshness import Stamp
 from proxy.errors import SqlError
+from proxy.session import savepoints
+from proxy.session.savepoints import Write
 from proxy.session.transaction import Block
 from proxy.sql import inference
 from proxy.sql.changes.changed_rows import changed_by
+from proxy.sql.changes.conflicting import conflicting
 from proxy.sql.quoting import quoted
 from proxy.sql.reading import write_duckdb
 
@@ -115,7 +118,7 @@ class References:
         return found
 
     def change(self, plan: Statement, sql: str, values: Sequence[tuple[int, Any]] = ()) -> None:
-        """Blocks. As `follow`, before an UPDATE."""
+        """Blocks. As `follow`, before an UPDATE, or an INSERT that may become one."""
         session, self.sees_all = self._session, False
         self._following, self._late = None, []  # of a statement that has failed
         if session.transaction.block is Block.NONE:
@@ -123,6 +126,8 @@ class References:
         if not self._look_at_columns(session.duck, plan):
             return
         tree, meant = inference.read(sql), session.duck.means(plan.updates)
+        if not isinstance(tree, exp.Update):
+            tree = _known_conflicts(session.duck, plan, tree)
         if isinstance(tree, exp.Update) and meant is not None:
             changes = KeyChanges(session, meant, tree, values)
             self._following = changes if changes.before() else None
@@ -194,6 +199,19 @@ def _has_keys(duck: DuckSession, name: tuple[str, ...]) -> bool:
     if meant is None or meant.kind != "r":
         return False
     return duck.told(meant.schema, meant.name, meant.database).refers
+
+
+def _known_conflicts(
+    duck: DuckSession, plan: Statement, tree: exp.Expr | None
+) -> exp.Update | None:
+    """Blocks. What an upsert does to rows that are there; None where that cannot be asked before."""
+    found = conflicting(tree, list(duck.columns_of_table(plan.updates) or ()))
+    if found is not None:
+        try:
+            savepoints.repeatable([Write(write_duckdb(found), (), 0)])
+        except SqlError:
+            return None  # it would propose other rows
+    return found
 
 
 def _table(duck: DuckSession, name: tuple[str, ...]) -> Meant | None:

@@ -108,7 +108,9 @@ class Upserts:
         if "GENERATED" in duck.told(meant.schema, meant.name, meant.database).peculiar:
             message = "ON CONFLICT of such an index of a table that has a generated column"
             raise SqlError("0A000", f"{message} is not supported")
-        width = len(columns_of(duck, said.query)) if said.query else 0
+        width = said.width
+        if width is None:
+            width = len(columns_of(duck, said.query)) if said.query else 0
         return Upserting(arbiters, tuple(columns), width), indexes
 
 

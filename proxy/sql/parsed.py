@@ -19,7 +19,7 @@ from proxy.sql.changes.inserting import several_rows, upserts
 from proxy.sql.changes.joined_returning import in_steps, names_joined
 from proxy.sql.changes.joined_returning import refused as refused_joined
 from proxy.sql.changes.row_locks import Locks, taken
-from proxy.sql.changes.written_columns import columns_set, path_of, target_of
+from proxy.sql.changes.written_columns import EVERY, columns_set, path_of, target_of
 from proxy.sql.classify import Slice, highest_parameter, is_ddl, kind_and_tag
 from proxy.sql.context_search import put_context_queries
 from proxy.sql.control_plane import name_set
@@ -271,6 +271,10 @@ def plan(text: str, piece: Slice, dialect: Dialect, reader: Reader) -> Statement
         more["updates"], more["changes"] = path_of(tree.this), columns_set(tree)
     if isinstance(tree, exp.Insert) and (into := upserts(tree)):
         more["upserts"] = into
+        if (conflict := tree.args["conflict"]).expressions:
+            more["updates"], more["changes"] = into, columns_set(conflict)
+            if tree.args.get("returning"):
+                more["changes"] |= {EVERY}
     elif isinstance(tree, exp.Insert) and rewritten and not is_snowflakes and several_rows(tree):
         more["inserts"] = path_of(target) if (target := target_of(tree)) is not None else ()
     if typed and engine != POSTGRES_ENGINE:

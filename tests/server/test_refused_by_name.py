@@ -53,6 +53,8 @@ def connection(server: Any) -> Iterator[psycopg.Connection]:
         ("SELECT json_value(s, '$.a.size()') FROM a", "0A000", "the path $.a.size()"),
         ("SELECT json_value(s, '$' RETURNING date) FROM a", "0A000", "JSON_VALUE of this type"),
         ("SELECT rank(1, 2) WITHIN GROUP (ORDER BY id, n) FROM t", "0A000", "of several values"),
+        ("CREATE TYPE ab AS (a INT)", "0A000", "CREATE TYPE ... AS (...) is not supported"),
+        ('CREATE TYPE refused."ab" AS (a INT)', "0A000", "CREATE TYPE, in a schema, AS (...)"),
         ("SELECT map([s], [1])::text FROM a", "0A000", "the text of a MAP"),
     ],
 )

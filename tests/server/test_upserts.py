@@ -234,3 +234,14 @@ def test_a_savepoint_brings_them_back(one: psycopg.Connection) -> None:
         one.execute(f"{INTO} ('a', 9, 'k') ON CONFLICT (lower(name)) DO UPDATE SET n = excluded.n")
         one.execute("ROLLBACK TO here")
     assert one.execute("SELECT n FROM t WHERE name = 'A'").fetchone() == (3,)
+
+
+def test_a_query_of_parameters_proposes_rows(one: psycopg.Connection) -> None:
+    one.execute("CREATE TABLE web (sid VARCHAR PRIMARY KEY, seen TIMESTAMP, sess JSON)")
+    sql = """INSERT INTO web (sess, seen, sid) SELECT $1, to_timestamp($2), $3
+             ON CONFLICT (sid) DO UPDATE SET sess = $1, seen = to_timestamp($2) RETURNING sid"""
+    cursor = psycopg.RawCursor(one)
+    for number in (1, 2):
+        assert cursor.execute(sql, [f"{number}", 60.0 * number, "s"]).fetchall() == [("s",)]
+    (row,) = one.execute("SELECT sid, seen::text, sess FROM web").fetchall()
+    assert row == ("s", "1970-01-01 00:02:00", 2)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from proxy.sql import inference
+from proxy.sql.changes.conflicting import conflicting
 from proxy.sql.reading import write_duckdb
 
 
@@ -57,47 +58,8 @@ def _merged(tree: exp.Merge, _: Sequence[str]) -> exp.Update | None:
 
 
 def _upserted(tree: exp.Insert, table: Sequence[str]) -> exp.Update | None:
-    """Where the keys are named, and no value is the column's DEFAULT."""
-    conflict, target, source = tree.args.get("conflict"), tree.this, tree.expression
-    keys = conflict.args.get("conflict_keys") if conflict is not None else None
-    keys = [key.find(exp.Column) for key in keys or ()]
-    if not keys or None in keys or source is None or tree.args.get("by_name"):
-        return None
-    if any(word.name == "DEFAULT" for word in source.find_all(exp.Var)):
-        return None
-    if isinstance(target, exp.Schema):
-        named, target = target.expressions, target.this
-    elif isinstance(source, exp.Values):
-        named = table[: len(source.expressions[0].expressions)]
-    elif not source.is_star:
-        named = table[: len(source.selects)]
-    else:
-        return None
-    added = exp.to_identifier("added", quoted=True)
-    columns = [exp.to_identifier(name, quoted=True) for name in map(_spelled, named)]
-    alias = exp.TableAlias(this=added, columns=columns)
-    if isinstance(source, exp.Values):
-        source.set("alias", alias)
-    else:
-        source = exp.Subquery(this=source, alias=alias)
-    own = exp.to_identifier(target.alias_or_name, quoted=True)
-    equal = [
-        exp.EQ(
-            this=exp.column(key.copy(), table=own.copy()),
-            expression=exp.column(key.copy(), table=added.copy()),
-        )
-        for key in (exp.to_identifier(one.name, quoted=True) for one in keys)
-    ]
-    return exp.Update(
-        this=target,
-        with_=tree.args.get("with_"),
-        from_=exp.From(this=source),
-        where=exp.Where(this=exp.and_(*equal)),
-    )
-
-
-def _spelled(name: str | exp.Identifier) -> str:
-    return name if isinstance(name, str) else name.name
+    found = conflicting(tree, table)
+    return None if found is None else _updated(found, table)
 
 
 _WRITERS = {

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from proxy.errors import SqlError
 from proxy.sql.changes.inserting import read_insert
-from proxy.sql.changes.written_columns import is_default
+from proxy.sql.changes.written_columns import is_default, width_of
 from proxy.sql.quoting import literal, quoted
 from proxy.sql.reading import DUCKDB, write_duckdb
 
@@ -32,7 +32,8 @@ class Asked:
     """What an INSERT says of conflicts, in DuckDB's SQL. keys, where: what it names, each expression's text.
 
     simple: it proposes one row, and DuckDB's own DO UPDATE takes what is to be done, without a query in it.
-    query: whose rows it proposes, where it is not VALUES that say how many columns there are.
+    query: whose rows it proposes, where these are not VALUES; width: how many columns that has, where its text
+    shows it.
     """
 
     keys: tuple[str, ...]
@@ -41,6 +42,7 @@ class Asked:
     updates: bool
     simple: bool
     query: str
+    width: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def asked(sql: str) -> Asked | None:
         clause.args["action"].name.upper() == "DO UPDATE",
         one and not _asks(clause),
         "" if values or rows is None else _with(tree) + write_duckdb(rows),
+        width_of(rows) if isinstance(rows, exp.Query) and not values else None,
     )
 
 

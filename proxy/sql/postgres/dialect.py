@@ -32,6 +32,7 @@ from proxy.sql.postgres import sets as postgres_set
 from proxy.sql.postgres import standard_json as postgres_standard_json
 from proxy.sql.postgres import values as on_values
 from proxy.sql.postgres.arrays import all_of, any_of, unnest_together
+from proxy.sql.postgres.collations import collation
 from proxy.sql.postgres.generated import generated
 from proxy.sql.postgres.references import reference
 from proxy.sql.postgres.variadic import variadic
@@ -455,6 +456,8 @@ RULES: dict[type, Rule] = {
     exp.BitString: on_values.no_bits,
     exp.ByteString: byte_string,
     exp.Cast: _cast,
+    exp.Collate: collation,
+    exp.CollateColumnConstraint: collation,
     exp.Column: public_is_main,
     exp.ColumnDef: on_values.column_definition,
     exp.Concat: on_values.concat,

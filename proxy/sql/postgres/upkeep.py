@@ -233,6 +233,7 @@ _NAMED = {
     "CREATE OPERATOR": ("CREATE", "OPERATOR"),
     "CREATE TRANSFORM": ("CREATE", "TRANSFORM"),
     "CREATE TYPE ... AS (...)": ("CREATE", "TYPE", _ANY, "AS", "("),
+    "CREATE TYPE, in a schema, AS (...)": ("CREATE", "TYPE", _ANY, ".", _ANY, "AS", "("),
     "XML OPTION": ("SET", "XML", "OPTION"),
 }
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from sqlglot.tokens import Token, TokenType
 
 from proxy.sql.control_plane import name_set
+from proxy.sql.postgres.collations import BY_BYTES
 
 _KEPT_AS = {
     "STORAGE": name_set("PLAIN EXTERNAL EXTENDED MAIN DEFAULT"),
     "COMPRESSION": name_set("PGLZ LZ4 DEFAULT"),
     "NO": frozenset({"INHERIT"}),
 }
-_COLLATIONS = frozenset({"C", "POSIX", "default", "ucs_basic"})
-"""Those that sort by bytes, as DuckDB does."""
 _OF_VIEWS = name_set("SECURITY_BARRIER SECURITY_INVOKER")
 
 
@@ -32,7 +31,7 @@ def without_upkeep(tokens: list[Token]) -> list[Token]:
                 left_out |= {at, at + 1}
     for at in range(2, len(tokens) - 1):
         collates = words[0] == "ALTER" and words[at] == "COLLATE"
-        if (collates and tokens[at + 1].text in _COLLATIONS) or (
+        if (collates and tokens[at + 1].text in BY_BYTES) or (
             words[at + 1] in _KEPT_AS.get(words[at], ()) and _ends_a_type(tokens[at - 1])
         ):
             left_out |= {at, at + 1}
