@@ -19,7 +19,8 @@ LANGUAGE sql STABLE AS $$
     SELECT format('SELECT %s FROM hatidata_catalog.duckdb_view(%L) AS duckdb (%s)',
         string_agg(format('duckdb.%I', c.name), ', ' ORDER BY c.place),
         coalesce(p_document ->> 'source', p_document ->> 'query'),
-        string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place))
+        string_agg(concat_ws(' ', quote_ident(c.name), c.type, 'COLLATE ' || (p_document #>> array['columns', (c.place - 1)::text, 'collation'])),
+                   ', ' ORDER BY c.place))
     FROM hatidata_catalog._columns(p_document) c
 $$;
 
@@ -52,11 +53,15 @@ BEGIN
 END
 $$;
 
--- The document of a view that stays as it is: with the types that its columns have here.
+-- The document of a view that stays as it is: with the types and collations that its columns have here, which
+-- CREATE OR REPLACE VIEW does not change.
 CREATE OR REPLACE FUNCTION hatidata_catalog._as_it_is(p_view hatidata_catalog.relations) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT p_view.document || jsonb_build_object('source', p_view.source, 'native', p_view.native, 'columns', (
-        SELECT jsonb_agg(c.v - 'enumeration' || jsonb_build_object('oid', a.atttypid::bigint, 'modifier', a.atttypmod) ORDER BY c.place)
+        SELECT jsonb_agg(c.v - 'enumeration' || jsonb_build_object('oid', a.atttypid::bigint, 'modifier', a.atttypmod,
+                           'collation', (SELECT format('%I.%I', n.nspname, o.collname) FROM pg_collation o
+                                         JOIN pg_namespace n ON n.oid = o.collnamespace
+                                         WHERE o.oid = a.attcollation AND o.collname <> 'default')) ORDER BY c.place)
         FROM jsonb_array_elements(p_view.document -> 'columns') WITH ORDINALITY AS c (v, place)
         JOIN pg_attribute a ON a.attrelid = p_view.relid AND a.attname = c.v ->> 'name'))
 $$;

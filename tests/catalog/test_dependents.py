@@ -264,3 +264,16 @@ def test_snowflakes_cascade_is_about_keys(connection: psycopg.Connection, schema
     connection.execute("CREATE VIEW v AS SELECT id FROM t")
     connection.execute("DROP TABLE t CASCADE")
     assert relations(connection) == ["v"]
+
+
+def test_a_column_keeps_its_collation_while_what_it_reads_goes(
+    connection: psycopg.Connection, told: list[tuple[str, str]]
+) -> None:
+    connection.execute("CREATE TABLE texts (a text)")
+    connection.execute('CREATE VIEW sorted AS SELECT a COLLATE "C" AS x, a FROM texts')
+    connection.execute("CREATE VIEW longest AS SELECT max(x) AS y FROM sorted")
+    connection.execute("DROP TABLE texts CASCADE")
+    connection.execute("CREATE TABLE texts (id int PRIMARY KEY)")
+    keys = "SELECT conname FROM pg_constraint WHERE conrelid = 'texts'::regclass AND contype = 'p'"
+    assert connection.execute(keys).fetchall() == [("texts_pkey",)]
+    assert {"sorted", "longest"}.isdisjoint(relations(connection))
