@@ -197,15 +197,16 @@ class Session:
 
     async def _next_frame(self) -> tuple[bytes, bytes] | None:
         limit = self.in_step.timeouts.get("idle_in_transaction_session_timeout")
-        try:
-            if not limit or self.transaction.status == "I":
-                return await self.link.next_frame()
-            async with asyncio.timeout(limit):
-                return await self.link.next_frame()
-        except TimeoutError:
-            raise _IDLE_TOO_LONG from None
-        finally:
-            self._asked_to_stop = False
+        if not limit or self.transaction.status == "I":
+            frame = await self.link.next_frame()
+        else:
+            try:
+                async with asyncio.timeout(limit):
+                    frame = await self.link.next_frame()
+            except TimeoutError:
+                raise _IDLE_TOO_LONG from None
+        self._asked_to_stop = False  # nothing was to be stopped
+        return frame
 
     async def _take_in_time(self, kind: bytes, body: bytes) -> None:
         """`_take` under the session's statement_timeout."""

@@ -149,7 +149,9 @@ def test_create_or_alter_makes_a_table_and_alters_it(
         ("c", "DATE", "Y", None, "N", None),
         ("d", "VARCHAR(16777216)", "Y", "'z'", "N", "two"),
     ]
-    shown = connection.execute("SHOW TABLES LIKE 't' ->> SELECT \"comment\" FROM $1")
+    shown = connection.execute(
+        f"SHOW TABLES LIKE 't' IN SCHEMA {schema} ->> SELECT \"comment\" FROM $1"
+    )
     assert shown.fetchall() == [("said",)]
     connection.execute("CREATE OR ALTER TABLE t (id INT AUTOINCREMENT, b NUMBER(12, 2), d VARCHAR)")
     assert [row[0] for row in _described(connection, "t")] == ["id", "b", "d"]
