@@ -124,8 +124,8 @@ def test_a_timeout_that_comes_before_the_engine_has_begun_is_not_forgotten(
     connection.execute("CREATE TABLE kept_anyway (id INT)")
     last_resort = threading.Timer(60, connection.cancel_safe)
     last_resort.start()
-    for number in range(30):
-        connection.execute(f"SET statement_timeout = '{1 + number % 10}ms'")
+    for number in range(10):
+        connection.execute(f"SET statement_timeout = '{1 + number}ms'")
         with pytest.raises(errors.QueryCanceled, match="statement timeout"):
             connection.execute(statement.format(n=number).encode())
     last_resort.cancel()
