@@ -91,10 +91,10 @@ class KeyChanges:
             for of, table, one in foreign_keys_to(self._duck, meant)
         ]
         self._tables = [Table(self._duck, one) for one in referring_tables(self._duck, meant)]
+        own = Table(self._duck, meant)
         if any(one.of.name == meant.name for one in self._keys):
-            self._tables.insert(0, Table(self._duck, meant))
-        columns = Table(self._duck, meant).columns
-        self._kinds = {column.name.lower(): column.kind for column in columns}
+            self._tables.insert(0, own)
+        self._kinds = {column.name.lower(): column.kind for column in own.columns}
         self._ran: Ran = []
 
     def before(self) -> bool:

@@ -432,8 +432,7 @@ class Session:
         """
         if self.context.asks:
             await self.context.ask()
-        if self._asked_to_stop:
-            self.heed()
+        self.heed()
         return await self.duck.call(self._in_step, function, *arguments, helped=helped)
 
     async def on_duck_in_words(self, function: Callable[..., T], sql: str, *arguments: Any) -> T:

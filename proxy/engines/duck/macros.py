@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from proxy.engines.duck import c as duckdb_c
+from proxy.sql.quoting import literal
 
 
 def attach(
@@ -54,8 +55,7 @@ def _make(connection: duckdb_c.Connection, scripts: tuple[str, ...], kept: Path)
 
 
 def _attach(path: Path | str) -> str:
-    quoted = str(path).replace("'", "''")
-    return f"ATTACH '{quoted}' AS _sf"
+    return f"ATTACH {literal(str(path))} AS _sf"
 
 
 def _digest(scripts: tuple[str, ...], calls: Iterable[object]) -> str:

@@ -24,6 +24,7 @@ from proxy.engines.duck import macros as duck_macros
 from proxy.engines.duck import sequences as duck_sequences
 from proxy.engines.duck.functions import Body, Functions
 from proxy.errors import SqlError
+from proxy.sql.quoting import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,7 @@ def _checkpoint(path: Path, settings: dict[str, str], furniture: Furniture) -> N
         connection, calling = database.connect(), database.connect()
         try:
             furniture.put_into(calling, connection, path.parent)
-            name = str(path).replace("'", "''")
-            connection.run(f"ATTACH '{name}' AS {path.stem}")
+            connection.run(f"ATTACH {literal(str(path))} AS {path.stem}")
             connection.run(f"CHECKPOINT {path.stem}")
             connection.run(f"DETACH {path.stem}")
         finally:

@@ -137,9 +137,9 @@ class DuckSession(DuckNames):
             return await job.future
         except asyncio.CancelledError:
             self.unwanted = True
+            self._interrupt(job)
             while not job.ended:
-                self._connection.interrupt()
-                await asyncio.wait([job.again()], timeout=_AGAIN)
+                await asyncio.wait([job.again()])
             if job.future.done() and not job.future.cancelled():
                 job.future.exception()
             raise

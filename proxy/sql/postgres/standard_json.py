@@ -27,6 +27,7 @@ from proxy.wire.decoders.documents import json_text
 Function = Callable[[list[exp.Expr]], exp.Expr]
 
 _D = exp.DType
+_JSONB = exp.DataType(this=_D.JSONB)
 
 _QUERY, _VALUE, _EXISTS = "json_query", "json_value", "json_exists"
 _WRAPPERS = ("CONDITIONAL", "UNCONDITIONAL")
@@ -254,21 +255,18 @@ def _query(node: exp.Anonymous) -> exp.Expr:
     items, wrapper = _items(node), said.get("wrapper")
     empty = _otherwise(node, "empty", _NO_ITEM, to)
     failed = _otherwise(node, "error", _SEVERAL, to)
-    one = exp.Bracket(this=items.copy(), expressions=[_number(1)], offset=1)
     ifs = [
         exp.If(this=exp.Is(this=items.copy(), expression=exp.Null()), true=exp.Null()),
         exp.If(this=exp.EQ(this=_count(items), expression=_number(0)), true=empty),
     ]
     several: exp.Expr = failed
     if wrapper is not None:
-        joined = duck("array_to_string", items.copy(), exp.Literal.string(", "))
-        array = duck("concat", exp.Literal.string("["), joined, exp.Literal.string("]"))
-        several = _plain(array, to.copy())
+        several = _array(items.copy(), to)
     if wrapper is not None and wrapper.this == "UNCONDITIONAL":
         return _plain(exp.Case(ifs=ifs, default=several), to.copy())
     more = exp.GT(this=_count(items), expression=_number(1))
     ifs.append(exp.If(this=more, true=several))
-    return _plain(exp.Case(ifs=ifs, default=_plain(one, to.copy())), to.copy())
+    return _plain(exp.Case(ifs=ifs, default=_first(items.copy(), to)), to.copy())
 
 
 def _exists(node: exp.Anonymous) -> exp.Expr:
@@ -295,21 +293,20 @@ def _exists_at(items: exp.Expr) -> exp.Expr:
     return exp.Paren(this=exp.GT(this=_count(items), expression=_number(0)))
 
 
-def _first(items: exp.Expr) -> exp.Expr:
-    return _plain(exp.Bracket(this=items, expressions=[_number(1)], offset=1), _D.JSONB)
+def _first(items: exp.Expr, to: exp.DataType = _JSONB) -> exp.Expr:
+    return _plain(exp.Bracket(this=items, expressions=[_number(1)], offset=1), to.copy())
 
 
-def _array(items: exp.Expr) -> exp.Expr:
+def _array(items: exp.Expr, to: exp.DataType = _JSONB) -> exp.Expr:
     joined = duck("array_to_string", items, exp.Literal.string(", "))
     whole = exp.DPipe(this=exp.Literal.string("["), expression=joined)
-    return _plain(
-        exp.Paren(this=exp.DPipe(this=whole, expression=exp.Literal.string("]"))), _D.JSONB
-    )
+    listed = exp.DPipe(this=whole, expression=exp.Literal.string("]"))
+    return _plain(exp.Paren(this=listed), to.copy())
 
 
 def _each(items: exp.Expr) -> exp.Expr:
-    jsonb = exp.DataType(this=_D.JSONB)
-    return rows(_plain(items, exp.DataType(this=_D.ARRAY, nested=True, expressions=[jsonb])))
+    array = exp.DataType(this=_D.ARRAY, nested=True, expressions=[_JSONB.copy()])
+    return rows(_plain(items, array))
 
 
 def _of_path(name: str, made: Callable[[exp.Expr], exp.Expr]) -> Function:
